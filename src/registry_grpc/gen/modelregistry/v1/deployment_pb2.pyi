@@ -1,0 +1,430 @@
+import datetime
+
+from google.api import annotations_pb2 as _annotations_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as _inference_service_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DeploymentPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEPLOYMENT_PHASE_UNSPECIFIED: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_PENDING: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_DEPLOYING: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_DEPLOYED: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_UPDATING: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_DEGRADED: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_DRIFTED: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_STOPPED: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_DELETING: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_UNDEPLOYED: _ClassVar[DeploymentPhase]
+    DEPLOYMENT_PHASE_FAILED: _ClassVar[DeploymentPhase]
+DEPLOYMENT_PHASE_UNSPECIFIED: DeploymentPhase
+DEPLOYMENT_PHASE_PENDING: DeploymentPhase
+DEPLOYMENT_PHASE_DEPLOYING: DeploymentPhase
+DEPLOYMENT_PHASE_DEPLOYED: DeploymentPhase
+DEPLOYMENT_PHASE_UPDATING: DeploymentPhase
+DEPLOYMENT_PHASE_DEGRADED: DeploymentPhase
+DEPLOYMENT_PHASE_DRIFTED: DeploymentPhase
+DEPLOYMENT_PHASE_STOPPED: DeploymentPhase
+DEPLOYMENT_PHASE_DELETING: DeploymentPhase
+DEPLOYMENT_PHASE_UNDEPLOYED: DeploymentPhase
+DEPLOYMENT_PHASE_FAILED: DeploymentPhase
+
+class Deployment(_message.Message):
+    __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SERVING_REVISION_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    PHASE_SINCE_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_AT_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    DRIFT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    name: str
+    namespace: str
+    registered_model_id: str
+    model_version_id: str
+    target_revision: int
+    serving_revision: int
+    phase: DeploymentPhase
+    reason: str
+    message: str
+    next_step: str
+    url: str
+    phase_since: _timestamp_pb2.Timestamp
+    observed_at: _timestamp_pb2.Timestamp
+    options: DeploymentOptions
+    drift: _containers.RepeatedCompositeFieldContainer[FieldDifference]
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ...) -> None: ...
+
+class DeploymentOptions(_message.Message):
+    __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage")
+    class EnvEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_MODE_FIELD_NUMBER: _ClassVar[int]
+    MIN_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    MAX_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    SCALE_METRIC_FIELD_NUMBER: _ClassVar[int]
+    SCALE_TARGET_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    ENV_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    STORAGE_FIELD_NUMBER: _ClassVar[int]
+    runtime: str
+    service_account: str
+    deployment_mode: str
+    min_replicas: int
+    max_replicas: int
+    scale_metric: str
+    scale_target: int
+    resources: ResourceRequirements
+    env: _containers.ScalarMap[str, str]
+    timeout_seconds: int
+    deadline_seconds: int
+    storage: StorageOptions
+    def __init__(self, runtime: _Optional[str] = ..., service_account: _Optional[str] = ..., deployment_mode: _Optional[str] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., scale_metric: _Optional[str] = ..., scale_target: _Optional[int] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., env: _Optional[_Mapping[str, str]] = ..., timeout_seconds: _Optional[int] = ..., deadline_seconds: _Optional[int] = ..., storage: _Optional[_Union[StorageOptions, _Mapping]] = ...) -> None: ...
+
+class ResourceRequirements(_message.Message):
+    __slots__ = ("requests", "limits")
+    class RequestsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class LimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.ScalarMap[str, str]
+    limits: _containers.ScalarMap[str, str]
+    def __init__(self, requests: _Optional[_Mapping[str, str]] = ..., limits: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class StorageOptions(_message.Message):
+    __slots__ = ("endpoint", "region")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    region: str
+    def __init__(self, endpoint: _Optional[str] = ..., region: _Optional[str] = ...) -> None: ...
+
+class NewDeployment(_message.Message):
+    __slots__ = ("registered_model_id", "serving_environment_id", "model_version_id", "model_version_ids", "name", "labels", "options")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVING_ENVIRONMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_IDS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    registered_model_id: str
+    serving_environment_id: str
+    model_version_id: str
+    model_version_ids: _containers.RepeatedScalarFieldContainer[str]
+    name: str
+    labels: _containers.ScalarMap[str, str]
+    options: DeploymentOptions
+    def __init__(self, registered_model_id: _Optional[str] = ..., serving_environment_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., model_version_ids: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ...) -> None: ...
+
+class DeploymentRevision(_message.Message):
+    __slots__ = ("revision", "created_at", "created_by", "cause", "model_version_id", "options", "outcome", "reason", "served_from", "served_until")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FROM_FIELD_NUMBER: _ClassVar[int]
+    SERVED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    created_at: _timestamp_pb2.Timestamp
+    created_by: str
+    cause: str
+    model_version_id: str
+    options: DeploymentOptions
+    outcome: str
+    reason: str
+    served_from: _timestamp_pb2.Timestamp
+    served_until: _timestamp_pb2.Timestamp
+    def __init__(self, revision: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., cause: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., served_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., served_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DeploymentEvent(_message.Message):
+    __slots__ = ("sequence", "occurred_at", "deployment_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SERVING_REVISION_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    occurred_at: _timestamp_pb2.Timestamp
+    deployment_id: str
+    target_revision: int
+    serving_revision: int
+    phase: DeploymentPhase
+    reason: str
+    message: str
+    next_step: str
+    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deployment_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ...) -> None: ...
+
+class FieldDifference(_message.Message):
+    __slots__ = ("path", "applied", "found")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    applied: str
+    found: str
+    def __init__(self, path: _Optional[str] = ..., applied: _Optional[str] = ..., found: _Optional[str] = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("code", "message", "hint", "blocking", "field")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    HINT_FIELD_NUMBER: _ClassVar[int]
+    BLOCKING_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    message: str
+    hint: str
+    blocking: bool
+    field: str
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., blocking: _Optional[bool] = ..., field: _Optional[str] = ...) -> None: ...
+
+class Orphan(_message.Message):
+    __slots__ = ("namespace", "name", "uid", "deployment_id", "seen_at")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SEEN_AT_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    name: str
+    uid: str
+    deployment_id: str
+    seen_at: _timestamp_pb2.Timestamp
+    def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., uid: _Optional[str] = ..., deployment_id: _Optional[str] = ..., seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class DeployModelRequest(_message.Message):
+    __slots__ = ("deployment", "validate_only", "request_id")
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    deployment: NewDeployment
+    validate_only: bool
+    request_id: str
+    def __init__(self, deployment: _Optional[_Union[NewDeployment, _Mapping]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeployModelResponse(_message.Message):
+    __slots__ = ("inference_service", "status", "message", "deployment")
+    INFERENCE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    inference_service: _inference_service_pb2.InferenceService
+    status: str
+    message: str
+    deployment: Deployment
+    def __init__(self, inference_service: _Optional[_Union[_inference_service_pb2.InferenceService, _Mapping]] = ..., status: _Optional[str] = ..., message: _Optional[str] = ..., deployment: _Optional[_Union[Deployment, _Mapping]] = ...) -> None: ...
+
+class UndeployModelRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class UndeployModelResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SyncInferenceServiceRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class SyncInferenceServiceResponse(_message.Message):
+    __slots__ = ("inference_service",)
+    INFERENCE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    inference_service: _inference_service_pb2.InferenceService
+    def __init__(self, inference_service: _Optional[_Union[_inference_service_pb2.InferenceService, _Mapping]] = ...) -> None: ...
+
+class PlanDeployRequest(_message.Message):
+    __slots__ = ("deployment",)
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    deployment: NewDeployment
+    def __init__(self, deployment: _Optional[_Union[NewDeployment, _Mapping]] = ...) -> None: ...
+
+class PlanDeployResponse(_message.Message):
+    __slots__ = ("manifest", "differences", "findings")
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    manifest: str
+    differences: _containers.RepeatedCompositeFieldContainer[FieldDifference]
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    def __init__(self, manifest: _Optional[str] = ..., differences: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
+
+class UpdateDeploymentRequest(_message.Message):
+    __slots__ = ("id", "model_version_id", "options")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model_version_id: str
+    options: DeploymentOptions
+    def __init__(self, id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ...) -> None: ...
+
+class UpdateDeploymentResponse(_message.Message):
+    __slots__ = ("deployment",)
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    deployment: Deployment
+    def __init__(self, deployment: _Optional[_Union[Deployment, _Mapping]] = ...) -> None: ...
+
+class RollbackDeploymentRequest(_message.Message):
+    __slots__ = ("id", "revision")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class RollbackDeploymentResponse(_message.Message):
+    __slots__ = ("deployment",)
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    deployment: Deployment
+    def __init__(self, deployment: _Optional[_Union[Deployment, _Mapping]] = ...) -> None: ...
+
+class GetDeploymentRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetDeploymentResponse(_message.Message):
+    __slots__ = ("deployment",)
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    deployment: Deployment
+    def __init__(self, deployment: _Optional[_Union[Deployment, _Mapping]] = ...) -> None: ...
+
+class ListDeploymentsRequest(_message.Message):
+    __slots__ = ("registered_model_id", "phase", "page_size", "page_token")
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    registered_model_id: str
+    phase: DeploymentPhase
+    page_size: int
+    page_token: str
+    def __init__(self, registered_model_id: _Optional[str] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDeploymentsResponse(_message.Message):
+    __slots__ = ("deployments", "next_page_token")
+    DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    deployments: _containers.RepeatedCompositeFieldContainer[Deployment]
+    next_page_token: str
+    def __init__(self, deployments: _Optional[_Iterable[_Union[Deployment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListDeploymentRevisionsRequest(_message.Message):
+    __slots__ = ("id", "page_size", "page_token")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    page_size: int
+    page_token: str
+    def __init__(self, id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDeploymentRevisionsResponse(_message.Message):
+    __slots__ = ("revisions", "next_page_token")
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    revisions: _containers.RepeatedCompositeFieldContainer[DeploymentRevision]
+    next_page_token: str
+    def __init__(self, revisions: _Optional[_Iterable[_Union[DeploymentRevision, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetServedRevisionRequest(_message.Message):
+    __slots__ = ("id", "at")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetServedRevisionResponse(_message.Message):
+    __slots__ = ("revision",)
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    revision: DeploymentRevision
+    def __init__(self, revision: _Optional[_Union[DeploymentRevision, _Mapping]] = ...) -> None: ...
+
+class WatchDeploymentRequest(_message.Message):
+    __slots__ = ("id", "after_sequence")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    after_sequence: int
+    def __init__(self, id: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+
+class WatchDeploymentResponse(_message.Message):
+    __slots__ = ("event",)
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    event: DeploymentEvent
+    def __init__(self, event: _Optional[_Union[DeploymentEvent, _Mapping]] = ...) -> None: ...
+
+class ListOrphansRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListOrphansResponse(_message.Message):
+    __slots__ = ("orphans",)
+    ORPHANS_FIELD_NUMBER: _ClassVar[int]
+    orphans: _containers.RepeatedCompositeFieldContainer[Orphan]
+    def __init__(self, orphans: _Optional[_Iterable[_Union[Orphan, _Mapping]]] = ...) -> None: ...

@@ -1,0 +1,256 @@
+import datetime
+
+from google.api import annotations_pb2 as _annotations_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ModelVersion(_message.Message):
+    __slots__ = ("id", "created_at", "updated_at", "registered_model_id", "name", "description", "is_default", "state", "status", "created_by_email", "updated_by_email", "artifact_type", "model_framework", "model_framework_version", "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_EMAIL_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_BY_EMAIL_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_CATALOG_NAME_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PREBUILT_CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    registered_model_id: str
+    name: str
+    description: str
+    is_default: bool
+    state: str
+    status: str
+    created_by_email: str
+    updated_by_email: str
+    artifact_type: str
+    model_framework: str
+    model_framework_version: str
+    container_image: str
+    model_catalog_name: str
+    uri: str
+    labels: _containers.ScalarMap[str, str]
+    prebuilt_container_id: str
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., registered_model_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., is_default: _Optional[bool] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., created_by_email: _Optional[str] = ..., updated_by_email: _Optional[str] = ..., artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., model_catalog_name: _Optional[str] = ..., uri: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., prebuilt_container_id: _Optional[str] = ...) -> None: ...
+
+class NewModelVersion(_message.Message):
+    __slots__ = ("name", "description", "is_default", "artifact_type", "model_framework", "model_framework_version", "container_image", "model_catalog_name", "uri", "access_key", "secret_key", "labels", "prebuilt_container_id", "created_by_email", "updated_by_email")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_CATALOG_NAME_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_KEY_FIELD_NUMBER: _ClassVar[int]
+    SECRET_KEY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PREBUILT_CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_EMAIL_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_BY_EMAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    is_default: bool
+    artifact_type: str
+    model_framework: str
+    model_framework_version: str
+    container_image: str
+    model_catalog_name: str
+    uri: str
+    access_key: str
+    secret_key: str
+    labels: _containers.ScalarMap[str, str]
+    prebuilt_container_id: str
+    created_by_email: str
+    updated_by_email: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., is_default: _Optional[bool] = ..., artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., model_catalog_name: _Optional[str] = ..., uri: _Optional[str] = ..., access_key: _Optional[str] = ..., secret_key: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., prebuilt_container_id: _Optional[str] = ..., created_by_email: _Optional[str] = ..., updated_by_email: _Optional[str] = ...) -> None: ...
+
+class ModelVersionPatch(_message.Message):
+    __slots__ = ("name", "description", "is_default", "state", "status", "artifact_type", "model_framework", "model_framework_version", "container_image", "uri", "labels")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    is_default: bool
+    state: str
+    status: str
+    artifact_type: str
+    model_framework: str
+    model_framework_version: str
+    container_image: str
+    uri: str
+    labels: _struct_pb2.Struct
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., is_default: _Optional[bool] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., uri: _Optional[str] = ..., labels: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class ListModelVersionsRequest(_message.Message):
+    __slots__ = ("registered_model_id", "state", "status", "sort_by", "order", "limit", "offset", "page_size", "page_token")
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SORT_BY_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    registered_model_id: str
+    state: str
+    status: str
+    sort_by: str
+    order: str
+    limit: int
+    offset: int
+    page_size: int
+    page_token: str
+    def __init__(self, registered_model_id: _Optional[str] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., sort_by: _Optional[str] = ..., order: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListModelVersionsResponse(_message.Message):
+    __slots__ = ("model_versions", "total_size", "next_offset", "next_page_token")
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    model_versions: _containers.RepeatedCompositeFieldContainer[ModelVersion]
+    total_size: int
+    next_offset: int
+    next_page_token: str
+    def __init__(self, model_versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., total_size: _Optional[int] = ..., next_offset: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListProjectModelVersionsRequest(_message.Message):
+    __slots__ = ("state", "status", "sort_by", "order", "limit", "offset", "page_size", "page_token")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SORT_BY_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    status: str
+    sort_by: str
+    order: str
+    limit: int
+    offset: int
+    page_size: int
+    page_token: str
+    def __init__(self, state: _Optional[str] = ..., status: _Optional[str] = ..., sort_by: _Optional[str] = ..., order: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListProjectModelVersionsResponse(_message.Message):
+    __slots__ = ("model_versions", "total_size", "next_offset", "next_page_token")
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    model_versions: _containers.RepeatedCompositeFieldContainer[ModelVersion]
+    total_size: int
+    next_offset: int
+    next_page_token: str
+    def __init__(self, model_versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., total_size: _Optional[int] = ..., next_offset: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetModelVersionRequest(_message.Message):
+    __slots__ = ("id", "registered_model_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    registered_model_id: str
+    def __init__(self, id: _Optional[str] = ..., registered_model_id: _Optional[str] = ...) -> None: ...
+
+class GetModelVersionResponse(_message.Message):
+    __slots__ = ("model_version",)
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_version: ModelVersion
+    def __init__(self, model_version: _Optional[_Union[ModelVersion, _Mapping]] = ...) -> None: ...
+
+class FindModelVersionRequest(_message.Message):
+    __slots__ = ("name", "external_id", "parent_resource_id", "registered_model_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    PARENT_RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    external_id: str
+    parent_resource_id: str
+    registered_model_id: str
+    def __init__(self, name: _Optional[str] = ..., external_id: _Optional[str] = ..., parent_resource_id: _Optional[str] = ..., registered_model_id: _Optional[str] = ...) -> None: ...
+
+class FindModelVersionResponse(_message.Message):
+    __slots__ = ("model_version",)
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_version: ModelVersion
+    def __init__(self, model_version: _Optional[_Union[ModelVersion, _Mapping]] = ...) -> None: ...
+
+class CreateModelVersionRequest(_message.Message):
+    __slots__ = ("registered_model_id", "model_version")
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    registered_model_id: str
+    model_version: NewModelVersion
+    def __init__(self, registered_model_id: _Optional[str] = ..., model_version: _Optional[_Union[NewModelVersion, _Mapping]] = ...) -> None: ...
+
+class CreateModelVersionResponse(_message.Message):
+    __slots__ = ("model_version",)
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_version: ModelVersion
+    def __init__(self, model_version: _Optional[_Union[ModelVersion, _Mapping]] = ...) -> None: ...
+
+class UpdateModelVersionRequest(_message.Message):
+    __slots__ = ("id", "registered_model_id", "model_version")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    registered_model_id: str
+    model_version: ModelVersionPatch
+    def __init__(self, id: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version: _Optional[_Union[ModelVersionPatch, _Mapping]] = ...) -> None: ...
+
+class UpdateModelVersionResponse(_message.Message):
+    __slots__ = ("model_version",)
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_version: ModelVersion
+    def __init__(self, model_version: _Optional[_Union[ModelVersion, _Mapping]] = ...) -> None: ...
