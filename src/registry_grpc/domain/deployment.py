@@ -1,0 +1,263 @@
+"""Deployments: the intent to serve a version, kept as a row that a controller brings about (design: deployment control).
+
+A deployment has the id of its inference service. Every change of the intent is an immutable revision, numbered by
+`generation`; what the cluster was last told is `applied_generation`, what serves is `serving_generation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+from uuid import UUID
+
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.model_version import ModelVersion
+from registry_grpc.domain.serving_environment import DriftPolicy
+
+DEFAULT_DEADLINE_SECONDS = 900
+
+
+class Want(StrEnum):
+    """What the cluster shall hold."""
+
+    PRESENT = "PRESENT"
+    ABSENT = "ABSENT"
+
+
+class Phase(StrEnum):
+    """Where a deployment stands; the proto enum DeploymentPhase documents each one."""
+
+    PENDING = "PENDING"
+    DEPLOYING = "DEPLOYING"
+    DEPLOYED = "DEPLOYED"
+    UPDATING = "UPDATING"
+    DEGRADED = "DEGRADED"
+    DRIFTED = "DRIFTED"
+    STOPPED = "STOPPED"
+    DELETING = "DELETING"
+    UNDEPLOYED = "UNDEPLOYED"
+    FAILED = "FAILED"
+
+
+class Cause(StrEnum):
+    """Why a revision was made."""
+
+    DEPLOY = "DEPLOY"
+    UPDATE = "UPDATE"
+    ROLLBACK = "ROLLBACK"
+    REDEPLOY = "REDEPLOY"
+    UNDEPLOY = "UNDEPLOY"
+
+
+class Outcome(StrEnum):
+    """What became of a revision."""
+
+    PENDING = "PENDING"
+    SERVED = "SERVED"
+    FAILED = "FAILED"
+    SUPERSEDED = "SUPERSEDED"
+
+
+class DeploymentMode(StrEnum):
+    """How KServe runs a predictor; immutable once the object is reconciled."""
+
+    STANDARD = "Standard"
+    KNATIVE = "Knative"
+
+
+class ScaleMetric(StrEnum):
+    """What autoscaling looks at."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+    CONCURRENCY = "concurrency"
+    RPS = "rps"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentOptions:
+    """How a version is served: a closed set, because a raw pod spec could mount any Secret of the namespace.
+
+    Quantities in `requests` and `limits` are Kubernetes quantities by resource name; times are seconds.
+    Raises InvalidRequest when values contradict each other.
+    """
+
+    runtime: str = ""
+    service_account: str = ""
+    deployment_mode: DeploymentMode = DeploymentMode.STANDARD
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    scale_metric: ScaleMetric | None = None
+    scale_target: int | None = None
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout_seconds: int | None = None
+    deadline_seconds: int = DEFAULT_DEADLINE_SECONDS
+    storage_endpoint: str = ""
+    storage_region: str = ""
+
+    def __post_init__(self) -> None:
+        low, high = self.min_replicas, self.max_replicas
+        violations = [
+            Violation(f"options.{name}", "must not be negative")
+            for name in ("min_replicas", "max_replicas")
+            if (value := getattr(self, name)) is not None and value < 0
+        ]
+        violations += [
+            Violation(f"options.{name}", "must be at least 1")
+            for name in ("scale_target", "timeout_seconds", "deadline_seconds")
+            if (value := getattr(self, name)) is not None and value < 1
+        ]
+        if low is not None and high is not None and 0 < high < low:
+            violations.append(Violation("options.max_replicas", "must not be less than options.min_replicas"))
+        if low == 0 and self.deployment_mode is DeploymentMode.STANDARD:
+            violations.append(Violation("options.min_replicas", "can be 0 in Knative mode only"))
+        if violations:
+            raise InvalidRequest(violations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSpec:
+    """What a revision serves, copied from the version when the revision is made, so that it never changes.
+
+    `served_version_ids` are all versions recorded as served models; the first one, `model_version_id`, is deployed.
+    """
+
+    registered_model_id: UUID
+    model_version_id: UUID
+    served_version_ids: tuple[UUID, ...]
+    model_format: str
+    model_format_version: str
+    storage_uri: str
+    runtime: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    options: DeploymentOptions = field(default_factory=DeploymentOptions)
+
+    @classmethod
+    def serving(cls, versions: tuple[ModelVersion, ...], labels: Mapping[str, str], options: DeploymentOptions) -> Self:
+        version = versions[0]
+        return cls(
+            registered_model_id=version.registered_model_id,
+            model_version_id=version.id,
+            served_version_ids=tuple(v.id for v in versions),
+            model_format=version.model_framework,
+            model_format_version=version.model_framework_version,
+            storage_uri=version.uri,
+            runtime=options.runtime or version.container_image,
+            labels=labels,
+            options=options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """A field that is not as it was applied; values are JSON, empty when the field is absent."""
+
+    path: str
+    applied: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What the API server answered to the last apply.
+
+    `content` is what was stored under our name: {"spec", "labels", "annotations"}, with the defaults the webhooks
+    filled in; drift is measured against it.
+    """
+
+    uid: str
+    k8s_generation: int
+    resource_version: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """The intent and the last observation. Times are those of the database."""
+
+    id: UUID
+    project_id: UUID
+    created_at: datetime
+    updated_at: datetime
+    namespace: str
+    name: str
+    want: Want
+    spec: DeploymentSpec
+    generation: int = 1
+    revised_at: datetime
+    """When the current generation was made; the deadline counts from here."""
+    applied_generation: int = 0
+    applied: Applied | None = None
+    applied_at: datetime | None = None
+    serving_generation: int | None = None
+    phase: Phase = Phase.PENDING
+    phase_since: datetime
+    reason: str = ""
+    message: str = ""
+    next_step: str = ""
+    url: str = ""
+    drift: tuple[FieldDifference, ...] = ()
+    observed_at: datetime | None = None
+    attempts: int = 0
+    """How many passes in a row could not reach the API server."""
+    drift_policy: DriftPolicy = DriftPolicy.REPORT
+
+    @property
+    def revision_stamp(self) -> str:
+        """The value of the annotation that KServe copies down to the pods: tells which revision runs."""
+        return str(self.generation)
+
+    @property
+    def was_applied(self) -> bool:
+        return self.applied is not None
+
+    @property
+    def deadline(self) -> datetime:
+        return self.revised_at + timedelta(seconds=self.spec.options.deadline_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRevision:
+    """One state of the intent; `spec` never changes."""
+
+    deployment_id: UUID
+    generation: int
+    created_at: datetime
+    created_by: str
+    cause: Cause
+    spec: DeploymentSpec
+    outcome: Outcome
+    reason: str = ""
+    served_from: datetime | None = None
+    served_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentEvent:
+    """One change of a deployment in the append-only log; `sequence` grows."""
+
+    sequence: int
+    occurred_at: datetime
+    deployment_id: UUID
+    generation: int
+    serving_generation: int | None
+    phase: Phase
+    reason: str
+    message: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """An object in the cluster with this registry's mark and no deployment. Reported, never deleted by itself."""
+
+    namespace: str
+    name: str
+    uid: str
+    deployment_id: str
+    seen_at: datetime

@@ -1,0 +1,174 @@
+"""Every way a use case can refuse. Adapters translate these; nothing else may reach a client.
+
+The texts are part of the REST contract (section 0.8) and must not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+
+class Reason(StrEnum):
+    """The stable word for a refusal; the proto enum ErrorReason documents each one."""
+
+    PROJECT_ID_REQUIRED = "PROJECT_ID_REQUIRED"
+    INVALID_REQUEST = "INVALID_REQUEST"
+    INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"  # noqa: S105 - no password
+    REGISTERED_MODEL_NOT_FOUND = "REGISTERED_MODEL_NOT_FOUND"
+    MODEL_VERSION_NOT_FOUND = "MODEL_VERSION_NOT_FOUND"
+    SERVING_ENVIRONMENT_NOT_FOUND = "SERVING_ENVIRONMENT_NOT_FOUND"
+    INFERENCE_SERVICE_NOT_FOUND = "INFERENCE_SERVICE_NOT_FOUND"
+    SERVE_MODEL_NOT_FOUND = "SERVE_MODEL_NOT_FOUND"
+    DEPLOYMENT_NOT_FOUND = "DEPLOYMENT_NOT_FOUND"
+    REVISION_NOT_FOUND = "REVISION_NOT_FOUND"
+    REGISTERED_MODEL_NAME_TAKEN = "REGISTERED_MODEL_NAME_TAKEN"
+    MODEL_VERSION_NAME_TAKEN = "MODEL_VERSION_NAME_TAKEN"
+    SERVING_ENVIRONMENT_NAME_TAKEN = "SERVING_ENVIRONMENT_NAME_TAKEN"
+    INFERENCE_SERVICE_NAME_TAKEN = "INFERENCE_SERVICE_NAME_TAKEN"
+    SERVE_MODEL_EXISTS = "SERVE_MODEL_EXISTS"
+    MODEL_NOT_ARCHIVED = "MODEL_NOT_ARCHIVED"
+    MODEL_HAS_ACTIVE_DEPLOYMENTS = "MODEL_HAS_ACTIVE_DEPLOYMENTS"
+    ENVIRONMENT_HAS_INFERENCE_SERVICES = "ENVIRONMENT_HAS_INFERENCE_SERVICES"
+    INFERENCE_SERVICE_DEPLOYED = "INFERENCE_SERVICE_DEPLOYED"
+    MODEL_VERSION_NOT_READY = "MODEL_VERSION_NOT_READY"
+    DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"
+    CLUSTER_DISABLED = "CLUSTER_DISABLED"
+    CONCURRENT_CHANGE = "CONCURRENT_CHANGE"
+    OVERLOADED = "OVERLOADED"
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    CLUSTER_UNAVAILABLE = "CLUSTER_UNAVAILABLE"
+    CLUSTER_READ_FAILED = "CLUSTER_READ_FAILED"
+
+
+_TEXTS: Mapping[Reason, str] = {
+    Reason.PROJECT_ID_REQUIRED: "project ID is required (Project-ID header)",
+    Reason.INVALID_PAGE_TOKEN: "invalid page_token: it belongs to another list, order or filter; begin again without one",
+    Reason.REGISTERED_MODEL_NOT_FOUND: "registered model not found",
+    Reason.MODEL_VERSION_NOT_FOUND: "model version not found",
+    Reason.SERVING_ENVIRONMENT_NOT_FOUND: "serving environment not found",
+    Reason.INFERENCE_SERVICE_NOT_FOUND: "inference service not found",
+    Reason.SERVE_MODEL_NOT_FOUND: "serve model not found",
+    Reason.DEPLOYMENT_NOT_FOUND: "deployment not found",
+    Reason.REVISION_NOT_FOUND: "deployment revision not found",
+    Reason.REGISTERED_MODEL_NAME_TAKEN: "model with this name already exists in the project",
+    Reason.MODEL_VERSION_NAME_TAKEN: "version with this name already exists for this model",
+    Reason.SERVING_ENVIRONMENT_NAME_TAKEN: "serving environment with this name already exists in the project",
+    Reason.INFERENCE_SERVICE_NAME_TAKEN: "inference service with this name already exists",
+    Reason.SERVE_MODEL_EXISTS: "serve model already exists for this inference service and version",
+    Reason.MODEL_NOT_ARCHIVED: "cannot delete model: must be archived with no READY versions",
+    Reason.MODEL_HAS_ACTIVE_DEPLOYMENTS: "model has active deployments",
+    Reason.ENVIRONMENT_HAS_INFERENCE_SERVICES: "serving environment has active inference services",
+    Reason.INFERENCE_SERVICE_DEPLOYED: "cannot delete deployed inference service",
+    Reason.MODEL_VERSION_NOT_READY: "model version is not ready for deployment",
+    Reason.CLUSTER_DISABLED: "deploying to Kubernetes is switched off in this installation",
+    Reason.CONCURRENT_CHANGE: "another request changed the same rows; try again",
+    Reason.OVERLOADED: "too many requests at once; try again in a second",
+    Reason.DATABASE_UNAVAILABLE: "the database is unavailable; try again",
+    Reason.CLUSTER_UNAVAILABLE: "the Kubernetes API is unavailable; try again",
+    # The contract (2.4, sync) has the same text for every failed read of the cluster.
+    Reason.CLUSTER_READ_FAILED: "internal server error",
+}
+
+
+class RegistryError(Exception):
+    """A refusal with a stable reason, a text for people and the facts the text speaks of."""
+
+    def __init__(self, reason: Reason, message: str | None = None, **metadata: str) -> None:
+        self.reason = reason
+        self.message = message or _TEXTS[reason]
+        self.metadata = metadata
+        super().__init__(self.message)
+
+    def within(self, step: str) -> Self:
+        """Say which step of a longer use case failed: `get model: registered model not found` (contract 2.4)."""
+        self.message = f"{step}: {self.message}"
+        self.args = (self.message,)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A field of a request, named as in JSON, and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class InvalidRequest(RegistryError):
+    """The request itself is wrong, whatever is stored."""
+
+    def __init__(self, violations: Iterable[Violation], message: str | None = None) -> None:
+        self.violations = tuple(violations)
+        text = message or "; ".join(f"{v.field} {v.description}" for v in self.violations)
+        super().__init__(Reason.INVALID_REQUEST, text)
+
+
+class ProjectIdRequired(RegistryError):
+    """The tenant is missing."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.PROJECT_ID_REQUIRED)
+
+
+class InvalidPageToken(RegistryError):
+    """The page token cannot go on with this list."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.INVALID_PAGE_TOKEN)
+
+
+class NotFound(RegistryError):
+    """There is no such object in the project."""
+
+    @classmethod
+    def of(cls, reason: Reason, id_: UUID | None = None) -> Self:
+        return cls(reason, **({"id": str(id_)} if id_ else {}))
+
+
+class AlreadyExists(RegistryError):
+    """A unique name or pair is taken."""
+
+
+class FailedPrecondition(RegistryError):
+    """The state of what is stored forbids it."""
+
+
+class DeploymentBlocked(FailedPrecondition):
+    """Checks found what is sure to fail."""
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__(
+            Reason.DEPLOYMENT_BLOCKED,
+            "; ".join(v.description for v in self.violations) or "deployment is blocked",
+        )
+
+
+class ConcurrentChange(RegistryError):
+    """The database gave up because of another transaction."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.CONCURRENT_CHANGE)
+
+
+class Overloaded(RegistryError):
+    """There is more to do than can wait."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.OVERLOADED)
+
+
+class Unavailable(RegistryError):
+    """A part the service needs does not answer."""
+
+
+class ClusterReadFailed(RegistryError):
+    """The cluster refused to be read; `cause` is for the log."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(Reason.CLUSTER_READ_FAILED)
+        self.cause = cause

@@ -1,0 +1,115 @@
+"""Inference services: the records of served models (REST contract 2.2-2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.rules import check_fields, check_renamed
+from registry_grpc.domain.serve_model import ServeModel
+
+LIMITS = {"name": 100, "runtime": 50, "external_id": 255, "url": 500}
+SORT_FIELDS = (
+    "id", "created_at", "updated_at", "name", "external_id", "serving_environment_id", "registered_model_id",
+    "desired_state", "current_state", "runtime", "url",
+)  # fmt: skip
+
+
+class ServiceState(StrEnum):
+    """The states of an inference service, desired and current."""
+
+    DEPLOYED = "DEPLOYED"
+    UNDEPLOYED = "UNDEPLOYED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInferenceService:
+    """What a client says of a service to create. Raises InvalidRequest when it breaks a rule."""
+
+    name: str
+    serving_environment_id: UUID
+    registered_model_id: UUID
+    model_version_ids: tuple[UUID, ...] = ()
+    runtime: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self, limits={"name": LIMITS["name"], "runtime": LIMITS["runtime"]}, required=("name",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceServicePatch:
+    """What changes of a service. Raises InvalidRequest when it breaks a rule; states are checked (quirk Q27)."""
+
+    name: str | Unset = UNSET
+    desired_state: str | Unset = UNSET
+    current_state: str | Unset = UNSET
+    external_id: str | Unset = UNSET
+    url: str | Unset = UNSET
+    last_error: str | Unset = UNSET
+    labels: Mapping[str, str] | Unset = UNSET
+    model_version_id: UUID | Unset = UNSET
+
+    def __post_init__(self) -> None:
+        check_fields(self, limits={name: limit for name, limit in LIMITS.items() if name != "runtime"})
+        check_renamed(self.name, "inference service name is required")
+        for name in ("desired_state", "current_state"):
+            value = getattr(self, name)
+            if value is not UNSET and value not in set(ServiceState):
+                raise InvalidRequest([Violation(name, "must be DEPLOYED or UNDEPLOYED")], "invalid state")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceService:
+    """The record of a served model. `served_models` is left out of lists, newest first elsewhere."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    project_id: UUID
+    name: str
+    external_id: str = ""
+    serving_environment_id: UUID
+    serving_environment_name: str = ""
+    registered_model_id: UUID
+    registered_model_name: str = ""
+    model_version_id: UUID | None = None
+    desired_state: str = ServiceState.DEPLOYED
+    current_state: str = ServiceState.UNDEPLOYED
+    runtime: str = "kserve"
+    url: str = ""
+    last_error: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    served_models: tuple[ServeModel, ...] = ()
+
+    @classmethod
+    def create(cls, new: NewInferenceService, *, id: UUID, project_id: UUID, now: datetime) -> Self:
+        return cls(
+            id=id,
+            created_at=now,
+            updated_at=now,
+            project_id=project_id,
+            name=new.name,
+            serving_environment_id=new.serving_environment_id,
+            registered_model_id=new.registered_model_id,
+            model_version_id=new.model_version_ids[0] if new.model_version_ids else None,
+            runtime=new.runtime or "kserve",
+            labels=new.labels,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceServiceFilter:
+    """Which services a list shows; None and empty text are no condition."""
+
+    serving_environment_id: UUID | None = None
+    registered_model_id: UUID | None = None
+    model_version_id: UUID | None = None
+    desired_state: str = ""
+    current_state: str = ""

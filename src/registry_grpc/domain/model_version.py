@@ -1,0 +1,154 @@
+"""Model versions, which are also the model artifacts: the same rows with fewer fields shown (REST contract 1.3-1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.rules import check_fields, check_renamed
+
+READY = "READY"
+LIMITS = {
+    "name": 100, "state": 50, "status": 50, "artifact_type": 50, "model_framework": 100, "model_framework_version": 50,
+    "container_image": 500, "model_catalog_name": 200, "uri": 500, "access_key": 500, "secret_key": 500,
+    "created_by_email": 255, "updated_by_email": 255,
+}  # fmt: skip
+SORT_FIELDS = (
+    "id", "created_at", "updated_at", "registered_model_id", "name", "description", "is_default", "state", "status",
+    "created_by_email", "updated_by_email", "artifact_type", "model_framework", "model_framework_version",
+    "container_image", "model_catalog_name", "uri",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The keys for a version's uri. They never appear in texts, so that no log or error can show them."""
+
+    access_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.access_key or self.secret_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewModelVersion:
+    """What a client says of a version or artifact to create. Raises InvalidRequest when it breaks a rule."""
+
+    name: str
+    model_framework: str
+    model_framework_version: str
+    uri: str
+    description: str = ""
+    is_default: bool = False
+    artifact_type: str = ""
+    container_image: str = ""
+    model_catalog_name: str = ""
+    access_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    prebuilt_container_id: UUID | None = None
+    created_by_email: str = ""
+    updated_by_email: str = ""
+
+    def __post_init__(self) -> None:
+        limits = {name: limit for name, limit in LIMITS.items() if name not in {"state", "status"}}
+        check_fields(self, limits=limits, required=("name", "model_framework", "model_framework_version", "uri"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersionPatch:
+    """What changes of a version. Making it the default takes that from the model's other versions (quirk Q20)."""
+
+    name: str | Unset = UNSET
+    description: str | Unset = UNSET
+    is_default: bool | Unset = UNSET
+    state: str | Unset = UNSET
+    status: str | Unset = UNSET
+    artifact_type: str | Unset = UNSET
+    model_framework: str | Unset = UNSET
+    model_framework_version: str | Unset = UNSET
+    container_image: str | Unset = UNSET
+    uri: str | Unset = UNSET
+    labels: Mapping[str, str] | Unset = UNSET
+
+    def __post_init__(self) -> None:
+        limits = {name: limit for name, limit in LIMITS.items() if name in self.__slots__}
+        check_fields(self, limits=limits)
+        check_renamed(self.name, "version name is required")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """One version of a model. Its credentials are kept apart: ModelVersionRepository.credentials reads them."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    registered_model_id: UUID
+    name: str
+    description: str
+    is_default: bool
+    state: str
+    status: str
+    created_by_email: str
+    updated_by_email: str
+    artifact_type: str
+    model_framework: str
+    model_framework_version: str
+    container_image: str
+    model_catalog_name: str
+    uri: str
+    labels: Mapping[str, str]
+    prebuilt_container_id: UUID | None
+
+    @classmethod
+    def create(cls, new: NewModelVersion, *, id: UUID, registered_model_id: UUID, now: datetime) -> Self:
+        return cls(
+            id=id,
+            created_at=now,
+            updated_at=now,
+            registered_model_id=registered_model_id,
+            name=new.name,
+            description=new.description,
+            is_default=new.is_default,
+            state="LIVE",
+            status="PENDING",
+            created_by_email=new.created_by_email,
+            updated_by_email=new.updated_by_email,
+            artifact_type=new.artifact_type or "model-artifact",
+            model_framework=new.model_framework,
+            model_framework_version=new.model_framework_version,
+            container_image=new.container_image,
+            model_catalog_name=new.model_catalog_name,
+            uri=new.uri,
+            labels=new.labels,
+            prebuilt_container_id=new.prebuilt_container_id,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Only READY versions can be deployed; `state` is not looked at (quirk Q47)."""
+        return self.status == READY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersionFilter:
+    """Which versions a list shows: of one model or of the whole project; an empty text is no condition."""
+
+    registered_model_id: UUID | None = None
+    state: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersionKey:
+    """How a version is found; all that is given must match."""
+
+    name: str = ""
+    id: UUID | None = None
+    registered_model_id: UUID | None = None

@@ -1,0 +1,72 @@
+"""Pages of lists: by limit and offset as REST clients do, or by cursor (REST contract 0.9, 0.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
+
+from registry_grpc.domain.errors import InvalidRequest, Violation
+
+DEFAULT_LIMIT = 20
+MAXIMUM_LIMIT = 100
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """The order of a list; objects with equal values are sorted by id, in the same direction."""
+
+    field: str = "created_at"
+    descending: bool = True
+
+    @classmethod
+    def parse(cls, sort_by: str, order: str, allowed: Collection[str]) -> Self:
+        """Read the two parameters of the contract: `order` counts only with `sort_by`, and only `asc` is ascending.
+
+        Raises InvalidRequest for a field that is not allowed (quirk Q5).
+        """
+        if not sort_by:
+            return cls()
+        field = sort_by.lower()
+        if field not in allowed:
+            raise InvalidRequest([Violation("sort_by", f"must be one of {', '.join(allowed)}")], "invalid sort_by")
+        return cls(field, order != "asc")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last object of a page: its value of the sort field, and its id."""
+
+    value: Any
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a list is wanted. With `by_cursor` there is no offset and nobody counts the total."""
+
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+    by_cursor: bool = False
+    after: Cursor | None = None
+
+    @classmethod
+    def at_offset(cls, limit: int, offset: int) -> Self:
+        """Limits below 1 mean the default, too large ones the maximum; negative offsets mean 0 (contract 0.9, Q4)."""
+        return cls(limit=effective_limit(limit), offset=max(offset, 0))
+
+
+def effective_limit(limit: int) -> int:
+    return min(limit, MAXIMUM_LIMIT) if limit > 0 else DEFAULT_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list. `total` is counted for offsets only; `next` is set by cursor while there is more."""
+
+    items: tuple[T, ...]
+    total: int | None = None
+    next: Cursor | None = None

@@ -1,0 +1,21 @@
+"""Partial updates: a field that is UNSET keeps its value."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from enum import Enum
+from typing import Any, Final, Literal
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+
+UNSET: Final = _Unset.UNSET
+Unset = Literal[_Unset.UNSET]
+
+
+def changes(patch: Any) -> dict[str, Any]:
+    """The fields of a patch dataclass that are set, in the order of the class."""
+    values = ((field.name, getattr(patch, field.name)) for field in fields(patch))
+    return {name: value for name, value in values if value is not UNSET}

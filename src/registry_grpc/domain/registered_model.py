@@ -1,0 +1,129 @@
+"""Registered models (REST contract 1.2, 1.5, 1.6)."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from registry_grpc.domain.model_version import ModelVersion
+from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.rules import check_fields, check_renamed
+
+LIMITS = {"name": 100, "owner_email": 255, "model_type": 50, "state": 50, "deployment_status": 50}
+SORT_FIELDS = (
+    "id", "created_at", "updated_at", "project_id", "owner_id", "owner_email", "name", "slug", "description",
+    "model_type", "model_size", "state", "deployment_status", "parent_model_id",
+)  # fmt: skip
+ARCHIVED = "ARCHIVED"
+
+_SLUG_LENGTH = 60
+_SLUG_KEEPS = frozenset(string.ascii_lowercase + string.digits + "-")
+
+
+def slug_of(name: str) -> str:
+    """The name made fit for URLs, character by character; dashes are neither merged nor trimmed (contract 1.6)."""
+    characters = ("-" if c in " _" else c.lower() if c in string.ascii_uppercase else c for c in name)
+    return "".join(c for c in characters if c in _SLUG_KEEPS)[:_SLUG_LENGTH]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """The four lists of tags a model has."""
+
+    frameworks: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRegisteredModel:
+    """What a client says of a model to register. Raises InvalidRequest when it breaks a rule."""
+
+    name: str
+    description: str = ""
+    owner_email: str = ""
+    model_type: str = ""
+    tags: Tags = field(default_factory=Tags)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    parent_model_id: UUID | None = None
+
+    def __post_init__(self) -> None:
+        limits = {name: LIMITS[name] for name in ("name", "owner_email", "model_type")}
+        check_fields(self, limits=limits, required=("name",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModelPatch:
+    """What changes of a model. The slug never does. Raises InvalidRequest when it breaks a rule."""
+
+    name: str | Unset = UNSET
+    description: str | Unset = UNSET
+    model_type: str | Unset = UNSET
+    model_size: int | Unset = UNSET
+    state: str | Unset = UNSET
+    deployment_status: str | Unset = UNSET
+    tags: Tags | Unset = UNSET
+    labels: Mapping[str, str] | Unset = UNSET
+
+    def __post_init__(self) -> None:
+        limits = {name: LIMITS[name] for name in ("name", "model_type", "state", "deployment_status")}
+        check_fields(self, limits=limits)
+        check_renamed(self.name, "model name is required")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModel:
+    """A named model of a project. Lists leave `latest_version` and `default_version` out."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    project_id: UUID
+    owner_email: str
+    name: str
+    slug: str
+    description: str
+    model_type: str
+    model_size: int
+    state: str
+    deployment_status: str
+    tags: Tags
+    labels: Mapping[str, str]
+    parent_model_id: UUID | None
+    version_count: int = 0
+    latest_version: ModelVersion | None = None
+    default_version: ModelVersion | None = None
+
+    @classmethod
+    def register(cls, new: NewRegisteredModel, *, id: UUID, project_id: UUID, now: datetime) -> Self:
+        return cls(
+            id=id,
+            created_at=now,
+            updated_at=now,
+            project_id=project_id,
+            owner_email=new.owner_email,
+            name=new.name,
+            slug=slug_of(new.name),
+            description=new.description,
+            model_type=new.model_type or "CUSTOMTRAIN",
+            model_size=0,
+            state="LIVE",
+            deployment_status="UNDEPLOYED",
+            tags=new.tags,
+            labels=new.labels,
+            parent_model_id=new.parent_model_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModelFilter:
+    """Which models a list shows; an empty text is no condition."""
+
+    state: str = ""
+    model_type: str = ""
+    search: str = ""

@@ -1,0 +1,71 @@
+"""Serve models: which versions an inference service serves (REST contract 2.2, 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+SORT_FIELDS = (
+    "id",
+    "created_at",
+    "updated_at",
+    "inference_service_id",
+    "model_version_id",
+    "last_known_state",
+)
+
+
+class ServeModelState(StrEnum):
+    """What was seen last of a served version."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewServeModel:
+    """What a client says of a link to create."""
+
+    inference_service_id: UUID
+    model_version_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeModel:
+    """Links an inference service to a version it serves; the names are those of the two at the time of reading."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    project_id: UUID
+    inference_service_id: UUID
+    inference_service_name: str = ""
+    model_version_id: UUID
+    model_version_name: str = ""
+    last_known_state: str = ServeModelState.PENDING
+
+    @classmethod
+    def create(
+        cls, *, id: UUID, project_id: UUID, inference_service_id: UUID, model_version_id: UUID, now: datetime
+    ) -> Self:
+        return cls(
+            id=id,
+            created_at=now,
+            updated_at=now,
+            project_id=project_id,
+            inference_service_id=inference_service_id,
+            model_version_id=model_version_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeModelFilter:
+    """Which serve models a list shows; None and empty text are no condition."""
+
+    inference_service_id: UUID | None = None
+    model_version_id: UUID | None = None
+    state: str = ""

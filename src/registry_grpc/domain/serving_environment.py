@@ -1,0 +1,97 @@
+"""Serving environments: where models are deployed to (REST contract 2.2, 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.rules import check_fields, check_renamed
+
+LIMITS = {"name": 100, "external_id": 255}
+SORT_FIELDS = ("id", "created_at", "updated_at", "name", "description", "external_id")
+
+
+class DriftPolicy(StrEnum):
+    """What happens when somebody else changes a deployed object."""
+
+    REPORT = "report"
+    ENFORCE = "enforce"
+
+
+def _check_drift_policy(value: str) -> None:
+    if value not in set(DriftPolicy):
+        raise InvalidRequest([Violation("drift_policy", "must be `report` or `enforce`")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewServingEnvironment:
+    """What a client says of an environment to create. Raises InvalidRequest when it breaks a rule."""
+
+    name: str
+    description: str = ""
+    external_id: str = ""
+    drift_policy: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self, limits=LIMITS, required=("name",))
+        _check_drift_policy(self.drift_policy or DriftPolicy.REPORT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingEnvironmentPatch:
+    """What changes of an environment. Raises InvalidRequest when it breaks a rule."""
+
+    name: str | Unset = UNSET
+    description: str | Unset = UNSET
+    external_id: str | Unset = UNSET
+    drift_policy: str | Unset = UNSET
+
+    def __post_init__(self) -> None:
+        check_fields(self, limits=LIMITS)
+        check_renamed(self.name, "serving environment name is required")
+        if self.drift_policy is not UNSET:
+            _check_drift_policy(self.drift_policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingEnvironment:
+    """A place models are deployed to."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+    project_id: UUID
+    name: str
+    description: str
+    external_id: str
+    drift_policy: DriftPolicy = DriftPolicy.REPORT
+
+    @classmethod
+    def create(cls, new: NewServingEnvironment, *, id: UUID, project_id: UUID, now: datetime) -> Self:
+        return cls(
+            id=id,
+            created_at=now,
+            updated_at=now,
+            project_id=project_id,
+            name=new.name,
+            description=new.description,
+            external_id=new.external_id,
+            drift_policy=DriftPolicy(new.drift_policy or DriftPolicy.REPORT),
+        )
+
+    @property
+    def namespace(self) -> str:
+        """The Kubernetes namespace: `external_id`, else the name (contract 2.4, namespace choice)."""
+        return self.external_id or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingEnvironmentFilter:
+    """Which environments a list shows; an empty text is no condition."""
+
+    search: str = ""
