@@ -1,4 +1,4 @@
-"""Deployments: the intent to serve a version, kept as a row that a controller brings about (design: deployment control).
+"""Deployments: the intent to serve a version, kept as a row that a controller brings about (design: `kserve.md`).
 
 A deployment has the id of its inference service. Every change of the intent is an immutable revision, numbered by
 `generation`; what the cluster was last told is `applied_generation`, what serves is `serving_generation`.

@@ -46,7 +46,7 @@ class Reason(StrEnum):
 
 _TEXTS: Mapping[Reason, str] = {
     Reason.PROJECT_ID_REQUIRED: "project ID is required (Project-ID header)",
-    Reason.INVALID_PAGE_TOKEN: "invalid page_token: it belongs to another list, order or filter; begin again without one",
+    Reason.INVALID_PAGE_TOKEN: "invalid page_token: it belongs to another list, order or filter",
     Reason.REGISTERED_MODEL_NOT_FOUND: "registered model not found",
     Reason.MODEL_VERSION_NOT_FOUND: "model version not found",
     Reason.SERVING_ENVIRONMENT_NOT_FOUND: "serving environment not found",

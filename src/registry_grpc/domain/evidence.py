@@ -1,6 +1,6 @@
 """What was seen in the cluster about one deployment. Facts only; domain.decision draws the conclusions.
 
-The facts are KServe's, read where they are true: the rollout from the Deployment (or Knative Service) and the pods of its
+The facts are KServe's, read where they are true: the rollout from the Deployment (or Knative Service) and its pods of the
 newest ReplicaSet, because the InferenceService itself stays Ready while an update fails.
 """
 

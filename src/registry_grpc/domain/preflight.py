@@ -1,4 +1,4 @@
-"""Checks before a deployment: everything that speaks against it, found at once (design: deployment control, section 7)."""
+"""Checks before a deployment: all that speaks against it, found at once."""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+"""Use cases on model versions, which artifacts are too."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.model_version import (
+    Credentials,
+    ModelVersion,
+    ModelVersionFilter,
+    ModelVersionKey,
+    ModelVersionPatch,
+    NewModelVersion,
+)
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.ports.clock import Clock
+from registry_grpc.ports.repositories import ModelVersionRepository
+
+
+class ModelVersions:
+    """Create, read and change the versions of a project's models. Nothing deletes one but the deletion of its model."""
+
+    def __init__(self, *, versions: ModelVersionRepository, clock: Clock) -> None:
+        self._versions = versions
+        self._clock = clock
+
+    async def create(self, project_id: UUID, registered_model_id: UUID, new: NewModelVersion) -> ModelVersion:
+        """Raises NotFound for the model, AlreadyExists for a name taken."""
+        version = ModelVersion.create(new, id=uuid4(), registered_model_id=registered_model_id, now=self._clock.now())
+        await self._versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
+        return version
+
+    async def get(self, project_id: UUID, id: UUID, registered_model_id: UUID | None = None) -> ModelVersion:
+        """Raises NotFound, also when it is not a version of the model given."""
+        return await self._versions.get(project_id, id, registered_model_id=registered_model_id)
+
+    async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
+        """The oldest match (quirk Q33). Raises NotFound, also without any condition (Q32)."""
+        if key == ModelVersionKey():
+            raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND)
+        return await self._versions.find(project_id, key)
+
+    async def list(self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice) -> Page[ModelVersion]:
+        """Versions of an unknown model: none (quirk Q35)."""
+        return await self._versions.list(project_id, filter, sort, slice)
+
+    async def update(
+        self, project_id: UUID, id: UUID, patch: ModelVersionPatch, registered_model_id: UUID | None = None
+    ) -> ModelVersion:
+        """Raises NotFound, also when it is not a version of the model given (Q3); AlreadyExists."""
+        return await self._versions.update(project_id, id, patch, registered_model_id=registered_model_id)

@@ -1,0 +1,56 @@
+"""Use cases on serve models."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.serve_model import NewServeModel, ServeModel, ServeModelFilter
+from registry_grpc.ports.clock import Clock
+from registry_grpc.ports.repositories import (
+    InferenceServiceRepository,
+    ModelVersionRepository,
+    ServeModelRepository,
+)
+
+
+class ServeModels:
+    """Link versions to inference services, and unlink them. Bookkeeping: nothing is sent to the cluster."""
+
+    def __init__(
+        self,
+        *,
+        serve_models: ServeModelRepository,
+        services: InferenceServiceRepository,
+        versions: ModelVersionRepository,
+        clock: Clock,
+    ) -> None:
+        self._serve_models = serve_models
+        self._services = services
+        self._versions = versions
+        self._clock = clock
+
+    async def create(self, project_id: UUID, new: NewServeModel) -> ServeModel:
+        """Raises NotFound for the service first, then for a version that is not of the service's model (quirk Q14);
+        AlreadyExists for a pair that exists (Q11)."""
+        service = await self._services.get(project_id, new.inference_service_id)
+        await self._versions.get(project_id, new.model_version_id, registered_model_id=service.registered_model_id)
+        serve_model = ServeModel.create(
+            id=uuid4(),
+            project_id=project_id,
+            inference_service_id=new.inference_service_id,
+            model_version_id=new.model_version_id,
+            now=self._clock.now(),
+        )
+        return await self._serve_models.create(serve_model)
+
+    async def get(self, project_id: UUID, id: UUID) -> ServeModel:
+        """Raises NotFound."""
+        return await self._serve_models.get(project_id, id)
+
+    async def list(self, project_id: UUID, filter: ServeModelFilter, sort: Sort, slice: Slice) -> Page[ServeModel]:
+        return await self._serve_models.list(project_id, filter, sort, slice)
+
+    async def delete(self, project_id: UUID, id: UUID) -> None:
+        """Raises NotFound."""
+        await self._serve_models.delete(project_id, id)
