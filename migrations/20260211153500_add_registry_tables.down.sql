@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS model_version;
+DROP TABLE IF EXISTS registered_model;

@@ -1,0 +1,1 @@
+"""The repositories on PostgreSQL, and the schema's migrations."""

