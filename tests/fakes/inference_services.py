@@ -1,0 +1,135 @@
+"""Inference services in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from tests.fakes.serve_models import put_serve_model, require_version, served_by
+from tests.fakes.store import InMemoryStore, oldest_first, page_of
+
+from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.inference_service import (
+    InferenceService,
+    InferenceServiceFilter,
+    InferenceServicePatch,
+    ServiceState,
+)
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.patch import changes
+from registry_grpc.domain.serve_model import ServeModel, ServeModelState
+
+
+class InMemoryInferenceServiceRepository:
+    """Keeps inference services in the store."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+
+    async def create(self, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
+        store = self._store
+        environment = store.environments.get(service.serving_environment_id)
+        if environment is None or environment.project_id != service.project_id:
+            raise NotFound.of(Reason.SERVING_ENVIRONMENT_NOT_FOUND, service.serving_environment_id)
+        model = store.models.get(service.registered_model_id)
+        if model is None or model.project_id != service.project_id:
+            raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, service.registered_model_id)
+        for version_id in (service.model_version_id, *(s.model_version_id for s in served)):
+            if version_id is not None:
+                require_version(store, service.project_id, version_id)
+        self._check_name(service)
+        store.services[service.id] = replace(service, served_models=())
+        for serve_model in served:
+            put_serve_model(store, serve_model)
+        return await self.get(service.project_id, service.id)
+
+    async def get(self, project_id: UUID, id: UUID) -> InferenceService:
+        return self._first(project_id, lambda service: service.id == id)
+
+    async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
+        return self._first(project_id, lambda service: service.external_id == external_id)
+
+    async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
+        return self._first(
+            project_id,
+            lambda service: service.serving_environment_id == serving_environment_id and service.name == name,
+        )
+
+    async def list(
+        self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
+    ) -> Page[InferenceService]:
+        rows = (
+            self._named(service)
+            for service in self._of_project(project_id)
+            if filter.serving_environment_id in {None, service.serving_environment_id}
+            and filter.registered_model_id in {None, service.registered_model_id}
+            and filter.model_version_id in {None, service.model_version_id}
+            and filter.desired_state in {"", service.desired_state}
+            and filter.current_state in {"", service.current_state}
+        )
+        return page_of(rows, sort, slice)
+
+    async def update(self, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> InferenceService:
+        changed = replace(self._row(project_id, id), **changes(patch), updated_at=self._store.write_time())
+        self._check_name(changed)
+        if changed.model_version_id is not None:
+            require_version(self._store, project_id, changed.model_version_id)
+        self._store.services[id] = changed
+        return await self.get(project_id, id)
+
+    async def mark_undeployed(self, project_id: UUID, id: UUID) -> None:
+        service = self._row(project_id, id)
+        now = self._store.write_time()
+        self._store.services[id] = replace(
+            service,
+            desired_state=ServiceState.UNDEPLOYED,
+            current_state=ServiceState.UNDEPLOYED,
+            url="",
+            external_id="",
+            updated_at=now,
+        )
+        for served in served_by(self._store, id):
+            self._store.serve_models[served.id] = replace(
+                served, last_known_state=ServeModelState.PENDING, updated_at=now
+            )
+
+    async def delete(self, project_id: UUID, id: UUID) -> None:
+        service = self._row(project_id, id)
+        if service.current_state == ServiceState.DEPLOYED:
+            raise FailedPrecondition(Reason.INFERENCE_SERVICE_DEPLOYED)
+        for served in served_by(self._store, id):
+            del self._store.serve_models[served.id]
+        del self._store.services[id]
+
+    def _of_project(self, project_id: UUID) -> Iterator[InferenceService]:
+        return (service for service in self._store.services.values() if service.project_id == project_id)
+
+    def _row(self, project_id: UUID, id: UUID) -> InferenceService:
+        service = self._store.services.get(id)
+        if service is None or service.project_id != project_id:
+            raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+        return service
+
+    def _first(self, project_id: UUID, is_wanted: Callable[[InferenceService], bool]) -> InferenceService:
+        """The oldest service that is wanted, as it is read."""
+        for service in oldest_first(self._of_project(project_id)):
+            if is_wanted(service):
+                return replace(self._named(service), served_models=served_by(self._store, service.id))
+        raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND)
+
+    def _named(self, service: InferenceService) -> InferenceService:
+        return replace(
+            service,
+            serving_environment_name=self._store.environments[service.serving_environment_id].name,
+            registered_model_name=self._store.models[service.registered_model_id].name,
+        )
+
+    def _check_name(self, service: InferenceService) -> None:
+        if any(
+            other.serving_environment_id == service.serving_environment_id
+            and other.name == service.name
+            and other.id != service.id
+            for other in self._store.services.values()
+        ):
+            raise AlreadyExists(Reason.INFERENCE_SERVICE_NAME_TAKEN)

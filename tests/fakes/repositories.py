@@ -1,0 +1,41 @@
+"""The repositories as one set, and the set that keeps everything in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.fakes.inference_services import InMemoryInferenceServiceRepository
+from tests.fakes.model_versions import InMemoryModelVersionRepository
+from tests.fakes.registered_models import InMemoryRegisteredModelRepository
+from tests.fakes.serve_models import InMemoryServeModelRepository
+from tests.fakes.serving_environments import InMemoryServingEnvironmentRepository
+from tests.fakes.store import InMemoryStore
+
+from registry_grpc.ports.repositories import (
+    InferenceServiceRepository,
+    ModelVersionRepository,
+    RegisteredModelRepository,
+    ServeModelRepository,
+    ServingEnvironmentRepository,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repositories:
+    """One repository for each aggregate, all over the same data."""
+
+    models: RegisteredModelRepository
+    versions: ModelVersionRepository
+    environments: ServingEnvironmentRepository
+    services: InferenceServiceRepository
+    serve_models: ServeModelRepository
+
+
+def in_memory_repositories(store: InMemoryStore) -> Repositories:
+    return Repositories(
+        models=InMemoryRegisteredModelRepository(store),
+        versions=InMemoryModelVersionRepository(store),
+        environments=InMemoryServingEnvironmentRepository(store),
+        services=InMemoryInferenceServiceRepository(store),
+        serve_models=InMemoryServeModelRepository(store),
+    )

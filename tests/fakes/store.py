@@ -1,0 +1,113 @@
+"""What the in-memory repositories share: the rows of all aggregates, so that rules across them hold, and lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from tests.fakes.clock import FakeClock
+
+from registry_grpc.domain.inference_service import InferenceService
+from registry_grpc.domain.model_version import Credentials, ModelVersion
+from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
+from registry_grpc.domain.registered_model import RegisteredModel
+from registry_grpc.domain.serve_model import ServeModel
+from registry_grpc.domain.serving_environment import ServingEnvironment
+from registry_grpc.ports.clock import Clock
+
+
+@dataclass
+class InMemoryStore:
+    """The rows as they were written; what is computed on reading (counts, names, served models) is not in them."""
+
+    clock: Clock = field(default_factory=FakeClock)
+    models: dict[UUID, RegisteredModel] = field(default_factory=dict)
+    versions: dict[UUID, ModelVersion] = field(default_factory=dict)
+    credentials: dict[UUID, Credentials] = field(default_factory=dict)
+    environments: dict[UUID, ServingEnvironment] = field(default_factory=dict)
+    services: dict[UUID, InferenceService] = field(default_factory=dict)
+    serve_models: dict[UUID, ServeModel] = field(default_factory=dict)
+    _written_at: datetime | None = None
+
+    def write_time(self) -> datetime:
+        """The time of a change: like a database's, it is never the same twice."""
+        now = self.clock.now()
+        if self._written_at is not None:
+            now = max(now, self._written_at + timedelta(microseconds=1))
+        self._written_at = now
+        return now
+
+
+class Row(Protocol):
+    """What every aggregate has."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def created_at(self) -> datetime: ...
+
+
+R = TypeVar("R", bound=Row)
+
+
+def oldest_first(rows: Iterable[R]) -> tuple[R, ...]:
+    return tuple(sorted(rows, key=lambda row: (row.created_at, row.id)))
+
+
+def newest_first(rows: Iterable[R]) -> tuple[R, ...]:
+    return oldest_first(rows)[::-1]
+
+
+def page_of(rows: Iterable[R], sort: Sort, slice: Slice) -> Page[R]:
+    """Sort the rows, ties by id in the same direction, and cut the slice out."""
+    ordered = sorted(rows, key=lambda row: _rank(_value(row, sort), row.id), reverse=sort.descending)
+    if not slice.by_cursor:
+        return Page(tuple(ordered[slice.offset : slice.offset + slice.limit]), total=len(ordered))
+    if slice.after is not None:
+        ordered = [row for row in ordered if _is_beyond(row, slice.after, sort)]
+    items = tuple(ordered[: slice.limit])
+    has_more = len(ordered) > slice.limit
+    return Page(items, next=Cursor(_value(items[-1], sort), items[-1].id) if has_more else None)
+
+
+def _value(row: Row, sort: Sort) -> Any:
+    # `owner_id` is a column that can be sorted by but that no request can set: it is always NULL.
+    return None if sort.field == "owner_id" else getattr(row, sort.field)
+
+
+def _rank(value: Any, id: UUID) -> tuple[bool, Any, UUID]:
+    """Compares as PostgreSQL does with its C collations: texts by code point, NULL above all values."""
+    return (value is None, 0 if value is None else value, id)
+
+
+def _is_beyond(row: Row, cursor: Cursor, sort: Sort) -> bool:
+    here, there = _rank(_value(row, sort), row.id), _rank(cursor.value, cursor.id)
+    return here < there if sort.descending else here > there
+
+
+def search_matches(search: str, text: str) -> bool:
+    """SQL's `text ILIKE '%search%'`: `%` and `_` in the search are wildcards, a backslash escapes (contract 0.10)."""
+    return re.fullmatch(_regex_of_like(f"%{_lower(search)}%"), _lower(text), re.DOTALL) is not None
+
+
+def _regex_of_like(pattern: str) -> str:
+    parts = []
+    characters = iter(pattern)
+    for character in characters:
+        if character == "%":
+            parts.append(".*")
+        elif character == "_":
+            parts.append(".")
+        else:
+            parts.append(re.escape(next(characters) if character == "\\" else character))
+    return "".join(parts)
+
+
+def _lower(text: str) -> str:
+    """Unicode's simple case mapping, one character for one, as PostgreSQL's built-in C.UTF-8 locale has it."""
+    return "".join(character.lower()[0] for character in text)
