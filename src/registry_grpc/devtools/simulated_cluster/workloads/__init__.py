@@ -1,0 +1,1 @@
+"""The parts of the simulated cluster that play kube-controller-manager, scheduler and kubelet."""
