@@ -1,7 +1,7 @@
 """What was seen in the cluster about one deployment. Facts only; domain.decision draws the conclusions.
 
-The facts are KServe's, read where they are true: the rollout from the Deployment (or Knative Service) and its pods of the
-newest ReplicaSet, because the InferenceService itself stays Ready while an update fails.
+The facts are KServe's, read where they are true: the rollout from the Deployment (or Knative Service) and the pods
+of its newest ReplicaSet, because the InferenceService itself stays Ready while an update fails.
 """
 
 from __future__ import annotations
@@ -97,8 +97,11 @@ class LiveObject:
     k8s_generation: int
     resource_version: str
     deployment_id: str
-    """The value of our identity label; empty when it is not ours."""
+    """The value of our identity label, or, of an object that the Go service made, of its inference service's id;
+    empty when there is neither."""
     registry_id: str
+    revision_stamp: str = ""
+    """The revision it was applied with last, perhaps by a pass that overtook ours."""
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     is_stopped: bool = False

@@ -1,31 +1,24 @@
-"""Checks before a deployment: all that speaks against it, found at once."""
+"""Checks before a deployment: all that speaks against it, found at once (design: deployment control, section 7)."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from registry_grpc.domain.deployment import DeploymentMode, DeploymentSpec
+from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.naming import name_findings, namespace_findings
+from registry_grpc.domain.runtimes import RuntimeFormat, runtime_findings
+from registry_grpc.domain.storage import KSERVE_PREFIXES, Storage, is_fetchable
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something that speaks against a deployment; a blocking one is sure to make it fail."""
+__all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "findings"]
 
-    code: str
-    message: str
-    hint: str
-    blocking: bool = True
-    field: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeFormat:
-    """A model format that a serving runtime supports."""
-
-    runtime: str
-    name: str
-    version: str
-    auto_select: bool
-    protocols: tuple[str, ...] = ("v1",)
-    is_disabled: bool = False
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_PREFIX = 253
+_APPLYING = ("get inferenceservices", "create inferenceservices", "patch inferenceservices")
+_STORING_KEYS = ("create secrets", "patch secrets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +31,122 @@ class ClusterFacts:
     missing_permissions: tuple[str, ...] = ()
     """For example `create secrets in namespace models`."""
     runtimes: tuple[RuntimeFormat, ...] | None = None
-    storage_prefixes: tuple[str, ...] = ()
+    storage_prefixes: tuple[str, ...] | None = None
     """Further URI prefixes that ClusterStorageContainers of the cluster take."""
+    storage_patterns: tuple[str, ...] = ()
+    """Regular expressions of URIs that they take."""
     service_account_exists: bool | None = None
+
+
+def findings(
+    name: str, namespace: str, spec: DeploymentSpec, *, has_credentials: bool, facts: ClusterFacts | None = None
+) -> tuple[Finding, ...]:
+    """All findings, the blocking ones first. Without facts only what needs no look at the cluster is checked."""
+    found = [
+        *name_findings(name, namespace),
+        *namespace_findings(namespace),
+        *_labels(spec),
+        *_storage(spec, facts, has_credentials=has_credentials),
+    ]
+    if facts is not None:
+        found += _cluster(namespace, spec, facts, has_credentials=has_credentials)
+        found += runtime_findings(spec, facts.runtimes)
+    return tuple(sorted(found, key=lambda finding: not finding.blocking))
+
+
+def _labels(spec: DeploymentSpec) -> Iterator[Finding]:
+    for key, value in spec.labels.items():
+        prefix, slash, name = key.rpartition("/")
+        prefix_is_valid = not slash or (len(prefix) <= _LONGEST_PREFIX and _LABEL_PREFIX.fullmatch(prefix))
+        if not prefix_is_valid or not _LABEL_NAME.fullmatch(name):
+            yield Finding(
+                code="INVALID_LABEL",
+                message=f"`{key}` is no key for a Kubernetes label",
+                hint="use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
+                field="labels",
+            )
+        elif value and not _LABEL_NAME.fullmatch(value):
+            yield Finding(
+                code="INVALID_LABEL",
+                message=f"the value of label `{key}` is no value for a Kubernetes label: `{value}`",
+                hint="use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
+                field="labels",
+            )
+
+
+def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credentials: bool) -> Iterator[Finding]:
+    uri, options = spec.storage_uri, spec.options
+    storage = Storage.of(uri)
+    prefixes = facts.storage_prefixes if facts else None
+    if not is_fetchable(uri, prefixes or (), facts.storage_patterns if facts else ()):
+        further = "and no ClusterStorageContainer takes it" if prefixes is not None else "unless the cluster adds to it"
+        yield Finding(
+            code="URI_SCHEME_UNSUPPORTED",
+            message=f"KServe cannot fetch `{uri}`: it takes {', '.join(KSERVE_PREFIXES)}, {further}",
+            hint="store the model under one of these, or install a ClusterStorageContainer for it",
+            blocking=prefixes is not None,
+            field="model_version_id",
+        )
+    if has_credentials and storage is Storage.OTHER:
+        yield Finding(
+            code="CREDENTIALS_UNUSED",
+            message=f"the version has keys, but KServe uses none for `{uri}`",
+            hint="name a `service_account` that may read the model, or leave the keys out",
+            blocking=False,
+            field="model_version_id",
+        )
+    needs_keys = storage in {Storage.S3, Storage.GCS, Storage.HUGGING_FACE}
+    if needs_keys and not has_credentials and not options.service_account:
+        yield Finding(
+            code="CREDENTIALS_MISSING",
+            message=f"nothing says how to get at `{uri}`: that works for public models only",
+            hint="give the version its keys, or name a `service_account` that may read the model",
+            blocking=False,
+            field="model_version_id",
+        )
+    if (options.storage_endpoint or options.storage_region) and not (has_credentials and storage is Storage.S3):
+        yield Finding(
+            code="STORAGE_OPTIONS_UNUSED",
+            message="`storage` has no effect: KServe reads endpoint and region beside the keys of an s3:// model only",
+            hint="give the version its keys; with a service account, annotate that with endpoint and region",
+            blocking=False,
+            field="options.storage",
+        )
+
+
+def _cluster(namespace: str, spec: DeploymentSpec, facts: ClusterFacts, *, has_credentials: bool) -> Iterator[Finding]:
+    if facts.kserve_installed is False:
+        yield Finding(
+            code="KSERVE_NOT_INSTALLED",
+            message="the cluster does not know serving.kserve.io/v1beta1",
+            hint="install KServe",
+        )
+    if facts.namespace_exists is False:
+        yield Finding(
+            code="NAMESPACE_NOT_FOUND",
+            message=f"there is no namespace `{namespace}`",
+            hint=f"create it: kubectl create namespace {namespace}",
+            field="serving_environment_id",
+        )
+    if spec.options.deployment_mode is DeploymentMode.KNATIVE and facts.knative_installed is False:
+        yield Finding(
+            code="MODE_UNSUPPORTED",
+            message="deployment mode `Knative` needs Knative Serving, which is not installed",
+            hint="use `Standard`, or install Knative Serving",
+            field="options.deployment_mode",
+        )
+    if spec.options.service_account and facts.service_account_exists is False:
+        yield Finding(
+            code="SERVICE_ACCOUNT_NOT_FOUND",
+            message=f"there is no service account `{spec.options.service_account}` in namespace `{namespace}`",
+            hint="create it, or name another one",
+            field="options.service_account",
+        )
+    needed = _APPLYING + _STORING_KEYS if has_credentials else _APPLYING
+    for permission in facts.missing_permissions:
+        yield Finding(
+            code="FORBIDDEN",
+            message=f"the registry may not {permission}",
+            hint="grant it to the registry's service account",
+            blocking=permission.startswith(needed),
+        )

@@ -1,0 +1,63 @@
+"""Where models are stored, and how KServe gets at them, as told by their URI (design: deployment control, 1 and 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+
+KSERVE_PREFIXES = (
+    "gs://", "s3://", "pvc://", "file://", "https://", "http://", "hdfs://", "webhdfs://", "oci://", "oci+native://",
+    "oci+fetch://", "hf://",
+)  # fmt: skip
+"""What KServe fetches by itself; ClusterStorageContainers can add to it."""
+
+_SCHEME = re.compile(r"\w+?://")
+_AZURE_HOST = "blob.core.windows.net"
+_AZURE = re.compile(rf"https://(.+?).{_AZURE_HOST}/(.+)")
+
+
+class Storage(StrEnum):
+    """The kinds of storage whose credentials KServe can hand to the downloader; OTHER takes none."""
+
+    S3 = "S3"
+    GCS = "GCS"
+    AZURE = "AZURE"
+    HUGGING_FACE = "HUGGING_FACE"
+    HTTP = "HTTP"
+    OTHER = "OTHER"
+
+    @classmethod
+    def of(cls, uri: str) -> Storage:
+        if _AZURE.match(uri):
+            return cls.AZURE
+        prefixes = {
+            "s3://": cls.S3,
+            "gs://": cls.GCS,
+            "hf://": cls.HUGGING_FACE,
+            "https://": cls.HTTP,
+            "http://": cls.HTTP,
+        }
+        return next((storage for prefix, storage in prefixes.items() if uri.startswith(prefix)), cls.OTHER)
+
+
+def is_fetchable(uri: str, prefixes: Iterable[str] = (), patterns: Iterable[str] = ()) -> bool:
+    """Whether KServe takes the URI, by the rules of its controller; a text without a scheme is a local path to it.
+
+    `prefixes` and `patterns` are those of the cluster's ClusterStorageContainers.
+    """
+    if uri.startswith(tuple(prefixes)) or any(_finds(pattern, uri) for pattern in patterns):
+        return True
+    if not _SCHEME.search(uri):
+        return True
+    if _AZURE_HOST in uri:
+        return bool(_AZURE.search(uri))
+    return uri.startswith(KSERVE_PREFIXES)
+
+
+def _finds(pattern: str, uri: str) -> bool:
+    """A pattern that only Go understands counts as found, because nothing is known about it."""
+    try:
+        return bool(re.search(pattern, uri))
+    except re.error:
+        return True

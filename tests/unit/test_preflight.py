@@ -1,0 +1,201 @@
+"""What speaks against a deployment: static findings, and those that need the cluster's facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.deployments import a_spec
+
+from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions
+from registry_grpc.domain.preflight import ClusterFacts, Finding, RuntimeFormat, findings
+
+WELL = ClusterFacts(
+    kserve_installed=True,
+    namespace_exists=True,
+    knative_installed=True,
+    runtimes=(
+        RuntimeFormat(runtime="kserve-sklearnserver", name="sklearn", version="1", auto_select=True),
+        RuntimeFormat(runtime="kserve-mlserver", name="sklearn", version="0", auto_select=True, protocols=("v2",)),
+        RuntimeFormat(runtime="kserve-old", name="sklearn", version="0", auto_select=True),
+        RuntimeFormat(runtime="kserve-manual", name="catboost", version="1", auto_select=False),
+        RuntimeFormat(runtime="kserve-off", name="pmml", version="4", auto_select=True, is_disabled=True),
+        RuntimeFormat(runtime="kserve-triton", name="triton", version="2", auto_select=True, protocols=("v2",)),
+        RuntimeFormat(runtime="kserve-bare", name="", version="", auto_select=False, protocols=()),
+    ),
+    storage_prefixes=(),
+    service_account_exists=True,
+)
+
+
+def found(*, facts: ClusterFacts | None = None, has_credentials: bool = False, **spec: Any) -> dict[str, Finding]:
+    """The findings on a spec that is well but for what the test says, by code."""
+    spec.setdefault("storage_uri", "pvc://claim/model")
+    return {f.code: f for f in findings("iris", "models", a_spec(**spec), has_credentials=has_credentials, facts=facts)}
+
+
+def test_nothing_speaks_against_a_good_spec() -> None:
+    assert found(facts=WELL) == {}
+
+
+def test_unknown_facts_claim_nothing() -> None:
+    assert found(facts=ClusterFacts(), runtime="any", options=DeploymentOptions(service_account="x")) == {}
+
+
+def test_all_findings_at_once_with_blocking_ones_first() -> None:
+    spec = a_spec(storage_uri="s3://b/k", labels={"team": "not valid"})
+    codes = [(f.code, f.blocking) for f in findings("Iris", "models", spec, has_credentials=False)]
+    assert codes == [("NAME_INVALID", True), ("INVALID_LABEL", True), ("CREDENTIALS_MISSING", False)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("team", "vision lab"), ("team", "x" * 64), ("team", "-a"), ("team", "é"),
+        ("", "a"), ("a b", "a"), ("/team", "a"), ("Example.com/team", "a"), ("a/b/c", "a"), ("x" * 64, "a"),
+    ],
+)  # fmt: skip
+def test_labels_that_kubernetes_refuses(key: str, value: str) -> None:
+    finding = found(labels={key: value})["INVALID_LABEL"]
+    assert (finding.blocking, finding.field) == (True, "labels")
+    assert key in finding.message
+
+
+@pytest.mark.parametrize(("key", "value"), [("team", ""), ("example.com/team", "A.b_c-1"), ("a", "x" * 63)])
+def test_labels_that_kubernetes_takes(key: str, value: str) -> None:
+    assert found(labels={key: value}) == {}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["pvc://c/m", "oci+native://r/m", "file:///m", "/mnt/m", "hdfs://n/m", "https://a.blob.core.windows.net/c/m"],
+)
+def test_fetchable_uris(uri: str) -> None:
+    assert "URI_SCHEME_UNSUPPORTED" not in found(storage_uri=uri, facts=WELL)
+
+
+@pytest.mark.parametrize("uri", ["ftp://h/m", "abfs://c/m", "http://a.blob.core.windows.net/m"])
+def test_uris_that_kserve_does_not_fetch(uri: str) -> None:
+    assert found(storage_uri=uri, facts=WELL)["URI_SCHEME_UNSUPPORTED"].blocking
+
+
+def test_an_unsupported_uri_blocks_only_when_the_storage_containers_are_known() -> None:
+    assert not found(storage_uri="ftp://h/m")["URI_SCHEME_UNSUPPORTED"].blocking
+    assert not found(storage_uri="ftp://h/m", facts=ClusterFacts())["URI_SCHEME_UNSUPPORTED"].blocking
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        ClusterFacts(storage_prefixes=("ftp://",)),
+        ClusterFacts(storage_prefixes=(), storage_patterns=("^ftp://h/",)),
+        ClusterFacts(storage_prefixes=(), storage_patterns=(r"\Qftp://\E",)),
+    ],
+    ids=["prefix", "pattern", "a pattern only Go understands"],
+)
+def test_storage_containers_add_to_what_is_fetched(facts: ClusterFacts) -> None:
+    assert "URI_SCHEME_UNSUPPORTED" not in found(storage_uri="ftp://h/m", facts=facts)
+
+
+@pytest.mark.parametrize("uri", ["s3://b/k", "gs://b/k", "hf://org/model"])
+def test_missing_credentials_do_not_block(uri: str) -> None:
+    assert not found(storage_uri=uri)["CREDENTIALS_MISSING"].blocking
+    assert found(storage_uri=uri, has_credentials=True) == {}
+    assert found(storage_uri=uri, options=DeploymentOptions(service_account="reader")) == {}
+
+
+def test_credentials_that_nothing_uses() -> None:
+    assert not found(storage_uri="pvc://c/m", has_credentials=True)["CREDENTIALS_UNUSED"].blocking
+
+
+@pytest.mark.parametrize(("uri", "keys"), [("s3://b/k", False), ("gs://b/k", True)])
+def test_storage_options_that_nothing_reads(uri: str, keys: bool) -> None:
+    options = DeploymentOptions(storage_endpoint="minio:9000", service_account="reader")
+    assert "STORAGE_OPTIONS_UNUSED" in found(storage_uri=uri, options=options, has_credentials=keys)
+
+
+def test_storage_options_beside_keys_are_fine() -> None:
+    options = DeploymentOptions(storage_endpoint="minio:9000", storage_region="eu-1")
+    assert found(storage_uri="s3://b/k", options=options, has_credentials=True) == {}
+
+
+def test_what_the_cluster_lacks() -> None:
+    facts = ClusterFacts(
+        kserve_installed=False, namespace_exists=False, knative_installed=False, service_account_exists=False
+    )
+    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, service_account="reader")
+    assert {code: f.blocking for code, f in found(facts=facts, options=options).items()} == {
+        "KSERVE_NOT_INSTALLED": True,
+        "NAMESPACE_NOT_FOUND": True,
+        "MODE_UNSUPPORTED": True,
+        "SERVICE_ACCOUNT_NOT_FOUND": True,
+    }
+
+
+def test_what_is_not_asked_for_is_not_missed() -> None:
+    assert found(facts=ClusterFacts(knative_installed=False, service_account_exists=False)) == {}
+
+
+@pytest.mark.parametrize(
+    ("permission", "has_credentials", "blocking"),
+    [
+        ("patch inferenceservices in namespace models", False, True),
+        ("list events in namespace models", False, False),
+        ("create secrets in namespace models", False, False),
+        ("create secrets in namespace models", True, True),
+    ],
+)
+def test_missing_permissions(permission: str, has_credentials: bool, blocking: bool) -> None:
+    facts = ClusterFacts(missing_permissions=(permission,))
+    spec = a_spec(storage_uri="s3://b/k", options=DeploymentOptions(service_account="reader"))
+    (finding,) = findings("iris", "models", spec, has_credentials=has_credentials, facts=facts)
+    assert (finding.code, finding.blocking) == ("FORBIDDEN", blocking)
+    assert finding.message == f"the registry may not {permission}"
+
+
+def test_near_miss_of_a_version() -> None:
+    finding = found(model_format_version="1.3", facts=WELL)["NO_RUNTIME"]
+    assert finding.message == "no serving runtime takes sklearn 1.3: runtimes list 0, 1"
+    assert finding.hint == "drop the version or use 1"
+
+
+def test_no_version_matches_any() -> None:
+    assert found(model_format_version="", facts=WELL) == {}
+
+
+def test_unknown_format_names_the_known_ones() -> None:
+    finding = found(model_format="Sklearn", facts=WELL)["NO_RUNTIME"]
+    assert finding.message.endswith("the formats KServe chooses one for are: sklearn")
+
+
+def test_runtimes_that_must_be_named() -> None:
+    finding = found(model_format="catboost", facts=WELL)["NO_RUNTIME"]
+    assert finding.hint == "name one in `options.runtime`: kserve-manual"
+    assert found(model_format="catboost", runtime="kserve-manual", facts=WELL) == {}
+
+
+def test_triton_is_asked_for_protocol_v2() -> None:
+    assert found(model_format="triton", model_format_version="2", facts=WELL) == {}
+
+
+def test_named_runtime_not_found() -> None:
+    assert "kserve-bare, kserve-manual" in found(runtime="nope", facts=WELL)["RUNTIME_NOT_FOUND"].message
+
+
+def test_named_runtime_disabled() -> None:
+    assert "RUNTIME_DISABLED" in found(runtime="kserve-off", model_format="pmml", facts=WELL)
+
+
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        ({"runtime": "kserve-old", "model_format_version": "1"}, "drop the version or use 0"),
+        ({"runtime": "kserve-bare"}, "name another runtime, or none to let KServe choose by model format"),
+    ],
+)
+def test_named_runtime_that_does_not_fit(spec: dict[str, Any], hint: str) -> None:
+    assert found(facts=WELL, **spec)["RUNTIME_MISMATCH"].hint == hint
+
+
+def test_a_named_runtime_may_speak_another_protocol() -> None:
+    assert found(runtime="kserve-mlserver", model_format_version="0", facts=WELL) == {}
