@@ -59,6 +59,13 @@ END $$;
 CREATE FUNCTION count_updated_models() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
+    -- Most updates change nothing that is counted.
+    IF NOT EXISTS (
+        SELECT project_id, state, model_type FROM after EXCEPT ALL SELECT project_id, state, model_type FROM before
+    ) THEN
+        RETURN NULL;
+    END IF;
+
     INSERT INTO registered_model_count AS c (project_id, state, model_type, shard, models)
     SELECT project_id, state, model_type, counter_shard(), sum(change)
     FROM (
@@ -135,6 +142,12 @@ END $$;
 CREATE FUNCTION count_updated_versions() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
+    IF NOT EXISTS (
+        SELECT registered_model_id, state, status FROM after EXCEPT ALL SELECT registered_model_id, state, status FROM before
+    ) THEN
+        RETURN NULL;
+    END IF;
+
     INSERT INTO project_version_count AS c (project_id, state, status, shard, versions)
     SELECT m.project_id, v.state, v.status, counter_shard(), sum(v.change)
     FROM (

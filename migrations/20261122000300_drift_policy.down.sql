@@ -1,0 +1,1 @@
+ALTER TABLE serving_environment DROP COLUMN drift_policy;
