@@ -1,0 +1,85 @@
+"""Fixtures of the black-box tests: the real service behind its gateway, on real PostgreSQL.
+
+`REGISTRY_TEST_BASE_URL` (cluster switched off) and `REGISTRY_TEST_SIMULATED_BASE_URL` (simulated cluster) make the
+tests use services that run already instead of starting them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.e2e.api import Api
+from tests.e2e.builders import World
+from tests.e2e.stack import Addresses, SharedStack
+
+_STACKS = pytest.StashKey[list[SharedStack]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_STACKS] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the shared stacks back: here and not in a fixture, as waiting for other workers must not time a test out."""
+    for stack in session.config.stash[_STACKS]:
+        stack.release()
+
+
+def _shared(
+    request: pytest.FixtureRequest, factory: pytest.TempPathFactory, name: str, **environment: str
+) -> Addresses:
+    folder = factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+    stack = SharedStack(Path(folder), name, **environment)
+    request.config.stash[_STACKS].append(stack)
+    return stack.acquire()
+
+
+@pytest.fixture(scope="session")
+def base_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a service whose cluster is switched off."""
+    running = os.environ.get("REGISTRY_TEST_BASE_URL")
+    return running or _shared(request, tmp_path_factory, "disabled", REGISTRY_CLUSTER="none").base_url
+
+
+@pytest.fixture(scope="session")
+def simulated_base_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a service with the simulated cluster."""
+    running = os.environ.get("REGISTRY_TEST_SIMULATED_BASE_URL")
+    return running or _shared(request, tmp_path_factory, "simulated", REGISTRY_CLUSTER="simulated").base_url
+
+
+@pytest.fixture(scope="session")
+def http(base_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=base_url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def simulated_http(simulated_base_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=simulated_base_url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def api(http: httpx.Client) -> Api:
+    """The API as a project sees it that nobody has used before."""
+    return Api(http)
+
+
+@pytest.fixture
+def world(api: Api) -> World:
+    """One object of every kind in the test's project."""
+    return World(api)
+
+
+@pytest.fixture
+def other_world(api: Api) -> World:
+    """One object of every kind in another project."""
+    return World(api.of_another_project())

@@ -1,0 +1,63 @@
+"""Bodies at the edge: sizes and depths (0.5; decision 5)."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from tests.e2e.api import Api
+from tests.e2e.builders import a_model, a_version, fresh
+from tests.e2e.checks import assert_refused, json_of
+
+MEBIBYTE = 1 << 20
+TOO_LARGE = 16 * MEBIBYTE
+
+
+@pytest.mark.parametrize("mebibytes", [1, 2, 3])
+def test_a_few_megabytes_are_accepted(api: Api, mebibytes: int) -> None:
+    text = "é" * (mebibytes * MEBIBYTE // 2)
+    model = a_model(api, description=text)
+    assert api.read(f"/models/{model['id']}")["description"] == text
+
+
+def test_many_labels_and_tags_are_accepted(api: Api) -> None:
+    labels = {f"key{number:05}": "value" * 4 for number in range(20_000)}
+    tasks = [f"task{number}" for number in range(20_000)]
+    model = a_model(api, labels=labels, tags={"tasks": tasks})
+    assert (model["labels"], model["tags"]["tasks"]) == (labels, tasks)
+    assert a_version(api, model["id"], labels=labels)["labels"] == labels
+
+
+@pytest.mark.parametrize("path", ["/models", "/deploy"])
+def test_a_huge_body_is_413(api: Api, path: str) -> None:
+    try:
+        response = api.request("POST", path, content=b'{"name":"' + b"x" * TOO_LARGE + b'"}')
+    except httpx.WriteError:
+        return  # refused while we were still sending
+    assert_refused(response, status=413)
+
+
+def test_a_huge_chunked_body_is_413(api: Api) -> None:
+    chunks = (b" " * MEBIBYTE for _ in range(16))
+    try:
+        headers = {"Project-ID": api.project_id}
+        response = api.http.post("/api/v1/model-registry/models", content=chunks, headers=headers)
+    except httpx.WriteError:
+        return
+    assert_refused(response, status=413)
+
+
+@pytest.mark.parametrize("depth", [5_000, 100_000])
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_a_deeply_nested_body_is_refused(api: Api, depth: int, opened: str, closed: str) -> None:
+    nested = opened * depth + "1" + closed * depth
+    for content in (nested, f'{{"name":"{fresh("m")}","unknown":{nested}}}', f'{{"labels":{nested}}}', opened * depth):
+        assert_refused(api.request("POST", "/models", content=content))
+    json_of(api.get("/models"))
+
+
+def test_a_long_number_is_no_fault_of_the_service(api: Api) -> None:
+    model = a_model(api)
+    digits = "9" * 100_000
+    for number in (digits, f"-{digits}", f"1e{digits}", f"0.{digits}"):
+        content = f'{{"model_size":{number}}}'
+        assert_refused(api.request("PATCH", f"/models/{model['id']}", content=content), "model_size")
