@@ -42,28 +42,30 @@ def _shared(
 
 
 @pytest.fixture(scope="session")
-def base_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a service whose cluster is switched off."""
-    running = os.environ.get("REGISTRY_TEST_BASE_URL")
-    return running or _shared(request, tmp_path_factory, "disabled", REGISTRY_CLUSTER="none").base_url
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Addresses:
+    """A service whose cluster is switched off."""
+    if running := os.environ.get("REGISTRY_TEST_BASE_URL"):
+        return Addresses(base_url=running)
+    return _shared(request, tmp_path_factory, "disabled", REGISTRY_CLUSTER="none")
 
 
 @pytest.fixture(scope="session")
-def simulated_base_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a service with the simulated cluster."""
-    running = os.environ.get("REGISTRY_TEST_SIMULATED_BASE_URL")
-    return running or _shared(request, tmp_path_factory, "simulated", REGISTRY_CLUSTER="simulated").base_url
+def simulated_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Addresses:
+    """A service with the simulated cluster."""
+    if running := os.environ.get("REGISTRY_TEST_SIMULATED_BASE_URL"):
+        return Addresses(base_url=running)
+    return _shared(request, tmp_path_factory, "simulated", REGISTRY_CLUSTER="simulated")
 
 
 @pytest.fixture(scope="session")
-def http(base_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=base_url, timeout=30) as client:
+def http(stack: Addresses) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.base_url, timeout=30) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def simulated_http(simulated_base_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=simulated_base_url, timeout=30) as client:
+def simulated_http(simulated_stack: Addresses) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=simulated_stack.base_url, timeout=30) as client:
         yield client
 
 

@@ -39,8 +39,13 @@ class Addresses:
     """Where a running stack answers."""
 
     base_url: str
-    database_url: str
-    port: int
+    database_url: str = ""
+    folder: str = ""
+
+    @property
+    def target(self) -> str:
+        """The address for gRPC clients."""
+        return self.base_url.removeprefix("http://")
 
 
 class Stack:
@@ -76,19 +81,19 @@ class Stack:
                 start_new_session=True,
             )
         try:
-            return self._wait_until_ready(port)
+            return self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_ready(self, port: int) -> Addresses:
+    def _wait_until_ready(self) -> Addresses:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             text = self.log.read_text(errors="replace")
             base_url = re.search(r"^ready (http://\S+)", text, re.MULTILINE)
             database_url = re.search(r"postgresql://\S+", text)
             if base_url and database_url:
-                return Addresses(base_url[1].rstrip("/"), database_url[0], port)
+                return Addresses(base_url[1].rstrip("/"), database_url[0], str(self.folder))
             assert self._process is not None
             if self._process.poll() is not None:
                 break

@@ -231,8 +231,8 @@ def test_invalid_unicode_is_refused(world: World, route: BodyRoute, text: bytes)
 
 @pytest.mark.parametrize(
     "text",
-    ["é", "e\u0301", "日本語", "😀👩‍👩‍👧", "\u2028\u2029", "<b>&amp;</b>", '"quoted" \\ /', "\t\r\n\x01\x1f\x7f", "\ufeff",
-     "\uffff"],
+    ["é", "e\u0301", "日本語", "😀👩‍👩‍👧", "\u2028\u2029", "<b>&amp;</b>", '"quoted" \\ /', "\t\r\n\x01\x1f\x7f",
+     "\ufeff", "\uffff"],
 )  # fmt: skip
 def test_any_other_text_comes_back_as_it_was(api: Api, text: str) -> None:
     model = a_model(api, text, description=text, labels={text: text}, tags={"tasks": [text]})

@@ -8,70 +8,62 @@ import pytest
 from tests.e2e.api import JSON, Api
 from tests.e2e.builders import fresh
 
-MODEL_KEYS = set(
-    [
-        "id",
-        "name",
-        "state",
-        "description",
-        "slug",
-        "project_id",
-        "model_type",
-        "model_size",
-        "deployment_status",
-        "tags",
-        "labels",
-        "version_count",
-        "created_at",
-        "updated_at",
-    ]
-)
-VERSION_KEYS = set(
-    [
-        "id",
-        "name",
-        "registered_model_id",
-        "state",
-        "description",
-        "is_default",
-        "status",
-        "artifact_type",
-        "model_framework",
-        "model_framework_version",
-        "container_image",
-        "uri",
-        "labels",
-        "created_at",
-        "updated_at",
-    ]
-)
-ARTIFACT_KEYS = set(
-    [
-        "id",
-        "name",
-        "uri",
-        "artifact_type",
-        "model_framework",
-        "model_framework_version",
-        "registered_model_id",
-        "labels",
-        "created_at",
-        "updated_at",
-    ]
-)
+MODEL_KEYS = {
+    "id",
+    "name",
+    "state",
+    "description",
+    "slug",
+    "project_id",
+    "model_type",
+    "model_size",
+    "deployment_status",
+    "tags",
+    "labels",
+    "version_count",
+    "created_at",
+    "updated_at",
+}
+VERSION_KEYS = {
+    "id",
+    "name",
+    "registered_model_id",
+    "state",
+    "description",
+    "is_default",
+    "status",
+    "artifact_type",
+    "model_framework",
+    "model_framework_version",
+    "container_image",
+    "uri",
+    "labels",
+    "created_at",
+    "updated_at",
+}
+ARTIFACT_KEYS = {
+    "id",
+    "name",
+    "uri",
+    "artifact_type",
+    "model_framework",
+    "model_framework_version",
+    "registered_model_id",
+    "labels",
+    "created_at",
+    "updated_at",
+}
 LIST_KEYS = {"items", "total", "page_size", "next_offset"}
-SERVICE_KEYS = set(
-    [
-        "id",
-        "name",
-        "serving_environment_id",
-        "registered_model_id",
-        "desired_state",
-        "current_state",
-        "created_at",
-        "updated_at",
-    ]
-)
+SERVICE_KEYS = {
+    "id",
+    "name",
+    "serving_environment_id",
+    "registered_model_id",
+    "desired_state",
+    "current_state",
+    "created_at",
+    "updated_at",
+}
 VERSION = {"model_framework": "pytorch", "model_framework_version": "2.0", "uri": "s3://models/e2e/v1"}
 
 

@@ -1,0 +1,44 @@
+"""Looking into the simulated cluster as an operator would: its API by HTTP, with the kubeconfig of the stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from tests.e2e.stack import Addresses
+
+INFERENCE_SERVICES = "/apis/serving.kserve.io/v1beta1"
+
+
+class Cluster:
+    """The InferenceServices of the cluster that a stack deploys to."""
+
+    def __init__(self, stack: Addresses) -> None:
+        (kubeconfig,) = Path(stack.folder).rglob("*kubeconfig*")
+        config = yaml.safe_load(kubeconfig.read_text())
+        token = config["users"][0]["user"]["token"]
+        server = config["clusters"][0]["cluster"]["server"]
+        self.http = httpx.Client(base_url=server, headers={"Authorization": f"Bearer {token}"})
+
+    def _path(self, namespace: str, name: str) -> str:
+        return f"{INFERENCE_SERVICES}/namespaces/{namespace}/inferenceservices/{name}"
+
+    def find(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """The object, or None when there is none."""
+        response = self.http.get(self._path(namespace, name))
+        if response.status_code == 404:
+            return None
+        response.raise_for_status()
+        found: dict[str, Any] = response.json()
+        return found
+
+    def get(self, namespace: str, name: str) -> dict[str, Any]:
+        found = self.find(namespace, name)
+        assert found is not None, f"{namespace}/{name} is not in the cluster"
+        return found
+
+    def delete(self, namespace: str, name: str) -> None:
+        """Delete it behind the registry's back."""
+        self.http.delete(self._path(namespace, name)).raise_for_status()

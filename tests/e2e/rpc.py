@@ -1,0 +1,88 @@
+"""How a stock gRPC client speaks to the service, through the gateway."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from grpc_status import rpc_status
+
+from registry_grpc.gen.modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
+from registry_grpc.gen.modelregistry.v1.inference_service_pb2_grpc import InferenceServiceServiceStub
+from registry_grpc.gen.modelregistry.v1.model_artifact_pb2_grpc import ModelArtifactServiceStub
+from registry_grpc.gen.modelregistry.v1.model_version_pb2_grpc import ModelVersionServiceStub
+from registry_grpc.gen.modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
+from registry_grpc.gen.modelregistry.v1.serve_model_pb2_grpc import ServeModelServiceStub
+from registry_grpc.gen.modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
+
+DEADLINE: Final = 20.0
+
+# The generated stubs have no types.
+_MODELS: Any = RegisteredModelServiceStub
+_VERSIONS: Any = ModelVersionServiceStub
+_ARTIFACTS: Any = ModelArtifactServiceStub
+_ENVIRONMENTS: Any = ServingEnvironmentServiceStub
+_SERVICES: Any = InferenceServiceServiceStub
+_SERVE_MODELS: Any = ServeModelServiceStub
+_DEPLOYMENTS: Any = DeploymentServiceStub
+
+
+class Rpc:
+    """The stubs of all services, and the metadata of one project."""
+
+    def __init__(self, channel: grpc.Channel, project_id: str | None = None) -> None:
+        self.channel = channel
+        self.project_id = project_id or str(uuid.uuid4())
+        self.models = _MODELS(channel)
+        self.versions = _VERSIONS(channel)
+        self.artifacts = _ARTIFACTS(channel)
+        self.environments = _ENVIRONMENTS(channel)
+        self.services = _SERVICES(channel)
+        self.serve_models = _SERVE_MODELS(channel)
+        self.deployments = _DEPLOYMENTS(channel)
+
+    def of_another_project(self) -> Rpc:
+        return Rpc(self.channel)
+
+    def call(self, method: Callable[..., Any], request: Any) -> Any:
+        """Call a unary method for this project."""
+        return method(request, metadata=[("project-id", self.project_id)], timeout=DEADLINE)
+
+    def refused(self, method: Callable[..., Any], request: Any) -> Refusal:
+        """Call a unary method that must fail."""
+        with pytest.raises(grpc.RpcError) as raised:
+            self.call(method, request)
+        return Refusal(raised.value)
+
+
+class Refusal:
+    """An error as a gRPC client sees it: code, text, and the details of google.rpc."""
+
+    def __init__(self, error: Any) -> None:
+        self.code: grpc.StatusCode = error.code()
+        self.text: str = error.details()
+        status = rpc_status.from_call(error)
+        assert status is not None, f"no details: {self.code} {self.text}"
+        self._details = status.details
+        info = self._only(ErrorInfo)
+        assert info is not None
+        assert info.domain == "modelregistry"
+        self.reason: str = info.reason
+        self.metadata = dict(info.metadata)
+        bad_request = self._only(BadRequest)
+        violations = [] if bad_request is None else bad_request.field_violations
+        self.violations = {violation.field: violation.description for violation in violations}
+
+    def _only(self, kind: type[Any]) -> Any:
+        """The detail of this kind; each kind occurs at most once (AIP-193)."""
+        found = []
+        for detail in self._details:
+            message = kind()
+            if detail.Unpack(message):
+                found.append(message)
+        assert len(found) <= 1
+        return found[0] if found else None

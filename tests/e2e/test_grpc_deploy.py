@@ -1,0 +1,229 @@
+"""Deployment control by gRPC: plan, deploy, watch, update, roll back, undeploy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from grpc import StatusCode
+from tests.e2e.api import JSON, Api
+from tests.e2e.builders import an_id, fresh
+from tests.e2e.deployments import PATIENCE, Place
+from tests.e2e.rpc import DEADLINE, Rpc
+from tests.e2e.stack import Addresses
+
+from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
+
+DEPLOYED = d.DEPLOYMENT_PHASE_DEPLOYED
+UNDEPLOYED = d.DEPLOYMENT_PHASE_UNDEPLOYED
+FAILED = d.DEPLOYMENT_PHASE_FAILED
+
+
+@pytest.fixture(scope="module")
+def channel(simulated_stack: Addresses) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(simulated_stack.target) as channel:
+        yield channel
+
+
+class Deployer(Place):
+    """A place, and a gRPC client that deploys to it."""
+
+    def __init__(self, api: Api, channel: grpc.Channel, **fields: str) -> None:
+        super().__init__(api, **fields)
+        self.rpc = Rpc(channel, api.project_id)
+        self.stub = self.rpc.deployments
+
+    def new(self, **fields: Any) -> d.NewDeployment:
+        ids = {"registered_model_id": self.model["id"], "serving_environment_id": self.environment["id"]}
+        return d.NewDeployment(**ids | fields)
+
+    def make(self, **fields: Any) -> Any:
+        """A deployment right after it was accepted."""
+        answer = self.rpc.call(self.stub.DeployModel, d.DeployModelRequest(deployment=self.new(**fields)))
+        assert answer.status == "PENDING"
+        return answer.deployment
+
+    def get(self, deployment_id: str) -> Any:
+        return self.rpc.call(self.stub.GetDeployment, d.GetDeploymentRequest(id=deployment_id)).deployment
+
+    def until(self, deployment_id: str, reached: Callable[[Any], bool]) -> Any:
+        """The deployment once it is as expected."""
+        deadline = time.monotonic() + PATIENCE
+        while not reached(deployment := self.get(deployment_id)):
+            assert time.monotonic() < deadline, deployment
+            time.sleep(0.1)
+        return deployment
+
+    def serving(self, revision: int) -> Callable[[Any], bool]:
+        return lambda now: bool(now.phase == DEPLOYED and now.serving_revision == revision)
+
+    def revisions(self, deployment_id: str) -> list[Any]:
+        request = d.ListDeploymentRevisionsRequest(id=deployment_id)
+        return list(self.rpc.call(self.stub.ListDeploymentRevisions, request).revisions)
+
+
+@pytest.fixture
+def deployer(simulated_http: httpx.Client, channel: grpc.Channel) -> Deployer:
+    return Deployer(Api(simulated_http), channel)
+
+
+def test_a_deployment_is_watched_from_its_first_event_to_deployed(deployer: Deployer) -> None:
+    deployment = deployer.make()
+    assert deployment.target_revision == 1
+    request = d.WatchDeploymentRequest(id=deployment.id, after_sequence=0)
+    metadata = [("project-id", deployer.rpc.project_id)]
+    stream = deployer.stub.WatchDeployment(request, metadata=metadata, timeout=DEADLINE)
+    events = []
+    for answer in stream:
+        events.append(answer.event)
+        if answer.event.phase == DEPLOYED:
+            stream.cancel()
+            break
+    sequences = [event.sequence for event in events]
+    assert sequences == sorted(set(sequences))
+    assert {event.deployment_id for event in events} == {deployment.id}
+    assert events[0].phase == d.DEPLOYMENT_PHASE_PENDING
+    assert (events[-1].phase, events[-1].serving_revision) == (DEPLOYED, 1)
+    after = deployer.get(deployment.id)
+    assert after.url.startswith("http")
+    assert (after.phase, after.target_revision, after.serving_revision) == (DEPLOYED, 1, 1)
+
+
+def test_a_watch_goes_on_where_it_was_left(deployer: Deployer) -> None:
+    deployment = deployer.make()
+    deployer.until(deployment.id, deployer.serving(1))
+    metadata = [("project-id", deployer.rpc.project_id)]
+
+    def first(after: int | None) -> Any:
+        request = d.WatchDeploymentRequest(id=deployment.id, after_sequence=after)
+        stream = deployer.stub.WatchDeployment(request, metadata=metadata, timeout=DEADLINE)
+        event = next(stream).event
+        stream.cancel()
+        return event
+
+    newest = first(None)
+    assert newest.phase == DEPLOYED
+    oldest = first(0)
+    assert oldest.sequence < newest.sequence
+    assert first(oldest.sequence).sequence > oldest.sequence
+
+
+def test_planning_says_what_would_be_done_and_does_nothing(deployer: Deployer) -> None:
+    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=deployer.new()))
+    assert "storageUri" in plan.manifest
+    assert not [finding for finding in plan.findings if finding.blocking]
+    bad = deployer.new(name="Not A Name")
+    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=bad))
+    blocking = [finding for finding in plan.findings if finding.blocking]
+    assert blocking
+    assert all(finding.code and finding.message for finding in blocking)
+    assert deployer.api.read("/inference_services")["total"] == 0
+
+
+def test_validate_only_stores_nothing(deployer: Deployer) -> None:
+    good = d.DeployModelRequest(deployment=deployer.new(), validate_only=True)
+    deployer.rpc.call(deployer.stub.DeployModel, good)
+    bad = d.DeployModelRequest(deployment=deployer.new(name="Not A Name"), validate_only=True)
+    refusal = deployer.rpc.refused(deployer.stub.DeployModel, bad)
+    assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, "DEPLOYMENT_BLOCKED")
+    assert deployer.api.read("/inference_services")["total"] == 0
+
+
+def test_a_repeated_request_id_deploys_once(deployer: Deployer) -> None:
+    request = d.DeployModelRequest(deployment=deployer.new(), request_id=fresh("request"))
+    answers = [deployer.rpc.call(deployer.stub.DeployModel, request) for _ in range(3)]
+    assert len({answer.inference_service.id for answer in answers}) == 1
+    assert deployer.api.read("/inference_services")["total"] == 1
+
+
+def test_updating_and_rolling_back(deployer: Deployer) -> None:
+    deployment = deployer.make()
+    deployer.until(deployment.id, deployer.serving(1))
+    other: JSON = deployer.another_version(uri="s3://bucket/other")
+    update = d.UpdateDeploymentRequest(id=deployment.id, model_version_id=other["id"])
+    updated = deployer.rpc.call(deployer.stub.UpdateDeployment, update).deployment
+    assert (updated.target_revision, updated.model_version_id) == (2, other["id"])
+    deployer.until(deployment.id, deployer.serving(2))
+    back = d.RollbackDeploymentRequest(id=deployment.id)
+    rolled = deployer.rpc.call(deployer.stub.RollbackDeployment, back).deployment
+    assert (rolled.target_revision, rolled.model_version_id) == (3, deployer.version["id"])
+    deployer.until(deployment.id, deployer.serving(3))
+    revisions = deployer.revisions(deployment.id)
+    assert [(revision.revision, revision.cause) for revision in revisions] == [
+        (3, "ROLLBACK"),
+        (2, "UPDATE"),
+        (1, "DEPLOY"),
+    ]
+    served = deployer.rpc.call(deployer.stub.GetServedRevision, d.GetServedRevisionRequest(id=deployment.id))
+    assert served.revision.revision == 3
+    first = d.GetServedRevisionRequest(id=deployment.id, at=revisions[2].served_from)
+    assert deployer.rpc.call(deployer.stub.GetServedRevision, first).revision.revision == 1
+    missing = d.RollbackDeploymentRequest(id=deployment.id, revision=99)
+    refusal = deployer.rpc.refused(deployer.stub.RollbackDeployment, missing)
+    assert (refusal.code, refusal.reason) == (StatusCode.NOT_FOUND, "REVISION_NOT_FOUND")
+
+
+def test_a_version_that_does_not_load_fails_and_the_old_one_keeps_serving(deployer: Deployer) -> None:
+    deployment = deployer.make()
+    deployer.until(deployment.id, deployer.serving(1))
+    broken = deployer.another_version(uri="s3://bucket/corrupt-model")
+    update = d.UpdateDeploymentRequest(id=deployment.id, model_version_id=broken["id"])
+    deployer.rpc.call(deployer.stub.UpdateDeployment, update)
+    failed = deployer.until(deployment.id, lambda now: bool(now.phase == FAILED))
+    assert (failed.target_revision, failed.serving_revision) == (2, 1)
+    assert failed.reason
+    assert failed.next_step
+    deployer.rpc.call(deployer.stub.RollbackDeployment, d.RollbackDeploymentRequest(id=deployment.id))
+    deployer.until(deployment.id, deployer.serving(3))
+
+
+def test_undeploying(deployer: Deployer) -> None:
+    deployment = deployer.make()
+    deployer.until(deployment.id, deployer.serving(1))
+    for _ in range(2):
+        deployer.rpc.call(deployer.stub.UndeployModel, d.UndeployModelRequest(id=deployment.id))
+    gone = deployer.until(deployment.id, lambda now: bool(now.phase == UNDEPLOYED))
+    assert not gone.HasField("serving_revision")
+    assert gone.url == ""
+
+
+def test_deployments_are_listed_by_pages(deployer: Deployer) -> None:
+    made = [deployer.make(name=fresh("svc")).id for _ in range(3)]
+    seen: list[str] = []
+    request = d.ListDeploymentsRequest(page_size=2)
+    for _ in range(5):
+        answer = deployer.rpc.call(deployer.stub.ListDeployments, request)
+        seen += [deployment.id for deployment in answer.deployments]
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
+    assert seen == made[::-1]
+    other = d.ListDeploymentsRequest(registered_model_id=an_id())
+    assert not deployer.rpc.call(deployer.stub.ListDeployments, other).deployments
+
+
+def test_other_projects_see_nothing_of_it(deployer: Deployer) -> None:
+    deployment = deployer.make()
+    stranger = deployer.rpc.of_another_project()
+    for method, request in [
+        (stranger.deployments.GetDeployment, d.GetDeploymentRequest(id=deployment.id)),
+        (stranger.deployments.UpdateDeployment, d.UpdateDeploymentRequest(id=deployment.id)),
+        (stranger.deployments.RollbackDeployment, d.RollbackDeploymentRequest(id=deployment.id, revision=1)),
+        (stranger.deployments.ListDeploymentRevisions, d.ListDeploymentRevisionsRequest(id=deployment.id)),
+        (stranger.deployments.GetServedRevision, d.GetServedRevisionRequest(id=deployment.id)),
+        (stranger.deployments.UndeployModel, d.UndeployModelRequest(id=deployment.id)),
+        (stranger.deployments.SyncInferenceService, d.SyncInferenceServiceRequest(id=deployment.id)),
+    ]:
+        assert stranger.refused(method, request).code == StatusCode.NOT_FOUND
+    assert not stranger.call(stranger.deployments.ListDeployments, d.ListDeploymentsRequest()).deployments
+    stream = stranger.deployments.WatchDeployment(
+        d.WatchDeploymentRequest(id=deployment.id), metadata=[("project-id", stranger.project_id)], timeout=DEADLINE
+    )
+    with pytest.raises(grpc.RpcError) as raised:
+        next(stream)
+    error: Any = raised.value
+    assert error.code() == StatusCode.NOT_FOUND
