@@ -1,28 +1,64 @@
-"""The processes of a stack, found from its root by parentage."""
+"""The processes of a stack, found from its root by parentage (Linux)."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
-import psutil
+_PARENT, _STARTED = 1, 19
+"""Places in /proc/<pid>/stat, counted after the program's name."""
 
 
-def descendants(pid: int) -> list[psutil.Process]:
-    """Everything that the process started, and what that started."""
-    return psutil.Process(pid).children(recursive=True)
+@dataclass(frozen=True)
+class Process:
+    """A process; the time it started tells it from a later one with the same number."""
+
+    pid: int
+    parent: int
+    started: str
+
+    @property
+    def runs(self) -> bool:
+        return (self.pid, self.started) in {(process.pid, process.started) for process in _all()}
+
+    @property
+    def command(self) -> str:
+        with suppress(OSError):
+            return Path(f"/proc/{self.pid}/cmdline").read_text().replace("\0", " ")
+        return ""
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
 
 
-def workers(pid: int) -> list[psutil.Process]:
-    """The worker processes of the service below `pid`: those that Python's multiprocessing spawned."""
-    found = []
-    for process in descendants(pid):
-        try:
-            if "multiprocessing.spawn" in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue  # it ended meanwhile
+def _all() -> set[Process]:
+    """All processes but those that ended and wait to be buried."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, *fields = stat.read_text().rsplit(")", 1)[1].split()
+            if state != "Z":
+                found.add(Process(int(stat.parent.name), int(fields[_PARENT - 1]), fields[_STARTED - 1]))
     return found
+
+
+def tree(pid: int) -> list[Process]:
+    """The process, everything that it started, and what that started."""
+    processes = _all()
+    found = [process for process in processes if process.pid == pid]
+    for process in found:
+        found += [child for child in processes if child.parent == process.pid]
+    return found
+
+
+def workers(pid: int) -> list[Process]:
+    """The worker processes of the service below `pid`: those that Python's multiprocessing spawned."""
+    return [process for process in tree(pid) if "multiprocessing.spawn" in process.command]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -12,12 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from tests.e2e.api import NO_BODY, Api
 from tests.e2e.bodies import BODY_ROUTES
 from tests.e2e.builders import World, a_model, a_version, fresh
-from tests.e2e.processes import descendants, wait_until, workers
+from tests.e2e.processes import tree, wait_until, workers
 from tests.e2e.routes import ALL
 from tests.e2e.stack import Addresses, Stack, free_port
 
@@ -49,15 +48,14 @@ class Database:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Every process of the server stands still: connections stay open and nothing answers."""
-        server = psutil.Process(self.server.pid)
-        processes = [server, *server.children(recursive=True)]
+        processes = tree(self.server.pid)
         for process in processes:
-            process.suspend()
+            process.send(signal.SIGSTOP)
         try:
             yield
         finally:
             for process in processes:
-                process.resume()
+                process.send(signal.SIGCONT)
 
 
 @contextmanager
@@ -189,7 +187,7 @@ def test_a_killed_worker_is_replaced_and_requests_go_on() -> None:
         assert len(before) == 2
         load = Load(api)
         assert wait_until(after(load, 20), 20)
-        before[0].kill()
+        before[0].send(signal.SIGKILL)
         assert wait_until(after(load, 200), 30)
         assert wait_until(lambda: len(workers(stack.pid)) == 2, 20)
         load.finish()
@@ -203,13 +201,13 @@ def test_sigterm_ends_everything_and_loses_no_acknowledged_write(database: Datab
     with running(REGISTRY_DATABASE_URL=database.server.url) as (stack, _, api):
         load = Load(api)
         assert wait_until(after(load, 20), 20)
-        everything = [psutil.Process(stack.pid), *descendants(stack.pid)]
+        everything = tree(stack.pid)
         began = time.monotonic()
         os.kill(stack.pid, signal.SIGTERM)
         assert stack.stop() == 0
         assert time.monotonic() - began < 10
         load.finish()
-        assert wait_until(lambda: not [process for process in everything if process.is_running()], 2)
+        assert wait_until(lambda: not [process for process in everything if process.runs], 2)
         refused = [problem for problem in load.wrong if "ConnectError" not in problem and not problem.startswith("503")]
         assert len(refused) <= 4, refused
         names, project = load.acknowledged, api.project_id

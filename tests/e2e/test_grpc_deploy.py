@@ -153,11 +153,8 @@ def test_updating_and_rolling_back(deployer: Deployer) -> None:
     assert (rolled.target_revision, rolled.model_version_id) == (3, deployer.version["id"])
     deployer.until(deployment.id, deployer.serving(3))
     revisions = deployer.revisions(deployment.id)
-    assert [(revision.revision, revision.cause) for revision in revisions] == [
-        (3, "ROLLBACK"),
-        (2, "UPDATE"),
-        (1, "DEPLOY"),
-    ]
+    causes = [(revision.revision, revision.cause) for revision in revisions]
+    assert causes == [(3, "ROLLBACK"), (2, "UPDATE"), (1, "DEPLOY")]
     served = deployer.rpc.call(deployer.stub.GetServedRevision, d.GetServedRevisionRequest(id=deployment.id))
     assert served.revision.revision == 3
     first = d.GetServedRevisionRequest(id=deployment.id, at=revisions[2].served_from)
