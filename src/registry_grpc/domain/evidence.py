@@ -152,8 +152,10 @@ class Refusal(StrEnum):
 class ApplyRefused(Exception):
     """The API server did not do it. `message` is its own text; `retry_after` seconds, when it said so."""
 
-    def __init__(self, refusal: Refusal, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, refusal: Refusal, message: str, retry_after: float | None = None, *, reason: str = "") -> None:
         super().__init__(message)
         self.refusal = refusal
         self.message = message
         self.retry_after = retry_after
+        self.reason = reason or str(refusal)
+        """The word a user sees; more exact than the refusal where a check found the cause."""

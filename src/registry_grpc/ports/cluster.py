@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference
-from registry_grpc.domain.evidence import Evidence
+from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
 
@@ -82,6 +82,14 @@ class Cluster(Protocol):
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
         """Find out what preflight needs to know; what cannot be found out is None."""
+        ...
+
+    async def look(self, namespace: str, name: str) -> LiveObject | None:
+        """Look at an object of that name, whoever made it, for a service that is not under deployment control."""
+        ...
+
+    async def remove(self, namespace: str, name: str, inference_service_id: UUID) -> None:
+        """Delete the object of that name if it carries the id of the service, as those of the Go service do."""
         ...
 
     def changes(self) -> AsyncIterator[Relisted | Changed]:

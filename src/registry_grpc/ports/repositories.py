@@ -1,8 +1,8 @@
 """Where the registry's objects are kept.
 
 For all repositories: objects of other projects do not exist. `list` is sorted as asked, ties by id in the same
-direction; by offset it counts the total, by cursor it does not. Names and guards are decided by the store itself, in the
-same transaction as the write. Every method may raise Unavailable, Overloaded or ConcurrentChange.
+direction; by offset it counts the total, by cursor it does not. Names and guards are decided by the store itself, in
+the same transaction as the write. Every method may raise Unavailable, Overloaded or ConcurrentChange.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from registry_grpc.domain.model_version import (
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModel, RegisteredModelFilter, RegisteredModelPatch
-from registry_grpc.domain.serve_model import ServeModel, ServeModelFilter
+from registry_grpc.domain.serve_model import ServeModel, ServeModelFilter, ServeModelState
 from registry_grpc.domain.serving_environment import (
     ServingEnvironment,
     ServingEnvironmentFilter,
@@ -147,9 +147,10 @@ class InferenceServiceRepository(Protocol):
         """Change what is set and `updated_at`. Raises NotFound, AlreadyExists."""
         ...
 
-    async def mark_undeployed(self, project_id: UUID, id: UUID) -> None:
-        """Both states UNDEPLOYED, url and external id cleared, serve models PENDING; `last_error` stays (quirk Q43).
-        Raises NotFound."""
+    async def follow(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, served_state: ServeModelState | None
+    ) -> InferenceService:
+        """`update`, and the same state for all its serve models unless that is None. Raises NotFound."""
         ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +131,7 @@ async def up(
     connection: asyncpg.Connection, migrations: Sequence[Migration], *, steps: int | None = None
 ) -> list[Migration]:
     """Apply what is pending, or the next `steps` of it, and return it. Nothing happens to a newer schema."""
-    await connection.execute(_CREATE_TABLE)
+    await create_version_table(connection)
     pending = (await _clean_status(connection, migrations)).pending[:steps]
     for migration in pending:
         await _run(connection, migration, migration.up, migration.version)
@@ -168,7 +168,7 @@ async def _clean_status(connection: asyncpg.Connection, migrations: Sequence[Mig
 
 
 async def _run(connection: asyncpg.Connection, migration: Migration, sql: str, version_after: int | None) -> None:
-    try:
+    with clear_errors(f"{migration.version}_{migration.name}"):
         if sql.startswith(_NO_TRANSACTION):
             await set_version(connection, version_after, dirty=True)
             await connection.execute(sql)
@@ -177,12 +177,22 @@ async def _run(connection: asyncpg.Connection, migration: Migration, sql: str, v
             async with connection.transaction():
                 await connection.execute(sql)
                 await set_version(connection, version_after, dirty=False)
+
+
+@contextlib.contextmanager
+def clear_errors(step: str) -> Iterator[None]:
+    """Turn what PostgreSQL refuses in the block into a MigrationError that names the step."""
+    try:
+        yield
     except asyncpg.LockNotAvailableError:
-        raise MigrationError(
-            f"{migration.version}_{migration.name}: a table is in use by a long transaction; try again"
-        ) from None
+        raise MigrationError(f"{step}: a table is in use by a long transaction; try again") from None
     except asyncpg.PostgresError as error:
-        raise MigrationError(f"{migration.version}_{migration.name}: {error}") from error
+        raise MigrationError(f"{step}: {error}") from error
+
+
+async def create_version_table(connection: asyncpg.Connection) -> None:
+    """Make schema_migrations unless it is there."""
+    await connection.execute(_CREATE_TABLE)
 
 
 async def set_version(connection: asyncpg.Connection, version: int | None, *, dirty: bool) -> None:

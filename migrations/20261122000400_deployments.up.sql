@@ -1,0 +1,91 @@
+-- Deployment control: the intent to serve is a row; controllers bring the cluster to it and record what they see.
+
+-- Marks the objects of this installation in the cluster.
+CREATE TABLE registry_installation (
+    id       UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+    only_one BOOLEAN NOT NULL DEFAULT true UNIQUE CHECK (only_one)
+);
+INSERT INTO registry_installation DEFAULT VALUES;
+
+-- No foreign key to inference_service: a deployment outlives its service until its object is gone, and as history.
+CREATE TABLE deployment (
+    id                     UUID PRIMARY KEY, -- that of the inference service
+    created_at             TIMESTAMPTZ  NOT NULL DEFAULT now(),
+    updated_at             TIMESTAMPTZ  NOT NULL DEFAULT now(),
+    project_id             UUID         NOT NULL,
+    serving_environment_id UUID         NOT NULL,
+    registered_model_id    UUID         NOT NULL,
+    namespace              TEXT         NOT NULL,
+    name                   TEXT         NOT NULL,
+    want                   TEXT         NOT NULL CHECK (want IN ('PRESENT', 'ABSENT')),
+    spec                   JSONB        NOT NULL,
+    generation             BIGINT       NOT NULL DEFAULT 1,
+    revised_at             TIMESTAMPTZ  NOT NULL DEFAULT now(),
+    applied_generation     BIGINT       NOT NULL DEFAULT 0,
+    applied                JSONB,
+    applied_at             TIMESTAMPTZ,
+    serving_generation     BIGINT,
+    phase                  TEXT         NOT NULL DEFAULT 'PENDING',
+    phase_since            TIMESTAMPTZ  NOT NULL DEFAULT now(),
+    reason                 TEXT         NOT NULL DEFAULT '',
+    message                TEXT         NOT NULL DEFAULT '',
+    next_step              TEXT         NOT NULL DEFAULT '',
+    url                    TEXT         NOT NULL DEFAULT '',
+    drift                  JSONB        NOT NULL DEFAULT '[]',
+    observed_at            TIMESTAMPTZ,
+    attempts               INT          NOT NULL DEFAULT 0,
+    next_at                TIMESTAMPTZ           DEFAULT now(), -- NULL: nothing to do until something changes
+    dirty_at               TIMESTAMPTZ,
+    lease_by               TEXT,
+    lease_until            TIMESTAMPTZ
+) WITH (fillfactor = 70); -- rows are rewritten with every pass
+
+CREATE INDEX idx_deployment_due ON deployment (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX idx_deployment_list ON deployment (project_id, created_at DESC, id DESC);
+CREATE INDEX idx_deployment_model ON deployment (registered_model_id);
+CREATE INDEX idx_deployment_object ON deployment (namespace, name);
+
+CREATE TABLE deployment_revision (
+    deployment_id UUID        NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
+    generation    BIGINT      NOT NULL,
+    created_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
+    created_by    TEXT        NOT NULL DEFAULT '',
+    cause         TEXT        NOT NULL,
+    spec          JSONB       NOT NULL,
+    outcome       TEXT        NOT NULL DEFAULT 'PENDING',
+    reason        TEXT        NOT NULL DEFAULT '',
+    served_from   TIMESTAMPTZ,
+    served_until  TIMESTAMPTZ,
+    PRIMARY KEY (deployment_id, generation)
+);
+
+-- Append-only. Rows of one deployment are written while its row is locked, so their order is that of their commits.
+CREATE TABLE deployment_event (
+    sequence           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    deployment_id      UUID        NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
+    occurred_at        TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    generation         BIGINT      NOT NULL,
+    serving_generation BIGINT,
+    phase              TEXT        NOT NULL,
+    reason             TEXT        NOT NULL DEFAULT '',
+    message            TEXT        NOT NULL DEFAULT '',
+    next_step          TEXT        NOT NULL DEFAULT ''
+);
+CREATE INDEX idx_deployment_event_of ON deployment_event (deployment_id, sequence);
+
+-- The ids that callers gave to their requests, so that a repeated request finds what the first one made.
+CREATE TABLE deployment_request (
+    project_id    UUID NOT NULL,
+    request_id    TEXT NOT NULL,
+    deployment_id UUID NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
+    PRIMARY KEY (project_id, request_id)
+);
+
+-- Objects in the cluster with our mark and without a deployment: reported, never deleted by themselves.
+CREATE TABLE orphan (
+    uid           TEXT PRIMARY KEY,
+    namespace     TEXT        NOT NULL,
+    name          TEXT        NOT NULL,
+    deployment_id TEXT        NOT NULL DEFAULT '',
+    seen_at       TIMESTAMPTZ NOT NULL DEFAULT now()
+);

@@ -1,0 +1,38 @@
+"""One RPC on its way through the interceptors to its servicer and back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import grpc
+
+_NO_PROJECT = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Call:
+    """What is known of an RPC besides its request. Interceptors fill it in."""
+
+    method: str
+    """`modelregistry.v1.RegisteredModelService/GetRegisteredModel`."""
+    context: grpc.aio.ServicerContext[Any, Any]
+    metadata: dict[str, Any]
+    is_rest: bool
+    """Whether it came over a REST route. The use cases do not care; a few lenient rules of the contract do."""
+    is_stream: bool = False
+    request_id: str = ""
+    project_id: UUID = _NO_PROJECT
+    code: grpc.StatusCode = grpc.StatusCode.OK
+    """How it ended, for the access log."""
+
+    @property
+    def user(self) -> str:
+        """Who calls, as the caller says; for the history of deployments."""
+        return str(self.metadata.get("x-user", ""))
+
+
+Handler = Callable[[Call, Any], Awaitable[Any]]
+Interceptor = Callable[[Handler], Handler]

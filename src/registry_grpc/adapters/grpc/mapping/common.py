@@ -1,0 +1,54 @@
+"""What the mapping of all aggregates shares."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.page_tokens import cursor_of
+from registry_grpc.adapters.grpc.values import texts_of
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_limit
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """Built from whole seconds and nanoseconds, which is cheaper than FromDatetime."""
+    return Timestamp(seconds=int(time.timestamp() // 1), nanos=time.microsecond * 1000)
+
+
+def present(message: Message, *names: str) -> dict[str, Any]:
+    """The optional fields of a patch that are present; a Struct becomes a map of texts."""
+    values = {name: getattr(message, name) for name in names if message.HasField(name)}
+    if "labels" in values:
+        values["labels"] = texts_of(values["labels"])
+    return values
+
+
+def sort_of(request: Any, allowed: Collection[str]) -> Sort:
+    return Sort.parse(request.sort_by, request.order, allowed)
+
+
+def slice_of(request: Any, call: Call) -> Slice:
+    """By limit and offset for REST and whenever one of them is given, else by page token."""
+    by_offset = request.HasField("limit") or request.HasField("offset")
+    if call.is_rest or (by_offset and not request.page_token):
+        return Slice.at_offset(requested_limit(request), request.offset)
+    if by_offset:
+        raise InvalidRequest([Violation("page_token", "cannot go together with limit or offset")])
+    return cursor_slice_of(request, call)
+
+
+def cursor_slice_of(request: Any, call: Call) -> Slice:
+    if request.page_size < 0:
+        raise InvalidRequest([Violation("page_size", "must not be negative")])
+    return Slice(limit=effective_limit(request.page_size), by_cursor=True, after=cursor_of(request, call))
+
+
+def requested_limit(request: Any) -> int:
+    """The limit as it was asked for, which REST answers repeat (quirk Q21)."""
+    return request.limit if request.HasField("limit") else DEFAULT_LIMIT

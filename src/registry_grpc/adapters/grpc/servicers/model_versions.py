@@ -1,0 +1,112 @@
+"""ModelVersionService and ModelArtifactService: two views of the same rows."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.model_version import (
+    artifact_patch,
+    new_artifact,
+    new_version,
+    version_filter,
+    version_key,
+    version_patch,
+)
+from registry_grpc.adapters.grpc.values import body_id, path_id
+from registry_grpc.domain.model_version import SORT_FIELDS, ModelVersion
+from registry_grpc.domain.paging import Page
+from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2, model_version_pb2
+from registry_grpc.services.model_versions import ModelVersions
+
+
+def _model_id(text: str) -> UUID:
+    return path_id(text, "registered_model_id", "invalid model id")
+
+
+def _version_id(text: str) -> UUID:
+    return path_id(text, "id", "invalid version id")
+
+
+def _artifact_id(text: str) -> UUID:
+    return path_id(text, "id", "invalid artifact id")
+
+
+class ModelVersionServicer:
+    """The RPCs on model versions."""
+
+    SERVICE = model_version_pb2.DESCRIPTOR.services_by_name["ModelVersionService"]
+
+    def __init__(self, versions: ModelVersions) -> None:
+        self._versions = versions
+
+    async def ListModelVersions(
+        self, request: model_version_pb2.ListModelVersionsRequest, call: Call
+    ) -> Page[ModelVersion]:
+        filter_ = version_filter(request, _model_id(request.registered_model_id))
+        return await self._versions.list(
+            call.project_id, filter_, sort_of(request, SORT_FIELDS), slice_of(request, call)
+        )
+
+    async def ListProjectModelVersions(
+        self, request: model_version_pb2.ListProjectModelVersionsRequest, call: Call
+    ) -> Page[ModelVersion]:
+        return await self._versions.list(
+            call.project_id, version_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
+        )
+
+    async def GetModelVersion(self, request: model_version_pb2.GetModelVersionRequest, call: Call) -> ModelVersion:
+        model_id = _model_id(request.registered_model_id) if request.HasField("registered_model_id") else None
+        return await self._versions.get(call.project_id, _version_id(request.id), model_id)
+
+    async def FindModelVersion(self, request: model_version_pb2.FindModelVersionRequest, call: Call) -> ModelVersion:
+        return await self._versions.find(call.project_id, version_key(request))
+
+    async def CreateModelVersion(
+        self, request: model_version_pb2.CreateModelVersionRequest, call: Call
+    ) -> ModelVersion:
+        model_id = _model_id(request.registered_model_id)
+        return await self._versions.create(call.project_id, model_id, new_version(request.model_version))
+
+    async def UpdateModelVersion(
+        self, request: model_version_pb2.UpdateModelVersionRequest, call: Call
+    ) -> ModelVersion:
+        model_id = _model_id(request.registered_model_id) if request.HasField("registered_model_id") else None
+        id_ = _version_id(request.id)
+        return await self._versions.update(call.project_id, id_, version_patch(request.model_version), model_id)
+
+
+class ModelArtifactServicer:
+    """The RPCs on model artifacts."""
+
+    SERVICE = model_artifact_pb2.DESCRIPTOR.services_by_name["ModelArtifactService"]
+
+    def __init__(self, versions: ModelVersions) -> None:
+        self._versions = versions
+
+    async def ListModelArtifacts(
+        self, request: model_artifact_pb2.ListModelArtifactsRequest, call: Call
+    ) -> Page[ModelVersion]:
+        return await self._versions.list(
+            call.project_id, version_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
+        )
+
+    async def GetModelArtifact(self, request: model_artifact_pb2.GetModelArtifactRequest, call: Call) -> ModelVersion:
+        return await self._versions.get(call.project_id, _artifact_id(request.id))
+
+    async def FindModelArtifact(self, request: model_artifact_pb2.FindModelArtifactRequest, call: Call) -> ModelVersion:
+        return await self._versions.find(call.project_id, version_key(request))
+
+    async def CreateModelArtifact(
+        self, request: model_artifact_pb2.CreateModelArtifactRequest, call: Call
+    ) -> ModelVersion:
+        message = request.model_artifact
+        model_id = body_id(message.registered_model_id, "registered_model_id")
+        return await self._versions.create(call.project_id, model_id, new_artifact(message))
+
+    async def UpdateModelArtifact(
+        self, request: model_artifact_pb2.UpdateModelArtifactRequest, call: Call
+    ) -> ModelVersion:
+        id_ = _artifact_id(request.id)
+        return await self._versions.update(call.project_id, id_, artifact_patch(request.model_artifact))

@@ -1,0 +1,77 @@
+"""Single values of requests: ids and maps of texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from uuid import UUID
+
+from google.protobuf.struct_pb2 import Struct
+
+from registry_grpc.domain.errors import InvalidRequest, Violation
+
+# Canonical with dashes, or 32 digits, in any letter case. uuid.UUID alone takes much more than that.
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
+_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """None for anything that is not a UUID (contract 0.3)."""
+    return UUID(text) if _UUID.fullmatch(text) else None
+
+
+def own_id(text: str) -> UUID | None:
+    """An `externalId`: only the canonical lower-case text of an id can match (contract, routes 3 and 11)."""
+    return UUID(text) if _CANONICAL.fullmatch(text) else None
+
+
+def path_id(text: str, field: str, message: str) -> UUID:
+    """An id in the path. Raises InvalidRequest with the contract's text for this route."""
+    value = parse_uuid(text)
+    if value is None:
+        raise InvalidRequest([Violation(field, "must be a UUID")], message)
+    return value
+
+
+def body_id(text: str, field: str) -> UUID:
+    """A required id in a body: absent and all-zero ids are missing (contract 0.5)."""
+    if not text:
+        raise InvalidRequest([Violation(field, "is required")])
+    value = parse_uuid(text)
+    if value is None:
+        raise InvalidRequest([Violation(field, "must be a UUID")])
+    if not value.int:
+        raise InvalidRequest([Violation(field, "is required")])
+    return value
+
+
+def optional_id(text: str | None, field: str) -> UUID | None:
+    """An optional id in a body; an empty text is none (contract 0.6)."""
+    if text is None:
+        return None
+    value = parse_uuid(text)
+    if value is None:
+        raise InvalidRequest([Violation(field, "must be a UUID")])
+    return value
+
+
+def distinct_ids(texts: Iterable[str], field: str) -> tuple[UUID, ...]:
+    """Ids in the order given, repeated ones once (quirk Q16)."""
+    ids = []
+    for text in texts:
+        value = parse_uuid(text)
+        if value is None:
+            raise InvalidRequest([Violation(field, "must hold UUIDs")])
+        ids.append(value)
+    return tuple(dict.fromkeys(ids))
+
+
+def texts_of(labels: Struct) -> dict[str, str]:
+    """A Struct that stands for a map of texts: null is the empty text, anything else but text is refused."""
+    texts = {}
+    for key, value in labels.fields.items():
+        kind = value.WhichOneof("kind")
+        if kind not in {"string_value", "null_value"}:
+            raise InvalidRequest([Violation(f"labels.{key}", "must be a string")])
+        texts[key] = value.string_value
+    return texts

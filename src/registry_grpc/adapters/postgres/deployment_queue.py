@@ -1,0 +1,263 @@
+"""The work on deployments, shared out by PostgreSQL: SKIP LOCKED, row leases, NOTIFY and one advisory lock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_rows import (
+    DEPLOYMENT_COLUMNS,
+    JOIN_ENVIRONMENT,
+    applied_to_json,
+    deployment_from,
+    drift_to_json,
+)
+from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
+from registry_grpc.domain.deployment import Phase
+from registry_grpc.ports.cluster import OwnedObject
+from registry_grpc.ports.deployments import Claim, PassResult
+
+LEASE_SECONDS = 60
+POLL_SECONDS = 5.0
+_HEARTBEAT_SECONDS = 1.0
+_LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
+
+_CLAIMED = f"""
+UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs => {LEASE_SECONDS})
+WHERE id IN ({{due}})
+RETURNING id
+"""
+_DUE = """
+SELECT id FROM deployment
+WHERE next_at <= now() AND (lease_until IS NULL OR lease_until < now())
+ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_THIS_ONE = (
+    "SELECT id FROM deployment WHERE id = $2 AND (lease_until IS NULL OR lease_until < now()) FOR UPDATE SKIP LOCKED"
+)
+_CLAIM = f"""
+WITH claimed AS ({_CLAIMED.format(due=_DUE)})
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT} JOIN claimed c ON c.id = d.id
+"""
+_CLAIM_ONE = f"""
+WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT} JOIN claimed c ON c.id = d.id
+"""
+_LOCK_MINE = "SELECT * FROM deployment WHERE id = $1 AND lease_by = $2 AND lease_until > now() FOR UPDATE"
+# A newer revision keeps its own phase, and is due at once; so is what changed since the claim.
+_RECORD = """
+UPDATE deployment SET
+    phase = $3, reason = $4, message = $5, next_step = $6, url = $7, drift = $8, applied = $9,
+    applied_generation = $10, applied_at = $11, serving_generation = $12, attempts = $13,
+    phase_since = CASE WHEN phase = $3 THEN phase_since ELSE now() END,
+    next_at = CASE WHEN dirty_at > $14 THEN now() ELSE now() + $15 END,
+    observed_at = now(), updated_at = CASE WHEN $16 THEN now() ELSE updated_at END,
+    lease_by = NULL, lease_until = NULL
+WHERE id = $1 AND lease_by = $2
+"""
+# What was applied must not be forgotten, even when a newer revision makes the rest of the result old.
+_RECORD_OUTDATED = """
+UPDATE deployment SET
+    applied = $3, applied_generation = $4, applied_at = $5, next_at = now(), lease_by = NULL, lease_until = NULL
+WHERE id = $1 AND lease_by = $2
+"""
+_RELEASE = """
+UPDATE deployment SET lease_by = NULL, lease_until = NULL, next_at = now() + interval '1 second'
+WHERE id = $1 AND lease_by = $2
+"""
+_ADD_EVENT = """
+INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_FOLLOW = """
+UPDATE inference_service SET
+    current_state = $2, external_id = $3, url = left($4, 500), last_error = coalesce($5, last_error), updated_at = now()
+WHERE id = $1 AND (current_state, external_id, url, last_error)
+    IS DISTINCT FROM ($2, $3, left($4, 500), coalesce($5, last_error))
+"""
+_SET_SERVED = """
+UPDATE serve_model SET last_known_state = $2, updated_at = now()
+WHERE inference_service_id = $1 AND model_version_id = ANY($3::uuid[]) AND last_known_state <> $2
+"""
+# Versions that only earlier revisions served; links that somebody made by hand stay.
+_DROP_SUPERSEDED = """
+DELETE FROM serve_model s
+WHERE s.inference_service_id = $1 AND s.model_version_id <> ALL($2::uuid[])
+    AND EXISTS (
+        SELECT FROM deployment_revision r
+        WHERE r.deployment_id = $1 AND r.spec->'served_version_ids' ? s.model_version_id::text
+    )
+"""
+_BEGIN_SERVING = """
+UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_from = coalesce(served_from, now()),
+    served_until = NULL
+WHERE deployment_id = $1 AND generation = $2
+"""
+_END_SERVING = """
+UPDATE deployment_revision SET served_until = now()
+WHERE deployment_id = $1 AND served_from IS NOT NULL AND served_until IS NULL AND generation IS DISTINCT FROM $2
+"""
+_FAIL_REVISION = """
+UPDATE deployment_revision SET outcome = 'FAILED', reason = $3
+WHERE deployment_id = $1 AND generation = $2 AND served_from IS NULL
+"""
+_MARK_CHANGED = """
+UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now()) WHERE id = ANY($1::uuid[])
+"""
+# An object that is missing, or not as it was applied last, makes its deployment due.
+_COMPARE = """
+UPDATE deployment d SET dirty_at = now(), next_at = least(coalesce(d.next_at, now()), now())
+FROM deployment known
+LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS seen (id, uid, resource_version) ON seen.id = known.id
+WHERE d.id = known.id AND (
+    (known.want = 'PRESENT' AND known.applied IS NOT NULL
+        AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
+            OR seen.resource_version IS DISTINCT FROM known.applied->>'resource_version'))
+    OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED'))
+)
+"""
+_NOTE_ORPHANS = """
+INSERT INTO orphan (uid, namespace, name, deployment_id)
+SELECT seen.uid, seen.namespace, seen.name, coalesce(seen.id::text, '')
+FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
+WHERE NOT EXISTS (SELECT FROM deployment d WHERE d.id = seen.id)
+ON CONFLICT (uid) DO NOTHING
+"""
+_FORGET_ORPHANS = "DELETE FROM orphan WHERE uid <> ALL($1::text[])"
+
+
+class PostgresDeploymentQueue:
+    """Implements ports.deployments.DeploymentQueue and DeploymentEvents for one process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # A holder is new with every process: a restarted one cannot mistake an old lease for its own.
+        self._holder = f"{socket.gethostname()}/{uuid4()}"
+
+    async def claim(self, limit: int) -> list[Claim]:
+        return [self._claim_from(row) for row in await self._database.fetch(_CLAIM, self._holder, limit)]
+
+    async def claim_one(self, id: UUID) -> Claim | None:
+        row = await self._database.fetchrow(_CLAIM_ONE, self._holder, id)
+        return self._claim_from(row) if row else None
+
+    async def record(self, claim: Claim, result: PassResult) -> bool:
+        id_ = claim.deployment.id
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(_LOCK_MINE, id_, claim.holder)
+            if row is None:
+                return False
+            applied = applied_to_json(result.applied)
+            if row["generation"] != claim.deployment.generation:
+                await connection.execute(
+                    _RECORD_OUTDATED, id_, claim.holder, applied, result.applied_generation, result.applied_at
+                )
+                return True
+            changed = _has_changed(row, result)
+            await connection.execute(
+                _RECORD, id_, claim.holder, result.phase, result.reason, result.message, result.next_step, result.url,
+                drift_to_json(result.drift), applied, result.applied_generation, result.applied_at,
+                result.serving_generation, result.attempts, claim.now, result.again_in, changed,
+            )  # fmt: skip
+            if changed:
+                await self._tell(connection, claim, result)
+            return True
+
+    async def release(self, claim: Claim) -> None:
+        await self._database.execute(_RELEASE, claim.deployment.id, claim.holder)
+
+    async def mark_changed(self, ids: Collection[UUID]) -> None:
+        if await self._database.execute(_MARK_CHANGED, list(ids)):
+            await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
+
+    async def compare(self, objects: Sequence[OwnedObject]) -> int:
+        ids = [seen.deployment_id for seen in objects]
+        uids = [seen.uid for seen in objects]
+        versions = [seen.resource_version for seen in objects]
+        due = await self._database.execute(_COMPARE, ids, uids, versions)
+        places = [seen.namespace for seen in objects], [seen.name for seen in objects]
+        await self._database.execute(_NOTE_ORPHANS, uids, *places, ids)
+        await self._database.execute(_FORGET_ORPHANS, uids)
+        return due
+
+    async def wake_ups(self) -> AsyncIterator[None]:
+        async for _ in self._notifications(CHANNEL, ""):
+            yield None
+
+    async def listen(self, id: UUID) -> AsyncIterator[None]:
+        async for _ in self._notifications(EVENT_CHANNEL, str(id)):
+            yield None
+
+    @asynccontextmanager
+    async def leadership(self) -> AsyncIterator[AsyncIterator[bool]]:
+        # The lock is the session's: when the connection breaks, PostgreSQL gives it to the next one.
+        async with self._database.session() as connection:
+            yield self._leading(connection)
+
+    async def _leading(self, connection: Any) -> AsyncIterator[bool]:
+        leads = False
+        while True:
+            if leads:
+                await connection.fetchval("SELECT 1")  # raises when the session is gone, and the lock with it
+            else:
+                leads = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
+            yield leads
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    async def _notifications(self, channel: str, payload: str) -> AsyncIterator[None]:
+        """Once at the start, after each NOTIFY with the payload (any, if empty), and every few seconds in any case."""
+        woken = asyncio.Event()
+
+        def wake(_connection: Any, _pid: int, _channel: str, text: object) -> None:
+            if not payload or text == payload:
+                woken.set()
+
+        async with self._database.session() as connection:
+            await connection.add_listener(channel, wake)
+            while not connection.is_closed():
+                woken.clear()
+                yield None
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), POLL_SECONDS)
+
+    async def _tell(self, connection: Any, claim: Claim, result: PassResult) -> None:
+        """Let the event log, the revisions and the inference service follow a change."""
+        id_, spec = claim.deployment.id, claim.deployment.spec
+        generation, serving = claim.deployment.generation, result.serving_generation
+        await connection.execute(
+            _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.next_step
+        )
+        view, versions = result.service, list(spec.served_version_ids)
+        await connection.execute(_FOLLOW, id_, view.current_state, view.external_id, view.url, view.last_error)
+        await connection.execute(_SET_SERVED, id_, view.served_state, versions)
+        await connection.execute(_END_SERVING, id_, serving)
+        if result.phase is Phase.DEPLOYED:
+            await connection.execute(_BEGIN_SERVING, id_, generation)
+            await connection.execute(_DROP_SUPERSEDED, id_, versions)
+        elif result.phase is Phase.FAILED:
+            await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
+        await connection.execute("SELECT pg_notify($1, $2)", EVENT_CHANNEL, str(id_))
+
+    def _claim_from(self, row: Any) -> Claim:
+        return Claim(deployment=deployment_from(row), holder=self._holder, now=row["now"])
+
+
+def _has_changed(row: Any, result: PassResult) -> bool:
+    """Whether the log has something to say: the phase or its reason, what serves and where, what was applied."""
+    before = (row["phase"], row["reason"], row["message"], row["serving_generation"], row["url"])
+    after = (result.phase, result.reason, result.message, result.serving_generation, result.url)
+    uid = result.applied.uid if result.applied else None
+    return before != after or (row["applied"] or {}).get("uid") != uid
+
+
+async def installation_id(database: Database) -> UUID:
+    """The id by which this installation marks its objects in the cluster."""
+    row = await database.fetchrow("SELECT id FROM registry_installation")
+    assert row is not None  # noqa: S101 - the migration puts it there
+    return UUID(str(row["id"]))

@@ -1,0 +1,267 @@
+"""Deployments in PostgreSQL: the intents, their revisions and their events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_rows import (
+    DEPLOYMENT_COLUMNS,
+    EVENT_FIELDS,
+    JOIN_ENVIRONMENT,
+    REVISION_FIELDS,
+    deployment_from,
+    event_from,
+    revision_from,
+    spec_to_json,
+)
+from registry_grpc.adapters.postgres.inference_services import insert_service, service_by_id
+from registry_grpc.adapters.postgres.listing import Conditions, Listing
+from registry_grpc.domain.deployment import (
+    Cause,
+    Deployment,
+    DeploymentEvent,
+    DeploymentRevision,
+    DeploymentSpec,
+    Orphan,
+    Want,
+)
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.inference_service import InferenceService
+from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
+from registry_grpc.domain.serve_model import ServeModel
+from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
+
+CHANNEL = "deployment"
+EVENT_CHANNEL = "deployment_event"
+
+_GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {JOIN_ENVIRONMENT} WHERE d.id = $1 AND d.project_id = $2"
+_INSERT = """
+INSERT INTO deployment (id, project_id, serving_environment_id, registered_model_id, namespace, name, want, spec)
+VALUES ($1, $2, $3, $4, $5, $6, 'PRESENT', $7)
+"""
+_REMEMBER_REQUEST = """
+INSERT INTO deployment_request (project_id, request_id, deployment_id) VALUES ($1, $2, $3)
+"""
+_REQUESTED = "SELECT deployment_id FROM deployment_request WHERE project_id = $1 AND request_id = $2"
+# Requests with one id wait for one another, so that the second finds what the first has stored.
+_LOCK_REQUEST = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))"
+_INSERT_REVISION = """
+INSERT INTO deployment_revision (deployment_id, generation, created_by, cause, spec)
+SELECT id, generation, $2, $3, spec FROM deployment WHERE id = $1
+"""
+_SUPERSEDE = """
+UPDATE deployment_revision SET outcome = 'SUPERSEDED'
+WHERE deployment_id = $1 AND outcome = 'PENDING' AND generation < (SELECT generation FROM deployment WHERE id = $1)
+"""
+_INSERT_EVENT = """
+INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
+SELECT id, generation, serving_generation, phase, reason, message, next_step FROM deployment WHERE id = $1
+"""
+# The phase is the controllers' to say, but for an undeployment: nothing serves from that moment on.
+_REVISE = """
+UPDATE deployment SET
+    generation = generation + 1, revised_at = now(), want = $3, spec = coalesce($4, spec), attempts = 0,
+    phase = CASE WHEN $3 = 'ABSENT' THEN 'DELETING' WHEN want = 'ABSENT' THEN 'PENDING' ELSE phase END,
+    phase_since = CASE WHEN $3 = want THEN phase_since ELSE now() END,
+    reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
+    next_at = now(), dirty_at = now(), updated_at = now()
+WHERE id = $1 AND project_id = $2
+RETURNING id
+"""
+_FOLLOW_REVISION = """
+UPDATE inference_service SET
+    desired_state = CASE WHEN $2 = 'ABSENT' THEN 'UNDEPLOYED' ELSE 'DEPLOYED' END,
+    model_version_id = coalesce($3, model_version_id), updated_at = now()
+WHERE id = $1
+"""
+_ADD_SERVED = """
+INSERT INTO serve_model (id, project_id, inference_service_id, model_version_id)
+SELECT gen_random_uuid(), $2, $1, version FROM unnest($3::uuid[]) AS version
+ON CONFLICT (inference_service_id, model_version_id) DO NOTHING
+"""
+_UNDEPLOY_SERVICE = """
+UPDATE inference_service SET
+    desired_state = 'UNDEPLOYED', current_state = 'UNDEPLOYED', url = '', external_id = '', updated_at = now()
+WHERE id = $1 AND project_id = $2
+"""
+_RESET_SERVED = """
+UPDATE serve_model SET last_known_state = 'PENDING', updated_at = now()
+WHERE inference_service_id = $1 AND last_known_state <> 'PENDING'
+"""
+_REVISION_COLUMNS = ", ".join(f"r.{name}" for name in REVISION_FIELDS)
+_OF_PROJECT = "deployment_revision r JOIN deployment d ON d.id = r.deployment_id"
+_REVISION = f"""
+SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT} WHERE d.id = $1 AND d.project_id = $2 AND r.generation = $3
+"""
+_LAST_SERVED = f"""
+SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
+WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
+ORDER BY r.generation DESC LIMIT 1
+"""
+_SERVED_AT = f"""
+SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
+WHERE d.id = $1 AND d.project_id = $2 AND r.served_from <= coalesce($3, now())
+    AND (r.served_until IS NULL OR r.served_until > coalesce($3, now()))
+ORDER BY r.served_from DESC LIMIT 1
+"""
+_REVISIONS = f"""
+SELECT {_REVISION_COLUMNS} FROM deployment_revision r
+WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3
+"""
+_EVENT_COLUMNS = ", ".join(EVENT_FIELDS)
+_EVENTS = f"""
+SELECT {_EVENT_COLUMNS} FROM deployment_event WHERE deployment_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
+"""
+_NEWEST_EVENT = f"""
+SELECT {_EVENT_COLUMNS} FROM deployment_event WHERE deployment_id = $1 ORDER BY sequence DESC LIMIT 1
+"""
+_ORPHANS = """
+SELECT o.namespace, o.name, o.uid, o.deployment_id, o.seen_at FROM orphan o
+WHERE o.namespace IN (
+    SELECT coalesce(nullif(external_id, ''), name) FROM serving_environment WHERE project_id = $1
+)
+ORDER BY o.seen_at, o.uid
+"""
+
+_LISTING = Listing(
+    columns=DEPLOYMENT_COLUMNS,
+    source=f"deployment d {JOIN_ENVIRONMENT}",
+    table="d",
+    sort_columns={"created_at": "d.created_at"},
+)
+
+
+class PostgresDeploymentRepository:
+    """Implements ports.deployments.DeploymentRepository."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def deploy(
+        self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
+    ) -> tuple[InferenceService, Deployment]:
+        project_id, id_ = service.project_id, service.id
+        async with self._database.transaction() as connection:
+            if intent.request_id:
+                await connection.execute(_LOCK_REQUEST, str(project_id), intent.request_id)
+                if earlier := await connection.fetchval(_REQUESTED, project_id, intent.request_id):
+                    record = await connection.fetchrow(_GET, earlier, project_id)
+                    return await service_by_id(connection, project_id, earlier), deployment_from(record)
+            stored = await insert_service(connection, service, served)
+            await connection.execute(
+                _INSERT,
+                id_,
+                project_id,
+                service.serving_environment_id,
+                service.registered_model_id,
+                intent.namespace,
+                service.name,
+                spec_to_json(intent.spec),
+            )
+            await connection.execute(_INSERT_REVISION, id_, intent.created_by, Cause.DEPLOY)
+            if intent.request_id:
+                await connection.execute(_REMEMBER_REQUEST, project_id, intent.request_id, id_)
+            await _tell(connection, id_)
+            return stored, deployment_from(await connection.fetchrow(_GET, id_, project_id))
+
+    async def get(self, project_id: UUID, id: UUID) -> Deployment:
+        record = await self._database.fetchrow(_GET, id, project_id)
+        if record is None:
+            raise _not_found(id)
+        return deployment_from(record)
+
+    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
+        conditions = Conditions()
+        conditions.add_equal("project_id", project_id)
+        conditions.add_equal("registered_model_id", filter.registered_model_id)
+        conditions.add_equal("phase", filter.phase)
+        return await _LISTING.page(self._database, conditions, Sort(), slice, total="", item=deployment_from)
+
+    async def revise(
+        self, project_id: UUID, id: UUID, *, want: Want, spec: DeploymentSpec | None, cause: Cause, created_by: str
+    ) -> Deployment:
+        async with self._database.transaction() as connection:
+            await _revise(connection, project_id, id, want, spec, cause, created_by)
+            return deployment_from(await connection.fetchrow(_GET, id, project_id))
+
+    async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
+        async with self._database.transaction() as connection:
+            wanted = await connection.fetchval(
+                "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE", id, project_id
+            )
+            if await connection.execute(_UNDEPLOY_SERVICE, id, project_id) == "UPDATE 0":
+                raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+            await connection.execute(_RESET_SERVED, id)
+            if wanted == Want.PRESENT:
+                await _revise(connection, project_id, id, Want.ABSENT, None, Cause.UNDEPLOY, created_by)
+            return wanted is not None
+
+    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
+        await self.get(project_id, id)
+        below = slice.after.value if slice.after else 2**62
+        rows = await self._database.fetch(_REVISIONS, id, below, slice.limit + 1)
+        items = tuple(revision_from(row) for row in rows[: slice.limit])
+        has_more = len(rows) > slice.limit
+        return Page(items, next=Cursor(items[-1].generation, id) if has_more else None)
+
+    async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
+        await self.get(project_id, id)
+        if generation is None:
+            record = await self._database.fetchrow(_LAST_SERVED, id, project_id)
+        else:
+            record = await self._database.fetchrow(_REVISION, id, project_id, generation)
+        if record is None:
+            raise NotFound(Reason.REVISION_NOT_FOUND, id=str(id), revision=str(generation or "last served"))
+        return revision_from(record)
+
+    async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
+        record = await self._database.fetchrow(_SERVED_AT, id, project_id, at)
+        if record is None:
+            await self.get(project_id, id)
+            return None
+        return revision_from(record)
+
+    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
+        await self.get(project_id, id)
+        if after is None:
+            rows = await self._database.fetch(_NEWEST_EVENT, id)
+        else:
+            rows = await self._database.fetch(_EVENTS, id, after, limit)
+        return [event_from(row) for row in rows]
+
+    async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
+        return [Orphan(**row) for row in await self._database.fetch(_ORPHANS, project_id)]
+
+
+async def _revise(
+    connection: Any,
+    project_id: UUID,
+    id: UUID,
+    want: Want,
+    spec: DeploymentSpec | None,
+    cause: Cause,
+    created_by: str,
+) -> None:
+    stored = spec_to_json(spec) if spec else None
+    if await connection.fetchval(_REVISE, id, project_id, want, stored) is None:
+        raise _not_found(id)
+    await connection.execute(_INSERT_REVISION, id, created_by, cause)
+    await connection.execute(_SUPERSEDE, id)
+    await connection.execute(_FOLLOW_REVISION, id, want, spec.model_version_id if spec else None)
+    if spec:
+        await connection.execute(_ADD_SERVED, id, project_id, list(spec.served_version_ids))
+    await _tell(connection, id)
+
+
+async def _tell(connection: Any, id: UUID) -> None:
+    """Add the event and wake controllers and watchers when the transaction commits."""
+    await connection.execute(_INSERT_EVENT, id)
+    await connection.execute("SELECT pg_notify($1, $3), pg_notify($2, $3)", CHANNEL, EVENT_CHANNEL, str(id))
+
+
+def _not_found(id: UUID) -> NotFound:
+    return NotFound.of(Reason.DEPLOYMENT_NOT_FOUND, id)

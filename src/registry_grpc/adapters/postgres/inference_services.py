@@ -1,0 +1,175 @@
+"""Inference services in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.adapters.postgres.serve_models import INSERT as INSERT_SERVE_MODEL
+from registry_grpc.adapters.postgres.serve_models import serve_models_of, values_of
+from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.inference_service import (
+    SORT_FIELDS,
+    InferenceService,
+    InferenceServiceFilter,
+    InferenceServicePatch,
+    ServiceState,
+)
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.patch import changes
+from registry_grpc.domain.serve_model import ServeModel, ServeModelState
+
+_STORED = (
+    "id", "created_at", "updated_at", "project_id", "name", "external_id", "serving_environment_id",
+    "registered_model_id", "model_version_id", "desired_state", "current_state", "runtime", "url", "last_error", "labels",
+)  # fmt: skip
+_COLUMNS = (
+    ", ".join(f"i.{name}" for name in _STORED) + ", e.name AS serving_environment_name, m.name AS registered_model_name"
+)
+_JOINS = """
+JOIN serving_environment e ON e.id = i.serving_environment_id
+JOIN registered_model m ON m.id = i.registered_model_id
+"""
+_FROM = f"inference_service i {_JOINS}"
+_INSERT = f"""
+WITH i AS (
+    INSERT INTO inference_service ({", ".join(_STORED)}) VALUES ({", ".join(f"${i}" for i in range(1, len(_STORED) + 1))})
+    RETURNING *
+)
+SELECT {_COLUMNS} FROM i {_JOINS}
+"""
+_GET = f"SELECT {_COLUMNS} FROM {_FROM} WHERE i.id = $1 AND i.project_id = $2"
+_FIND_BY_EXTERNAL_ID = f"""
+SELECT {_COLUMNS} FROM {_FROM} WHERE i.project_id = $1 AND i.external_id = $2 AND i.external_id <> ''
+ORDER BY i.created_at, i.id LIMIT 1
+"""
+_FIND_BY_NAME = f"""
+SELECT {_COLUMNS} FROM {_FROM} WHERE i.project_id = $1 AND i.serving_environment_id = $2 AND i.name = $3
+"""
+# Every field of a patch is NOT NULL in the table or cannot be cleared, so NULL can mean: keep.
+_UPDATE = f"""
+WITH i AS (
+    UPDATE inference_service SET
+        name = coalesce($3, name), desired_state = coalesce($4, desired_state),
+        current_state = coalesce($5, current_state), external_id = coalesce($6, external_id), url = coalesce($7, url),
+        last_error = coalesce($8, last_error), labels = coalesce($9, labels),
+        model_version_id = coalesce($10, model_version_id), updated_at = now()
+    WHERE id = $1 AND project_id = $2
+    RETURNING *
+)
+SELECT {_COLUMNS} FROM i {_JOINS}
+"""
+_PATCHED = (
+    "name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id",
+)  # fmt: skip
+_SET_SERVED_STATE = """
+UPDATE serve_model SET last_known_state = $2, updated_at = now()
+WHERE inference_service_id = $1 AND last_known_state <> $2
+"""
+_DELETE = f"""
+DELETE FROM inference_service WHERE id = $1 AND project_id = $2 AND current_state <> '{ServiceState.DEPLOYED}'
+"""
+_WANT_ABSENT = """
+UPDATE deployment SET want = 'ABSENT', dirty_at = now(), next_at = now() WHERE id = $1 AND project_id = $2
+"""
+
+_LISTING = Listing(columns=_COLUMNS, source=_FROM, table="i", sort_columns=sort_columns("i", SORT_FIELDS))
+
+
+async def insert_service(connection: Any, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
+    """Store a service with its serve models, in the caller's transaction."""
+    record = await connection.fetchrow(_INSERT, *(getattr(service, name) for name in _STORED))
+    await connection.executemany(INSERT_SERVE_MODEL, [values_of(serve_model) for serve_model in served])
+    return await _whole(connection, record)
+
+
+async def service_by_id(connection: Any, project_id: UUID, id: UUID) -> InferenceService:
+    """Raises NotFound."""
+    record = await connection.fetchrow(_GET, id, project_id)
+    if record is None:
+        raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+    return await _whole(connection, record)
+
+
+class PostgresInferenceServiceRepository:
+    """Implements ports.repositories.InferenceServiceRepository."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
+        async with self._database.transaction() as connection:
+            return await insert_service(connection, service, served)
+
+    async def get(self, project_id: UUID, id: UUID) -> InferenceService:
+        return await service_by_id(self._database, project_id, id)
+
+    async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
+        return await self._found(await self._database.fetchrow(_FIND_BY_EXTERNAL_ID, project_id, external_id))
+
+    async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
+        record = await self._database.fetchrow(_FIND_BY_NAME, project_id, serving_environment_id, name)
+        return await self._found(record)
+
+    async def list(
+        self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
+    ) -> Page[InferenceService]:
+        conditions = Conditions()
+        conditions.add_equal("project_id", project_id)
+        conditions.add_equal("serving_environment_id", filter.serving_environment_id)
+        conditions.add_equal("registered_model_id", filter.registered_model_id)
+        conditions.add_equal("model_version_id", filter.model_version_id)
+        conditions.add_equal("desired_state", filter.desired_state)
+        conditions.add_equal("current_state", filter.current_state)
+        total = "SELECT count(*) FROM inference_service i WHERE " + conditions.on("i")
+        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_service_from)
+
+    async def update(self, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> InferenceService:
+        return await self._found(await self._database.fetchrow(_UPDATE, *_update_args(project_id, id, patch)), id)
+
+    async def follow(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, served_state: ServeModelState | None
+    ) -> InferenceService:
+        async with self._database.transaction() as connection:
+            record = await connection.fetchrow(_UPDATE, *_update_args(project_id, id, patch))
+            if record is None:
+                raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+            if served_state is not None:
+                await connection.execute(_SET_SERVED_STATE, id, served_state)
+            return await _whole(connection, record)
+
+    async def delete(self, project_id: UUID, id: UUID) -> None:
+        async with self._database.transaction(deleting=True) as connection:
+            if not _rows(await connection.execute(_DELETE, id, project_id)):
+                if await connection.fetchrow(_GET, id, project_id):
+                    raise FailedPrecondition(Reason.INFERENCE_SERVICE_DEPLOYED, id=str(id))
+                raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+            await connection.execute(_WANT_ABSENT, id, project_id)
+
+    async def _found(self, record: Any | None, id: UUID | None = None) -> InferenceService:
+        if record is None:
+            raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+        return await _whole(self._database, record)
+
+
+async def _whole(connection: Any, record: Any) -> InferenceService:
+    return replace(_service_from(record), served_models=await serve_models_of(connection, record["id"]))
+
+
+def _update_args(project_id: UUID, id: UUID, patch: InferenceServicePatch) -> list[Any]:
+    changed = changes(patch)
+    return [id, project_id, *(changed.get(name) for name in _PATCHED)]
+
+
+def _service_from(record: Any) -> InferenceService:
+    values = dict(record)
+    values.pop("total", None)
+    return InferenceService(**values)
+
+
+def _rows(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])

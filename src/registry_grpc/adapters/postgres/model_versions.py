@@ -1,0 +1,165 @@
+"""Model versions in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.model_version import (
+    SORT_FIELDS,
+    Credentials,
+    ModelVersion,
+    ModelVersionFilter,
+    ModelVersionKey,
+    ModelVersionPatch,
+)
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.patch import UNSET, changes
+from registry_grpc.ports.secrets import SecretCipher
+
+_FIELDS = (
+    "id", "created_at", "updated_at", "registered_model_id", "name", "description", "is_default", "state", "status",
+    "created_by_email", "updated_by_email", "artifact_type", "model_framework", "model_framework_version",
+    "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id",
+)  # fmt: skip
+_COLUMNS = ", ".join(f"v.{name}" for name in _FIELDS)
+_OF_PROJECT = "model_version v JOIN registered_model m ON m.id = v.registered_model_id"
+
+# The model must be of the project: no row is written otherwise.
+_INSERT = f"""
+INSERT INTO model_version ({", ".join(_FIELDS)}, access_key, secret_key)
+SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 3))}
+FROM registered_model WHERE id = $4 AND project_id = ${len(_FIELDS) + 3}
+"""
+_GET = f"""
+SELECT {_COLUMNS} FROM {_OF_PROJECT}
+WHERE v.id = $1 AND m.project_id = $2 AND ($3::uuid IS NULL OR v.registered_model_id = $3)
+"""
+# Every field of a patch is NOT NULL in the table, so NULL can mean: keep.
+_UPDATE = f"""
+UPDATE model_version v SET
+    name = coalesce($4, v.name), description = coalesce($5, v.description), is_default = coalesce($6, v.is_default),
+    state = coalesce($7, v.state), status = coalesce($8, v.status), artifact_type = coalesce($9, v.artifact_type),
+    model_framework = coalesce($10, v.model_framework),
+    model_framework_version = coalesce($11, v.model_framework_version),
+    container_image = coalesce($12, v.container_image), uri = coalesce($13, v.uri), labels = coalesce($14, v.labels),
+    updated_at = now()
+FROM registered_model m
+WHERE v.id = $1 AND m.id = v.registered_model_id AND m.project_id = $2
+    AND ($3::uuid IS NULL OR v.registered_model_id = $3)
+RETURNING {_COLUMNS}
+"""
+_PATCHED = (
+    "name", "description", "is_default", "state", "status", "artifact_type", "model_framework",
+    "model_framework_version", "container_image", "uri", "labels",
+)  # fmt: skip
+# Defaults of one model are set one after another: who comes second clears what the first has set.
+_LOCK_MODEL = "SELECT id FROM registered_model WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
+_LOCK_MODEL_OF_VERSION = f"SELECT m.id FROM {_OF_PROJECT} WHERE v.id = $1 AND m.project_id = $2 FOR NO KEY UPDATE OF m"
+_CLEAR_DEFAULT = (
+    "UPDATE model_version SET is_default = false WHERE registered_model_id = $1 AND is_default AND id <> $2"
+)
+_CREDENTIALS = f"SELECT v.access_key, v.secret_key FROM {_OF_PROJECT} WHERE v.id = $1 AND m.project_id = $2"
+_COUNT_OF_PROJECT = "SELECT coalesce(sum(c.versions), 0)::bigint FROM project_version_count c WHERE "
+_COUNT_OF_MODEL = """
+SELECT coalesce(sum(versions), 0)::bigint FROM model_version_count WHERE project_id = $1 AND registered_model_id = $2
+"""
+
+_LISTING = Listing(columns=_COLUMNS, source=_OF_PROJECT, table="v", sort_columns=sort_columns("v", SORT_FIELDS))
+
+
+def version_columns(table: str, prefix: str) -> str:
+    """The columns that `version_from` reads, for statements that join a version to something else."""
+    return ", ".join(f"{table}.{name} AS {prefix}{name}" for name in _FIELDS)
+
+
+def version_from(record: Any, prefix: str = "") -> ModelVersion:
+    return ModelVersion(**{name: record[prefix + name] for name in _FIELDS})
+
+
+class PostgresModelVersionRepository:
+    """Implements ports.repositories.ModelVersionRepository."""
+
+    def __init__(self, database: Database, cipher: SecretCipher) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
+        args = [
+            *(getattr(version, name) for name in _FIELDS),
+            self._cipher.encrypt(credentials.access_key),
+            self._cipher.encrypt(credentials.secret_key),
+            project_id,
+        ]
+        if not version.is_default:
+            written = await self._database.execute(_INSERT, *args)
+        else:
+            async with self._database.transaction() as connection:
+                await connection.execute(_LOCK_MODEL, version.registered_model_id, project_id)
+                await connection.execute(_CLEAR_DEFAULT, version.registered_model_id, version.id)
+                written = int((await connection.execute(_INSERT, *args)).rpartition(" ")[2])
+                if not written:
+                    raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
+        if not written:
+            raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
+
+    async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
+        return _found(await self._database.fetchrow(_GET, id, project_id, registered_model_id), id)
+
+    async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
+        conditions = Conditions()
+        conditions.add("m.project_id = {}", project_id)
+        conditions.add_equal("name", key.name)
+        conditions.add_equal("id", key.id)
+        conditions.add_equal("registered_model_id", key.registered_model_id)
+        statement = (
+            f"SELECT {_COLUMNS} FROM {_OF_PROJECT} WHERE {conditions.on('v')} ORDER BY v.created_at, v.id LIMIT 1"
+        )
+        return _found(await self._database.fetchrow(statement, *conditions.args))
+
+    async def list(self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice) -> Page[ModelVersion]:
+        conditions = Conditions()
+        conditions.add("m.project_id = {}", project_id)
+        conditions.add_equal("registered_model_id", filter.registered_model_id)
+        conditions.add_equal("state", filter.state)
+        conditions.add_equal("status", filter.status)
+        return await _LISTING.page(
+            self._database, conditions, sort, slice, total=_total(filter, conditions), item=version_from
+        )
+
+    async def update(
+        self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
+    ) -> ModelVersion:
+        changed = changes(patch)
+        args = [id, project_id, registered_model_id, *(changed.get(name) for name in _PATCHED)]
+        if patch.is_default is UNSET or not patch.is_default:
+            return _found(await self._database.fetchrow(_UPDATE, *args), id)
+        async with self._database.transaction() as connection:
+            model_id = await connection.fetchval(_LOCK_MODEL_OF_VERSION, id, project_id)
+            version = _found(await connection.fetchrow(_UPDATE, *args), id)
+            await connection.execute(_CLEAR_DEFAULT, model_id, id)
+            return version
+
+    async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
+        record = await self._database.fetchrow(_CREDENTIALS, id, project_id)
+        if record is None:
+            raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
+        return Credentials(self._cipher.decrypt(record["access_key"]), self._cipher.decrypt(record["secret_key"]))
+
+
+def _total(filter: ModelVersionFilter, conditions: Conditions) -> str:
+    """Counted by the triggers' counters wherever they know the answer."""
+    if filter.registered_model_id is None:
+        return _COUNT_OF_PROJECT + conditions.on("c").replace("m.project_id", "c.project_id")
+    if not filter.state and not filter.status:
+        return _COUNT_OF_MODEL
+    return f"SELECT count(*) FROM {_OF_PROJECT} WHERE {conditions.on('v')}"
+
+
+def _found(record: Any | None, id: UUID | None = None) -> ModelVersion:
+    if record is None:
+        raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
+    return version_from(record)

@@ -1,0 +1,154 @@
+"""Registered models in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, search_pattern, sort_columns
+from registry_grpc.adapters.postgres.model_versions import version_columns, version_from
+from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.patch import changes
+from registry_grpc.domain.registered_model import (
+    ARCHIVED,
+    SORT_FIELDS,
+    RegisteredModel,
+    RegisteredModelFilter,
+    RegisteredModelPatch,
+    Tags,
+)
+
+_FIELDS = (
+    "id", "created_at", "updated_at", "project_id", "owner_email", "name", "slug", "description", "model_type",
+    "model_size", "state", "deployment_status", "tags", "labels", "parent_model_id",
+)  # fmt: skip
+_TAGS = ("frameworks", "architectures", "tasks", "subjects")
+_VERSION_COUNT = """(
+    SELECT coalesce(sum(c.versions), 0)::bigint FROM model_version_count c WHERE c.registered_model_id = m.id
+) AS version_count"""
+_COLUMNS = ", ".join(f"m.{name}" for name in _FIELDS) + ", " + _VERSION_COUNT
+
+# A model with its newest version and its default version. Another writer may have set several defaults: the one that
+# was changed last counts.
+_WHOLE = f"""
+SELECT {_COLUMNS}, {version_columns("l", "l_")}, {version_columns("d", "d_")}
+FROM {{source}} m
+LEFT JOIN LATERAL (
+    SELECT * FROM model_version v WHERE v.registered_model_id = m.id ORDER BY v.created_at DESC, v.id DESC LIMIT 1
+) l ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM model_version v WHERE v.registered_model_id = m.id AND v.is_default = true
+    ORDER BY v.updated_at DESC, v.id DESC LIMIT 1
+) d ON true
+"""
+_READ = _WHOLE.format(source="registered_model")
+_GET = _READ + "WHERE m.id = $1 AND m.project_id = $2"
+
+_PARENT = len(_FIELDS)
+_PROJECT = _FIELDS.index("project_id") + 1
+# The parent must be of the same project: no row is written otherwise.
+_INSERT = f"""
+INSERT INTO registered_model ({", ".join(_FIELDS)})
+SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 1))}
+WHERE ${_PARENT}::uuid IS NULL
+    OR EXISTS (SELECT FROM registered_model WHERE id = ${_PARENT} AND project_id = ${_PROJECT})
+"""
+# Every field of a patch is NOT NULL in the table, so NULL can mean: keep.
+_UPDATE = """
+WITH updated AS (
+    UPDATE registered_model SET
+        name = coalesce($3, name), description = coalesce($4, description), model_type = coalesce($5, model_type),
+        model_size = coalesce($6, model_size), state = coalesce($7, state),
+        deployment_status = coalesce($8, deployment_status), tags = coalesce($9, tags), labels = coalesce($10, labels),
+        updated_at = now()
+    WHERE id = $1 AND project_id = $2
+    RETURNING *
+)
+""" + _WHOLE.format(source="updated")
+_PATCHED = ("name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels")
+_DELETE = f"DELETE FROM registered_model WHERE id = $1 AND project_id = $2 AND state = '{ARCHIVED}'"
+_EXISTS = "SELECT FROM registered_model WHERE id = $1 AND project_id = $2"
+_COUNTER = "SELECT coalesce(sum(c.models), 0)::bigint FROM registered_model_count c WHERE "
+
+_LISTING = Listing(
+    columns=_COLUMNS,
+    source="registered_model m",
+    table="m",
+    sort_columns=sort_columns("m", SORT_FIELDS, "owner_id", "parent_model_id"),
+)
+
+
+class PostgresRegisteredModelRepository:
+    """Implements ports.repositories.RegisteredModelRepository."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, model: RegisteredModel) -> None:
+        values = [_stored(name, getattr(model, name)) for name in _FIELDS]
+        if not await self._database.execute(_INSERT, *values):
+            raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, model.parent_model_id)
+
+    async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
+        return _found(await self._database.fetchrow(_GET, id, project_id), id)
+
+    async def find(self, project_id: UUID, *, name: str = "", id: UUID | None = None) -> RegisteredModel:
+        conditions = Conditions()
+        conditions.add_equal("project_id", project_id)
+        conditions.add_equal("name", name)
+        conditions.add_equal("id", id)
+        return _found(await self._database.fetchrow(f"{_READ} WHERE {conditions.on('m')}", *conditions.args), id)
+
+    async def list(
+        self, project_id: UUID, filter: RegisteredModelFilter, sort: Sort, slice: Slice
+    ) -> Page[RegisteredModel]:
+        conditions = Conditions()
+        conditions.add_equal("project_id", project_id)
+        conditions.add_equal("state", filter.state)
+        conditions.add_equal("model_type", filter.model_type)
+        total = _COUNTER + conditions.on("c")
+        if filter.search:
+            conditions.add("{t}.name ILIKE {}", search_pattern(filter.search))
+            total = "SELECT count(*) FROM registered_model m WHERE " + conditions.on("m")
+        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_model_from)
+
+    async def update(self, project_id: UUID, id: UUID, patch: RegisteredModelPatch) -> RegisteredModel:
+        changed = changes(patch)
+        values = [_stored(name, changed.get(name)) for name in _PATCHED]
+        return _found(await self._database.fetchrow(_UPDATE, id, project_id, *values), id)
+
+    async def delete(self, project_id: UUID, id: UUID) -> None:
+        if await self._database.execute(_DELETE, id, project_id, deleting=True):
+            return
+        if await self._database.fetch(_EXISTS, id, project_id):
+            raise FailedPrecondition(Reason.MODEL_NOT_ARCHIVED, id=str(id))
+        raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, id)
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name == "tags" and value is not None:
+        return {key: getattr(value, key) for key in _TAGS}
+    return value
+
+
+def _tags_from(stored: dict[str, list[str] | None]) -> Tags:
+    """The Go service writes null for lists that a PATCH left out (quirk Q10)."""
+    return Tags(**{name: tuple(stored.get(name) or ()) for name in _TAGS})
+
+
+def _model_from(record: Any, **versions: Any) -> RegisteredModel:
+    values = {name: record[name] for name in _FIELDS}
+    values["tags"] = _tags_from(values["tags"])
+    return RegisteredModel(**values, version_count=record["version_count"], **versions)
+
+
+def _found(record: Any | None, id: UUID | None = None) -> RegisteredModel:
+    if record is None:
+        raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, id)
+    return _model_from(
+        record,
+        latest_version=version_from(record, "l_") if record["l_id"] else None,
+        default_version=version_from(record, "d_") if record["d_id"] else None,
+    )

@@ -1,0 +1,78 @@
+"""Serve models in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.serve_model import SORT_FIELDS, ServeModel, ServeModelFilter
+
+_STORED = (
+    "id", "created_at", "updated_at", "project_id", "inference_service_id", "model_version_id", "last_known_state",
+)  # fmt: skip
+_COLUMNS = (
+    ", ".join(f"s.{name}" for name in _STORED) + ", i.name AS inference_service_name, v.name AS model_version_name"
+)
+_JOINS = "JOIN inference_service i ON i.id = s.inference_service_id JOIN model_version v ON v.id = s.model_version_id"
+_FROM = f"serve_model s {_JOINS}"
+INSERT = f"""
+INSERT INTO serve_model ({", ".join(_STORED)}) VALUES ({", ".join(f"${i}" for i in range(1, len(_STORED) + 1))})
+"""
+_CREATE = f"WITH s AS ({INSERT} RETURNING *) SELECT {_COLUMNS} FROM s {_JOINS}"
+_GET = f"SELECT {_COLUMNS} FROM {_FROM} WHERE s.id = $1 AND s.project_id = $2"
+_OF_SERVICE = f"""
+SELECT {_COLUMNS} FROM {_FROM} WHERE s.inference_service_id = $1 ORDER BY s.created_at DESC, s.id DESC
+"""
+_DELETE = "DELETE FROM serve_model WHERE id = $1 AND project_id = $2"
+
+_LISTING = Listing(columns=_COLUMNS, source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
+
+
+def values_of(serve_model: ServeModel) -> list[Any]:
+    """The parameters of INSERT."""
+    return [getattr(serve_model, name) for name in _STORED]
+
+
+async def serve_models_of(connection: Any, inference_service_id: UUID) -> tuple[ServeModel, ...]:
+    """Newest first (contract 2.4, sync)."""
+    return tuple(_serve_model_from(record) for record in await connection.fetch(_OF_SERVICE, inference_service_id))
+
+
+class PostgresServeModelRepository:
+    """Implements ports.repositories.ServeModelRepository."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, serve_model: ServeModel) -> ServeModel:
+        record = await self._database.fetchrow(_CREATE, *values_of(serve_model))
+        return _serve_model_from(record)
+
+    async def get(self, project_id: UUID, id: UUID) -> ServeModel:
+        record = await self._database.fetchrow(_GET, id, project_id)
+        if record is None:
+            raise NotFound.of(Reason.SERVE_MODEL_NOT_FOUND, id)
+        return _serve_model_from(record)
+
+    async def list(self, project_id: UUID, filter: ServeModelFilter, sort: Sort, slice: Slice) -> Page[ServeModel]:
+        conditions = Conditions()
+        conditions.add_equal("project_id", project_id)
+        conditions.add_equal("inference_service_id", filter.inference_service_id)
+        conditions.add_equal("model_version_id", filter.model_version_id)
+        conditions.add_equal("last_known_state", filter.state)
+        total = "SELECT count(*) FROM serve_model s WHERE " + conditions.on("s")
+        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_serve_model_from)
+
+    async def delete(self, project_id: UUID, id: UUID) -> None:
+        if not await self._database.execute(_DELETE, id, project_id):
+            raise NotFound.of(Reason.SERVE_MODEL_NOT_FOUND, id)
+
+
+def _serve_model_from(record: Any) -> ServeModel:
+    values = dict(record)
+    values.pop("total", None)
+    return ServeModel(**values)

@@ -1,0 +1,89 @@
+"""Serving environments in PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, search_pattern, sort_columns
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.patch import changes
+from registry_grpc.domain.serving_environment import (
+    SORT_FIELDS,
+    DriftPolicy,
+    ServingEnvironment,
+    ServingEnvironmentFilter,
+    ServingEnvironmentPatch,
+)
+
+_FIELDS = (
+    "id", "created_at", "updated_at", "project_id", "name", "description", "external_id", "drift_policy",
+)  # fmt: skip
+_COLUMNS = ", ".join(f"e.{name}" for name in _FIELDS)
+_INSERT = f"""
+INSERT INTO serving_environment ({", ".join(_FIELDS)})
+VALUES ({", ".join(f"${i}" for i in range(1, len(_FIELDS) + 1))})
+"""
+_GET = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.id = $1 AND e.project_id = $2"
+_FIND = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.project_id = $1 AND e.name = $2"
+_UPDATE = f"""
+UPDATE serving_environment e SET
+    name = coalesce($3, name), description = coalesce($4, description), external_id = coalesce($5, external_id),
+    drift_policy = coalesce($6, drift_policy), updated_at = now()
+WHERE e.id = $1 AND e.project_id = $2
+RETURNING {_COLUMNS}
+"""
+_PATCHED = ("name", "description", "external_id", "drift_policy")
+_DELETE = "DELETE FROM serving_environment WHERE id = $1 AND project_id = $2"
+
+_LISTING = Listing(
+    columns=_COLUMNS, source="serving_environment e", table="e", sort_columns=sort_columns("e", SORT_FIELDS)
+)
+
+
+class PostgresServingEnvironmentRepository:
+    """Implements ports.repositories.ServingEnvironmentRepository."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, environment: ServingEnvironment) -> None:
+        await self._database.execute(_INSERT, *(getattr(environment, name) for name in _FIELDS))
+
+    async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
+        return _found(await self._database.fetchrow(_GET, id, project_id), id)
+
+    async def find(self, project_id: UUID, name: str) -> ServingEnvironment:
+        return _found(await self._database.fetchrow(_FIND, project_id, name))
+
+    async def list(
+        self, project_id: UUID, filter: ServingEnvironmentFilter, sort: Sort, slice: Slice
+    ) -> Page[ServingEnvironment]:
+        conditions = Conditions()
+        conditions.add_equal("project_id", project_id)
+        if filter.search:
+            conditions.add("{t}.name ILIKE {}", search_pattern(filter.search))
+        total = "SELECT count(*) FROM serving_environment e WHERE " + conditions.on("e")
+        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_environment_from)
+
+    async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:
+        changed = changes(patch)
+        values = (changed.get(name) for name in _PATCHED)
+        return _found(await self._database.fetchrow(_UPDATE, id, project_id, *values), id)
+
+    async def delete(self, project_id: UUID, id: UUID) -> None:
+        if not await self._database.execute(_DELETE, id, project_id, deleting=True):
+            raise NotFound.of(Reason.SERVING_ENVIRONMENT_NOT_FOUND, id)
+
+
+def _environment_from(record: Any) -> ServingEnvironment:
+    values = {name: record[name] for name in _FIELDS}
+    return ServingEnvironment(**values | {"drift_policy": DriftPolicy(record["drift_policy"])})
+
+
+def _found(record: Any | None, id: UUID | None = None) -> ServingEnvironment:
+    if record is None:
+        raise NotFound.of(Reason.SERVING_ENVIRONMENT_NOT_FOUND, id)
+    return _environment_from(record)

@@ -1,0 +1,192 @@
+"""Where the intents to serve are kept, and how the work on them is shared out.
+
+A row that is due is claimed with a lease; whoever holds the lease works on it and records the result in one
+transaction. NOTIFY only wakes: whoever misses it finds the row when it is due. Every method may raise Unavailable or Overloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from registry_grpc.domain.deployment import (
+    Applied,
+    Cause,
+    Deployment,
+    DeploymentEvent,
+    DeploymentRevision,
+    DeploymentSpec,
+    FieldDifference,
+    Orphan,
+    Phase,
+    Want,
+)
+from registry_grpc.domain.inference_service import InferenceService, ServiceState
+from registry_grpc.domain.paging import Page, Slice
+from registry_grpc.domain.serve_model import ServeModel, ServeModelState
+from registry_grpc.ports.cluster import OwnedObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIntent:
+    """A deployment to make: revision 1 of a service."""
+
+    namespace: str
+    spec: DeploymentSpec
+    created_by: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to work on a deployment until the lease ends. `now` is the database's time of the claim."""
+
+    deployment: Deployment
+    holder: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """What a deployment's inference service says of it in the terms of the REST contract (2.4, state machine).
+
+    `last_error` None leaves the text that is there. `served_state` is for the versions of the target revision.
+    """
+
+    current_state: ServiceState
+    external_id: str
+    url: str
+    last_error: str | None
+    served_state: ServeModelState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassResult:
+    """What a pass found out. `again_in` None: not before something changes."""
+
+    phase: Phase
+    reason: str
+    message: str
+    next_step: str
+    url: str
+    drift: tuple[FieldDifference, ...]
+    applied: Applied | None
+    applied_generation: int
+    applied_at: datetime | None
+    serving_generation: int | None
+    attempts: int
+    again_in: timedelta | None
+    service: ServiceView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentFilter:
+    """Which deployments a list shows; None is no condition."""
+
+    registered_model_id: UUID | None = None
+    phase: Phase | None = None
+
+
+class DeploymentRepository(Protocol):
+    """Keeps deployments, their revisions and their events."""
+
+    async def deploy(
+        self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
+    ) -> tuple[InferenceService, Deployment]:
+        """Store service, serve models and intent at once, due now. With the request id of an earlier call, return
+        what that one stored. Raises as InferenceServiceRepository.create."""
+        ...
+
+    async def get(self, project_id: UUID, id: UUID) -> Deployment:
+        """Raises NotFound, also for a service that is not under deployment control."""
+        ...
+
+    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
+        """Newest first, by cursor."""
+        ...
+
+    async def revise(
+        self, project_id: UUID, id: UUID, *, want: Want, spec: DeploymentSpec | None, cause: Cause, created_by: str
+    ) -> Deployment:
+        """Make the next revision, due now; without a spec it repeats the one before. The service's desired state and
+        version and its serve models follow in the same transaction. Raises NotFound."""
+        ...
+
+    async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
+        """Both states of the service UNDEPLOYED, url and external id cleared, serve models PENDING, `last_error` as it
+        was (quirk Q43); under deployment control, a revision that wants its object ABSENT. Returns whether it is
+        under deployment control. Raises NotFound."""
+        ...
+
+    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
+        """Newest first, by cursor. Raises NotFound."""
+        ...
+
+    async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
+        """None means the last one that served before the current one. Raises NotFound."""
+        ...
+
+    async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
+        """The revision that served then; None when nothing did. Raises NotFound."""
+        ...
+
+    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
+        """In order, those after the sequence number; only the newest one without it. Raises NotFound."""
+        ...
+
+    async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
+        """Orphans in the namespaces of the project's environments, oldest first."""
+        ...
+
+
+class DeploymentQueue(Protocol):
+    """Shares out the work on deployments between any number of controllers."""
+
+    async def claim(self, limit: int) -> list[Claim]:
+        """Take deployments that are due and that nobody holds, those due longest first."""
+        ...
+
+    async def claim_one(self, id: UUID) -> Claim | None:
+        """Take this one, due or not; None while somebody else holds it."""
+        ...
+
+    async def record(self, claim: Claim, result: PassResult) -> bool:
+        """Store the result, let the service follow it, add an event if something changed, and give the lease back.
+
+        A newer revision or a change marked since the claim makes it due at once. Returns False, and stores nothing,
+        when the lease was lost.
+        """
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """Give the lease back without a result; it is due again soon."""
+        ...
+
+    async def mark_changed(self, ids: Collection[UUID]) -> None:
+        """Something about these changed in the cluster: make them due."""
+        ...
+
+    async def compare(self, objects: Sequence[OwnedObject]) -> int:
+        """After a relist: make due what differs from it, note objects without a deployment as orphans and forget
+        orphans that are gone. Returns how many were made due."""
+        ...
+
+    def wake_ups(self) -> AsyncIterator[None]:
+        """Yields when something may be due: on a NOTIFY, and every few seconds in any case."""
+        ...
+
+    def leadership(self) -> AbstractAsyncContextManager[AsyncIterator[bool]]:
+        """Compete for the one advisory lock; the iterator tells, about every second, whether this process has it."""
+        ...
+
+
+class DeploymentEvents(Protocol):
+    """Tells when a deployment has new events."""
+
+    def listen(self, id: UUID) -> AsyncIterator[None]:
+        """Yields once at the start, then after each new event, and every few seconds in any case."""
+        ...

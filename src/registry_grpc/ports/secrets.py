@@ -1,0 +1,20 @@
+"""Encryption of what must not be read in the database."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class SecretCipher(Protocol):
+    """Encrypts short texts; the empty text stays empty."""
+
+    def encrypt(self, text: str) -> str:
+        """The text as it may be stored; the same text gives another result each time."""
+        ...
+
+    def decrypt(self, stored: str) -> str:
+        """The text back; what was stored before encryption came is returned as it is.
+
+        Raises ValueError when the key it was encrypted with is not known or the stored text was tampered with.
+        """
+        ...

@@ -1,0 +1,116 @@
+"""Use cases on inference services: bookkeeping, but for services under deployment control."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from registry_grpc.domain.deployment import Cause, Want
+from registry_grpc.domain.inference_service import (
+    InferenceService,
+    InferenceServiceFilter,
+    InferenceServicePatch,
+    NewInferenceService,
+    ServiceState,
+)
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.serve_model import ServeModel
+from registry_grpc.ports.clock import Clock
+from registry_grpc.ports.repositories import (
+    InferenceServiceRepository,
+    ModelVersionRepository,
+    RegisteredModelRepository,
+    ServingEnvironmentRepository,
+)
+from registry_grpc.services.deployments import Deployments
+
+
+class InferenceServices:
+    """Create, read, change and delete the records of served models."""
+
+    def __init__(
+        self,
+        *,
+        services: InferenceServiceRepository,
+        environments: ServingEnvironmentRepository,
+        models: RegisteredModelRepository,
+        versions: ModelVersionRepository,
+        deployments: Deployments,
+        clock: Clock,
+    ) -> None:
+        self._services = services
+        self._environments = environments
+        self._models = models
+        self._versions = versions
+        self._deployments = deployments
+        self._clock = clock
+
+    async def create(self, project_id: UUID, new: NewInferenceService) -> InferenceService:
+        """Raises NotFound for the environment first, then the model, then a version that is not of the model (Q12);
+        AlreadyExists for a name taken in the environment."""
+        await self._environments.get(project_id, new.serving_environment_id)
+        await self._models.get(project_id, new.registered_model_id)
+        for version_id in new.model_version_ids:
+            await self._versions.get(project_id, version_id, registered_model_id=new.registered_model_id)
+        now = self._clock.now()
+        service = InferenceService.create(new, id=uuid4(), project_id=project_id, now=now)
+        served = [
+            ServeModel.create(
+                id=uuid4(),
+                project_id=project_id,
+                inference_service_id=service.id,
+                model_version_id=version_id,
+                now=now,
+            )
+            for version_id in new.model_version_ids
+        ]
+        return await self._services.create(service, served)
+
+    async def get(self, project_id: UUID, id: UUID) -> InferenceService:
+        """Raises NotFound."""
+        return await self._services.get(project_id, id)
+
+    async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
+        """The oldest match (quirk Q33). Raises NotFound."""
+        return await self._services.find_by_external_id(project_id, external_id)
+
+    async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
+        """Raises NotFound."""
+        return await self._services.find_by_name(project_id, serving_environment_id, name)
+
+    async def list(
+        self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
+    ) -> Page[InferenceService]:
+        return await self._services.list(project_id, filter, sort, slice)
+
+    async def update(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str = ""
+    ) -> InferenceService:
+        """Raises NotFound, also for a version that is not of the service's model; AlreadyExists.
+
+        Under deployment control a changed `desired_state` deploys or undeploys (decision 6).
+        """
+        service = await self._services.get(project_id, id)
+        if patch.model_version_id is not UNSET:
+            await self._versions.get(
+                project_id, patch.model_version_id, registered_model_id=service.registered_model_id
+            )
+        updated = await self._services.update(project_id, id, patch)
+        if patch.desired_state in {UNSET, service.desired_state}:
+            return updated
+        want, cause = (
+            (Want.PRESENT, Cause.REDEPLOY)
+            if patch.desired_state == ServiceState.DEPLOYED
+            else (Want.ABSENT, Cause.UNDEPLOY)
+        )
+        await self._deployments.want(project_id, id, want, cause, user)
+        return await self._services.get(project_id, id)
+
+    async def delete(self, project_id: UUID, id: UUID) -> None:
+        """Delete the record, and what is left of it in the cluster (quirk Q13).
+
+        Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
+        """
+        service = await self._services.get(project_id, id)
+        await self._services.delete(project_id, id)
+        await self._deployments.clean_up(service)

@@ -1,0 +1,248 @@
+"""Bringing the cluster to the intent, one pass at a time.
+
+A pass looks at the cluster, does what is missing, looks again if it did something, and lets the decision table say
+where the deployment stands. Passes are level-triggered: nothing depends on what an earlier pass did, only on the row and the
+cluster as they are, so that a pass may be broken off anywhere. No transaction is open while the cluster is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from registry_grpc.domain.decision import Situation, Verdict, decide
+from registry_grpc.domain.deployment import Deployment, Phase, Want
+from registry_grpc.domain.errors import NotFound, RegistryError, Unavailable
+from registry_grpc.domain.evidence import ApplyRefused, Evidence, Refusal
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
+from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.preflight import findings
+from registry_grpc.domain.serve_model import ServeModelState
+from registry_grpc.domain.serving_environment import DriftPolicy
+from registry_grpc.ports.cluster import Cluster
+from registry_grpc.ports.deployments import Claim, DeploymentQueue, PassResult, ServiceView
+from registry_grpc.ports.repositories import InferenceServiceRepository, ModelVersionRepository
+
+PASS_SECONDS = 45.0
+"""Less than a lease, so that nobody works on a row whose lease is over."""
+ATTEMPT_SECONDS = 5.0
+"""How long a request waits for its first pass."""
+_WAIT_FOR_OTHERS_SECONDS = 10.0
+_JITTER = 0.2
+
+
+class Reconciler:
+    """Makes passes."""
+
+    def __init__(
+        self,
+        *,
+        queue: DeploymentQueue,
+        cluster: Cluster,
+        versions: ModelVersionRepository,
+        services: InferenceServiceRepository,
+    ) -> None:
+        self._queue = queue
+        self._cluster = cluster
+        self._versions = versions
+        self._services = services
+
+    async def attempt(self, id: UUID) -> None:
+        """Make a pass now, inside a request. What fails or takes too long is left to the controllers."""
+        claim = await self._queue.claim_one(id)
+        if claim is None:
+            return
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                result = await self._pass(claim)
+        except TimeoutError:
+            result = _judged(claim, claim.deployment, None, _unavailable("the Kubernetes API did not answer in time"))
+        await self._queue.record(claim, result)
+
+    async def observe_now(self, id: UUID) -> None:
+        """Make a pass now and record it. Raises Unavailable and ClusterReadFailed instead of recording those."""
+        claim = await self._claim_within(id, _WAIT_FOR_OTHERS_SECONDS)
+        if claim is None:
+            return  # somebody else is at it right now, and has just recorded or will record what it sees
+        try:
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                evidence = await self._cluster.observe(claim.deployment)
+                result = await self._pass(claim, evidence)
+        except BaseException:
+            await self._queue.release(claim)
+            raise
+        await self._queue.record(claim, result)
+
+    async def work(self, claim: Claim) -> None:
+        """Make a pass for a controller."""
+        try:
+            async with asyncio.timeout(PASS_SECONDS):
+                result = await self._pass(claim)
+        except TimeoutError:
+            result = _judged(claim, claim.deployment, None, _unavailable("the Kubernetes API did not answer in time"))
+        except BaseException:
+            await self._queue.release(claim)
+            raise
+        await self._queue.record(claim, result)
+
+    async def observe_uncontrolled(self, service: InferenceService, namespace: str) -> InferenceService:
+        """Let a service that is a record only follow an object of its name (contract 2.4, sync; quirk Q17).
+
+        Raises Unavailable, ClusterReadFailed.
+        """
+        live = await self._cluster.look(namespace, service.name)
+        if live is None:
+            patch = InferenceServicePatch(
+                current_state=ServiceState.UNDEPLOYED, url="", last_error="the object is not in the cluster"
+            )
+        elif live.ready is not None and live.ready.is_true:
+            patch = InferenceServicePatch(
+                current_state=ServiceState.DEPLOYED, url=live.url, last_error="", external_id=live.uid
+            )
+        else:
+            message = live.ready.message if live.ready else ""
+            patch = InferenceServicePatch(last_error=message or UNSET, external_id=live.uid)
+        state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
+        return await self._services.follow(service.project_id, service.id, patch, state)
+
+    async def _claim_within(self, id: UUID, seconds: float) -> Claim | None:
+        until = time.monotonic() + seconds
+        while (claim := await self._queue.claim_one(id)) is None and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        return claim
+
+    async def _pass(self, claim: Claim, evidence: Evidence | None = None) -> PassResult:
+        deployment, refused = claim.deployment, None
+        try:
+            evidence = evidence or await self._cluster.observe(deployment)
+            if deployment.want is Want.ABSENT:
+                evidence = await self._remove(claim, evidence)
+            elif self._needs_apply(deployment, evidence):
+                deployment = await self._apply(deployment, evidence)
+                evidence = await self._cluster.observe(deployment)
+        except ApplyRefused as error:
+            refused = error
+        except RegistryError as error:
+            refused = _unavailable(error.message) if isinstance(error, Unavailable) else _refused_read(error)
+        return _judged(claim, deployment, evidence, refused)
+
+    def _needs_apply(self, deployment: Deployment, evidence: Evidence) -> bool:
+        live, applied = evidence.live, deployment.applied
+        if applied is not None and (live is None or live.uid != applied.uid):
+            return False  # row 7 tells that it is gone and forgets it; the next pass makes it again
+        if live is not None and (live.deleting_since is not None or _is_newer(live.revision_stamp, deployment)):
+            return False
+        drifted = live is not None and bool(live.drift)
+        return (
+            applied is None
+            or deployment.applied_generation < deployment.generation
+            or (drifted and deployment.drift_policy is DriftPolicy.ENFORCE)
+        )
+
+    async def _apply(self, deployment: Deployment, evidence: Evidence) -> Deployment:
+        credentials = await self._credentials(deployment)
+        _check_before_apply(deployment, has_credentials=bool(credentials))
+        force = deployment.drift_policy is DriftPolicy.ENFORCE
+        applied = await self._cluster.apply(deployment, credentials, seen=evidence, force=force)
+        return replace(deployment, applied=applied, applied_generation=deployment.generation, applied_at=evidence.at)
+
+    async def _remove(self, claim: Claim, evidence: Evidence) -> Evidence:
+        deployment = claim.deployment
+        if evidence.live is not None and evidence.live.deployment_id == str(deployment.id):
+            await self._cluster.delete(deployment, seen=evidence)
+            evidence = await self._cluster.observe(deployment)
+        if evidence.live is None:
+            await self._cluster.clean_up(deployment)
+        return evidence
+
+    async def _credentials(self, deployment: Deployment) -> Credentials:
+        return await self._versions.credentials(deployment.project_id, deployment.spec.model_version_id)
+
+
+def _is_newer(stamp: str, deployment: Deployment) -> bool:
+    """Somebody with a newer row was here meanwhile; this pass knows too little to write."""
+    return stamp.isdigit() and int(stamp) > deployment.generation
+
+
+def _check_before_apply(deployment: Deployment, *, has_credentials: bool) -> None:
+    """What is sure to fail is not sent: KServe would take it and fail later, without a word."""
+    found = findings(deployment.name, deployment.namespace, deployment.spec, has_credentials=has_credentials)
+    blocking = [finding for finding in found if finding.blocking]
+    if blocking:
+        message = "; ".join(finding.message for finding in blocking)
+        raise ApplyRefused(Refusal.REJECTED, message, reason=blocking[0].code)
+
+
+def _unavailable(message: str) -> ApplyRefused:
+    return ApplyRefused(Refusal.UNAVAILABLE, message)
+
+
+def _refused_read(error: RegistryError) -> ApplyRefused:
+    """A version that has gone, or a read that the cluster forbids: both need a person."""
+    reason = Refusal.REJECTED if isinstance(error, NotFound) else Refusal.FORBIDDEN
+    return ApplyRefused(reason, getattr(error, "cause", error.message))
+
+
+def _judged(
+    claim: Claim, deployment: Deployment, evidence: Evidence | None, refused: ApplyRefused | None
+) -> PassResult:
+    verdict = decide(Situation(deployment=deployment, now=claim.now, evidence=evidence, refused=refused))
+    forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason == "DELETED_EXTERNALLY"
+    applied = None if forgotten else deployment.applied
+    serving = _serving(deployment, verdict)
+    live = evidence.live if evidence else None
+    url = ""
+    if serving is not None:
+        url = live.url if live is not None else deployment.url
+    temporary = refused is not None and refused.refusal in {Refusal.UNAVAILABLE, Refusal.STALE}
+    return PassResult(
+        phase=verdict.phase,
+        reason=verdict.reason,
+        message=verdict.message,
+        next_step=verdict.next_step,
+        url=url,
+        drift=live.drift if live is not None and verdict.phase is Phase.DRIFTED else (),
+        applied=applied,
+        applied_generation=0 if applied is None else deployment.applied_generation,
+        applied_at=None if applied is None else deployment.applied_at,
+        serving_generation=serving,
+        attempts=deployment.attempts + 1 if temporary else 0,
+        again_in=_jittered(verdict.again_in),
+        service=_service_view(deployment, verdict, refused, url, serving),
+    )
+
+
+def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
+    if verdict.phase is Phase.DEPLOYED:
+        return deployment.generation
+    nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason == "DELETED_EXTERNALLY"
+    return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation
+
+
+def _service_view(
+    deployment: Deployment, verdict: Verdict, refused: ApplyRefused | None, url: str, serving: int | None
+) -> ServiceView:
+    message = verdict.message
+    if refused is not None and message and deployment.want is Want.PRESENT:
+        message = f"create kserve inferenceservice: {message}"  # the contract's words, 2.4
+    if verdict.phase is Phase.FAILED:
+        served_state = ServeModelState.FAILED
+    else:
+        served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING
+    return ServiceView(
+        current_state=ServiceState.UNDEPLOYED if serving is None else ServiceState.DEPLOYED,
+        external_id="" if deployment.applied is None or deployment.want is Want.ABSENT else deployment.applied.uid,
+        url=url,
+        last_error="" if verdict.phase is Phase.DEPLOYED else message or None,
+        served_state=served_state,
+    )
+
+
+def _jittered(delay: timedelta | None) -> timedelta | None:
+    """So that a thousand deployments made at once are not looked at at once for ever."""
+    return delay and delay * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
