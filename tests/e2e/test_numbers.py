@@ -21,9 +21,7 @@ def test_every_integer_comes_back_exactly_and_as_a_number(api: Api, size: int) -
         assert re.search(rf'"model_size":{size}[,}}]', response.text), response.text
 
 
-@pytest.mark.parametrize(
-    "literal", ["9223372036854775808", "-9223372036854775809", "18446744073709551616", "1e19", "1e400"]
-)
+@pytest.mark.parametrize("literal", ["9223372036854775808", "-9223372036854775809", "18446744073709551616", "1e19"])
 def test_an_integer_out_of_range_is_refused(api: Api, literal: str) -> None:
     model = a_model(api)
     path = f"/models/{model['id']}"

@@ -106,6 +106,55 @@ def test_an_unknown_path_answers_an_error_as_json(api: Api) -> None:
     assert_refused(api.get("/nothing"), status=404)
 
 
+@pytest.mark.parametrize("content", ['{"name":"a",}', '{name:"a"}', "{'name':'a'}", '{"name":"\\a"}'])
+def test_almost_json_may_be_accepted(api: Api, content: str) -> None:
+    response = api.request("POST", "/models", content=content)
+    if response.status_code == 201:
+        assert response.json()["name"] == "a"
+    else:
+        assert_refused(response)
+
+
+def fields(*kinds: str) -> list[tuple[BodyRoute, str]]:
+    return [(route, field) for route in BODY_ROUTES for kind in kinds for field in getattr(route, kind)]
+
+
+@pytest.mark.parametrize(("route", "field"), fields("strings", "uuids", "bools", "integers", "objects"), ids=str)
+def test_a_list_in_place_of_one_value_is_400_without_the_name(world: World, route: BodyRoute, field: str) -> None:
+    body = route.good(world) | {field: ["a"]}
+    response = world.api.request(route.method, world.path(route.path), body)
+    assert_refused(response)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize(("value", "expected"), [("x", ["x"]), ([["x"], "y"], ["x", "y"])])
+def test_one_value_in_place_of_a_list_is_a_list_of_one(
+    world: World, method: str, value: object, expected: list[str]
+) -> None:
+    path = "/models" if method == "POST" else f"/models/{world.model['id']}"
+    answer = world.api.request(method, path, {"name": fresh("model"), "tags": {"tasks": value}}).json()
+    assert answer["tags"]["tasks"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("yes", True), ("1", True), ("false", False), ("no", False)]
+)
+def test_a_bool_may_be_written_as_text(world: World, text: str, value: object) -> None:
+    path = f"/model_versions/{world.version['id']}"
+    assert json_of(world.api.patch(path, {"is_default": text}))["is_default"] is value
+
+
+def test_an_empty_key_is_refused_or_ignored(api: Api) -> None:
+    response = api.post("/models", {"name": fresh("model"), "": 1})
+    assert response.status_code in {201, 400}
+
+
+@pytest.mark.parametrize("literal", ["1e400", "-1e400", "1e99999"])
+def test_a_number_beyond_a_double_is_400_without_the_name(api: Api, literal: str) -> None:
+    model = a_model(api)
+    assert_refused(api.request("PATCH", f"/models/{model['id']}", content=f'{{"model_size":{literal}}}'))
+
+
 def test_keys_in_another_case_are_unknown_keys(api: Api) -> None:
     assert_refused(api.post("/models", {"NAME": "x"}), "name")
 

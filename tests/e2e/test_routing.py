@@ -21,7 +21,6 @@ UNKNOWN_PATHS = [
     "/models/{model}/versions/{version}/nothing",
     "/model_versions/{version}/versions",
     "//models",
-    "/models//versions",
     "/inference_services/{service}/deploy",
     "!/modelregistry.v1.RegisteredModelService/ListRegisteredModels",
 ]
@@ -166,11 +165,16 @@ def test_path_parameters_are_percent_decoded(api: Api) -> None:
     assert json_of(api.get(f"/models/{encoded}"))["id"] == model["id"]
 
 
-@pytest.mark.parametrize(
-    "text", ["%20", "abc", "%E2%82%AC", "..%00", "%FF", "'", "null", "-1", "{model}x", "%20{model}"]
-)
+@pytest.mark.parametrize("text", ["%20", "abc", "%E2%82%AC", "..%00", "'", "null", "-1", "{model}x", "%20{model}"])
 def test_path_parameters_that_are_no_uuid_are_refused(world: World, text: str) -> None:
     assert_error(world.api.get(f"/models/{world.path(text)}"), 400, "invalid model id")
+
+
+@pytest.mark.parametrize("path", ["/models/%FF", "/models//versions", "/models/%FF/versions", "/serve_models/%c3%28"])
+def test_path_parameters_that_are_no_text_are_refused(api: Api, path: str) -> None:
+    response = api.get(path)
+    assert response.status_code in {400, 404}
+    assert list(response.json()) == ["error"]
 
 
 def test_unknown_query_parameters_are_ignored(world: World) -> None:
