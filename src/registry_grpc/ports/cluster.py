@@ -59,7 +59,7 @@ class Cluster(Protocol):
         """Bring the object to the deployment's spec by server-side apply, its Secret first.
 
         `seen` is the look it is based on: a missing object is created, an own one updated with its uid and
-        resourceVersion as preconditions. `force` takes fields over from other managers.
+        resourceVersion as preconditions. `force` takes fields over from other managers and takes out what they added.
         The same deployment applied twice changes nothing. Raises domain.evidence.ApplyRefused, with UNAVAILABLE for
         all that may pass by itself, and NAME_TAKEN for an object of that name that is not this deployment's.
         """
@@ -72,8 +72,13 @@ class Cluster(Protocol):
         """
         ...
 
-    async def clean_up(self, deployment: Deployment) -> None:
-        """Delete the Secrets made for the deployment, once its object is gone. Repeatable. Raises ApplyRefused."""
+    async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
+        """Delete the Secrets made for the deployment that nothing needs any more. Repeatable. Raises ApplyRefused.
+
+        Once its object is gone (the deployment is wanted ABSENT) that is all of them. Once the wanted revision serves,
+        it is those of earlier revisions, whose pods needed them until then. `credentials` are those of the wanted
+        revision: they tell the Secret of an apply that did not get further.
+        """
         ...
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
@@ -89,7 +94,9 @@ class Cluster(Protocol):
         ...
 
     async def remove(self, namespace: str, name: str, inference_service_id: UUID) -> None:
-        """Delete the object of that name if it carries the id of the service, as those of the Go service do."""
+        """Delete the object of that name if it carries the id of the service, as those of the Go service do.
+
+        Raises Unavailable and ClusterReadFailed only."""
         ...
 
     def changes(self) -> AsyncIterator[Relisted | Changed]:

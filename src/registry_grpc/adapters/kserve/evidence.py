@@ -1,0 +1,141 @@
+"""What the raw objects of the cluster say, as facts: readers of JSON to whom missing and null fields are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from registry_grpc.adapters.kserve.drift import drift
+from registry_grpc.adapters.kserve.identity import FIELD_MANAGER, REGISTRY_ID, REVISION, deployment_id_of
+from registry_grpc.domain.deployment import Applied, DeploymentMode
+from registry_grpc.domain.evidence import Condition, LiveObject, ModelFailure, WarningEvent
+
+Raw = Mapping[str, Any]
+
+_MODES = {"Knative": DeploymentMode.KNATIVE, "Serverless": DeploymentMode.KNATIVE}
+_STOP = "serving.kserve.io/stop"
+_DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+_NOISE = "object has been modified"
+"""KServe's controller losing a race against itself: an event like any other, also of healthy services."""
+
+
+def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
+    """The InferenceService; `applied` is what drift is measured against."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    predictor = (raw.get("spec") or {}).get("predictor") or {}
+    found = conditions(status)
+    stopped = found.get("Stopped")
+    return LiveObject(
+        uid=metadata["uid"],
+        k8s_generation=metadata.get("generation", 0),
+        resource_version=metadata["resourceVersion"],
+        deployment_id=deployment_id_of(labels),
+        registry_id=labels.get(REGISTRY_ID, ""),
+        revision_stamp=(predictor.get("annotations") or {}).get(REVISION, ""),
+        deleting_since=time_of(metadata.get("deletionTimestamp")),
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        is_stopped=annotations.get(_STOP) == "true" or (stopped is not None and stopped.is_true),
+        has_conditions=bool(found),
+        ready=found.get("Ready"),
+        predictor_ready=found.get("PredictorReady"),
+        ingress_ready=found.get("IngressReady"),
+        transition_status=(status.get("modelStatus") or {}).get("transitionStatus") or "",
+        failure=_failure((status.get("modelStatus") or {}).get("lastFailureInfo") or {}),
+        status_written_at=_status_written_at(metadata),
+        url=status.get("url") or "",
+        drift=drift(applied, dict(raw)) if applied else (),
+        changed_by=_changed_by(metadata),
+    )
+
+
+def deployment_mode(raw: Raw) -> DeploymentMode:
+    """How KServe runs the object: as its status says, else as its annotation asks."""
+    annotations = raw["metadata"].get("annotations") or {}
+    mode = (raw.get("status") or {}).get("deploymentMode") or annotations.get(_DEPLOYMENT_MODE)
+    return _MODES.get(mode or "", DeploymentMode.STANDARD)
+
+
+def min_replicas(raw: Raw) -> int:
+    """How many replicas an InferenceService asks for at least; one when it does not say."""
+    replicas = ((raw.get("spec") or {}).get("predictor") or {}).get("minReplicas")
+    return 1 if replicas is None else int(replicas)
+
+
+def conditions(status: Raw) -> dict[str, Condition]:
+    """The conditions of any object's status, by type."""
+    return {
+        item["type"]: Condition(
+            status=item.get("status") or "Unknown",
+            reason=item.get("reason") or "",
+            message=item.get("message") or "",
+            since=time_of(item.get("lastTransitionTime")),
+        )
+        for item in status.get("conditions") or ()
+    }
+
+
+def time_of(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _failure(info: Raw) -> ModelFailure | None:
+    if not info:
+        return None
+    return ModelFailure(
+        reason=info.get("reason") or "", message=info.get("message") or "", exit_code=info.get("exitCode")
+    )
+
+
+def _status_written_at(metadata: Raw) -> datetime | None:
+    times = [
+        time
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("subresource") == "status" and (time := time_of(entry.get("time")))
+    ]
+    return max(times, default=None)
+
+
+def _changed_by(metadata: Raw) -> str:
+    """The newest writer of spec, labels or annotations other than us. KServe itself writes a finalizer only."""
+    writers = [
+        (entry.get("time") or "", entry.get("manager") or "")
+        for entry in metadata.get("managedFields") or ()
+        if not entry.get("subresource") and entry.get("manager") != FIELD_MANAGER and _writes_content(entry)
+    ]
+    return max(writers, default=("", ""))[1]
+
+
+def _writes_content(entry: Raw) -> bool:
+    fields = entry.get("fieldsV1") or {}
+    return "f:spec" in fields or bool({"f:labels", "f:annotations"} & (fields.get("f:metadata") or {}).keys())
+
+
+def warning(events: Iterable[Raw]) -> WarningEvent | None:
+    """The newest Warning event with reason InternalError that is no noise: fatal errors that reach no status."""
+    found = [
+        _warning_event(event)
+        for event in events
+        if event.get("type") == "Warning"
+        and event.get("reason") == "InternalError"
+        and _NOISE not in (event.get("message") or "")
+    ]
+    return max((event for event in found if event is not None), key=lambda event: event.last_seen, default=None)
+
+
+def _warning_event(event: Raw) -> WarningEvent | None:
+    """Old events have first and last times, new ones an event time and a series."""
+    began = time_of(event.get("firstTimestamp") or event.get("eventTime"))
+    series = event.get("series") or {}
+    last = time_of(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
+    if began is None or last is None:
+        return None
+    return WarningEvent(message=event.get("message") or "", first_seen=began, last_seen=last)
+
+
+def newest_first(objects: Iterable[Raw]) -> Sequence[Raw]:
+    """By creation, and by name where one second made several."""
+    return sorted(
+        objects, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]), reverse=True
+    )

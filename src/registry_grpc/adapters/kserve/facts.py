@@ -1,0 +1,163 @@
+"""What preflight needs to know of a cluster, asked of its API server; what may not be asked stays unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from registry_grpc.adapters.kserve import kinds
+from registry_grpc.adapters.kserve.api import Api, Json, Kind
+from registry_grpc.adapters.kserve.errors import StatusError
+from registry_grpc.adapters.kserve.evidence import Raw
+from registry_grpc.domain.preflight import ClusterFacts, RuntimeFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A verb on a kind that the registry cannot do without."""
+
+    verb: str
+    kind: Kind
+    is_cluster_wide: bool = False
+
+    def review(self, namespace: str) -> Json:
+        """The question to the API server whether we have it."""
+        group = self.kind.api.split("/")[1] if self.kind.api.startswith("apis/") else ""
+        attributes = {"verb": self.verb, "group": group, "resource": self.kind.plural}
+        if not self.is_cluster_wide:
+            attributes["namespace"] = namespace
+        return {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+
+    def text(self, namespace: str) -> str:
+        where = "" if self.is_cluster_wide else f" in namespace {namespace}"
+        return f"{self.verb} {self.kind.plural}{where}"
+
+
+def _permissions(kind: Kind, *verbs: str, is_cluster_wide: bool = False) -> Iterator[Permission]:
+    return (Permission(verb, kind, is_cluster_wide) for verb in verbs)
+
+
+PERMISSIONS = (
+    *_permissions(kinds.INFERENCE_SERVICES, "get", "list", "watch", "create", "patch", "delete"),
+    *_permissions(kinds.DEPLOYMENTS, "get", "list", "watch"),
+    *_permissions(kinds.PODS, "list", "watch"),
+    *_permissions(kinds.EVENTS, "list"),
+    *_permissions(kinds.SECRETS, "create", "patch", "delete"),
+    *_permissions(kinds.SERVING_RUNTIMES, "list"),
+    *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
+    *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
+)
+"""All that the adapter does. Server-side apply needs `patch`, and `create` besides when there is no object yet."""
+KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
+
+
+async def read_facts(api: Api, namespace: str, service_account: str) -> ClusterFacts:
+    """Raises Unreachable, and StatusError for all that is no 403 or 404."""
+    kserve, knative, exists, runtimes, containers, account = await asyncio.gather(
+        _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
+        _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
+        _namespace_exists(api, namespace),
+        _runtimes(api, namespace),
+        _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere()),
+        _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace) if service_account else _unknown(),
+    )
+    return ClusterFacts(
+        kserve_installed=kserve,
+        namespace_exists=exists,
+        knative_installed=knative,
+        missing_permissions=await _missing_permissions(api, namespace, has_knative=bool(knative)),
+        runtimes=runtimes,
+        storage_prefixes=None if containers is None else tuple(_uri_formats(containers, "prefix")),
+        storage_patterns=tuple(_uri_formats(containers or (), "regex")),
+        service_account_exists=account,
+    )
+
+
+async def _unknown() -> None:
+    return None
+
+
+async def _exists(api: Api, kind: Kind, name: str, namespace: str = "") -> bool | None:
+    try:
+        return await api.find(kind, name, namespace=namespace) is not None
+    except StatusError as error:
+        if error.code != HTTPStatus.FORBIDDEN:
+            raise
+        return None
+
+
+async def _namespace_exists(api: Api, namespace: str) -> bool | None:
+    """A namespace on its way out takes no new objects, so it is not there."""
+    try:
+        found = await api.find(kinds.NAMESPACES, namespace)
+    except StatusError as error:
+        if error.code != HTTPStatus.FORBIDDEN:
+            raise
+        return None
+    return found is not None and (found.get("status") or {}).get("phase") != "Terminating"
+
+
+async def _items(api: Api, path: str) -> list[Json] | None:
+    """The objects of a kind, none when the cluster does not know the kind; None when they may not be listed."""
+    try:
+        return (await api.list(path)).items
+    except StatusError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            return []
+        if error.code != HTTPStatus.FORBIDDEN:
+            raise
+        return None
+
+
+async def _missing_permissions(api: Api, namespace: str, *, has_knative: bool) -> tuple[str, ...]:
+    wanted = PERMISSIONS + KNATIVE_PERMISSIONS if has_knative else PERMISSIONS
+    path = kinds.ACCESS_REVIEWS.everywhere()
+    answers = await asyncio.gather(*(api.create(path, permission.review(namespace)) for permission in wanted))
+    return tuple(
+        permission.text(namespace)
+        for permission, answer in zip(wanted, answers, strict=True)
+        if not (answer.body.get("status") or {}).get("allowed")
+    )
+
+
+async def _runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] | None:
+    own, shared = await asyncio.gather(
+        _items(api, kinds.SERVING_RUNTIMES.within(namespace)),
+        _items(api, kinds.CLUSTER_SERVING_RUNTIMES.everywhere()),
+    )
+    if own is None or shared is None:
+        return None
+    return tuple(item for runtime in (*own, *shared) for item in runtime_formats(runtime))
+
+
+def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
+    """The formats of a serving runtime; one without a name for a runtime that has none."""
+    spec = runtime.get("spec") or {}
+    # KServe does not choose these for a model of one node.
+    is_special = bool(spec.get("multiModel")) or spec.get("workerSpec") is not None
+    formats: Iterable[dict[str, Any]] = spec.get("supportedModelFormats") or ({"name": ""},)
+    for item in formats:
+        yield RuntimeFormat(
+            runtime=runtime["metadata"]["name"],
+            name=item["name"],
+            version=item.get("version") or "",
+            auto_select=bool(item.get("autoSelect")) and not is_special,
+            protocols=tuple(spec.get("protocolVersions") or ()),
+            is_disabled=bool(spec.get("disabled")),
+        )
+
+
+def _uri_formats(containers: Iterable[Raw], field: str) -> Iterator[str]:
+    """The prefixes or patterns that storage containers take; a container that has been switched off takes none."""
+    for container in containers:
+        if not container.get("disabled"):
+            for item in (container.get("spec") or {}).get("supportedUriFormats") or ():
+                if item.get(field):
+                    yield item[field]

@@ -1,0 +1,21 @@
+"""The kinds of objects the registry reads and writes."""
+
+from __future__ import annotations
+
+from registry_grpc.adapters.kserve.api import Kind
+
+# The versions of an API group are addressed as objects are.
+KSERVE_VERSIONS = Kind("apis", "serving.kserve.io")
+KNATIVE_VERSIONS = Kind("apis", "serving.knative.dev")
+INFERENCE_SERVICES = Kind("apis/serving.kserve.io/v1beta1", "inferenceservices")
+SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "servingruntimes")
+CLUSTER_SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "clusterservingruntimes")
+CLUSTER_STORAGE_CONTAINERS = Kind("apis/serving.kserve.io/v1alpha1", "clusterstoragecontainers")
+KNATIVE_SERVICES = Kind("apis/serving.knative.dev/v1", "services")
+DEPLOYMENTS = Kind("apis/apps/v1", "deployments")
+PODS = Kind("api/v1", "pods")
+EVENTS = Kind("api/v1", "events")
+SECRETS = Kind("api/v1", "secrets")
+SERVICE_ACCOUNTS = Kind("api/v1", "serviceaccounts")
+NAMESPACES = Kind("api/v1", "namespaces")
+ACCESS_REVIEWS = Kind("apis/authorization.k8s.io/v1", "selfsubjectaccessreviews")

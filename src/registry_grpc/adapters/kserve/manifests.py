@@ -1,0 +1,89 @@
+"""The InferenceService that a deployment is applied as (REST contract 2.4; design: deployment control, section 1).
+
+Canonical forms only, because what KServe's defaulter would rewrite looks like drift. Metadata holds nothing that
+changes without a new revision, because KServe copies it to the pods and every change restarts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
+from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec
+
+DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation
+
+Manifest = dict[str, Any]
+
+
+def inference_service(deployment: Deployment, *, registry_id: str, secret_name: str = "") -> Manifest:
+    """The whole object as our field manager wants it; `secret_name` is that of the Secret with the version's keys."""
+    options = deployment.spec.options
+    annotations = {DEPLOYMENT_MODE: str(options.deployment_mode)}
+    if secret_name:
+        annotations[STORAGE_SECRET_NAME] = secret_name
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {
+            "name": deployment.name,
+            "namespace": deployment.namespace,
+            "labels": _labels(deployment, registry_id),
+            "annotations": annotations,
+        },
+        "spec": {
+            "predictor": {
+                "annotations": {REVISION: deployment.revision_stamp},
+                "model": _model(deployment.spec),
+                **_scaling(options),
+            }
+        },
+    }
+
+
+def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
+    """The user's labels, and over them those of the system (quirk Q18)."""
+    return {
+        **deployment.spec.labels,
+        INFERENCE_SERVICE_ID: str(deployment.id),
+        f"{DOMAIN}/registered-model-id": str(deployment.spec.registered_model_id),
+        f"{DOMAIN}/model-version-id": str(deployment.spec.model_version_id),
+        **identity_labels(registry_id, deployment.id),
+    }
+
+
+def _model(spec: DeploymentSpec) -> Manifest:
+    options = spec.options
+    model: Manifest = {
+        "storageUri": spec.storage_uri,
+        # Without it the status has no word of why a model server crashed while loading.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if spec.model_format:
+        version = {"version": spec.model_format_version} if spec.model_format_version else {}
+        model["modelFormat"] = {"name": spec.model_format, **version}
+    if spec.runtime:
+        model["runtime"] = spec.runtime
+    if resources := _non_empty({"requests": dict(options.requests), "limits": dict(options.limits)}):
+        model["resources"] = resources
+    if options.env:
+        model["env"] = [{"name": name, "value": options.env[name]} for name in sorted(options.env)]
+    return model
+
+
+def _scaling(options: DeploymentOptions) -> Manifest:
+    fields: Mapping[str, Any] = {
+        "minReplicas": options.min_replicas,
+        "maxReplicas": options.max_replicas,
+        "scaleMetric": None if options.scale_metric is None else str(options.scale_metric),
+        "scaleTarget": options.scale_target,
+        "timeout": options.timeout_seconds,
+        "serviceAccountName": options.service_account or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _non_empty(fields: Mapping[str, Any]) -> Manifest:
+    return {name: value for name, value in fields.items() if value}

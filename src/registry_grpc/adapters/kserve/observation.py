@@ -1,0 +1,90 @@
+"""One look at a deployment: as few reads as its state allows.
+
+Two when all is well, up to four when not: the pods explain a rollout that does not complete, and events what no status
+tells.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from registry_grpc.adapters.kserve import kinds
+from registry_grpc.adapters.kserve.api import Api, Json, Kind
+from registry_grpc.adapters.kserve.errors import StatusError
+from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
+from registry_grpc.adapters.kserve.rollouts import (
+    deployment_rollout,
+    is_owned_by,
+    knative_rollout,
+    newest_pods,
+)
+from registry_grpc.domain.deployment import Deployment, DeploymentMode
+from registry_grpc.domain.evidence import Evidence, LiveObject, Rollout, WarningEvent
+
+_BY_SERVICE = "serving.kserve.io/inferenceservice"
+_BY_REVISION = "serving.knative.dev/revision"
+
+
+async def observe(api: Api, deployment: Deployment) -> Evidence:
+    """Raises Unreachable and StatusError."""
+    try:
+        answer = await api.get(kinds.INFERENCE_SERVICES.at(deployment.namespace, deployment.name))
+    except StatusError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            return Evidence(at=error.at)
+        raise
+    live = live_object(answer.body, deployment.applied)
+    if live.deployment_id != str(deployment.id):
+        return Evidence(at=answer.at, live=live)
+    rollout = await _rollout(api, answer.body)
+    is_well = _is_well(live, rollout, deployment.revision_stamp)
+    return Evidence(
+        at=answer.at, live=live, rollout=rollout, warning=None if is_well else await _warning(api, answer.body)
+    )
+
+
+def _is_well(live: LiveObject, rollout: Rollout | None, stamp: str) -> bool:
+    is_ready = live.ready is not None and live.ready.is_true
+    return is_ready and rollout is not None and rollout.is_complete and rollout.revision_stamp == stamp
+
+
+async def _rollout(api: Api, raw: Raw) -> Rollout | None:
+    """None while KServe has made no workload, or only that of an object of this name before."""
+    if deployment_mode(raw) is DeploymentMode.KNATIVE:
+        return await _knative_rollout(api, raw)
+    workload = await _workload(api, kinds.DEPLOYMENTS, raw)
+    if workload is None:
+        return None
+    least = min_replicas(raw)
+    rollout = deployment_rollout(workload, min_replicas=least)
+    if rollout.is_complete:
+        return rollout
+    metadata = raw["metadata"]
+    pods = await api.list(kinds.PODS.within(metadata["namespace"]), labelSelector=f"{_BY_SERVICE}={metadata['name']}")
+    return deployment_rollout(workload, min_replicas=least, pods=newest_pods(workload, pods.items))
+
+
+async def _knative_rollout(api: Api, raw: Raw) -> Rollout | None:
+    service = await _workload(api, kinds.KNATIVE_SERVICES, raw)
+    if service is None:
+        return None
+    revision = (service.get("status") or {}).get("latestCreatedRevisionName")
+    rollout = knative_rollout(service)
+    if rollout.is_complete or not revision:
+        return rollout
+    pods = await api.list(kinds.PODS.within(raw["metadata"]["namespace"]), labelSelector=f"{_BY_REVISION}={revision}")
+    return knative_rollout(service, pods=pods.items)
+
+
+async def _workload(api: Api, kind: Kind, raw: Raw) -> Json | None:
+    metadata = raw["metadata"]
+    workload = await api.find(kind, f"{metadata['name']}-predictor", namespace=metadata["namespace"])
+    return workload if workload and is_owned_by(workload, metadata["uid"]) else None
+
+
+async def _warning(api: Api, raw: Raw) -> WarningEvent | None:
+    metadata = raw["metadata"]
+    events = await api.list(
+        kinds.EVENTS.within(metadata["namespace"]), fieldSelector=f"involvedObject.uid={metadata['uid']},type=Warning"
+    )
+    return warning(events.items)

@@ -1,0 +1,114 @@
+"""The rollout of an InferenceService, read from the workload that KServe made for it.
+
+Only the workload tells the truth: the InferenceService stays Ready while an update fails, because the old pods serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, time_of
+from registry_grpc.adapters.kserve.identity import REVISION
+from registry_grpc.domain.evidence import ContainerEvidence, PodEvidence, Rollout
+
+_TEMPLATE_HASH = "pod-template-hash"
+
+
+def is_owned_by(raw: Raw, uid: str) -> bool:
+    return any(owner.get("uid") == uid for owner in raw["metadata"].get("ownerReferences") or ())
+
+
+def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw] = ()) -> Rollout:
+    """The rollout of a Deployment; `pods` are those of its newest ReplicaSet."""
+    status = deployment.get("status") or {}
+    found = conditions(status)
+    updated, total, available = (status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas"))
+    is_observed = _is_observed(deployment)
+    return Rollout(
+        revision_stamp=_stamp(deployment),
+        is_observed=is_observed,
+        is_complete=is_observed and updated == total == available >= max(min_replicas, 1),
+        replica_failure=found.get("ReplicaFailure"),
+        progressing=found.get("Progressing"),
+        pods=_pods(pods),
+    )
+
+
+def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
+    """The rollout of a Knative Service; scaled to zero is complete. `pods` are those of its newest revision."""
+    status = service.get("status") or {}
+    created, ready = (status.get(f"latest{word}RevisionName") or "" for word in ("Created", "Ready"))
+    is_observed = _is_observed(service)
+    return Rollout(
+        revision_stamp=_stamp(service),
+        is_observed=is_observed,
+        is_complete=is_observed and bool(created) and created == ready,
+        progressing=conditions(status).get("ConfigurationsReady"),
+        pods=_pods(pods),
+    )
+
+
+def _is_observed(workload: Raw) -> bool:
+    observed = (workload.get("status") or {}).get("observedGeneration") or 0
+    return bool(observed >= workload["metadata"]["generation"])
+
+
+def _stamp(workload: Raw) -> str:
+    template = ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
+    return str((template.get("annotations") or {}).get(REVISION, ""))
+
+
+def newest_pods(deployment: Raw, pods: Iterable[Raw]) -> list[Raw]:
+    """The pods of the newest ReplicaSet: of those with the template's stamp the ones made like the newest of them.
+
+    The stamp alone does not tell, because KServe may change a template without a new revision of ours, and the
+    ReplicaSets themselves are not asked for, because the registry's role does not need to see them.
+    """
+    stamp = _stamp(deployment)
+    stamped = [
+        pod for pod in newest_first(pods) if (pod["metadata"].get("annotations") or {}).get(REVISION, "") == stamp
+    ]
+    return [pod for pod in stamped if _template_hash(pod) == _template_hash(stamped[0])]
+
+
+def _template_hash(pod: Raw) -> str:
+    return str((pod["metadata"].get("labels") or {}).get(_TEMPLATE_HASH, ""))
+
+
+def _pods(pods: Iterable[Raw]) -> tuple[PodEvidence, ...]:
+    """The newest first, without those on their way out."""
+    return tuple(_pod(pod) for pod in newest_first(pods) if not pod["metadata"].get("deletionTimestamp"))
+
+
+def _pod(pod: Raw) -> PodEvidence:
+    status = pod.get("status") or {}
+    scheduled = conditions(status).get("PodScheduled")
+    is_unschedulable = scheduled is not None and scheduled.is_false and scheduled.reason == "Unschedulable"
+    created_at = time_of(pod["metadata"]["creationTimestamp"])
+    assert created_at is not None  # noqa: S101 - a stored object has a creation time
+    return PodEvidence(
+        name=pod["metadata"]["name"],
+        created_at=created_at,
+        unschedulable=scheduled.message if scheduled and is_unschedulable else "",
+        containers=(
+            *(_container(item, is_init=True) for item in status.get("initContainerStatuses") or ()),
+            *(_container(item, is_init=False) for item in status.get("containerStatuses") or ()),
+        ),
+    )
+
+
+def _container(status: dict[str, Any], *, is_init: bool) -> ContainerEvidence:
+    state, last_state = status.get("state") or {}, status.get("lastState") or {}
+    waiting = state.get("waiting") or {}
+    ended = state.get("terminated") or last_state.get("terminated") or {}
+    return ContainerEvidence(
+        name=status["name"],
+        is_init=is_init,
+        waiting=waiting.get("reason") or "",
+        # Of a container in back-off the end before it says why, the waiting only that.
+        message=(ended.get("message") or waiting.get("message") or "").strip(),
+        last_exit=ended.get("reason") or "",
+        exit_code=ended.get("exitCode"),
+        restarts=status.get("restartCount") or 0,
+    )

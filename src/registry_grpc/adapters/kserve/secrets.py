@@ -1,0 +1,120 @@
+"""The Secret that hands a version's keys to KServe's downloader (design: deployment control, section 3).
+
+It is immutable and its name holds a hash of its content: applying it again changes nothing, and other keys make
+another Secret, so that pods of the revision before keep theirs. KServe finds it by an annotation and tells the kind of
+storage by the keys of its data, of which only one kind may be present.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from registry_grpc.adapters.kserve.identity import identity_labels
+from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest
+from registry_grpc.domain.deployment import Deployment, DeploymentOptions
+from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.storage import Storage
+
+_HASH_LENGTH = 8
+
+
+def credentials_secret(deployment: Deployment, credentials: Credentials, *, registry_id: str) -> Manifest | None:
+    """The Secret for a deployment; None when there are no keys, or none that KServe would use."""
+    data = _data(deployment.spec.storage_uri, credentials) if credentials else {}
+    if not data:
+        return None
+    is_s3 = Storage.of(deployment.spec.storage_uri) is Storage.S3
+    annotations = _s3_annotations(deployment.spec.options) if is_s3 else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"{deployment.name}-creds-{_hash(deployment, data, annotations)}",
+            "namespace": deployment.namespace,
+            "labels": identity_labels(registry_id, deployment.id),
+            "annotations": annotations,
+        },
+        "immutable": True,
+        "type": "Opaque",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
+
+
+def known_secrets(deployment: Deployment) -> set[str]:
+    """The names of the Secrets made for the deployment so far. They are kept with what was applied, for the registry
+    may not list Secrets."""
+    content = deployment.applied.content if deployment.applied else {}
+    return set(content.get("secrets", ()))
+
+
+def applied_secret(deployment: Deployment) -> str:
+    """The name of the Secret that the object as applied last refers to; empty when it has none."""
+    annotations = deployment.applied.content["annotations"] if deployment.applied else {}
+    return str(annotations.get(STORAGE_SECRET_NAME, ""))
+
+
+def owned_by(secret: Manifest, inference_service: str, uid: str) -> Manifest:
+    """The Secret with the InferenceService as its owner, so that it goes with it."""
+    owner = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "name": inference_service,
+        "uid": uid,
+        "controller": False,
+    }
+    return {**secret, "metadata": {**secret["metadata"], "ownerReferences": [owner]}}
+
+
+def _data(uri: str, credentials: Credentials) -> dict[str, str]:
+    only_key = credentials.secret_key or credentials.access_key
+    match Storage.of(uri):
+        case Storage.S3:
+            # KServe's configuration says which names count: the shipped one the first two, none at all the others.
+            return {
+                "AWS_ACCESS_KEY_ID": credentials.access_key,
+                "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+                "awsAccessKeyID": credentials.access_key,
+                "awsSecretAccessKey": credentials.secret_key,
+            }
+        case Storage.GCS:
+            return {"gcloud-application-credentials.json": only_key}
+        case Storage.AZURE:
+            return {"AZURE_STORAGE_ACCESS_KEY": only_key}
+        case Storage.HUGGING_FACE:
+            return {"HF_TOKEN": only_key}
+        case Storage.HTTP:
+            return {"https-host": urlsplit(uri).hostname or "", "headers": _authorization(credentials, only_key)}
+        case Storage.OTHER:
+            return {}
+
+
+def _authorization(credentials: Credentials, only_key: str) -> str:
+    """Both keys are user and password, one alone is a token. KServe shows the headers in the pod's environment."""
+    if credentials.access_key and credentials.secret_key:
+        pair = f"{credentials.access_key}:{credentials.secret_key}"
+        value = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    else:
+        value = f"Bearer {only_key}"
+    return json.dumps({"Authorization": value})
+
+
+def _s3_annotations(options: DeploymentOptions) -> dict[str, str]:
+    annotations = {}
+    if options.storage_endpoint:
+        scheme, separator, host = options.storage_endpoint.rpartition("://")
+        annotations["serving.kserve.io/s3-endpoint"] = host.rstrip("/")
+        if separator:
+            annotations["serving.kserve.io/s3-usehttps"] = "0" if scheme == "http" else "1"
+    if options.storage_region:
+        annotations["serving.kserve.io/s3-region"] = options.storage_region
+    return annotations
+
+
+def _hash(deployment: Deployment, *content: dict[str, Any]) -> str:
+    """The deployment's id is part of it, so that equal keys of two deployments do not show as equal names."""
+    text = json.dumps([str(deployment.id), *content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]

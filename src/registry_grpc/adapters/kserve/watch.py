@@ -1,0 +1,214 @@
+"""Watching everything with our mark, for ever.
+
+The watch of `kubernetes.aio` reconnects without a pause and cannot go on after an expired version, so this one is our
+own: list, watch on from the list's version, begin anew when the server has forgotten that version, and now and then
+anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from http import HTTPStatus
+from uuid import UUID
+
+import structlog
+
+from registry_grpc.adapters.kserve import kinds
+from registry_grpc.adapters.kserve.api import Api, Json, Kind
+from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
+from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, uuid_or_none
+from registry_grpc.ports.cluster import Changed, OwnedObject, Relisted
+
+_WORKLOADS = (kinds.DEPLOYMENTS, kinds.PODS)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long things take, in seconds; ranges are drawn from, so that replicas do not act in step."""
+
+    watch: tuple[int, int] = (240, 300)
+    relist: tuple[float, float] = (540.0, 660.0)
+    first_pause: float = 0.5
+    longest_pause: float = 30.0
+    healthy_after: float = 60.0
+    shortest_watch: float = 1.0
+    """A watch that ends before is a failure: a server that closes at once must not be asked in a loop."""
+
+
+class Backoff:
+    """Pauses between failures: at random, up to a bound that doubles, and small again after a time without failures."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._bound = pace.first_pause
+        self._paused_at = 0.0
+
+    async def pause(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._paused_at >= self._pace.healthy_after:
+            self._bound = self._pace.first_pause
+        await asyncio.sleep(random.uniform(0, self._bound))  # noqa: S311 - nothing secret
+        self._bound = min(self._bound * 2, self._pace.longest_pause)
+        self._paused_at = loop.time()
+
+
+class Watch:
+    """The source of `changes`; every call of it watches on its own."""
+
+    def __init__(self, api: Api, *, registry_id: str, namespaces: tuple[str, ...], pace: Pace) -> None:
+        self._api = api
+        self._selector = f"{REGISTRY_ID}={registry_id}"
+        self._namespaces = namespaces
+        self._pace = pace
+
+    async def changes(self) -> AsyncGenerator[Relisted | Changed, None]:
+        backoff = Backoff(self._pace)
+        while True:
+            services = self._streams(kinds.INFERENCE_SERVICES)
+            workloads = [stream for kind in _WORKLOADS for stream in self._streams(kind)]
+            try:
+                # The workloads' versions first: what happens after them is seen by the watches.
+                for stream in workloads:
+                    await stream.begin_if_possible()
+                objects = [_owned(item) for stream in services for item in await stream.list()]
+            except (StatusError, Unreachable) as error:
+                _log.warning("watch.list_failed", error=str(error))
+                await backoff.pause()
+                continue
+            yield Relisted(tuple(objects))
+            async with aclosing(self._until_gap([*services, *workloads])) as changed:
+                async for deployment_id in changed:
+                    yield Changed(deployment_id)
+
+    def _streams(self, kind: Kind) -> list[_Stream]:
+        paths = [kind.within(namespace) for namespace in self._namespaces] or [kind.everywhere()]
+        return [_Stream(self._api, path, self._selector, self._pace) for path in paths]
+
+    async def _until_gap(self, streams: list[_Stream]) -> AsyncGenerator[UUID, None]:
+        """What changes, until a stream has missed something or it is time to list again."""
+        pending = _Pending()
+        tasks = [asyncio.create_task(stream.run(pending.add)) for stream in streams]
+        timeout = random.uniform(*self._pace.relist)  # noqa: S311 - nothing secret
+        first_end = asyncio.create_task(asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED))
+        first_end.add_done_callback(lambda _: pending.end())
+        try:
+            while (deployment_id := await pending.next()) is not None:
+                yield deployment_id
+        finally:
+            for task in (first_end, *tasks):
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+class _Stream:
+    """The objects of one kind in one place, from one version on."""
+
+    def __init__(self, api: Api, path: str, selector: str, pace: Pace) -> None:
+        self._api = api
+        self._path = path
+        self._selector = selector
+        self._pace = pace
+        self._version = ""
+
+    async def list(self) -> list[Json]:
+        listing = await self._api.list(self._path, labelSelector=self._selector)
+        self._version = listing.resource_version
+        return listing.items
+
+    async def begin_if_possible(self) -> None:
+        """Workloads that may not be listed just now do not keep the services from being watched."""
+        try:
+            await self._begin()
+        except (StatusError, Unreachable) as error:
+            _log.warning("watch.list_failed", path=self._path, error=str(error))
+
+    async def _begin(self) -> None:
+        self._version = await self._api.version(self._path, labelSelector=self._selector)
+
+    async def run(self, changed: Callable[[UUID], None]) -> None:
+        """Watch on and on. Returns when something may have been missed."""
+        backoff = Backoff(self._pace)
+        while True:
+            try:
+                if not self._version:
+                    await self._begin()
+                    return
+                await self._watch(changed)
+            except (StatusError, Unreachable) as error:
+                if isinstance(error, StatusError) and error.code == HTTPStatus.GONE:
+                    return
+                _log.warning("watch.broken", path=self._path, error=str(error))
+                await backoff.pause()
+
+    async def _watch(self, changed: Callable[[UUID], None]) -> None:
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        events = self._api.watch(
+            self._path,
+            seconds=random.randint(*self._pace.watch),  # noqa: S311 - nothing secret
+            labelSelector=self._selector,
+            resourceVersion=self._version,
+        )
+        async with aclosing(events):
+            async for event in events:
+                self._take(event, changed)
+        if loop.time() - began_at < self._pace.shortest_watch:
+            raise Unreachable("the watch ended as soon as it had begun")
+
+    def _take(self, event: Json, changed: Callable[[UUID], None]) -> None:
+        item = event.get("object") or {}
+        if event.get("type") == "ERROR":
+            raise status_error(item.get("code") or HTTPStatus.INTERNAL_SERVER_ERROR, item, str(event))
+        metadata = item.get("metadata") or {}
+        self._version = metadata.get("resourceVersion") or self._version
+        if event.get("type") != "BOOKMARK":
+            deployment_id = uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, ""))
+            if deployment_id is not None:
+                changed(deployment_id)
+
+
+class _Pending:
+    """Deployments that have changed, in order; one that waits already is not added again."""
+
+    def __init__(self) -> None:
+        self._ids: dict[UUID, None] = {}
+        self._has_ended = False
+        self._wake = asyncio.Event()
+
+    def add(self, deployment_id: UUID) -> None:
+        self._ids[deployment_id] = None
+        self._wake.set()
+
+    def end(self) -> None:
+        self._has_ended = True
+        self._wake.set()
+
+    async def next(self) -> UUID | None:
+        """The next one; None after the end."""
+        while not self._ids:
+            if self._has_ended:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        deployment_id = next(iter(self._ids))
+        del self._ids[deployment_id]
+        return deployment_id
+
+
+def _owned(raw: Json) -> OwnedObject:
+    metadata = raw["metadata"]
+    return OwnedObject(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        deployment_id=uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, "")),
+    )
