@@ -1,0 +1,165 @@
+"""The embedded PostgreSQL survives what happens on a developer's machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError, binary, embedded_postgres
+
+SMALL = {"shared_buffers": "8MB", "fsync": "off"}
+APPLICATION = """
+import sys, time
+from pathlib import Path
+from registry_grpc.devtools.embedded_postgres import embedded_postgres
+
+with embedded_postgres(Path(sys.argv[1]), settings={"shared_buffers": "8MB"}) as server:
+    try:
+        print(server.pid, flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        time.sleep(0.5)  # drains
+        print("alive" if Path(f"/proc/{server.pid}").exists() else "gone", flush=True)
+"""
+
+
+def query(url: str, sql: str) -> str:
+    command = [str(binary("psql")), url, "--tuples-only", "--no-align", "--command", sql]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def start_application(folder: Path) -> tuple[subprocess.Popen[str], int]:
+    application = subprocess.Popen(
+        [sys.executable, "-c", APPLICATION, folder], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert application.stdout is not None
+    return application, int(application.stdout.readline())
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.02)
+
+
+async def test_data_stay_and_both_addresses_work(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        assert query(server.url, "SELECT answer FROM kept") == "42"
+        assert query(server.socket_url, "SELECT answer FROM kept") == "42"
+        connection = await asyncpg.connect(server.socket_url)
+        assert await connection.fetchval("SELECT answer FROM kept") == 42
+        await connection.close()
+    assert "database system is shut down" in (tmp_path / "server.log").read_text().splitlines()[-1]
+
+
+def test_the_defaults_are_crash_safe(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path) as server:
+        settings = query(
+            server.url,
+            "SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('shared_buffers'),"
+            " current_setting('max_connections'), current_setting('listen_addresses')",
+        )
+    assert settings == "on|on|256MB|100|127.0.0.1"
+
+
+def test_a_password_is_needed(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        without = f"postgresql://postgres@127.0.0.1:{server.port}/postgres"
+        with pytest.raises(subprocess.CalledProcessError):
+            query(without, "SELECT 1")
+
+
+def test_a_folder_too_deep_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 20) / ("deep" * 20)
+    with embedded_postgres(folder, settings=SMALL) as server:
+        assert query(server.socket_url, "SELECT 1") == "1"
+
+
+def test_a_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
+    first, second = embedded_postgres(tmp_path, settings=SMALL), embedded_postgres(tmp_path, settings=SMALL)
+    with first, pytest.raises(EmbeddedPostgresError, match="in use by another process"), second:
+        pass
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path / "one", settings=SMALL) as server:
+        second = embedded_postgres(tmp_path / "two", port=server.port, settings=SMALL)
+        with pytest.raises(EmbeddedPostgresError, match="Address already in use"), second:
+            pass
+
+
+def test_a_killed_server_recovers(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
+        os.kill(server.pid, signal.SIGKILL)
+    assert (tmp_path / "data" / "postmaster.pid").exists()
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        assert query(server.url, "SELECT answer FROM kept") == "42"
+
+
+def test_a_stale_pid_file_with_the_number_of_another_process_is_no_obstacle(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        os.kill(server.pid, signal.SIGKILL)
+    pid_file = tmp_path / "data" / "postmaster.pid"
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        lines = pid_file.read_text().splitlines()
+        pid_file.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
+        with embedded_postgres(tmp_path, settings=SMALL) as server:
+            assert query(server.url, "SELECT 1") == "1"
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_an_interrupted_first_start_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "data.unfinished").mkdir()
+    (tmp_path / "data.unfinished" / "PG_VERSION").touch()
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        assert query(server.url, "SELECT 1") == "1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the server's end with a killed application needs Linux")
+def test_a_killed_application_takes_its_server_along(tmp_path: Path) -> None:
+    application, server = start_application(tmp_path)
+    with application:
+        application.kill()
+    with embedded_postgres(tmp_path, settings=SMALL) as restarted:  # at once: waits for the old one
+        assert query(restarted.url, "SELECT 1") == "1"
+    wait_until_gone(server)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_leaves_the_server_to_the_application(tmp_path: Path) -> None:
+    application, server = start_application(tmp_path)
+    with application:
+        os.killpg(application.pid, signal.SIGINT)
+        output, _ = application.communicate(timeout=30)
+    assert output == "alive\n"
+    wait_until_gone(server)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_it_runs_for_other_users_than_root(tmp_path: Path) -> None:
+    folder = tmp_path / "nobody"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    # The capability lets the other user reach this Python and the folder, which may lie in root's home.
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    as_nobody += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", sys.executable, "-c"]
+    program = APPLICATION.replace("time.sleep(60)", "raise SystemExit")
+    result = subprocess.run([*as_nobody, program, folder], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 0
+    assert (folder / "data").stat().st_uid == 65534
