@@ -57,8 +57,8 @@ def tree(pid: int) -> list[Process]:
 
 
 def workers(pid: int) -> list[Process]:
-    """The worker processes of the service below `pid`: those that Python's multiprocessing spawned."""
-    return [process for process in tree(pid) if "multiprocessing.spawn" in process.command]
+    """The worker processes of the service below `pid`."""
+    return [process for process in tree(pid) if " worker --listen " in process.command]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

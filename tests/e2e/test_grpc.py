@@ -226,8 +226,7 @@ def test_a_token_is_bound_to_its_query(rpc: Rpc) -> None:
         assert rpc.refused(list_models, other).reason == "INVALID_PAGE_TOKEN"
     stranger = rpc.of_another_project()
     stolen = M.ListRegisteredModelsRequest(page_size=1, page_token=token)
-    with pytest.raises((grpc.RpcError, AssertionError)):
-        assert stranger.call(list_models, stolen).registered_models
+    assert stranger.refused(list_models, stolen).reason == "INVALID_PAGE_TOKEN"
     versions = V.ListProjectModelVersionsRequest(page_size=1, page_token=token)
     assert rpc.refused(rpc.versions.ListProjectModelVersions, versions).reason == "INVALID_PAGE_TOKEN"
 
