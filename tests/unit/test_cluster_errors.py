@@ -1,0 +1,90 @@
+"""What a failed write means: by reason and causes, and by text where Kubernetes says it in no other way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from registry_grpc.adapters.kserve.errors import Unreachable, reading, refusal_of, status_error, writing
+from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
+from registry_grpc.domain.evidence import ApplyRefused, Refusal
+
+
+def status(message: str = "m", reason: str = "", kind: str = "", causes: Any = ()) -> dict[str, Any]:
+    return {"kind": "Status", "message": message, "reason": reason, "details": {"kind": kind, "causes": causes}}
+
+
+CONFLICT = [{"reason": "FieldManagerConflict", "field": ".spec.predictor.minReplicas"}]
+OTHER_UID = [{"reason": "FieldValueInvalid", "field": "metadata.uid"}]
+TERMINATING = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "refusal"),
+    [
+        (400, status("unknown field", "BadRequest"), Refusal.REJECTED),
+        (422, status("is invalid", "Invalid"), Refusal.REJECTED),
+        (422, status("is invalid", "Invalid", causes=OTHER_UID), Refusal.STALE),
+        (403, status('admission webhook "x" denied the request: no', "Forbidden"), Refusal.REJECTED),
+        (400, status('admission webhook "x" denied the request: no'), Refusal.REJECTED),
+        (500, status('admission webhook "x" denied the request: no'), Refusal.REJECTED),
+        (422, status("ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", "Invalid"), Refusal.REJECTED),
+        (403, status("User cannot patch resource", "Forbidden"), Refusal.FORBIDDEN),
+        (401, status("Unauthorized", "Unauthorized"), Refusal.FORBIDDEN),
+        (403, status('"iris" is forbidden: exceeded quota: q', "Forbidden"), Refusal.QUOTA),
+        (403, status("being terminated", "Forbidden", causes=TERMINATING), Refusal.NAMESPACE_NOT_FOUND),
+        (404, status('namespaces "x" not found', "NotFound", "namespaces"), Refusal.NAMESPACE_NOT_FOUND),
+        (404, {}, Refusal.KSERVE_NOT_INSTALLED),
+        (404, status("the server could not find the requested resource", "NotFound"), Refusal.KSERVE_NOT_INSTALLED),
+        (409, status("Apply failed with 1 conflict", "Conflict", causes=CONFLICT), Refusal.FIELD_CONFLICT),
+        (409, status("the object has been modified", "Conflict"), Refusal.STALE),
+        (429, status("too many requests", "TooManyRequests"), Refusal.UNAVAILABLE),
+        (500, status("Internal error occurred: failed calling webhook", "InternalError"), Refusal.UNAVAILABLE),
+        (500, status("failed to create typed patch object (a/b): .x: field not declared"), Refusal.REJECTED),
+        (503, {}, Refusal.UNAVAILABLE),
+        (504, status("Timeout", "Timeout"), Refusal.UNAVAILABLE),
+        (413, {}, Refusal.REJECTED),
+    ],
+)
+def test_refusals(code: int, body: dict[str, Any], refusal: Refusal) -> None:
+    assert refusal_of(status_error(code, body, "")) is refusal
+
+
+def test_the_message_is_the_servers_own() -> None:
+    assert status_error(403, status("no"), "{...}").message == "no"
+    assert status_error(404, {}, "404 page not found\n").message == "404 page not found"
+    assert status_error(502, {}, "").message == "HTTP status 502"
+
+
+def test_retry_after() -> None:
+    assert status_error(429, {}, "", retry_after="7").retry_after == 7
+    assert status_error(429, {"details": {"retryAfterSeconds": 3}}, "").retry_after == 3
+    assert status_error(429, {}, "", retry_after="Wed, 21 Oct 2026 07:28:00 GMT").retry_after is None
+
+
+def test_writes_become_refusals() -> None:
+    with pytest.raises(ApplyRefused) as refused, writing():
+        raise status_error(429, status("slow down"), "", retry_after="2")
+    assert (refused.value.refusal, refused.value.message, refused.value.retry_after) == (
+        Refusal.UNAVAILABLE,
+        "slow down",
+        2.0,
+    )
+    with pytest.raises(ApplyRefused) as refused, writing():
+        raise Unreachable("no route")
+    assert (refused.value.refusal, refused.value.message) == (Refusal.UNAVAILABLE, "no route")
+
+
+@pytest.mark.parametrize("error", [Unreachable("x"), status_error(429, {}, ""), status_error(500, {}, "")])
+def test_reads_that_may_pass_are_unavailable(error: Exception) -> None:
+    with pytest.raises(Unavailable) as raised, reading():
+        raise error
+    assert raised.value.reason is Reason.CLUSTER_UNAVAILABLE
+
+
+def test_refused_reads_say_why_to_the_log_only() -> None:
+    with pytest.raises(ClusterReadFailed) as raised, reading():
+        raise status_error(403, status("User cannot get", "Forbidden"), "")
+    assert raised.value.cause == "403 Forbidden: User cannot get"
+    assert "User" not in raised.value.message

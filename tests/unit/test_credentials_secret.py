@@ -1,0 +1,129 @@
+"""The Secret with a version's keys: one kind of storage each, named by its content, and silent about it elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.deployments import a_deployment, a_spec
+
+from registry_grpc.adapters.kserve.secrets import applied_secret, credentials_secret, known_secrets, owned_by
+from registry_grpc.domain.deployment import Applied, DeploymentOptions
+from registry_grpc.domain.model_version import Credentials
+
+KEYS = Credentials("AKIA", "s3cr3t")
+DEPLOYMENT = a_deployment(spec=a_spec(storage_uri="s3://bucket/key"))
+
+
+def secret(credentials: Credentials = KEYS, **spec: Any) -> dict[str, Any]:
+    made = credentials_secret(replace(DEPLOYMENT, spec=a_spec(**spec)), credentials, registry_id="r")
+    assert made is not None
+    return made
+
+
+def data(made: dict[str, Any]) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in made["data"].items()}
+
+
+def test_s3_has_both_pairs_of_names() -> None:
+    made = secret(storage_uri="s3://bucket/key")
+    assert data(made) == {
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SECRET_ACCESS_KEY": "s3cr3t",
+        "awsAccessKeyID": "AKIA",
+        "awsSecretAccessKey": "s3cr3t",
+    }
+    assert made["metadata"]["annotations"] == {}
+    assert (made["kind"], made["type"], made["immutable"]) == ("Secret", "Opaque", True)
+    assert made["metadata"]["labels"]["modelregistry.ai-platform/deployment-id"] == str(DEPLOYMENT.id)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "annotations"),
+    [
+        ("minio:9000", {"s3-endpoint": "minio:9000"}),
+        ("http://minio:9000/", {"s3-endpoint": "minio:9000", "s3-usehttps": "0"}),
+        ("https://s3.example.com", {"s3-endpoint": "s3.example.com", "s3-usehttps": "1"}),
+    ],
+)
+def test_s3_endpoint_and_region_are_annotations(endpoint: str, annotations: dict[str, str]) -> None:
+    options = DeploymentOptions(storage_endpoint=endpoint, storage_region="eu-1")
+    made = secret(storage_uri="s3://bucket/key", options=options)
+    expected = {f"serving.kserve.io/{key}": value for key, value in {**annotations, "s3-region": "eu-1"}.items()}
+    assert made["metadata"]["annotations"] == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("gs://bucket/key", {"gcloud-application-credentials.json": "s3cr3t"}),
+        ("https://acct.blob.core.windows.net/c/m", {"AZURE_STORAGE_ACCESS_KEY": "s3cr3t"}),
+        ("hf://org/model", {"HF_TOKEN": "s3cr3t"}),
+    ],
+)
+def test_other_stores(uri: str, expected: dict[str, str]) -> None:
+    assert data(secret(storage_uri=uri)) == expected
+    assert data(secret(Credentials(access_key="s3cr3t"), storage_uri=uri)) == expected
+
+
+@pytest.mark.parametrize(
+    ("credentials", "authorization"),
+    [(KEYS, "Basic QUtJQTpzM2NyM3Q="), (Credentials(secret_key="token"), "Bearer token")],
+)
+def test_https_has_the_host_and_a_header(credentials: Credentials, authorization: str) -> None:
+    made = data(secret(credentials, storage_uri="https://models.example.com:8443/m.zip"))
+    assert made["https-host"] == "models.example.com"
+    assert json.loads(made["headers"]) == {"Authorization": authorization}
+
+
+@pytest.mark.parametrize(
+    ("uri", "credentials"), [("s3://b/k", Credentials()), ("pvc://claim/m", KEYS), ("oci://r/m", KEYS)]
+)
+def test_no_secret_without_keys_or_use_for_them(uri: str, credentials: Credentials) -> None:
+    deployment = replace(DEPLOYMENT, spec=a_spec(storage_uri=uri))
+    assert credentials_secret(deployment, credentials, registry_id="r") is None
+
+
+def test_the_name_is_told_by_the_content_alone() -> None:
+    name = secret(storage_uri="s3://bucket/key")["metadata"]["name"]
+    assert name.startswith("iris-81744a02-creds-")
+    assert len(name) == len("iris-81744a02-creds-") + 8
+    assert secret(storage_uri="s3://other/key", model_format="onnx")["metadata"]["name"] == name
+    assert secret(Credentials("AKIA", "other"), storage_uri="s3://bucket/key")["metadata"]["name"] != name
+    region = DeploymentOptions(storage_region="eu-1")
+    assert secret(storage_uri="s3://bucket/key", options=region)["metadata"]["name"] != name
+
+
+def test_equal_keys_do_not_show_across_deployments() -> None:
+    one, other = (credentials_secret(a_deployment(spec=DEPLOYMENT.spec), KEYS, registry_id="r") for _ in range(2))
+    assert one is not None
+    assert other is not None
+    assert one["metadata"]["name"] != other["metadata"]["name"]
+
+
+def test_the_owner_is_the_inference_service() -> None:
+    made = secret(storage_uri="s3://bucket/key")
+    owned = owned_by(made, "iris", "uid-1")
+    assert owned["metadata"]["ownerReferences"] == [
+        {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "name": "iris",
+            "uid": "uid-1",
+            "controller": False,
+        }
+    ]
+    assert "ownerReferences" not in made["metadata"]
+
+
+def test_the_names_made_so_far_are_kept_with_what_was_applied() -> None:
+    annotations = {"serving.kserve.io/storageSecretName": "b"}
+    content = {"spec": {}, "labels": {}, "annotations": annotations, "secrets": ["a", "b"]}
+    applied = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
+    assert known_secrets(DEPLOYMENT) == set()
+    assert applied_secret(DEPLOYMENT) == ""
+    assert known_secrets(replace(DEPLOYMENT, applied=applied)) == {"a", "b"}
+    assert applied_secret(replace(DEPLOYMENT, applied=applied)) == "b"

@@ -1,0 +1,314 @@
+"""Facts from raw objects of the cluster, in the forms real ones have."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from registry_grpc.adapters.kserve.evidence import deployment_mode, live_object, min_replicas, warning
+from registry_grpc.adapters.kserve.rollouts import deployment_rollout, knative_rollout, newest_pods
+from registry_grpc.domain.deployment import DeploymentMode
+from registry_grpc.domain.evidence import Condition, ModelFailure, WarningEvent
+
+T0 = "2026-02-11T08:00:00Z"
+T1 = "2026-02-11T08:00:01Z"
+T2 = "2026-02-11T08:00:02Z"
+REVISION = "modelregistry.ai-platform/revision"
+
+
+def at(second: int) -> datetime:
+    return datetime(2026, 2, 11, 8, 0, second, tzinfo=UTC)
+
+
+def service(status: Any = None, **metadata: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "iris", "namespace": "m", "uid": "u", "generation": 3, "resourceVersion": "7", **metadata},
+        "spec": {"predictor": {"annotations": {REVISION: "2"}, "model": {}}},
+        "status": status,
+    }
+
+
+def test_an_object_without_status() -> None:
+    live = live_object(service())
+    assert (live.uid, live.k8s_generation, live.resource_version, live.revision_stamp) == ("u", 3, "7", "2")
+    assert not live.has_conditions
+    assert (live.deployment_id, live.registry_id, live.url, live.ready) == ("", "", "", None)
+
+
+def test_a_failed_update_as_kserve_tells_it() -> None:
+    status = {
+        "url": "http://iris.example.com",
+        "conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": T0},
+            {"type": "PredictorReady", "status": "False", "reason": "X", "message": "y", "lastTransitionTime": T1},
+            {"type": "IngressReady", "status": "Unknown"},
+            {"type": "Stopped", "status": "False", "severity": "Info"},
+        ],
+        "modelStatus": {
+            "transitionStatus": "BlockedByFailedLoad",
+            "lastFailureInfo": {"reason": "ModelLoadFailed", "message": "no model", "exitCode": 1},
+        },
+    }
+    live = live_object(service(status))
+    assert live.url == "http://iris.example.com"
+    assert live.ready == Condition(status="True", since=at(0))
+    assert live.predictor_ready == Condition(status="False", reason="X", message="y", since=at(1))
+    assert live.ingress_ready == Condition(status="Unknown")
+    assert live.transition_status == "BlockedByFailedLoad"
+    assert live.failure == ModelFailure(reason="ModelLoadFailed", message="no model", exit_code=1)
+    assert live.has_conditions
+    assert not live.is_stopped
+
+
+@pytest.mark.parametrize("status", [{}, {"conditions": None, "modelStatus": None, "url": None}])
+def test_empty_and_null_fields(status: Any) -> None:
+    live = live_object(service(status, labels=None, annotations=None, finalizers=None, managedFields=None))
+    assert not live.has_conditions
+    assert live.failure is None
+
+
+def test_deletion() -> None:
+    live = live_object(service(deletionTimestamp=T2, finalizers=["foregroundDeletion", "x"]))
+    assert live.deleting_since == at(2)
+    assert live.finalizers == ("foregroundDeletion", "x")
+
+
+def test_stopped_by_annotation_or_condition() -> None:
+    assert live_object(service(annotations={"serving.kserve.io/stop": "true"})).is_stopped
+    assert live_object(service({"conditions": [{"type": "Stopped", "status": "True"}]})).is_stopped
+    assert not live_object(service(annotations={"serving.kserve.io/stop": "false"})).is_stopped
+
+
+def test_whose_it_is() -> None:
+    domain = "modelregistry.ai-platform"
+    ours = live_object(
+        service(
+            labels={f"{domain}/deployment-id": "d", f"{domain}/registry-id": "r", f"{domain}/inference-service-id": "i"}
+        )
+    )
+    assert (ours.deployment_id, ours.registry_id) == ("d", "r")
+    made_by_the_go_service = live_object(service(labels={f"{domain}/inference-service-id": "i"}))
+    assert (made_by_the_go_service.deployment_id, made_by_the_go_service.registry_id) == ("i", "")
+
+
+def test_who_wrote_last() -> None:
+    def entry(manager: str, time: str, fields: dict[str, Any], **more: str) -> dict[str, Any]:
+        return {"manager": manager, "time": time, "fieldsV1": fields, **more}
+
+    live = live_object(
+        service(
+            managedFields=[
+                entry("registry-grpc", T2, {"f:spec": {}}),
+                entry("kubectl-edit", T1, {"f:spec": {"f:predictor": {}}}),
+                entry("helm", T0, {"f:metadata": {"f:labels": {}}}),
+                entry("manager", T2, {"f:metadata": {"f:finalizers": {}}}),
+                entry("manager", T2, {"f:status": {}}, subresource="status"),
+                entry("other", T0, {"f:status": {}}, subresource="status"),
+            ]
+        )
+    )
+    assert live.changed_by == "kubectl-edit"
+    assert live.status_written_at == at(2)
+
+
+@pytest.mark.parametrize(
+    ("status", "annotation", "mode"),
+    [
+        ({}, "", DeploymentMode.STANDARD),
+        ({}, "RawDeployment", DeploymentMode.STANDARD),
+        ({}, "Knative", DeploymentMode.KNATIVE),
+        ({}, "Serverless", DeploymentMode.KNATIVE),
+        ({"deploymentMode": "Standard"}, "Knative", DeploymentMode.STANDARD),
+    ],
+)
+def test_deployment_mode(status: Any, annotation: str, mode: DeploymentMode) -> None:
+    assert deployment_mode(service(status, annotations={"serving.kserve.io/deploymentMode": annotation})) is mode
+
+
+def test_min_replicas() -> None:
+    raw = service()
+    assert min_replicas(raw) == 1
+    raw["spec"]["predictor"]["minReplicas"] = 0
+    assert min_replicas(raw) == 0
+
+
+# Events
+
+
+def event(message: str, last: str, **fields: Any) -> dict[str, Any]:
+    basis = {"type": "Warning", "reason": "InternalError", "message": message, "firstTimestamp": T0}
+    return {**basis, "lastTimestamp": last, **fields}
+
+
+def test_the_newest_internal_error_without_noise() -> None:
+    assert warning(
+        [
+            event("StorageURI not supported", T1),
+            event("older", T0),
+            event("Operation cannot be fulfilled: the object has been modified; please apply", T2),
+            event("not ours", T2, reason="UpdateFailed"),
+            event("fine", T2, type="Normal"),
+        ]
+    ) == WarningEvent(message="StorageURI not supported", first_seen=at(0), last_seen=at(1))
+
+
+def test_events_of_the_new_kind() -> None:
+    new = event("x", "", firstTimestamp=None, lastTimestamp=None, eventTime="2026-02-11T08:00:01.000000Z")
+    assert warning([new]) == WarningEvent(message="x", first_seen=at(1), last_seen=at(1))
+    repeated = {**new, "series": {"count": 2, "lastObservedTime": "2026-02-11T08:00:02.000000Z"}}
+    assert warning([repeated]) == WarningEvent(message="x", first_seen=at(1), last_seen=at(2))
+
+
+def test_no_events() -> None:
+    assert warning([]) is None
+    assert warning([event("no time", "", firstTimestamp=None)]) is None
+
+
+# Rollouts
+
+
+def workload(*, stamp: str = "2", generation: int = 4, **status: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "iris-predictor", "generation": generation},
+        "spec": {"template": {"metadata": {"annotations": {REVISION: stamp}}}},
+        "status": {"observedGeneration": 4, **status},
+    }
+
+
+def replicas(updated: int, total: int, available: int) -> dict[str, Any]:
+    return {"updatedReplicas": updated, "replicas": total, "availableReplicas": available}
+
+
+@pytest.mark.parametrize(
+    ("counts", "least", "complete"),
+    [
+        (replicas(1, 1, 1), 1, True),
+        (replicas(1, 1, 1), 0, True),
+        (replicas(1, 1, 1), 2, False),
+        (replicas(1, 2, 1), 1, False),
+        (replicas(2, 2, 1), 1, False),
+        (replicas(0, 0, 0), 1, False),
+        ({}, 1, False),
+    ],
+    ids=["one", "zero wanted", "too few", "an old one serves", "a new one starts", "none", "no status"],
+)
+def test_when_a_deployment_is_rolled_out(counts: dict[str, Any], least: int, complete: bool) -> None:
+    assert deployment_rollout(workload(**counts), min_replicas=least).is_complete is complete
+
+
+def test_counts_of_a_template_before_count_nothing() -> None:
+    rollout = deployment_rollout(workload(generation=5, **replicas(1, 1, 1)), min_replicas=1)
+    assert (rollout.is_observed, rollout.is_complete, rollout.revision_stamp) == (False, False, "2")
+
+
+def test_conditions_of_a_deployment() -> None:
+    conditions = [
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"},
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "lastTransitionTime": T1},
+    ]
+    rollout = deployment_rollout(workload(conditions=conditions), min_replicas=1)
+    assert rollout.replica_failure == Condition(status="True", reason="FailedCreate", message="exceeded quota")
+    assert rollout.progressing == Condition(status="False", reason="ProgressDeadlineExceeded", since=at(1))
+
+
+def test_a_template_without_stamp() -> None:
+    raw = workload()
+    raw["spec"]["template"]["metadata"] = {}
+    assert deployment_rollout(raw, min_replicas=1).revision_stamp == ""
+
+
+@pytest.mark.parametrize(
+    ("created", "ready", "complete"),
+    [("r-2", "r-2", True), ("r-2", "r-1", False), ("r-1", None, False), ("", "", False)],
+)
+def test_knative(created: str, ready: str | None, complete: bool) -> None:
+    raw = workload(latestCreatedRevisionName=created, latestReadyRevisionName=ready)
+    assert knative_rollout(raw).is_complete is complete
+
+
+def test_knative_tells_failures_of_its_configuration() -> None:
+    failed = {"type": "ConfigurationsReady", "status": "False", "reason": "RevisionFailed", "message": "m"}
+    rollout = knative_rollout(workload(conditions=[failed]))
+    assert rollout.progressing == Condition(status="False", reason="RevisionFailed", message="m")
+
+
+# Pods
+
+
+def pod(name: str, created: str, *, stamp: str = "2", template: str = "a", **fields: Any) -> dict[str, Any]:
+    metadata = {
+        "name": name,
+        "creationTimestamp": created,
+        "annotations": {REVISION: stamp},
+        "labels": {"pod-template-hash": template},
+    }
+    return {"metadata": metadata, "status": fields}
+
+
+def test_pods_of_the_newest_template_only() -> None:
+    pods = [
+        pod("old-revision", T2, stamp="1"),
+        pod("same-revision-other-template", T0, template="b"),
+        pod("new-1", T1),
+        pod("new-2", T1),
+    ]
+    assert [item["metadata"]["name"] for item in newest_pods(workload(), pods)] == ["new-2", "new-1"]
+
+
+def test_no_pods_of_the_newest_template() -> None:
+    assert newest_pods(workload(), [pod("old", T2, stamp="1")]) == []
+
+
+def test_pods_on_their_way_out_are_no_evidence() -> None:
+    leaving = pod("leaving", T1)
+    leaving["metadata"]["deletionTimestamp"] = T2
+    assert deployment_rollout(workload(), min_replicas=1, pods=[leaving]).pods == ()
+
+
+def test_an_unschedulable_pod() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+    (seen,) = deployment_rollout(workload(), min_replicas=1, pods=[pod("p", T1, conditions=[condition])]).pods
+    assert (seen.name, seen.created_at, seen.unschedulable, seen.containers) == ("p", at(1), "0/3 nodes", ())
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(
+            {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}},
+            ("ImagePullBackOff", "Back-off pulling image", "", None, 0),
+            id="image",
+        ),
+        pytest.param(
+            {
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting"}},
+                "lastState": {"terminated": {"reason": "Error", "exitCode": 1, "message": "ImportError\n"}},
+                "restartCount": 2,
+            },
+            ("CrashLoopBackOff", "ImportError", "Error", 1, 2),
+            id="crash loop says why it crashed",
+        ),
+        pytest.param(
+            {
+                "state": {"running": {"startedAt": T1}},
+                "lastState": {"terminated": {"reason": "OOMKilled", "exitCode": 137}},
+                "restartCount": 1,
+            },
+            ("", "", "OOMKilled", 137, 1),
+            id="killed and running again",
+        ),
+        pytest.param(
+            {"state": {"terminated": {"reason": "Completed", "exitCode": 0}}}, ("", "", "Completed", 0, 0), id="done"
+        ),
+        pytest.param({"state": None, "lastState": {}}, ("", "", "", None, 0), id="nothing yet"),
+    ],
+)
+def test_containers(status: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    raw = pod("p", T1, initContainerStatuses=[{"name": "i", "state": {}}], containerStatuses=[{"name": "c", **status}])
+    (seen,) = deployment_rollout(workload(), min_replicas=1, pods=[raw]).pods
+    init, container = seen.containers
+    assert (init.name, init.is_init, container.name, container.is_init) == ("i", True, "c", False)
+    actual = (container.waiting, container.message, container.last_exit, container.exit_code, container.restarts)
+    assert actual == expected

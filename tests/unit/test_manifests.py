@@ -1,0 +1,127 @@
+"""The InferenceService a deployment is applied as: the contract's object, in canonical form, with nothing volatile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tests.deployments import BORN, a_deployment, a_spec
+
+from registry_grpc.adapters.kserve.manifests import inference_service
+from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, ScaleMetric
+
+REGISTRY = "6f0e5c1a-0000-4000-8000-000000000001"
+FULL = DeploymentOptions(
+    runtime="kserve-mlserver",
+    service_account="reader",
+    min_replicas=1,
+    max_replicas=3,
+    scale_metric=ScaleMetric.CPU,
+    scale_target=80,
+    requests={"cpu": "500m"},
+    limits={"cpu": "1", "nvidia.com/gpu": "1"},
+    env={"B": "2", "A": "1"},
+    timeout_seconds=30,
+    storage_endpoint="minio:9000",
+)
+
+
+def manifest(deployment: Deployment, secret_name: str = "") -> dict[str, Any]:
+    return inference_service(deployment, registry_id=REGISTRY, secret_name=secret_name)
+
+
+def test_the_object_of_the_contract_with_our_marks() -> None:
+    deployment = a_deployment(generation=3)
+    assert manifest(deployment) == {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {
+            "name": "iris-81744a02",
+            "namespace": "models",
+            "labels": {
+                "modelregistry.ai-platform/inference-service-id": str(deployment.id),
+                "modelregistry.ai-platform/registered-model-id": "db10ccfe-942d-4df1-bbac-1391227f6f3d",
+                "modelregistry.ai-platform/model-version-id": "81744a02-b136-467c-8566-b22f989982ef",
+                "modelregistry.ai-platform/deployment-id": str(deployment.id),
+                "modelregistry.ai-platform/registry-id": REGISTRY,
+                "app.kubernetes.io/managed-by": "registry-grpc",
+            },
+            "annotations": {"serving.kserve.io/deploymentMode": "Standard"},
+        },
+        "spec": {
+            "predictor": {
+                "annotations": {"modelregistry.ai-platform/revision": "3"},
+                "model": {
+                    "modelFormat": {"name": "sklearn", "version": "1"},
+                    "storageUri": "gs://kfserving-examples/models/sklearn/1.0/model",
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                },
+            }
+        },
+    }
+
+
+def test_all_options() -> None:
+    predictor = manifest(a_deployment(spec=a_spec(options=FULL, runtime="kserve-mlserver")))["spec"]["predictor"]
+    assert predictor["model"]["runtime"] == "kserve-mlserver"
+    assert predictor["model"]["resources"] == {
+        "requests": {"cpu": "500m"},
+        "limits": {"cpu": "1", "nvidia.com/gpu": "1"},
+    }
+    assert predictor["model"]["env"] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    scaling = {key: value for key, value in predictor.items() if key not in {"model", "annotations"}}
+    assert scaling == {
+        "minReplicas": 1,
+        "maxReplicas": 3,
+        "scaleMetric": "cpu",
+        "scaleTarget": 80,
+        "timeout": 30,
+        "serviceAccountName": "reader",
+    }
+
+
+def test_scaling_to_zero_is_said() -> None:
+    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, min_replicas=0)
+    made = manifest(a_deployment(spec=a_spec(options=options)))
+    assert made["spec"]["predictor"]["minReplicas"] == 0
+    assert made["metadata"]["annotations"] == {"serving.kserve.io/deploymentMode": "Knative"}
+
+
+def test_an_empty_format_is_left_out_and_an_empty_uri_is_not() -> None:
+    model = manifest(a_deployment(spec=a_spec(model_format="", storage_uri="")))["spec"]["predictor"]["model"]
+    assert "modelFormat" not in model
+    assert model["storageUri"] == ""
+
+
+def test_an_empty_format_version_is_left_out() -> None:
+    model = manifest(a_deployment(spec=a_spec(model_format_version="")))["spec"]["predictor"]["model"]
+    assert model["modelFormat"] == {"name": "sklearn"}
+
+
+def test_system_labels_win_over_those_of_users() -> None:
+    labels = {
+        "team": "vision",
+        "modelregistry.ai-platform/deployment-id": "stolen",
+        "modelregistry.ai-platform/model-version-id": "stolen",
+        "app.kubernetes.io/managed-by": "helm",
+    }
+    made = manifest(a_deployment(spec=a_spec(labels=labels)))["metadata"]["labels"]
+    assert made["team"] == "vision"
+    assert "stolen" not in made.values()
+    assert made["app.kubernetes.io/managed-by"] == "registry-grpc"
+
+
+def test_the_secret_is_found_by_annotation() -> None:
+    annotations = manifest(a_deployment(), "iris-creds-12345678")["metadata"]["annotations"]
+    assert annotations["serving.kserve.io/storageSecretName"] == "iris-creds-12345678"
+
+
+def test_only_a_new_revision_changes_the_object() -> None:
+    deployment = a_deployment()
+    later = replace(deployment, updated_at=BORN.replace(year=2030), message="x", attempts=7, url="http://x")
+    assert manifest(later) == manifest(deployment)
+
+
+def test_a_new_revision_changes_no_metadata_but_what_it_is_about() -> None:
+    deployment = a_deployment()
+    assert manifest(replace(deployment, generation=2))["metadata"] == manifest(deployment)["metadata"]
