@@ -66,6 +66,10 @@ class Envoy:
     def url(self) -> str:
         return f"http://{self.config.host}:{self.port}"
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -185,15 +189,12 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     listener["enable_reuse_port"] = False
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
-    for name in ("query", "answer"):
+    for name in ("query", "answer", "bad_request"):
         source = filters[name]["default_source_code"]
         source["filename"] = str(GATEWAY.parent / source["filename"])
     filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
     if config.max_request_body_bytes is not None:
-        filters["transcoder"]["max_request_body_size"] = config.max_request_body_bytes
-        listener["per_connection_buffer_limit_bytes"] = max(
-            listener["per_connection_buffer_limit_bytes"], config.max_request_body_bytes
-        )
+        filters["body"]["max_request_bytes"] = config.max_request_body_bytes
     if not config.access_log:
         del manager["access_log"]
     cluster["load_assignment"]["endpoints"][0]["lb_endpoints"] = [

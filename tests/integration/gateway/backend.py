@@ -9,15 +9,19 @@ share one server without sharing state:
     x-test-late        fail after initial metadata were sent
     x-test-seconds     answer after so many seconds
     x-test-size        answer with a body of so many bytes instead of the echo
+    x-test-retry-after send `retry-after` with a failure
 
-Run as a program (`python -m tests.integration.gateway_backend unix:/path`) it is a worker that a test can kill.
+Run as a program (`python -m tests.integration.gateway.backend unix:/path`) it is a worker that a test can kill.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -45,17 +49,35 @@ NATIVE_SERVICE = "modelregistry.v1.EchoService"
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
-def rest_routes() -> list[tuple[str, str, str, str]]:
-    """Every REST route as (HTTP method, path template, RPC method path, name of the body field)."""
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A REST route as the protos declare it."""
+
+    verb: str
+    template: str
+    rpc: str
+    body: str
+    """The field of the request that the body fills; empty where the route has no body."""
+    fields: tuple[str, ...]
+    """The names of the request's fields."""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.template}"
+
+    def variables(self) -> list[str]:
+        return re.findall(r"{(\w+)}", self.template)
+
+
+def rest_routes() -> list[Route]:
+    """Every REST route, additional bindings included."""
     routes = []
     for service in _rest_services():
         for method in service.methods:
             rule = method.GetOptions().Extensions[annotations_pb2.http]
             for binding in (rule, *rule.additional_bindings):
                 verb = binding.WhichOneof("pattern")
-                routes.append(
-                    (verb.upper(), getattr(binding, verb), f"/{service.full_name}/{method.name}", binding.body)
-                )
+                fields = tuple(field.name for field in method.input_type.fields)
+                routes.append(Route(verb.upper(), getattr(binding, verb), method.full_name, binding.body, fields))
     return routes
 
 
@@ -74,25 +96,27 @@ def _rest_handler(method: Any) -> grpc.RpcMethodHandler[bytes, bytes]:
         metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
         if "x-test-seconds" in metadata:
             await asyncio.sleep(float(metadata["x-test-seconds"]))
-        if "x-test-late" in metadata:
-            await context.send_initial_metadata((("x-http-code", "201"),))
+        if "x-test-http-code" in metadata or "x-test-late" in metadata:
+            code = str(metadata.get("x-test-http-code", "201"))
+            await context.send_initial_metadata((("x-http-code", code),))
         if "x-test-code" in metadata:
+            if "x-test-retry-after" in metadata:
+                context.set_trailing_metadata((("retry-after", str(metadata["x-test-retry-after"])),))
             await context.abort(
                 grpc.StatusCode[str(metadata["x-test-code"])], unquote(str(metadata.get("x-test-message", "")))
             )
-        if "x-test-http-code" in metadata:
-            await context.send_initial_metadata((("x-http-code", str(metadata["x-test-http-code"])),))
         try:
             request = request_class.FromString(data)
         except message.DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is not valid UTF-8")
-        body = orjson.dumps(
-            {
-                "method": method.full_name,
-                "request": MessageToDict(request, preserving_proto_field_name=True),
-                "metadata": {key: value for key, value in metadata.items() if isinstance(value, str)},
-            }
-        )
+        echo = {
+            "method": method.full_name,
+            "request": MessageToDict(request, preserving_proto_field_name=True),
+            "metadata": {key: value for key, value in metadata.items() if isinstance(value, str)},
+            "worker": os.getpid(),
+            "seconds": context.time_remaining(),
+        }
+        body = orjson.dumps(echo)
         if "x-test-size" in metadata:
             body = b'"%b"' % (b"x" * (int(metadata["x-test-size"]) - 2))
         answer: bytes = httpbody_pb2.HttpBody(

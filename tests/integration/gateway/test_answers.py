@@ -1,0 +1,209 @@
+"""What REST clients get back: status, headers and bytes, for every way a request can end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from urllib.parse import quote
+
+import grpc
+import httpx
+import pytest
+
+from registry_grpc.devtools.envoy import Envoy
+
+API = "/api/v1/model-registry"
+JSON = "application/json; charset=utf-8"
+# What of gRPC and of the gateway must not show.
+LEAKS = re.compile(r"grpc-.*|x-http-code|x-envoy-.*|server|trailer|te")
+
+STATUSES = {
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+    "UNAUTHENTICATED": 401,
+}
+
+
+def assert_error(answer: httpx.Response, status: int, text: str) -> None:
+    assert (answer.status_code, answer.json()) == (status, {"error": text})
+    assert_plain(answer)
+
+
+def assert_plain(answer: httpx.Response) -> None:
+    """A JSON answer that shows nothing of the gateway and carries a request id."""
+    assert answer.headers["content-type"] == JSON
+    assert not answer.content.endswith(b"\n")
+    assert answer.headers["x-request-id"]
+    assert [name for name in answer.headers if LEAKS.fullmatch(name)] == []
+
+
+async def raw(gateway: Envoy, request: bytes) -> tuple[bytes, bytes]:
+    """Send bytes that no HTTP client would; the head and the body of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        head = await reader.readuntil(b"\r\n\r\n")
+        (length,) = re.findall(rb"content-length: (\d+)", head)
+        body = await reader.readexactly(int(length))
+    writer.close()
+    return head, body
+
+
+async def test_a_success_carries_the_registrys_bytes_and_nothing_of_grpc(rest: httpx.AsyncClient) -> None:
+    answer = await rest.get(f"{API}/models/abc", headers={"x-test-size": "12"})
+    assert (answer.status_code, answer.content) == (200, b'"xxxxxxxxxx"')
+    assert sorted(answer.headers) == ["content-length", "content-type", "date", "x-request-id"]
+    assert_plain(answer)
+
+
+@pytest.mark.parametrize("code", [200, 201, 202])
+async def test_the_registry_chooses_the_status(rest: httpx.AsyncClient, code: int) -> None:
+    answer = await rest.post(f"{API}/models", json={}, headers={"x-test-http-code": str(code)})
+    assert answer.status_code == code
+    assert answer.json()["method"] == "modelregistry.v1.rest.RegisteredModelService.CreateRegisteredModel"
+    assert_plain(answer)
+
+
+async def test_204_has_neither_body_nor_content_type(rest: httpx.AsyncClient) -> None:
+    answer = await rest.delete(f"{API}/models/abc", headers={"x-test-http-code": "204"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert sorted(answer.headers) == ["date", "x-request-id"]
+
+
+async def test_a_client_cannot_choose_the_status(rest: httpx.AsyncClient) -> None:
+    answer = await rest.get(f"{API}/models/abc", headers={"x-http-code": "299"})
+    assert answer.status_code == 200
+    assert "x-http-code" not in answer.json()["metadata"]
+
+
+async def test_health_is_the_registrys(rest: httpx.AsyncClient) -> None:
+    answer = await rest.get("/healthz", headers={"x-test-http-code": "503"})
+    assert (answer.status_code, answer.json()["method"]) == (503, "modelregistry.v1.rest.HealthService.Check")
+
+
+def test_every_grpc_status_is_known() -> None:
+    assert set(STATUSES) == {code.name for code in grpc.StatusCode} - {"OK"}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at-once", "after-headers"])
+@pytest.mark.parametrize("code", STATUSES)
+async def test_a_failed_rpc_becomes_a_status_and_an_error(rest: httpx.AsyncClient, code: str, *, late: bool) -> None:
+    headers = {"x-test-code": code, "x-test-message": "went wrong"} | ({"x-test-late": "1"} if late else {})
+    answer = await rest.get(f"{API}/models/abc", headers=headers)
+    assert_error(answer, STATUSES[code], "went wrong")
+
+
+@pytest.mark.parametrize("text", ['no "such" é\u2028\\path\\n', "a\nb\r\t\x01\x7f", "100 %, %41 <&>", "", "x" * 5000])
+async def test_an_errors_text_arrives_unchanged(rest: httpx.AsyncClient, text: str) -> None:
+    headers = {"x-test-code": "NOT_FOUND", "x-test-message": quote(text)}
+    assert_error(await rest.get(f"{API}/models/abc", headers=headers), 404, text)
+
+
+async def test_a_limited_client_is_told_when_to_return(rest: httpx.AsyncClient) -> None:
+    answer = await rest.get(f"{API}/models", headers={"x-test-code": "RESOURCE_EXHAUSTED"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    answer = await rest.get(f"{API}/models", headers={"x-test-code": "RESOURCE_EXHAUSTED", "x-test-retry-after": "7"})
+    assert (answer.status_code, answer.headers.get_list("retry-after")) == (429, ["7"])
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/nope"),
+        ("GET", API),
+        ("GET", f"{API}/nope"),
+        ("GET", f"{API}/models/a/nope"),
+        ("GET", f"{API}//models"),
+        ("GET", f"/{API}/models"),
+        ("GET", f"{API}/models%2Fabc?id=B"),
+        ("GET", f"{API}/MODELS"),
+        ("PUT", f"{API}/models"),
+        ("POST", f"{API}/models/a"),
+        ("OPTIONS", f"{API}/models"),
+        ("POST", "/healthz"),
+        ("POST", "/modelregistry.v1.RegisteredModelService/GetRegisteredModel"),
+        ("POST", "/modelregistry.v1.rest.RegisteredModelService/GetRegisteredModel"),
+    ],
+)
+async def test_what_is_no_route_is_not_found(rest: httpx.AsyncClient, verb: str, path: str) -> None:
+    answer = await rest.request(verb, httpx.URL(str(rest.base_url).rstrip("/") + path))
+    assert_error(answer, 404, "not found")
+
+
+async def test_head_is_not_found_without_a_body(rest: httpx.AsyncClient) -> None:
+    answer = await rest.head(f"{API}/models")
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert_plain(answer)
+
+
+@pytest.mark.parametrize("path", [f"{API}/models/abc", "/nope", f"{API}/models?limit=x"])
+@pytest.mark.parametrize("sent", ["1", "5d6f2a3e-0000-7000-8000-00000000000f", 'a "b" ü; c', "x" * 5000])
+async def test_the_request_id_comes_back_unchanged(rest: httpx.AsyncClient, path: str, sent: str) -> None:
+    answer = await rest.get(path, headers={b"X-Request-ID": sent.encode()})
+    assert [value for name, value in answer.headers.raw if name == b"x-request-id"] == [sent.encode()]
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Request-ID": ""}], ids=["absent", "empty"])
+@pytest.mark.parametrize("path", [f"{API}/models/abc", "/nope", f"{API}/models?limit=x"])
+async def test_without_a_request_id_one_is_made(rest: httpx.AsyncClient, path: str, headers: dict[str, str]) -> None:
+    made = {(await rest.get(path, headers=headers)).headers["x-request-id"] for _ in range(2)}
+    assert len(made) == 2
+    assert {uuid.UUID(text).version for text in made} == {4}
+
+
+async def test_the_registry_sees_the_request_id(rest: httpx.AsyncClient) -> None:
+    answer = await rest.get(f"{API}/models/abc")
+    assert answer.json()["metadata"]["x-request-id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("size", [2_000_000, 15_000_000])
+async def test_large_answers_pass(rest: httpx.AsyncClient, size: int) -> None:
+    answer = await rest.get(f"{API}/models", headers={"x-test-size": str(size)})
+    assert (answer.status_code, len(answer.content)) == (200, size)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "text"),
+    [
+        (b"nonsense\r\n\r\n", b"400 Bad Request", b"malformed request"),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", b"400 Bad Request", b"malformed request"),
+        (b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n", b"400 Bad Request", b"malformed request"),
+        (
+            b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+            b"403 Forbidden",
+            b"malformed request",
+        ),
+        (
+            b"GET /?%b HTTP/1.1\r\nhost: x\r\n\r\n" % (b"x" * 70_000),
+            b"431 Request Header Fields Too Large",
+            b"request URL or headers too large",
+        ),
+    ],
+)
+async def test_what_is_not_http_gets_a_json_error(
+    gateway: Envoy, request_bytes: bytes, status: bytes, text: bytes
+) -> None:
+    head, body = await raw(gateway, request_bytes)
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert b"content-type: application/json; charset=utf-8" in head
+    assert body == b'{"error":"%b"}' % text
+
+
+async def test_http_1_0_is_served(gateway: Envoy) -> None:
+    head, _ = await raw(gateway, b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200 OK\r\n")

@@ -1,0 +1,124 @@
+"""Workers that die, drain or are busy, behind a gateway of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2
+from tests.integration.gateway.backend import backend_server
+from tests.integration.gateway.test_answers import API, assert_error
+from tests.integration.gateway.test_native import chat, unary
+
+from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
+
+Worker = asyncio.subprocess.Process
+
+
+@asynccontextmanager
+async def worker(socket: Path) -> AsyncIterator[Worker]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.integration.gateway.backend", f"unix:{socket}"), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        assert await asyncio.wait_for(process.stdout.readline(), 30) == b"ready\n"
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.fixture
+async def workers(tmp_path: Path) -> AsyncIterator[list[Worker]]:
+    async with AsyncExitStack() as stack:
+        starting = [stack.enter_async_context(worker(tmp_path / f"{number}.sock")) for number in range(2)]
+        yield [await start for start in starting]
+
+
+@asynccontextmanager
+async def gateway_to(folder: Path, endpoints: list[str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        Envoy(EnvoyConfig(folder=folder, endpoints=endpoints)) as envoy,
+        httpx.AsyncClient(base_url=envoy.url, trust_env=False, timeout=10) as client,
+    ):
+        yield client
+
+
+async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
+    endpoints = [str(tmp_path / f"{number}.sock") for number in range(2)]
+    slow = {"x-test-seconds": "0.5"}
+    async with gateway_to(tmp_path / "gateway", endpoints) as rest:
+        # In flight on both workers when one is killed: reads run again on the other, writes are not run twice.
+        reads = [asyncio.create_task(rest.get(f"{API}/models/a", headers=slow)) for _ in range(12)]
+        writes = [asyncio.create_task(rest.post(f"{API}/models", json={}, headers=slow)) for _ in range(12)]
+        await asyncio.sleep(0.25)
+        workers[0].kill()
+        assert [answer.status_code for answer in await asyncio.gather(*reads)] == [200] * 12
+        lost = [answer for answer in await asyncio.gather(*writes) if answer.status_code != 200]
+        assert 0 < len(lost) < 12
+        for answer in lost:
+            assert_error(answer, 503, "service unavailable")
+        # From now on nobody notices.
+        for _ in range(20):
+            assert (await rest.post(f"{API}/models", json={})).status_code == 200
+        workers[1].kill()
+        await workers[1].wait()
+        started = time.monotonic()
+        answer = await rest.get(f"{API}/models", headers={"x-request-id": "mine"})
+        assert time.monotonic() - started < 1
+        assert_error(answer, 503, "service unavailable")
+        assert answer.headers["x-request-id"] == "mine"
+        async with grpc.aio.insecure_channel(rest.base_url.netloc.decode()) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await unary(channel)(b"")
+        assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert not str(failure.value.details()).startswith("{")
+
+
+async def test_a_draining_worker_gets_no_new_requests_and_answers_those_it_has(tmp_path: Path) -> None:
+    servers = [backend_server() for _ in range(2)]
+    for number, (server, health_service) in enumerate(servers):
+        server.add_insecure_port(f"unix:{tmp_path}/{number}.sock")
+        await health_service.set("", health_pb2.HealthCheckResponse.SERVING)
+        await server.start()
+    async with gateway_to(tmp_path / "gateway", [f"{tmp_path}/{number}.sock" for number in range(2)]) as rest:
+        running = [asyncio.create_task(rest.post(f"{API}/models", headers={"x-test-seconds": "1.8"})) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        await servers[0][1].set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        await asyncio.sleep(1.2)  # one health check
+        async with asyncio.timeout(5):
+            stopping = asyncio.create_task(servers[0][0].stop(grace=5))
+            for _ in range(20):
+                assert (await rest.post(f"{API}/models")).status_code == 200
+            assert [answer.status_code for answer in await asyncio.gather(*running)] == [200] * 4
+            await stopping
+    await servers[1][0].stop(grace=None)
+
+
+async def test_too_many_requests_are_refused_at_once(tmp_path: Path) -> None:
+    server, health_service = backend_server()
+    port = server.add_insecure_port("127.0.0.1:0")
+    await health_service.set("", health_pb2.HealthCheckResponse.SERVING)
+    await server.start()
+    async with gateway_to(tmp_path, [f"127.0.0.1:{port}"]) as rest, AsyncExitStack() as stack:
+        target = rest.base_url.netloc.decode()
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        channels = [await stack.enter_async_context(grpc.aio.insecure_channel(target, options)) for _ in range(2)]
+        calls = [chat(channels[number % 2])() for number in range(1024)]
+        await asyncio.gather(*(call.write(b"x") for call in calls))
+        await asyncio.gather(*(call.read() for call in calls))
+        answer = await rest.get(f"{API}/models")
+        assert_error(answer, 503, "overloaded, try again later")
+        assert answer.headers["retry-after"] == "1"
+        for call in calls:
+            call.cancel()
+    await server.stop(grace=None)

