@@ -1,8 +1,8 @@
 """PostgreSQL for tests: one server per pytest run, a migrated template in it, and databases copied from the template.
 
 With pytest-xdist the controller starts the server and hands it to its workers; without, the first test that asks for a
-database does. REGISTRY_TEST_DATABASE_URL names a server to use instead (a superuser's URL; the databases made on it are
-dropped again).
+database does. REGISTRY_TEST_DATABASE_URL names a server to use instead (a superuser's URL, PostgreSQL 15 or later; the
+databases made on it are dropped again).
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ async def _create_template(server: ServerForRun) -> None:
 async def new_database(server: ServerForRun, template: str) -> AsyncIterator[str]:
     """Make a database of its own from `template`, give its URL, and drop it afterwards."""
     name = f"registry_{uuid.uuid4().hex}"
-    await _execute(server.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await _execute(
+        server.url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+    )  # half the time of the default
     try:
         yield url_of(server.url, name)
     finally:
