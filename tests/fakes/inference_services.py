@@ -48,7 +48,7 @@ class InMemoryInferenceServiceRepository:
         return self._first(project_id, lambda service: service.id == id)
 
     async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
-        return self._first(project_id, lambda service: service.external_id == external_id)
+        return self._first(project_id, lambda service: service.external_id == external_id != "")
 
     async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
         return self._first(
@@ -78,21 +78,17 @@ class InMemoryInferenceServiceRepository:
         self._store.services[id] = changed
         return await self.get(project_id, id)
 
-    async def mark_undeployed(self, project_id: UUID, id: UUID) -> None:
-        service = self._row(project_id, id)
-        now = self._store.write_time()
-        self._store.services[id] = replace(
-            service,
-            desired_state=ServiceState.UNDEPLOYED,
-            current_state=ServiceState.UNDEPLOYED,
-            url="",
-            external_id="",
-            updated_at=now,
-        )
-        for served in served_by(self._store, id):
-            self._store.serve_models[served.id] = replace(
-                served, last_known_state=ServeModelState.PENDING, updated_at=now
-            )
+    async def follow(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, served_state: ServeModelState | None
+    ) -> InferenceService:
+        changed = await self.update(project_id, id, patch)
+        if served_state is not None:
+            for served in served_by(self._store, id):
+                if served.last_known_state != served_state:
+                    self._store.serve_models[served.id] = replace(
+                        served, last_known_state=served_state, updated_at=changed.updated_at
+                    )
+        return await self.get(project_id, id)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         service = self._row(project_id, id)

@@ -19,6 +19,9 @@ from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
 from registry_grpc.ports.clock import Clock
 
+# Stands for an id that is not set: above all others, as NULL is in PostgreSQL's order.
+_NO_ID = UUID(int=2**128 - 1)
+
 
 @dataclass
 class InMemoryStore:
@@ -64,8 +67,11 @@ def newest_first(rows: Iterable[R]) -> tuple[R, ...]:
 
 
 def page_of(rows: Iterable[R], sort: Sort, slice: Slice) -> Page[R]:
-    """Sort the rows, ties by id in the same direction, and cut the slice out."""
-    ordered = sorted(rows, key=lambda row: _rank(_value(row, sort), row.id), reverse=sort.descending)
+    """Sort the rows, ties by id in the same direction, and cut the slice out.
+
+    Texts are compared by code point, as PostgreSQL does with its C collations.
+    """
+    ordered = sorted(rows, key=lambda row: (_value(row, sort), row.id), reverse=sort.descending)
     if not slice.by_cursor:
         return Page(tuple(ordered[slice.offset : slice.offset + slice.limit]), total=len(ordered))
     if slice.after is not None:
@@ -76,17 +82,13 @@ def page_of(rows: Iterable[R], sort: Sort, slice: Slice) -> Page[R]:
 
 
 def _value(row: Row, sort: Sort) -> Any:
-    # `owner_id` is a column that can be sorted by but that no request can set: it is always NULL.
-    return None if sort.field == "owner_id" else getattr(row, sort.field)
-
-
-def _rank(value: Any, id: UUID) -> tuple[bool, Any, UUID]:
-    """Compares as PostgreSQL does with its C collations: texts by code point, NULL above all values."""
-    return (value is None, 0 if value is None else value, id)
+    # Models can be sorted by `owner_id`, a column that no request can set.
+    value = getattr(row, sort.field, None)
+    return _NO_ID if value is None else value
 
 
 def _is_beyond(row: Row, cursor: Cursor, sort: Sort) -> bool:
-    here, there = _rank(_value(row, sort), row.id), _rank(cursor.value, cursor.id)
+    here, there = (_value(row, sort), row.id), (cursor.value, cursor.id)
     return here < there if sort.descending else here > there
 
 

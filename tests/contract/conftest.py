@@ -1,0 +1,64 @@
+"""Every test on repositories runs over the in-memory fakes and over PostgreSQL: one contract, two implementations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from tests.contract.surroundings import Surroundings
+from tests.fakes.repositories import Repositories, in_memory_repositories
+from tests.fakes.store import InMemoryStore
+
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
+from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
+from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
+from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """This worker's database."""
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_repositories(database: Database) -> Repositories:
+    return Repositories(
+        models=PostgresRegisteredModelRepository(database),
+        versions=PostgresModelVersionRepository(database, AesGcmCipher({"k1": bytes(32)})),
+        environments=PostgresServingEnvironmentRepository(database),
+        services=PostgresInferenceServiceRepository(database),
+        serve_models=PostgresServeModelRepository(database),
+    )
+
+
+@pytest.fixture(params=["fake", "postgres"])
+def repositories(request: pytest.FixtureRequest) -> Repositories:
+    if request.param == "fake":
+        return in_memory_repositories(InMemoryStore())
+    postgres: Repositories = request.getfixturevalue("postgres_repositories")
+    return postgres
+
+
+@pytest.fixture
+def project_id() -> UUID:
+    """A project of this test's own: tests share the tables and nothing else."""
+    return uuid4()
+
+
+@pytest.fixture
+def other_project_id() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+async def around(repositories: Repositories, project_id: UUID) -> Surroundings:
+    """The surroundings of a service in the test's project."""
+    return await Surroundings.stored(repositories, project_id)

@@ -1,0 +1,294 @@
+"""Objects of other projects do not exist: every method of every repository, asked from another project."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from tests.fakes.builders import a_serve_model, a_service, a_version
+from tests.fakes.repositories import Repositories
+from tests.fakes.seeding import stored_environment, stored_model, stored_version
+from tests.refusals import refused
+
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.inference_service import (
+    InferenceService,
+    InferenceServiceFilter,
+    InferenceServicePatch,
+)
+from registry_grpc.domain.model_version import (
+    Credentials,
+    ModelVersion,
+    ModelVersionFilter,
+    ModelVersionKey,
+    ModelVersionPatch,
+)
+from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.registered_model import RegisteredModel, RegisteredModelFilter, RegisteredModelPatch
+from registry_grpc.domain.serve_model import ServeModel, ServeModelFilter, ServeModelState
+from registry_grpc.domain.serving_environment import (
+    ServingEnvironment,
+    ServingEnvironmentFilter,
+    ServingEnvironmentPatch,
+)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One object of each kind, in one project, as they are read."""
+
+    model: RegisteredModel
+    version: ModelVersion
+    environment: ServingEnvironment
+    service: InferenceService
+    serve_model: ServeModel
+
+
+async def stored_tenant(repositories: Repositories, project_id: UUID) -> Tenant:
+    """Ready to be deleted, so that nothing but the project protects it."""
+    model = await stored_model(repositories, project_id, state="ARCHIVED")
+    version = await stored_version(repositories, model, is_default=True)
+    environment = await stored_environment(repositories, project_id)
+    service = a_service(environment, model, external_id="uid")
+    service = await repositories.services.create(service, [a_serve_model(service, version)])
+    model = await repositories.models.get(project_id, model.id)
+    return Tenant(model, version, environment, service, service.served_models[0])
+
+
+async def read_again(repositories: Repositories, tenant: Tenant) -> Tenant:
+    project_id = tenant.model.project_id
+    return Tenant(
+        await repositories.models.get(project_id, tenant.model.id),
+        await repositories.versions.get(project_id, tenant.version.id),
+        await repositories.environments.get(project_id, tenant.environment.id),
+        await repositories.services.get(project_id, tenant.service.id),
+        await repositories.serve_models.get(project_id, tenant.serve_model.id),
+    )
+
+
+Call = Callable[[Repositories, UUID, Tenant], Awaitable[object]]
+Link = Callable[[Repositories, Tenant, Tenant], Awaitable[object]]
+
+NOT_FOUND: dict[str, tuple[Reason, Call]] = {
+    "models.get": (Reason.REGISTERED_MODEL_NOT_FOUND, lambda r, p, t: r.models.get(p, t.model.id)),
+    "models.find name": (Reason.REGISTERED_MODEL_NOT_FOUND, lambda r, p, t: r.models.find(p, name=t.model.name)),
+    "models.find id": (Reason.REGISTERED_MODEL_NOT_FOUND, lambda r, p, t: r.models.find(p, id=t.model.id)),
+    "models.update": (
+        Reason.REGISTERED_MODEL_NOT_FOUND,
+        lambda r, p, t: r.models.update(p, t.model.id, RegisteredModelPatch(description="stolen")),
+    ),
+    "models.delete": (Reason.REGISTERED_MODEL_NOT_FOUND, lambda r, p, t: r.models.delete(p, t.model.id)),
+    "versions.create": (
+        Reason.REGISTERED_MODEL_NOT_FOUND,
+        lambda r, p, t: r.versions.create(p, a_version(t.model), Credentials()),
+    ),
+    "versions.create default": (
+        Reason.REGISTERED_MODEL_NOT_FOUND,
+        lambda r, p, t: r.versions.create(p, a_version(t.model, is_default=True), Credentials()),
+    ),
+    "versions.get": (Reason.MODEL_VERSION_NOT_FOUND, lambda r, p, t: r.versions.get(p, t.version.id)),
+    "versions.get of model": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, p, t: r.versions.get(p, t.version.id, registered_model_id=t.model.id),
+    ),
+    "versions.find name": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, p, t: r.versions.find(p, ModelVersionKey(name=t.version.name)),
+    ),
+    "versions.find id": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, p, t: r.versions.find(p, ModelVersionKey(id=t.version.id)),
+    ),
+    "versions.find model": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, p, t: r.versions.find(p, ModelVersionKey(registered_model_id=t.model.id)),
+    ),
+    "versions.update": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, p, t: r.versions.update(p, t.version.id, ModelVersionPatch(uri="s3://stolen")),
+    ),
+    "versions.update default": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, p, t: r.versions.update(
+            p, t.version.id, ModelVersionPatch(is_default=True), registered_model_id=t.model.id
+        ),
+    ),
+    "versions.credentials": (Reason.MODEL_VERSION_NOT_FOUND, lambda r, p, t: r.versions.credentials(p, t.version.id)),
+    "environments.get": (Reason.SERVING_ENVIRONMENT_NOT_FOUND, lambda r, p, t: r.environments.get(p, t.environment.id)),
+    "environments.find": (
+        Reason.SERVING_ENVIRONMENT_NOT_FOUND,
+        lambda r, p, t: r.environments.find(p, t.environment.name),
+    ),
+    "environments.update": (
+        Reason.SERVING_ENVIRONMENT_NOT_FOUND,
+        lambda r, p, t: r.environments.update(p, t.environment.id, ServingEnvironmentPatch(external_id="stolen")),
+    ),
+    "environments.delete": (
+        Reason.SERVING_ENVIRONMENT_NOT_FOUND,
+        lambda r, p, t: r.environments.delete(p, t.environment.id),
+    ),
+    "services.get": (Reason.INFERENCE_SERVICE_NOT_FOUND, lambda r, p, t: r.services.get(p, t.service.id)),
+    "services.find_by_external_id": (
+        Reason.INFERENCE_SERVICE_NOT_FOUND,
+        lambda r, p, t: r.services.find_by_external_id(p, t.service.external_id),
+    ),
+    "services.find_by_name": (
+        Reason.INFERENCE_SERVICE_NOT_FOUND,
+        lambda r, p, t: r.services.find_by_name(p, t.environment.id, t.service.name),
+    ),
+    "services.update": (
+        Reason.INFERENCE_SERVICE_NOT_FOUND,
+        lambda r, p, t: r.services.update(p, t.service.id, InferenceServicePatch(url="http://stolen")),
+    ),
+    "services.follow": (
+        Reason.INFERENCE_SERVICE_NOT_FOUND,
+        lambda r, p, t: r.services.follow(
+            p, t.service.id, InferenceServicePatch(url="http://stolen"), ServeModelState.FAILED
+        ),
+    ),
+    "services.delete": (Reason.INFERENCE_SERVICE_NOT_FOUND, lambda r, p, t: r.services.delete(p, t.service.id)),
+    "serve_models.get": (Reason.SERVE_MODEL_NOT_FOUND, lambda r, p, t: r.serve_models.get(p, t.serve_model.id)),
+    "serve_models.delete": (Reason.SERVE_MODEL_NOT_FOUND, lambda r, p, t: r.serve_models.delete(p, t.serve_model.id)),
+}
+
+
+@pytest.mark.parametrize(("reason", "call"), NOT_FOUND.values(), ids=NOT_FOUND.keys())
+async def test_what_another_project_has_is_not_found(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID, reason: Reason, call: Call
+) -> None:
+    tenant = await stored_tenant(repositories, project_id)
+
+    with refused(NotFound, reason):
+        await call(repositories, other_project_id, tenant)
+
+    assert await read_again(repositories, tenant) == tenant
+
+
+LINKS: dict[str, tuple[Reason, Link]] = {
+    "services.create environment": (
+        Reason.SERVING_ENVIRONMENT_NOT_FOUND,
+        lambda r, mine, foreign: r.services.create(
+            a_service(foreign.environment, mine.model, project_id=mine.model.project_id), ()
+        ),
+    ),
+    "services.create model": (
+        Reason.REGISTERED_MODEL_NOT_FOUND,
+        lambda r, mine, foreign: r.services.create(a_service(mine.environment, foreign.model), ()),
+    ),
+    "services.create version": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, mine, foreign: r.services.create(
+            a_service(mine.environment, mine.model, model_version_id=foreign.version.id), ()
+        ),
+    ),
+    "services.create served version": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, mine, foreign: r.services.create(
+            service := a_service(mine.environment, mine.model), [a_serve_model(service, foreign.version)]
+        ),
+    ),
+    "services.update version": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, mine, foreign: r.services.update(
+            mine.model.project_id, mine.service.id, InferenceServicePatch(model_version_id=foreign.version.id)
+        ),
+    ),
+    "serve_models.create service": (
+        Reason.INFERENCE_SERVICE_NOT_FOUND,
+        lambda r, mine, foreign: r.serve_models.create(
+            a_serve_model(foreign.service, mine.version, project_id=mine.model.project_id)
+        ),
+    ),
+    "serve_models.create version": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, mine, foreign: r.serve_models.create(a_serve_model(mine.service, foreign.version)),
+    ),
+}
+
+
+@pytest.fixture
+async def two_tenants(
+    request: pytest.FixtureRequest, repositories: Repositories, project_id: UUID, other_project_id: UUID
+) -> tuple[Tenant, Tenant]:
+    if request.node.callspec.params["repositories"] == "postgres":
+        request.applymarker(pytest.mark.xfail(reason="only the services check the project of what is linked"))
+    return await stored_tenant(repositories, project_id), await stored_tenant(repositories, other_project_id)
+
+
+@pytest.mark.parametrize(("reason", "link"), LINKS.values(), ids=LINKS.keys())
+async def test_nothing_links_to_another_project(
+    repositories: Repositories, two_tenants: tuple[Tenant, Tenant], reason: Reason, link: Link
+) -> None:
+    mine, foreign = two_tenants
+
+    with refused(NotFound, reason):
+        await link(repositories, mine, foreign)
+
+    assert await read_again(repositories, mine) == mine
+    assert await read_again(repositories, foreign) == foreign
+
+
+@pytest.mark.parametrize("slice", [Slice(), Slice(by_cursor=True)], ids=["offset", "cursor"])
+async def test_lists_show_their_own_project_only(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID, slice: Slice
+) -> None:
+    tenant = await stored_tenant(repositories, project_id)
+    await stored_tenant(repositories, other_project_id)
+
+    listed = await _every_list(repositories, project_id, slice)
+
+    assert [[item.id for item in page.items] for page in listed] == [
+        [tenant.model.id],
+        [tenant.version.id],
+        [tenant.environment.id],
+        [tenant.service.id],
+        [tenant.serve_model.id],
+    ]
+    assert {page.total for page in listed} == {None if slice.by_cursor else 1}
+
+
+async def test_filters_by_foreign_ids_find_nothing(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID
+) -> None:
+    foreign = await stored_tenant(repositories, other_project_id)
+    sort, slice_ = Sort(), Slice()
+
+    versions = await repositories.versions.list(
+        project_id, ModelVersionFilter(registered_model_id=foreign.model.id), sort, slice_
+    )
+    services = [
+        await repositories.services.list(project_id, filter_, sort, slice_)
+        for filter_ in (
+            InferenceServiceFilter(serving_environment_id=foreign.environment.id),
+            InferenceServiceFilter(registered_model_id=foreign.model.id),
+            InferenceServiceFilter(model_version_id=foreign.version.id),
+        )
+    ]
+    serve_models = [
+        await repositories.serve_models.list(project_id, filter_, sort, slice_)
+        for filter_ in (
+            ServeModelFilter(inference_service_id=foreign.service.id),
+            ServeModelFilter(model_version_id=foreign.version.id),
+        )
+    ]
+
+    assert versions == Page((), total=0)
+    assert services == [Page((), total=0)] * 3
+    assert serve_models == [Page((), total=0)] * 2
+
+
+async def _every_list(
+    repositories: Repositories, project_id: UUID, slice: Slice
+) -> tuple[
+    Page[RegisteredModel], Page[ModelVersion], Page[ServingEnvironment], Page[InferenceService], Page[ServeModel]
+]:
+    sort = Sort()
+    return (
+        await repositories.models.list(project_id, RegisteredModelFilter(), sort, slice),
+        await repositories.versions.list(project_id, ModelVersionFilter(), sort, slice),
+        await repositories.environments.list(project_id, ServingEnvironmentFilter(), sort, slice),
+        await repositories.services.list(project_id, InferenceServiceFilter(), sort, slice),
+        await repositories.serve_models.list(project_id, ServeModelFilter(), sort, slice),
+    )

@@ -1,0 +1,18 @@
+"""Expect a use case to be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from registry_grpc.domain.errors import Reason, RegistryError
+
+
+@contextmanager
+def refused(error: type[RegistryError], reason: Reason) -> Iterator[None]:
+    """The block must raise exactly this error, with this reason."""
+    with pytest.raises(RegistryError) as refusal:
+        yield
+    assert (type(refusal.value), refusal.value.reason) == (error, reason)
