@@ -81,6 +81,10 @@ class Cluster(Protocol):
         """
         ...
 
+    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+        """The object as it would be applied, as JSON; nothing is sent."""
+        ...
+
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
         """Apply without effect, through all webhooks. Raises ApplyRefused as `apply` would."""
         ...

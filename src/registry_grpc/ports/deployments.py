@@ -1,7 +1,8 @@
 """Where the intents to serve are kept, and how the work on them is shared out.
 
 A row that is due is claimed with a lease; whoever holds the lease works on it and records the result in one
-transaction. NOTIFY only wakes: whoever misses it finds the row when it is due. Every method may raise Unavailable or Overloaded.
+transaction. NOTIFY only wakes: whoever misses it finds the row when it is due. Every method may raise Unavailable or
+Overloaded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Bringing the cluster to the intent, one pass at a time.
 
 A pass looks at the cluster, does what is missing, looks again if it did something, and lets the decision table say
-where the deployment stands. Passes are level-triggered: nothing depends on what an earlier pass did, only on the row and the
-cluster as they are, so that a pass may be broken off anywhere. No transaction is open while the cluster is called.
+where the deployment stands. Passes are level-triggered: nothing depends on what an earlier pass did, only on the row
+and the cluster as they are, so that a pass may be broken off anywhere. No transaction is open while the
+cluster is called.
 """
 
 from __future__ import annotations

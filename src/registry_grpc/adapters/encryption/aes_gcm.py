@@ -59,9 +59,7 @@ def parse_keys(setting: str) -> dict[str, bytes]:
     for part in filter(None, (part.strip() for part in setting.split(","))):
         key_id, separator, encoded = part.partition(":")
         if not separator or not key_id.isalnum():
-            raise ValueError(
-                "write an encryption key as <id>:<base64 of 32 bytes>, the id of letters and digits"
-            )
+            raise ValueError("write an encryption key as <id>:<base64 of 32 bytes>, the id of letters and digits")
         try:
             key = base64.b64decode(encoded, validate=True)
         except binascii.Error:

@@ -58,6 +58,9 @@ class KServeCluster:
         with writing():
             return await application.carry_out(seen.live, force=force)
 
+    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+        return json.dumps(self._application(deployment, credentials).manifest, indent=2, ensure_ascii=False)
+
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
         application = self._application(deployment, credentials)
         with reading():

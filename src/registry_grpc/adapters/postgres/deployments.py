@@ -237,7 +237,7 @@ class PostgresDeploymentRepository:
         return [Orphan(**row) for row in await self._database.fetch(_ORPHANS, project_id)]
 
 
-async def _revise(
+async def _revise(  # noqa: PLR0917 - the parameters of `revise`
     connection: Any,
     project_id: UUID,
     id: UUID,

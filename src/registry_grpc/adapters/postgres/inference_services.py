@@ -25,7 +25,8 @@ from registry_grpc.domain.serve_model import ServeModel, ServeModelState
 
 _STORED = (
     "id", "created_at", "updated_at", "project_id", "name", "external_id", "serving_environment_id",
-    "registered_model_id", "model_version_id", "desired_state", "current_state", "runtime", "url", "last_error", "labels",
+    "registered_model_id", "model_version_id", "desired_state", "current_state", "runtime", "url", "last_error",
+    "labels",
 )  # fmt: skip
 _COLUMNS = (
     ", ".join(f"i.{name}" for name in _STORED) + ", e.name AS serving_environment_name, m.name AS registered_model_name"
@@ -37,7 +38,8 @@ JOIN registered_model m ON m.id = i.registered_model_id
 _FROM = f"inference_service i {_JOINS}"
 _INSERT = f"""
 WITH i AS (
-    INSERT INTO inference_service ({", ".join(_STORED)}) VALUES ({", ".join(f"${i}" for i in range(1, len(_STORED) + 1))})
+    INSERT INTO inference_service ({", ".join(_STORED)})
+    VALUES ({", ".join(f"${i}" for i in range(1, len(_STORED) + 1))})
     RETURNING *
 )
 SELECT {_COLUMNS} FROM i {_JOINS}

@@ -1,0 +1,122 @@
+"""Servicers to handlers of the gRPC server: every RPC once for gRPC clients and, if it has a route, once for REST.
+
+Both call the same method of the same servicer behind the same interceptors; they differ in how the request is read and
+the result is written. REST RPCs live in sibling services, `modelregistry.v1.rest.<Service>`, which Envoy's transcoder
+calls by the derived descriptor (see `devtools.gateway_descriptor`); they answer ready JSON in google.api.HttpBody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import grpc
+from google.api import annotations_pb2
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from registry_grpc.adapters.grpc.call import Call, Handler
+from registry_grpc.adapters.grpc.interceptors import intercepted
+from registry_grpc.adapters.grpc.replies import REPLIES
+from registry_grpc.adapters.rest.replies import REPLIES as REST_REPLIES
+from registry_grpc.domain.errors import InvalidRequest, Violation
+
+JSON = "application/json; charset=utf-8"
+STATUS_METADATA = "x-http-code"
+
+
+class Servicer(Protocol):
+    """A class with one method per RPC of its service: `async (request, call) -> result`, or an iterator of results."""
+
+    SERVICE: Any
+
+
+def rest_service_name(service: ServiceDescriptor) -> str:
+    """modelregistry.v1.X becomes modelregistry.v1.rest.X."""
+    return f"{service.file.package}.rest.{service.name}"
+
+
+def handlers_of(servicers: Iterable[Servicer]) -> list[grpc.GenericRpcHandler]:
+    """The handlers to add to a server."""
+    handlers = []
+    for servicer in servicers:
+        service: ServiceDescriptor = servicer.SERVICE
+        typed = {method.name: _typed(servicer, method) for method in service.methods}
+        rest = {method.name: _rest(servicer, method) for method in service.methods if _has_route(method)}
+        handlers.append(grpc.method_handlers_generic_handler(service.full_name, typed))
+        handlers.append(grpc.method_handlers_generic_handler(rest_service_name(service), rest))
+    return handlers
+
+
+def _has_route(method: MethodDescriptor) -> bool:
+    return bool(method.GetOptions().HasExtension(annotations_pb2.http))
+
+
+def _typed(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
+    rpc, reply = getattr(servicer, method.name), REPLIES[method.name]
+    name = f"{method.containing_service.full_name}/{method.name}"
+    parse = GetMessageClass(method.input_type).FromString
+    make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+
+    async def unary(call: Call, request: Message) -> Message:
+        return reply(await rpc(request, call), request, call)
+
+    async def stream(call: Call, request: Message) -> None:
+        async for result in rpc(request, call):
+            await call.context.write(reply(result, request, call))
+
+    handler = intercepted(stream if method.server_streaming else unary)
+
+    async def behavior(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        return await handler(_call(name, context, is_rest=False, is_stream=method.server_streaming), request)
+
+    return make(behavior, request_deserializer=parse, response_serializer=_serialized)
+
+
+def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
+    rpc, (status, encode) = getattr(servicer, method.name), REST_REPLIES[method.name]
+    name = f"{rest_service_name(method.containing_service)}/{method.name}"
+    parse = GetMessageClass(method.input_type).FromString
+
+    async def unary(call: Call, request: Message) -> bytes:
+        body = encode(await rpc(request, call), request)
+        if status != 200:
+            await call.context.send_initial_metadata(((STATUS_METADATA, str(status)),))
+        return http_body(body)
+
+    handler = intercepted(_parsed(parse, unary))
+
+    async def behavior(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        return await handler(_call(name, context, is_rest=True), request)
+
+    return grpc.unary_unary_rpc_method_handler(behavior)
+
+
+def _parsed(parse: Callable[[bytes], Message], handler: Handler) -> Handler:
+    """Envoy hands on queries with bytes that are no UTF-8; that is the client's mistake, not an internal error."""
+
+    async def handle(call: Call, request: bytes) -> Any:
+        try:
+            message = parse(request)
+        except DecodeError as error:
+            raise InvalidRequest([Violation("query", "must be UTF-8")]) from error
+        return await handler(call, message)
+
+    return handle
+
+
+def _call(name: str, context: grpc.aio.ServicerContext[Any, Any], *, is_rest: bool, is_stream: bool = False) -> Call:
+    metadata = dict(context.invocation_metadata() or ())
+    return Call(method=name, context=context, metadata=metadata, is_rest=is_rest, is_stream=is_stream)
+
+
+def http_body(json: bytes) -> bytes:
+    """A serialized google.api.HttpBody."""
+    message: bytes = HttpBody(content_type=JSON, data=json).SerializeToString()
+    return message
+
+
+def _serialized(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -1,0 +1,95 @@
+"""DeploymentService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.mapping import deployment as mapping
+from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of
+from registry_grpc.adapters.grpc.mapping.serving import filter_id
+from registry_grpc.adapters.grpc.values import optional_id, path_id
+from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.inference_service import InferenceService
+from registry_grpc.domain.paging import Page
+from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
+from registry_grpc.ports.deployments import DeploymentFilter
+from registry_grpc.services.deployments import Deployed, Deployments
+from registry_grpc.services.planning import Plan, Planning
+
+
+def _service_id(text: str) -> UUID:
+    return path_id(text, "id", "invalid inference service id")
+
+
+def _id(text: str) -> UUID:
+    return path_id(text, "id", "invalid id")
+
+
+class DeploymentServicer:
+    """The RPCs on deployments."""
+
+    SERVICE = pb.DESCRIPTOR.services_by_name["DeploymentService"]
+
+    def __init__(self, deployments: Deployments, planning: Planning) -> None:
+        self._deployments = deployments
+        self._planning = planning
+
+    async def DeployModel(self, request: pb.DeployModelRequest, call: Call) -> Deployed:
+        new = mapping.new_deployment(request.deployment)
+        if request.validate_only:
+            await self._planning.check(call.project_id, new)
+            draft = await self._deployments.draft(call.project_id, new)
+            return Deployed(service=draft.service, status="PENDING", message="nothing speaks against it")
+        return await self._deployments.deploy(call.project_id, new, user=call.user, request_id=request.request_id)
+
+    async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
+        await self._deployments.undeploy(call.project_id, _service_id(request.id), call.user)
+
+    async def SyncInferenceService(self, request: pb.SyncInferenceServiceRequest, call: Call) -> InferenceService:
+        return await self._deployments.sync(call.project_id, _service_id(request.id))
+
+    async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
+        return await self._planning.plan(call.project_id, mapping.new_deployment(request.deployment))
+
+    async def UpdateDeployment(self, request: pb.UpdateDeploymentRequest, call: Call) -> Deployment:
+        version_id = request.model_version_id if request.HasField("model_version_id") else None
+        return await self._deployments.update(
+            call.project_id,
+            _id(request.id),
+            model_version_id=optional_id(version_id, "model_version_id"),
+            options=mapping.options_of(request.options) if request.HasField("options") else None,
+            user=call.user,
+        )
+
+    async def RollbackDeployment(self, request: pb.RollbackDeploymentRequest, call: Call) -> Deployment:
+        if request.revision < 0:
+            raise InvalidRequest([Violation("revision", "must not be negative")])
+        return await self._deployments.roll_back(call.project_id, _id(request.id), request.revision or None, call.user)
+
+    async def GetDeployment(self, request: pb.GetDeploymentRequest, call: Call) -> Deployment:
+        return await self._deployments.get(call.project_id, _id(request.id))
+
+    async def ListDeployments(self, request: pb.ListDeploymentsRequest, call: Call) -> Page[Deployment]:
+        filter_ = DeploymentFilter(
+            registered_model_id=filter_id(request.registered_model_id, "registered_model_id", call),
+            phase=mapping.phase_of(request.phase),
+        )
+        return await self._deployments.list(call.project_id, filter_, cursor_slice_of(request, call))
+
+    async def ListDeploymentRevisions(
+        self, request: pb.ListDeploymentRevisionsRequest, call: Call
+    ) -> Page[DeploymentRevision]:
+        return await self._deployments.revisions(call.project_id, _id(request.id), cursor_slice_of(request, call))
+
+    async def GetServedRevision(self, request: pb.GetServedRevisionRequest, call: Call) -> DeploymentRevision | None:
+        return await self._deployments.served_at(call.project_id, _id(request.id), mapping.time_of(request))
+
+    def WatchDeployment(self, request: pb.WatchDeploymentRequest, call: Call) -> AsyncIterator[DeploymentEvent]:
+        after = request.after_sequence if request.HasField("after_sequence") else None
+        return self._deployments.watch(call.project_id, _id(request.id), after)
+
+    async def ListOrphans(self, request: pb.ListOrphansRequest, call: Call) -> Sequence[Orphan]:  # noqa: ARG002
+        return await self._deployments.orphans(call.project_id)

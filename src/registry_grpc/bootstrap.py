@@ -1,0 +1,163 @@
+"""The only composition root: Settings -> App. Every part can be replaced by keyword."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from registry_grpc.adapters.clock import SystemClock
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
+from registry_grpc.adapters.grpc.registration import Servicer
+from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
+from registry_grpc.adapters.grpc.servicers.model_versions import ModelArtifactServicer, ModelVersionServicer
+from registry_grpc.adapters.grpc.servicers.registered_models import RegisteredModelServicer
+from registry_grpc.adapters.grpc.servicers.serving import (
+    InferenceServiceServicer,
+    ServeModelServicer,
+    ServingEnvironmentServicer,
+)
+from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
+from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
+from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
+from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
+from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
+from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
+from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.ports.clock import Clock
+from registry_grpc.ports.cluster import Cluster
+from registry_grpc.services.controller import Controller
+from registry_grpc.services.deployments import Deployments
+from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.model_versions import ModelVersions
+from registry_grpc.services.planning import Planning
+from registry_grpc.services.reconciliation import Reconciler
+from registry_grpc.services.registered_models import RegisteredModels
+from registry_grpc.services.serve_models import ServeModels
+from registry_grpc.services.serving_environments import ServingEnvironments
+from registry_grpc.settings import ClusterKind, Settings
+
+_log = structlog.get_logger("bootstrap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """Everything that serves requests, and the controller when there is a cluster."""
+
+    servicers: Sequence[Servicer]
+    database: Database
+    controller: Controller | None
+    cluster: Cluster | None
+
+    async def close(self) -> None:
+        """Close what was opened, last first."""
+        if self.cluster is not None:
+            await self.cluster.close()
+        await self.database.close()
+
+
+async def build(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    cluster: Cluster | None = None,
+    cipher: AesGcmCipher | None = None,
+    clock: Clock | None = None,
+) -> App:
+    """Put the service together. Raises Unavailable when a cluster is configured and the database does not answer."""
+    database = database or database_of(settings)
+    cluster = cluster or await cluster_of(settings, database)
+    cipher = cipher or cipher_of(settings)
+    clock = clock or SystemClock()
+
+    models = PostgresRegisteredModelRepository(database)
+    versions = PostgresModelVersionRepository(database, cipher)
+    environments = PostgresServingEnvironmentRepository(database)
+    services = PostgresInferenceServiceRepository(database)
+    queue = PostgresDeploymentQueue(database)
+    reconciler = controller = None
+    if cluster is not None:
+        reconciler = Reconciler(queue=queue, cluster=cluster, versions=versions, services=services)
+        controller = Controller(queue=queue, reconciler=reconciler, cluster=cluster, report=_report)
+
+    deployments = Deployments(
+        deployments=PostgresDeploymentRepository(database),
+        events=queue,
+        services=services,
+        environments=environments,
+        models=models,
+        versions=versions,
+        clock=clock,
+        policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
+        cluster=cluster,
+        reconciler=reconciler,
+    )
+    inference_services = InferenceServices(
+        services=services,
+        environments=environments,
+        models=models,
+        versions=versions,
+        deployments=deployments,
+        clock=clock,
+    )
+    model_versions = ModelVersions(versions=versions, clock=clock)
+    serve_models = ServeModels(
+        serve_models=PostgresServeModelRepository(database), services=services, versions=versions, clock=clock
+    )
+    planning = Planning(deployments=deployments, versions=versions, clock=clock, cluster=cluster)
+    return App(
+        servicers=(
+            RegisteredModelServicer(RegisteredModels(models=models, clock=clock)),
+            ModelVersionServicer(model_versions),
+            ModelArtifactServicer(model_versions),
+            ServingEnvironmentServicer(ServingEnvironments(environments=environments, clock=clock)),
+            InferenceServiceServicer(inference_services),
+            ServeModelServicer(serve_models),
+            DeploymentServicer(deployments, planning),
+        ),
+        database=database,
+        controller=controller,
+        cluster=cluster,
+    )
+
+
+def database_of(settings: Settings) -> Database:
+    options = DatabaseOptions(
+        size=settings.database_connections,
+        queue=settings.database_queue,
+        statement_timeout=settings.database_statement_timeout,
+    )
+    return Database(settings.dsn, options)
+
+
+async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
+    """None when deploying to Kubernetes is switched off."""
+    if settings.cluster is ClusterKind.NONE:
+        return None
+    # The Kubernetes client takes most of a second to import: nobody waits for it who does not need it.
+    from registry_grpc.adapters.kserve.api import Api  # noqa: PLC0415
+    from registry_grpc.adapters.kserve.client import connect  # noqa: PLC0415
+    from registry_grpc.adapters.kserve.cluster import KServeCluster  # noqa: PLC0415
+    from registry_grpc.adapters.kserve.throttle import Limits  # noqa: PLC0415
+
+    in_cluster = settings.cluster is ClusterKind.IN_CLUSTER
+    client = await connect(None if in_cluster else settings.kubeconfig.expanduser())
+    rate = settings.kubernetes_requests_per_second
+    api = Api(client, Limits(requests_per_second=rate, burst=int(rate * 2)))
+    return KServeCluster(api, registry_id=await installation_id(database), namespaces=settings.watch_namespaces)
+
+
+def cipher_of(settings: Settings) -> AesGcmCipher:
+    """The keys of the settings, or, outside of production, a key that everybody knows."""
+    if settings.encryption_keys is not None:
+        return AesGcmCipher(parse_keys(settings.encryption_keys.get_secret_value()))
+    _log.warning("secrets are encrypted with the DEVELOPMENT key, which everybody knows; set REGISTRY_ENCRYPTION_KEYS")
+    return AesGcmCipher({"development": hashlib.sha256(b"registry-grpc development key").digest()})
+
+
+def _report(where: str, error: BaseException) -> None:
+    _log.warning("controller goes on after a fault", where=where, error=str(error) or type(error).__name__)

@@ -1,0 +1,138 @@
+"""One worker: a grpc.aio server on one address, and its orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import grpc
+import structlog
+import uvloop
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from registry_grpc.adapters.grpc.health import healthz_handler
+from registry_grpc.adapters.grpc.registration import handlers_of
+from registry_grpc.adapters.postgres.migrate import minimum_schema_version
+from registry_grpc.bootstrap import App, build
+from registry_grpc.domain.errors import RegistryError
+from registry_grpc.settings import Settings
+
+_log = structlog.get_logger("server")
+_PARENT_CHECK_SECONDS = 1.0
+
+
+class Worker:
+    """A server with its health service. `serve` until `stop`."""
+
+    def __init__(self, settings: Settings, app: App) -> None:
+        self._settings = settings
+        self._app = app
+        self._health = HealthServicer()
+        self.server = grpc.aio.server(
+            options=(
+                # Two workers on one port would share it in silence; a clash must be seen.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", settings.max_message_bytes),
+                # Envoy keeps its connections to workers and asks whether they are alive.
+                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+            )
+        )
+        self.server.add_generic_rpc_handlers((*handlers_of(app.servicers), healthz_handler(app.database.ping)))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
+        self._names = [servicer.SERVICE.full_name for servicer in app.servicers]
+        if settings.reflection:
+            known = (*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+            reflection.enable_server_reflection((*known, reflection.SERVICE_NAME), self.server)
+
+    def listen(self, address: str) -> int:
+        """The port that was bound, for `host:0`. Raises RuntimeError when the address is taken."""
+        return self.server.add_insecure_port(address)
+
+    async def start(self) -> None:
+        await self.server.start()
+        for name in ("", *self._names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self) -> None:
+        """Say NOT_SERVING, go on until balancers have turned away, let running requests end, then close."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(self._settings.drain_delay)
+        await self.server.stop(self._settings.shutdown_grace)
+        await self._app.close()
+
+
+def run_worker(settings: Settings, address: str) -> None:
+    """Serve on `address` (`host:port` or `unix:/path`) until SIGTERM or SIGINT."""
+
+    async def serve() -> None:
+        app = await build(settings)
+        await _check_schema(app)
+        worker = Worker(settings, app)
+        worker.listen(address)
+        await worker.start()
+        _log.info("worker is ready", address=address)
+        await _until_stopped()
+        await worker.stop()
+
+    _run(serve)
+
+
+def run_controller(settings: Settings) -> None:
+    """Reconcile deployments until SIGTERM or SIGINT. Raises SystemExit when no cluster is configured."""
+
+    async def control() -> None:
+        app = await build(settings)
+        await _check_schema(app)
+        if app.controller is None:
+            raise SystemExit("there is nothing to control: REGISTRY_CLUSTER is `none`")
+        running = asyncio.create_task(app.controller.run())
+        stopped = asyncio.create_task(_until_stopped())
+        _log.info("controller is ready")
+        await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await app.close()
+
+    _run(control)
+
+
+def _run(main: Callable[[], Awaitable[None]]) -> None:
+    async def awaited() -> None:
+        await main()
+
+    try:
+        uvloop.run(awaited())
+    except RegistryError as error:
+        raise SystemExit(error.message) from error
+
+
+async def _check_schema(app: App) -> None:
+    """A worker that does not fit the database must not serve. Raises SystemExit, Unavailable."""
+    row = await app.database.fetchrow("SELECT to_regclass('schema_migrations') IS NOT NULL AS exists")
+    version = None
+    if row is not None and row["exists"]:
+        version = await app.database.fetchrow("SELECT version FROM schema_migrations WHERE NOT dirty")
+    needed = minimum_schema_version()
+    if version is None or version["version"] < needed:
+        found = version["version"] if version else "none"
+        raise SystemExit(
+            f"the schema of the database is {found}, needed is {needed}: run `registry-grpc migrate up`"
+        )
+
+
+async def _until_stopped() -> None:
+    """Until SIGTERM or SIGINT, or until the supervisor is gone: nobody would stop this process any more."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    parent = os.getppid()
+    while not stop.is_set() and os.getppid() == parent:
+        try:
+            await asyncio.wait_for(stop.wait(), _PARENT_CHECK_SECONDS)
+        except TimeoutError:
+            continue

@@ -1,0 +1,96 @@
+"""Preflight: what a deployment would do, and everything that speaks against it, without doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from registry_grpc.domain.deployment import Deployment, FieldDifference, Want
+from registry_grpc.domain.errors import DeploymentBlocked, FailedPrecondition, Reason, Unavailable, Violation
+from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.preflight import findings
+from registry_grpc.ports.clock import Clock
+from registry_grpc.ports.cluster import Cluster
+from registry_grpc.ports.repositories import ModelVersionRepository
+from registry_grpc.services.deployments import Deployments, NewDeployment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an apply would do: the object as JSON, how a live object of its name differs, and all findings."""
+
+    manifest: str
+    differences: tuple[FieldDifference, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.blocking)
+
+
+class Planning:
+    """Plans deployments. `cluster` is None when deploying to Kubernetes is switched off."""
+
+    def __init__(
+        self,
+        *,
+        deployments: Deployments,
+        versions: ModelVersionRepository,
+        clock: Clock,
+        cluster: Cluster | None = None,
+    ) -> None:
+        self._deployments = deployments
+        self._versions = versions
+        self._clock = clock
+        self._cluster = cluster
+
+    async def plan(self, project_id: UUID, new: NewDeployment) -> Plan:
+        """Raises as Deployments.draft; FailedPrecondition when deploying is switched off; Unavailable."""
+        if self._cluster is None:
+            raise FailedPrecondition(Reason.CLUSTER_DISABLED)
+        draft = await self._deployments.draft(project_id, new)
+        now = self._clock.now()
+        deployment = Deployment(
+            id=draft.service.id,
+            project_id=project_id,
+            created_at=now,
+            updated_at=now,
+            namespace=draft.namespace,
+            name=draft.service.name,
+            want=Want.PRESENT,
+            spec=draft.spec,
+            revised_at=now,
+            phase_since=now,
+        )
+        credentials = await self._versions.credentials(project_id, draft.spec.model_version_id)
+        facts = await self._cluster.facts(draft.namespace, new.options.service_account)
+        found = findings(deployment.name, draft.namespace, draft.spec, has_credentials=bool(credentials), facts=facts)
+        manifest = self._cluster.manifest(deployment, credentials)
+        differences: tuple[FieldDifference, ...] = ()
+        try:
+            differences = (await self._cluster.dry_run(deployment, credentials)).differences
+        except ApplyRefused as refused:
+            if refused.refusal is Refusal.UNAVAILABLE:
+                raise Unavailable(Reason.CLUSTER_UNAVAILABLE, refused.message) from refused
+            found = (*found, _finding(refused))
+        return Plan(manifest=manifest, differences=differences, findings=_without_repeats(found))
+
+    async def check(self, project_id: UUID, new: NewDeployment) -> Plan:
+        """`plan`, refusing what is sure to fail: raises DeploymentBlocked with all blocking findings."""
+        plan = await self.plan(project_id, new)
+        if plan.blocking:
+            raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in plan.blocking)
+        return plan
+
+
+def _finding(refused: ApplyRefused) -> Finding:
+    return Finding(code=refused.reason, message=refused.message, hint="read the message of the API server")
+
+
+def _without_repeats(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The blocking ones first; what a check and the API server both say, once."""
+    by_code: dict[tuple[str, str], Finding] = {}
+    for finding in sorted(found, key=lambda finding: not finding.blocking):
+        by_code.setdefault((finding.code, finding.field), finding)
+    return tuple(by_code.values())

@@ -1,0 +1,100 @@
+"""All settings, from the environment only (`REGISTRY_…`). Nothing below bootstrap reads the environment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class ClusterKind(StrEnum):
+    """Where deployments go."""
+
+    NONE = "none"
+    SIMULATED = "simulated"
+    KUBECONFIG = "kubeconfig"
+    IN_CLUSTER = "in-cluster"
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Times are seconds. An empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REGISTRY_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    port: int = Field(default=8080, ge=0, le=65535)
+    """The gateway's port for REST, gRPC and gRPC-Web. Development only: elsewhere Envoy has its own configuration."""
+    host: str = "0.0.0.0"  # noqa: S104 - a gateway is there to be reached
+    """The address the gateway listens on. Development only."""
+    data_dir: Path = Path(".data")
+    """Where the embedded database, logs and sockets live. Development only."""
+    database_url: SecretStr | None = None
+    """`postgresql://…`. Unset: the embedded database of `registry-grpc dev`."""
+    database_connections: int = Field(default=10, ge=1)
+    """Connections per worker process; workers x connections must stay below the server's limit."""
+    database_queue: int = Field(default=500, ge=0)
+    """How many requests of a worker may wait for a connection before more are refused with RESOURCE_EXHAUSTED."""
+    database_statement_timeout: float = Field(default=10.0, gt=0)
+    """How long a statement may run."""
+    workers: int = Field(default=2, ge=1)
+    """Worker processes, each with an address of its own."""
+    worker_host: str = "127.0.0.1"
+    """The address workers listen on, with worker_port and the ports after it."""
+    worker_port: int = Field(default=50051, ge=1, le=65535)
+    """The port of the first worker."""
+    max_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """The largest gRPC request a worker takes."""
+    shutdown_grace: float = Field(default=8.0, ge=0)
+    """How long running requests may take to finish after SIGTERM."""
+    drain_delay: float = Field(default=0.5, ge=0)
+    """How long a worker goes on serving after it said NOT_SERVING, so that balancers can turn away first."""
+    reflection: bool = True
+    """Whether gRPC reflection answers."""
+    production: bool = False
+    """Refuses the development encryption key."""
+    encryption_keys: SecretStr | None = None
+    """`<id>:<base64 of 32 bytes>,…`: the first key encrypts, all decrypt. Unset: a development key."""
+    cluster: ClusterKind = ClusterKind.NONE
+    """Where deployments go: `none`, `simulated` (development only), `kubeconfig` or `in-cluster`."""
+    kubeconfig: Path = Field(
+        default=Path("~/.kube/config"), validation_alias=AliasChoices("REGISTRY_KUBECONFIG", "KUBECONFIG")
+    )
+    """For `kubeconfig`; KUBECONFIG is read when REGISTRY_KUBECONFIG is not set."""
+    watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
+    """Namespaces to watch, comma-separated, where the registry has no cluster-wide rights. Empty: all."""
+    allowed_service_accounts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Service accounts that deployments may name, as comma-separated `namespace/name`, `*` allowed. Empty: none."""
+    allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
+    """Environment variables that deployments may set, comma-separated, `*` allowed. Empty: none."""
+    kubernetes_requests_per_second: float = Field(default=10.0, gt=0)
+    """The rate of calls to the Kubernetes API per process, with bursts of twice as many."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """The lowest level that is logged."""
+    log_format: str = Field(default="json", pattern="^(json|text)$")
+    """How log lines look."""
+    migrations_dir: Path = PROJECT_ROOT / "migrations"
+    """Where the migrations are."""
+
+    @field_validator("watch_namespaces", "allowed_service_accounts", "allowed_env", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _need_keys_in_production(self) -> Settings:
+        if self.production and self.encryption_keys is None:
+            raise ValueError("production needs REGISTRY_ENCRYPTION_KEYS: secrets must not be stored under a known key")
+        return self
+
+    @property
+    def dsn(self) -> str:
+        """Raises ValueError when no database is set."""
+        if self.database_url is None:
+            raise ValueError("REGISTRY_DATABASE_URL is not set")
+        return self.database_url.get_secret_value()

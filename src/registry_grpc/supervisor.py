@@ -1,0 +1,120 @@
+"""Processes kept running: started anew when they end by themselves, stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from registry_grpc.settings import Settings
+
+_log = structlog.get_logger("supervisor")
+_FIRST_BACKOFF_SECONDS = 0.2
+_LONGEST_BACKOFF_SECONDS = 5.0
+_STEADY_AFTER_SECONDS = 10.0
+_STOP_MARGIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec:
+    """What to run: arguments of `python -m registry_grpc`, what its environment has more, where its output goes."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
+    module: str = "registry_grpc"
+
+
+class Supervisor:
+    """Runs processes in sessions of their own, so that a Ctrl-C reaches the supervisor alone, which stops them."""
+
+    def __init__(self, specs: Sequence[ProcessSpec], *, grace_seconds: float) -> None:
+        self._specs = specs
+        self._grace_seconds = grace_seconds
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._keepers = [asyncio.create_task(self._keep(spec)) for spec in self._specs]
+
+    async def stop(self) -> None:
+        """SIGTERM to all at once; SIGKILL to those that take longer than the grace."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        running = [process for process in self._running.values() if process.returncode is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(self._grace_seconds + _STOP_MARGIN_SECONDS):
+                await asyncio.gather(*(process.wait() for process in running))
+        except TimeoutError:
+            for process in running:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    async def _keep(self, spec: ProcessSpec) -> None:
+        backoff = _FIRST_BACKOFF_SECONDS
+        while True:
+            started = asyncio.get_running_loop().time()
+            process = await self._launch(spec)
+            code = await process.wait()
+            lasted = asyncio.get_running_loop().time() - started
+            backoff = _FIRST_BACKOFF_SECONDS if lasted > _STEADY_AFTER_SECONDS else backoff
+            _log.warning("process ended, starting it anew", name=spec.name, code=code, in_seconds=backoff)
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+
+    async def _launch(self, spec: ProcessSpec) -> asyncio.subprocess.Process:
+        output = spec.log.open("ab") if spec.log else None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                spec.module,
+                *spec.arguments,
+                env=os.environ | dict(spec.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        finally:
+            if output:
+                output.close()
+        self._running[spec.name] = process
+        return process
+
+
+def worker_specs(addresses: Sequence[str]) -> list[ProcessSpec]:
+    """One process for each address."""
+    return [
+        ProcessSpec(name=f"worker-{i}", arguments=("worker", "--listen", address))
+        for i, address in enumerate(addresses)
+    ]
+
+
+async def serve(settings: Settings) -> None:
+    """Run all workers on TCP ports, the first one on `worker_port`, until SIGTERM or SIGINT."""
+    addresses = [f"{settings.worker_host}:{settings.worker_port + i}" for i in range(settings.workers)]
+    supervisor = Supervisor(worker_specs(addresses), grace_seconds=settings.shutdown_grace + settings.drain_delay)
+    stop = stop_event()
+    await supervisor.start()
+    await stop.wait()
+    await supervisor.stop()
+
+
+def stop_event() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
