@@ -7,6 +7,7 @@ share one server without sharing state:
     x-test-code        fail with this gRPC status
     x-test-message     the message of that failure, percent-encoded UTF-8
     x-test-late        fail after initial metadata were sent
+    x-test-log         append a line with the worker's process id and the method to this file, at once
     x-test-seconds     answer after so many seconds
     x-test-size        answer with a body of so many bytes instead of the echo
     x-test-retry-after send `retry-after` with a failure
@@ -22,6 +23,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -94,6 +96,9 @@ def _rest_handler(method: Any) -> grpc.RpcMethodHandler[bytes, bytes]:
 
     async def call(data: bytes, context: Context) -> bytes:
         metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
+        if "x-test-log" in metadata:
+            with Path(str(metadata["x-test-log"])).open("a") as log:  # noqa: ASYNC230 - a few bytes
+                log.write(f"{os.getpid()} {method.name}\n")
         if "x-test-seconds" in metadata:
             await asyncio.sleep(float(metadata["x-test-seconds"]))
         if "x-test-http-code" in metadata or "x-test-late" in metadata:

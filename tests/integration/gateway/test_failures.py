@@ -37,6 +37,18 @@ async def worker(socket: Path) -> AsyncIterator[Worker]:
         await process.wait()
 
 
+def lines_of(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
+
+
+async def started(log: Path, count: int) -> None:
+    for _ in range(250):
+        if len(lines_of(log)) == count:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail(f"{len(lines_of(log))} of {count} requests reached a worker")
+
+
 @pytest.fixture
 async def workers(tmp_path: Path) -> AsyncIterator[list[Worker]]:
     async with AsyncExitStack() as stack:
@@ -55,16 +67,20 @@ async def gateway_to(folder: Path, endpoints: list[str]) -> AsyncIterator[httpx.
 
 async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
     endpoints = [str(tmp_path / f"{number}.sock") for number in range(2)]
-    slow = {"x-test-seconds": "0.5"}
+    log = tmp_path / "log"
+    slow = {"x-test-seconds": "1", "x-test-log": str(log)}
     async with gateway_to(tmp_path / "gateway", endpoints) as rest:
-        # In flight on both workers when one is killed: reads run again on the other, writes are not run twice.
         reads = [asyncio.create_task(rest.get(f"{API}/models/a", headers=slow)) for _ in range(12)]
         writes = [asyncio.create_task(rest.post(f"{API}/models", json={}, headers=slow)) for _ in range(12)]
-        await asyncio.sleep(0.25)
+        await started(log, 24)
         workers[0].kill()
+        # Reads run again on the other worker; writes are lost rather than run twice.
         assert [answer.status_code for answer in await asyncio.gather(*reads)] == [200] * 12
         lost = [answer for answer in await asyncio.gather(*writes) if answer.status_code != 200]
-        assert 0 < len(lost) < 12
+        lines = lines_of(log)
+        assert len(lost) == lines.count(f"{workers[0].pid} CreateRegisteredModel") > 0
+        assert lines.count(f"{workers[1].pid} CreateRegisteredModel") == 12 - len(lost)
+        assert lines.count(f"{workers[1].pid} GetRegisteredModel") == 12
         for answer in lost:
             assert_error(answer, 503, "service unavailable")
         # From now on nobody notices.
