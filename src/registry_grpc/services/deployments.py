@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -163,7 +163,11 @@ class Deployments:
         try:
             if self._reconciler is None:
                 service = await self._services.create(draft.service, draft.served)
-                return Deployed(service=service, status="PENDING", message="Deployment initiated")
+                return Deployed(
+                    service=_in_order(service, draft.spec.served_version_ids),
+                    status="PENDING",
+                    message="Deployment initiated",
+                )
             intent = NewIntent(namespace=draft.namespace, spec=draft.spec, created_by=user, request_id=request_id)
             service, deployment = await self._deployments.deploy(draft.service, draft.served, intent)
         except RegistryError as error:
@@ -173,7 +177,7 @@ class Deployments:
         service = await self._services.get(project_id, service.id)
         has_failed = deployment.phase is Phase.FAILED or deployment.reason == "API_UNAVAILABLE"
         return Deployed(
-            service=service,
+            service=_in_order(service, deployment.spec.served_version_ids),
             status="FAILED" if has_failed else "PENDING",
             message=deployment.message if has_failed else "Deployment initiated",
             deployment=deployment,
@@ -314,6 +318,13 @@ class Deployments:
     def _require_cluster(self) -> None:
         if self._cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
+
+
+def _in_order(service: InferenceService, version_ids: tuple[UUID, ...]) -> InferenceService:
+    """The answer to a deploy has the served models in the order of the request (contract 2.4)."""
+    places = {id_: place for place, id_ in enumerate(version_ids)}
+    served = sorted(service.served_models, key=lambda served: places.get(served.model_version_id, len(places)))
+    return replace(service, served_models=tuple(served))
 
 
 def _check_ready(version: ModelVersion) -> None:

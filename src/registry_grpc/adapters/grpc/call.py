@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import grpc
+from google.protobuf.message import Message
 
 _NO_PROJECT = UUID(int=0)
 
@@ -20,6 +21,8 @@ class Call:
     """`modelregistry.v1.RegisteredModelService/GetRegisteredModel`."""
     context: grpc.aio.ServicerContext[Any, Any]
     metadata: dict[str, Any]
+    parse: Callable[[bytes], Message]
+    """Reads the message of the request."""
     is_rest: bool
     """Whether it came over a REST route. The use cases do not care; a few lenient rules of the contract do."""
     is_stream: bool = False

@@ -14,17 +14,18 @@ import grpc
 from google.api import annotations_pb2
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from registry_grpc.adapters.grpc.call import Call, Handler
+from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.interceptors import intercepted
 from registry_grpc.adapters.grpc.replies import REPLIES
 from registry_grpc.adapters.rest.replies import REPLIES as REST_REPLIES
-from registry_grpc.domain.errors import InvalidRequest, Violation
 
 JSON = "application/json; charset=utf-8"
 STATUS_METADATA = "x-http-code"
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Servicer(Protocol):
@@ -57,7 +58,7 @@ def _has_route(method: MethodDescriptor) -> bool:
 def _typed(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
     rpc, reply = getattr(servicer, method.name), REPLIES[method.name]
     name = f"{method.containing_service.full_name}/{method.name}"
-    parse = GetMessageClass(method.input_type).FromString
+    call_of = _call_factory(method, name, is_rest=False)
     make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
 
     async def unary(call: Call, request: Message) -> Message:
@@ -69,16 +70,16 @@ def _typed(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandle
 
     handler = intercepted(stream if method.server_streaming else unary)
 
-    async def behavior(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        return await handler(_call(name, context, is_rest=False, is_stream=method.server_streaming), request)
+    async def behavior(request: bytes, context: Context) -> Any:
+        return await handler(call_of(context), request)
 
-    return make(behavior, request_deserializer=parse, response_serializer=_serialized)
+    return make(behavior, response_serializer=_serialized)
 
 
 def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
     rpc, (status, encode) = getattr(servicer, method.name), REST_REPLIES[method.name]
     name = f"{rest_service_name(method.containing_service)}/{method.name}"
-    parse = GetMessageClass(method.input_type).FromString
+    call_of = _call_factory(method, name, is_rest=True)
 
     async def unary(call: Call, request: Message) -> bytes:
         body = encode(await rpc(request, call), request)
@@ -86,30 +87,28 @@ def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler
             await call.context.send_initial_metadata(((STATUS_METADATA, str(status)),))
         return http_body(body)
 
-    handler = intercepted(_parsed(parse, unary))
+    handler = intercepted(unary)
 
-    async def behavior(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        return await handler(_call(name, context, is_rest=True), request)
+    async def behavior(request: bytes, context: Context) -> Any:
+        return await handler(call_of(context), request)
 
     return grpc.unary_unary_rpc_method_handler(behavior)
 
 
-def _parsed(parse: Callable[[bytes], Message], handler: Handler) -> Handler:
-    """Envoy hands on queries with bytes that are no UTF-8; that is the client's mistake, not an internal error."""
+def _call_factory(method: MethodDescriptor, name: str, *, is_rest: bool) -> Callable[[Context], Call]:
+    parse, is_stream = GetMessageClass(method.input_type).FromString, method.server_streaming
 
-    async def handle(call: Call, request: bytes) -> Any:
-        try:
-            message = parse(request)
-        except DecodeError as error:
-            raise InvalidRequest([Violation("query", "must be UTF-8")]) from error
-        return await handler(call, message)
+    def call_of(context: Context) -> Call:
+        return Call(
+            method=name,
+            context=context,
+            metadata=dict(context.invocation_metadata() or ()),
+            parse=parse,
+            is_rest=is_rest,
+            is_stream=is_stream,
+        )
 
-    return handle
-
-
-def _call(name: str, context: grpc.aio.ServicerContext[Any, Any], *, is_rest: bool, is_stream: bool = False) -> Call:
-    metadata = dict(context.invocation_metadata() or ())
-    return Call(method=name, context=context, metadata=metadata, is_rest=is_rest, is_stream=is_stream)
+    return call_of
 
 
 def http_body(json: bytes) -> bytes:

@@ -1,22 +1,28 @@
-"""No text of any request holds a NUL character: PostgreSQL cannot store it. All other rules are the domain's."""
+"""Requests are read here: bytes that are no such message, and texts with NUL characters, which PostgreSQL cannot store,
+are the client's mistake. All other rules are the domain's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from registry_grpc.adapters.grpc.call import Call, Handler
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
 
 def validation(proceed: Handler) -> Handler:
-    async def handle(call: Call, request: Any) -> Any:
-        # A zero byte is rare, and in few places anything but the text in question: only then the fields are walked.
-        if b"\x00" in request.SerializeToString() and (fields := list(_with_nul(request))):
+    async def handle(call: Call, request: bytes) -> Any:
+        try:
+            message = call.parse(request)
+        except DecodeError as error:
+            # Envoy hands queries on as they are, with bytes that are no UTF-8.
+            raise InvalidRequest([Violation("request", "must be UTF-8")]) from error
+        # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
+        if b"\x00" in request and (fields := list(_with_nul(message))):
             raise InvalidRequest([Violation(field, "must not hold NUL characters") for field in fields])
-        return await proceed(call, request)
+        return await proceed(call, message)
 
     return handle
 

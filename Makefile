@@ -1,0 +1,58 @@
+# All that a newcomer needs is Python 3.11 and make; everything else comes from PyPI into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: run test test-cluster test-slow examples check format generate lock bench bench-scale clean
+
+run: $(INSTALLED) ## everything on this machine: database, migrations, workers, controller, cluster, gateway
+	@exec $(BIN)/registry-grpc dev
+
+test: $(INSTALLED) ## unit, contract, integration and end-to-end tests
+	$(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not slow"
+
+test-slow: $(INSTALLED) ## failures injected, the real golang-migrate tool, the generated clients
+	$(BIN)/pytest -m "(golang or slow) and not cluster"
+
+test-cluster: $(INSTALLED) ## against a real kube-apiserver, built with Go on the first run
+	$(BIN)/pytest -m cluster tests/contract tests/cluster
+
+examples: $(INSTALLED) ## the Go and TypeScript clients, run against the service
+	$(BIN)/pytest tests/examples
+
+check: $(INSTALLED) ## format, lint, types, import rules, protos, generated code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code proto
+	@if git rev-parse --verify -q origin/main >/dev/null; then $(BIN)/buf breaking --against '.git#branch=origin/main'; fi
+	$(BIN)/python scripts/generate.py --check
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/buf format -w proto
+
+generate: $(INSTALLED) ## the stubs under src/registry_grpc/gen, from proto/
+	$(BIN)/python scripts/generate.py
+
+lock: $(INSTALLED) ## the newest versions that pyproject.toml allows
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --generate-hashes --all-extras pyproject.toml -o requirements/all.lock
+
+bench: $(INSTALLED) ## the table of docs/performance.md
+	$(BIN)/python -m tests.bench.run
+
+bench-scale: $(INSTALLED) ## the same reads at 1k, 10k, 100k and 1M models
+	$(BIN)/python -m tests.bench.scale
+
+clean:
+	rm -rf .venv .data .cache
+
+$(INSTALLED): requirements/all.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
