@@ -266,6 +266,20 @@ async def test_a_second_adoption_changes_nothing(connection: asyncpg.Connection,
     assert await shape_of(connection) == shape
 
 
+async def test_a_database_that_went_back_can_be_adopted_again(connection: asyncpg.Connection) -> None:
+    await make(connection, STATES["dirty at 4"])
+    first = await adopt(connection, MIGRATIONS)
+    shape = await shape_of(connection)
+    await migrate.down(connection, MIGRATIONS, steps=len(first.applied))
+    await migrate.set_version(connection, 5, dirty=False)
+    await connection.execute(GO_INSERT_MODEL, uuid.uuid4(), PROJECT, "made by the Go service alone")
+
+    again = await adopt(connection, MIGRATIONS)
+    assert again.applied == first.applied
+    assert await shape_of(connection) == shape
+    assert await connection.fetchval("SELECT sum(models)::bigint FROM registered_model_count") == 2
+
+
 async def test_the_go_services_migration_4_fails_as_it_stands(connection: asyncpg.Connection) -> None:
     with pytest.raises(asyncpg.PostgresSyntaxError):
         await connection.execute(VIRTUAL)
