@@ -14,8 +14,11 @@ from typing import Any
 from registry_grpc.devtools.simulated_cluster.api.errors import denied_by_webhook
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, SECRETS, Resource
 
-Plugin = Callable[[Resource, dict[str, Any], dict[str, Any] | None], dict[str, Any]]
-"""Takes the kind, the new object and the stored one (None for a create); returns the object to store."""
+Mutator = Callable[[Resource, dict[str, Any]], dict[str, Any]]
+"""Takes the kind and the new object; returns the object to store."""
+
+Validator = Callable[[Resource, dict[str, Any], dict[str, Any] | None], None]
+"""Takes the kind, the new object and the stored one (None for a create); raises to refuse."""
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 _MODES = {"RawDeployment": "Standard", "Serverless": "Knative"}
@@ -27,22 +30,27 @@ _SHORT_FORMS = (
 
 
 class Admission:
-    """The plug-ins in their order; more can be added while the cluster runs."""
+    """Mutators run before the schema is checked, validators after it."""
 
     def __init__(self) -> None:
-        self._plugins: list[Plugin] = [secret_data, kserve_defaulter, kserve_validator]
+        self._mutators: list[Mutator] = [secret_data, kserve_defaulter]
+        self._validators: list[Validator] = [kserve_validator]
 
-    def add(self, plugin: Plugin) -> None:
-        """Appends a plug-in, as installing a webhook does."""
-        self._plugins.append(plugin)
+    def add(self, validator: Validator) -> None:
+        """Installs one more validator, as a policy engine does."""
+        self._validators.append(validator)
 
-    def admit(self, resource: Resource, new: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
-        for plugin in self._plugins:
-            new = plugin(resource, new, old)
+    def mutate(self, resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
+        for mutator in self._mutators:
+            new = mutator(resource, new)
         return new
 
+    def validate(self, resource: Resource, new: dict[str, Any], old: dict[str, Any] | None) -> None:
+        for validator in self._validators:
+            validator(resource, new, old)
 
-def secret_data(resource: Resource, new: dict[str, Any], _: dict[str, Any] | None) -> dict[str, Any]:
+
+def secret_data(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
     """`stringData` is written to `data` and never read back."""
     if resource is not SECRETS:
         return new
@@ -55,7 +63,7 @@ def secret_data(resource: Resource, new: dict[str, Any], _: dict[str, Any] | Non
     return {**rest, "type": new.get("type", "Opaque")}
 
 
-def kserve_defaulter(resource: Resource, new: dict[str, Any], _: dict[str, Any] | None) -> dict[str, Any]:
+def kserve_defaulter(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
     """Canonical deployment mode, and `predictor.model` for the short forms such as `predictor.sklearn`."""
     if resource is not INFERENCE_SERVICES or "deletionTimestamp" in new["metadata"]:
         return new
@@ -70,13 +78,12 @@ def kserve_defaulter(resource: Resource, new: dict[str, Any], _: dict[str, Any] 
     return {**new, "metadata": metadata, "spec": {**new.get("spec", {}), "predictor": predictor}}
 
 
-def kserve_validator(resource: Resource, new: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
+def kserve_validator(resource: Resource, new: dict[str, Any], old: dict[str, Any] | None) -> None:
     """KServe's validating webhook; raises its 403."""
     if resource is INFERENCE_SERVICES and "deletionTimestamp" not in new["metadata"]:
         text = _refusal(new, old)
         if text:
             raise denied_by_webhook("inferenceservice.kserve-webhook-server.validator", text)
-    return new
 
 
 def _refusal(new: dict[str, Any], old: dict[str, Any] | None) -> str:

@@ -105,7 +105,7 @@ def apply(
     changed = _changed(before, after)
     conflicts = {other: sorted(ownership.fields & changed) for other, ownership in others.items()}
     if any(conflicts.values()) and not force:
-        raise _conflict({other: paths for other, paths in conflicts.items() if paths}, others)
+        raise _conflict({other: paths for other, paths in conflicts.items() if paths})
     remaining: Owners = {}
     for other, ownership in others.items():
         left = ownership.fields - changed - (before.keys() - after.keys())
@@ -121,8 +121,8 @@ def _changed(before: dict[Path, Any], after: dict[Path, Any]) -> set[Path]:
     return {path for path, value in after.items() if path not in before or before[path] != value}
 
 
-def _conflict(conflicts: dict[Manager, list[Path]], owners: Owners) -> ApiError:
-    named = sorted((_described(manager, owners[manager]), paths) for manager, paths in conflicts.items())
+def _conflict(conflicts: dict[Manager, list[Path]]) -> ApiError:
+    named = sorted((_described(manager), paths) for manager, paths in conflicts.items())
     causes = [
         cause("FieldManagerConflict", f"conflict with {who}", fields.dotted(path))
         for who, paths in named
@@ -139,10 +139,10 @@ def _conflict(conflicts: dict[Manager, list[Path]], owners: Owners) -> ApiError:
     return ApiError(409, "Conflict", text, details={"causes": causes})
 
 
-def _described(manager: Manager, ownership: Ownership) -> str:
+def _described(manager: Manager) -> str:
     text = f'"{manager.name}"'
     if manager.subresource:
         text += f' with subresource "{manager.subresource}"'
     if manager.operation == "Update":
-        text += f" using {manager.api_version} at {ownership.time}"
+        text += f" using {manager.api_version}"
     return text

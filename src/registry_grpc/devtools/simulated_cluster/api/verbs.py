@@ -88,8 +88,9 @@ class Verbs:
         self._check_namespace(resource, namespace, create=not dry_run)
         if obj["metadata"].get("resourceVersion"):
             raise ApiError(500, "InternalError", "resourceVersion should not be set on objects to be created")
-        new = self._admission.admit(resource, obj, None)
+        new = self._admission.mutate(resource, obj)
         validation.validate(new, None, resource)
+        self._admission.validate(resource, new, None)
         metadata = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
         metadata.pop("managedFields", None)
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp(), "generation": 1}
@@ -115,6 +116,10 @@ class Verbs:
         """PUT; 409 when the object carries a resourceVersion that is no longer the newest."""
         named = _named(resource, namespace, obj)
         live = self.get(resource, namespace, named["metadata"]["name"])
+        if resource.is_custom and not named["metadata"].get("resourceVersion"):
+            text = "Invalid value: 0: must be specified for an update"
+            causes = [cause("FieldValueInvalid", text, "metadata.resourceVersion")]
+            raise invalid(resource.group, resource.kind, named["metadata"]["name"], causes)
         named = validation.pruned(named, resource, strict=options.strict)
         return self._changed(resource, live, named, options, subresource)
 
@@ -218,8 +223,9 @@ class Verbs:
             text = f'Invalid value: "{sent["uid"]}": field is immutable'
             raise invalid(resource.group, resource.kind, name, [cause("FieldValueInvalid", text, "metadata.uid")])
         if not subresource:
-            new = self._admission.admit(resource, new, live)
+            new = self._admission.mutate(resource, new)
             validation.validate(new, live, resource)
+            self._admission.validate(resource, new, live)
         system = {key: metadata[key] for key in _SYSTEM_METADATA if key in metadata}
         changed = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
         return {**new, "metadata": {**changed, **system, "resourceVersion": metadata["resourceVersion"]}}

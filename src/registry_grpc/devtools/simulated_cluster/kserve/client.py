@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -89,7 +89,7 @@ class ClusterClient:
                 raise _error(response, text)
             return json.loads(text) if text.startswith(("{", "[")) else text
 
-    async def watch(self, path: str, **params: str) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, path: str, **params: str) -> AsyncGenerator[dict[str, Any], None]:
         """The events of one watch request, until the server ends it."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         query = {"watch": "1", **params}

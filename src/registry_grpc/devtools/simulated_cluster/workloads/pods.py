@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -21,8 +20,8 @@ from registry_grpc.devtools.simulated_cluster.workloads.pod_status import State,
 _KUBELET = WriteOptions(manager="kubelet")
 _NODE = "simulated-node"
 _NODE_CPUS = 32.0
-_RESTARTS_SHOWN = 5
-"""A failing container is left in its back-off after this many restarts, so that an idle cluster is quiet."""
+_STARTS = 5
+"""A failing container is left in its back-off after this many starts, so that an idle cluster is quiet."""
 
 _NO_CPU = (
     "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
@@ -138,17 +137,21 @@ class PodPlayer:
     async def _failing(
         self, pod: dict[str, Any], spec: dict[str, Any], failure: State
     ) -> AsyncIterator[tuple[State, int, State | None]]:
-        """State, restart count and last state of a container that always ends the same way."""
+        """State, restart count and last state of a container that always ends the same way.
+
+        A kubelet restarts it at once the first time and backs off from then on.
+        """
+        name = f"{pod['metadata']['name']}_{pod['metadata']['namespace']}({pod['metadata']['uid']})"
         last: State | None = None
-        for restarts in itertools.takewhile(lambda count: count <= _RESTARTS_SHOWN, itertools.count()):
+        for restarts in range(_STARTS):
             yield pod_status.running(), restarts, last
             await asyncio.sleep(self._timing.start if restarts == 0 else 0)
             yield failure, restarts, last
             last = failure
-            name = f"{pod['metadata']['name']}_{pod['metadata']['namespace']}({pod['metadata']['uid']})"
-            text = f"back-off {10 * 2**restarts}s restarting failed container={spec['name']} pod={name}"
-            yield pod_status.waiting("CrashLoopBackOff", text), restarts, last
-            await asyncio.sleep(self._timing.back_off)
+            if restarts > 0:
+                text = f"back-off {10 * 2 ** (restarts - 1)}s restarting failed container={spec['name']} pod={name}"
+                yield pod_status.waiting("CrashLoopBackOff", text), restarts, last
+                await asyncio.sleep(self._timing.back_off)
 
 
 def _main(spec: dict[str, Any], state: State, *, ready: bool = False) -> dict[str, Any]:

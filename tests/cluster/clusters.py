@@ -1,0 +1,106 @@
+"""The clusters tests run on: the simulated one, and a real one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from tests.cluster import binaries, furnish
+from tests.cluster.binaries import BinariesMissing
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.kube import Kube
+
+from registry_grpc.devtools.simulated_cluster import SimulatedCluster
+from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
+
+EXTERNAL = "REGISTRY_TEST_KUBECONFIG"
+
+
+@dataclass(frozen=True)
+class TestCluster:
+    """A cluster with KServe, real or simulated.
+
+    admin                the kubeconfig of somebody who may do everything
+    registry             the kubeconfig of the registry under its RBAC; None where the tests cannot set that up
+    simulated            the simulated cluster itself, None on a real one
+    """
+
+    __test__ = False
+
+    admin: Path
+    registry: Path | None
+    simulated: SimulatedCluster | None = None
+
+    async def create_namespace(self) -> str:
+        """A namespace of the caller's own, with the registry's rights in it."""
+        name = f"test-{uuid4().hex[:8]}"
+        if self.simulated is not None:
+            self.simulated.create_namespace(name)
+            return name
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await furnish.create_namespace(client, name, with_role=self.registry is not None)
+        return name
+
+    async def delete_namespace(self, name: str) -> None:
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await client.call("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def simulated_test_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCluster]:
+    """The simulated cluster, one for all tests of a worker."""
+    folder = tmp_path_factory.mktemp("simulated-cluster")
+    async with SimulatedCluster() as cluster:
+        admin = cluster.kubeconfig(folder / "admin.kubeconfig")
+        registry = cluster.kubeconfig(folder / "registry.kubeconfig", user="registry")
+        yield TestCluster(admin=admin, registry=registry, simulated=cluster)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def real_test_cluster() -> AsyncIterator[TestCluster]:
+    """The cluster `REGISTRY_TEST_KUBECONFIG` names, or a control plane started for this run."""
+    if external := os.environ.get(EXTERNAL):
+        yield TestCluster(admin=Path(external), registry=None)
+        return
+    try:
+        programs = binaries.find()
+    except BinariesMissing as error:
+        pytest.skip(str(error))
+    with tempfile.TemporaryDirectory(prefix="registry-kubernetes-") as folder:
+        control_plane = ControlPlane(programs, Path(folder))
+        control_plane.start()
+        try:
+            async with ClusterClient.from_kubeconfig(control_plane.kubeconfig("admin")) as client:
+                await furnish.furnish(client)
+            control_plane.start_kserve()
+            yield TestCluster(admin=control_plane.kubeconfig("admin"), registry=control_plane.kubeconfig("registry"))
+        finally:
+            control_plane.stop()
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.cluster)])
+def kubernetes(request: pytest.FixtureRequest) -> TestCluster:
+    """Each test once per cluster; `-m cluster` selects the real one, `-m "not cluster"` leaves it out."""
+    cluster: TestCluster = request.getfixturevalue(f"{request.param}_test_cluster")
+    return cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def namespace(kubernetes: TestCluster) -> AsyncIterator[str]:
+    """A namespace of this test's own."""
+    name = await kubernetes.create_namespace()
+    yield name
+    await kubernetes.delete_namespace(name)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def kube(kubernetes: TestCluster, namespace: str) -> AsyncIterator[Kube]:
+    """The administrator's calls on the test's namespace."""
+    async with ClusterClient.from_kubeconfig(kubernetes.admin) as client:
+        yield Kube(client, namespace)

@@ -1,0 +1,161 @@
+"""Starts etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok as plain processes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import stages
+from tests.cluster.certificates import self_signed
+
+from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
+
+_MASTERS = "system:masters"
+_USERS = {"admin": _MASTERS, "kserve": _MASTERS, "registry": ""}
+"""User and group of every identity; `registry` has what RBAC gives it."""
+_CONTROLLERS = (
+    "deployment-controller", "replicaset-controller", "garbage-collector-controller", "namespace-controller",
+    "serviceaccount-controller", "root-ca-certificate-publisher-controller", "resourcequota-controller",
+    "pod-garbage-collector-controller",
+)  # fmt: skip
+_READY_WITHIN = 90.0
+
+
+class ControlPlane:
+    """One control plane in a folder of its own, on ports of its own. `start` blocks until it answers."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._tokens = {user: secrets.token_hex(16) for user in _USERS}
+        self.url = ""
+
+    def kubeconfig(self, user: str) -> Path:
+        """The kubeconfig of an identity."""
+        return self._folder / f"{user}.kubeconfig"
+
+    def start(self) -> None:
+        keys = self_signed(self._folder)
+        etcd, peer, port = _free_ports(3)
+        self.url = f"https://127.0.0.1:{port}"
+        tokens = self._folder / "tokens.csv"
+        lines = [f'{self._tokens[user]},{user},{user},"{group}"' for user, group in _USERS.items()]
+        tokens.write_text("\n".join(lines) + "\n")
+        for user, token in self._tokens.items():
+            write_kubeconfig(self.kubeconfig(user), self.url, token, certificate_authority=keys.certificate)
+        self._run(
+            "etcd",
+            data_dir=self._folder / "etcd",
+            listen_client_urls=f"http://127.0.0.1:{etcd}",
+            advertise_client_urls=f"http://127.0.0.1:{etcd}",
+            listen_peer_urls=f"http://127.0.0.1:{peer}",
+            unsafe_no_fsync="true",
+        )
+        self._run(
+            "kube-apiserver",
+            etcd_servers=f"http://127.0.0.1:{etcd}",
+            bind_address="127.0.0.1",
+            advertise_address="127.0.0.1",
+            secure_port=port,
+            endpoint_reconciler_type="none",
+            cert_dir=self._folder,
+            tls_cert_file=keys.certificate,
+            tls_private_key_file=keys.key,
+            client_ca_file=keys.certificate,
+            token_auth_file=tokens,
+            authorization_mode="RBAC",
+            service_cluster_ip_range="10.0.0.0/24",
+            allow_privileged="true",
+            service_account_issuer=f"{self.url}/",
+            service_account_key_file=keys.key,
+            service_account_signing_key_file=keys.key,
+        )
+        self._wait_until_ready(keys.certificate)
+        self._start_controllers(keys.key, keys.certificate)
+
+    def _start_controllers(self, key: Path, certificate: Path) -> None:
+        admin = self.kubeconfig("admin")
+        shared = {
+            "kubeconfig": admin,
+            "authentication_kubeconfig": admin,
+            "authorization_kubeconfig": admin,
+            "leader_elect": "false",
+        }
+        self._run(
+            "kube-controller-manager",
+            **shared,
+            secure_port=0,
+            service_account_private_key_file=key,
+            root_ca_file=certificate,
+            controllers=",".join(_CONTROLLERS),
+        )
+        self._run("kube-scheduler", **shared, secure_port=0)
+        config = self._folder / "stages.yaml"
+        config.write_text(stages.as_yaml())
+        self._run("kwok", kubeconfig=admin, manage_all_nodes="true", config=config)
+
+    def start_kserve(self) -> None:
+        """Runs the project's toy KServe controller."""
+        module = "registry_grpc.devtools.simulated_cluster.kserve"
+        command = [sys.executable, "-m", module, "--kubeconfig", str(self.kubeconfig("kserve"))]
+        self._spawn("kserve", command)
+
+    def _run(self, name: str, **flags: Any) -> None:
+        arguments = [f"--{flag.replace('_', '-')}={value}" for flag, value in flags.items()]
+        self._spawn(name, [str(self._binaries / name), *arguments])
+
+    def _spawn(self, name: str, command: list[str]) -> None:
+        with self._log(name).open("wb") as log:
+            process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=subprocess.STDOUT)
+        self._processes.append(process)
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _wait_until_ready(self, certificate: Path) -> None:
+        tls = ssl.create_default_context(cafile=str(certificate))
+        request = urllib.request.Request(
+            f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._tokens['admin']}"}
+        )
+        deadline = time.monotonic() + _READY_WITHIN
+        while time.monotonic() < deadline:
+            if any(process.poll() is not None for process in self._processes):
+                break
+            try:
+                with urllib.request.urlopen(request, context=tls, timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        tails = {path.name: path.read_text(errors="replace")[-2000:] for path in self._folder.glob("*.log")}
+        self.stop()
+        raise RuntimeError(f"the control plane does not answer: {json.dumps(tails, indent=1)}")
+
+    def stop(self) -> None:
+        """Stops everything, last started first."""
+        for process in reversed(self._processes):
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports nobody listens on at the moment; taken at once, so that they differ."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [item.getsockname()[1] for item in sockets]
+    for item in sockets:
+        item.close()
+    return ports

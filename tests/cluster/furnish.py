@@ -1,0 +1,79 @@
+"""Puts into an empty control plane what a registry expects of a cluster: KServe's kinds, a node, RBAC."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.resources import (
+    CLUSTER_SERVING_RUNTIMES,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    CUSTOM_RESOURCES,
+    NAMESPACES,
+    custom_resource_definition,
+)
+from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
+from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
+
+_RBAC = Path(__file__).parent / "registry_rbac.yaml"
+_RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1"
+_NODE = "kwok-node"
+_CAPACITY = {"cpu": "32", "memory": "256Gi", "pods": "1000"}
+
+
+async def furnish(client: ClusterClient) -> None:
+    """Installs everything; `client` is the administrator's."""
+    await _create_node(client)
+    for resource in CUSTOM_RESOURCES:
+        await client.call("POST", path_of(CUSTOM_RESOURCE_DEFINITIONS), custom_resource_definition(resource))
+    for document in yaml.safe_load_all(_RBAC.read_text()):
+        await client.call("POST", f"{_RBAC_PATH}/{document['kind'].lower()}s", document)
+    for resource in CUSTOM_RESOURCES:
+        await _until_served(client, path_of(resource))
+    for runtime in shipped_runtimes():
+        await client.call("POST", path_of(CLUSTER_SERVING_RUNTIMES), runtime)
+
+
+async def _create_node(client: ClusterClient) -> None:
+    node: dict[str, Any] = {"metadata": {"name": _NODE, "labels": {"kubernetes.io/hostname": _NODE}}}
+    created = await client.call("POST", "/api/v1/nodes", node)
+    # No node-lifecycle controller runs, which would take the taint off once the node is ready.
+    created["spec"]["taints"] = []
+    created = await client.call("PUT", f"/api/v1/nodes/{_NODE}", created)
+    created["status"] = {"allocatable": _CAPACITY, "capacity": _CAPACITY}
+    await client.call("PUT", f"/api/v1/nodes/{_NODE}/status", created)
+
+
+async def _until_served(client: ClusterClient, path: str) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.call("GET", path)
+            except ApiError as error:
+                # 429: a new kind's storage is being set up.
+                if error.code not in {404, 429}:
+                    raise
+            else:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def create_namespace(client: ClusterClient, name: str, *, with_role: bool) -> None:
+    """A namespace, with the registry's role bound in it; on return pods can be created in it."""
+    await client.call("POST", path_of(NAMESPACES), {"metadata": {"name": name}})
+    if with_role:
+        await _bind_role(client, name)
+    await _until_served(client, f"/api/v1/namespaces/{name}/serviceaccounts/default")
+
+
+async def _bind_role(client: ClusterClient, name: str) -> None:
+    binding = {
+        "metadata": {"name": "registry-grpc", "namespace": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "registry-grpc"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "registry"}],
+    }
+    await client.call("POST", f"{_RBAC_PATH}/namespaces/{name}/rolebindings", binding)

@@ -1,0 +1,143 @@
+"""What kwok, which plays the nodes, makes of a pod: the same outcomes as in the simulated cluster.
+
+A stage is a test on the pod and a template of the status that follows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+
+_RUNNING = "{running: {startedAt: {{ Now | Quote }}}}"
+_COMPLETED = (
+    "{terminated: {exitCode: 0, reason: Completed, startedAt: {{ Now | Quote }}, finishedAt: {{ Now | Quote }}}}"
+)
+_INITIALIZING = "{waiting: {reason: PodInitializing}}"
+_BACK_OFF = "{waiting: {reason: CrashLoopBackOff, message: back-off 10s restarting failed container}}"
+_NO_LAST = "{}"
+_CRASH_LOG = (
+    '{{ if eq .terminationMessagePolicy "FallbackToLogsOnError" }}ValueError - the model file cannot be read{{ end }}'
+)
+
+
+def _ended(exit_code: int, reason: str, message: str = "") -> str:
+    times = "startedAt: {{ Now | Quote }}, finishedAt: {{ Now | Quote }}"
+    return f'{{terminated: {{exitCode: {exit_code}, reason: {reason}, message: "{message}", {times}}}}}'
+
+
+def _containers(field: str, state: str, *, ready: bool, restarts: int = 0, last: str = _NO_LAST) -> str:
+    spec = "initContainers" if field == "initContainerStatuses" else "containers"
+    return f"""
+{field}:
+{{{{ range .spec.{spec} }}}}
+- name: {{{{ .name | Quote }}}}
+  image: {{{{ .image | Quote }}}}
+  imageID: ""
+  ready: {str(ready).lower()}
+  started: {str("running" in state).lower()}
+  restartCount: {restarts}
+  state: {state}
+  lastState: {last}
+{{{{ end }}}}"""
+
+
+def _conditions(*, initialized: bool, ready: bool) -> str:
+    met = {"Initialized": initialized, "Ready": ready, "ContainersReady": ready}
+    items = [
+        f'- {{type: {kind}, status: "{value}", lastTransitionTime: {{{{ Now | Quote }}}}}}'
+        for kind, value in met.items()
+    ]
+    return "conditions:\n" + "\n".join(items)
+
+
+def _stage(name: str, outcomes: list[Outcome], status: str, *, phase: str, delay: int) -> dict[str, Any]:
+    labels = f'.metadata.labels["{LABEL}"]'
+    values = [str(outcome) for outcome in outcomes]
+    chosen = {"key": labels, "operator": "In", "values": values}
+    if not outcomes:
+        chosen = {"key": labels, "operator": "NotIn", "values": [item.value for item in Outcome]}
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": name},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+            "selector": {
+                "matchExpressions": [
+                    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+                    {"key": ".status.containerStatuses", "operator": "DoesNotExist"},
+                    chosen,
+                ]
+            },
+            "delay": {"durationMilliseconds": delay},
+            "next": {"statusTemplate": f"{status}\nphase: {phase}\nstartTime: {{{{ Now | Quote }}}}\n"},
+        },
+    }
+
+
+def _initialized(main: str) -> str:
+    ready = "ready: true" in main
+    init = _containers("initContainerStatuses", _COMPLETED, ready=True)
+    return _conditions(initialized=True, ready=ready) + init + main
+
+
+def _main(state: str, *, ready: bool = False, restarts: int = 0, last: str = _NO_LAST) -> str:
+    return _containers("containerStatuses", state, ready=ready, restarts=restarts, last=last)
+
+
+def _node_ready() -> dict[str, Any]:
+    """kwok takes care of the pods of those nodes only that it has a stage for."""
+    ready = '.status.conditions.[] | select( .type == "Ready" ) | .status'
+    condition = '{type: Ready, status: "True", reason: KubeletReady, lastTransitionTime: {{ Now | Quote }}}'
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": "node-ready"},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": "Node"},
+            "selector": {"matchExpressions": [{"key": ready, "operator": "NotIn", "values": ["True"]}]},
+            "next": {"statusTemplate": f"conditions:\n- {condition}\n"},
+        },
+    }
+
+
+def _delete() -> dict[str, Any]:
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": "pod-delete"},
+        "spec": {
+            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+            "selector": {"matchExpressions": [{"key": ".metadata.deletionTimestamp", "operator": "Exists"}]},
+            "next": {"delete": True},
+        },
+    }
+
+
+def _failing() -> dict[Outcome, str]:
+    download = _ended(1, "Error", "RuntimeError - Failed to fetch model. No model found.")
+    init = _containers("initContainerStatuses", _BACK_OFF, ready=False, restarts=1, last=download)
+    pull = "{waiting: {reason: ImagePullBackOff, message: Back-off pulling image}}"
+    config = '{waiting: {reason: CreateContainerConfigError, message: configmap "model-settings" not found}}'
+    crash = _ended(1, "Error", _CRASH_LOG)
+    return {
+        Outcome.DOWNLOAD_FAILED: _conditions(initialized=False, ready=False) + init + _main(_INITIALIZING),
+        Outcome.IMAGE_PULL: _initialized(_main(pull)),
+        Outcome.CONFIG_ERROR: _initialized(_main(config)),
+        Outcome.CRASH_LOOP: _initialized(_main(_BACK_OFF, restarts=1, last=crash)),
+        Outcome.OUT_OF_MEMORY: _initialized(_main(_BACK_OFF, restarts=1, last=_ended(137, "OOMKilled"))),
+        Outcome.NEVER_READY: _initialized(_main(_RUNNING)),
+    }
+
+
+def as_yaml() -> str:
+    """kwok's configuration."""
+    ready = _initialized(_main(_RUNNING, ready=True))
+    documents = [_node_ready(), _stage("pod-ready", [], ready, phase="Running", delay=300), _delete()]
+    for outcome, status in _failing().items():
+        phase = "Running" if outcome in {Outcome.CRASH_LOOP, Outcome.OUT_OF_MEMORY, Outcome.NEVER_READY} else "Pending"
+        documents.append(_stage(f"pod-{outcome}", [outcome], status, phase=phase, delay=300))
+    return yaml.safe_dump_all(documents)
