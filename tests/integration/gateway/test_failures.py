@@ -41,7 +41,7 @@ def lines_of(log: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-async def started(log: Path, count: int) -> None:
+async def all_started(log: Path, count: int) -> None:
     for _ in range(250):
         if len(lines_of(log)) == count:
             return
@@ -72,7 +72,7 @@ async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
     async with gateway_to(tmp_path / "gateway", endpoints) as rest:
         reads = [asyncio.create_task(rest.get(f"{API}/models/a", headers=slow)) for _ in range(12)]
         writes = [asyncio.create_task(rest.post(f"{API}/models", json={}, headers=slow)) for _ in range(12)]
-        await started(log, 24)
+        await all_started(log, 24)
         workers[0].kill()
         # Reads run again on the other worker; writes are lost rather than run twice.
         assert [answer.status_code for answer in await asyncio.gather(*reads)] == [200] * 12
