@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 SORT_FIELDS = (
     "id",
@@ -59,6 +60,23 @@ class ServeModel:
             project_id=project_id,
             inference_service_id=inference_service_id,
             model_version_id=model_version_id,
+        )
+
+    @classmethod
+    def create_all(
+        cls, inference_service_id: UUID, model_version_ids: Iterable[UUID], *, project_id: UUID, now: datetime
+    ) -> tuple[Self, ...]:
+        """The links of a new service. Each is a microsecond older than the one before: lists are newest first, and the
+        contract wants the order of the request (2.4)."""
+        return tuple(
+            cls.create(
+                id=uuid4(),
+                project_id=project_id,
+                inference_service_id=inference_service_id,
+                model_version_id=version_id,
+                now=now - timedelta(microseconds=place),
+            )
+            for place, version_id in enumerate(model_version_ids)
         )
 
 

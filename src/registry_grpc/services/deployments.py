@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -42,7 +42,8 @@ _EVENTS_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDeployment:
-    """What a client says of a deployment to make. Without versions, the model's default or latest one is meant."""
+    """What a client says of a deployment to make. Without versions, the model's default or latest one is meant;
+    `model_version_ids` has no duplicates."""
 
     registered_model_id: UUID
     serving_environment_id: UUID
@@ -141,12 +142,7 @@ class Deployments:
             project_id=project_id,
             now=now,
         )
-        served = tuple(
-            ServeModel.create(
-                id=uuid4(), project_id=project_id, inference_service_id=service.id, model_version_id=v.id, now=now
-            )
-            for v in versions
-        )
+        served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id, now=now)
         return Draft(
             service=service,
             served=served,
@@ -164,7 +160,7 @@ class Deployments:
             if self._reconciler is None:
                 service = await self._services.create(draft.service, draft.served)
                 return Deployed(
-                    service=_in_order(service, draft.spec.served_version_ids),
+                    service=service,
                     status="PENDING",
                     message="Deployment initiated",
                 )
@@ -177,7 +173,7 @@ class Deployments:
         service = await self._services.get(project_id, service.id)
         has_failed = deployment.phase is Phase.FAILED or deployment.reason == "API_UNAVAILABLE"
         return Deployed(
-            service=_in_order(service, deployment.spec.served_version_ids),
+            service=service,
             status="FAILED" if has_failed else "PENDING",
             message=deployment.message if has_failed else "Deployment initiated",
             deployment=deployment,
@@ -318,13 +314,6 @@ class Deployments:
     def _require_cluster(self) -> None:
         if self._cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
-
-
-def _in_order(service: InferenceService, version_ids: tuple[UUID, ...]) -> InferenceService:
-    """The answer to a deploy has the served models in the order of the request (contract 2.4)."""
-    places = {id_: place for place, id_ in enumerate(version_ids)}
-    served = sorted(service.served_models, key=lambda served: places.get(served.model_version_id, len(places)))
-    return replace(service, served_models=tuple(served))
 
 
 def _check_ready(version: ModelVersion) -> None:

@@ -54,16 +54,7 @@ class InferenceServices:
             await self._versions.get(project_id, version_id, registered_model_id=new.registered_model_id)
         now = self._clock.now()
         service = InferenceService.create(new, id=uuid4(), project_id=project_id, now=now)
-        served = [
-            ServeModel.create(
-                id=uuid4(),
-                project_id=project_id,
-                inference_service_id=service.id,
-                model_version_id=version_id,
-                now=now,
-            )
-            for version_id in new.model_version_ids
-        ]
+        served = ServeModel.create_all(service.id, new.model_version_ids, project_id=project_id, now=now)
         return await self._services.create(service, served)
 
     async def get(self, project_id: UUID, id: UUID) -> InferenceService:

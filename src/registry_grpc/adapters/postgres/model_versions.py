@@ -139,9 +139,8 @@ class PostgresModelVersionRepository:
             return _found(await self._database.fetchrow(_UPDATE, *args), id)
         async with self._database.transaction() as connection:
             model_id = await connection.fetchval(_LOCK_MODEL_OF_VERSION, id, project_id)
-            version = _found(await connection.fetchrow(_UPDATE, *args), id)
             await connection.execute(_CLEAR_DEFAULT, model_id, id)
-            return version
+            return _found(await connection.fetchrow(_UPDATE, *args), id)
 
     async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
         record = await self._database.fetchrow(_CREDENTIALS, id, project_id)
