@@ -1,13 +1,11 @@
-"""The clusters tests run on: the simulated one, and a real one."""
+"""Fixtures: the simulated cluster and a real one. A test module takes them by `pytest_plugins`."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -15,41 +13,12 @@ from tests.cluster import binaries, furnish
 from tests.cluster.binaries import BinariesMissing
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kube import Kube
+from tests.cluster.targets import TestCluster
 
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 
 EXTERNAL = "REGISTRY_TEST_KUBECONFIG"
-
-
-@dataclass(frozen=True)
-class TestCluster:
-    """A cluster with KServe, real or simulated.
-
-    admin                the kubeconfig of somebody who may do everything
-    registry             the kubeconfig of the registry under its RBAC; None where the tests cannot set that up
-    simulated            the simulated cluster itself, None on a real one
-    """
-
-    __test__ = False
-
-    admin: Path
-    registry: Path | None
-    simulated: SimulatedCluster | None = None
-
-    async def create_namespace(self) -> str:
-        """A namespace of the caller's own, with the registry's rights in it."""
-        name = f"test-{uuid4().hex[:8]}"
-        if self.simulated is not None:
-            self.simulated.create_namespace(name)
-            return name
-        async with ClusterClient.from_kubeconfig(self.admin) as client:
-            await furnish.create_namespace(client, name, with_role=self.registry is not None)
-        return name
-
-    async def delete_namespace(self, name: str) -> None:
-        async with ClusterClient.from_kubeconfig(self.admin) as client:
-            await client.call("DELETE", f"/api/v1/namespaces/{name}")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -133,3 +133,13 @@ def inference_service(name: str, **predictor: Any) -> Object:
         },
         "spec": {"predictor": {"model": model, "minReplicas": 1, "annotations": {STAMP: "1"}, **predictor}},
     }
+
+
+def runtime(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Object:
+    """A ServingRuntime: an object no controller touches, so that a test is the only writer."""
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": {"name": name, **({"labels": labels} if labels else {})},
+        "spec": {"containers": [{"name": "kserve-container", "image": "x"}], **spec},
+    }

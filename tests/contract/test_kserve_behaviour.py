@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.cluster.clusters import TestCluster
 from tests.cluster.kube import STAMP, Kube, Object, condition, inference_service, is_ready, model_status
+from tests.cluster.targets import TestCluster
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (

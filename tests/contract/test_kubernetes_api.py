@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
-from typing import Any
 
 import pytest
-from tests.cluster.kube import Kube, Object, inference_service
+from tests.cluster.kube import Kube, Object, inference_service, runtime
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (
@@ -19,18 +17,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
 pytest_plugins = ["tests.cluster.clusters"]
-
-RUNTIMES = SERVING_RUNTIMES
-"""Objects no controller touches, so that a test is the only writer."""
-
-
-def runtime(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Object:
-    return {
-        "apiVersion": "serving.kserve.io/v1alpha1",
-        "kind": "ServingRuntime",
-        "metadata": {"name": name, **({"labels": labels} if labels else {})},
-        "spec": {"containers": [{"name": "kserve-container", "image": "x"}], **spec},
-    }
 
 
 def owners(obj: Object) -> dict[tuple[str, str], str]:
@@ -47,7 +33,7 @@ class TestApply:
         assert created["metadata"]["uid"]
         assert created["metadata"]["namespace"] == kube.namespace
         assert "f:containers" in owners(created)["registry", "Apply"]
-        assert await kube.get(RUNTIMES, "a") == created
+        assert await kube.get(SERVING_RUNTIMES, "a") == created
 
     async def test_of_the_same_again_changes_nothing(self, kube: Kube) -> None:
         created = await kube.apply(runtime("a"))
@@ -78,7 +64,7 @@ class TestApply:
 
     async def test_leaves_alone_what_others_wrote(self, kube: Kube) -> None:
         await kube.apply(runtime("a"))
-        await kube.merge(RUNTIMES, "a", {"metadata": {"labels": {"theirs": "1"}}, "spec": {"replicas": 3}})
+        await kube.merge(SERVING_RUNTIMES, "a", {"metadata": {"labels": {"theirs": "1"}}, "spec": {"replicas": 3}})
         changed = await kube.apply(runtime("a", multiModel=True))
 
         assert changed["metadata"]["labels"] == {"theirs": "1"}
@@ -107,7 +93,7 @@ class TestApply:
 
     async def test_against_another_writer_is_a_conflict_that_names_it(self, kube: Kube) -> None:
         await kube.apply(runtime("a", multiModel=False))
-        await kube.merge(RUNTIMES, "a", {"spec": {"multiModel": True}}, manager="kubectl-edit")
+        await kube.merge(SERVING_RUNTIMES, "a", {"spec": {"multiModel": True}}, manager="kubectl-edit")
 
         with pytest.raises(ApiError) as refused:
             await kube.apply(runtime("a", multiModel=False))
@@ -132,7 +118,7 @@ class TestApply:
 
     async def test_by_force_takes_the_field_over(self, kube: Kube) -> None:
         await kube.apply(runtime("a", multiModel=False))
-        await kube.merge(RUNTIMES, "a", {"spec": {"multiModel": True}}, manager="kubectl-edit")
+        await kube.merge(SERVING_RUNTIMES, "a", {"spec": {"multiModel": True}}, manager="kubectl-edit")
         forced = await kube.apply(runtime("a", multiModel=False), force="true")
 
         assert forced["spec"]["multiModel"] is False
@@ -143,13 +129,13 @@ class TestApply:
 
         assert tried["spec"] == runtime("a")["spec"]
         with pytest.raises(ApiError) as missing:
-            await kube.get(RUNTIMES, "a")
+            await kube.get(SERVING_RUNTIMES, "a")
         assert missing.value.code == 404
 
         created = await kube.apply(runtime("a"))
         tried = await kube.apply(runtime("a", multiModel=True), dryRun="All")
         assert tried["spec"]["multiModel"] is True
-        assert await kube.get(RUNTIMES, "a") == created
+        assert await kube.get(SERVING_RUNTIMES, "a") == created
 
     async def test_ignores_the_status_of_a_kind_that_has_it_as_a_subresource(self, kube: Kube) -> None:
         created = await kube.apply({**inference_service("a"), "status": {"url": "http://mine"}})
@@ -278,198 +264,23 @@ class TestValidation:
         assert await kube.merge(SECRETS, "a", {"metadata": {"labels": {"team": "x"}}})
 
     async def test_second_create_says_that_it_exists(self, kube: Kube) -> None:
-        await kube.create(RUNTIMES, runtime("a"))
+        await kube.create(SERVING_RUNTIMES, runtime("a"))
 
         with pytest.raises(ApiError) as refused:
-            await kube.create(RUNTIMES, runtime("a"))
+            await kube.create(SERVING_RUNTIMES, runtime("a"))
 
         assert (refused.value.code, refused.value.reason) == (409, "AlreadyExists")
 
 
-class TestSelectors:
-    @pytest.mark.parametrize(
-        ("selector", "expected"),
-        [
-            ("tier=gold", ["a"]),
-            ("tier!=gold", ["b", "c"]),
-            ("tier in (gold, silver)", ["a", "b"]),
-            ("tier notin (gold)", ["b", "c"]),
-            ("tier", ["a", "b"]),
-            ("!tier", ["c"]),
-            ("tier,team=x", ["a"]),
-        ],
-    )
-    async def test_by_label(self, kube: Kube, selector: str, expected: list[str]) -> None:
-        await kube.apply(runtime("a", labels={"tier": "gold", "team": "x"}))
-        await kube.apply(runtime("b", labels={"tier": "silver"}))
-        await kube.apply(runtime("c"))
-
-        found = await kube.items(RUNTIMES, labelSelector=selector)
-
-        assert [item["metadata"]["name"] for item in found] == expected
-
-    async def test_by_name(self, kube: Kube) -> None:
-        for name in ("a", "b"):
-            await kube.apply(runtime(name))
-
-        (found,) = await kube.items(RUNTIMES, fieldSelector="metadata.name=b")
-
-        assert found["metadata"]["name"] == "b"
-
-    async def test_unreadable_selector_is_a_bad_request(self, kube: Kube) -> None:
-        with pytest.raises(ApiError) as refused:
-            await kube.items(RUNTIMES, labelSelector="a b c")
-
-        assert refused.value.code == 400
-
-    async def test_list_in_pages(self, kube: Kube) -> None:
-        names = [f"r{index}" for index in range(5)]
-        for name in names:
-            await kube.apply(runtime(name))
-        found, token = [], ""
-        for size in (2, 2, 1):
-            page = await kube.listed(RUNTIMES, limit="2", **({"continue": token} if token else {}))
-            assert len(page["items"]) == size
-            found += [item["metadata"]["name"] for item in page["items"]]
-            token = page["metadata"].get("continue", "")
-
-        assert found == names
-        assert not token
-
-
-class TestWatch:
-    async def watch(self, kube: Kube, version: str, *, expected: int, **params: str) -> list[Object]:
-        """The first events of a watch, fewer when it ends before."""
-        events: list[Object] = []
-        query = {"resourceVersion": version, "timeoutSeconds": "5", **params}
-        async with contextlib.aclosing(kube.client.watch(path_of(RUNTIMES, kube.namespace), **query)) as watch:
-            async for event in watch:
-                events.append(event)
-                if len(events) == expected:
-                    break
-        return events
-
-    async def test_tells_every_change_since_the_list(self, kube: Kube) -> None:
-        version = (await kube.listed(RUNTIMES))["metadata"]["resourceVersion"]
-        await kube.apply(runtime("a"))
-        await kube.apply(runtime("a", multiModel=True))
-        await kube.delete(RUNTIMES, "a")
-
-        events = await self.watch(kube, version, expected=3)
-
-        assert [event["type"] for event in events] == ["ADDED", "MODIFIED", "DELETED"]
-        versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in events]
-        assert versions == sorted(set(versions))
-        assert events[2]["object"]["spec"]["multiModel"] is True
-
-    async def test_takes_leaving_the_selection_for_a_deletion(self, kube: Kube) -> None:
-        version = (await kube.listed(RUNTIMES))["metadata"]["resourceVersion"]
-        await kube.apply(runtime("a", labels={"team": "x"}))
-        await kube.apply(runtime("a", labels={"team": "y"}))
-        await kube.apply(runtime("a", labels={"team": "x"}))
-
-        events = await self.watch(kube, version, expected=3, labelSelector="team=x")
-
-        assert [event["type"] for event in events] == ["ADDED", "DELETED", "ADDED"]
-
-    async def test_without_a_version_begins_with_what_is_there(self, kube: Kube) -> None:
-        await kube.apply(runtime("a"))
-
-        events = await self.watch(kube, "", expected=1)
-
-        assert [event["type"] for event in events] == ["ADDED"]
-
-    async def test_sends_a_bookmark_before_its_timeout(self, kube: Kube) -> None:
-        version = (await kube.listed(RUNTIMES))["metadata"]["resourceVersion"]
-        created = await kube.apply(runtime("a"))
-
-        events = await self.watch(kube, version, expected=2, allowWatchBookmarks="true", timeoutSeconds="3")
-
-        assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
-        bookmark = int(events[-1]["object"]["metadata"]["resourceVersion"])
-        assert bookmark >= int(created["metadata"]["resourceVersion"])
-        # It is as good a place to go on from as an event's.
-        assert await self.watch(kube, str(bookmark), expected=1, timeoutSeconds="1") == []
-
-    async def test_from_a_forgotten_version_is_410(self, kube: Kube) -> None:
-        events = await self.watch(kube, "1", expected=1)
-
-        assert [event["type"] for event in events] == ["ERROR"]
-        assert (events[0]["object"]["code"], events[0]["object"]["reason"]) == (410, "Expired")
-
-
-class TestDelete:
-    async def test_with_another_uid_is_a_conflict(self, kube: Kube) -> None:
-        await kube.apply(runtime("a"))
-
-        with pytest.raises(ApiError) as refused:
-            await kube.delete(RUNTIMES, "a", preconditions={"uid": "00000000-0000-0000-0000-000000000000"})
-
-        assert (refused.value.code, refused.value.reason) == (409, "Conflict")
-
-    async def test_of_what_is_not_there_is_not_found(self, kube: Kube) -> None:
-        with pytest.raises(ApiError) as refused:
-            await kube.delete(RUNTIMES, "a")
-
-        assert (refused.value.code, refused.value.reason) == (404, "NotFound")
-
-    async def test_waits_for_finalizers(self, kube: Kube) -> None:
-        held = runtime("a")
-        held["metadata"]["finalizers"] = ["example.com/hold"]
-        await kube.apply(held)
-        await kube.delete(RUNTIMES, "a")
-
-        dying = await kube.get(RUNTIMES, "a")
-        assert dying["metadata"]["deletionTimestamp"]
-        assert dying["metadata"]["generation"] == 2
-
-        await kube.merge(RUNTIMES, "a", {"metadata": {"finalizers": []}})
-        with pytest.raises(ApiError) as gone:
-            await kube.get(RUNTIMES, "a")
-        assert gone.value.code == 404
-
-    async def test_takes_owned_objects_along(self, kube: Kube) -> None:
-        owner = await kube.apply(runtime("a"))
-        reference = {
-            "apiVersion": owner["apiVersion"],
-            "kind": owner["kind"],
-            "name": "a",
-            "uid": owner["metadata"]["uid"],
-        }
-        await kube.create(SECRETS, {"metadata": {"name": "a", "ownerReferences": [reference]}})
-        await kube.delete(RUNTIMES, "a")
-
-        await kube.until_gone(SECRETS, "a")
-
-    async def test_in_the_foreground_ends_after_its_dependents(self, kube: Kube) -> None:
-        owner = await kube.apply(runtime("a"))
-        reference = {
-            "apiVersion": owner["apiVersion"],
-            "kind": owner["kind"],
-            "name": "a",
-            "uid": owner["metadata"]["uid"],
-            "blockOwnerDeletion": True,
-        }
-        held = {"name": "a", "ownerReferences": [reference], "finalizers": ["example.com/hold"]}
-        await kube.create(SECRETS, {"metadata": held})
-        await kube.delete(RUNTIMES, "a", propagationPolicy="Foreground")
-
-        await kube.until(SECRETS, "a", lambda secret: "deletionTimestamp" in secret["metadata"])
-        assert "foregroundDeletion" in (await kube.get(RUNTIMES, "a"))["metadata"]["finalizers"]
-
-        await kube.merge(SECRETS, "a", {"metadata": {"finalizers": []}})
-        await kube.until_gone(RUNTIMES, "a")
-
-
 class TestUpdate:
     async def test_with_a_stale_version_is_a_conflict(self, kube: Kube) -> None:
-        created = await kube.create(RUNTIMES, runtime("a"))
-        await kube.merge(RUNTIMES, "a", {"spec": {"multiModel": True}})
+        created = await kube.create(SERVING_RUNTIMES, runtime("a"))
+        await kube.merge(SERVING_RUNTIMES, "a", {"spec": {"multiModel": True}})
         stale = copy.deepcopy(created)
         stale["spec"]["replicas"] = 2
 
         with pytest.raises(ApiError) as refused:
-            await kube.client.call("PUT", path_of(RUNTIMES, kube.namespace, "a"), stale)
+            await kube.client.call("PUT", path_of(SERVING_RUNTIMES, kube.namespace, "a"), stale)
 
         assert (refused.value.code, refused.value.reason) == (409, "Conflict")
 
@@ -484,10 +295,10 @@ class TestUpdate:
         assert updated["metadata"]["generation"] == 1
 
     async def test_of_a_custom_object_needs_a_version(self, kube: Kube) -> None:
-        await kube.create(RUNTIMES, runtime("a"))
+        await kube.create(SERVING_RUNTIMES, runtime("a"))
 
         with pytest.raises(ApiError) as refused:
-            await kube.client.call("PUT", path_of(RUNTIMES, kube.namespace, "a"), runtime("a", replicas=2))
+            await kube.client.call("PUT", path_of(SERVING_RUNTIMES, kube.namespace, "a"), runtime("a", replicas=2))
 
         assert (refused.value.code, refused.value.reason) == (422, "Invalid")
         assert "metadata.resourceVersion" in refused.value.message

@@ -34,6 +34,7 @@ from registry_grpc.devtools.simulated_cluster.server.app import Api
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches
 from registry_grpc.devtools.simulated_cluster.timing import Timing
 from registry_grpc.devtools.simulated_cluster.workloads.deployments import DeploymentPlayer
+from registry_grpc.devtools.simulated_cluster.workloads.pod_admission import pod_dependencies
 from registry_grpc.devtools.simulated_cluster.workloads.pods import PodPlayer
 
 _NAMESPACES = ("default", "kube-system", "kserve")
@@ -68,6 +69,7 @@ class SimulatedCluster:
         self._timing = timing or Timing()
         self.store = Store()
         self.admission = Admission()
+        self.admission.add(pod_dependencies(self.store))
         self.verbs = Verbs(self.store, self.admission, auto_create_namespaces=auto_create_namespaces)
         self.faults = Faults()
         self._tokens: dict[str, str] = {}

@@ -21,6 +21,7 @@ _CONTROLLER = WriteOptions(manager="kube-controller-manager")
 _HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 _SURGE = 0.25
+_REVISIONS_KEPT = 10
 
 
 class DeploymentPlayer:
@@ -74,6 +75,14 @@ class DeploymentPlayer:
         for replica_set, replicas in _rolling_update(deployment, new, old):
             self._replica_sets.reconcile(self._scaled(replica_set, replicas))
         self._write_status(deployment, name)
+        self._forget(old)
+
+    def _forget(self, old: list[dict[str, Any]]) -> None:
+        """Deletes ReplicaSets of revisions nobody goes back to."""
+        idle = [item for item in old if not item["spec"]["replicas"]]
+        for replica_set in idle[:-_REVISIONS_KEPT]:
+            metadata = replica_set["metadata"]
+            self._verbs.delete(REPLICA_SETS, metadata["namespace"], metadata["name"])
 
     def _owned(self, deployment: dict[str, Any]) -> list[dict[str, Any]]:
         """The Deployment's ReplicaSets, oldest revision first."""

@@ -1,0 +1,42 @@
+"""The clusters tests run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from tests.cluster import furnish
+
+from registry_grpc.devtools.simulated_cluster import SimulatedCluster
+from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
+
+
+@dataclass(frozen=True)
+class TestCluster:
+    """A cluster with KServe, real or simulated.
+
+    admin                the kubeconfig of somebody who may do everything
+    registry             the kubeconfig of the registry under its RBAC; None where the tests cannot set that up
+    simulated            the simulated cluster itself, None on a real one
+    """
+
+    __test__ = False
+
+    admin: Path
+    registry: Path | None
+    simulated: SimulatedCluster | None = None
+
+    async def create_namespace(self) -> str:
+        """A namespace of the caller's own, with the registry's rights in it."""
+        name = f"test-{uuid4().hex[:8]}"
+        if self.simulated is not None:
+            self.simulated.create_namespace(name)
+            return name
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await furnish.create_namespace(client, name, with_role=self.registry is not None)
+        return name
+
+    async def delete_namespace(self, name: str) -> None:
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await client.call("DELETE", f"/api/v1/namespaces/{name}")
