@@ -13,6 +13,7 @@ from tests.fakes.store import InMemoryStore
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
 from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
@@ -36,6 +37,7 @@ def postgres_repositories(database: Database) -> Repositories:
         environments=PostgresServingEnvironmentRepository(database),
         services=PostgresInferenceServiceRepository(database),
         serve_models=PostgresServeModelRepository(database),
+        deployments=PostgresDeploymentRepository(database),
     )
 
 

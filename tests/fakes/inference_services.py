@@ -9,6 +9,7 @@ from uuid import UUID
 from tests.fakes.serve_models import put_serve_model, require_version, served_by
 from tests.fakes.store import InMemoryStore, oldest_first, page_of
 
+from registry_grpc.domain.deployment import Want
 from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.inference_service import (
     InferenceService,
@@ -97,6 +98,8 @@ class InMemoryInferenceServiceRepository:
         for served in served_by(self._store, id):
             del self._store.serve_models[served.id]
         del self._store.services[id]
+        if deployment := self._store.deployments.get(id):
+            self._store.deployments[id] = replace(deployment, want=Want.ABSENT)
 
     def _of_project(self, project_id: UUID) -> Iterator[InferenceService]:
         return (service for service in self._store.services.values() if service.project_id == project_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.fakes.deployments import InMemoryDeploymentRepository
 from tests.fakes.inference_services import InMemoryInferenceServiceRepository
 from tests.fakes.model_versions import InMemoryModelVersionRepository
 from tests.fakes.registered_models import InMemoryRegisteredModelRepository
@@ -11,6 +12,7 @@ from tests.fakes.serve_models import InMemoryServeModelRepository
 from tests.fakes.serving_environments import InMemoryServingEnvironmentRepository
 from tests.fakes.store import InMemoryStore
 
+from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import (
     InferenceServiceRepository,
     ModelVersionRepository,
@@ -29,6 +31,7 @@ class Repositories:
     environments: ServingEnvironmentRepository
     services: InferenceServiceRepository
     serve_models: ServeModelRepository
+    deployments: DeploymentRepository
 
 
 def in_memory_repositories(store: InMemoryStore) -> Repositories:
@@ -38,4 +41,5 @@ def in_memory_repositories(store: InMemoryStore) -> Repositories:
         environments=InMemoryServingEnvironmentRepository(store),
         services=InMemoryInferenceServiceRepository(store),
         serve_models=InMemoryServeModelRepository(store),
+        deployments=InMemoryDeploymentRepository(store),
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tests.fakes.clock import FakeClock
 
+from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.model_version import Credentials, ModelVersion
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
@@ -34,6 +35,13 @@ class InMemoryStore:
     environments: dict[UUID, ServingEnvironment] = field(default_factory=dict)
     services: dict[UUID, InferenceService] = field(default_factory=dict)
     serve_models: dict[UUID, ServeModel] = field(default_factory=dict)
+    deployments: dict[UUID, Deployment] = field(default_factory=dict)
+    revisions: dict[UUID, dict[int, DeploymentRevision]] = field(default_factory=dict)
+    """By deployment and generation."""
+    events: list[DeploymentEvent] = field(default_factory=list)
+    orphans: list[Orphan] = field(default_factory=list)
+    requests: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
+    """Which deployment a request of a project has made."""
     _written_at: datetime | None = None
 
     def write_time(self) -> datetime:

@@ -1,0 +1,221 @@
+"""Deployments in memory: the intents, their revisions and their events. Nothing works on them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from tests.fakes.inference_services import InMemoryInferenceServiceRepository
+from tests.fakes.serve_models import served_by
+from tests.fakes.store import InMemoryStore, page_of
+
+from registry_grpc.domain.deployment import (
+    Cause,
+    Deployment,
+    DeploymentEvent,
+    DeploymentRevision,
+    DeploymentSpec,
+    Orphan,
+    Outcome,
+    Phase,
+    Want,
+)
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
+from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
+from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.serve_model import ServeModel, ServeModelState
+from registry_grpc.domain.serving_environment import DriftPolicy
+from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
+
+
+class InMemoryDeploymentRepository:
+    """Keeps deployments in the store."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+        self._services = InMemoryInferenceServiceRepository(store)
+
+    async def deploy(
+        self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
+    ) -> tuple[InferenceService, Deployment]:
+        project_id = service.project_id
+        if earlier := self._store.requests.get((project_id, intent.request_id)):
+            return await self._services.get(project_id, earlier), await self.get(project_id, earlier)
+        stored = await self._services.create(service, served)
+        now = self._store.write_time()
+        deployment = Deployment(
+            id=service.id,
+            project_id=project_id,
+            created_at=now,
+            updated_at=now,
+            namespace=intent.namespace,
+            name=service.name,
+            want=Want.PRESENT,
+            spec=intent.spec,
+            revised_at=now,
+            phase_since=now,
+        )
+        self._put(deployment, intent.created_by, Cause.DEPLOY)
+        if intent.request_id:
+            self._store.requests[project_id, intent.request_id] = service.id
+        return stored, await self.get(project_id, service.id)
+
+    async def get(self, project_id: UUID, id: UUID) -> Deployment:
+        deployment = self._store.deployments.get(id)
+        if deployment is None or deployment.project_id != project_id:
+            raise NotFound.of(Reason.DEPLOYMENT_NOT_FOUND, id)
+        return replace(deployment, drift_policy=self._drift_policy(id))
+
+    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
+        rows = (
+            replace(deployment, drift_policy=self._drift_policy(deployment.id))
+            for deployment in self._store.deployments.values()
+            if deployment.project_id == project_id
+            and filter.registered_model_id in {None, deployment.spec.registered_model_id}
+            and filter.phase in {None, deployment.phase}
+        )
+        return page_of(rows, Sort(), slice)
+
+    async def revise(
+        self, project_id: UUID, id: UUID, *, want: Want, spec: DeploymentSpec | None, cause: Cause, created_by: str
+    ) -> Deployment:
+        before = await self.get(project_id, id)
+        now = self._store.write_time()
+        phase = before.phase
+        if want is Want.ABSENT:
+            phase = Phase.DELETING
+        elif before.want is Want.ABSENT:
+            phase = Phase.PENDING
+        revised = replace(
+            before,
+            updated_at=now,
+            want=want,
+            spec=spec or before.spec,
+            generation=before.generation + 1,
+            revised_at=now,
+            phase=phase,
+            phase_since=before.phase_since if want is before.want else now,
+            reason="",
+            message="",
+            next_step="",
+            url="" if want is Want.ABSENT else before.url,
+            attempts=0,
+        )
+        self._put(revised, created_by, cause)
+        await self._let_service_follow(revised, spec)
+        return await self.get(project_id, id)
+
+    async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
+        down = ServiceState.UNDEPLOYED
+        patch = InferenceServicePatch(desired_state=down, current_state=down, url="", external_id="")
+        await self._services.follow(project_id, id, patch, ServeModelState.PENDING)
+        if (deployment := self._store.deployments.get(id)) is None:
+            return False
+        if deployment.want is Want.PRESENT:
+            await self.revise(project_id, id, want=Want.ABSENT, spec=None, cause=Cause.UNDEPLOY, created_by=created_by)
+        return True
+
+    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
+        await self.get(project_id, id)
+        newest_first = sorted(self._store.revisions[id].values(), key=lambda r: r.generation, reverse=True)
+        rest = [r for r in newest_first if slice.after is None or r.generation < slice.after.value]
+        items = tuple(rest[: slice.limit])
+        return Page(items, next=Cursor(items[-1].generation, id) if len(rest) > slice.limit else None)
+
+    async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
+        current = (await self.get(project_id, id)).generation
+        revisions = self._store.revisions[id]
+        if generation is None:
+            served = [r.generation for r in revisions.values() if r.served_from and r.generation < current]
+            generation = max(served, default=0)
+        if generation not in revisions:
+            raise NotFound.of(Reason.REVISION_NOT_FOUND, id)
+        return revisions[generation]
+
+    async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
+        await self.get(project_id, id)
+        then = at or self._store.clock.now()
+        serving = [
+            r
+            for r in self._store.revisions[id].values()
+            if r.served_from and r.served_from <= then and (r.served_until is None or r.served_until > then)
+        ]
+        return max(serving, key=lambda r: r.generation, default=None)
+
+    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
+        await self.get(project_id, id)
+        events = [event for event in self._store.events if event.deployment_id == id]
+        return events[-1:] if after is None else [event for event in events if event.sequence > after][:limit]
+
+    async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
+        namespaces = {e.namespace for e in self._store.environments.values() if e.project_id == project_id}
+        return sorted(
+            (orphan for orphan in self._store.orphans if orphan.namespace in namespaces),
+            key=lambda o: (o.seen_at, o.uid),
+        )
+
+    def _drift_policy(self, id: UUID) -> DriftPolicy:
+        """The environment's, while it is there."""
+        service = self._store.services.get(id)
+        return self._store.environments[service.serving_environment_id].drift_policy if service else DriftPolicy.REPORT
+
+    def _put(self, deployment: Deployment, created_by: str, cause: Cause) -> None:
+        """Store a deployment with its new revision, which takes the place of one that is pending, and its event."""
+        revisions = self._store.revisions.setdefault(deployment.id, {})
+        for earlier in list(revisions.values()):
+            if earlier.outcome is Outcome.PENDING:
+                revisions[earlier.generation] = replace(earlier, outcome=Outcome.SUPERSEDED)
+        revisions[deployment.generation] = DeploymentRevision(
+            deployment_id=deployment.id,
+            generation=deployment.generation,
+            created_at=deployment.revised_at,
+            created_by=created_by,
+            cause=cause,
+            spec=deployment.spec,
+            outcome=Outcome.PENDING,
+        )
+        self._store.deployments[deployment.id] = deployment
+        self._store.events.append(
+            DeploymentEvent(
+                sequence=len(self._store.events) + 1,
+                occurred_at=deployment.revised_at,
+                deployment_id=deployment.id,
+                generation=deployment.generation,
+                serving_generation=deployment.serving_generation,
+                phase=deployment.phase,
+                reason=deployment.reason,
+                message=deployment.message,
+                next_step=deployment.next_step,
+            )
+        )
+
+    async def _let_service_follow(self, deployment: Deployment, spec: DeploymentSpec | None) -> None:
+        if deployment.id not in self._store.services:
+            return
+        is_wanted = deployment.want is Want.PRESENT
+        patch = InferenceServicePatch(
+            desired_state=ServiceState.DEPLOYED if is_wanted else ServiceState.UNDEPLOYED,
+            model_version_id=spec.model_version_id if spec else UNSET,
+        )
+        await self._services.update(deployment.project_id, deployment.id, patch)
+        linked = {served.model_version_id for served in served_by(self._store, deployment.id)}
+        for version_id in spec.served_version_ids if spec else ():
+            if version_id not in linked:
+                link = ServeModel.create(
+                    id=uuid4(),
+                    project_id=deployment.project_id,
+                    inference_service_id=deployment.id,
+                    model_version_id=version_id,
+                    now=deployment.revised_at,
+                )
+                self._store.serve_models[link.id] = link
+
+
+class NoNews:
+    """DeploymentEvents of a deployment to which nothing happens: wakes once, as every listener does at the start."""
+
+    async def listen(self, id: UUID) -> AsyncIterator[None]:
+        yield

@@ -1,0 +1,72 @@
+"""Use cases over everything in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+from tests.fakes.clock import FakeClock
+from tests.fakes.deployments import NoNews
+from tests.fakes.repositories import Repositories, in_memory_repositories
+from tests.fakes.store import InMemoryStore
+
+from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.services.deployments import Deployments
+from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.model_versions import ModelVersions
+from registry_grpc.services.registered_models import RegisteredModels
+from registry_grpc.services.serve_models import ServeModels
+from registry_grpc.services.serving_environments import ServingEnvironments
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The use cases over one store, deploying to Kubernetes switched off; and the store's repositories."""
+
+    clock: FakeClock
+    repositories: Repositories
+    models: RegisteredModels
+    versions: ModelVersions
+    environments: ServingEnvironments
+    deployments: Deployments
+    services: InferenceServices
+    serve_models: ServeModels
+
+
+@pytest.fixture
+def registry() -> Registry:
+    clock = FakeClock()
+    r = in_memory_repositories(InMemoryStore(clock))
+    deployments = Deployments(
+        deployments=r.deployments,
+        events=NoNews(),
+        services=r.services,
+        environments=r.environments,
+        models=r.models,
+        versions=r.versions,
+        clock=clock,
+        policy=DeploymentPolicy(service_accounts=("namespace-x/reader",), env=("LOG_*",)),
+    )
+    return Registry(
+        clock=clock,
+        repositories=r,
+        models=RegisteredModels(models=r.models, clock=clock),
+        versions=ModelVersions(versions=r.versions, clock=clock),
+        environments=ServingEnvironments(environments=r.environments, clock=clock),
+        deployments=deployments,
+        services=InferenceServices(
+            services=r.services,
+            environments=r.environments,
+            models=r.models,
+            versions=r.versions,
+            deployments=deployments,
+            clock=clock,
+        ),
+        serve_models=ServeModels(serve_models=r.serve_models, services=r.services, versions=r.versions, clock=clock),
+    )
+
+
+@pytest.fixture
+def project_id() -> UUID:
+    return uuid4()

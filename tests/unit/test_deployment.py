@@ -1,0 +1,148 @@
+"""Deployments: options that contradict each other, what a revision copies, and what the operator allows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.fakes.builders import CREATED_AT, a_model, a_version
+
+from registry_grpc.domain.deployment import (
+    Applied,
+    Deployment,
+    DeploymentMode,
+    DeploymentOptions,
+    DeploymentSpec,
+    Want,
+)
+from registry_grpc.domain.errors import InvalidRequest
+from registry_grpc.domain.policy import DeploymentPolicy
+
+PROJECT_ID = UUID(int=1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"min_replicas": 0, "deployment_mode": DeploymentMode.KNATIVE},
+        {"min_replicas": 1, "max_replicas": 1},
+        {"min_replicas": 3, "max_replicas": 0},  # KServe: 0 is no maximum
+        {"max_replicas": 5},
+        {"scale_target": 1, "timeout_seconds": 1, "deadline_seconds": 1},
+    ],
+)
+def test_takes_options_that_agree(options: dict[str, Any]) -> None:
+    assert {name: getattr(DeploymentOptions(**options), name) for name in options} == options
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({"min_replicas": -1}, ["min_replicas"]),
+        ({"max_replicas": -1}, ["max_replicas"]),
+        ({"min_replicas": 2, "max_replicas": 1}, ["max_replicas"]),
+        ({"min_replicas": 0}, ["min_replicas"]),
+        ({"scale_target": 0}, ["scale_target"]),
+        ({"timeout_seconds": 0}, ["timeout_seconds"]),
+        ({"deadline_seconds": 0}, ["deadline_seconds"]),
+        ({"min_replicas": -1, "timeout_seconds": -5}, ["min_replicas", "timeout_seconds"]),
+    ],
+)
+def test_refuses_options_that_contradict_each_other(options: dict[str, Any], fields: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        DeploymentOptions(**options)
+
+    assert [violation.field for violation in refusal.value.violations] == [f"options.{name}" for name in fields]
+
+
+def test_a_spec_is_a_copy_of_the_first_version() -> None:
+    model = a_model(PROJECT_ID)
+    versions = (a_version(model, uri="s3://first"), a_version(model))
+
+    spec = DeploymentSpec.serving(versions, {"a": "1"}, DeploymentOptions())
+
+    assert spec == DeploymentSpec(
+        registered_model_id=model.id,
+        model_version_id=versions[0].id,
+        served_version_ids=(versions[0].id, versions[1].id),
+        model_format="onnx",
+        model_format_version="1.17",
+        storage_uri="s3://first",
+        runtime="registry.example.com/onnx:1",
+        labels={"a": "1"},
+        options=DeploymentOptions(),
+    )
+
+
+def test_the_runtime_asked_for_comes_before_that_of_the_version() -> None:
+    version = a_version(a_model(PROJECT_ID), container_image="of-the-version")
+
+    assert DeploymentSpec.serving((version,), {}, DeploymentOptions(runtime="asked-for")).runtime == "asked-for"
+    assert DeploymentSpec.serving((version,), {}, DeploymentOptions()).runtime == "of-the-version"
+
+
+def test_the_deadline_counts_from_the_last_revision() -> None:
+    spec = DeploymentSpec.serving((a_version(a_model(PROJECT_ID)),), {}, DeploymentOptions(deadline_seconds=60))
+    fields: dict[str, Any] = {
+        "id": UUID(int=2),
+        "project_id": PROJECT_ID,
+        "created_at": CREATED_AT,
+        "updated_at": CREATED_AT,
+        "namespace": "n",
+        "name": "s",
+        "want": Want.PRESENT,
+        "spec": spec,
+        "generation": 3,
+        "revised_at": CREATED_AT + timedelta(hours=1),
+        "phase_since": CREATED_AT,
+    }
+    applied = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
+
+    deployment = Deployment(**fields)
+
+    assert deployment.deadline == CREATED_AT + timedelta(hours=1, seconds=60)
+    assert (deployment.revision_stamp, deployment.was_applied) == ("3", False)
+    assert Deployment(**fields, applied=applied).was_applied
+
+
+@pytest.mark.parametrize(
+    ("account", "env", "fields"),
+    [
+        ("", {}, []),
+        ("reader", {"LOG_LEVEL": "debug", "HF_HOME": ""}, []),
+        ("any", {}, ["options.service_account"]),
+        ("Reader", {}, ["options.service_account"]),
+        ("", {"log_level": ""}, ["options.env.log_level"]),
+        ("", {"XLOG_LEVEL": "", "LD_PRELOAD": "x"}, ["options.env.XLOG_LEVEL", "options.env.LD_PRELOAD"]),
+        ("any", {"X": ""}, ["options.service_account", "options.env.X"]),
+    ],
+)
+def test_options_are_allowed_by_name(account: str, env: dict[str, str], fields: list[str]) -> None:
+    policy = DeploymentPolicy(service_accounts=("models/reader", "team-*/any"), env=("LOG_*", "HF_HOME"))
+    options = DeploymentOptions(service_account=account, env=env)
+
+    assert _refused_by(policy, options, "models") == fields
+
+
+def test_an_account_is_allowed_in_its_namespace_only() -> None:
+    policy = DeploymentPolicy(service_accounts=("models/reader", "team-*/any"))
+
+    assert _refused_by(policy, DeploymentOptions(service_account="any"), "team-a") == []
+    assert _refused_by(policy, DeploymentOptions(service_account="reader"), "team-a") == ["options.service_account"]
+
+
+def test_without_lists_nothing_is_allowed() -> None:
+    options = DeploymentOptions(service_account="default", env={"A": "1"})
+
+    assert _refused_by(DeploymentPolicy(), options, "models") == ["options.service_account", "options.env.A"]
+
+
+def _refused_by(policy: DeploymentPolicy, options: DeploymentOptions, namespace: str) -> list[str]:
+    try:
+        policy.check(options, namespace)
+    except InvalidRequest as refusal:
+        return [violation.field for violation in refusal.violations]
+    return []
