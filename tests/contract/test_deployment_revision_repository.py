@@ -1,0 +1,121 @@
+"""What every DeploymentRepository does when an intent changes: revisions, undeployments and their events."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+from tests.contract.intents import deployed
+from tests.contract.surroundings import Surroundings
+from tests.fakes.builders import a_serve_model
+from tests.fakes.repositories import Repositories
+from tests.fakes.seeding import stored_version
+from tests.refusals import refused
+
+from registry_grpc.domain.deployment import (
+    Cause,
+    DeploymentOptions,
+    DeploymentSpec,
+    Outcome,
+    Phase,
+    Want,
+)
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.paging import Slice
+
+
+async def test_a_revision_serves_another_version(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    before = await deployed(repositories, around)
+    version = await stored_version(repositories, around.model)
+    spec = DeploymentSpec.serving((version,), {}, DeploymentOptions())
+
+    revised = await repositories.deployments.revise(
+        project_id, before.id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob"
+    )
+
+    assert (revised.generation, revised.spec, revised.want) == (2, spec, Want.PRESENT)
+    assert revised.revised_at > before.revised_at
+    assert (revised.phase, revised.phase_since) == (before.phase, before.phase_since)
+    service = await repositories.services.get(project_id, before.id)
+    assert (service.model_version_id, service.desired_state) == (version.id, "DEPLOYED")
+    assert {s.model_version_id for s in service.served_models} == {around.version.id, version.id}
+    page = await repositories.deployments.revisions(project_id, before.id, Slice(by_cursor=True))
+    assert [(r.generation, r.cause, r.created_by, r.outcome) for r in page.items] == [
+        (2, Cause.UPDATE, "bob", Outcome.PENDING),
+        (1, Cause.DEPLOY, "ann", Outcome.SUPERSEDED),
+    ]
+
+
+async def test_concurrent_revisions_are_numbered_one_by_one(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    deployment = await deployed(repositories, around)
+
+    revised = await asyncio.gather(
+        *(
+            repositories.deployments.revise(
+                project_id, deployment.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+            )
+            for _ in range(10)
+        )
+    )
+
+    assert sorted(d.generation for d in revised) == list(range(2, 12))
+    page = await repositories.deployments.revisions(project_id, deployment.id, Slice(by_cursor=True))
+    assert [r.outcome for r in page.items] == [Outcome.PENDING] + [Outcome.SUPERSEDED] * 10
+    events = await repositories.deployments.events(project_id, deployment.id, 0, 100)
+    assert [event.generation for event in events] == list(range(1, 12))
+
+
+async def test_undeploys_and_deploys_again(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:
+    deployment = await deployed(repositories, around)
+
+    for _ in range(2):
+        assert await repositories.deployments.undeploy(project_id, deployment.id, "bob") is True
+        gone = await repositories.deployments.get(project_id, deployment.id)
+        assert (gone.want, gone.phase, gone.generation, gone.url) == (Want.ABSENT, Phase.DELETING, 2, "")
+        assert gone.spec == deployment.spec
+        service = await repositories.services.get(project_id, deployment.id)
+        assert (service.desired_state, service.current_state) == ("UNDEPLOYED", "UNDEPLOYED")
+        assert (service.url, service.external_id, service.last_error) == ("", "", "it was slow")
+        assert {served.last_known_state for served in service.served_models} == {"PENDING"}
+    again = await repositories.deployments.revise(
+        project_id, deployment.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+    )
+
+    assert (again.want, again.phase, again.generation, again.spec) == (Want.PRESENT, Phase.PENDING, 3, deployment.spec)
+    assert (await repositories.services.get(project_id, deployment.id)).desired_state == "DEPLOYED"
+
+
+async def test_undeploys_a_mere_record_too(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:
+    service = around.service(current_state="DEPLOYED")
+    await repositories.services.create(service, [a_serve_model(service, around.version)])
+
+    assert await repositories.deployments.undeploy(project_id, service.id, "") is False
+
+    read = await repositories.services.get(project_id, service.id)
+    assert (read.current_state, read.url, read.served_models[0].last_known_state) == ("UNDEPLOYED", "", "PENDING")
+    with refused(NotFound, Reason.INFERENCE_SERVICE_NOT_FOUND):
+        await repositories.deployments.undeploy(project_id, uuid4(), "")
+
+
+async def test_pages_through_revisions_and_events(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    id_ = (await deployed(repositories, around)).id
+    for _ in range(2):
+        await repositories.deployments.revise(
+            project_id, id_, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+        )
+
+    first = await repositories.deployments.revisions(project_id, id_, Slice(limit=2, by_cursor=True))
+    second = await repositories.deployments.revisions(project_id, id_, Slice(limit=2, by_cursor=True, after=first.next))
+    assert [[r.generation for r in page.items] for page in (first, second)] == [[3, 2], [1]]
+    assert second.next is None
+    all_events = list(await repositories.deployments.events(project_id, id_, 0, 100))
+    assert [event.generation for event in all_events] == [1, 2, 3]
+    assert list(await repositories.deployments.events(project_id, id_, all_events[0].sequence, 1)) == all_events[1:2]
+    assert list(await repositories.deployments.events(project_id, id_, all_events[2].sequence, 10)) == []
+    assert list(await repositories.deployments.events(project_id, id_, None, 10)) == all_events[2:]
