@@ -149,6 +149,8 @@ class Verbs:
     ) -> dict[str, Any]:
         manager = Manager(options.manager, "Update", resource.api_version, subresource)
         new = self._admitted(resource, live, _scoped(resource, live, new, subresource), subresource)
+        if new == live:
+            return live
         owners = managed_fields.after_write(live, new, resource, manager, timestamp())
         managed_fields.write(new, owners)
         return self._stored(resource, live, new, dry_run=options.dry_run)
@@ -277,7 +279,7 @@ class Verbs:
 
 def _named(resource: Resource, namespace: str, obj: dict[str, Any]) -> dict[str, Any]:
     """A copy that carries its type and place; 400 when it says another one."""
-    metadata = copy.deepcopy(obj.get("metadata") or {})
+    metadata = dict(obj.get("metadata") or {})
     if not metadata.get("name"):
         if not metadata.get("generateName"):
             causes = [cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")]
@@ -287,7 +289,7 @@ def _named(resource: Resource, namespace: str, obj: dict[str, Any]) -> dict[str,
         if metadata.get("namespace", namespace) != namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
         metadata["namespace"] = namespace
-    rest = {key: copy.deepcopy(value) for key, value in obj.items() if key != "metadata"}
+    rest = {key: value for key, value in obj.items() if key != "metadata"}
     for key, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
         if rest.setdefault(key, expected) != expected:
             raise bad_request(f"the {key} of the provided object is {rest[key]}, the request is for {expected}")
