@@ -205,10 +205,28 @@ async def test_an_integer_may_be_written_in_many_ways(rest: httpx.AsyncClient, v
         (b'{"name":"a\\u0000"}', {"registered_model": {"name": "a\0"}}),
         (b'{"labels":{"a":null}}', {"registered_model": {"labels": {"a": ""}}}),
         (b'{"tags":{"tasks":["a",null]}}', {"registered_model": {"tags": {"tasks": ["a"]}}}),
+        (b'{"tags":{"tasks":"a"}}', {"registered_model": {"tags": {"tasks": ["a"]}}}),
+        (b'{"modelType":"x","NAME":"x"}', {"registered_model": {"model_type": "x"}}),
     ],
 )
 async def test_a_body_that_passes(rest: httpx.AsyncClient, body: bytes, message: dict[str, Any]) -> None:
     assert await echoed(await rest.post(f"{API}/models", content=body)) == message
+
+
+@pytest.mark.parametrize("value", ["true", '"true"', '"yes"'])
+async def test_true_may_be_written_in_many_ways(rest: httpx.AsyncClient, value: str) -> None:
+    answer = await rest.patch(f"{API}/model_versions/a", content=f'{{"is_default":{value}}}')
+    assert await echoed(answer) == {"id": "a", "model_version": {"is_default": True}}
+
+
+async def test_what_is_no_boolean_is_refused(rest: httpx.AsyncClient) -> None:
+    answer = await rest.patch(f"{API}/model_versions/a", json={"is_default": 1})
+    assert_error(answer, 400, "is_default: must be true or false")
+
+
+async def test_header_names_that_grpc_reserves(rest: httpx.AsyncClient) -> None:
+    answer = await rest.get(f"{API}/models/a", headers={"x-some-bin": "not base64!"})
+    assert_error(answer, 500, "Error parsing 'x-some-bin' metadata: illegal base64 encoding")
 
 
 @pytest.mark.parametrize(
