@@ -100,7 +100,7 @@ def test_who_wrote_last() -> None:
     live = live_object(
         service(
             managedFields=[
-                entry("registry-grpc", T2, {"f:spec": {}}),
+                entry("registry-grpc/x", T2, {"f:spec": {}}),
                 entry("kubectl-edit", T1, {"f:spec": {"f:predictor": {}}}),
                 entry("helm", T0, {"f:metadata": {"f:labels": {}}}),
                 entry("manager", T2, {"f:metadata": {"f:finalizers": {}}}),

@@ -20,7 +20,6 @@ from urllib.parse import quote
 import aiohttp
 
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
-from registry_grpc.adapters.kserve.identity import FIELD_MANAGER
 from registry_grpc.adapters.kserve.throttle import Limits, Throttle
 
 if TYPE_CHECKING:
@@ -74,10 +73,9 @@ def _segment(name: str, plural: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success: the object, whether it was created, and the server's time."""
+    """A success: the object, and the server's time."""
 
     body: Json
-    is_created: bool
     at: datetime
 
 
@@ -102,10 +100,10 @@ class Api:
     async def get(self, path: str) -> Answer:
         return await self._call("GET", path)
 
-    async def find(self, kind: Kind, name: str, *, namespace: str = "") -> Json | None:
+    async def find(self, kind: Kind, name: str, *, namespace: str | None = None) -> Json | None:
         """The object; None when there is none, or when the server does not know its kind."""
         try:
-            return (await self.get(kind.at(namespace, name) if namespace else kind.named(name))).body
+            return (await self.get(kind.named(name) if namespace is None else kind.at(namespace, name))).body
         except StatusError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
@@ -128,22 +126,23 @@ class Api:
         body = (await self._call("GET", path, {**query, "limit": "1"})).body
         return (body.get("metadata") or {}).get("resourceVersion") or ""
 
-    async def create(self, path: str, body: Json) -> Answer:
-        return await self._call("POST", path, body=body, content_type=_JSON)
+    async def create(self, path: str, body: Json) -> Json:
+        return (await self._call("POST", path, body=body)).body
 
-    async def apply(self, path: str, body: Json, *, force: bool, dry_run: bool = False) -> Answer:
+    async def apply(self, path: str, body: Json, *, manager: str, force: bool, dry_run: bool = False) -> Json:
         """Server-side apply; a field the schema does not know is refused."""
-        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
+        query = {"fieldManager": manager, "fieldValidation": "Strict", "force": str(force).lower()}
         if dry_run:
             query["dryRun"] = "All"
-        return await self._call("PATCH", path, query, body=body, content_type=_APPLY)
+        return (await self._call("PATCH", path, query, body=body, content_type=_APPLY)).body
 
-    async def merge(self, path: str, patch: Json) -> Answer:
+    async def merge(self, path: str, patch: Json, *, manager: str) -> Json:
         """A JSON merge patch."""
-        return await self._call("PATCH", path, {"fieldManager": FIELD_MANAGER}, body=patch, content_type=_MERGE_PATCH)
+        query = {"fieldManager": manager}
+        return (await self._call("PATCH", path, query, body=patch, content_type=_MERGE_PATCH)).body
 
     async def delete(self, path: str, options: Json | None = None) -> None:
-        await self._call("DELETE", path, body=options or {}, content_type=_JSON)
+        await self._call("DELETE", path, body=options or {})
 
     async def watch(self, path: str, *, seconds: int, **query: str) -> AsyncGenerator[Json, None]:
         """The events of one watch, which the server ends after so many seconds. Close it with `aclosing`."""
@@ -172,7 +171,7 @@ class Api:
                 self._response(method, path, query, body=body, content_type=content_type, timeout=timeout) as response,
             ):
                 text = await response.read()
-                return Answer(_decoded(text), response.status == HTTPStatus.CREATED, _time_of(response))
+                return Answer(_decoded(text), _time_of(response))
 
     @asynccontextmanager
     async def _response(

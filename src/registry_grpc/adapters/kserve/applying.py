@@ -6,15 +6,31 @@ name can be computed again. Correctness rests on names, uids and resource versio
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
 from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
 from registry_grpc.adapters.kserve.errors import StatusError, refusal_of
+from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
 from registry_grpc.adapters.kserve.secrets import credentials_secret, known_secrets, owned_by
 from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
 from registry_grpc.domain.model_version import Credentials
+
+_STATUS_WRITES = 5
+"""How often KServe may write its status between our reads and our write."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What a write is based on: the object in the state that was seen."""
+
+    uid: str
+    generation: int
+    version: str
 
 
 class Application:
@@ -23,6 +39,7 @@ class Application:
     def __init__(self, api: Api, deployment: Deployment, credentials: Credentials, *, registry_id: str) -> None:
         self._api = api
         self._deployment = deployment
+        self._manager = field_manager(deployment.id)
         self._secret = credentials_secret(deployment, credentials, registry_id=registry_id)
         secret_name = self._secret["metadata"]["name"] if self._secret else ""
         self.manifest = inference_service(deployment, registry_id=registry_id, secret_name=secret_name)
@@ -31,13 +48,11 @@ class Application:
         self._check(live)
         if self._secret:
             await self._apply_secret(self._secret if live is None else self._owned(self._secret, live.uid))
-        if live is None:
-            stored = await self._apply_first()
-            if self._secret:
-                await self._apply_secret(self._owned(self._secret, stored["metadata"]["uid"]))
-        else:
-            version = await self._without_additions(live) if force else live.resource_version
-            stored = await self._apply_over(live, version, force=force)
+        if live is not None:
+            return self._applied(await self._apply_over(live, force=force))
+        stored = await self._apply_first()
+        if self._secret:
+            await self._apply_secret(self._owned(self._secret, stored["metadata"]["uid"]))
         return self._applied(stored)
 
     async def rehearse(self, live: LiveObject | None) -> Json:
@@ -47,21 +62,17 @@ class Application:
             await self._apply_secret(self._secret, dry_run=True)
         if live is None:
             return await self._apply_first(dry_run=True)
-        return await self._apply_over(live, live.resource_version, force=False, dry_run=True)
+        return await self._apply(self.manifest, force=_is_adoption(live), dry_run=True)
 
     def _check(self, live: LiveObject | None) -> None:
         if live is None:
             return
-        name, namespace = self._deployment.name, self._deployment.namespace
+        name, generation = self._deployment.name, self._deployment.generation
         if live.deployment_id != str(self._deployment.id):
-            text = (
-                f"there is another InferenceService `{name}` in namespace `{namespace}`, which is not this deployment's"
-            )
+            text = f"an InferenceService `{name}` that is not this deployment's is in namespace `{self._namespace}`"
             raise ApplyRefused(Refusal.NAME_TAKEN, text)
-        if live.revision_stamp.isdecimal() and int(live.revision_stamp) > self._deployment.generation:
-            text = (
-                f"revision {live.revision_stamp} was applied already, which is newer than {self._deployment.generation}"
-            )
+        if live.revision_stamp.isdecimal() and int(live.revision_stamp) > generation:
+            text = f"revision {live.revision_stamp} was applied already, which is newer than {generation}"
             raise ApplyRefused(Refusal.STALE, text)
 
     async def _apply_first(self, *, dry_run: bool = False) -> Json:
@@ -73,40 +84,65 @@ class Application:
                 raise ApplyRefused(Refusal.STALE, error.message) from error
             raise
 
-    async def _apply_over(self, live: LiveObject, version: str, *, force: bool, dry_run: bool = False) -> Json:
-        preconditions = {"uid": live.uid, "resourceVersion": version}
-        manifest = {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
-        # What the Go service made has it for its manager, and is ours by its label.
-        is_adoption = not live.registry_id
-        return await self._apply(manifest, force=force or is_adoption, dry_run=dry_run)
+    async def _apply_over(self, live: LiveObject, *, force: bool) -> Json:
+        base = _Base(live.uid, live.k8s_generation, live.resource_version)
+        if force:
+            base = await self._without_additions(base)
 
-    async def _apply(self, manifest: Manifest, *, force: bool, dry_run: bool) -> Json:
-        answer = await self._api.apply(self._path, manifest, force=force, dry_run=dry_run)
-        return answer.body
+        async def write(preconditions: Json) -> Json:
+            manifest = {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
+            return await self._apply(manifest, force=force or _is_adoption(live))
 
-    async def _without_additions(self, live: LiveObject) -> str:
-        """Take out what others have added to the spec since the last apply; the object's version after that."""
+        return await self._on(base, write)
+
+    async def _without_additions(self, base: _Base) -> _Base:
+        """Take out what others have added to the spec since the last apply."""
         applied = self._deployment.applied
-        if applied is None or applied.uid != live.uid:
-            return live.resource_version
+        if applied is None or (applied.uid, applied.k8s_generation) == (base.uid, base.generation):
+            return base
         raw = (await self._api.get(self._path)).body
         patch = removal_of_additions(applied.content["spec"], raw.get("spec") or {})
         if not patch:
-            return live.resource_version
-        preconditions = {"uid": live.uid, "resourceVersion": live.resource_version}
-        answer = await self._api.merge(self._path, {"metadata": preconditions, "spec": patch})
-        return str(answer.body["metadata"]["resourceVersion"])
+            return base
+
+        async def write(preconditions: Json) -> Json:
+            return await self._api.merge(self._path, {"metadata": preconditions, "spec": patch}, manager=self._manager)
+
+        return _base_of(await self._on(base, write))
+
+    async def _on(self, base: _Base, write: Callable[[Json], Awaitable[Json]]) -> Json:
+        """Write on the object as it was seen. That KServe writes its status meanwhile does not count, which it does all
+        the time while a service starts; only another spec makes another generation."""
+        version = base.version
+        for _ in range(_STATUS_WRITES):
+            try:
+                return await write({"uid": base.uid, "resourceVersion": version})
+            except StatusError as error:
+                if refusal_of(error) is not Refusal.STALE:
+                    raise
+                raw = await self._api.find(kinds.INFERENCE_SERVICES, self._deployment.name, namespace=self._namespace)
+                if raw is None or _base_of(raw) != replace(base, version=raw["metadata"]["resourceVersion"]):
+                    raise
+                version = raw["metadata"]["resourceVersion"]
+        return await write({"uid": base.uid, "resourceVersion": version})
+
+    async def _apply(self, manifest: Manifest, *, force: bool, dry_run: bool = False) -> Json:
+        return await self._api.apply(self._path, manifest, manager=self._manager, force=force, dry_run=dry_run)
 
     async def _apply_secret(self, secret: Manifest, *, dry_run: bool = False) -> None:
-        path = kinds.SECRETS.at(self._deployment.namespace, secret["metadata"]["name"])
-        await self._api.apply(path, secret, force=True, dry_run=dry_run)
+        path = kinds.SECRETS.at(self._namespace, secret["metadata"]["name"])
+        await self._api.apply(path, secret, manager=self._manager, force=True, dry_run=dry_run)
 
     def _owned(self, secret: Manifest, uid: str) -> Manifest:
         return owned_by(secret, self._deployment.name, uid)
 
     @property
     def _path(self) -> str:
-        return kinds.INFERENCE_SERVICES.at(self._deployment.namespace, self._deployment.name)
+        return kinds.INFERENCE_SERVICES.at(self._namespace, self._deployment.name)
+
+    @property
+    def _namespace(self) -> str:
+        return self._deployment.namespace
 
     def _applied(self, stored: Json) -> Applied:
         secrets = known_secrets(self._deployment)
@@ -119,3 +155,13 @@ class Application:
             resource_version=metadata["resourceVersion"],
             content={**content_of(stored, self.manifest), "secrets": sorted(secrets)},
         )
+
+
+def _base_of(raw: Json) -> _Base:
+    metadata = raw["metadata"]
+    return _Base(metadata["uid"], metadata["generation"], metadata["resourceVersion"])
+
+
+def _is_adoption(live: LiveObject) -> bool:
+    """What the Go service made has other managers for its fields, and is ours by its label."""
+    return not live.registry_id

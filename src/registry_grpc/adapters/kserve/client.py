@@ -69,7 +69,7 @@ def _as_network_failure(refresh: Callable[[Any], Any]) -> Refresh:
             result = refresh(configuration)
             if asyncio.iscoroutine(result):
                 await result
-        except ConfigException as error:
+        except (ConfigException, OSError) as error:
             raise ConnectionError(f"the credentials cannot be read: {error}") from error
         finally:
             # The in-cluster loader has put its own hook back in the place of this one.

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from registry_grpc.adapters.kserve.drift import drift
-from registry_grpc.adapters.kserve.identity import FIELD_MANAGER, REGISTRY_ID, REVISION, deployment_id_of
+from registry_grpc.adapters.kserve.identity import REGISTRY_ID, REVISION, deployment_id_of, is_ours
 from registry_grpc.domain.deployment import Applied, DeploymentMode
 from registry_grpc.domain.evidence import Condition, LiveObject, ModelFailure, WarningEvent
 
@@ -102,7 +102,7 @@ def _changed_by(metadata: Raw) -> str:
     writers = [
         (entry.get("time") or "", entry.get("manager") or "")
         for entry in metadata.get("managedFields") or ()
-        if not entry.get("subresource") and entry.get("manager") != FIELD_MANAGER and _writes_content(entry)
+        if not entry.get("subresource") and not is_ours(entry.get("manager") or "") and _writes_content(entry)
     ]
     return max(writers, default=("", ""))[1]
 

@@ -84,7 +84,7 @@ async def _unknown() -> None:
     return None
 
 
-async def _exists(api: Api, kind: Kind, name: str, namespace: str = "") -> bool | None:
+async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None) -> bool | None:
     try:
         return await api.find(kind, name, namespace=namespace) is not None
     except StatusError as error:
@@ -123,7 +123,7 @@ async def _missing_permissions(api: Api, namespace: str, *, has_knative: bool) -
     return tuple(
         permission.text(namespace)
         for permission, answer in zip(wanted, answers, strict=True)
-        if not (answer.body.get("status") or {}).get("allowed")
+        if not (answer.get("status") or {}).get("allowed")
     )
 
 

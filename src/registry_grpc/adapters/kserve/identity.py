@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 DOMAIN = "modelregistry.ai-platform"
-FIELD_MANAGER = "registry-grpc"
+NAME = "registry-grpc"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 REGISTRY_ID = f"{DOMAIN}/registry-id"
 DEPLOYMENT_ID = f"{DOMAIN}/deployment-id"
@@ -19,8 +19,17 @@ REVISION = f"{DOMAIN}/revision"
 """The annotation whose value KServe copies to the pod template: tells which revision runs."""
 
 
+def field_manager(deployment_id: UUID) -> str:
+    """The owner of fields in server-side apply: one per deployment, so that two that race for a name conflict."""
+    return f"{NAME}/{deployment_id}"
+
+
+def is_ours(manager: str) -> bool:
+    return manager.startswith(f"{NAME}/")
+
+
 def identity_labels(registry_id: str, deployment_id: UUID) -> dict[str, str]:
-    return {MANAGED_BY: FIELD_MANAGER, REGISTRY_ID: registry_id, DEPLOYMENT_ID: str(deployment_id)}
+    return {MANAGED_BY: NAME, REGISTRY_ID: registry_id, DEPLOYMENT_ID: str(deployment_id)}
 
 
 def deployment_id_of(labels: Mapping[str, Any]) -> str:

@@ -1,0 +1,100 @@
+"""How the adapter gets to a cluster: kubeconfigs, tokens that change, and a pod's own service account."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+import pytest_asyncio
+import yaml
+from kubernetes.aio.config import incluster_config
+from kubernetes.aio.config.config_exception import ConfigException
+
+from registry_grpc.adapters.kserve import client, kinds
+from registry_grpc.adapters.kserve.api import Api
+from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
+from registry_grpc.devtools.simulated_cluster import SimulatedCluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def simulated() -> AsyncIterator[SimulatedCluster]:
+    async with SimulatedCluster() as cluster:
+        yield cluster
+
+
+async def may_list_pods(api: Api) -> bool:
+    try:
+        await api.list(kinds.PODS.everywhere())
+    except StatusError as error:
+        return error.code not in {401, 403}
+    return True
+
+
+@asynccontextmanager
+async def opened(kubeconfig: client.Kubeconfig | None = None) -> AsyncIterator[Api]:
+    api = Api(await client.connect(kubeconfig))
+    try:
+        yield api
+    finally:
+        await api.close()
+
+
+def with_token_file(kubeconfig: Path, token_file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(kubeconfig.read_text())
+    (user,) = content["users"]
+    user["user"] = {"tokenFile": str(token_file)}
+    return content
+
+
+async def test_a_kubeconfig_as_file_or_content(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    path = simulated.kubeconfig(tmp_path / "kubeconfig")
+    for kubeconfig in (path, yaml.safe_load(path.read_text())):
+        async with opened(kubeconfig) as api:
+            assert await may_list_pods(api)
+
+
+async def test_a_context_that_is_not_there(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    with pytest.raises(ConfigException):
+        await client.connect(simulated.kubeconfig(tmp_path / "kubeconfig"), context="other")
+
+
+async def test_a_token_in_a_file_is_read_again(
+    simulated: SimulatedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_CREDENTIALS_LAST", 0.0)
+    token_file = tmp_path / "token"
+    token_file.write_text("out of date")
+    async with opened(with_token_file(simulated.kubeconfig(tmp_path / "kubeconfig"), token_file)) as api:
+        assert not await may_list_pods(api)
+        token_file.write_text(simulated.token())
+        assert await may_list_pods(api)
+        token_file.unlink()
+        with pytest.raises(Unreachable, match="credentials cannot be read"):
+            await may_list_pods(api)
+        token_file.write_text(simulated.token())
+        assert await may_list_pods(api)
+
+
+async def test_the_service_account_of_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text("t0ken")
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token_file))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", certifi.where())
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    connection = await client.connect()
+    configuration: Any = connection.configuration
+    assert configuration.host == "https://10.0.0.1:443"
+    for _ in range(2):
+        assert (await configuration.auth_settings())["BearerToken"]["value"] == "bearer t0ken"
+    await Api(connection).close()
+
+
+async def test_outside_of_a_pod_a_kubeconfig_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(ConfigException):
+        await client.connect()

@@ -1,0 +1,376 @@
+"""The `Cluster` port when the API server or the way to it fails, on the simulated cluster, which fails on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.deployments import a_deployment, a_spec
+from tests.kserve import NO_KEYS, QUICK, applied, connected, is_gone, is_serving, observed
+
+from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.resources import (
+    CLUSTER_SERVING_RUNTIMES,
+    CLUSTER_STORAGE_CONTAINERS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    CUSTOM_RESOURCES,
+    DEPLOYMENTS,
+    INFERENCE_SERVICES,
+    SECRETS,
+    SERVING_RUNTIMES,
+)
+from registry_grpc.devtools.simulated_cluster.faults import (
+    quota_exceeded,
+    throttled,
+    unavailable,
+    webhook_denied,
+    webhook_down,
+)
+from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, Want
+from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
+from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.model_version import Credentials
+
+KEYS = Credentials("AKIA", "s3cr3t-s3cr3t")
+S3 = a_spec(storage_uri="s3://bucket/iris")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def simulated() -> AsyncIterator[SimulatedCluster]:
+    async with SimulatedCluster() as cluster:
+        cluster.create_namespace("models")
+        yield cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cluster(simulated: SimulatedCluster, tmp_path: Path) -> AsyncIterator[KServeCluster]:
+    async with connected(simulated.kubeconfig(tmp_path / "kubeconfig")) as adapter:
+        yield adapter
+
+
+@pytest.fixture
+def deployment() -> Deployment:
+    return a_deployment()
+
+
+async def refused(cluster: KServeCluster, deployment: Deployment, keys: Credentials = NO_KEYS) -> ApplyRefused:
+    with pytest.raises(ApplyRefused) as error:
+        await applied(cluster, deployment, keys)
+    return error.value
+
+
+def secrets(simulated: SimulatedCluster) -> list[str]:
+    return [item["metadata"]["name"] for item in simulated.store.list(SECRETS, "models")]
+
+
+# Writes
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        (unavailable(), Refusal.UNAVAILABLE),
+        (webhook_down(), Refusal.UNAVAILABLE),
+        (throttled(0), Refusal.UNAVAILABLE),
+        (webhook_denied("no models on Fridays"), Refusal.REJECTED),
+        (quota_exceeded("iris-81744a02"), Refusal.QUOTA),
+        (ApiError(401, "Unauthorized", "Unauthorized"), Refusal.FORBIDDEN),
+    ],
+    ids=["503", "webhook down", "429", "webhook denies", "quota", "401"],
+)
+async def test_refused_applies(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, refusal: Refusal
+) -> None:
+    simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
+    refused_apply = await refused(cluster, deployment)
+    assert (refused_apply.refusal, refused_apply.message) == (refusal, error.message)
+
+
+async def test_retry_after_is_told_and_kept(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    simulated.faults.add(Fault(verb="patch", times=1, error=throttled(1)))
+    assert (await refused(cluster, deployment)).retry_after == 1
+    before = simulated.calls.total()
+    later = asyncio.create_task(cluster.observe(deployment))
+    await asyncio.sleep(0.5)
+    assert simulated.calls.total() == before, "nothing is asked before the time is over"
+    await later
+
+
+async def test_a_missing_permission(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    simulated.faults.forbid("patch", "inferenceservices")
+    refusal = await refused(cluster, deployment)
+    assert refusal.refusal is Refusal.FORBIDDEN
+    assert "cannot patch resource" in refusal.message
+
+
+async def test_a_missing_permission_to_delete(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = await applied(cluster, deployment)
+    simulated.faults.forbid("delete", "inferenceservices")
+    with pytest.raises(ApplyRefused) as error:
+        await cluster.delete(deployment, seen=await cluster.observe(deployment))
+    assert error.value.refusal is Refusal.FORBIDDEN
+
+
+async def test_kserve_is_not_installed(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    for resource in CUSTOM_RESOURCES:
+        simulated.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", resource.qualified)
+    assert is_gone(await cluster.observe(deployment))
+    assert (await refused(cluster, deployment)).refusal is Refusal.KSERVE_NOT_INSTALLED
+    facts = await cluster.facts("models")
+    assert (facts.kserve_installed, facts.runtimes, facts.storage_prefixes) == (False, (), ())
+
+
+async def test_an_answer_that_is_lost_makes_no_second_object(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = replace(deployment, spec=S3)
+    simulated.faults.add(Fault(verb="patch", resource="inferenceservices", times=1, lose_response=True))
+    assert (await refused(cluster, deployment, KEYS)).refusal is Refusal.UNAVAILABLE
+    uid = simulated.verbs.get(INFERENCE_SERVICES, "models", deployment.name)["metadata"]["uid"]
+    deployment = await applied(cluster, deployment, KEYS)
+    assert deployment.applied is not None
+    assert deployment.applied.uid == uid
+    (secret,) = simulated.store.list(SECRETS, "models")
+    assert [owner["uid"] for owner in secret["metadata"]["ownerReferences"]] == [uid]
+
+
+async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = replace(deployment, spec=S3)
+    simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=unavailable()))
+    await refused(cluster, deployment, KEYS)
+    assert len(secrets(simulated)) == 1
+    await cluster.clean_up(replace(deployment, want=Want.ABSENT), KEYS)
+    assert secrets(simulated) == []
+
+
+async def test_another_deployment_that_wins_the_race_for_a_name_keeps_it(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    simulated.faults.add(Fault(verb="patch", delay=0.05))
+    rivals = [deployment, a_deployment(spec=a_spec(storage_uri="gs://bucket/rival"))]
+    seen = [await cluster.observe(rival) for rival in rivals]
+    outcomes = await asyncio.gather(
+        *(cluster.apply(rival, NO_KEYS, seen=look, force=False) for rival, look in zip(rivals, seen, strict=True)),
+        return_exceptions=True,
+    )
+    (loser,) = [outcome for outcome in outcomes if isinstance(outcome, ApplyRefused)]
+    assert loser.refusal is Refusal.STALE
+    winner = rivals[0] if outcomes[1] is loser else rivals[1]
+    live = (await cluster.observe(winner)).live
+    assert live is not None
+    assert live.deployment_id == str(winner.id)
+
+
+# The network
+
+
+@pytest.mark.parametrize("fault", [{"drop": True}, {"delay": 5.0}], ids=["broken", "silent"])
+async def test_no_answer(simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment, fault: Any) -> None:
+    limits = replace(QUICK, timeout=0.3)
+    async with connected(simulated.kubeconfig(tmp_path / "k"), limits=limits) as cluster:
+        seen = await cluster.observe(deployment)
+        simulated.faults.add(Fault(**fault))
+        with pytest.raises(Unavailable) as unreachable:
+            await cluster.observe(deployment)
+        assert unreachable.value.reason is Reason.CLUSTER_UNAVAILABLE
+        with pytest.raises(ApplyRefused) as refusal:
+            await cluster.apply(deployment, NO_KEYS, seen=seen, force=False)
+        assert refusal.value.refusal is Refusal.UNAVAILABLE
+
+
+async def test_nobody_listens(tmp_path: Path, deployment: Deployment) -> None:
+    async with SimulatedCluster() as cluster:
+        kubeconfig = cluster.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig) as adapter:
+        for asking in (adapter.observe(deployment), adapter.facts("models"), adapter.look("models", "x")):
+            with pytest.raises(Unavailable):
+                await asking
+
+
+async def test_what_answers_is_no_kubernetes(tmp_path: Path, deployment: Deployment) -> None:
+    async def web_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
+        await writer.drain()
+        writer.close()
+
+    async with SimulatedCluster() as cluster:
+        kubeconfig = cluster.kubeconfig(tmp_path / "k")
+        url = cluster.url
+    server = await asyncio.start_server(web_page, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    kubeconfig.write_text(kubeconfig.read_text().replace(url, f"http://127.0.0.1:{port}"))
+    async with server, connected(kubeconfig) as adapter:
+        with pytest.raises(Unavailable):
+            await adapter.observe(deployment)
+
+
+async def test_giving_up_gives_the_connection_back(
+    simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment
+) -> None:
+    limits = replace(QUICK, concurrency=2)
+    async with connected(simulated.kubeconfig(tmp_path / "k"), limits=limits) as cluster:
+        fault = simulated.faults.add(Fault(delay=30))
+        asking = [asyncio.create_task(cluster.observe(deployment)) for _ in range(5)]
+        await asyncio.sleep(0.2)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        simulated.faults.remove(fault)
+        async with asyncio.timeout(2):
+            assert is_gone(await cluster.observe(deployment))
+
+
+async def test_no_more_at_once_than_allowed(
+    simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment
+) -> None:
+    limits = replace(QUICK, concurrency=3)
+    simulated.faults.add(Fault(delay=0.1))
+    async with connected(simulated.kubeconfig(tmp_path / "k"), limits=limits) as cluster:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.gather(*(cluster.observe(deployment) for _ in range(9)))
+        assert loop.time() - began >= 0.3
+
+
+# Reads
+
+
+async def test_a_refused_read(simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment) -> None:
+    simulated.faults.forbid("get", "inferenceservices")
+    with pytest.raises(ClusterReadFailed) as error:
+        await cluster.observe(deployment)
+    assert "cannot get resource" in error.value.cause
+    with pytest.raises(ClusterReadFailed):
+        await cluster.remove("models", deployment.name, deployment.id)
+
+
+async def test_a_steady_deployment_costs_two_reads(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = await applied(cluster, deployment)
+    await observed(cluster, deployment, is_serving)
+    before = simulated.calls.copy()
+    await cluster.observe(deployment)
+    assert dict(simulated.calls - before) == {("get", "inferenceservices"): 1, ("get", "deployments"): 1}
+
+
+async def test_the_workload_of_another_object_is_no_rollout(tmp_path: Path, deployment: Deployment) -> None:
+    async with SimulatedCluster(with_kserve=False) as silent:
+        silent.create_namespace("models")
+        name = f"{deployment.name}-predictor"
+        owner = {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "of-another-object"}
+        labels = {"app": "x"}
+        pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+        spec = {"selector": {"matchLabels": labels}, "template": pods, "replicas": 0}
+        metadata = {"name": name, "ownerReferences": [owner]}
+        silent.verbs.create(DEPLOYMENTS, "models", {"metadata": metadata, "spec": spec})
+        async with connected(silent.kubeconfig(tmp_path / "k")) as cluster:
+            deployment = await applied(cluster, deployment)
+            evidence = await cluster.observe(deployment)
+            assert evidence.live is not None
+            assert not evidence.live.has_conditions
+            assert evidence.rollout is None
+
+
+# Facts
+
+
+async def test_facts_name_what_is_missing(simulated: SimulatedCluster, cluster: KServeCluster) -> None:
+    simulated.faults.forbid("create", "secrets")
+    simulated.faults.forbid("list", "clusterservingruntimes")
+    simulated.faults.forbid("list", "clusterstoragecontainers")
+    simulated.faults.forbid("get", "namespaces")
+    facts = await cluster.facts("models")
+    assert facts.missing_permissions == (
+        "create secrets in namespace models",
+        "list clusterservingruntimes",
+        "list clusterstoragecontainers",
+    )
+    assert (facts.runtimes, facts.storage_prefixes, facts.namespace_exists) == (None, None, None)
+
+
+async def test_facts_are_kept_for_a_while(simulated: SimulatedCluster, cluster: KServeCluster) -> None:
+    await asyncio.gather(*(cluster.facts("models") for _ in range(5)))
+    asked = simulated.calls["list", "servingruntimes"]
+    await cluster.facts("models")
+    assert asked == 1
+    assert simulated.calls["list", "servingruntimes"] == 1
+    await cluster.facts("default")
+    assert simulated.calls["list", "servingruntimes"] == 2
+
+
+async def test_runtimes_and_storage_containers(simulated: SimulatedCluster, cluster: KServeCluster) -> None:
+    formats = [{"name": "mine", "version": "1", "autoSelect": True}, {"name": "yours"}]
+    spec = {"supportedModelFormats": formats, "protocolVersions": ["v2"], "containers": []}
+    simulated.verbs.create(SERVING_RUNTIMES, "models", {"metadata": {"name": "own"}, "spec": spec})
+    off = {"disabled": True, "multiModel": True, "supportedModelFormats": formats[:1], "containers": []}
+    simulated.verbs.create(CLUSTER_SERVING_RUNTIMES, "", {"metadata": {"name": "off"}, "spec": off})
+    bare: dict[str, Any] = {"containers": []}
+    simulated.verbs.create(CLUSTER_SERVING_RUNTIMES, "", {"metadata": {"name": "bare"}, "spec": bare})
+    uris = [{"prefix": "models://"}, {"regex": "^abc"}]
+    for name, disabled in (("hub", False), ("old", True)):
+        container = {"metadata": {"name": name}, "spec": {"supportedUriFormats": uris}, "disabled": disabled}
+        simulated.verbs.create(CLUSTER_STORAGE_CONTAINERS, "", container)
+    facts = await cluster.facts("models")
+    assert facts.runtimes is not None
+    by_key = {(item.runtime, item.name): item for item in facts.runtimes}
+    assert by_key["own", "mine"].auto_select
+    assert by_key["own", "mine"].protocols == ("v2",)
+    assert (by_key["own", "yours"].auto_select, by_key["own", "yours"].version) == (False, "")
+    assert (by_key["off", "mine"].is_disabled, by_key["off", "mine"].auto_select) == (True, False)
+    assert ("bare", "") in by_key
+    assert (facts.storage_prefixes, facts.storage_patterns) == (("models://",), ("^abc",))
+
+
+async def test_knative_mode_without_knative_has_no_rollout(cluster: KServeCluster, deployment: Deployment) -> None:
+    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
+    deployment = await applied(cluster, replace(deployment, spec=a_spec(options=options)))
+    assert (await cluster.observe(deployment)).rollout is None
+
+
+# Secrets
+
+
+async def test_keys_show_nowhere(
+    simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    simulated.faults.add(Fault(verb="patch", resource="secrets", times=1, error=unavailable()))
+    simulated.faults.add(Fault(verb="patch", resource="inferenceservices", times=1, error=webhook_denied("no")))
+    kubeconfig = simulated.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig) as cluster:
+        deployment = replace(deployment, spec=S3)
+        refusals = [await refused(cluster, deployment, KEYS) for _ in range(2)]
+        done = await applied(cluster, deployment, KEYS)
+    texts = [caplog.text, repr(done), repr(KEYS)]
+    for refusal in refusals:
+        error: BaseException | None = refusal
+        while error is not None:
+            texts += [str(error), repr(error), repr(vars(error))]
+            error = error.__cause__ or error.__context__
+    token = re.search(r"token: (\S+)", kubeconfig.read_text())
+    assert token
+    for text in texts:
+        assert KEYS.secret_key not in text
+        assert "czNjcjN0" not in text, "nor in base64"
+        assert token[1] not in text

@@ -1,0 +1,268 @@
+"""`Cluster.changes`: everything with our mark, and nothing missed whatever the connection does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from tests.cluster.targets import TestCluster
+from tests.deployments import a_deployment
+from tests.kserve import IMPATIENT, PATIENCE, REGISTRY_ID, applied, connected, is_serving, observed
+
+from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.watch import Pace
+from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster, Timing
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.devtools.simulated_cluster.faults import gone, unavailable
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.ports.cluster import Changed, Relisted
+
+pytest_plugins = ["tests.cluster.clusters"]
+
+Event = Relisted | Changed
+
+
+class Events:
+    """What has been told so far, and waiting for more."""
+
+    def __init__(self) -> None:
+        self._seen: list[Event] = []
+        self._more = asyncio.Condition()
+
+    async def follow(self, changes: AsyncIterator[Event]) -> None:
+        async for event in changes:
+            async with self._more:
+                self._seen.append(event)
+                self._more.notify_all()
+
+    async def next(self, holds: Callable[[Event], bool]) -> Event:
+        """The first event after those asked for before of which something holds."""
+        async with asyncio.timeout(PATIENCE), self._more:
+            await self._more.wait_for(lambda: any(holds(event) for event in self._seen))
+            index = next(index for index, event in enumerate(self._seen) if holds(event))
+            event = self._seen[index]
+            del self._seen[: index + 1]
+            return event
+
+    async def relisted(self) -> Relisted:
+        event = await self.next(lambda e: isinstance(e, Relisted))
+        assert isinstance(event, Relisted)
+        return event
+
+    async def changed(self, deployment: Deployment) -> None:
+        await self.next(lambda e: e == Changed(deployment.id))
+
+    def drain(self) -> list[Event]:
+        seen, self._seen = self._seen, []
+        return seen
+
+    async def quiet(self) -> None:
+        """Until nothing has been told for a moment."""
+        while self.drain():  # noqa: ASYNC110 - nothing tells that nothing comes
+            await asyncio.sleep(0.3)
+
+
+@asynccontextmanager
+async def watching(cluster: KServeCluster) -> AsyncIterator[Events]:
+    events = Events()
+    task = asyncio.create_task(events.follow(cluster.changes()))
+    try:
+        yield events
+        assert not task.done(), task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def settled(cluster: KServeCluster, events: Events, deployment: Deployment) -> Deployment:
+    """The deployment applied, serving, and no longer told about."""
+    deployment = await applied(cluster, deployment)
+    await observed(cluster, deployment, is_serving)
+    await events.quiet()
+    return deployment
+
+
+# On any cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cluster(kubernetes: TestCluster, namespace: str) -> AsyncIterator[KServeCluster]:
+    async with connected(kubernetes.registry or kubernetes.admin, namespaces=(namespace,)) as adapter:
+        yield adapter
+
+
+async def test_first_a_list_then_changes(cluster: KServeCluster, namespace: str) -> None:
+    before = await applied(cluster, a_deployment(namespace=namespace, name="before"))
+    assert before.applied is not None
+    async with watching(cluster) as events:
+        (owned,) = (await events.relisted()).objects
+        assert (owned.namespace, owned.name, owned.deployment_id) == (namespace, "before", before.id)
+        assert owned.uid == before.applied.uid
+        deployment = await applied(cluster, a_deployment(namespace=namespace))
+        await events.changed(deployment)
+        await observed(cluster, deployment, is_serving)
+        await cluster.delete(deployment, seen=await cluster.observe(deployment))
+        await events.changed(deployment)
+        await events.quiet()
+        assert (await cluster.observe(deployment)).live is None
+
+
+async def test_what_is_not_ours_is_not_told(kubernetes: TestCluster, cluster: KServeCluster, namespace: str) -> None:
+    kubeconfig = kubernetes.registry or kubernetes.admin
+    async with connected(kubeconfig, registry_id=uuid4()) as another, watching(cluster) as events:
+        assert (await events.relisted()).objects == ()
+        await applied(another, a_deployment(namespace=namespace, name="theirs"))
+        ours = await applied(cluster, a_deployment(namespace=namespace, name="ours"))
+        await events.changed(ours)
+        await observed(cluster, ours, is_serving)
+        assert set(events.drain()) <= {Changed(ours.id)}
+
+
+async def test_it_lists_again_now_and_then(kubernetes: TestCluster, namespace: str) -> None:
+    pace = replace(IMPATIENT, relist=(0.2, 0.3))
+    kubeconfig = kubernetes.registry or kubernetes.admin
+    async with connected(kubeconfig, namespaces=(namespace,), pace=pace) as cluster, watching(cluster) as events:
+        for _ in range(3):
+            await events.relisted()
+
+
+# What only the simulated cluster does on demand
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def simulated() -> AsyncIterator[SimulatedCluster]:
+    async with SimulatedCluster(timing=Timing(bookmark_interval=0.1)) as cluster:
+        cluster.create_namespace("models")
+        yield cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def adapter(simulated: SimulatedCluster, tmp_path: Path) -> AsyncIterator[KServeCluster]:
+    async with connected(simulated.kubeconfig(tmp_path / "kubeconfig")) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("abruptly", [False, True])
+async def test_a_watch_that_ends_goes_on(simulated: SimulatedCluster, adapter: KServeCluster, abruptly: bool) -> None:
+    async with watching(adapter) as events:
+        await events.relisted()
+        deployment = await settled(adapter, events, a_deployment())
+        simulated.end_watches(abruptly=abruptly)
+        await adapter.delete(deployment, seen=await adapter.observe(deployment))
+        await events.changed(deployment)
+        assert Relisted not in {type(event) for event in events.drain()}, "nothing was missed"
+
+
+async def test_a_forgotten_version_brings_a_new_list(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+    async with watching(adapter) as events:
+        await events.relisted()
+        deployment = await settled(adapter, events, a_deployment())
+        held = simulated.faults.add(Fault(verb="watch", error=unavailable()))
+        simulated.end_watches(abruptly=True)
+        await adapter.delete(deployment, seen=await adapter.observe(deployment))
+        await observed(adapter, deployment, lambda e: e.live is None)
+        simulated.compact()
+        simulated.faults.remove(held)
+        assert (await events.relisted()).objects == ()
+
+
+async def test_bookmarks_keep_the_version_of_a_quiet_watch(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+    async with watching(adapter) as events:
+        await events.relisted()
+        deployment = await settled(adapter, events, a_deployment())
+        for number in range(3):
+            simulated.create_namespace(f"other-{number}")
+        await asyncio.sleep(0.3)
+        simulated.compact()
+        simulated.end_watches()
+        await adapter.delete(deployment, seen=await adapter.observe(deployment))
+        await events.changed(deployment)
+        assert Relisted not in {type(event) for event in events.drain()}
+
+
+async def test_an_error_event_of_410_is_a_gap(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+    simulated.faults.add(Fault(verb="watch", times=1, error=gone()))
+    async with watching(adapter) as events:
+        await events.relisted()
+        await events.relisted()
+
+
+async def test_a_server_that_is_down_is_waited_for(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+    simulated.faults.add(Fault(verb="list", times=7, error=unavailable()))
+    simulated.faults.add(Fault(verb="watch", times=5, drop=True))
+    async with watching(adapter) as events:
+        await events.relisted()
+        deployment = await applied(adapter, a_deployment())
+        await events.changed(deployment)
+
+
+async def test_a_server_that_ends_every_watch_at_once_is_spared(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    pace = Pace(first_pause=0.2, longest_pause=10)
+    async with connected(simulated.kubeconfig(tmp_path / "k"), pace=pace) as adapter, watching(adapter) as events:
+        await events.relisted()
+        until = asyncio.get_running_loop().time() + 1.5
+        while asyncio.get_running_loop().time() < until:
+            simulated.end_watches()
+            await asyncio.sleep(0.005)
+    asked = sum(count for (verb, _), count in simulated.calls.items() if verb == "watch")
+    assert asked < 60, "with a bound of 0.2, 0.4, 0.8… seconds between attempts"
+
+
+async def test_workloads_that_may_not_be_watched_do_not_keep_services_from_it(
+    simulated: SimulatedCluster, adapter: KServeCluster
+) -> None:
+    simulated.faults.forbid("list", "pods")
+    simulated.faults.forbid("watch", "deployments")
+    async with watching(adapter) as events:
+        await events.relisted()
+        deployment = await applied(adapter, a_deployment())
+        await events.changed(deployment)
+
+
+async def test_pods_alone_are_news(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+    simulated.faults.forbid("watch", "inferenceservices")
+    simulated.faults.forbid("watch", "deployments")
+    async with watching(adapter) as events:
+        await events.relisted()
+        await events.changed(await applied(adapter, a_deployment()))
+
+
+async def test_a_label_that_is_no_id_is_told_as_such(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+    labels = {
+        "modelregistry.ai-platform/registry-id": str(REGISTRY_ID),
+        "modelregistry.ai-platform/deployment-id": "x",
+    }
+    model = {"modelFormat": {"name": "sklearn"}, "storageUri": "pvc://x/y"}
+    simulated.verbs.create(
+        INFERENCE_SERVICES,
+        "models",
+        {"metadata": {"name": "odd", "labels": labels}, "spec": {"predictor": {"model": model}}},
+    )
+    async with watching(adapter) as events:
+        (owned,) = (await events.relisted()).objects
+        assert owned.deployment_id is None
+        await asyncio.sleep(0.5)
+        assert events.drain() == []
+
+
+async def test_changes_wait_their_turn_without_piling_up(adapter: KServeCluster) -> None:
+    changes = adapter.changes()
+    assert isinstance(await anext(changes), Relisted)
+    deployment = await applied(adapter, a_deployment())
+    assert await anext(changes) == Changed(deployment.id)
+    await observed(adapter, deployment, is_serving)
+    ids: list[UUID] = []
+    try:
+        async with asyncio.timeout(0.5):
+            async for event in changes:
+                assert isinstance(event, Changed)
+                ids.append(event.deployment_id)
+    except TimeoutError:
+        pass
+    assert 1 <= len(ids) <= 3, "some twenty events came while nobody asked"
