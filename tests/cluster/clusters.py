@@ -47,6 +47,7 @@ async def real_test_cluster() -> AsyncIterator[TestCluster]:
         try:
             async with ClusterClient.from_kubeconfig(control_plane.kubeconfig("admin")) as client:
                 await furnish.furnish(client)
+            control_plane.start_controllers()
             control_plane.start_kserve()
             yield TestCluster(admin=control_plane.kubeconfig("admin"), registry=control_plane.kubeconfig("registry"))
         finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
@@ -28,15 +30,17 @@ _CONTROLLERS = (
     "pod-garbage-collector-controller",
 )  # fmt: skip
 _READY_WITHIN = 90.0
+_PR_SET_PDEATHSIG = 1
 
 
 class ControlPlane:
-    """One control plane in a folder of its own, on ports of its own. `start` blocks until it answers."""
+    """One control plane in a folder of its own, on ports of its own."""
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._keys = self_signed(folder)
         self._tokens = {user: secrets.token_hex(16) for user in _USERS}
         self.url = ""
 
@@ -45,7 +49,8 @@ class ControlPlane:
         return self._folder / f"{user}.kubeconfig"
 
     def start(self) -> None:
-        keys = self_signed(self._folder)
+        """Starts etcd and kube-apiserver, and returns when they answer."""
+        keys = self._keys
         etcd, peer, port = _free_ports(3)
         self.url = f"https://127.0.0.1:{port}"
         tokens = self._folder / "tokens.csv"
@@ -81,9 +86,9 @@ class ControlPlane:
             service_account_signing_key_file=keys.key,
         )
         self._wait_until_ready(keys.certificate)
-        self._start_controllers(keys.key, keys.certificate)
 
-    def _start_controllers(self, key: Path, certificate: Path) -> None:
+    def start_controllers(self) -> None:
+        """Starts the rest; after the custom kinds are there, of which the garbage collector learns every 30 s only."""
         admin = self.kubeconfig("admin")
         shared = {
             "kubeconfig": admin,
@@ -95,8 +100,8 @@ class ControlPlane:
             "kube-controller-manager",
             **shared,
             secure_port=0,
-            service_account_private_key_file=key,
-            root_ca_file=certificate,
+            service_account_private_key_file=self._keys.key,
+            root_ca_file=self._keys.certificate,
             controllers=",".join(_CONTROLLERS),
         )
         self._run("kube-scheduler", **shared, secure_port=0)
@@ -116,7 +121,13 @@ class ControlPlane:
 
     def _spawn(self, name: str, command: list[str]) -> None:
         with self._log(name).open("wb") as log:
-            process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                cwd=self._folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock another thread could hold
+            )
         self._processes.append(process)
 
     def _log(self, name: str) -> Path:
@@ -150,6 +161,12 @@ class ControlPlane:
                 process.kill()
                 process.wait()
         self._processes.clear()
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: a test run that is killed leaves no control plane behind, where Linux can see to that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:

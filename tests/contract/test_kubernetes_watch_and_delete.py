@@ -111,7 +111,7 @@ class TestWatch:
         version = (await kube.listed(SERVING_RUNTIMES))["metadata"]["resourceVersion"]
         created = await kube.apply(runtime("a"))
 
-        events = await self.watch(kube, version, expected=2, allowWatchBookmarks="true", timeoutSeconds="3")
+        events = await self.watch(kube, version, expected=2, allowWatchBookmarks="true", timeoutSeconds="5")
 
         assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
         bookmark = int(events[-1]["object"]["metadata"]["resourceVersion"])
