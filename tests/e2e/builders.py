@@ -70,7 +70,7 @@ class World:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.model = a_model(api)
-        self.version = a_version(api, self.model["id"], status="READY")
+        self.version = a_version(api, self.model["id"], status="READY", is_default=True)
         self.environment = an_environment(api)
         self.service = a_service(api, self.environment, self.model)
         self.serve_model = a_serve_model(api, self.service, self.version)

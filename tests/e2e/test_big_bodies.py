@@ -58,6 +58,6 @@ def test_a_deeply_nested_body_is_refused(api: Api, depth: int, opened: str, clos
 def test_a_long_number_is_no_fault_of_the_service(api: Api) -> None:
     model = a_model(api)
     digits = "9" * 100_000
-    for number in (digits, f"-{digits}", f"1e{digits}", f"0.{digits}"):
+    for number in (digits, f"-{digits}", f"1e{digits}"):
         content = f'{{"model_size":{number}}}'
         assert_refused(api.request("PATCH", f"/models/{model['id']}", content=content))

@@ -34,6 +34,12 @@ NOT_JSON = [
 ]
 
 
+@pytest.fixture(scope="module")
+def world(http: httpx.Client) -> World:
+    """One for the whole module: what is accepted here gets a name of its own."""
+    return World(Api(http))
+
+
 def send(world: World, route: BodyRoute, body: object) -> httpx.Response:
     return world.api.request(route.method, world.path(route.path), body)
 
@@ -174,7 +180,7 @@ def test_null_is_the_same_as_absent(world: World, route: BodyRoute) -> None:
 def test_a_repeated_key_is_refused_or_the_last_one_counts(world: World, route: BodyRoute) -> None:
     if not route.strings:
         pytest.skip("no text to repeat")
-    field = route.strings[0]
+    field = next(field for field in route.strings if field != "description")
     good = route.good(world)
     good.pop(field, None)
     rest = json.dumps(good)[1:]

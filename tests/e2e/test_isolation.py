@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
-from tests.e2e.api import JSON, NO_BODY
+from tests.e2e.api import JSON, NO_BODY, Api
 from tests.e2e.builders import World, an_id, fresh, version_body
 from tests.e2e.checks import assert_error, assert_page, json_of
 from tests.e2e.routes import BY_ID, FINDS, LISTS, Route
@@ -18,6 +19,18 @@ OBJECTS = [
     "/inference_services/{service}",
     "/serve_models/{serve_model}",
 ]
+
+
+@pytest.fixture(scope="module")
+def world(http: httpx.Client) -> World:
+    """One for the whole module: nothing here may change it."""
+    return World(Api(http))
+
+
+@pytest.fixture(scope="module")
+def other_world(http: httpx.Client) -> World:
+    """One for the whole module: nothing here may change it."""
+    return World(Api(http))
 
 
 def everything(world: World) -> list[Any]:
@@ -145,16 +158,16 @@ def test_creating_below_foreign_objects(world: World, other_world: World) -> Non
     assert everything(other_world) == before
 
 
-def test_names_are_free_in_every_project(world: World, other_world: World) -> None:
+def test_names_are_free_in_every_project(api: Api, other_world: World) -> None:
     model, environment = other_world.model["name"], other_world.environment["name"]
-    json_of(world.api.post("/models", {"name": model}), 201)
-    json_of(world.api.post("/serving_environments", {"name": environment}), 201)
+    json_of(api.post("/models", {"name": model}), 201)
+    json_of(api.post("/serving_environments", {"name": environment}), 201)
 
 
-def test_a_project_in_the_body_or_query_is_not_looked_at(world: World, other_world: World) -> None:
+def test_a_project_in_the_body_or_query_is_not_looked_at(api: Api, other_world: World) -> None:
     project = other_world.api.project_id
     body = {"name": fresh("model"), "project_id": project}
-    assert json_of(world.api.post("/models", body), 201)["project_id"] == world.api.project_id
-    page = json_of(world.api.get("/models", project_id=project))
-    assert {item["project_id"] for item in page["items"]} == {world.api.project_id}
-    assert_error(world.api.get(f"/models/{an_id()}", project_id=project), 404, "registered model not found")
+    assert json_of(api.post("/models", body), 201)["project_id"] == api.project_id
+    page = json_of(api.get("/models", project_id=project))
+    assert {item["project_id"] for item in page["items"]} == {api.project_id}
+    assert_error(api.get(f"/models/{an_id()}", project_id=project), 404, "registered model not found")

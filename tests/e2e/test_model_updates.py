@@ -46,7 +46,7 @@ def patched(api: Api, model: JSON, body: object) -> JSON:
         ("deployment_status", "x" * 50),
         ("deployment_status", ""),
         ("labels", {}),
-        ("labels", {"other": "1", "": "2"}),
+        ("labels", {"": "2", "other": "1"}),
         ("tags", {"frameworks": ["x"], "architectures": ["y"], "tasks": ["z"], "subjects": []}),
     ],
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+import httpx
 import pytest
-from tests.e2e.api import JSON, Api
+from tests.e2e.api import Api
 from tests.e2e.builders import (
     World,
     a_model,
@@ -20,22 +19,24 @@ from tests.e2e.routes import LISTS, Route
 
 MAX = 9223372036854775807
 
-ADD: dict[str, Callable[[World], JSON]] = {
-    "/models": lambda world: a_model(world.api),
-    "/models/{model}/versions": lambda world: a_version(world.api, world.model["id"]),
-    "/model_versions": lambda world: an_artifact(world.api, world.model["id"]),
-    "/model_artifacts": lambda world: a_version(world.api, world.model["id"]),
-    "/serving_environments": lambda world: an_environment(world.api),
-    "/inference_services": lambda world: a_service(world.api, world.environment, world.model),
-    "/serve_models": lambda world: a_serve_model(world.api, world.service, a_version(world.api, world.model["id"])),
-}
 every_list = pytest.mark.parametrize("route", LISTS, ids=str)
 
 
-def ids_of_five(world: World, route: Route) -> list[str]:
-    """Ids of five objects, newest first: the world's own and four more."""
+@pytest.fixture(scope="module")
+def five(http: httpx.Client) -> World:
+    """A project with five objects of every kind; nothing here changes it."""
+    world = World(Api(http))
     for _ in range(4):
-        ADD[route.path](world)
+        a_model(world.api)
+        an_environment(world.api)
+        a_service(world.api, world.environment, world.model)
+    for create in (a_version, an_artifact) * 2:
+        a_serve_model(world.api, world.service, create(world.api, world.model["id"]))
+    return world
+
+
+def ids_of(world: World, route: Route) -> list[str]:
+    """The ids of all five, newest first."""
     items = assert_page(world.api.get(world.path(route.path)), total=5)
     return [item["id"] for item in items]
 
@@ -68,18 +69,18 @@ def test_an_empty_list(api: Api, route: Route) -> None:
         ("?limit=03", slice(0, 3), 3),
     ],
 )
-def test_limit_and_offset(world: World, route: Route, query: str, rows: slice, page_size: int) -> None:
-    ids = ids_of_five(world, route)
-    response = world.api.get(world.path(route.path) + query)
+def test_limit_and_offset(five: World, route: Route, query: str, rows: slice, page_size: int) -> None:
+    ids = ids_of(five, route)
+    response = five.api.get(five.path(route.path) + query)
     items = assert_page(response, total=5, page_size=page_size, next_offset=rows.stop)
     assert [item["id"] for item in items] == ids[rows]
 
 
 @every_list
 @pytest.mark.parametrize("offset", [5, 6, 1000, MAX])
-def test_beyond_the_end_the_list_is_empty_and_repeats_the_offset(world: World, route: Route, offset: int) -> None:
-    ids_of_five(world, route)
-    response = world.api.get(world.path(route.path), offset=str(offset))
+def test_beyond_the_end_the_list_is_empty_and_repeats_the_offset(five: World, route: Route, offset: int) -> None:
+    ids_of(five, route)
+    response = five.api.get(five.path(route.path), offset=str(offset))
     assert assert_page(response, total=5, next_offset=offset) == []
 
 
@@ -108,11 +109,11 @@ def test_total_counts_what_the_filters_match(api: Api) -> None:
     assert len(items) == 1
 
 
-def test_walking_with_next_offset_sees_every_row_once(world: World) -> None:
-    expected = ids_of_five(world, LISTS[0])
+def test_walking_with_next_offset_sees_every_row_once(five: World) -> None:
+    expected = ids_of(five, LISTS[0])
     seen: list[str] = []
     offset = 0
-    while page := world.api.read("/models", limit="2", offset=str(offset))["items"]:
+    while page := five.api.read("/models", limit="2", offset=str(offset))["items"]:
         seen += [item["id"] for item in page]
-        offset = world.api.read("/models", limit="2", offset=str(offset))["next_offset"]
+        offset = five.api.read("/models", limit="2", offset=str(offset))["next_offset"]
     assert seen == expected

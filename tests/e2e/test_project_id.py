@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from tests.e2e.api import PREFIX, Api
 from tests.e2e.builders import World, a_model
@@ -23,6 +24,12 @@ NO_UUIDS = [
     ZERO,
     ZERO.replace("-", ""),
 ]
+
+
+@pytest.fixture(scope="module")
+def world(http: httpx.Client) -> World:
+    """One for the whole module: nothing here changes it."""
+    return World(Api(http))
 
 
 def without_a_project(api: Api, method: str, path: str, **headers: str) -> None:
@@ -58,10 +65,8 @@ def test_a_missing_project_wins_over_a_bad_id(api: Api, route: Route) -> None:
 
 @pytest.mark.parametrize("route", [*CREATES, *PATCHES], ids=str)
 def test_a_missing_project_wins_over_a_bad_body(world: World, route: Route) -> None:
-    """The body is JSON of the wrong shape; what is no JSON may be refused before anybody looks at headers."""
-    response = world.api.http.request(
-        route.method, PREFIX + world.path(route.path), json={"labels": {"a": 1}, "name": ""}
-    )
+    """One that the gateway lets pass; those of the wrong type are in test_rest_compat."""
+    response = world.api.http.request(route.method, PREFIX + world.path(route.path), json={"name": ""})
     assert_error(response, 400, NO_PROJECT)
 
 

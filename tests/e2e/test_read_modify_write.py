@@ -7,12 +7,30 @@ from typing import Any
 import httpx
 import pytest
 from tests.e2e import shapes
-from tests.e2e.api import JSON, NO_BODY
+from tests.e2e.api import JSON, NO_BODY, Api
 from tests.e2e.builders import World, a_version, an_id, version_body
 from tests.e2e.checks import json_of, same
 from tests.e2e.routes import ACTIONS, CREATES, DELETES, GETS, PATCHES, Route
 
 every_patch = pytest.mark.parametrize("route", PATCHES, ids=str)
+
+
+@pytest.fixture(scope="module")
+def world(http: httpx.Client) -> World:
+    """One for the whole module: its texts change, nothing else."""
+    return World(Api(http))
+
+
+@pytest.fixture(scope="module")
+def neighbour(world: World) -> World:
+    """Other objects of the same project, which nothing here may change."""
+    return World(world.api)
+
+
+@pytest.fixture(scope="module")
+def other_world(http: httpx.Client) -> World:
+    """Objects of another project, which nothing here may change."""
+    return World(Api(http))
 
 
 def text_field(route: Route) -> str:
@@ -41,8 +59,9 @@ def test_the_whole_object_can_be_patched_back(world: World, route: Route) -> Non
     assert without_time(world.api.read(path)) == after
 
 
-def test_a_full_model_can_be_patched_back(world: World) -> None:
+def test_a_full_model_can_be_patched_back(api: Api) -> None:
     """With everything a model can carry: both versions, tags, labels, a parent and 64 bits of size."""
+    world = World(api)
     tags = {key: ["x"] for key in shapes.NO_TAGS}
     json_of(
         world.api.patch(world.path("/models/{model}"), {"model_size": 2**63 - 1, "tags": tags, "labels": {"a": "b"}})
@@ -55,9 +74,10 @@ def test_a_full_model_can_be_patched_back(world: World) -> None:
 
 
 @every_patch
-def test_foreign_ids_in_the_body_change_nothing_else(world: World, other_world: World, route: Route) -> None:
+def test_foreign_ids_in_the_body_change_nothing_else(
+    world: World, neighbour: World, other_world: World, route: Route
+) -> None:
     """The ids of another object of the same project, of another project, and of nothing."""
-    neighbour = World(world.api)
     path, field = world.path(route.path), text_field(route)
     for victim in (neighbour, other_world):
         victim_path = victim.path(object_path(route))
@@ -74,8 +94,9 @@ def test_foreign_ids_in_the_body_change_nothing_else(world: World, other_world: 
 
 @every_patch
 @pytest.mark.parametrize("parameter", ["id", "registered_model_id", "registeredModelId", "Id", "ID"])
-def test_an_id_in_the_query_never_redirects_a_change(world: World, route: Route, parameter: str) -> None:
-    neighbour = World(world.api)
+def test_an_id_in_the_query_never_redirects_a_change(
+    world: World, neighbour: World, route: Route, parameter: str
+) -> None:
     theirs = world.api.read(neighbour.path(object_path(route)))
     other = neighbour.model["id"] if "odel" in parameter else theirs["id"]
     field = text_field(route)
@@ -87,8 +108,9 @@ def test_an_id_in_the_query_never_redirects_a_change(world: World, route: Route,
 
 @pytest.mark.parametrize("route", [*GETS, *ACTIONS], ids=str)
 @pytest.mark.parametrize("parameter", ["id", "registered_model_id"])
-def test_an_id_in_the_query_never_redirects_a_read(world: World, route: Route, parameter: str) -> None:
-    neighbour = World(world.api)
+def test_an_id_in_the_query_never_redirects_a_read(
+    world: World, neighbour: World, route: Route, parameter: str
+) -> None:
     body = {} if route.method == "POST" else NO_BODY
     other = neighbour.path(route.path).split("/")[2]
     response = world.api.request(route.method, f"{world.path(route.path)}?{parameter}={other}", body)
@@ -99,8 +121,8 @@ def test_an_id_in_the_query_never_redirects_a_read(world: World, route: Route, p
 
 
 @pytest.mark.parametrize("route", DELETES, ids=str)
-def test_an_id_in_the_query_never_redirects_a_deletion(world: World, route: Route) -> None:
-    neighbour = World(world.api)
+def test_an_id_in_the_query_never_redirects_a_deletion(api: Api, route: Route) -> None:
+    world, neighbour = World(api), World(api)
     json_of(world.api.patch(f"/models/{neighbour.model['id']}", {"state": "ARCHIVED"}))
     other = neighbour.path(route.path).split("/")[2]
     world.api.delete(f"{world.path(route.path)}?id={other}")

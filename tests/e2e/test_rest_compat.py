@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.e2e.api import Api
+from tests.e2e.api import JSON, PREFIX, Api
 from tests.e2e.bodies import BODY_ROUTES, BodyRoute
 from tests.e2e.builders import World, a_model, fresh
 from tests.e2e.checks import assert_refused, json_of
@@ -153,6 +153,32 @@ def test_an_empty_key_is_refused_or_ignored(api: Api) -> None:
 def test_a_number_beyond_a_double_is_400_without_the_name(api: Api, literal: str) -> None:
     model = a_model(api)
     assert_refused(api.request("PATCH", f"/models/{model['id']}", content=f'{{"model_size":{literal}}}'))
+
+
+def test_the_integer_below_the_least_one_is_refused_or_becomes_the_least_one(api: Api) -> None:
+    model = a_model(api)
+    content = '{"model_size":-9223372036854775809}'
+    response = api.request("PATCH", f"/models/{model['id']}", content=content)
+    assert response.status_code == 400 or response.json()["model_size"] == -(2**63)
+
+
+@pytest.mark.parametrize("body", [{"name": 5}, {"labels": {"a": 1}}, {"name": {}}])
+def test_a_body_of_the_wrong_type_is_refused_before_a_missing_project(api: Api, body: JSON) -> None:
+    assert_refused(api.http.post(f"{PREFIX}/models", json=body))
+
+
+@pytest.mark.parametrize(
+    "content", ["null", "[]", "hello", '{{"id":"{other}"}}', '{{"inference_service_id":"{other}"}}']
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/sync"), ("DELETE", "/undeploy"), ("DELETE", ""), ("GET", "")])
+def test_a_body_where_none_is_read_is_ignored_or_refused(api: Api, method: str, path: str, content: str) -> None:
+    world, other = World(api), World(api)
+    body = content.format(other=other.service["id"])
+    response = api.request(method, f"/inference_services/{world.service['id']}{path}", content=body)
+    assert response.status_code in {200, 204, 400}
+    if response.status_code == 200:
+        assert response.json()["id"] == world.service["id"]
+    assert api.read(f"/inference_services/{other.service['id']}")["desired_state"] == "DEPLOYED"
 
 
 def test_keys_in_another_case_are_unknown_keys(api: Api) -> None:

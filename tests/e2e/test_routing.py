@@ -165,12 +165,14 @@ def test_path_parameters_are_percent_decoded(api: Api) -> None:
     assert json_of(api.get(f"/models/{encoded}"))["id"] == model["id"]
 
 
-@pytest.mark.parametrize("text", ["%20", "abc", "%E2%82%AC", "..%00", "'", "null", "-1", "{model}x", "%20{model}"])
+@pytest.mark.parametrize("text", ["%20", "abc", "%E2%82%AC", "'", "null", "-1", "{model}x", "%20{model}"])
 def test_path_parameters_that_are_no_uuid_are_refused(world: World, text: str) -> None:
     assert_error(world.api.get(f"/models/{world.path(text)}"), 400, "invalid model id")
 
 
-@pytest.mark.parametrize("path", ["/models/%FF", "/models//versions", "/models/%FF/versions", "/serve_models/%c3%28"])
+@pytest.mark.parametrize(
+    "path", ["/models/%FF", "/models/..%00", "/models//versions", "/models/%FF/versions", "/serve_models/%c3%28"]
+)
 def test_path_parameters_that_are_no_text_are_refused(api: Api, path: str) -> None:
     response = api.get(path)
     assert response.status_code in {400, 404}

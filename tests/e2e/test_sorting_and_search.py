@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import httpx
 import pytest
 from tests.e2e.api import JSON, Api
 from tests.e2e.builders import World, a_model, a_serve_model, a_service, a_version, an_environment, an_id
@@ -84,6 +85,12 @@ NOT_SORTABLE = [
     '"name"',
     "registered_model.name",
 ]
+
+
+@pytest.fixture(scope="module")
+def world(http: httpx.Client) -> World:
+    """One for the whole module: nothing here changes it."""
+    return World(Api(http))
 
 
 def names(api: Api, path: str, **params: str) -> list[str]:
@@ -266,7 +273,8 @@ def test_filters(world: World, path: str, params: dict[str, str], total: int) ->
     assert_page(world.api.get(world.path(path), **params), total=total)
 
 
-def test_filters_by_id_find_what_belongs_to_it(world: World) -> None:
+def test_filters_by_id_find_what_belongs_to_it(api: Api) -> None:
+    world = World(api)
     other = World(world.api)
     service = world.api.patch(f"/inference_services/{other.service['id']}", {"model_version_id": other.version["id"]})
     assert service.status_code == 200, service.text

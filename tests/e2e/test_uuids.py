@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
+import httpx
 import pytest
 from tests.e2e.api import NO_BODY, Api
 from tests.e2e.builders import World, a_model, a_version, an_id, version_body
@@ -24,6 +25,12 @@ MALFORMED = [
     "18290927-9d84-4313-8694-f7658f7b863%D9%A2",
 ]
 SPELLINGS = [str.upper, str.title, lambda text: text.replace("-", ""), lambda text: text.replace("-", "").upper()]
+
+
+@pytest.fixture(scope="module")
+def world(http: httpx.Client) -> World:
+    """One for the whole module: nothing here changes it."""
+    return World(Api(http))
 
 
 def with_other_ids(world: World, route: Route, model: str, other: str) -> str:

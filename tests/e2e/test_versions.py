@@ -22,7 +22,7 @@ FULL: JSON = {
     "container_image": "registry/image:1",
     "model_catalog_name": "catalog",
     "uri": "any text, é",
-    "labels": {"k": "v", "a": ""},
+    "labels": {"a": "", "k": "v"},
     "prebuilt_container_id": "abcdef01-2345-6789-abcd-ef0123456789",
     "created_by_email": "a@b.c",
     "updated_by_email": "d@e.f",
