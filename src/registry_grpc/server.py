@@ -23,6 +23,7 @@ from registry_grpc.settings import Settings
 
 _log = structlog.get_logger("server")
 _PARENT_CHECK_SECONDS = 1.0
+_MAX_METADATA_BYTES = 128 * 1024
 
 
 class Worker:
@@ -37,6 +38,9 @@ class Worker:
                 # Two workers on one port would share it in silence; a clash must be seen.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
+                # Envoy takes headers of up to 60 KiB; more than it hands on must fit.
+                ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+                ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
                 # Envoy keeps its connections to workers and asks whether they are alive.
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
                 ("grpc.keepalive_permit_without_calls", 1),
@@ -120,9 +124,7 @@ async def _check_schema(app: App) -> None:
     needed = minimum_schema_version()
     if version is None or version["version"] < needed:
         found = version["version"] if version else "none"
-        raise SystemExit(
-            f"the schema of the database is {found}, needed is {needed}: run `registry-grpc migrate up`"
-        )
+        raise SystemExit(f"the schema of the database is {found}, needed is {needed}: run `registry-grpc migrate up`")
 
 
 async def _until_stopped() -> None:

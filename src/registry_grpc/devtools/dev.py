@@ -64,10 +64,22 @@ async def _run(settings: Settings, folder: Path, public_url: str, url: str) -> N
         elif not stop.is_set():
             print(f"not ready after {_READY_WITHIN_SECONDS:.0f} s; see the logs in {folder}/logs", file=sys.stderr)
             stop.set()
-        await stop.wait()
+        await _keep_gateway(envoy, stop)
     finally:
         await envoy.stop()
         await supervisor.stop()
+
+
+async def _keep_gateway(envoy: Envoy, stop: asyncio.Event) -> None:
+    """Until the stop; a gateway that ends by itself is started again on the same port."""
+    stopped = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        ended = asyncio.create_task(envoy.wait())
+        await asyncio.wait((stopped, ended), return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not stop.is_set():
+            print("the gateway ended, starting it again", file=sys.stderr, flush=True)
+            await envoy.start()
+        ended.cancel()
 
 
 def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> list[ProcessSpec]:

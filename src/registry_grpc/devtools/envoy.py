@@ -108,6 +108,12 @@ class Envoy:
             await self.stop()
             raise
 
+    async def wait(self) -> int:
+        """Until the process ends; its exit code."""
+        if self._process is None:
+            raise EnvoyError("Envoy was not started")
+        return await self._process.wait()
+
     async def stop(self, grace_seconds: float = STOP_TIMEOUT_SECONDS) -> None:
         """Take no more connections, let running requests end for up to `grace_seconds`, then end the process."""
         process, self._process = self._process, None

@@ -29,7 +29,8 @@ from registry_grpc.domain.next_steps import next_step_for
 AT_ONCE = timedelta(0)
 SLOW = timedelta(minutes=5)
 """For what only somebody else can change: permissions, policies, quotas, custom resource definitions."""
-RESYNC = timedelta(minutes=5)
+RESYNC = timedelta(hours=1)
+"""What is steady is watched, and compared with a list of all objects every ten minutes: looking at each is the rest."""
 _MOST_BETWEEN_LOOKS = timedelta(seconds=30)
 
 GRACE = timedelta(seconds=10)

@@ -20,7 +20,8 @@ class OwnedObject:
     namespace: str
     name: str
     uid: str
-    resource_version: str
+    k8s_generation: int
+    is_ready: bool
     deployment_id: UUID | None
     """None when the label is not a UUID."""
 

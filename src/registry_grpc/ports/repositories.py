@@ -2,8 +2,8 @@
 
 For all repositories: objects of other projects do not exist. `create` trusts the ids of environments, services, models
 and versions that serving objects name: use cases look them up in the project first. `list` is sorted as asked, ties by
-id in the same direction; by offset it counts the total, by cursor it does not. Names and guards are decided by the store
-itself, in the same transaction as the write. Every method may raise Unavailable, Overloaded or ConcurrentChange.
+id in the same direction; by offset it counts the total, by cursor it does not. Names and guards are decided by the
+store itself, in the same transaction as the write. Every method may raise Unavailable, Overloaded or ConcurrentChange.
 """
 
 from __future__ import annotations

@@ -12,6 +12,10 @@ class SecretCipher(Protocol):
         """The text as it may be stored; the same text gives another result each time."""
         ...
 
+    def is_current(self, stored: str) -> bool:
+        """Whether it is encrypted with the key that new texts take, or empty."""
+        ...
+
     def decrypt(self, stored: str) -> str:
         """The text back; what was stored before encryption came is returned as it is.
 

@@ -9,6 +9,7 @@ cluster is called.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from dataclasses import replace
@@ -55,7 +56,7 @@ class Reconciler:
 
     async def attempt(self, id: UUID) -> None:
         """Make a pass now, inside a request. What fails or takes too long is left to the controllers."""
-        claim = await self._queue.claim_one(id)
+        claim = await self._claim_within(id, ATTEMPT_SECONDS)
         if claim is None:
             return
         try:
@@ -130,7 +131,15 @@ class Reconciler:
             refused = error
         except RegistryError as error:
             refused = _unavailable(error.message) if isinstance(error, Unavailable) else _refused_read(error)
-        return _judged(claim, deployment, evidence, refused)
+        result = _judged(claim, deployment, evidence, refused)
+        if result.phase is Phase.DEPLOYED and deployment.serving_generation != deployment.generation:
+            await self._drop_old_secrets(deployment)
+        return result
+
+    async def _drop_old_secrets(self, deployment: Deployment) -> None:
+        """Those of earlier revisions; what fails here, the garbage collector does when the object goes."""
+        with contextlib.suppress(ApplyRefused, RegistryError):
+            await self._cluster.clean_up(deployment)
 
     def _needs_apply(self, deployment: Deployment, evidence: Evidence) -> bool:
         live, applied = evidence.live, deployment.applied
@@ -158,11 +167,15 @@ class Reconciler:
             await self._cluster.delete(deployment, seen=evidence)
             evidence = await self._cluster.observe(deployment)
         if evidence.live is None:
-            await self._cluster.clean_up(deployment)
+            await self._cluster.clean_up(deployment, await self._credentials(deployment))
         return evidence
 
     async def _credentials(self, deployment: Deployment) -> Credentials:
-        return await self._versions.credentials(deployment.project_id, deployment.spec.model_version_id)
+        """None left when the version went with its model."""
+        try:
+            return await self._versions.credentials(deployment.project_id, deployment.spec.model_version_id)
+        except NotFound:
+            return Credentials()
 
 
 def _is_newer(stamp: str, deployment: Deployment) -> bool:

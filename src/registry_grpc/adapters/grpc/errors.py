@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -44,15 +46,16 @@ def code_of(error: RegistryError) -> grpc.StatusCode:
     return next(code for kind, code in _CODES if isinstance(error, kind))
 
 
-def details_of(error: RegistryError) -> list[Message]:
-    """Always one ErrorInfo; then what the kind of error adds."""
+def details_of(error: RegistryError, path: Callable[[str], str]) -> list[Message]:
+    """Always one ErrorInfo; then what the kind of error adds. `path` leads from the request to a field."""
     details: list[Message] = [ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
     match error:
         case InvalidRequest():
             details.append(
                 BadRequest(
                     field_violations=[
-                        BadRequest.FieldViolation(field=v.field, description=v.description) for v in error.violations
+                        BadRequest.FieldViolation(field=path(violation.field), description=violation.description)
+                        for violation in error.violations
                     ]
                 )
             )

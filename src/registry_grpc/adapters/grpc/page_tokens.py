@@ -47,7 +47,7 @@ def _fingerprint(request: Message, call: Call) -> str:
     query.CopyFrom(request)
     query.ClearField("page_token")
     query.ClearField("page_size")  # may change from page to page
-    content = query.SerializeToString(deterministic=True)
+    content = query.DESCRIPTOR.full_name.encode() + query.SerializeToString(deterministic=True)
     return blake2b(content, digest_size=9, key=call.project_id.bytes, person=b"page-token").hexdigest()
 
 

@@ -97,13 +97,19 @@ def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler
 
 def _call_factory(method: MethodDescriptor, name: str, *, is_rest: bool) -> Callable[[Context], Call]:
     parse, is_stream = GetMessageClass(method.input_type).FromString, method.server_streaming
+    body = method.GetOptions().Extensions[annotations_pb2.http].body
+    message = method.input_type.fields_by_name[body].message_type if body else None
+    body_fields = message.fields_by_name if message else ()
 
     def call_of(context: Context) -> Call:
         return Call(
             method=name,
             context=context,
-            metadata=dict(context.invocation_metadata() or ()),
+            # Of a key that is given more than once the first counts, as it did for the Go service.
+            metadata=dict(reversed(tuple(context.invocation_metadata() or ()))),
             parse=parse,
+            body=body,
+            body_fields=body_fields,
             is_rest=is_rest,
             is_stream=is_stream,
         )

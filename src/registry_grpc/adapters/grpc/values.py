@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
@@ -33,15 +34,22 @@ def path_id(text: str, field: str, message: str) -> UUID:
     return value
 
 
+def require(message: Message, *fields: str) -> None:
+    """Raise InvalidRequest that names all missing fields: empty texts, and ids that are all zero (contract 0.5)."""
+    missing = [name for name in fields if not (text := getattr(message, name)) or _is_zero_id(name, text)]
+    if missing:
+        raise InvalidRequest([Violation(name, "is required") for name in missing])
+
+
+def _is_zero_id(name: str, text: str) -> bool:
+    return name.endswith("_id") and parse_uuid(text) == UUID(int=0)
+
+
 def body_id(text: str, field: str) -> UUID:
-    """A required id in a body: absent and all-zero ids are missing (contract 0.5)."""
-    if not text:
-        raise InvalidRequest([Violation(field, "is required")])
+    """An id in a body."""
     value = parse_uuid(text)
     if value is None:
         raise InvalidRequest([Violation(field, "must be a UUID")])
-    if not value.int:
-        raise InvalidRequest([Violation(field, "is required")])
     return value
 
 

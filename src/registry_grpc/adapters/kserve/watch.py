@@ -203,12 +203,18 @@ class _Pending:
         return deployment_id
 
 
+def _is_ready(raw: Json) -> bool:
+    conditions = (raw.get("status") or {}).get("conditions") or []
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
 def _owned(raw: Json) -> OwnedObject:
     metadata = raw["metadata"]
     return OwnedObject(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
+        k8s_generation=metadata["generation"],
+        is_ready=_is_ready(raw),
         deployment_id=uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, "")),
     )

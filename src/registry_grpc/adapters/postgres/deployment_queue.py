@@ -110,15 +110,17 @@ WHERE deployment_id = $1 AND generation = $2 AND served_from IS NULL
 _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now()) WHERE id = ANY($1::uuid[])
 """
-# An object that is missing, or not as it was applied last, makes its deployment due.
+# An object that is missing, changed or not as ready as the row says makes its deployment due; all others cost nothing.
 _COMPARE = """
 UPDATE deployment d SET dirty_at = now(), next_at = least(coalesce(d.next_at, now()), now())
 FROM deployment known
-LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS seen (id, uid, resource_version) ON seen.id = known.id
+LEFT JOIN unnest($1::uuid[], $2::text[], $3::bigint[], $4::bool[]) AS seen (id, uid, k8s_generation, is_ready)
+    ON seen.id = known.id
 WHERE d.id = known.id AND (
     (known.want = 'PRESENT' AND known.applied IS NOT NULL
         AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
-            OR seen.resource_version IS DISTINCT FROM known.applied->>'resource_version'))
+            OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
+            OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED')))
     OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED'))
 )
 """
@@ -165,8 +167,9 @@ class PostgresDeploymentQueue:
                 drift_to_json(result.drift), applied, result.applied_generation, result.applied_at,
                 result.serving_generation, result.attempts, claim.now, result.again_in, changed,
             )  # fmt: skip
+            await _let_service_follow(connection, claim, result)
             if changed:
-                await self._tell(connection, claim, result)
+                await _tell(connection, claim, result)
             return True
 
     async def release(self, claim: Claim) -> None:
@@ -179,8 +182,9 @@ class PostgresDeploymentQueue:
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
         ids = [seen.deployment_id for seen in objects]
         uids = [seen.uid for seen in objects]
-        versions = [seen.resource_version for seen in objects]
-        due = await self._database.execute(_COMPARE, ids, uids, versions)
+        generations = [seen.k8s_generation for seen in objects]
+        readiness = [seen.is_ready for seen in objects]
+        due = await self._database.execute(_COMPARE, ids, uids, generations, readiness)
         places = [seen.namespace for seen in objects], [seen.name for seen in objects]
         await self._database.execute(_NOTE_ORPHANS, uids, *places, ids)
         await self._database.execute(_FORGET_ORPHANS, uids)
@@ -226,26 +230,31 @@ class PostgresDeploymentQueue:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), POLL_SECONDS)
 
-    async def _tell(self, connection: Any, claim: Claim, result: PassResult) -> None:
-        """Let the event log, the revisions and the inference service follow a change."""
-        id_, spec = claim.deployment.id, claim.deployment.spec
-        generation, serving = claim.deployment.generation, result.serving_generation
-        await connection.execute(
-            _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.next_step
-        )
-        view, versions = result.service, list(spec.served_version_ids)
-        await connection.execute(_FOLLOW, id_, view.current_state, view.external_id, view.url, view.last_error)
-        await connection.execute(_SET_SERVED, id_, view.served_state, versions)
-        await connection.execute(_END_SERVING, id_, serving)
-        if result.phase is Phase.DEPLOYED:
-            await connection.execute(_BEGIN_SERVING, id_, generation)
-            await connection.execute(_DROP_SUPERSEDED, id_, versions)
-        elif result.phase is Phase.FAILED:
-            await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
-        await connection.execute("SELECT pg_notify($1, $2)", EVENT_CHANNEL, str(id_))
-
     def _claim_from(self, row: Any) -> Claim:
         return Claim(deployment=deployment_from(row), holder=self._holder, now=row["now"])
+
+
+async def _let_service_follow(connection: Any, claim: Claim, result: PassResult) -> None:
+    """With every pass: what somebody patched by hand holds until the next observation (decision 6)."""
+    id_, view = claim.deployment.id, result.service
+    await connection.execute(_FOLLOW, id_, view.current_state, view.external_id, view.url, view.last_error)
+    await connection.execute(_SET_SERVED, id_, view.served_state, list(claim.deployment.spec.served_version_ids))
+
+
+async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
+    """Let the event log and the revisions follow a change."""
+    id_, spec = claim.deployment.id, claim.deployment.spec
+    generation, serving = claim.deployment.generation, result.serving_generation
+    await connection.execute(
+        _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.next_step
+    )
+    await connection.execute(_END_SERVING, id_, serving)
+    if result.phase is Phase.DEPLOYED:
+        await connection.execute(_BEGIN_SERVING, id_, generation)
+        await connection.execute(_DROP_SUPERSEDED, id_, list(spec.served_version_ids))
+    elif result.phase is Phase.FAILED:
+        await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
+    await connection.execute("SELECT pg_notify($1, $2)", EVENT_CHANNEL, str(id_))
 
 
 def _has_changed(row: Any, result: PassResult) -> bool:

@@ -39,9 +39,12 @@ CHANNEL = "deployment"
 EVENT_CHANNEL = "deployment_event"
 
 _GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {JOIN_ENVIRONMENT} WHERE d.id = $1 AND d.project_id = $2"
+# The request that stores an intent makes the first pass itself; controllers come in only if it does not.
 _INSERT = """
-INSERT INTO deployment (id, project_id, serving_environment_id, registered_model_id, namespace, name, want, spec)
-VALUES ($1, $2, $3, $4, $5, $6, 'PRESENT', $7)
+INSERT INTO deployment (
+    id, project_id, serving_environment_id, registered_model_id, namespace, name, want, spec, next_at
+)
+VALUES ($1, $2, $3, $4, $5, $6, 'PRESENT', $7, now() + interval '2 seconds')
 """
 _REMEMBER_REQUEST = """
 INSERT INTO deployment_request (project_id, request_id, deployment_id) VALUES ($1, $2, $3)
@@ -68,7 +71,7 @@ UPDATE deployment SET
     phase = CASE WHEN $3 = 'ABSENT' THEN 'DELETING' WHEN want = 'ABSENT' THEN 'PENDING' ELSE phase END,
     phase_since = CASE WHEN $3 = want THEN phase_since ELSE now() END,
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
-    next_at = now(), dirty_at = now(), updated_at = now()
+    next_at = now() + interval '2 seconds', dirty_at = now(), updated_at = now()
 WHERE id = $1 AND project_id = $2
 RETURNING id
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.ports.secrets import SecretCipher
 
 _BATCH = 500
 _SECRETS = """
@@ -17,7 +17,7 @@ UPDATE model_version SET access_key = $4, secret_key = $5 WHERE id = $1 AND acce
 """
 
 
-async def encrypt_stored_secrets(connection: Any, cipher: AesGcmCipher) -> int:
+async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
     """Encrypt with the current key what is not. Returns how many versions were changed. May run beside the service."""
     changed, last = 0, "00000000-0000-0000-0000-000000000000"
     while rows := await connection.fetch(_SECRETS, last, _BATCH):

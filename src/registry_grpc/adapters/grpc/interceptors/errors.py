@@ -27,7 +27,7 @@ def errors(proceed: Handler) -> Handler:
         except RegistryError as error:
             if isinstance(error, ClusterReadFailed):
                 _log.error("cluster read failed", cause=error.cause, method=call.method, request_id=call.request_id)
-            await _abort(call, code_of(error), error.message, details_of(error))
+            await _abort(call, code_of(error), error.message, details_of(error, call.path_of))
         except TimeoutError:
             details: list[Message] = [ErrorInfo(reason="DEADLINE_EXCEEDED", domain=DOMAIN)]
             await _abort(call, grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may", details)

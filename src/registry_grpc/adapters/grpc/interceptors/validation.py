@@ -17,8 +17,10 @@ def validation(proceed: Handler) -> Handler:
         try:
             message = call.parse(request)
         except DecodeError as error:
-            # Envoy hands queries on as they are, with bytes that are no UTF-8.
-            raise InvalidRequest([Violation("request", "must be UTF-8")]) from error
+            # Envoy hands on what it does not understand: bytes in queries that are no UTF-8, objects as labels' values.
+            raise InvalidRequest(
+                [], "the request cannot be read: texts must be UTF-8, values of labels texts"
+            ) from error
         # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
         if b"\x00" in request and (fields := list(_with_nul(message))):
             raise InvalidRequest([Violation(field, "must not hold NUL characters") for field in fields])

@@ -8,7 +8,7 @@ from typing import Any
 
 from registry_grpc.adapters.grpc.mapping.common import timestamp
 from registry_grpc.adapters.grpc.mapping.serving import service_message, version_ids_of
-from registry_grpc.adapters.grpc.values import body_id
+from registry_grpc.adapters.grpc.values import body_id, require
 from registry_grpc.domain.deployment import (
     DEFAULT_DEADLINE_SECONDS,
     Deployment,
@@ -37,9 +37,7 @@ _MODES = {
 
 
 def new_deployment(message: pb.NewDeployment) -> NewDeployment:
-    missing = [name for name in ("registered_model_id", "serving_environment_id") if not getattr(message, name)]
-    if missing:
-        raise InvalidRequest([Violation(name, "is required") for name in missing])
+    require(message, "registered_model_id", "serving_environment_id")
     return NewDeployment(
         registered_model_id=body_id(message.registered_model_id, "registered_model_id"),
         serving_environment_id=body_id(message.serving_environment_id, "serving_environment_id"),

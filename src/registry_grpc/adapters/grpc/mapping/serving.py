@@ -6,7 +6,7 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import present, timestamp
-from registry_grpc.adapters.grpc.values import body_id, distinct_ids, optional_id, parse_uuid
+from registry_grpc.adapters.grpc.values import body_id, distinct_ids, optional_id, parse_uuid, require
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import (
     InferenceService,
@@ -54,9 +54,7 @@ def environment_message(environment: ServingEnvironment) -> serving_environment_
 
 
 def new_service(message: inference_service_pb2.NewInferenceService) -> NewInferenceService:
-    if not message.name:
-        required = ("name", "serving_environment_id", "registered_model_id")
-        raise InvalidRequest([Violation(name, "is required") for name in required if not getattr(message, name)])
+    require(message, "name", "serving_environment_id", "registered_model_id")
     return NewInferenceService(
         name=message.name,
         serving_environment_id=body_id(message.serving_environment_id, "serving_environment_id"),
@@ -120,9 +118,7 @@ def service_message(service: InferenceService) -> inference_service_pb2.Inferenc
 
 
 def new_serve_model(message: serve_model_pb2.NewServeModel) -> NewServeModel:
-    missing = [name for name in ("inference_service_id", "model_version_id") if not getattr(message, name)]
-    if missing:
-        raise InvalidRequest([Violation(name, "is required") for name in missing])
+    require(message, "inference_service_id", "model_version_id")
     return NewServeModel(
         inference_service_id=body_id(message.inference_service_id, "inference_service_id"),
         model_version_id=body_id(message.model_version_id, "model_version_id"),

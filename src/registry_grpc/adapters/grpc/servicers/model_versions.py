@@ -14,7 +14,7 @@ from registry_grpc.adapters.grpc.mapping.model_version import (
     version_key,
     version_patch,
 )
-from registry_grpc.adapters.grpc.values import body_id, path_id
+from registry_grpc.adapters.grpc.values import body_id, path_id, require
 from registry_grpc.domain.model_version import SORT_FIELDS, ModelVersion
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2, model_version_pb2
@@ -102,6 +102,7 @@ class ModelArtifactServicer:
         self, request: model_artifact_pb2.CreateModelArtifactRequest, call: Call
     ) -> ModelVersion:
         message = request.model_artifact
+        require(message, "registered_model_id", "name", "model_framework", "model_framework_version", "uri")
         model_id = body_id(message.registered_model_id, "registered_model_id")
         return await self._versions.create(call.project_id, model_id, new_artifact(message))
 

@@ -61,6 +61,8 @@ class Verbs:
         self._auto_create_namespaces = auto_create_namespaces
 
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+        if resource == NAMESPACES and self._auto_create_namespaces and self._store.get(resource, "", name) is None:
+            return self.create(resource, "", {"metadata": {"name": name}})
         obj = self._store.get(resource, namespace, name)
         if obj is None:
             raise not_found(resource.group, resource.plural, name)
