@@ -54,7 +54,9 @@ def simulated_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     """A service with the simulated cluster."""
     if running := os.environ.get("REGISTRY_TEST_SIMULATED_BASE_URL"):
         return Addresses(base_url=running)
-    return _shared(request, tmp_path_factory, "simulated", REGISTRY_CLUSTER="simulated")
+    # Many deployments at once are not what these tests are about: nothing shall wait for the client's throttle.
+    settings = {"REGISTRY_CLUSTER": "simulated", "REGISTRY_KUBERNETES_REQUESTS_PER_SECOND": "1000"}
+    return _shared(request, tmp_path_factory, "simulated", **settings)
 
 
 @pytest.fixture(scope="session")

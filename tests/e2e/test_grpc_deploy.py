@@ -11,7 +11,7 @@ import httpx
 import pytest
 from grpc import StatusCode
 from tests.e2e.api import JSON, Api
-from tests.e2e.builders import an_id, fresh
+from tests.e2e.builders import an_environment, an_id, fresh
 from tests.e2e.deployments import PATIENCE, Place
 from tests.e2e.rpc import DEADLINE, Rpc
 from tests.e2e.stack import Addresses
@@ -67,6 +67,14 @@ class Deployer(Place):
 
 
 @pytest.fixture
+def planner(simulated_http: httpx.Client, channel: grpc.Channel) -> Deployer:
+    """A deployer to a namespace that is there: plans look for it."""
+    deployer = Deployer(Api(simulated_http), channel)
+    deployer.environment = an_environment(deployer.api, "Default", external_id="default")
+    return deployer
+
+
+@pytest.fixture
 def deployer(simulated_http: httpx.Client, channel: grpc.Channel) -> Deployer:
     return Deployer(Api(simulated_http), channel)
 
@@ -112,25 +120,25 @@ def test_a_watch_goes_on_where_it_was_left(deployer: Deployer) -> None:
     assert first(oldest.sequence).sequence > oldest.sequence
 
 
-def test_planning_says_what_would_be_done_and_does_nothing(deployer: Deployer) -> None:
-    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=deployer.new()))
+def test_planning_says_what_would_be_done_and_does_nothing(planner: Deployer) -> None:
+    plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=planner.new()))
     assert "storageUri" in plan.manifest
     assert not [finding for finding in plan.findings if finding.blocking]
-    bad = deployer.new(name="Not A Name")
-    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=bad))
+    bad = planner.new(name="Not A Name")
+    plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=bad))
     blocking = [finding for finding in plan.findings if finding.blocking]
     assert blocking
     assert all(finding.code and finding.message for finding in blocking)
-    assert deployer.api.read("/inference_services")["total"] == 0
+    assert planner.api.read("/inference_services")["total"] == 0
 
 
-def test_validate_only_stores_nothing(deployer: Deployer) -> None:
-    good = d.DeployModelRequest(deployment=deployer.new(), validate_only=True)
-    deployer.rpc.call(deployer.stub.DeployModel, good)
-    bad = d.DeployModelRequest(deployment=deployer.new(name="Not A Name"), validate_only=True)
-    refusal = deployer.rpc.refused(deployer.stub.DeployModel, bad)
+def test_validate_only_stores_nothing(planner: Deployer) -> None:
+    good = d.DeployModelRequest(deployment=planner.new(), validate_only=True)
+    planner.rpc.call(planner.stub.DeployModel, good)
+    bad = d.DeployModelRequest(deployment=planner.new(name="Not A Name"), validate_only=True)
+    refusal = planner.rpc.refused(planner.stub.DeployModel, bad)
     assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, "DEPLOYMENT_BLOCKED")
-    assert deployer.api.read("/inference_services")["total"] == 0
+    assert planner.api.read("/inference_services")["total"] == 0
 
 
 def test_a_repeated_request_id_deploys_once(deployer: Deployer) -> None:
