@@ -9,13 +9,14 @@ run: $(INSTALLED) ## everything on this machine: database, migrations, workers, 
 	@exec $(BIN)/registry-grpc dev
 
 test: $(INSTALLED) ## unit, contract, integration and end-to-end tests
-	$(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not node and not slow"
 
 test-slow: $(INSTALLED) ## failures injected, the real golang-migrate tool, the generated clients
-	$(BIN)/pytest -m "(golang or slow) and not cluster"
+	$(BIN)/pytest -n 2 -m "(golang or node or slow) and not cluster" tests
 
 test-cluster: $(INSTALLED) ## against a real kube-apiserver, built with Go on the first run
-	$(BIN)/pytest -m cluster tests/contract tests/cluster
+	$(BIN)/python -m tests.cluster.binaries
+	$(BIN)/pytest -n 0 -m cluster tests/contract tests/cluster tests/scenarios
 
 examples: $(INSTALLED) ## the Go and TypeScript clients, run against the service
 	$(BIN)/pytest tests/examples

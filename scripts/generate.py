@@ -22,6 +22,7 @@ PROTOS = ROOT / "proto"
 THIRD_PARTY = ROOT / "third_party" / "proto"
 GENERATED = ROOT / "src" / "registry_grpc" / "gen"
 PACKAGE = "registry_grpc.gen"
+_IMPORT = re.compile(r"^(from|import) modelregistry", re.MULTILINE)
 
 
 def generate(target: Path) -> None:
@@ -41,18 +42,18 @@ def generate(target: Path) -> None:
         sys.exit("protoc failed")
     for path in [*target.rglob("*.py"), *target.rglob("*.pyi")]:
         text = path.read_text()
-        path.write_text(re.sub(r"^(from|import) modelregistry", rf"\1 {PACKAGE}.modelregistry", text, flags=re.MULTILINE))
+        path.write_text(_IMPORT.sub(rf"\1 {PACKAGE}.modelregistry", text))
     for folder in {target, *(path.parent for path in target.rglob("*.py"))} | {target / "modelregistry"}:
         (folder / "__init__.py").write_text("")
 
 
 def differences(left: Path, right: Path) -> list[str]:
-    names = {path.relative_to(root) for root in (left, right) for path in root.rglob("*.py*") if path.suffix in {".py", ".pyi"}}
-    return [
-        str(name)
-        for name in sorted(names)
-        if not (left / name).exists() or not (right / name).exists() or not filecmp.cmp(left / name, right / name, shallow=False)
-    ]
+    names = {path.relative_to(root) for root in (left, right) for path in root.rglob("*.py*") if path.suffix != ".pyc"}
+    return [str(name) for name in sorted(names) if not _are_equal(left / name, right / name)]
+
+
+def _are_equal(left: Path, right: Path) -> bool:
+    return left.exists() and right.exists() and filecmp.cmp(left, right, shallow=False)
 
 
 def main() -> None:
