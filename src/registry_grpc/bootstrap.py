@@ -31,6 +31,7 @@ from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.services.controller import Controller
+from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployments
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.model_versions import ModelVersions
@@ -84,9 +85,9 @@ async def build(
         reconciler = Reconciler(queue=queue, cluster=cluster, versions=versions, services=services)
         controller = Controller(queue=queue, reconciler=reconciler, cluster=cluster, report=_report)
 
+    intents = PostgresDeploymentRepository(database)
     deployments = Deployments(
-        deployments=PostgresDeploymentRepository(database),
-        events=queue,
+        deployments=intents,
         services=services,
         environments=environments,
         models=models,
@@ -117,7 +118,7 @@ async def build(
             ServingEnvironmentServicer(ServingEnvironments(environments=environments, clock=clock)),
             InferenceServiceServicer(inference_services),
             ServeModelServicer(serve_models),
-            DeploymentServicer(deployments, planning),
+            DeploymentServicer(deployments, DeploymentHistory(deployments=intents, events=queue), planning),
         ),
         database=database,
         controller=controller,

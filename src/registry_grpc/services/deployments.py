@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
-    DeploymentEvent,
     DeploymentOptions,
-    DeploymentRevision,
     DeploymentSpec,
-    Orphan,
     Phase,
     Want,
 )
@@ -22,13 +18,12 @@ from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason, Re
 from registry_grpc.domain.inference_service import LIMITS, InferenceService, NewInferenceService
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.naming import deployment_name
-from registry_grpc.domain.paging import Page, Slice
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.rules import check_fields
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
-from registry_grpc.ports.deployments import DeploymentEvents, DeploymentFilter, DeploymentRepository, NewIntent
+from registry_grpc.ports.deployments import DeploymentRepository, NewIntent
 from registry_grpc.ports.repositories import (
     InferenceServiceRepository,
     ModelVersionRepository,
@@ -36,8 +31,6 @@ from registry_grpc.ports.repositories import (
     ServingEnvironmentRepository,
 )
 from registry_grpc.services.reconciliation import Reconciler
-
-_EVENTS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +70,7 @@ class Draft:
 
 
 class Deployments:
-    """Deploy, undeploy, sync, update and roll back; read what became of it.
+    """Deploy, undeploy, sync, update and roll back.
 
     `cluster` and `reconciler` are None when deploying to Kubernetes is switched off: services are then records only.
     """
@@ -86,7 +79,6 @@ class Deployments:
         self,
         *,
         deployments: DeploymentRepository,
-        events: DeploymentEvents,
         services: InferenceServiceRepository,
         environments: ServingEnvironmentRepository,
         models: RegisteredModelRepository,
@@ -97,7 +89,6 @@ class Deployments:
         reconciler: Reconciler | None = None,
     ) -> None:
         self._deployments = deployments
-        self._events = events
         self._services = services
         self._environments = environments
         self._models = models
@@ -242,37 +233,6 @@ class Deployments:
         self._require_cluster()
         revision = await self._deployments.revision(project_id, id, generation)
         return await self._revise(project_id, id, revision.spec, Cause.ROLLBACK, user)
-
-    async def get(self, project_id: UUID, id: UUID) -> Deployment:
-        """Raises NotFound."""
-        return await self._deployments.get(project_id, id)
-
-    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
-        """Newest first."""
-        return await self._deployments.list(project_id, filter, slice)
-
-    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
-        """Newest first. Raises NotFound."""
-        return await self._deployments.revisions(project_id, id, slice)
-
-    async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
-        """Raises NotFound for the deployment."""
-        return await self._deployments.served_at(project_id, id, at)
-
-    async def watch(self, project_id: UUID, id: UUID, after: int | None) -> AsyncIterator[DeploymentEvent]:
-        """Every change in order, without end: those after the sequence number first; the newest one without it.
-
-        Raises NotFound.
-        """
-        async for _ in self._events.listen(id):
-            while events := await self._deployments.events(project_id, id, after, _EVENTS_AT_ONCE):
-                for event in events:
-                    yield event
-                after = events[-1].sequence
-
-    async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
-        """Oldest first."""
-        return await self._deployments.orphans(project_id)
 
     async def clean_up(self, service: InferenceService) -> None:
         """After the deletion of a service: see to its object, which may still be there."""

@@ -16,6 +16,7 @@ from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.ports.deployments import DeploymentFilter
+from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.planning import Plan, Planning
 
@@ -33,8 +34,9 @@ class DeploymentServicer:
 
     SERVICE = pb.DESCRIPTOR.services_by_name["DeploymentService"]
 
-    def __init__(self, deployments: Deployments, planning: Planning) -> None:
+    def __init__(self, deployments: Deployments, history: DeploymentHistory, planning: Planning) -> None:
         self._deployments = deployments
+        self._history = history
         self._planning = planning
 
     async def DeployModel(self, request: pb.DeployModelRequest, call: Call) -> Deployed:
@@ -70,26 +72,26 @@ class DeploymentServicer:
         return await self._deployments.roll_back(call.project_id, _id(request.id), request.revision or None, call.user)
 
     async def GetDeployment(self, request: pb.GetDeploymentRequest, call: Call) -> Deployment:
-        return await self._deployments.get(call.project_id, _id(request.id))
+        return await self._history.get(call.project_id, _id(request.id))
 
     async def ListDeployments(self, request: pb.ListDeploymentsRequest, call: Call) -> Page[Deployment]:
         filter_ = DeploymentFilter(
             registered_model_id=filter_id(request.registered_model_id, "registered_model_id", call),
             phase=mapping.phase_of(request.phase),
         )
-        return await self._deployments.list(call.project_id, filter_, cursor_slice_of(request, call))
+        return await self._history.list(call.project_id, filter_, cursor_slice_of(request, call))
 
     async def ListDeploymentRevisions(
         self, request: pb.ListDeploymentRevisionsRequest, call: Call
     ) -> Page[DeploymentRevision]:
-        return await self._deployments.revisions(call.project_id, _id(request.id), cursor_slice_of(request, call))
+        return await self._history.revisions(call.project_id, _id(request.id), cursor_slice_of(request, call))
 
     async def GetServedRevision(self, request: pb.GetServedRevisionRequest, call: Call) -> DeploymentRevision | None:
-        return await self._deployments.served_at(call.project_id, _id(request.id), mapping.time_of(request))
+        return await self._history.served_at(call.project_id, _id(request.id), mapping.time_of(request))
 
     def WatchDeployment(self, request: pb.WatchDeploymentRequest, call: Call) -> AsyncIterator[DeploymentEvent]:
         after = request.after_sequence if request.HasField("after_sequence") else None
-        return self._deployments.watch(call.project_id, _id(request.id), after)
+        return self._history.watch(call.project_id, _id(request.id), after)
 
     async def ListOrphans(self, request: pb.ListOrphansRequest, call: Call) -> Sequence[Orphan]:  # noqa: ARG002
-        return await self._deployments.orphans(call.project_id)
+        return await self._history.orphans(call.project_id)

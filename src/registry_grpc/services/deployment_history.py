@@ -1,0 +1,52 @@
+"""What became of deployments: their state, revisions and events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
+from registry_grpc.domain.paging import Page, Slice
+from registry_grpc.ports.deployments import DeploymentEvents, DeploymentFilter, DeploymentRepository
+
+_EVENTS_AT_ONCE = 100
+
+
+class DeploymentHistory:
+    """Reads deployments; nothing here changes one."""
+
+    def __init__(self, *, deployments: DeploymentRepository, events: DeploymentEvents) -> None:
+        self._deployments = deployments
+        self._events = events
+
+    async def get(self, project_id: UUID, id: UUID) -> Deployment:
+        """Raises NotFound."""
+        return await self._deployments.get(project_id, id)
+
+    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
+        """Newest first."""
+        return await self._deployments.list(project_id, filter, slice)
+
+    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
+        """Newest first. Raises NotFound."""
+        return await self._deployments.revisions(project_id, id, slice)
+
+    async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
+        """Raises NotFound for the deployment."""
+        return await self._deployments.served_at(project_id, id, at)
+
+    async def watch(self, project_id: UUID, id: UUID, after: int | None) -> AsyncIterator[DeploymentEvent]:
+        """Every change in order, without end: those after the sequence number first; the newest one without it.
+
+        Raises NotFound.
+        """
+        async for _ in self._events.listen(id):
+            while events := await self._deployments.events(project_id, id, after, _EVENTS_AT_ONCE):
+                for event in events:
+                    yield event
+                after = events[-1].sequence
+
+    async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
+        """Oldest first."""
+        return await self._deployments.orphans(project_id)
