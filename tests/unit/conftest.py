@@ -12,6 +12,7 @@ from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.store import InMemoryStore
 
 from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployments
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.model_versions import ModelVersions
@@ -30,6 +31,7 @@ class Registry:
     versions: ModelVersions
     environments: ServingEnvironments
     deployments: Deployments
+    history: DeploymentHistory
     services: InferenceServices
     serve_models: ServeModels
 
@@ -40,7 +42,6 @@ def registry() -> Registry:
     r = in_memory_repositories(InMemoryStore(clock))
     deployments = Deployments(
         deployments=r.deployments,
-        events=NoNews(),
         services=r.services,
         environments=r.environments,
         models=r.models,
@@ -55,6 +56,7 @@ def registry() -> Registry:
         versions=ModelVersions(versions=r.versions, clock=clock),
         environments=ServingEnvironments(environments=r.environments, clock=clock),
         deployments=deployments,
+        history=DeploymentHistory(deployments=r.deployments, events=NoNews()),
         services=InferenceServices(
             services=r.services,
             environments=r.environments,

@@ -149,7 +149,7 @@ async def test_the_desired_state_of_a_deployment_is_the_intent(
     registry: Registry, project_id: UUID, controlled: InferenceService
 ) -> None:
     async def intent() -> tuple[Want, int]:
-        deployment = await registry.deployments.get(project_id, controlled.id)
+        deployment = await registry.history.get(project_id, controlled.id)
         return deployment.want, deployment.generation
 
     async def patched(**fields: Any) -> InferenceService:
@@ -165,7 +165,7 @@ async def test_the_desired_state_of_a_deployment_is_the_intent(
     assert (await patched(desired_state="DEPLOYED")).desired_state == "DEPLOYED"
     assert await intent() == (Want.PRESENT, 3)
 
-    revisions = (await registry.deployments.revisions(project_id, controlled.id, Slice())).items
+    revisions = (await registry.history.revisions(project_id, controlled.id, Slice())).items
     assert [(r.cause, r.created_by) for r in revisions] == [
         (Cause.REDEPLOY, "ann"),
         (Cause.UNDEPLOY, "ann"),
@@ -180,7 +180,7 @@ async def test_deletes_the_record_and_leaves_a_tombstone_of_the_deployment(
 
     with refused(NotFound, Reason.INFERENCE_SERVICE_NOT_FOUND):
         await registry.services.delete(project_id, controlled.id)
-    assert (await registry.deployments.get(project_id, controlled.id)).want is Want.ABSENT
+    assert (await registry.history.get(project_id, controlled.id)).want is Want.ABSENT
 
 
 async def test_deletes_no_deployed_service(registry: Registry, project_id: UUID, controlled: InferenceService) -> None:
@@ -189,7 +189,7 @@ async def test_deletes_no_deployed_service(registry: Registry, project_id: UUID,
     with refused(FailedPrecondition, Reason.INFERENCE_SERVICE_DEPLOYED):
         await registry.services.delete(project_id, controlled.id)
 
-    deployment = await registry.deployments.get(project_id, controlled.id)
+    deployment = await registry.history.get(project_id, controlled.id)
     assert (deployment.want, deployment.phase) == (Want.PRESENT, Phase.PENDING)
 
 
