@@ -232,7 +232,7 @@ def test_grpc_web(http: httpx.Client, api: Api, content_type: str) -> None:
     response = http.post(
         "/modelregistry.v1.RegisteredModelService/CreateRegisteredModel",
         content=base64.b64encode(content) if text else content,
-        headers={"Content-Type": content_type, "Project-ID": api.project_id, "X-Grpc-Web": "1"},
+        headers={"Content-Type": content_type, "Accept": content_type, "Project-ID": api.project_id},
     )
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("application/grpc-web")
