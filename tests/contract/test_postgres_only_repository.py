@@ -49,10 +49,6 @@ async def test_deletes_no_model_with_a_version_in_a_traffic_variant(
     await r.models.delete(project_id, model.id)
 
 
-NUL = pytest.mark.xfail(reason="translate() takes asyncpg's DataError, which these are, for a fault of the code first")
-
-
-@NUL
 @pytest.mark.parametrize(
     "patch",
     [
@@ -74,7 +70,6 @@ async def test_refuses_nul_characters(
     assert await models.get(project_id, model.id) == model
 
 
-@NUL
 @pytest.mark.parametrize(
     "call",
     [

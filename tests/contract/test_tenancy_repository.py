@@ -69,7 +69,6 @@ async def read_again(repositories: Repositories, tenant: Tenant) -> Tenant:
 
 
 Call = Callable[[Repositories, UUID, Tenant], Awaitable[object]]
-Link = Callable[[Repositories, Tenant, Tenant], Awaitable[object]]
 
 NOT_FOUND: dict[str, tuple[Reason, Call]] = {
     "models.get": (Reason.REGISTERED_MODEL_NOT_FOUND, lambda r, p, t: r.models.get(p, t.model.id)),
@@ -164,70 +163,6 @@ async def test_what_another_project_has_is_not_found(
         await call(repositories, other_project_id, tenant)
 
     assert await read_again(repositories, tenant) == tenant
-
-
-LINKS: dict[str, tuple[Reason, Link]] = {
-    "services.create environment": (
-        Reason.SERVING_ENVIRONMENT_NOT_FOUND,
-        lambda r, mine, foreign: r.services.create(
-            a_service(foreign.environment, mine.model, project_id=mine.model.project_id), ()
-        ),
-    ),
-    "services.create model": (
-        Reason.REGISTERED_MODEL_NOT_FOUND,
-        lambda r, mine, foreign: r.services.create(a_service(mine.environment, foreign.model), ()),
-    ),
-    "services.create version": (
-        Reason.MODEL_VERSION_NOT_FOUND,
-        lambda r, mine, foreign: r.services.create(
-            a_service(mine.environment, mine.model, model_version_id=foreign.version.id), ()
-        ),
-    ),
-    "services.create served version": (
-        Reason.MODEL_VERSION_NOT_FOUND,
-        lambda r, mine, foreign: r.services.create(
-            service := a_service(mine.environment, mine.model), [a_serve_model(service, foreign.version)]
-        ),
-    ),
-    "services.update version": (
-        Reason.MODEL_VERSION_NOT_FOUND,
-        lambda r, mine, foreign: r.services.update(
-            mine.model.project_id, mine.service.id, InferenceServicePatch(model_version_id=foreign.version.id)
-        ),
-    ),
-    "serve_models.create service": (
-        Reason.INFERENCE_SERVICE_NOT_FOUND,
-        lambda r, mine, foreign: r.serve_models.create(
-            a_serve_model(foreign.service, mine.version, project_id=mine.model.project_id)
-        ),
-    ),
-    "serve_models.create version": (
-        Reason.MODEL_VERSION_NOT_FOUND,
-        lambda r, mine, foreign: r.serve_models.create(a_serve_model(mine.service, foreign.version)),
-    ),
-}
-
-
-@pytest.fixture
-async def two_tenants(
-    request: pytest.FixtureRequest, repositories: Repositories, project_id: UUID, other_project_id: UUID
-) -> tuple[Tenant, Tenant]:
-    if request.node.callspec.params["repositories"] == "postgres":
-        request.applymarker(pytest.mark.xfail(reason="only the services check the project of what is linked"))
-    return await stored_tenant(repositories, project_id), await stored_tenant(repositories, other_project_id)
-
-
-@pytest.mark.parametrize(("reason", "link"), LINKS.values(), ids=LINKS.keys())
-async def test_nothing_links_to_another_project(
-    repositories: Repositories, two_tenants: tuple[Tenant, Tenant], reason: Reason, link: Link
-) -> None:
-    mine, foreign = two_tenants
-
-    with refused(NotFound, reason):
-        await link(repositories, mine, foreign)
-
-    assert await read_again(repositories, mine) == mine
-    assert await read_again(repositories, foreign) == foreign
 
 
 @pytest.mark.parametrize("slice", [Slice(), Slice(by_cursor=True)], ids=["offset", "cursor"])

@@ -62,6 +62,8 @@ def unavailable() -> Unavailable:
 def translate(error: Exception, *, deleting: bool = False) -> RegistryError | None:
     """The domain's error for a driver's error; None for one that nobody foresaw."""
     match error:
+        case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
+            return InvalidRequest((), "text must not hold NUL characters")
         case asyncpg.DataError():  # a value of the wrong type; asyncpg counts it among its interface errors
             return None
         case asyncpg.UniqueViolationError() if error.constraint_name in _UNIQUE:
@@ -73,8 +75,6 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             return NotFound(_GONE[constraint]) if constraint in _GONE else None
         case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
             return ConcurrentChange()
-        case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
-            return InvalidRequest((), "text must not hold NUL characters")
         case (
             asyncpg.QueryCanceledError()
             | asyncpg.LockNotAvailableError()
