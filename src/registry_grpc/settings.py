@@ -5,11 +5,19 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
+_LAST_PORT = 65535
+
+
+class ConfigurationError(Exception):
+    """The settings do not fit what was asked for, or what is there; the text says what to change."""
 
 
 class ClusterKind(StrEnum):
@@ -40,7 +48,7 @@ class Settings(BaseSettings):
     """Connections per worker process; workers x connections must stay below the server's limit."""
     database_queue: int = Field(default=500, ge=0)
     """How many requests of a worker may wait for a connection before more are refused with RESOURCE_EXHAUSTED."""
-    database_statement_timeout: float = Field(default=10.0, gt=0)
+    database_statement_timeout: float = Field(default=5.0, gt=0)
     """How long a statement may run."""
     workers: int = Field(default=2, ge=1)
     """Worker processes, each with an address of its own."""
@@ -58,7 +66,7 @@ class Settings(BaseSettings):
     """Whether gRPC reflection answers."""
     production: bool = False
     """Refuses the development encryption key."""
-    encryption_keys: SecretStr | None = None
+    encryption_keys: SecretStr | None = Field(default=None, validate_default=True)
     """`<id>:<base64 of 32 bytes>,…`: the first key encrypts, all decrypt. Unset: a development key."""
     cluster: ClusterKind = ClusterKind.NONE
     """Where deployments go: `none`, `simulated` (development only), `kubeconfig` or `in-cluster`."""
@@ -86,15 +94,45 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _need_keys_in_production(self) -> Settings:
-        if self.production and self.encryption_keys is None:
-            raise ValueError("production needs REGISTRY_ENCRYPTION_KEYS: secrets must not be stored under a known key")
-        return self
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        """Here, because the errors of urllib and asyncpg quote parts of a URL: the password among them."""
+        if value is not None and not _is_database_url(value.get_secret_value()):
+            raise ValueError(
+                "write postgresql://user:password@host:port/database, special characters of a password as %XX"
+            )
+        return value
+
+    @field_validator("worker_port")
+    @classmethod
+    def _check_worker_ports(cls, value: int, info: ValidationInfo) -> int:
+        if value + info.data.get("workers", 1) - 1 > _LAST_PORT:
+            raise ValueError("every worker has a port, from this one on, and there are not enough up to 65535")
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _check_encryption_keys(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None:
+            AesGcmCipher(parse_keys(value.get_secret_value()))
+        elif info.data.get("production"):
+            raise ValueError("production needs keys: secrets must not be stored under a key that everybody knows")
+        return value
 
     @property
     def dsn(self) -> str:
-        """Raises ValueError when no database is set."""
+        """Raises ConfigurationError when no database is set."""
         if self.database_url is None:
-            raise ValueError("REGISTRY_DATABASE_URL is not set")
+            raise ConfigurationError("REGISTRY_DATABASE_URL is not set")
         return self.database_url.get_secret_value()
+
+
+def _is_database_url(text: str) -> bool:
+    try:
+        scheme, place, path, _query, fragment = urlsplit(text)
+        # A password with a bare / ? or # ends up behind the place, and its beginning where the port belongs.
+        ports = [urlsplit(f"//{host}").port for host in place.rpartition("@")[2].split(",")]
+    except ValueError:
+        return False
+    return scheme in {"postgresql", "postgres"} and "@" not in path + fragment and 0 not in ports

@@ -1,0 +1,146 @@
+"""The free list of connections on a real PostgreSQL: bounded, fair, and good as new after every kind of failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
+from registry_grpc.domain.errors import Overloaded, Reason, Unavailable
+
+SLEEP = "SELECT pg_sleep(0.3)"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, DatabaseOptions(size=2, queue=3, connect_timeout=5))
+    yield database
+    await database.close()
+
+
+async def _backends(database: Database) -> set[int]:
+    """The connections that two statements at once are given."""
+    rows = await asyncio.gather(
+        *(database.fetchrow("SELECT pg_backend_pid() AS pid, pg_sleep(0.05)") for _ in range(2))
+    )
+    return {row["pid"] for row in rows if row}
+
+
+async def test_connections_are_used_again_and_never_more_than_allowed(database: Database) -> None:
+    first = await _backends(database)
+    results = await asyncio.gather(*(database.fetchrow("SELECT pg_backend_pid() AS pid") for _ in range(5)))
+
+    assert len(first) == 2
+    assert {row["pid"] for row in results if row} <= first
+
+
+async def test_more_than_may_wait_are_refused_at_once(database: Database) -> None:
+    await _backends(database)
+    running = [asyncio.create_task(database.fetch(SLEEP)) for _ in range(5)]
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(Overloaded):
+        await database.fetch("SELECT 1")
+
+    assert len(await asyncio.gather(*running)) == 5
+    assert await database.fetch("SELECT 1")
+
+
+async def test_who_stops_waiting_gives_the_turn_to_the_next(database: Database) -> None:
+    await _backends(database)
+    holders = [asyncio.create_task(database.fetch(SLEEP)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    gives_up = asyncio.create_task(database.fetch("SELECT 'first'"))
+    stays = asyncio.create_task(database.fetchrow("SELECT 'second' AS name"))
+    await asyncio.sleep(0.05)
+    gives_up.cancel()
+
+    row = await asyncio.wait_for(stays, 2)
+
+    assert row is not None
+    assert row["name"] == "second"
+    await asyncio.gather(*holders)
+    assert len(await _backends(database)) == 2
+
+
+async def test_a_connection_is_handed_on_when_its_receiver_gives_up_in_that_moment(database: Database) -> None:
+    for _ in range(20):
+        waiting = [asyncio.create_task(database.fetch("SELECT pg_sleep(0.002)")) for _ in range(5)]
+        await asyncio.sleep(0.003)
+        for task in waiting[2:]:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert len(await asyncio.wait_for(_backends(database), 5)) == 2
+
+
+async def test_a_statement_that_is_broken_off_takes_its_connection_along(database: Database) -> None:
+    before = await _backends(database)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(database.fetch("SELECT pg_sleep(5)"), 0.1)
+
+    after = await asyncio.wait_for(_backends(database), 5)
+
+    assert len(after) == 2
+    assert len(after & before) == 1
+
+
+async def test_a_refused_statement_keeps_its_connection(database: Database) -> None:
+    before = await _backends(database)
+    with pytest.raises(Exception, match="division by zero"):
+        await database.fetch("SELECT 1 / 0")
+
+    assert await _backends(database) == before
+
+
+async def test_a_transaction_is_rolled_back_by_an_error(database: Database) -> None:
+    async def fails(connection: Any) -> None:
+        await connection.execute("CREATE TABLE rolled_back (id int)")
+        raise Overloaded
+
+    with pytest.raises(Overloaded):
+        async with database.transaction() as connection:
+            await fails(connection)
+
+    row = await database.fetchrow("SELECT to_regclass('rolled_back') AS found")
+    assert row is not None
+    assert row["found"] is None
+
+
+async def test_connections_that_the_server_ended_are_replaced(database: Database) -> None:
+    before = await _backends(database)
+    async with database.session() as connection:
+        for pid in before:
+            await connection.fetchval("SELECT pg_terminate_backend($1)", pid)
+    await asyncio.sleep(0.1)
+
+    assert not await _backends(database) & before
+
+
+async def test_a_statement_cut_off_by_the_server_is_unavailable(database: Database) -> None:
+    running = asyncio.create_task(database.fetch("SELECT pg_sleep(5)"))
+    async with database.session() as connection:
+        while not await connection.fetchval(  # noqa: ASYNC110 - it shows up in another process
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE query = 'SELECT pg_sleep(5)' AND datname = current_database()"
+        ):
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(Unavailable) as refusal:
+        await running
+
+    assert refusal.value.reason is Reason.DATABASE_UNAVAILABLE
+    assert await database.fetch("SELECT 1")
+
+
+async def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none", DatabaseOptions(size=1, queue=10))
+
+    results = await asyncio.wait_for(
+        asyncio.gather(*(database.fetch("SELECT 1") for _ in range(10)), return_exceptions=True), 2
+    )
+
+    assert [type(result) for result in results] == [Unavailable] * 10
