@@ -24,7 +24,7 @@ _READY_WITHIN_SECONDS = 60.0
 def run_dev(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM, then stop everything in order: gateway, workers, cluster, database."""
     # What is not asked for otherwise is simulated: the first deployment must work without a cluster at hand.
-    if "REGISTRY_CLUSTER" not in os.environ:
+    if not os.environ.get("REGISTRY_CLUSTER"):
         settings = settings.model_copy(update={"cluster": ClusterKind.SIMULATED})
     folder = settings.data_dir.resolve()
     (folder / "logs").mkdir(parents=True, exist_ok=True)
