@@ -114,7 +114,8 @@ async function printDeployments(registeredModelId: string): Promise<void> {
 /** An error of the registry as its code, its stable reason and its text; other errors as they are. */
 function explain(error: unknown): string {
   const reason = error instanceof ConnectError && errorReason(error);
-  return reason ? `${Code[error.code]} ${reason}: ${error.rawMessage}` : String(error);
+  if (reason) return `${Code[error.code]} ${reason}: ${error.rawMessage}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {
