@@ -1,12 +1,15 @@
-"""What a person can do about each reason."""
+"""What a person can do about where a deployment stands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from registry_grpc.domain.deployment import Phase
+
 _NEXT_STEPS: Mapping[str, str] = {
     "REJECTED": "Read the message of the API server, correct the deployment's options or the version, and update it.",
-    "FORBIDDEN": "Give the registry's service account the permission named; `registry-grpc doctor` prints the RBAC.",
+    "FORBIDDEN": "Allow what the message names: a right of the registry (`registry-grpc doctor` prints the RBAC), or "
+    "pods that the namespace's limits, pod security or service accounts forbid.",
     "QUOTA": "Free quota in the namespace, ask for more, or lower `options.resources`.",
     "KSERVE_NOT_INSTALLED": "Install KServe in the cluster; the registry goes on by itself then.",
     "NAMESPACE_NOT_FOUND": "Create the namespace, or correct the environment's `external_id`.",
@@ -28,6 +31,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "NO_SUPPORTING_RUNTIME": "Name a runtime in `options.runtime`, or correct the framework and its version.",
     "RUNTIME_NOT_RECOGNIZED": "Name a serving runtime that exists in the namespace or the cluster.",
     "RUNTIME_DISABLED": "Enable the serving runtime, or name another one.",
+    "INVALID_SPEC": "Correct the deployment's options and update it.",
     "INVALID_PREDICTOR_SPEC": "Correct the deployment's options and update it.",
     "RECONCILE_FAILED": "Read the message of KServe, correct the deployment and update it.",
     "STORAGE_URI_UNSUPPORTED": "Put the model where KServe can fetch it, and correct the version's uri.",
@@ -47,6 +51,13 @@ _NEXT_STEPS: Mapping[str, str] = {
 }
 
 
-def next_step_for(reason: str) -> str:
-    """Empty when there is nothing to do."""
-    return _NEXT_STEPS.get(reason, "")
+_BY_PHASE: Mapping[Phase, str] = {
+    Phase.DEGRADED: "See in the message why its pods are not ready; the status follows by itself when they are.",
+    Phase.FAILED: "Read the message of KServe, correct the deployment and update it.",
+}
+"""For reasons that are KServe's own words."""
+
+
+def next_step_for(phase: Phase, reason: str) -> str:
+    """Empty when there is nothing to do but to wait."""
+    return _NEXT_STEPS.get(reason) or _BY_PHASE.get(phase, "")

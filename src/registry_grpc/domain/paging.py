@@ -35,6 +35,10 @@ class Sort:
             raise InvalidRequest([Violation("sort_by", f"must be one of {', '.join(allowed)}")], "invalid sort_by")
         return cls(field, order != "asc")
 
+    @property
+    def reversed(self) -> Sort:
+        return Sort(self.field, not self.descending)
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:

@@ -16,9 +16,9 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from registry_grpc.domain.decision import Situation, Verdict, decide
+from registry_grpc.domain.decision import Situation, Verdict, decide, is_withdrawn
 from registry_grpc.domain.deployment import Deployment, Phase, Want
-from registry_grpc.domain.errors import NotFound, RegistryError, Unavailable
+from registry_grpc.domain.errors import NotFound, Reason, RegistryError, Unavailable
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, Refusal
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
@@ -35,6 +35,7 @@ PASS_SECONDS = 45.0
 ATTEMPT_SECONDS = 5.0
 """How long a request waits for its first pass."""
 _WAIT_FOR_OTHERS_SECONDS = 10.0
+_NO_ANSWER = "the Kubernetes API did not answer in time"
 _JITTER = 0.2
 
 
@@ -59,12 +60,7 @@ class Reconciler:
         claim = await self._claim_within(id, ATTEMPT_SECONDS)
         if claim is None:
             return
-        try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
-                result = await self._pass(claim)
-        except TimeoutError:
-            result = _judged(claim, claim.deployment, None, _unavailable("the Kubernetes API did not answer in time"))
-        await self._queue.record(claim, result)
+        await self._work(claim, ATTEMPT_SECONDS)
 
     async def observe_now(self, id: UUID) -> None:
         """Make a pass now and record it. Raises Unavailable and ClusterReadFailed instead of recording those."""
@@ -75,22 +71,30 @@ class Reconciler:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 evidence = await self._cluster.observe(claim.deployment)
                 result = await self._pass(claim, evidence)
+        except TimeoutError as error:
+            await self._queue.release(claim)
+            raise Unavailable(Reason.CLUSTER_UNAVAILABLE, _NO_ANSWER) from error
         except BaseException:
             await self._queue.release(claim)
             raise
         await self._queue.record(claim, result)
 
-    async def work(self, claim: Claim) -> None:
-        """Make a pass for a controller."""
+    async def work(self, claim: Claim) -> timedelta | None:
+        """Make a pass for a controller. Returns when it wants to look again."""
+        return await self._work(claim, PASS_SECONDS)
+
+    async def _work(self, claim: Claim, seconds: float) -> timedelta | None:
+        """A pass that is broken off, by a caller who has gone or a controller that stops, gives its lease back."""
         try:
-            async with asyncio.timeout(PASS_SECONDS):
+            async with asyncio.timeout(seconds):
                 result = await self._pass(claim)
         except TimeoutError:
-            result = _judged(claim, claim.deployment, None, _unavailable("the Kubernetes API did not answer in time"))
+            result = _judged(claim, claim.deployment, None, _unavailable(_NO_ANSWER))
         except BaseException:
             await self._queue.release(claim)
             raise
         await self._queue.record(claim, result)
+        return result.again_in
 
     async def observe_uncontrolled(self, service: InferenceService, namespace: str) -> InferenceService:
         """Let a service that is a record only follow an object of its name (contract 2.4, sync; quirk Q17).
@@ -124,7 +128,7 @@ class Reconciler:
             evidence = evidence or await self._cluster.observe(deployment)
             if deployment.want is Want.ABSENT:
                 evidence = await self._remove(claim, evidence)
-            elif self._needs_apply(deployment, evidence):
+            elif _needs_apply(deployment, evidence):
                 deployment = await self._apply(deployment, evidence)
                 evidence = await self._cluster.observe(deployment)
         except ApplyRefused as error:
@@ -141,19 +145,6 @@ class Reconciler:
         with contextlib.suppress(ApplyRefused, RegistryError):
             await self._cluster.clean_up(deployment)
 
-    def _needs_apply(self, deployment: Deployment, evidence: Evidence) -> bool:
-        live, applied = evidence.live, deployment.applied
-        if applied is not None and (live is None or live.uid != applied.uid):
-            return False  # row 7 tells that it is gone and forgets it; the next pass makes it again
-        if live is not None and (live.deleting_since is not None or _is_newer(live.revision_stamp, deployment)):
-            return False
-        drifted = live is not None and bool(live.drift)
-        return (
-            applied is None
-            or deployment.applied_generation < deployment.generation
-            or (drifted and deployment.drift_policy is DriftPolicy.ENFORCE)
-        )
-
     async def _apply(self, deployment: Deployment, evidence: Evidence) -> Deployment:
         credentials = await self._credentials(deployment)
         _check_before_apply(deployment, has_credentials=bool(credentials))
@@ -163,10 +154,10 @@ class Reconciler:
 
     async def _remove(self, claim: Claim, evidence: Evidence) -> Evidence:
         deployment = claim.deployment
-        if evidence.live is not None and evidence.live.deployment_id == str(deployment.id):
+        if _is_there(deployment, evidence):
             await self._cluster.delete(deployment, seen=evidence)
             evidence = await self._cluster.observe(deployment)
-        if evidence.live is None:
+        if not _is_there(deployment, evidence):
             await self._cluster.clean_up(deployment, await self._credentials(deployment))
         return evidence
 
@@ -176,6 +167,26 @@ class Reconciler:
             return await self._versions.credentials(deployment.project_id, deployment.spec.model_version_id)
         except NotFound:
             return Credentials()
+
+
+def _is_there(deployment: Deployment, evidence: Evidence) -> bool:
+    return evidence.live is not None and evidence.live.deployment_id == str(deployment.id)
+
+
+def _needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
+    live, applied = evidence.live, deployment.applied
+    if live is not None and live.deleting_since is not None:
+        return False  # rows 4 and 8 wait until it is gone
+    if live is not None and _is_there(deployment, evidence) and _is_newer(live.revision_stamp, deployment):
+        return False
+    if applied is None or is_withdrawn(deployment):
+        return True
+    if live is None or live.uid != applied.uid:
+        return False  # row 7 tells that it is gone and forgets it; the next pass makes it again
+    # Drift is told by row 9 before it is put right, so that the log knows of it.
+    was_told = deployment.phase is Phase.DRIFTED and deployment.reason == "SPEC_CHANGED"
+    is_enforced = deployment.drift_policy is DriftPolicy.ENFORCE
+    return deployment.applied_generation < deployment.generation or (bool(live.drift) and is_enforced and was_told)
 
 
 def _is_newer(stamp: str, deployment: Deployment) -> bool:
@@ -244,7 +255,7 @@ def _service_view(
     message = verdict.message
     if refused is not None and message and deployment.want is Want.PRESENT:
         message = f"create kserve inferenceservice: {message}"  # the contract's words, 2.4
-    if verdict.phase is Phase.FAILED:
+    if verdict.phase is Phase.FAILED and deployment.want is Want.PRESENT:
         served_state = ServeModelState.FAILED
     else:
         served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING

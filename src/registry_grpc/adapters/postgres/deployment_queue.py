@@ -64,7 +64,8 @@ WHERE id = $1 AND lease_by = $2
 # What was applied must not be forgotten, even when a newer revision makes the rest of the result old.
 _RECORD_OUTDATED = """
 UPDATE deployment SET
-    applied = $3, applied_generation = $4, applied_at = $5, next_at = now(), lease_by = NULL, lease_until = NULL
+    applied = $3, applied_generation = CASE WHEN want = 'ABSENT' THEN 0 ELSE $4 END, applied_at = $5,
+    next_at = now(), lease_by = NULL, lease_until = NULL
 WHERE id = $1 AND lease_by = $2
 """
 _RELEASE = """

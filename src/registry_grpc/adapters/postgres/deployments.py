@@ -64,10 +64,12 @@ _INSERT_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
 SELECT id, generation, serving_generation, phase, reason, message, next_step FROM deployment WHERE id = $1
 """
-# The phase is the controllers' to say, but for an undeployment: nothing serves from that moment on.
+# The phase is the controllers' to say, but for an undeployment: nothing serves from then on. It also forgets what
+# generation the object is of, so that a redeployment knows that nobody else took the object away.
 _REVISE = """
 UPDATE deployment SET
     generation = generation + 1, revised_at = now(), want = $3, spec = coalesce($4, spec), attempts = 0,
+    applied_generation = CASE WHEN $3 = 'ABSENT' THEN 0 ELSE applied_generation END,
     phase = CASE WHEN $3 = 'ABSENT' THEN 'DELETING' WHEN want = 'ABSENT' THEN 'PENDING' ELSE phase END,
     phase_since = CASE WHEN $3 = want THEN phase_since ELSE now() END,
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,

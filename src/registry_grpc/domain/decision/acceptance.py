@@ -1,0 +1,75 @@
+"""Rows 11 to 15: whether KServe has taken the target revision up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from registry_grpc.domain.decision.situation import Situation
+from registry_grpc.domain.decision.verdict import Verdict, failed, stands, upper_snake, why_not_ready
+from registry_grpc.domain.deployment import Phase
+
+_SILENT_BEFORE_STATUS = timedelta(seconds=60)
+_SILENT_BEFORE_ROLLOUT = timedelta(minutes=2)
+_WARNING_COUNTS_AFTER = timedelta(seconds=30)
+_SILENT = "KServe's controller has done nothing about it"
+_UNSUPPORTED_URI = "StorageURI not supported"
+
+
+def has_no_conditions(s: Situation) -> bool:
+    return s.live is None or not s.live.has_conditions
+
+
+def no_conditions(s: Situation) -> Verdict:
+    if s.since_apply > _SILENT_BEFORE_STATUS:
+        return stands(s, Phase.PENDING, "CONTROLLER_SILENT", _SILENT)
+    return stands(s, Phase.PENDING)
+
+
+def is_invalid_spec(s: Situation) -> bool:
+    return s.seen.transition_status == "InvalidSpec" and s.status_is_newer
+
+
+def invalid_spec(s: Situation) -> Verdict:
+    failure = s.seen.failure
+    if failure is None:
+        return failed(s, "INVALID_SPEC", why_not_ready(s))
+    return failed(s, upper_snake(failure.reason), failure.message)
+
+
+def is_reconcile_failed(s: Situation) -> bool:
+    condition = s.seen.predictor_ready
+    return condition is not None and condition.is_false and condition.reason == "ReconcileFailed" and s.status_is_newer
+
+
+def reconcile_failed(s: Situation) -> Verdict:
+    condition = s.seen.predictor_ready
+    return failed(s, "RECONCILE_FAILED", condition.message if condition else "")
+
+
+def is_warned(s: Situation) -> bool:
+    """An error that KServe tells in an event only; it counts when it is about this spec and did not pass by itself.
+
+    An event that comes again is the old one with a new time, so that it may have begun before this spec.
+    """
+    warning, applied_at = (s.evidence.warning if s.evidence else None), s.deployment.applied_at
+    if s.is_fresh or warning is None or applied_at is None or s.evidence is None:
+        return False
+    if warning.last_seen < applied_at.replace(microsecond=0):
+        return False
+    return s.evidence.at - max(warning.first_seen, applied_at) > _WARNING_COUNTS_AFTER
+
+
+def warned(s: Situation) -> Verdict:
+    message = s.evidence.warning.message if s.evidence and s.evidence.warning else ""
+    return failed(s, "STORAGE_URI_UNSUPPORTED" if _UNSUPPORTED_URI in message else "KSERVE_ERROR", message)
+
+
+def is_not_fresh(s: Situation) -> bool:
+    return not s.is_fresh
+
+
+def not_fresh(s: Situation) -> Verdict:
+    phase = Phase.UPDATING if s.is_ready else Phase.PENDING
+    if s.since_apply > _SILENT_BEFORE_ROLLOUT:
+        return stands(s, phase, "CONTROLLER_SILENT", _SILENT)
+    return stands(s, phase, "", why_not_ready(s))

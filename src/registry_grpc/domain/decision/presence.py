@@ -1,0 +1,127 @@
+"""Rows 1 to 10: whether the object is there as it shall be, and who kept it from that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from registry_grpc.domain.decision.situation import Situation, is_withdrawn
+from registry_grpc.domain.decision.verdict import (
+    AT_ONCE,
+    RESYNC,
+    SLOW,
+    UNSTEADY,
+    Verdict,
+    failed,
+    stands,
+)
+from registry_grpc.domain.deployment import Phase, Want
+from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.serving_environment import DriftPolicy
+
+# Rows 1 and 2: the object shall go. A delete that was refused is told by the rows for refusals. -----------------------
+
+_STUCK_AFTER = timedelta(minutes=10)
+_DELETE_AGAIN_IN = timedelta(minutes=1)
+
+
+def is_gone_as_wanted(s: Situation) -> bool:
+    return s.wants(Want.ABSENT) and s.refused is None and s.live is None
+
+
+def undeployed(_: Situation) -> Verdict:
+    return Verdict(phase=Phase.UNDEPLOYED, again_in=None)
+
+
+def shall_go(s: Situation) -> bool:
+    return s.wants(Want.ABSENT) and s.refused is None
+
+
+def deleting(s: Situation) -> Verdict:
+    if s.deployment.phase is Phase.DELETING and s.now - s.deployment.phase_since > _STUCK_AFTER:
+        waiting_for = ", ".join(s.seen.finalizers) or "its dependents"
+        message = f"the object still waits for {waiting_for}"
+        return stands(s, Phase.DELETING, "DELETE_STUCK", message, again_in=_DELETE_AGAIN_IN)
+    return stands(s, Phase.DELETING)
+
+
+# Rows 3 to 6: the API server did not do it ----------------------------------------------------------------------------
+
+_TRIES_BEFORE_TELLING = 3
+_LONGEST_BACKOFF = timedelta(minutes=5)
+_DOUBLINGS = 9
+"""2^9 s is more than the longest backoff; 2^1000 s is more than a timedelta holds."""
+
+
+def cluster_refused(s: Situation) -> Verdict:
+    error = _refusal(s)
+    return failed(s, error.reason, error.message, again_in=SLOW)
+
+
+def name_is_being_released(s: Situation) -> bool:
+    """The name is still held by an object that is going: somebody else's, or the one we have given up ourselves."""
+    if s.refused is not None and not s.was_refused(Refusal.NAME_TAKEN):
+        return False
+    ours = s.live if is_withdrawn(s.deployment) else None
+    holder = s.others or ours
+    return holder is not None and holder.deleting_since is not None
+
+
+def field_conflict(s: Situation) -> Verdict:
+    # Looked at again soon, because the drift policy may change, which nobody tells.
+    return stands(s, Phase.DRIFTED, "FIELD_CONFLICT", _refusal(s).message, again_in=UNSTEADY)
+
+
+def try_again(s: Situation) -> Verdict:
+    deployment, error = s.deployment, _refusal(s)
+    backoff = min(timedelta(seconds=2 ** min(deployment.attempts, _DOUBLINGS)), _LONGEST_BACKOFF)
+    again_in = max(backoff, timedelta(seconds=error.retry_after or 0))
+    if deployment.attempts + 1 < _TRIES_BEFORE_TELLING:
+        return Verdict(phase=deployment.phase, reason=deployment.reason, message=deployment.message, again_in=again_in)
+    # What was not applied yet is pending; what was seen before stays what it was, as far as anybody knows.
+    never_applied = deployment.applied_generation < deployment.generation and s.wants(Want.PRESENT)
+    phase = Phase.PENDING if never_applied and deployment.serving_generation is None else deployment.phase
+    return Verdict(phase=phase, reason="API_UNAVAILABLE", message=error.message, again_in=again_in)
+
+
+def _refusal(s: Situation) -> ApplyRefused:
+    assert s.refused is not None  # noqa: S101 - the rows for refusals ask for it
+    return s.refused
+
+
+# Rows 7 to 10: somebody else was there --------------------------------------------------------------------------------
+
+
+def was_deleted(s: Situation) -> bool:
+    applied = s.deployment.applied
+    if applied is None or is_withdrawn(s.deployment):
+        return False
+    return s.live is None or s.live.uid != applied.uid
+
+
+def deleted_externally(s: Situation) -> Verdict:
+    message = "the object was deleted by somebody else"
+    return stands(s, Phase.DRIFTED, "DELETED_EXTERNALLY", message, again_in=AT_ONCE)
+
+
+def is_being_deleted(s: Situation) -> bool:
+    return s.live is not None and s.live.deleting_since is not None
+
+
+def is_drifted(s: Situation) -> bool:
+    return s.live is not None and bool(s.live.drift)
+
+
+def spec_changed(s: Situation) -> Verdict:
+    """Told before it is put right, so that the log knows of it under either policy."""
+    fields = ", ".join(difference.path for difference in s.seen.drift)
+    by = f" by {s.seen.changed_by}" if s.seen.changed_by else ""
+    again_in = AT_ONCE if s.deployment.drift_policy is DriftPolicy.ENFORCE else UNSTEADY
+    return stands(s, Phase.DRIFTED, "SPEC_CHANGED", f"changed{by}: {fields}", again_in=again_in)
+
+
+def is_stopped(s: Situation) -> bool:
+    return s.live is not None and s.live.is_stopped
+
+
+def stopped(s: Situation) -> Verdict:
+    return stands(s, Phase.STOPPED, "STOPPED", again_in=RESYNC)

@@ -1,0 +1,57 @@
+"""Rows 22 to 26: the target revision serves, or is about to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from registry_grpc.domain.decision.situation import Situation
+from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, stands, upper_snake, why_not_ready
+from registry_grpc.domain.decision.workload import first_signs
+from registry_grpc.domain.deployment import Phase
+
+_INGRESS_FAILS_AFTER = timedelta(minutes=5)
+
+
+def lacks_route(s: Situation) -> bool:
+    route = s.seen.ingress_ready
+    return s.is_rolled_out and not (route is not None and route.is_true)
+
+
+def route_pending(s: Situation) -> Verdict:
+    route = s.seen.ingress_ready
+    message = route.message if route else ""
+    if s.lasting(route) > _INGRESS_FAILS_AFTER:
+        return failed(s, "INGRESS", message)
+    return stands(s, Phase.DEPLOYING, "ROUTE_PENDING", message)
+
+
+def serves(s: Situation) -> bool:
+    """Also while the replicas of a revision that has served already come and go, as autoscaling has it: the design's
+    row 24 would call that an update of the revision to itself."""
+    return s.is_ready and (s.is_rolled_out or s.has_served_target)
+
+
+def deployed(s: Situation) -> Verdict:
+    return stands(s, Phase.DEPLOYED, again_in=RESYNC)
+
+
+def is_updating(s: Situation) -> bool:
+    return s.is_ready and s.deployment.serving_generation is not None
+
+
+def updating(s: Situation) -> Verdict:
+    return stands(s, Phase.UPDATING, *first_signs(s))
+
+
+def is_degraded(s: Situation) -> bool:
+    return s.has_served_target and not s.is_ready
+
+
+def degraded(s: Situation) -> Verdict:
+    ready = s.seen.ready
+    return stands(s, Phase.DEGRADED, upper_snake(ready.reason if ready else "") or "NOT_READY", why_not_ready(s))
+
+
+def deploying(s: Situation) -> Verdict:
+    reason, message = first_signs(s)
+    return stands(s, Phase.DEPLOYING, reason, message or why_not_ready(s))

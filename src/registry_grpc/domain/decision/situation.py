@@ -1,0 +1,113 @@
+"""What a pass knows when it decides.
+
+Times inside the evidence (`evidence.at`, conditions, `applied_at`) are the cluster's; `now`, `phase_since` and
+`revised_at` are the database's. They are never compared with each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from registry_grpc.domain.deployment import Deployment, Want
+from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Refusal, Rollout
+
+GRACE = timedelta(seconds=10)
+"""KServe skips writing a status that says nothing new, so after this time an old status counts for the new spec."""
+
+_NO_TIME = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything a pass knows: the row, what was seen (None when the cluster could not be read), what was refused."""
+
+    deployment: Deployment
+    now: datetime
+    evidence: Evidence | None = None
+    refused: ApplyRefused | None = None
+
+    def wants(self, want: Want) -> bool:
+        return self.deployment.want is want
+
+    def was_refused(self, *refusals: Refusal) -> bool:
+        return self.refused is not None and self.refused.refusal in refusals
+
+    @property
+    def live(self) -> LiveObject | None:
+        """The object, if it is this deployment's."""
+        live = self.evidence.live if self.evidence else None
+        return live if live and live.deployment_id == str(self.deployment.id) else None
+
+    @property
+    def others(self) -> LiveObject | None:
+        """The object that has the name, if it is not this deployment's."""
+        return self.evidence.live if self.evidence and self.live is None else None
+
+    @property
+    def seen(self) -> LiveObject:
+        """The object, in rows after those for a missing one."""
+        assert self.live is not None  # noqa: S101 - row 11 is the last one for a missing object
+        return self.live
+
+    @property
+    def rollout(self) -> Rollout | None:
+        return self.evidence.rollout if self.evidence else None
+
+    @property
+    def has_served_target(self) -> bool:
+        """Whether it was DEPLOYED at the target revision already."""
+        return self.deployment.serving_generation == self.deployment.generation
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the workload is seen to be that of the target revision, so that its state is about that revision.
+
+        What has served already stays fresh while an autoscaler's change is not observed yet: the template was.
+        """
+        rollout = self.rollout
+        if rollout is None or rollout.revision_stamp != self.deployment.revision_stamp:
+            return False
+        return rollout.is_observed or self.has_served_target
+
+    @property
+    def is_rolled_out(self) -> bool:
+        return self.is_fresh and self.rollout is not None and self.rollout.is_complete
+
+    @property
+    def is_ready(self) -> bool:
+        return self.live is not None and self.live.ready is not None and self.live.ready.is_true
+
+    @property
+    def since_apply(self) -> timedelta:
+        """How long ago the cluster took the spec, by the cluster's clock."""
+        applied_at = self.deployment.applied_at
+        return self.evidence.at - applied_at if self.evidence and applied_at else _NO_TIME
+
+    @property
+    def status_is_newer(self) -> bool:
+        """Whether KServe's status is about what was applied last. The API server tells whole seconds."""
+        written, applied_at = self.seen.status_written_at, self.deployment.applied_at
+        return self.since_apply >= GRACE or (
+            written is not None and applied_at is not None and written >= applied_at.replace(microsecond=0)
+        )
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the deployment's own deadline is over: counted from the revision, or from when its object or its
+        pods were made again after somebody had deleted or stopped them."""
+        trying_for = [self.now - self.deployment.revised_at, self.since_apply]
+        if self.evidence and self.rollout and self.rollout.pods:
+            trying_for.append(self.evidence.at - min(pod.created_at for pod in self.rollout.pods))
+        return min(trying_for).total_seconds() > self.deployment.spec.options.deadline_seconds
+
+    def lasting(self, condition: Condition | None) -> timedelta:
+        """How long a condition has been what it is."""
+        if condition is None or condition.since is None or self.evidence is None:
+            return _NO_TIME
+        return self.evidence.at - condition.since
+
+
+def is_withdrawn(deployment: Deployment) -> bool:
+    """Whether the object that was applied last was given up by us: an undeployment forgets the generation it is of."""
+    return deployment.applied is not None and deployment.applied_generation == 0

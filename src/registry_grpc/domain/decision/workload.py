@@ -1,0 +1,169 @@
+"""Rows 16 to 21: trouble of the target revision's workload. `rollout.pods` are those of its newest ReplicaSet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from registry_grpc.domain.decision.situation import Situation
+from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
+from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.evidence import Condition, ContainerEvidence, PodEvidence
+
+_REPLICA_FAILURE_COUNTS_AFTER = timedelta(seconds=30)
+_START_FAILURE_COUNTS_AFTER = timedelta(seconds=60)
+_IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+_CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_WHY_NO_PODS = (
+    # A quota is told as "forbidden: exceeded quota", and KServe's webhook denies pods whose Secret is missing.
+    ("QUOTA", ("exceeded quota",)),
+    ("SECRET_MISSING", ("secret", "not found")),
+    ("ADMISSION", ("denied the request",)),
+    ("FORBIDDEN", ("forbidden",)),
+)
+
+
+def _pods(s: Situation) -> tuple[PodEvidence, ...]:
+    return s.rollout.pods if s.is_fresh and s.rollout else ()
+
+
+def _containers(s: Situation) -> Iterator[ContainerEvidence]:
+    return (container for pod in _pods(s) for container in pod.containers)
+
+
+# Row 16: no pods can be made ------------------------------------------------------------------------------------------
+
+
+def _replica_failure(s: Situation) -> Condition | None:
+    failure = s.rollout.replica_failure if s.is_fresh and s.rollout else None
+    return failure if failure is not None and failure.is_true else None
+
+
+def _why_no_pods(message: str) -> str:
+    text = message.lower()
+    return next((reason for reason, words in _WHY_NO_PODS if all(word in text for word in words)), "FAILED_CREATE")
+
+
+def is_replica_failure(s: Situation) -> bool:
+    return s.lasting(_replica_failure(s)) > _REPLICA_FAILURE_COUNTS_AFTER
+
+
+def replica_failure(s: Situation) -> Verdict:
+    return failed(s, *_trouble_making_pods(s))
+
+
+def _trouble_making_pods(s: Situation) -> tuple[str, str]:
+    failure = _replica_failure(s)
+    return (_why_no_pods(failure.message), failure.message) if failure else ("", "")
+
+
+# Row 17: the model cannot be fetched ----------------------------------------------------------------------------------
+
+
+def _failed_initializer(s: Situation) -> ContainerEvidence | None:
+    return next((c for c in _containers(s) if c.is_init and c.restarts and c.last_exit not in {"", "Completed"}), None)
+
+
+def is_download_failure(s: Situation) -> bool:
+    """KServe says BlockedByFailedLoad of a server that crashed as well: that is row 18, once one was started."""
+    if _failed_initializer(s) is not None:
+        return True
+    blocked = s.seen.transition_status == "BlockedByFailedLoad" and s.status_is_newer
+    was_fetched = any(c.waiting != "PodInitializing" for c in _containers(s) if not c.is_init)
+    return blocked and not was_fetched and not s.is_rolled_out
+
+
+def download_failure(s: Situation) -> Verdict:
+    container = _failed_initializer(s)
+    if container is not None:
+        return failed(s, "MODEL_DOWNLOAD", container.message)
+    return failed(s, "MODEL_DOWNLOAD", s.seen.failure.message if s.seen.failure else "")
+
+
+# Row 18: the server does not survive loading it -----------------------------------------------------------------------
+
+
+def _crashed_server(s: Situation) -> ContainerEvidence | None:
+    servers = (c for c in _containers(s) if not c.is_init)
+    return next(
+        (
+            c
+            for c in servers
+            if c.waiting == "CrashLoopBackOff" or c.last_exit == "OOMKilled" or (c.last_exit == "Error" and c.restarts)
+        ),
+        None,
+    )
+
+
+def is_crash(s: Situation) -> bool:
+    return _crashed_server(s) is not None
+
+
+def crash(s: Situation) -> Verdict:
+    container = _crashed_server(s)
+    assert container is not None  # noqa: S101 - the row asks for it
+    exit_code = f"exit code {container.exit_code}" if container.exit_code is not None else "no exit code"
+    text = f"{container.name}: {exit_code}" + (f": {container.message}" if container.message else "")
+    return failed(s, "OUT_OF_MEMORY" if container.last_exit == "OOMKilled" else "MODEL_LOAD", text)
+
+
+# Row 19: a container cannot be started --------------------------------------------------------------------------------
+
+
+def _unstartable(s: Situation) -> tuple[PodEvidence, ContainerEvidence] | None:
+    found = ((pod, c) for pod in _pods(s) for c in pod.containers if c.waiting in _IMAGE_REASONS | _CONFIG_REASONS)
+    return next(found, None)
+
+
+def is_start_failure(s: Situation) -> bool:
+    found = _unstartable(s)
+    if found is None or s.evidence is None:
+        return False
+    return s.evidence.at - found[0].created_at > _START_FAILURE_COUNTS_AFTER
+
+
+def start_failure(s: Situation) -> Verdict:
+    return failed(s, *_trouble_starting(s))
+
+
+def _trouble_starting(s: Situation) -> tuple[str, str]:
+    if (found := _unstartable(s)) is None:
+        return "", ""
+    _, container = found
+    reason = "IMAGE_PULL" if container.waiting in _IMAGE_REASONS else "CONTAINER_CONFIG"
+    return reason, f"{container.name}: {container.waiting}: {container.message}"
+
+
+# Rows 20 and 21: it takes too long ------------------------------------------------------------------------------------
+
+
+def _why_unschedulable(s: Situation) -> str:
+    return next((pod.unschedulable for pod in _pods(s) if pod.unschedulable), "")
+
+
+def is_unschedulable(s: Situation) -> bool:
+    return bool(_why_unschedulable(s))
+
+
+def unschedulable(s: Situation) -> Verdict:
+    if s.is_overdue:
+        return failed(s, "UNSCHEDULABLE", _why_unschedulable(s))
+    return stands(s, Phase.PENDING, "UNSCHEDULABLE", _why_unschedulable(s))
+
+
+def is_over_deadline(s: Situation) -> bool:
+    """KServe's deadline, or ours; what served already is late for nothing, but degraded (row 25)."""
+    progressing = s.rollout.progressing if s.rollout else None
+    exceeded = progressing is not None and progressing.is_false and progressing.reason == "ProgressDeadlineExceeded"
+    return not s.is_rolled_out and not s.has_served_target and (exceeded or s.is_overdue)
+
+
+def over_deadline(s: Situation) -> Verdict:
+    return failed(s, "DEADLINE", why_not_ready(s) or "it is not up in time")
+
+
+def first_signs(s: Situation) -> tuple[str, str]:
+    """Reason and message of trouble of rows 16 and 19 that is too young to count as a failure: it may pass, but who
+    waits may know. Both empty when there is none."""
+    reason, message = _trouble_making_pods(s)
+    return (reason, message) if reason else _trouble_starting(s)

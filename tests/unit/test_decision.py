@@ -1,0 +1,416 @@
+"""The decision table, row by row: what is seen, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.deployments import BORN, a_deployment
+
+from registry_grpc.domain.decision import TABLE, Situation, Verdict, decide
+from registry_grpc.domain.deployment import Applied, FieldDifference, Phase, Want
+from registry_grpc.domain.evidence import (
+    ApplyRefused,
+    Condition,
+    ContainerEvidence,
+    Evidence,
+    LiveObject,
+    ModelFailure,
+    PodEvidence,
+    Refusal,
+    Rollout,
+    WarningEvent,
+)
+from registry_grpc.domain.serving_environment import DriftPolicy
+
+NOW = BORN + timedelta(hours=1)
+APPLIED_AT = NOW - timedelta(minutes=1)
+TRUE = Condition(status="True")
+STARTING = Condition(status="False", reason="MinimumReplicasUnavailable", message="no minimum availability")
+DRIFT = (FieldDifference("spec.predictor.minReplicas", "1", "3"),)
+
+
+def ago(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+ROW = a_deployment(
+    generation=2,
+    revised_at=APPLIED_AT,
+    phase=Phase.DEPLOYING,
+    phase_since=APPLIED_AT,
+    applied=Applied(uid="u1", k8s_generation=2, resource_version="7", content={}),
+    applied_generation=2,
+    applied_at=APPLIED_AT,
+)
+"""Revision 2, applied a minute ago; nothing has served yet."""
+LIVE = LiveObject(
+    uid="u1",
+    k8s_generation=2,
+    resource_version="9",
+    deployment_id=str(ROW.id),
+    registry_id="r",
+    revision_stamp="2",
+    has_conditions=True,
+    ready=STARTING,
+    predictor_ready=STARTING,
+    ingress_ready=TRUE,
+    status_written_at=ago(seconds=50),
+)
+"""An ordinary first start."""
+READY = replace(LIVE, ready=TRUE, predictor_ready=TRUE)
+OTHERS = replace(LIVE, deployment_id="somebody else's", uid="u0")
+STARTING_UP = Rollout(revision_stamp="2", is_observed=True, is_complete=False)
+COMPLETE = replace(STARTING_UP, is_complete=True)
+OLD = Rollout(revision_stamp="1", is_observed=True, is_complete=True)
+"""The workload of the revision before."""
+
+
+def situation(
+    *,
+    live: LiveObject | None = LIVE,
+    rollout: Rollout | None = STARTING_UP,
+    warning: WarningEvent | None = None,
+    refused: ApplyRefused | None = None,
+    **row: Any,
+) -> Situation:
+    evidence = Evidence(at=NOW, live=live, rollout=rollout, warning=warning)
+    return Situation(deployment=replace(ROW, **row), now=NOW, evidence=evidence, refused=refused)
+
+
+def unread(refused: ApplyRefused, **row: Any) -> Situation:
+    """The cluster could not even be read."""
+    return Situation(deployment=replace(ROW, **row), now=NOW, refused=refused)
+
+
+def refusal(kind: Refusal, message: str = "no", retry_after: float | None = None) -> ApplyRefused:
+    return ApplyRefused(kind, message, retry_after)
+
+
+def since(condition: Condition, moment: datetime) -> Condition:
+    return replace(condition, since=moment)
+
+
+def no_pods(message: str, *, seconds: float = 31) -> Rollout:
+    failure = Condition(status="True", reason="FailedCreate", message=message, since=ago(seconds=seconds))
+    return replace(STARTING_UP, replica_failure=failure)
+
+
+def with_pods(*containers: ContainerEvidence, seconds: float = 50, unschedulable: str = "") -> Rollout:
+    pod = PodEvidence(name="p", created_at=ago(seconds=seconds), containers=containers, unschedulable=unschedulable)
+    return replace(STARTING_UP, pods=(pod,))
+
+
+def init(**fields: Any) -> ContainerEvidence:
+    return ContainerEvidence(**{"name": "storage-initializer", "is_init": True} | fields)
+
+
+def server(**fields: Any) -> ContainerEvidence:
+    return ContainerEvidence(**{"name": "kserve-container", "is_init": False} | fields)
+
+
+WAITING = server(waiting="PodInitializing")
+FETCHED = init(last_exit="Completed", exit_code=0)
+NOT_FETCHED = init(waiting="CrashLoopBackOff", last_exit="Error", exit_code=1, message="404", restarts=1)
+CRASHED = server(waiting="CrashLoopBackOff", last_exit="Error", exit_code=1, message="ValueError", restarts=2)
+KILLED = server(last_exit="OOMKilled", exit_code=137, restarts=1)
+NO_IMAGE = server(waiting="ImagePullBackOff", message="not found")
+NO_CONFIG = server(waiting="CreateContainerConfigError", message="no configmap")
+LATE = Condition(status="False", reason="ProgressDeadlineExceeded", message="timed out")
+INVALID = replace(
+    LIVE, transition_status="InvalidSpec", failure=ModelFailure(reason="NoSupportingRuntime", message="no runtime")
+)
+NOT_RECONCILED = Condition(status="False", reason="ReconcileFailed", message="name too long")
+BLOCKED = replace(
+    LIVE, transition_status="BlockedByFailedLoad", failure=ModelFailure(reason="ModelLoadFailed", message="no bucket")
+)
+WARNED = WarningEvent(message="StorageURI not supported: s4://", first_seen=ago(seconds=40), last_seen=ago(seconds=1))
+NO_ROUTE = Condition(status="False", reason="NoGateway", message="no gateway", since=ago(minutes=1))
+UNKNOWN = Condition(status="Unknown")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table, as the design says it."""
+
+    row: int
+    evidence: str
+    situation: Situation
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.evidence}"
+
+
+P, R = Phase, Refusal
+WANTED: dict[str, Any] = {"want": Want.ABSENT, "phase": Phase.DELETING}
+
+CASES = [
+    Case(1, "want ABSENT, no object", situation(live=None, rollout=None, want=Want.ABSENT), P.UNDEPLOYED),
+    Case(1, "want ABSENT, the name has gone to others", situation(live=OTHERS, want=Want.ABSENT), P.UNDEPLOYED),
+    Case(2, "want ABSENT, object there", situation(want=Want.ABSENT), P.DELETING),
+    Case(2, "… for 10 min", situation(**WANTED, phase_since=ago(minutes=10)), P.DELETING),
+    Case(2, "… for more, with finalizers", situation(live=replace(LIVE, finalizers=("a", "b")), **WANTED,
+         phase_since=ago(minutes=10, seconds=1)), P.DELETING, "DELETE_STUCK", "the object still waits for a, b"),
+    Case(2, "… and without", situation(**WANTED, phase_since=ago(minutes=11)),
+         P.DELETING, "DELETE_STUCK", "the object still waits for its dependents"),
+    Case(3, "apply -> 422, 400 or denied", situation(refused=refusal(R.REJECTED)), P.FAILED, "REJECTED", "no"),
+    Case(3, "apply -> 403", situation(refused=refusal(R.FORBIDDEN)), P.FAILED, "FORBIDDEN", "no"),
+    Case(3, "apply -> quota", situation(refused=refusal(R.QUOTA)), P.FAILED, "QUOTA", "no"),
+    Case(3, "read -> 403", unread(refusal(R.FORBIDDEN)), P.FAILED, "FORBIDDEN", "no"),
+    Case(3, "delete -> 403", situation(refused=refusal(R.FORBIDDEN), want=Want.ABSENT), P.FAILED, "FORBIDDEN", "no"),
+    Case(3, "read -> 403 is no sign that it is gone", unread(refusal(R.FORBIDDEN), want=Want.ABSENT),
+         P.FAILED, "FORBIDDEN", "no"),
+    Case(3, "apply refused, old revision serves", situation(live=READY, refused=refusal(R.REJECTED),
+         serving_generation=1), P.FAILED, "REJECTED", "no (revision 1 is still serving)"),
+    Case(4, "apply -> 404, no such kind", situation(live=None, refused=refusal(R.KSERVE_NOT_INSTALLED)),
+         P.FAILED, "KSERVE_NOT_INSTALLED", "no"),
+    Case(4, "apply -> 404, no namespace", situation(live=None, refused=refusal(R.NAMESPACE_NOT_FOUND)),
+         P.FAILED, "NAMESPACE_NOT_FOUND", "no"),
+    Case(4, "the name is somebody else's", situation(live=OTHERS, refused=refusal(R.NAME_TAKEN), applied=None),
+         P.FAILED, "NAME_TAKEN", "no"),
+    Case(4, "… whose object is going", situation(live=replace(OTHERS, deleting_since=NOW), applied=None),
+         P.PENDING, "NAME_BEING_RELEASED"),
+    Case(4, "our own object is going, after an undeployment", situation(live=replace(LIVE, deleting_since=NOW),
+         applied_generation=0), P.PENDING, "NAME_BEING_RELEASED"),
+    Case(5, "apply -> 409, field manager", situation(refused=refusal(R.FIELD_CONFLICT, "kubectl: .spec")),
+         P.DRIFTED, "FIELD_CONFLICT", "kubectl: .spec"),
+    Case(6, "apply -> 409, resource version", situation(refused=refusal(R.STALE)), P.DEPLOYING),
+    Case(6, "apply -> 429, 5xx, timeout", situation(refused=refusal(R.UNAVAILABLE), attempts=1), P.DEPLOYING),
+    Case(6, "… for the third time, never applied", situation(refused=refusal(R.UNAVAILABLE), attempts=2,
+         applied_generation=1), P.PENDING, "API_UNAVAILABLE", "no"),
+    Case(6, "… the old revision serving", situation(refused=refusal(R.UNAVAILABLE), attempts=2, applied_generation=1,
+         serving_generation=1, phase=P.DEPLOYED), P.DEPLOYED, "API_UNAVAILABLE", "no"),
+    Case(6, "… of what was seen serving", unread(refusal(R.UNAVAILABLE), attempts=9, phase=P.DEPLOYED),
+         P.DEPLOYED, "API_UNAVAILABLE", "no"),
+    Case(6, "no answer is no sign that it is gone", unread(refusal(R.UNAVAILABLE), **WANTED), P.DELETING),
+    Case(7, "applied, and now gone", situation(live=None, rollout=None), P.DRIFTED, "DELETED_EXTERNALLY"),
+    Case(7, "applied, and now another object", situation(live=replace(LIVE, uid="u2")),
+         P.DRIFTED, "DELETED_EXTERNALLY"),
+    Case(7, "applied, and now somebody else's object", situation(live=OTHERS), P.DRIFTED, "DELETED_EXTERNALLY"),
+    Case(8, "deletionTimestamp", situation(live=replace(LIVE, deleting_since=NOW)), P.DRIFTED, "BEING_DELETED"),
+    Case(9, "spec changed by others", situation(live=replace(READY, drift=DRIFT, changed_by="kubectl-edit")),
+         P.DRIFTED, "SPEC_CHANGED", "changed by kubectl-edit: spec.predictor.minReplicas"),
+    Case(10, "stopped", situation(live=replace(LIVE, is_stopped=True)), P.STOPPED, "STOPPED"),
+    Case(11, "no conditions", situation(live=replace(LIVE, has_conditions=False)), P.PENDING),
+    Case(11, "… 60 s after the apply", situation(live=replace(LIVE, has_conditions=False), applied_at=ago(seconds=61)),
+         P.PENDING, "CONTROLLER_SILENT", "KServe's controller has done nothing about it"),
+    Case(12, "InvalidSpec", situation(live=INVALID, rollout=None), P.FAILED, "NO_SUPPORTING_RUNTIME", "no runtime"),
+    Case(12, "… the old revision serving", situation(live=replace(INVALID, ready=TRUE), rollout=OLD,
+         serving_generation=1), P.FAILED, "NO_SUPPORTING_RUNTIME", "no runtime (revision 1 is still serving)"),
+    Case(12, "… without a word", situation(live=replace(INVALID, failure=None), rollout=None), P.FAILED,
+         "INVALID_SPEC", "no minimum availability"),
+    Case(13, "ReconcileFailed", situation(live=replace(LIVE, predictor_ready=NOT_RECONCILED), rollout=None),
+         P.FAILED, "RECONCILE_FAILED", "name too long"),
+    Case(14, "warned of the URI", situation(rollout=None, warning=WARNED),
+         P.FAILED, "STORAGE_URI_UNSUPPORTED", "StorageURI not supported: s4://"),
+    Case(14, "warned of something else", situation(rollout=OLD, warning=replace(WARNED, message="boom")),
+         P.FAILED, "KSERVE_ERROR", "boom"),
+    Case(15, "not fresh, old revision Ready", situation(live=READY, rollout=OLD, serving_generation=1), P.UPDATING),
+    Case(15, "not fresh, not Ready", situation(rollout=None), P.PENDING, "", "no minimum availability"),
+    Case(15, "template not observed yet", situation(rollout=replace(COMPLETE, is_observed=False)), P.PENDING,
+         "", "no minimum availability"),
+    Case(15, "… for 2 min", situation(rollout=None, applied_at=ago(minutes=2, seconds=1)),
+         P.PENDING, "CONTROLLER_SILENT", "KServe's controller has done nothing about it"),
+    Case(15, "… the old revision Ready", situation(live=READY, rollout=OLD, serving_generation=1,
+         applied_at=ago(minutes=3)), P.UPDATING, "CONTROLLER_SILENT"),
+    Case(16, "no pods: quota", situation(rollout=no_pods('pods "p" is forbidden: exceeded quota: q')),
+         P.FAILED, "QUOTA", 'pods "p" is forbidden: exceeded quota: q'),
+    Case(16, "no pods: forbidden", situation(rollout=no_pods('pods "p" is forbidden: violates PodSecurity')),
+         P.FAILED, "FORBIDDEN"),
+    Case(16, "no pods: secret", situation(rollout=no_pods('webhook "w" denied the request: secrets "s" not found')),
+         P.FAILED, "SECRET_MISSING"),
+    Case(16, "no pods: policy", situation(rollout=no_pods('webhook "w" denied the request: no latest images')),
+         P.FAILED, "ADMISSION"),
+    Case(16, "no pods: else", situation(rollout=no_pods("disk full")), P.FAILED, "FAILED_CREATE", "disk full"),
+    Case(17, "initializer failed again", situation(rollout=with_pods(NOT_FETCHED, WAITING)),
+         P.FAILED, "MODEL_DOWNLOAD", "404"),
+    Case(17, "BlockedByFailedLoad before the server", situation(live=BLOCKED, rollout=with_pods(init(), WAITING)),
+         P.FAILED, "MODEL_DOWNLOAD", "no bucket"),
+    Case(17, "BlockedByFailedLoad, no pod to be seen", situation(live=BLOCKED), P.FAILED, "MODEL_DOWNLOAD"),
+    Case(18, "server in CrashLoopBackOff", situation(live=BLOCKED, rollout=with_pods(FETCHED, CRASHED)),
+         P.FAILED, "MODEL_LOAD", "kserve-container: exit code 1: ValueError"),
+    Case(18, "server OOMKilled", situation(rollout=with_pods(FETCHED, KILLED)),
+         P.FAILED, "OUT_OF_MEMORY", "kserve-container: exit code 137"),
+    Case(18, "… while the old revision serves", situation(live=READY, rollout=with_pods(FETCHED, CRASHED),
+         serving_generation=1), P.FAILED, "MODEL_LOAD",
+         "kserve-container: exit code 1: ValueError (revision 1 is still serving)"),
+    Case(19, "no image for 60 s", situation(rollout=with_pods(NO_IMAGE, seconds=61)),
+         P.FAILED, "IMAGE_PULL", "kserve-container: ImagePullBackOff: not found"),
+    Case(19, "no config for 60 s", situation(rollout=with_pods(NO_CONFIG, seconds=61)),
+         P.FAILED, "CONTAINER_CONFIG", "kserve-container: CreateContainerConfigError: no configmap"),
+    Case(20, "unschedulable", situation(rollout=with_pods(unschedulable="no cpu")), P.PENDING,
+         "UNSCHEDULABLE", "no cpu"),
+    Case(20, "… over the deadline", situation(rollout=with_pods(unschedulable="no cpu", seconds=901),
+         revised_at=ago(seconds=901), applied_at=ago(seconds=901)), P.FAILED, "UNSCHEDULABLE", "no cpu"),
+    Case(21, "ProgressDeadlineExceeded", situation(rollout=replace(STARTING_UP, progressing=LATE)),
+         P.FAILED, "DEADLINE", "no minimum availability"),
+    Case(21, "our own deadline", situation(revised_at=ago(seconds=901), applied_at=ago(seconds=901)),
+         P.FAILED, "DEADLINE"),
+    Case(22, "rolled out, no route yet", situation(live=replace(READY, ingress_ready=NO_ROUTE), rollout=COMPLETE),
+         P.DEPLOYING, "ROUTE_PENDING", "no gateway"),
+    Case(22, "… nothing said of one", situation(live=replace(READY, ingress_ready=None), rollout=COMPLETE),
+         P.DEPLOYING, "ROUTE_PENDING"),
+    Case(22, "… for 5 min", situation(live=replace(READY, ingress_ready=since(NO_ROUTE, ago(minutes=5, seconds=1))),
+         rollout=COMPLETE), P.FAILED, "INGRESS", "no gateway"),
+    Case(23, "rolled out and Ready", situation(live=READY, rollout=COMPLETE), P.DEPLOYED),
+    Case(23, "an autoscaler adds replicas", situation(live=READY, serving_generation=2), P.DEPLOYED),
+    Case(23, "… not observed yet", situation(live=READY, rollout=replace(STARTING_UP, is_observed=False),
+         serving_generation=2), P.DEPLOYED),
+    Case(24, "rolling out, old revision Ready", situation(live=READY, serving_generation=1), P.UPDATING),
+    Case(24, "… with trouble", situation(live=READY, rollout=with_pods(NO_IMAGE), serving_generation=1),
+         P.UPDATING, "IMAGE_PULL", "kserve-container: ImagePullBackOff: not found"),
+    Case(25, "was DEPLOYED, not Ready", situation(serving_generation=2),
+         P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE", "no minimum availability"),
+    Case(25, "… nobody says why", situation(live=replace(LIVE, ready=UNKNOWN), serving_generation=2),
+         P.DEGRADED, "NOT_READY"),
+    Case(25, "… although past all deadlines", situation(serving_generation=2, revised_at=ago(days=1),
+         applied_at=ago(days=1)), P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE"),
+    Case(26, "otherwise", situation(), P.DEPLOYING, "", "no minimum availability"),
+    Case(26, "… with trouble", situation(rollout=no_pods("exceeded quota", seconds=1)),
+         P.DEPLOYING, "QUOTA", "exceeded quota"),
+    Case(26, "Ready, but nothing of ours has served", situation(live=READY), P.DEPLOYING),
+]  # fmt: skip
+
+
+def number_of_row(situation: Situation) -> int:
+    return next(row.number for row in TABLE if row.holds(situation))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_row(case: Case) -> None:
+    assert number_of_row(case.situation) == case.row
+    verdict = decide(case.situation)
+    assert (verdict.phase, verdict.reason) == (case.phase, case.reason)
+    assert not case.message or verdict.message == case.message
+
+
+def test_the_table_has_all_rows_of_the_design_in_its_order() -> None:
+    numbers = [row.number for row in TABLE]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(1, 27)) == {case.row for case in CASES}
+
+
+@pytest.mark.parametrize(
+    ("situation", "row"),
+    [
+        # Each has what the later row asks for as well.
+        (situation(want=Want.ABSENT, live=replace(LIVE, deleting_since=NOW, drift=DRIFT)), 2),
+        (situation(want=Want.ABSENT, live=None, refused=refusal(R.UNAVAILABLE)), 6),
+        (situation(live=replace(LIVE, uid="u2", deleting_since=NOW)), 7),
+        (situation(live=replace(LIVE, deleting_since=NOW, drift=DRIFT)), 8),
+        (situation(live=replace(LIVE, drift=DRIFT, is_stopped=True)), 9),
+        (situation(live=replace(LIVE, is_stopped=True, has_conditions=False)), 10),
+        (situation(live=replace(INVALID, has_conditions=False)), 11),
+        (situation(live=replace(INVALID, predictor_ready=NOT_RECONCILED), rollout=None), 12),
+        (situation(live=replace(LIVE, predictor_ready=NOT_RECONCILED), rollout=None, warning=WARNED), 13),
+        (situation(rollout=OLD, warning=WARNED), 14),
+        (situation(rollout=replace(no_pods("exceeded quota"), pods=with_pods(NOT_FETCHED).pods)), 16),
+        (situation(rollout=with_pods(NOT_FETCHED, CRASHED)), 17),
+        (situation(rollout=with_pods(CRASHED, NO_IMAGE, seconds=61)), 18),
+        (situation(rollout=with_pods(NO_IMAGE, seconds=61, unschedulable="no cpu")), 19),
+        (situation(rollout=replace(with_pods(unschedulable="no cpu"), progressing=LATE)), 20),
+        (situation(live=READY, rollout=replace(STARTING_UP, progressing=LATE), serving_generation=1), 21),
+        (situation(live=replace(READY, ingress_ready=NO_ROUTE), rollout=COMPLETE, serving_generation=2), 22),
+    ],
+    ids=lambda value: f"row {value}" if isinstance(value, int) else "",
+)
+def test_the_first_row_that_holds_decides(situation: Situation, row: int) -> None:
+    assert number_of_row(situation) == row
+
+
+@pytest.mark.parametrize(
+    ("situation", "row"),
+    [
+        # An old status is not about the new spec, unless it has stood for 10 s.
+        (situation(live=replace(INVALID, status_written_at=ago(seconds=60)), applied_at=ago(seconds=9)), 26),
+        (situation(live=replace(INVALID, status_written_at=ago(seconds=60)), applied_at=ago(seconds=10)), 12),
+        (situation(live=replace(INVALID, status_written_at=ago(seconds=8)), applied_at=ago(seconds=9)), 12),
+        # A warning that may pass by itself, one about the spec before, and one from before that came again.
+        (situation(rollout=None, warning=replace(WARNED, first_seen=ago(seconds=30))), 15),
+        (situation(rollout=None, warning=replace(WARNED, last_seen=ago(seconds=61))), 15),
+        (situation(rollout=None, warning=replace(WARNED, first_seen=ago(days=1)), applied_at=ago(seconds=29)), 15),
+        (situation(rollout=STARTING_UP, warning=WARNED), 26),
+        # Trouble that may pass.
+        (situation(rollout=no_pods("exceeded quota", seconds=30)), 26),
+        (situation(rollout=with_pods(NO_IMAGE, seconds=60)), 26),
+        (situation(rollout=with_pods(init(last_exit="Error", exit_code=1), WAITING)), 26),
+        (situation(rollout=with_pods(FETCHED, server(last_exit="Error", exit_code=1))), 26),
+        (situation(live=BLOCKED, rollout=with_pods(FETCHED, server())), 26),
+        # Old pods say nothing about the new revision.
+        (situation(rollout=replace(with_pods(CRASHED), revision_stamp="1")), 15),
+        (situation(rollout=replace(no_pods("exceeded quota"), revision_stamp="1")), 15),
+        # The deadline begins anew with an object that is made again, and with pods after a stop.
+        (situation(revised_at=ago(days=1)), 26),
+        (situation(revised_at=ago(days=1), applied_at=ago(days=1), rollout=with_pods(WAITING)), 26),
+        (situation(revised_at=ago(seconds=900), applied_at=ago(seconds=900)), 26),
+    ],
+)  # fmt: skip
+def test_what_does_not_count_yet(situation: Situation, row: int) -> None:
+    assert number_of_row(situation) == row
+
+
+def test_any_pod_of_the_newest_replica_set_can_hold_a_rollout_up() -> None:
+    pods = (*with_pods(FETCHED, server(), seconds=1).pods, *with_pods(FETCHED, CRASHED).pods)
+    assert decide(situation(rollout=replace(STARTING_UP, pods=pods))).reason == "MODEL_LOAD"
+
+
+def again(situation: Situation) -> float | None:
+    again_in = decide(situation).again_in
+    return None if again_in is None else again_in.total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("situation", "seconds"),
+    [
+        (situation(live=None, rollout=None, want=Want.ABSENT), None),
+        (situation(**WANTED, phase_since=ago(minutes=11)), 60),
+        (situation(refused=refusal(R.REJECTED)), 300),
+        (situation(refused=refusal(R.NAMESPACE_NOT_FOUND)), 300),
+        (situation(refused=refusal(R.FIELD_CONFLICT)), 30),
+        (situation(live=None, rollout=None), 0),
+        (situation(live=replace(LIVE, drift=DRIFT)), 30),
+        (situation(live=replace(LIVE, drift=DRIFT), drift_policy=DriftPolicy.ENFORCE), 0),
+        (situation(live=READY, rollout=COMPLETE), 3600),
+    ],
+)
+def test_when_to_look_again(situation: Situation, seconds: float | None) -> None:
+    assert again(situation) == seconds
+
+
+@pytest.mark.parametrize(
+    ("attempts", "retry_after", "seconds"),
+    [(0, None, 1), (1, None, 2), (5, None, 32), (8, None, 256), (9, None, 300), (10_000, None, 300), (0, 7, 7)],
+)
+def test_backing_off_from_an_api_that_does_not_answer(attempts: int, retry_after: float | None, seconds: float) -> None:
+    refused = refusal(Refusal.UNAVAILABLE, retry_after=retry_after)
+    assert again(situation(refused=refused, attempts=attempts)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("row", "seconds"),
+    [
+        ({"phase": Phase.PENDING, "phase_since": ago(days=1)}, 1),  # it has just begun to deploy
+        ({"phase_since": ago(seconds=1)}, 1),
+        ({"phase_since": ago(seconds=60)}, 20),
+        ({"phase_since": ago(minutes=10)}, 30),
+        ({"phase_since": ago(hours=1)}, 120),
+        ({"phase_since": ago(days=9)}, 3600),
+        ({"phase_since": ago(days=9), "revised_at": ago(seconds=3)}, 1),
+    ],
+)
+def test_looking_ever_less_often_while_nothing_changes(row: dict[str, Any], seconds: float) -> None:
+    recent = {"revised_at": BORN - timedelta(days=30), "applied_at": ago(seconds=20)}
+    assert again(situation(**recent | row)) == seconds
+
+
+def test_every_trouble_comes_with_a_next_step() -> None:
+    quiet = {Phase.UNDEPLOYED, Phase.DELETING, Phase.PENDING, Phase.DEPLOYING, Phase.UPDATING, Phase.DEPLOYED}
+    verdicts: list[Verdict] = [decide(case.situation) for case in CASES]
+    for verdict in verdicts:
+        assert verdict.next_step or (verdict.phase in quiet and not verdict.reason), verdict
+    assert decide(situation()).next_step == ""
