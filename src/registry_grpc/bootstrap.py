@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -40,7 +43,10 @@ from registry_grpc.services.reconciliation import Reconciler
 from registry_grpc.services.registered_models import RegisteredModels
 from registry_grpc.services.serve_models import ServeModels
 from registry_grpc.services.serving_environments import ServingEnvironments
-from registry_grpc.settings import ClusterKind, Settings
+from registry_grpc.settings import ClusterKind, ConfigurationError, Settings
+
+if TYPE_CHECKING:
+    from registry_grpc.adapters.kserve.api import Api
 
 _log = structlog.get_logger("bootstrap")
 
@@ -136,20 +142,45 @@ def database_of(settings: Settings) -> Database:
 
 
 async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
-    """None when deploying to Kubernetes is switched off."""
+    """None when deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable for a database
+    that does not answer."""
     if settings.cluster is ClusterKind.NONE:
         return None
+    registry_id = await installation_id(database)
     # The Kubernetes client takes most of a second to import: nobody waits for it who does not need it.
+    from registry_grpc.adapters.kserve.cluster import KServeCluster  # noqa: PLC0415
+
+    return KServeCluster(await kubernetes_of(settings), registry_id=registry_id, namespaces=settings.watch_namespaces)
+
+
+async def kubernetes_of(settings: Settings) -> Api:
+    """The API of the cluster; not asked anything yet. Raises ConfigurationError when the settings lead to none."""
+    from kubernetes.aio.config.config_exception import ConfigException  # noqa: PLC0415
+
     from registry_grpc.adapters.kserve.api import Api  # noqa: PLC0415
     from registry_grpc.adapters.kserve.client import connect  # noqa: PLC0415
-    from registry_grpc.adapters.kserve.cluster import KServeCluster  # noqa: PLC0415
     from registry_grpc.adapters.kserve.throttle import Limits  # noqa: PLC0415
 
-    in_cluster = settings.cluster is ClusterKind.IN_CLUSTER
-    client = await connect(None if in_cluster else settings.kubeconfig.expanduser())
+    kubeconfig = _kubeconfig_of(settings)
+    try:
+        client = await connect(kubeconfig)
+    except (ConfigException, OSError) as error:
+        raise ConfigurationError(f"the cluster cannot be found ({kubeconfig or 'in-cluster'}): {error}") from error
     rate = settings.kubernetes_requests_per_second
-    api = Api(client, Limits(requests_per_second=rate, burst=int(rate * 2)))
-    return KServeCluster(api, registry_id=await installation_id(database), namespaces=settings.watch_namespaces)
+    return Api(client, Limits(requests_per_second=rate, burst=int(rate * 2)))
+
+
+def _kubeconfig_of(settings: Settings) -> Path | None:
+    """None for the cluster that this process runs in."""
+    if settings.cluster is ClusterKind.IN_CLUSTER:
+        return None
+    if settings.cluster is ClusterKind.SIMULATED:
+        # Else deployments that are meant for a toy would go where a developer's kubectl happens to point.
+        raise ConfigurationError("REGISTRY_CLUSTER=simulated is for `registry-grpc dev` only")
+    # Like KUBECONFIG it may be several files; the loader goes on without those that are not there, and without any.
+    if not any(Path(part).expanduser().is_file() for part in str(settings.kubeconfig).split(os.pathsep)):
+        raise ConfigurationError(f"there is no kubeconfig {settings.kubeconfig}: set REGISTRY_KUBECONFIG")
+    return settings.kubeconfig
 
 
 def cipher_of(settings: Settings) -> AesGcmCipher:

@@ -1,19 +1,19 @@
-"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, doctor and dev."""
+"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, doctor and dev.
+
+Every command imports what it needs when it runs: probes ask `healthcheck` every few seconds, and the whole service
+takes a second of CPU to import.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import asyncpg
 from pydantic import ValidationError
 
-from registry_grpc import operations
-from registry_grpc.adapters.postgres.migrate import MigrationError
-from registry_grpc.observability import configure_logging
-from registry_grpc.settings import Settings
+from registry_grpc.settings import ConfigurationError, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,50 +21,61 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         settings = Settings()
     except ValidationError as error:
-        sys.exit("\n".join(f"REGISTRY_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
-    configure_logging(settings.log_level, settings.log_format)
+        sys.exit("\n".join(f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors()))
+    if parsed.logs_to is not None:
+        from registry_grpc.observability import configure_logging  # noqa: PLC0415
+
+        configure_logging(settings.log_level, settings.log_format, parsed.logs_to)
     try:
         parsed.run(settings, parsed)
-    except (MigrationError, ValueError) as error:
+    except ConfigurationError as error:
         sys.exit(str(error))
-    except (OSError, asyncpg.PostgresError) as error:
-        sys.exit(f"the database does not answer: {error}")
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """The environment variable a setting comes from; one that has an alias is located by that."""
+    return f"REGISTRY_{str(location[0]).removeprefix('REGISTRY_').upper()}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="registry-grpc", description="A model registry that deploys.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    commands.add_parser("serve", help="run the workers").set_defaults(run=_serve)
+    def command(name: str, run: Callable[[Settings, argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
+        """One whose output is its result, so that its log goes elsewhere."""
+        added = commands.add_parser(name, help=about)
+        added.set_defaults(run=run, logs_to=sys.stderr)
+        return added
 
-    worker = commands.add_parser("worker", help="run one worker (serve does that)")
+    command("serve", _serve, "run the workers").set_defaults(logs_to=sys.stdout)
+    worker = command("worker", _worker, "run one worker (serve does that)")
     worker.add_argument("--listen", required=True, help="host:port or unix:/path")
-    worker.set_defaults(run=_worker)
+    worker.set_defaults(logs_to=sys.stdout)
+    command("controller", _controller, "bring deployments about").set_defaults(logs_to=sys.stdout)
 
-    commands.add_parser("controller", help="bring deployments about").set_defaults(run=_controller)
-
-    migrate = commands.add_parser("migrate", help="change the database's schema")
+    migrate = command("migrate", _migrate, "change the database's schema")
     migrate.add_argument("action", choices=("up", "down", "status", "adopt", "encrypt-secrets"))
-    migrate.add_argument("--steps", type=int, default=1, help="how many migrations `down` takes back")
+    migrate.add_argument("--steps", type=_at_least_one, default=1, help="how many migrations `down` takes back")
     migrate.add_argument("--yes", action="store_true", help="`down` loses data: say that you know")
-    migrate.set_defaults(run=operations.migrate)
 
-    healthcheck = commands.add_parser("healthcheck", help="ask a worker or the gateway whether it serves")
+    healthcheck = command("healthcheck", _healthcheck, "ask a worker or the gateway whether it serves")
     healthcheck.add_argument("--address", help="host:port or unix:/path; default is the first worker")
-    healthcheck.set_defaults(run=lambda settings, parsed: operations.healthcheck(settings, parsed.address))
+    healthcheck.set_defaults(logs_to=None)
 
-    commands.add_parser("config", help="print all settings").set_defaults(
-        run=lambda settings, _parsed: operations.print_config(settings)
-    )
-    commands.add_parser("doctor", help="check everything the service needs").set_defaults(
-        run=lambda settings, _parsed: operations.doctor(settings)
-    )
-    commands.add_parser("dev", help="run all of it on this machine").set_defaults(run=_dev)
+    command("config", _config, "print all settings")
+    command("doctor", _doctor, "check everything the service needs")
+    command("dev", _dev, "run all of it on this machine").set_defaults(logs_to=sys.stdout)
     return parser
 
 
+def _at_least_one(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
 def _serve(settings: Settings, _parsed: argparse.Namespace) -> None:
-    from registry_grpc.supervisor import serve  # noqa: PLC0415 - the supervisor needs no gRPC
+    from registry_grpc.supervisor import serve  # noqa: PLC0415
 
     asyncio.run(serve(settings))
 
@@ -79,6 +90,30 @@ def _controller(settings: Settings, _parsed: argparse.Namespace) -> None:
     from registry_grpc.server import run_controller  # noqa: PLC0415
 
     run_controller(settings)
+
+
+def _migrate(settings: Settings, parsed: argparse.Namespace) -> None:
+    from registry_grpc.operations import migrate  # noqa: PLC0415
+
+    migrate(settings, parsed)
+
+
+def _healthcheck(settings: Settings, parsed: argparse.Namespace) -> None:
+    from registry_grpc.healthcheck import healthcheck  # noqa: PLC0415
+
+    healthcheck(settings, parsed.address)
+
+
+def _config(settings: Settings, _parsed: argparse.Namespace) -> None:
+    from registry_grpc.operations import print_config  # noqa: PLC0415
+
+    print_config(settings)
+
+
+def _doctor(settings: Settings, _parsed: argparse.Namespace) -> None:
+    from registry_grpc.operations import doctor  # noqa: PLC0415
+
+    doctor(settings)
 
 
 def _dev(settings: Settings, _parsed: argparse.Namespace) -> None:

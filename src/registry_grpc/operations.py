@@ -6,27 +6,35 @@ import argparse
 import asyncio
 import sys
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+import asyncpg
 
 from registry_grpc.adapters.postgres import migrate as migrations
 from registry_grpc.adapters.postgres.adoption import adopt
+from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.settings import Settings
 
-_HEALTHCHECK_SECONDS = 3.0
-
 
 def migrate(settings: Settings, arguments: argparse.Namespace) -> None:
-    """Raises MigrationError."""
+    """Raises ConfigurationError when no database is set, and SystemExit when it is not as it should be."""
     if arguments.action == "down" and not arguments.yes:
         sys.exit("`migrate down` drops tables and columns with what is in them; add --yes if you mean it")
-    asyncio.run(_migrate(settings, arguments))
+    try:
+        asyncio.run(_migrate(settings, arguments))
+    except migrations.MigrationError as error:
+        sys.exit(str(error))
+    except CONNECTION_LOST as error:
+        sys.exit(f"the database does not answer: {error}")
+    except asyncpg.PostgresError as error:
+        sys.exit(f"the database refuses: {error}")
 
 
 async def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
     known = migrations.load_migrations(settings.migrations_dir)
+    if arguments.action == "status":
+        await _print_status(settings, known)
+        return
     async with migrations.migration_connection(settings.dsn) as connection:
         match arguments.action:
             case "up":
@@ -38,14 +46,35 @@ async def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
                 print("\n".join(adoption.changes) or "nothing to take over")  # noqa: T201
                 _tell("applied", list(adoption.applied))
             case "encrypt-secrets":
-                count = await encrypt_stored_secrets(connection, cipher_of(settings))
+                count = await _encrypt_secrets(connection, known, settings)
                 print(f"encrypted the secrets of {count} versions with the current key")  # noqa: T201
-            case _:
-                status = await migrations.status(connection, known)
-                for migration in status.applied:
-                    print(f"applied  {migration.version} {migration.name}")  # noqa: T201
-                for migration in status.pending:
-                    print(f"pending  {migration.version} {migration.name}")  # noqa: T201
+
+
+async def _print_status(settings: Settings, known: tuple[migrations.Migration, ...]) -> None:
+    """Without the lock: a migration that takes long is when people ask."""
+    connection = await asyncpg.connect(settings.dsn)
+    try:
+        status = await migrations.status(connection, known)
+    finally:
+        await connection.close()
+    for migration in status.applied:
+        print(f"applied  {migration.version} {migration.name}")  # noqa: T201
+    for migration in status.pending:
+        print(f"pending  {migration.version} {migration.name}")  # noqa: T201
+    if status.current and status.current.dirty:
+        print(f"dirty at {status.current.version}: a migration stopped half-way")  # noqa: T201
+
+
+async def _encrypt_secrets(
+    connection: asyncpg.Connection, known: tuple[migrations.Migration, ...], settings: Settings
+) -> int:
+    """Raises MigrationError when the schema has no room for encrypted secrets, or one needs a key that is not here."""
+    if (await migrations.status(connection, known)).pending:
+        raise migrations.MigrationError("migrations are pending: run `registry-grpc migrate up` first")
+    try:
+        return await encrypt_stored_secrets(connection, cipher_of(settings))
+    except ValueError as error:
+        raise migrations.MigrationError(str(error)) from error
 
 
 def _tell(done: str, what: list[migrations.Migration]) -> None:
@@ -55,31 +84,17 @@ def _tell(done: str, what: list[migrations.Migration]) -> None:
         print("nothing to do")  # noqa: T201
 
 
-def healthcheck(settings: Settings, address: str | None) -> None:
-    """Exit status 0 when it serves, 1 otherwise; for container probes."""
-    target = address or f"{settings.worker_host}:{settings.worker_port}"
-    try:
-        with grpc.insecure_channel(target) as channel:
-            answer = health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[attr-defined]
-                health_pb2.HealthCheckRequest(), timeout=_HEALTHCHECK_SECONDS
-            )
-    except grpc.RpcError as error:
-        sys.exit(f"{target} does not serve: {error.code().name}")
-    status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-    print(status)  # noqa: T201
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        sys.exit(1)
-
-
 def print_config(settings: Settings) -> None:
-    """All settings with their values; secrets are masked."""
+    """All settings as environment variables; secrets are masked."""
     for name in type(settings).model_fields:
-        print(f"REGISTRY_{name.upper()}={getattr(settings, name)}")  # noqa: T201
+        value = getattr(settings, name)
+        text = ",".join(value) if isinstance(value, tuple) else "" if value is None else value
+        print(f"REGISTRY_{name.upper()}={text}")  # noqa: T201
 
 
 def doctor(settings: Settings) -> None:
     """Check database, schema, cluster, permissions and gateway; exit status 1 when something is missing."""
-    from registry_grpc.doctor import examine  # noqa: PLC0415 - it loads the Kubernetes client
+    from registry_grpc.doctor import examine  # noqa: PLC0415 - the other commands need nothing of it
 
     if not asyncio.run(examine(settings)):
         sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -16,10 +17,11 @@ from grpc_reflection.v1alpha import reflection
 
 from registry_grpc.adapters.grpc.health import healthz_handler
 from registry_grpc.adapters.grpc.registration import handlers_of
+from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.migrate import minimum_schema_version
-from registry_grpc.bootstrap import App, build
+from registry_grpc.bootstrap import App, build, database_of
 from registry_grpc.domain.errors import RegistryError
-from registry_grpc.settings import Settings
+from registry_grpc.settings import ConfigurationError, Settings
 
 _log = structlog.get_logger("server")
 _PARENT_CHECK_SECONDS = 1.0
@@ -54,8 +56,11 @@ class Worker:
             reflection.enable_server_reflection((*known, reflection.SERVICE_NAME), self.server)
 
     def listen(self, address: str) -> int:
-        """The port that was bound, for `host:0`. Raises RuntimeError when the address is taken."""
-        return self.server.add_insecure_port(address)
+        """The port that was bound, for `host:0`. Raises ConfigurationError when the address cannot be had."""
+        try:
+            return self.server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ConfigurationError(f"cannot listen on {address}: it is in use, or not of this machine") from error
 
     async def start(self) -> None:
         await self.server.start()
@@ -74,8 +79,7 @@ def run_worker(settings: Settings, address: str) -> None:
     """Serve on `address` (`host:port` or `unix:/path`) until SIGTERM or SIGINT."""
 
     async def serve() -> None:
-        app = await build(settings)
-        await _check_schema(app)
+        app = await _build(settings)
         worker = Worker(settings, app)
         worker.listen(address)
         await worker.start()
@@ -87,20 +91,22 @@ def run_worker(settings: Settings, address: str) -> None:
 
 
 def run_controller(settings: Settings) -> None:
-    """Reconcile deployments until SIGTERM or SIGINT. Raises SystemExit when no cluster is configured."""
+    """Reconcile deployments until SIGTERM or SIGINT. Raises ConfigurationError when no cluster is configured."""
 
     async def control() -> None:
-        app = await build(settings)
-        await _check_schema(app)
+        app = await _build(settings)
         if app.controller is None:
-            raise SystemExit("there is nothing to control: REGISTRY_CLUSTER is `none`")
+            raise ConfigurationError("there is nothing to control: REGISTRY_CLUSTER is `none`")
         running = asyncio.create_task(app.controller.run())
         stopped = asyncio.create_task(_until_stopped())
         _log.info("controller is ready")
         await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await app.close()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+        finally:
+            await app.close()
 
     _run(control)
 
@@ -115,16 +121,29 @@ def _run(main: Callable[[], Awaitable[None]]) -> None:
         raise SystemExit(error.message) from error
 
 
-async def _check_schema(app: App) -> None:
-    """A worker that does not fit the database must not serve. Raises SystemExit, Unavailable."""
-    row = await app.database.fetchrow("SELECT to_regclass('schema_migrations') IS NOT NULL AS exists")
+async def _build(settings: Settings) -> App:
+    """The service, on a database that fits it. Raises ConfigurationError, Unavailable."""
+    database = database_of(settings)
+    await _check_schema(database, settings)
+    return await build(settings, database=database)
+
+
+async def _check_schema(database: Database, settings: Settings) -> None:
+    """A worker that does not fit the database must not serve. Raises ConfigurationError, Unavailable."""
+    row = await database.fetchrow("SELECT to_regclass('schema_migrations') IS NOT NULL AS exists")
     version = None
     if row is not None and row["exists"]:
-        version = await app.database.fetchrow("SELECT version FROM schema_migrations WHERE NOT dirty")
-    needed = minimum_schema_version()
+        version = await database.fetchrow("SELECT version, dirty FROM schema_migrations")
+    needed = minimum_schema_version(settings.migrations_dir)
+    if version is not None and version["dirty"]:
+        raise ConfigurationError(
+            f"the schema of the database is dirty at {version['version']}: `registry-grpc doctor` says what to do"
+        )
     if version is None or version["version"] < needed:
         found = version["version"] if version else "none"
-        raise SystemExit(f"the schema of the database is {found}, needed is {needed}: run `registry-grpc migrate up`")
+        raise ConfigurationError(
+            f"the schema of the database is {found}, needed is {needed}: run `registry-grpc migrate up`"
+        )
 
 
 async def _until_stopped() -> None:

@@ -103,7 +103,11 @@ def worker_specs(addresses: Sequence[str]) -> list[ProcessSpec]:
 
 
 async def serve(settings: Settings) -> None:
-    """Run all workers on TCP ports, the first one on `worker_port`, until SIGTERM or SIGINT."""
+    """Run all workers on TCP ports, the first one on `worker_port`, until SIGTERM or SIGINT.
+
+    Raises ConfigurationError for what every worker would only end with, again and again.
+    """
+    _ = settings.dsn
     addresses = [f"{settings.worker_host}:{settings.worker_port + i}" for i in range(settings.workers)]
     supervisor = Supervisor(worker_specs(addresses), grace_seconds=settings.shutdown_grace + settings.drain_delay)
     stop = stop_event()

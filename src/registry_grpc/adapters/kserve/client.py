@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config.config_exception import ConfigException
@@ -38,13 +39,17 @@ async def connect(kubeconfig: Kubeconfig | None = None, *, context: str | None =
 
 
 async def _load(kubeconfig: Kubeconfig, context: str | None, configuration: Any) -> Any:
-    if isinstance(kubeconfig, Path):
-        return await config.load_kube_config(  # type: ignore[no-untyped-call]
-            str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
+    try:
+        if isinstance(kubeconfig, Path):
+            return await config.load_kube_config(  # type: ignore[no-untyped-call]
+                str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
+            )
+        return await config.load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+            dict(kubeconfig), context=context, client_configuration=configuration
         )
-    return await config.load_kube_config_from_dict(  # type: ignore[no-untyped-call]
-        dict(kubeconfig), context=context, client_configuration=configuration
-    )
+    except (yaml.YAMLError, TypeError) as error:
+        # The loader's way to say that the file is no YAML, or empty. Its text might quote a key.
+        raise ConfigException("it is not a kubeconfig") from error
 
 
 def _reloading(load: Refresh) -> Refresh:

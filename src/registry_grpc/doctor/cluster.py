@@ -1,0 +1,209 @@
+"""Checks of the cluster; CLUSTER_CHECKS is the list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from registry_grpc.adapters.kserve import kinds
+from registry_grpc.adapters.kserve.api import Api, Json, Kind
+from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
+from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS, Permission, runtime_formats
+from registry_grpc.bootstrap import kubernetes_of
+from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, missing, ok, skipped, warning
+from registry_grpc.domain.evidence import Refusal
+from registry_grpc.settings import ClusterKind, ConfigurationError, Settings
+
+_EVERYWHERE = ""
+_WATCHED = (kinds.INFERENCE_SERVICES, kinds.DEPLOYMENTS, kinds.PODS)
+_WATCHING = tuple(p for p in PERMISSIONS if p.kind in _WATCHED and p.verb in {"list", "watch"})
+_CLUSTER_WIDE = tuple(p for p in PERMISSIONS if p.is_cluster_wide)
+_IN_NAMESPACES = tuple(p for p in PERMISSIONS if not p.is_cluster_wide)
+_NEEDED_KINDS = (kinds.INFERENCE_SERVICES, kinds.SERVING_RUNTIMES, kinds.CLUSTER_SERVING_RUNTIMES)
+_INSTALL_KSERVE = "install KServe"
+_GRANT = "apply the RBAC below"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The cluster as one registry uses it: namespaces it watches (none: all), and those it deploys to."""
+
+    api: Api
+    watched: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def namespaces(self) -> list[str]:
+        return sorted({*self.watched, *self.targets})
+
+
+async def check_cluster(settings: Settings, targets: tuple[str, ...]) -> AsyncIterator[Diagnosis]:
+    """All checks; only the first one when the API does not answer."""
+    if settings.cluster is ClusterKind.NONE:
+        yield skipped("cluster", "REGISTRY_CLUSTER is `none`: models can be registered, and not be deployed")
+        return
+    try:
+        api = await kubernetes_of(settings)
+    except ConfigurationError as error:
+        yield missing("cluster", str(error), "set REGISTRY_CLUSTER and REGISTRY_KUBECONFIG")
+        return
+    patient = Patient(api, settings.watch_namespaces, targets)
+    try:
+        for about, check in CLUSTER_CHECKS:
+            try:
+                async for diagnosis in check(patient):
+                    yield diagnosis
+            except Unreachable as error:
+                yield missing(about, str(error), "check the address in the kubeconfig, the network, and the API server")
+                return
+            except StatusError as error:
+                if error.code == HTTPStatus.UNAUTHORIZED:
+                    yield missing(about, f"does not know who we are: {error.message}", "renew the credentials")
+                    return
+                yield missing(about, str(error), "see the log of the API server")
+    finally:
+        await api.close()
+
+
+async def _api_server(patient: Patient) -> AsyncIterator[Diagnosis]:
+    version = (await patient.api.get("/version")).body
+    yield ok("cluster", f"Kubernetes {version.get('gitVersion', '(no version)')} answers")
+
+
+async def _kserve(patient: Patient) -> AsyncIterator[Diagnosis]:
+    """The kinds that KServe's custom resource definitions make."""
+    about = "KServe"
+    absent = [kind for kind in _NEEDED_KINDS if not await _is_served(patient.api, kind)]
+    if absent:
+        names = ", ".join(f"{kind.api.removeprefix('apis/')} {kind.plural}" for kind in absent)
+        yield missing(about, f"the cluster does not know {names}", _INSTALL_KSERVE)
+    else:
+        yield ok(about, "serving.kserve.io/v1beta1 inferenceservices and the serving runtimes are defined")
+
+
+async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
+    """What is watched, everywhere or by namespace; what is worked with, in each namespace of a deployment."""
+    yield await _permission(patient.api, "of the cluster", _CLUSTER_WIDE, _EVERYWHERE)
+    if not patient.watched:
+        yield await _permission(patient.api, "in all namespaces", _WATCHING, _EVERYWHERE)
+    has_knative = await patient.api.find(kinds.KNATIVE_VERSIONS, "v1") is not None
+    wanted = _IN_NAMESPACES + KNATIVE_PERMISSIONS if has_knative else _IN_NAMESPACES
+    for namespace in patient.namespaces:
+        yield await _permission(patient.api, f"in namespace {namespace}", wanted, namespace)
+    if not patient.namespaces:
+        yield skipped("permissions in namespaces", "there is no serving environment yet", "create one, look again")
+    for namespace in sorted(set(patient.targets) - set(patient.watched)) if patient.watched else ():
+        text = f"an environment deploys to {namespace}, which is not watched: changes there are seen late"
+        yield warning("watch", text, f"add {namespace} to REGISTRY_WATCH_NAMESPACES")
+
+
+async def _permission(api: Api, where: str, wanted: Sequence[Permission], namespace: str) -> Diagnosis:
+    about = f"permissions {where}"
+    path = kinds.ACCESS_REVIEWS.everywhere()
+    answers = await asyncio.gather(*(api.create(path, permission.review(namespace)) for permission in wanted))
+    absent = tuple(
+        f"{permission.verb} {permission.kind.plural}"
+        for permission, answer in zip(wanted, answers, strict=True)
+        if not (answer.get("status") or {}).get("allowed")
+    )
+    if not absent:
+        return ok(about, f"all {len(wanted)}")
+    advice = _GRANT
+    if wanted is _WATCHING:
+        advice = f"name the namespaces in REGISTRY_WATCH_NAMESPACES, or {_GRANT} for all of them"
+    return Diagnosis(Verdict.MISSING, about, ", ".join(absent), advice, missing_permissions=absent)
+
+
+async def _runtimes(patient: Patient) -> AsyncIterator[Diagnosis]:
+    about = "serving runtimes"
+    paths = [kinds.CLUSTER_SERVING_RUNTIMES.everywhere()]
+    paths += [kinds.SERVING_RUNTIMES.within(namespace) for namespace in patient.namespaces]
+    try:
+        found = [item for path in paths for item in (await patient.api.list(path)).items]
+    except StatusError as error:
+        if error.code not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise
+        yield skipped(about, error.message)
+        return
+    formats = sorted(
+        {item.name for raw in found for item in runtime_formats(raw) if item.name and not item.is_disabled}
+    )
+    if formats:
+        yield ok(about, f"{len(found)}, for {', '.join(formats)}")
+    else:
+        yield missing(
+            about, "none, so that KServe can serve no model", "install KServe's cluster runtimes, or own ones"
+        )
+
+
+async def _webhook(patient: Patient) -> AsyncIterator[Diagnosis]:
+    """A dry run of a deployment in each namespace; then one of what nobody but KServe's webhook refuses."""
+    about = "KServe's webhook"
+    if not patient.namespaces:
+        yield skipped(about, "there is no namespace to try it in", "create a serving environment, look again")
+        return
+    for namespace in patient.namespaces:
+        yield await _dry_run(patient.api, namespace)
+    try:
+        # Kubernetes takes a name that begins with a digit; KServe does not.
+        await _rehearse(patient.api, patient.namespaces[0], "0-registry-grpc-doctor")
+    except StatusError as error:
+        if refusal_of(error) is Refusal.REJECTED:
+            yield ok(about, "answers, so KServe's controller runs")
+        else:
+            yield skipped(about, f"cannot be tried: {error.message}")
+    else:
+        yield missing(about, "is not called: the cluster takes what KServe would refuse", _INSTALL_KSERVE)
+
+
+async def _dry_run(api: Api, namespace: str) -> Diagnosis:
+    about = f"dry run in namespace {namespace}"
+    try:
+        await _rehearse(api, namespace, "registry-grpc-doctor")
+    except StatusError as error:
+        match refusal_of(error):
+            case Refusal.NAMESPACE_NOT_FOUND:
+                advice = "create the namespace, or correct the serving environment"
+            case Refusal.FORBIDDEN:
+                advice = _GRANT
+            case Refusal.KSERVE_NOT_INSTALLED:
+                advice = _INSTALL_KSERVE
+            case Refusal.UNAVAILABLE:
+                advice = "see that KServe's controller and its webhook service run"
+            case _:
+                advice = "this is what a deployment would be told; ask who set up the policy or quota"
+        return missing(about, error.message, advice)
+    return ok(about, "an InferenceService would be taken")
+
+
+async def _rehearse(api: Api, namespace: str, name: str) -> None:
+    model = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://kfserving-examples/models/sklearn/1.0/model"}
+    service: Json = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"predictor": {"model": model}},
+    }
+    path = kinds.INFERENCE_SERVICES.at(namespace, name)
+    await api.apply(path, service, manager="registry-grpc-doctor", force=False, dry_run=True)
+
+
+async def _is_served(api: Api, kind: Kind) -> bool:
+    try:
+        resources = (await api.get(f"/{kind.api}")).body.get("resources") or ()
+    except StatusError as error:
+        if error.code != HTTPStatus.NOT_FOUND:
+            raise
+        return False
+    return any(resource["name"] == kind.plural for resource in resources)
+
+
+CLUSTER_CHECKS: tuple[tuple[str, Callable[[Patient], AsyncIterator[Diagnosis]]], ...] = (
+    ("cluster", _api_server),
+    ("KServe", _kserve),
+    ("permissions", _permissions),
+    ("serving runtimes", _runtimes),
+    ("KServe's webhook", _webhook),
+)

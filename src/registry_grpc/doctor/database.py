@@ -1,0 +1,119 @@
+"""Checks of the database, in this order: server_version, schema, stored_secrets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+
+from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
+from registry_grpc.bootstrap import cipher_of
+from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
+from registry_grpc.settings import ConfigurationError, Settings
+
+_CONNECT_SECONDS = 5.0
+_OLDEST_SERVER = 14
+_GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
+# Stored secrets by what stands before the ciphertext: the key id, or nothing for plain text.
+_SECRETS = """
+SELECT count(*) AS count, min(stored) AS sample
+FROM model_version CROSS JOIN LATERAL (VALUES (access_key), (secret_key)) AS secret (stored)
+WHERE stored <> '' GROUP BY substring(stored FROM '^enc:v1:[^:]*:')
+"""
+_NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment ORDER BY 1"
+
+
+async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
+    """All checks; the later ones are left out where an earlier one takes their ground away."""
+    try:
+        connection = await _connect(settings)
+    except ConfigurationError as error:
+        yield missing("database", str(error), "set it to postgresql://user:password@host:port/database")
+        return
+    except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
+        text = f"does not answer: {error or type(error).__name__}"
+        yield missing("database", text, "check REGISTRY_DATABASE_URL, and that the server runs and lets this host in")
+        return
+    try:
+        yield _server_version(connection)
+        schema = await _schema(connection, migrate.load_migrations(settings.migrations_dir))
+        yield schema
+        yield (
+            await _stored_secrets(connection, settings)
+            if schema.verdict == "ok"
+            else skipped("stored secrets", "the schema comes first")
+        )
+    finally:
+        await connection.close()
+
+
+async def environment_namespaces(settings: Settings) -> tuple[str, ...]:
+    """The namespaces that serving environments deploy to; none when the database cannot say."""
+    try:
+        connection = await _connect(settings)
+    except (ConfigurationError, *CONNECTION_LOST, asyncpg.PostgresError):
+        return ()
+    try:
+        return tuple(row["name"] for row in await connection.fetch(_NAMESPACES))
+    except asyncpg.PostgresError:
+        return ()
+    finally:
+        await connection.close()
+
+
+async def _connect(settings: Settings) -> asyncpg.Connection[Any]:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(settings.dsn, timeout=_CONNECT_SECONDS)
+    return connection
+
+
+def _server_version(connection: asyncpg.Connection[Any]) -> Diagnosis:
+    version = connection.get_server_version()
+    if version.major < _OLDEST_SERVER:
+        text = f"PostgreSQL {version.major} is too old"
+        return missing("database", text, f"use PostgreSQL {_OLDEST_SERVER} or later")
+    return ok("database", f"PostgreSQL {version.major}.{version.minor} answers")
+
+
+async def _schema(connection: asyncpg.Connection[Any], known: tuple[migrate.Migration, ...]) -> Diagnosis:
+    about, newest = "schema", known[-1].version
+    status = await migrate.status(connection, known)
+    current = status.current
+    if current is None and await connection.fetchval(_GO_SERVICE_TABLE):
+        return missing(about, "tables without versions, as of the Go service", "run `registry-grpc migrate adopt`")
+    if current is None:
+        return missing(about, "no migration was applied", "run `registry-grpc migrate up`")
+    if 0 <= current.version < known[0].version:
+        text = f"version {current.version}, as of the Go service"
+        return missing(about, text, "run `registry-grpc migrate adopt`")
+    if current.dirty:
+        return missing(
+            about,
+            f"dirty at {current.version}: a migration stopped half-way",
+            "repair what that migration left, then set schema_migrations to the last complete version, dirty = false",
+        )
+    if current.version < newest and current.version not in {migration.version for migration in known}:
+        return missing(about, f"version {current.version} is of another program", "check REGISTRY_DATABASE_URL")
+    if status.pending:
+        names = ", ".join(f"{migration.version}_{migration.name}" for migration in status.pending)
+        return missing(about, f"pending: {names}", "run `registry-grpc migrate up`")
+    if current.version > newest:
+        return ok(about, f"version {current.version}, newer than this program, which does no harm")
+    return ok(about, f"version {current.version}, nothing is pending")
+
+
+async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Settings) -> Diagnosis:
+    about, cipher, total, outdated = "stored secrets", cipher_of(settings), 0, 0
+    for row in await connection.fetch(_SECRETS):
+        try:
+            cipher.decrypt(row["sample"])
+        except ValueError as error:
+            text = f"{row['count']} cannot be read: {error}"
+            return missing(about, text, "add the key that encrypted them to REGISTRY_ENCRYPTION_KEYS, not as the first")
+        total += row["count"]
+        outdated += 0 if cipher.is_current(row["sample"]) else row["count"]
+    if outdated:
+        text = f"{outdated} of {total} are not encrypted with the current key"
+        return warning(about, text, "run `registry-grpc migrate encrypt-secrets`")
+    return ok(about, f"all {total} are encrypted with the current key")

@@ -1,0 +1,44 @@
+"""The examination: every check in order, a line for each, and the RBAC to apply where rights are missing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from registry_grpc.adapters.encryption.aes_gcm import parse_keys
+from registry_grpc.doctor.cluster import check_cluster
+from registry_grpc.doctor.database import check_database, environment_namespaces
+from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, ok, warning
+from registry_grpc.doctor.gateway import check_gateway
+from registry_grpc.settings import PROJECT_ROOT, Settings
+
+RBAC = PROJECT_ROOT / "deploy" / "kubernetes" / "rbac.yaml"
+
+
+async def examine(settings: Settings) -> bool:
+    """Print what is there and what is missing. Returns whether the service can work."""
+    lacks, lacks_rights = False, False
+    async for diagnosis in _diagnoses(settings):
+        print(diagnosis, flush=True)  # noqa: T201
+        lacks |= diagnosis.verdict is Verdict.MISSING
+        lacks_rights |= bool(diagnosis.missing_permissions)
+    if lacks_rights:
+        print(f"\n{RBAC.read_text(encoding='utf-8')}", end="")  # noqa: T201
+    return not lacks
+
+
+async def _diagnoses(settings: Settings) -> AsyncIterator[Diagnosis]:
+    yield _encryption_key(settings)
+    async for diagnosis in check_database(settings):
+        yield diagnosis
+    async for diagnosis in check_cluster(settings, await environment_namespaces(settings)):
+        yield diagnosis
+    yield await check_gateway(settings)
+
+
+def _encryption_key(settings: Settings) -> Diagnosis:
+    about = "encryption key"
+    if settings.encryption_keys is None:
+        return warning(about, "the development key, which everybody knows", "set REGISTRY_ENCRYPTION_KEYS")
+    first, *others = parse_keys(settings.encryption_keys.get_secret_value())
+    further = f", {', '.join(others)} can still decrypt" if others else ""
+    return ok(about, f"{first} encrypts{further}")
