@@ -1,0 +1,352 @@
+"""What `registry-grpc doctor` says of a world in which something is missing."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from pydantic import SecretStr
+
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.postgres import migrate
+from registry_grpc.devtools.simulated_cluster import SimulatedCluster
+from registry_grpc.devtools.simulated_cluster import faults as simulated_faults
+from registry_grpc.devtools.simulated_cluster.api.resources import (
+    CLUSTER_SERVING_RUNTIMES,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    INFERENCE_SERVICES,
+)
+from registry_grpc.devtools.simulated_cluster.faults import Fault
+from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
+from registry_grpc.doctor import examine
+from registry_grpc.settings import ClusterKind, Settings
+
+OLD, NEW = (AesGcmCipher({name: name.encode() * 16}) for name in ("k1", "k2"))
+KEYS = ",".join(f"{name}:{base64.b64encode(name.encode() * 16).decode()}" for name in ("k2", "k1"))
+PASSWORD = "the-passw0rd"
+
+
+class Doctor:
+    """Examines, and keeps what was printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], settings: Settings) -> None:
+        self._capsys = capsys
+        self._settings = settings
+        self.text = ""
+
+    async def finds_all_well(self, **changes: object) -> bool:
+        self._capsys.readouterr()
+        is_well = await examine(self._settings.model_copy(update=changes))
+        self.text = self._capsys.readouterr().out
+        return is_well
+
+    def line(self, about: str) -> str:
+        """The only line about something."""
+        (line,) = (line for line in self.text.splitlines() if line[9:].startswith(f"{about}: "))
+        return line
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cluster() -> AsyncIterator[SimulatedCluster]:
+    async with SimulatedCluster(with_kserve=False) as cluster:
+        cluster.create_namespace("models")
+        yield cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(fresh_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port where nobody listens, and nobody else will."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+@pytest.fixture
+def settings(cluster: SimulatedCluster, fresh_database_url: str, silent_port: int, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=SecretStr(fresh_database_url),
+        cluster=ClusterKind.KUBECONFIG,
+        kubeconfig=cluster.kubeconfig(tmp_path / "kubeconfig", user="registry"),
+        kubernetes_requests_per_second=1000,
+        encryption_keys=SecretStr(KEYS),
+        port=silent_port,
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def doctor(capsys: pytest.CaptureFixture[str], settings: Settings, database: asyncpg.Connection[Any]) -> Doctor:
+    """With an environment that deploys to `models`, everything in order, and no gateway."""
+    await add_environment(database, "production", "models")
+    return Doctor(capsys, settings)
+
+
+async def add_environment(connection: asyncpg.Connection[Any], name: str, namespace: str) -> None:
+    statement = "INSERT INTO serving_environment (id, project_id, name, external_id) VALUES ($1, $2, $3, $4)"
+    await connection.execute(statement, uuid.uuid4(), uuid.uuid4(), name, namespace)
+
+
+async def add_version(connection: asyncpg.Connection[Any], access_key: str, secret_key: str) -> None:
+    project, model = uuid.uuid4(), uuid.uuid4()
+    await connection.execute(
+        "INSERT INTO registered_model (id, project_id, name, slug) VALUES ($1, $2, 'm', 'm')", model, project
+    )
+    await connection.execute(
+        "INSERT INTO model_version (id, registered_model_id, name, uri, access_key, secret_key)"
+        " VALUES ($1, $2, 'v', 's3://m/v', $3, $4)",
+        uuid.uuid4(),
+        model,
+        access_key,
+        secret_key,
+    )
+
+
+async def test_nothing_is_missing(doctor: Doctor) -> None:
+    assert await doctor.finds_all_well(), doctor.text
+    assert doctor.line("encryption key") == "ok       encryption key: k2 encrypts, k1 can still decrypt"
+    assert doctor.line("database").startswith("ok       database: PostgreSQL 1")
+    assert doctor.line("schema").startswith(f"ok       schema: version {migrate.minimum_schema_version()}, ")
+    assert doctor.line("stored secrets").startswith("ok ")
+    assert doctor.line("cluster").startswith("ok       cluster: Kubernetes v1.37.1")
+    assert doctor.line("KServe").startswith("ok ")
+    for where in ("of the cluster", "in all namespaces", "in namespace models"):
+        assert doctor.line(f"permissions {where}").startswith("ok ")
+    assert "sklearn" in doctor.line("serving runtimes")
+    assert doctor.line("dry run in namespace models").startswith("ok ")
+    assert doctor.line("KServe's webhook") == "ok       KServe's webhook: answers, so KServe's controller runs"
+    assert doctor.line("gateway").startswith("skipped  gateway: nobody listens")
+    assert "ClusterRole" not in doctor.text
+
+
+async def test_nothing_stays_behind_in_the_cluster(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    await doctor.finds_all_well()
+    assert not cluster.store.list(INFERENCE_SERVICES)
+
+
+async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    cluster.faults.forbid("create", "secrets")
+    cluster.faults.forbid("list", "events")
+    cluster.faults.forbid("list", "clusterstoragecontainers")
+    assert not await doctor.finds_all_well()
+    missing = "MISSING  permissions in namespace models: list events, create secrets -> apply the RBAC below"
+    assert doctor.line("permissions in namespace models") == missing
+    assert "MISSING  permissions of the cluster: list clusterstoragecontainers" in doctor.text
+    assert doctor.line("permissions in all namespaces").startswith("ok ")
+    shipped = Path(__file__).parents[2] / "deploy" / "kubernetes" / "rbac.yaml"
+    assert doctor.text.endswith(shipped.read_text())
+
+
+async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    cluster.faults.forbid("watch", "pods", namespace="")
+    assert not await doctor.finds_all_well()
+    line = doctor.line("permissions in all namespaces")
+    assert line.startswith(
+        "MISSING  permissions in all namespaces: watch pods -> name the namespaces in REGISTRY_WATCH"
+    )
+    assert await doctor.finds_all_well(watch_namespaces=("models",)), doctor.text
+    assert "in all namespaces" not in doctor.text
+
+
+async def test_every_namespace_is_looked_at(
+    doctor: Doctor, cluster: SimulatedCluster, database: asyncpg.Connection[Any]
+) -> None:
+    await add_environment(database, "staging", "")  # named by its name
+    cluster.create_namespace("watched")
+    cluster.create_namespace("staging")
+    cluster.faults.forbid("delete", "inferenceservices", namespace="staging")
+    assert not await doctor.finds_all_well(watch_namespaces=("watched",))
+    for namespace in ("watched", "models"):
+        assert doctor.line(f"permissions in namespace {namespace}").startswith("ok ")
+    assert "delete inferenceservices" in doctor.line("permissions in namespace staging")
+    assert doctor.text.count("warning  watch: an environment deploys to") == 2
+
+
+async def test_without_an_environment_there_is_no_namespace_to_try(
+    doctor: Doctor, database: asyncpg.Connection[Any]
+) -> None:
+    await database.execute("DELETE FROM serving_environment")
+    assert await doctor.finds_all_well()
+    assert doctor.line("permissions in namespaces").startswith("skipped ")
+    assert doctor.line("KServe's webhook").startswith("skipped ")
+
+
+async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    await add_environment(database, "staging", "nowhere")
+    assert not await doctor.finds_all_well()
+    line = doctor.line("dry run in namespace nowhere")
+    assert line.startswith("MISSING ")
+    assert line.endswith("-> create the namespace, or correct the serving environment")
+
+
+async def test_kserve_is_not_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    cluster.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", INFERENCE_SERVICES.qualified, {})
+    assert not await doctor.finds_all_well()
+    line = doctor.line("KServe")
+    assert line == (
+        "MISSING  KServe: the cluster does not know serving.kserve.io/v1beta1 inferenceservices -> install KServe"
+    )
+
+
+async def test_no_serving_runtimes(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    for runtime in cluster.store.list(CLUSTER_SERVING_RUNTIMES):
+        cluster.verbs.delete(CLUSTER_SERVING_RUNTIMES, "", runtime["metadata"]["name"], {})
+    assert not await doctor.finds_all_well()
+    assert doctor.line("serving runtimes").startswith("MISSING  serving runtimes: none")
+
+
+async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=simulated_faults.webhook_down()))
+    assert not await doctor.finds_all_well()
+    line = doctor.line("dry run in namespace models")
+    assert "failed calling webhook" in line
+    assert line.endswith("-> see that KServe's controller and its webhook service run")
+    assert doctor.line("KServe's webhook").startswith("skipped ")
+
+
+async def test_the_webhook_was_never_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    cluster.admission._validators.clear()
+    assert not await doctor.finds_all_well()
+    assert doctor.line("dry run in namespace models").startswith("ok ")
+    assert doctor.line("KServe's webhook").startswith("MISSING  KServe's webhook: is not called")
+
+
+async def test_a_policy_refuses(doctor: Doctor, cluster: SimulatedCluster) -> None:
+    error = simulated_faults.webhook_denied("models need an owner label")
+    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
+    assert not await doctor.finds_all_well()
+    assert "models need an owner label" in doctor.line("dry run in namespace models")
+
+
+async def test_the_api_server_is_dead(doctor: Doctor, silent_port: int, tmp_path: Path) -> None:
+    kubeconfig = write_kubeconfig(tmp_path / "dead", f"http://127.0.0.1:{silent_port}", "t0ken-of-the-registry")
+    assert not await doctor.finds_all_well(kubeconfig=kubeconfig)
+    assert doctor.line("cluster").startswith("MISSING  cluster: the Kubernetes API cannot be reached")
+    assert "permissions" not in doctor.text
+    assert doctor.line("gateway")  # what does not need the cluster is looked at all the same
+    assert "t0ken" not in doctor.text
+
+
+async def test_the_credentials_are_refused(doctor: Doctor, cluster: SimulatedCluster, tmp_path: Path) -> None:
+    assert not await doctor.finds_all_well(kubeconfig=write_kubeconfig(tmp_path / "other", cluster.url, "expired"))
+    assert doctor.line("cluster").endswith("-> renew the credentials")
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "a: b", "token: t0ken"])
+async def test_a_kubeconfig_that_is_none(doctor: Doctor, tmp_path: Path, content: str | None) -> None:
+    kubeconfig = tmp_path / "odd"
+    if content is not None:
+        kubeconfig.write_text(content)
+    assert not await doctor.finds_all_well(kubeconfig=kubeconfig)
+    assert doctor.line("cluster").startswith("MISSING ")
+    assert str(kubeconfig) in doctor.line("cluster")
+    assert "t0ken" not in doctor.text
+
+
+async def test_no_cluster_is_no_fault(doctor: Doctor) -> None:
+    assert await doctor.finds_all_well(cluster=ClusterKind.NONE)
+    assert doctor.line("cluster").startswith("skipped ")
+
+
+async def test_the_database_is_dead(doctor: Doctor, silent_port: int) -> None:
+    url = SecretStr(f"postgresql://registry:{PASSWORD}@127.0.0.1:{silent_port}/registry")
+    assert not await doctor.finds_all_well(database_url=url)
+    assert doctor.line("database").startswith("MISSING  database: does not answer: ")
+    assert doctor.line("cluster").startswith("ok ")
+    assert PASSWORD not in doctor.text
+
+
+async def test_no_database_is_set(doctor: Doctor) -> None:
+    assert not await doctor.finds_all_well(database_url=None)
+    assert doctor.line("database").startswith("MISSING  database: REGISTRY_DATABASE_URL is not set")
+
+
+async def test_a_dirty_schema(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    await database.execute("UPDATE schema_migrations SET dirty = true")
+    assert not await doctor.finds_all_well()
+    line = doctor.line("schema")
+    assert line.startswith(f"MISSING  schema: dirty at {migrate.minimum_schema_version()}")
+    assert "-> repair what that migration left" in line
+    assert doctor.line("stored secrets").startswith("skipped ")
+
+
+async def test_pending_migrations(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    *_, before, newest = migrate.load_migrations()
+    await migrate.set_version(database, before.version, dirty=False)
+    assert not await doctor.finds_all_well()
+    advice = "run `registry-grpc migrate up`"
+    assert doctor.line("schema") == f"MISSING  schema: pending: {newest.version}_{newest.name} -> {advice}"
+
+
+async def test_a_newer_schema_does_no_harm(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    await migrate.set_version(database, migrate.minimum_schema_version() + 1, dirty=False)
+    assert await doctor.finds_all_well()
+
+
+@pytest.mark.parametrize("version", [None, 3])
+async def test_a_database_of_the_go_service(
+    doctor: Doctor, database: asyncpg.Connection[Any], version: int | None
+) -> None:
+    await migrate.set_version(database, version, dirty=False)
+    assert not await doctor.finds_all_well()
+    assert doctor.line("schema").endswith("-> run `registry-grpc migrate adopt`")
+
+
+async def test_an_empty_database(doctor: Doctor, empty_database_url: str) -> None:
+    assert not await doctor.finds_all_well(database_url=SecretStr(empty_database_url))
+    assert doctor.line("schema") == ("MISSING  schema: no migration was applied -> run `registry-grpc migrate up`")
+
+
+async def test_secrets_under_an_older_key(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    await add_version(database, "plain text", OLD.encrypt("s3cret"))
+    await add_version(database, NEW.encrypt("s3cret"), "")
+    assert await doctor.finds_all_well()
+    assert doctor.line("stored secrets") == (
+        "warning  stored secrets: 2 of 3 are not encrypted with the current key"
+        " -> run `registry-grpc migrate encrypt-secrets`"
+    )
+
+
+@pytest.mark.parametrize("key", [{"k3": bytes(32)}, {"k2": bytes(32)}], ids=["unknown", "other of that name"])
+async def test_secrets_that_no_key_reads(
+    doctor: Doctor, database: asyncpg.Connection[Any], key: dict[str, bytes]
+) -> None:
+    await add_version(database, AesGcmCipher(key).encrypt("s3cret"), "")
+    assert not await doctor.finds_all_well()
+    assert doctor.line("stored secrets").startswith("MISSING  stored secrets: 1 cannot be read: ")
+
+
+async def test_the_development_key(doctor: Doctor) -> None:
+    assert await doctor.finds_all_well(encryption_keys=None)
+    assert doctor.line("encryption key").startswith("warning  encryption key: the development key")
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(200, "ok"), (503, "MISSING")])
+async def test_the_gateway_answers(doctor: Doctor, status: int, verdict: str) -> None:
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "seen"}, status=status)
+
+    application = web.Application()
+    application.router.add_get("/healthz", healthz)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        assert await doctor.finds_all_well(port=runner.addresses[0][1]) is (status == 200)
+    finally:
+        await runner.cleanup()
+    assert doctor.line("gateway").startswith(f"{verdict} ")
+    assert '{"status": "seen"}' in doctor.line("gateway")
