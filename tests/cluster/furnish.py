@@ -19,7 +19,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
 
-_RBAC = Path(__file__).parent / "registry_rbac.yaml"
+_RBAC = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "rbac.yaml"
+_REGISTRY = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "registry"}
 _RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1"
 _NODE = "kwok-node"
 _CAPACITY = {"cpu": "32", "memory": "256Gi", "pods": "1000"}
@@ -30,8 +31,9 @@ async def furnish(client: ClusterClient) -> None:
     await _create_node(client)
     for resource in CUSTOM_RESOURCES:
         await client.call("POST", path_of(CUSTOM_RESOURCE_DEFINITIONS), custom_resource_definition(resource))
-    for document in yaml.safe_load_all(_RBAC.read_text()):
-        await client.call("POST", f"{_RBAC_PATH}/{document['kind'].lower()}s", document)
+    for document in _rbac():
+        if document["kind"] != "RoleBinding":
+            await client.call("POST", f"{_RBAC_PATH}/{document['kind'].lower()}s", document)
     for resource in CUSTOM_RESOURCES:
         await _until_served(client, path_of(resource))
     for runtime in shipped_runtimes():
@@ -71,9 +73,12 @@ async def create_namespace(client: ClusterClient, name: str, *, with_role: bool)
 
 
 async def _bind_role(client: ClusterClient, name: str) -> None:
-    binding = {
-        "metadata": {"name": "registry-grpc", "namespace": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "registry-grpc"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "registry"}],
-    }
-    await client.call("POST", f"{_RBAC_PATH}/namespaces/{name}/rolebindings", binding)
+    for document in _rbac():
+        if document["kind"] == "RoleBinding":
+            await client.call("POST", f"{_RBAC_PATH}/namespaces/{name}/rolebindings", document)
+
+
+def _rbac() -> list[dict[str, Any]]:
+    """The shipped manifest, so that the tests run with the rights it gives; here the registry is no service account."""
+    documents = list(yaml.safe_load_all(_RBAC.read_text()))
+    return [{**document, "subjects": [_REGISTRY]} if "subjects" in document else document for document in documents]
