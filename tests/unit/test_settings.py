@@ -1,0 +1,144 @@
+"""Settings: what is refused, that all of it is named at once, and that no secret shows."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from registry_grpc.settings import PROJECT_ROOT, ClusterKind, ConfigurationError, Settings
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+SECRET = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Without settings of the developer's own."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("REGISTRY_") or name == "KUBECONFIG":
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def refused(**variables: str) -> dict[str, str]:
+    """The messages by setting."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(f"REGISTRY_{name.upper()}", value)
+        with pytest.raises(ValidationError) as caught:
+            Settings()
+    return {str(error["loc"][0]): error["msg"] for error in caught.value.errors()}
+
+
+def test_everything_that_is_wrong_is_named_at_once() -> None:
+    messages = refused(
+        port="x", workers="0", cluster="moon", log_level="loud", production="true", database_url="mysql://h/d"
+    )
+    assert set(messages) == {"port", "workers", "cluster", "log_level", "encryption_keys", "database_url"}
+
+
+def test_production_needs_keys(environment: pytest.MonkeyPatch) -> None:
+    assert "production needs keys" in refused(production="true")["encryption_keys"]
+    environment.setenv("REGISTRY_PRODUCTION", "true")
+    environment.setenv("REGISTRY_ENCRYPTION_KEYS", f"k1:{KEY}")
+    assert Settings().encryption_keys == SecretStr(f"k1:{KEY}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        (KEY, "<id>:<base64 of 32 bytes>"),
+        (f"k1:{KEY[:20]}", "'k1' must be the base64 of 32 bytes"),
+        (f"k1:{KEY},k2:???", "'k2' must be the base64 of 32 bytes"),
+        (" , ", "at least one"),
+    ],
+)
+def test_unusable_keys_are_refused_without_being_shown(keys: str, complaint: str) -> None:
+    message = refused(encryption_keys=keys)["encryption_keys"]
+    assert complaint in message
+    assert KEY[:20] not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"user:{SECRET}@host/db",
+        f"mysql://user:{SECRET}@host/db",
+        f"postgresql://user:{SECRET}/x@host/db",
+        f"postgresql://user:1/{SECRET}@host/db",
+        f"postgresql://user:{SECRET}#x@host/db",
+        f"postgresql://user:1#{SECRET}@host/db",
+        f"postgresql://user:{SECRET}?x@host/db",
+        f"postgresql://user:{SECRET}[@host/db",
+        f"postgresql://user:{SECRET}@host:port/db",
+        f"postgresql://user:{SECRET}@host:0/db",
+        f"postgresql://user:{SECRET}@host:70000/db",
+    ],
+)
+def test_a_database_url_that_would_be_read_otherwise_is_refused_without_being_shown(url: str) -> None:
+    message = refused(database_url=url)["database_url"]
+    assert "postgresql://user:password@host:port/database" in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:pass%2Fword@host:5432/db?sslmode=require",
+        "postgres://host/db",
+        "postgresql://user:p@one:5432,two:5433/db?target_session_attrs=read-write",
+        "postgresql://user:p@/db?host=/run/post@gres&port=5432",
+        "postgresql://user:p@[::1]:5432/db",
+    ],
+)
+def test_database_urls(url: str) -> None:
+    assert Settings(database_url=SecretStr(url)).dsn == url
+
+
+def test_without_a_database() -> None:
+    with pytest.raises(ConfigurationError, match="REGISTRY_DATABASE_URL is not set"):
+        _ = Settings().dsn
+
+
+def test_every_worker_needs_a_port() -> None:
+    assert "worker_port" in refused(workers="3", worker_port="65534")
+    assert Settings(workers=2, worker_port=65534).worker_port == 65534
+
+
+def test_lists_are_separated_by_commas_and_empty_variables_count_as_unset(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("REGISTRY_WATCH_NAMESPACES", " models, staging ,")
+    environment.setenv("REGISTRY_CLUSTER", "")
+    settings = Settings()
+    assert settings.watch_namespaces == ("models", "staging")
+    assert settings.cluster is ClusterKind.NONE
+
+
+def test_the_registrys_kubeconfig_goes_before_that_of_kubectl(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("KUBECONFIG", "/kubectl")
+    assert Settings().kubeconfig == Path("/kubectl")
+    environment.setenv("REGISTRY_KUBECONFIG", "/registry")
+    assert Settings().kubeconfig == Path("/registry")
+
+
+def test_secrets_are_masked_wherever_settings_are_printed() -> None:
+    url, keys = SecretStr(f"postgresql://user:{SECRET}@host/db"), SecretStr(f"k1:{KEY}")
+    settings = Settings(database_url=url, encryption_keys=keys)
+    for text in (repr(settings), str(settings), settings.model_dump_json()):
+        assert SECRET not in text
+        assert KEY not in text
+
+
+def test_the_page_about_them_is_up_to_date() -> None:
+    program = "import sys; sys.path.insert(0, 'scripts'); import configuration; print(configuration.page(), end='')"
+    page = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT_ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    committed = (PROJECT_ROOT / "docs" / "configuration.md").read_text()
+    assert page == committed, "run `python scripts/configuration.py`"
