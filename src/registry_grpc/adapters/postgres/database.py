@@ -162,6 +162,8 @@ class Database:
                     "idle_in_transaction_session_timeout": "30000",
                     "timezone": "UTC",
                     "jit": "off",
+                    # Pages come from memory or from SSDs, which do not care for their order.
+                    "random_page_cost": "1.1",
                 },
             )
             await _prepare(connection)

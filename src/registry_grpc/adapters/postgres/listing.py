@@ -1,7 +1,11 @@
-"""The statement of a list: conditions, order, a page by offset or by cursor, and the total, in one round trip."""
+"""The statement of a list: conditions, order, a page by offset or by cursor, and the total.
+
+Pages near the start are one round trip. Pages deep in a list find their way in the index, from the end that is nearer.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,6 +18,9 @@ from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 
 T = TypeVar("T")
+
+# From this offset on, a total that is asked for first costs less than rows that are read to be skipped.
+_DEEP = 500
 
 # Stands for NULL in the order of nullable ids: greater than all others, as NULL is to PostgreSQL.
 NULL_ID = UUID(int=2**128 - 1)
@@ -56,25 +63,83 @@ class Listing:
         sort: Sort,
         slice: Slice,
         *,
-        total: str,
+        total: str | None,
         item: Callable[[Any], T],
     ) -> Page[T]:
-        """`total` is a SELECT that counts, with the parameters of `conditions`."""
+        """`total` is a SELECT that counts, with the parameters of `conditions`, and should cost little. Without one,
+        what meets the conditions is counted as it is found."""
         if slice.by_cursor:
             return await self._after(database, conditions, sort, slice, item)
+        if total is None:
+            return await self._counted(database, conditions, sort, slice, item)
+        if slice.offset >= _DEEP:
+            return await self._deep(database, conditions, sort, slice, total=total, item=item)
         args = list(conditions.args)
         statement = (
             f"SELECT {self.columns}, ({total}) AS total FROM {self.source} WHERE {conditions.on(self.table)}"
             f" ORDER BY {self._order(sort)} LIMIT ${len(args) + 1} OFFSET ${len(args) + 2}"
         )
         rows = await database.fetch(statement, *args, slice.limit, slice.offset)
-        if rows:
-            count = rows[0]["total"]
-        elif slice.offset == 0:
-            count = 0
+        if rows or slice.offset == 0:
+            count = rows[0]["total"] if rows else 0
         else:
             count = (await database.fetch(total, *args))[0][0]
         return Page(tuple(item(row) for row in rows), total=count)
+
+    async def _deep(
+        self,
+        database: Database,
+        conditions: Conditions,
+        sort: Sort,
+        slice: Slice,
+        *,
+        total: str,
+        item: Callable[[Any], T],
+    ) -> Page[T]:
+        """Skip ids in the index, not rows, and from the end of the list when that is nearer."""
+        args = list(conditions.args)
+        count: int = (await database.fetch(total, *args))[0][0]
+        limit = min(slice.limit, count - slice.offset)
+        if limit <= 0:
+            return Page((), total=count)
+        from_end = count - slice.offset - limit
+        is_backwards = from_end < slice.offset
+        walk, skipped = (sort.reversed, from_end) if is_backwards else (sort, slice.offset)
+        ids = (
+            f"SELECT {self.table}.id FROM {self.source} WHERE {conditions.on(self.table)}"
+            f" ORDER BY {self._order(walk)} LIMIT ${len(args) + 1} OFFSET ${len(args) + 2}"
+        )
+        rows = await database.fetch(self._rows_of(ids, sort), *args, limit, skipped)
+        return Page(tuple(item(row) for row in rows), total=count)
+
+    async def _counted(
+        self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
+    ) -> Page[T]:
+        """Find once what meets the conditions: for the page and to count it."""
+        args = list(conditions.args)
+        direction = _direction(sort)
+        found = (
+            f"WITH found AS MATERIALIZED (SELECT {self.table}.id, {self.sort_columns[sort.field]} AS value"
+            f" FROM {self.source} WHERE {conditions.on(self.table)}) "
+        )
+        ids = (
+            f"SELECT found.id FROM found ORDER BY found.value {direction}, found.id {direction}"
+            f" LIMIT ${len(args) + 1} OFFSET ${len(args) + 2}"
+        )
+        total = "SELECT count(*) FROM found"
+        statement = found + self._rows_of(ids, sort, f", ({total}) AS total")
+        rows = await database.fetch(statement, *args, slice.limit, slice.offset)
+        if rows or slice.offset == 0:
+            count = rows[0]["total"] if rows else 0
+        else:
+            count = (await database.fetch(found + total, *args))[0][0]
+        return Page(tuple(item(row) for row in rows), total=count)
+
+    def _rows_of(self, ids: str, sort: Sort, more_columns: str = "") -> str:
+        return (
+            f"SELECT {self.columns}{more_columns} FROM {self.source} WHERE {self.table}.id = ANY(ARRAY({ids}))"
+            f" ORDER BY {self._order(sort)}"
+        )
 
     async def _after(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
@@ -86,10 +151,10 @@ class Listing:
             conditions.args += [slice.after.value, slice.after.id]
         statement = (
             f"SELECT {self.columns} FROM {self.source} WHERE {conditions.on(self.table)}"
-            f" ORDER BY {self._order(sort)} LIMIT {slice.limit + 1}"
+            f" ORDER BY {self._order(sort)} LIMIT ${len(conditions.args) + 1}"
         )
         try:
-            rows = await database.fetch(statement, *conditions.args)
+            rows = await database.fetch(statement, *conditions.args, slice.limit + 1)
         except asyncpg.DataError as error:
             raise InvalidPageToken from error  # the value of a made-up token does not fit the column
         items = [item(row) for row in rows]
@@ -97,8 +162,12 @@ class Listing:
         return Page(tuple(items[: slice.limit]), next=_cursor(items[slice.limit - 1], sort) if has_more else None)
 
     def _order(self, sort: Sort) -> str:
-        direction = "DESC" if sort.descending else "ASC"
+        direction = _direction(sort)
         return f"{self.sort_columns[sort.field]} {direction}, {self.table}.id {direction}"
+
+
+def _direction(sort: Sort) -> str:
+    return "DESC" if sort.descending else "ASC"
 
 
 def _cursor(last: Any, sort: Sort) -> Cursor:
@@ -115,3 +184,8 @@ def sort_columns(table: str, fields: tuple[str, ...], *nullable_ids: str) -> dic
 def search_pattern(text: str) -> str:
     """For ILIKE: `%`, `_` and backslash keep their meaning (contract 0.10)."""
     return f"%{text}%"
+
+
+def longest_literal(text: str) -> str:
+    """The longest part of a search that every match holds as it is, but for its case."""
+    return max(re.split(r"[%_\\]", text), key=len)

@@ -26,17 +26,16 @@ _FIELDS = (
     "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id",
 )  # fmt: skip
 _COLUMNS = ", ".join(f"v.{name}" for name in _FIELDS)
-_OF_PROJECT = "model_version v JOIN registered_model m ON m.id = v.registered_model_id"
 
 # The model must be of the project: no row is written otherwise.
 _INSERT = f"""
-INSERT INTO model_version ({", ".join(_FIELDS)}, access_key, secret_key)
-SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 3))}
+INSERT INTO model_version ({", ".join(_FIELDS)}, access_key, secret_key, project_id)
+SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 3))}, project_id
 FROM registered_model WHERE id = $4 AND project_id = ${len(_FIELDS) + 3}
 """
 _GET = f"""
-SELECT {_COLUMNS} FROM {_OF_PROJECT}
-WHERE v.id = $1 AND m.project_id = $2 AND ($3::uuid IS NULL OR v.registered_model_id = $3)
+SELECT {_COLUMNS} FROM model_version v
+WHERE v.id = $1 AND v.project_id = $2 AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 """
 # Every field of a patch is NOT NULL in the table, so NULL can mean: keep.
 _UPDATE = f"""
@@ -47,8 +46,7 @@ UPDATE model_version v SET
     model_framework_version = coalesce($11, v.model_framework_version),
     container_image = coalesce($12, v.container_image), uri = coalesce($13, v.uri), labels = coalesce($14, v.labels),
     updated_at = now()
-FROM registered_model m
-WHERE v.id = $1 AND m.id = v.registered_model_id AND m.project_id = $2
+WHERE v.id = $1 AND v.project_id = $2
     AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 RETURNING {_COLUMNS}
 """
@@ -58,17 +56,19 @@ _PATCHED = (
 )  # fmt: skip
 # Defaults of one model are set one after another: who comes second clears what the first has set.
 _LOCK_MODEL = "SELECT id FROM registered_model WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
-_LOCK_MODEL_OF_VERSION = f"SELECT m.id FROM {_OF_PROJECT} WHERE v.id = $1 AND m.project_id = $2 FOR NO KEY UPDATE OF m"
+_LOCK_MODEL_OF_VERSION = """
+SELECT m.id FROM model_version v JOIN registered_model m ON m.id = v.registered_model_id
+WHERE v.id = $1 AND v.project_id = $2 FOR NO KEY UPDATE OF m
+"""
 _CLEAR_DEFAULT = (
     "UPDATE model_version SET is_default = false WHERE registered_model_id = $1 AND is_default AND id <> $2"
 )
-_CREDENTIALS = f"SELECT v.access_key, v.secret_key FROM {_OF_PROJECT} WHERE v.id = $1 AND m.project_id = $2"
-_COUNT_OF_PROJECT = "SELECT coalesce(sum(c.versions), 0)::bigint FROM project_version_count c WHERE "
-_COUNT_OF_MODEL = """
-SELECT coalesce(sum(versions), 0)::bigint FROM model_version_count WHERE project_id = $1 AND registered_model_id = $2
-"""
+_CREDENTIALS = "SELECT access_key, secret_key FROM model_version WHERE id = $1 AND project_id = $2"
+_FIND = f"SELECT {_COLUMNS} FROM model_version v WHERE "
+_OLDEST = " ORDER BY v.created_at, v.id LIMIT 1"
+_COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {conditions}"
 
-_LISTING = Listing(columns=_COLUMNS, source=_OF_PROJECT, table="v", sort_columns=sort_columns("v", SORT_FIELDS))
+_LISTING = Listing(columns=_COLUMNS, source="model_version v", table="v", sort_columns=sort_columns("v", SORT_FIELDS))
 
 
 def version_columns(table: str, prefix: str) -> str:
@@ -111,24 +111,24 @@ class PostgresModelVersionRepository:
 
     async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
         conditions = Conditions()
-        conditions.add("m.project_id = {}", project_id)
+        conditions.add_equal("project_id", project_id)
         conditions.add_equal("name", key.name)
         conditions.add_equal("id", key.id)
         conditions.add_equal("registered_model_id", key.registered_model_id)
-        statement = (
-            f"SELECT {_COLUMNS} FROM {_OF_PROJECT} WHERE {conditions.on('v')} ORDER BY v.created_at, v.id LIMIT 1"
-        )
+        # Asked for an order where there is one row at most, PostgreSQL would walk an index in that order.
+        is_unique = key.id or (key.name and key.registered_model_id)
+        statement = _FIND + conditions.on("v") + ("" if is_unique else _OLDEST)
         return _found(await self._database.fetchrow(statement, *conditions.args))
 
     async def list(self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice) -> Page[ModelVersion]:
         conditions = Conditions()
-        conditions.add("m.project_id = {}", project_id)
+        conditions.add_equal("project_id", project_id)
         conditions.add_equal("registered_model_id", filter.registered_model_id)
         conditions.add_equal("state", filter.state)
         conditions.add_equal("status", filter.status)
-        return await _LISTING.page(
-            self._database, conditions, sort, slice, total=_total(filter, conditions), item=version_from
-        )
+        counter = "model_version_count" if filter.registered_model_id else "project_version_count"
+        total = _COUNTER.format(counter=counter, conditions=conditions.on("c"))
+        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=version_from)
 
     async def update(
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
@@ -147,15 +147,6 @@ class PostgresModelVersionRepository:
         if record is None:
             raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
         return Credentials(self._cipher.decrypt(record["access_key"]), self._cipher.decrypt(record["secret_key"]))
-
-
-def _total(filter: ModelVersionFilter, conditions: Conditions) -> str:
-    """Counted by the triggers' counters wherever they know the answer."""
-    if filter.registered_model_id is None:
-        return _COUNT_OF_PROJECT + conditions.on("c").replace("m.project_id", "c.project_id")
-    if not filter.state and not filter.status:
-        return _COUNT_OF_MODEL
-    return f"SELECT count(*) FROM {_OF_PROJECT} WHERE {conditions.on('v')}"
 
 
 def _found(record: Any | None, id: UUID | None = None) -> ModelVersion:

@@ -1,0 +1,44 @@
+"""CPU time and memory of the service's processes, by what they are (Linux: /proc)."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from tests.e2e.processes import tree
+
+PARTS = ("envoy", "workers", "postgres")
+_MICROSECONDS_PER_TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
+_USER, _OWN_FIELDS = 11, 2
+"""Place in /proc/<pid>/stat, after the program's name: user and system time, then those of ended children."""
+
+
+def cpu_microseconds(root_pid: int) -> dict[str, float]:
+    """CPU time so far of Envoy, the workers, PostgreSQL with all its backends and the rest, all below `root_pid`."""
+    used = dict.fromkeys((*PARTS, "others"), 0.0)
+    for process in tree(root_pid):
+        part = _part_of(process.command)
+        with suppress(OSError):
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[_USER:]
+            # The postmaster's ended children are backends whose connection was closed.
+            counted = fields[: _OWN_FIELDS * 2] if part == "postgres" else fields[:_OWN_FIELDS]
+            used[part] += sum(int(ticks) for ticks in counted) * _MICROSECONDS_PER_TICK
+    return used
+
+
+def resident_megabytes(root_pid: int) -> dict[str, float]:
+    """Memory that is not shared with other processes."""
+    used = dict.fromkeys((*PARTS, "others"), 0.0)
+    for process in tree(root_pid):
+        with suppress(OSError):
+            pages = Path(f"/proc/{process.pid}/statm").read_text().split()
+            used[_part_of(process.command)] += (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return used
+
+
+def _part_of(command: str) -> str:
+    if " worker --listen " in command:
+        return "workers"
+    program = Path(command.split(" ", 1)[0].rstrip(":")).name
+    return program if program in PARTS else "others"
