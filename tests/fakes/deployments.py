@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -217,5 +217,8 @@ class InMemoryDeploymentRepository:
 class NoNews:
     """DeploymentEvents of a deployment to which nothing happens: wakes once, as every listener does at the start."""
 
-    async def listen(self, id: UUID) -> AsyncIterator[None]:
+    async def listen(self, id: UUID) -> AsyncGenerator[None, None]:
         yield
+
+    def stop_listening(self) -> None:
+        """Nobody listens for long."""

@@ -104,11 +104,11 @@ def with_pods(*containers: ContainerEvidence, seconds: float = 50, unschedulable
 
 
 def init(**fields: Any) -> ContainerEvidence:
-    return ContainerEvidence(**{"name": "storage-initializer", "is_init": True} | fields)
+    return ContainerEvidence(name="storage-initializer", is_init=True, **fields)
 
 
 def server(**fields: Any) -> ContainerEvidence:
-    return ContainerEvidence(**{"name": "kserve-container", "is_init": False} | fields)
+    return ContainerEvidence(name="kserve-container", is_init=False, **fields)
 
 
 WAITING = server(waiting="PodInitializing")

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
     CLUSTER_UNAVAILABLE = "CLUSTER_UNAVAILABLE"
     CLUSTER_READ_FAILED = "CLUSTER_READ_FAILED"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
 
 
 _TEXTS: Mapping[Reason, str] = {
@@ -71,6 +72,7 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.CLUSTER_UNAVAILABLE: "the Kubernetes API is unavailable; try again",
     # The contract (2.4, sync) has the same text for every failed read of the cluster.
     Reason.CLUSTER_READ_FAILED: "internal server error",
+    Reason.SHUTTING_DOWN: "shutting down; go on with another server",
 }
 
 

@@ -7,7 +7,7 @@ Overloaded.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -188,6 +188,12 @@ class DeploymentQueue(Protocol):
 class DeploymentEvents(Protocol):
     """Tells when a deployment has new events."""
 
-    def listen(self, id: UUID) -> AsyncIterator[None]:
-        """Yields once at the start, then after each new event, and every few seconds in any case."""
+    def listen(self, id: UUID) -> AsyncGenerator[None, None]:
+        """Yields once at the start, then after each new event, and every few seconds in any case.
+
+        Raises Overloaded when too many listen already, and Unavailable (SHUTTING_DOWN) after `stop_listening`."""
+        ...
+
+    def stop_listening(self) -> None:
+        """End every `listen`: this process is about to stop, and those who listen can go on elsewhere."""
         ...

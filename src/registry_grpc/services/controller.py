@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from registry_grpc.domain.errors import RegistryError
 from registry_grpc.ports.cluster import Cluster, Relisted
 from registry_grpc.ports.deployments import Claim, DeploymentQueue
 from registry_grpc.services.reconciliation import Reconciler
 
 CONCURRENT_PASSES = 8
+_STOP_SECONDS = 5.0
+_SOON_SECONDS = 5.0
+"""What is due later than this is found by the poll."""
 _GATHER_SECONDS = 0.05
 _AFTER_FAULT_SECONDS = 1.0
 
@@ -36,47 +38,66 @@ class Controller:
         self._cluster = cluster
         self._report = report
         self._passes: set[asyncio.Task[None]] = set()
+        self._due = asyncio.Event()
 
     async def run(self) -> None:
-        """Run until cancelled; then wait for the passes under way, so that their leases are given back."""
+        """Run until cancelled; then let the passes under way end, or break them off, so that leases are given back."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._forever("wake", self._wake))
                 group.create_task(self._forever("work", self._work))
                 group.create_task(self._forever("lead", self._lead))
         finally:
-            await asyncio.gather(*self._passes, return_exceptions=True)
+            await self._end_passes()
 
-    async def _forever(self, name: str, loop: Callable[[], object]) -> None:
+    async def _end_passes(self) -> None:
+        if not self._passes:
+            return
+        _, unfinished = await asyncio.wait(self._passes, timeout=_STOP_SECONDS)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+
+    async def _forever(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """A lost database or API server ends a loop; it begins anew."""
         while True:
             try:
-                await loop()  # type: ignore[misc]
+                await loop()
             except Exception as error:  # noqa: BLE001 - whatever it was, the loop must go on
                 self._report(name, error)
             await asyncio.sleep(_AFTER_FAULT_SECONDS)
 
-    async def _work(self) -> None:
+    async def _wake(self) -> None:
         async for _ in self._queue.wake_ups():
-            while room := CONCURRENT_PASSES - len(self._passes):
-                claims = await self._queue.claim(room)
-                for claim in claims:
+            self._due.set()
+
+    async def _work(self) -> None:
+        """Claim as much as there is room for; every pass that ends makes room, and may have left something due."""
+        self._due.set()
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            if room := CONCURRENT_PASSES - len(self._passes):
+                for claim in await self._queue.claim(room):
                     self._start(claim)
-                if len(claims) < room:
-                    break
-                await asyncio.wait(self._passes, return_when=asyncio.FIRST_COMPLETED)
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._pass(claim))
         self._passes.add(task)
-        task.add_done_callback(self._passes.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._passes.discard(task)
+        self._due.set()
 
     async def _pass(self, claim: Claim) -> None:
         try:
-            await self._reconciler.work(claim)
-        except RegistryError as error:
-            self._report("pass", error)  # the database is away: the lease ends by itself
+            again_in = await self._reconciler.work(claim)
         except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
-            self._report("pass", error)
+            self._report("pass", error)  # if the database is away, the lease ends by itself
+            return
+        if again_in is not None and again_in.total_seconds() < _SOON_SECONDS:
+            asyncio.get_running_loop().call_later(again_in.total_seconds(), self._due.set)
 
     async def _lead(self) -> None:
         async with self._queue.leadership() as states:
@@ -95,19 +116,50 @@ class Controller:
                         await watching
 
     async def _watch(self) -> None:
-        changed: set[UUID] = set()
-        marking: asyncio.Task[None] | None = None
-        async for change in self._cluster.changes():
-            if isinstance(change, Relisted):
-                await self._queue.compare(change.objects)
-                continue
-            changed.add(change.deployment_id)
-            if marking is None or marking.done():
-                marking = asyncio.create_task(self._mark_soon(changed))
+        changed = _Changed()
+        marking = asyncio.create_task(self._forever("mark", lambda: self._mark(changed)))
+        try:
+            async for change in self._cluster.changes():
+                if isinstance(change, Relisted):
+                    await self._queue.compare(change.objects)
+                else:
+                    changed.add(change.deployment_id)
+        finally:
+            marking.cancel()
+            await asyncio.gather(marking, return_exceptions=True)
 
-    async def _mark_soon(self, changed: set[UUID]) -> None:
-        """One rollout brings a dozen changes within milliseconds: they are marked together."""
-        await asyncio.sleep(_GATHER_SECONDS)
-        ids = frozenset(changed)
-        changed.clear()
-        await self._queue.mark_changed(ids)
+    async def _mark(self, changed: _Changed) -> None:
+        """One rollout brings a dozen changes within milliseconds: they are marked together.
+
+        Without the database none of them is forgotten.
+        """
+        while True:
+            await changed.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            ids = changed.take()
+            try:
+                await self._queue.mark_changed(ids)
+            except BaseException:
+                changed.add(*ids)
+                raise
+
+
+class _Changed:
+    """Deployments of which something changed in the cluster and that are not marked yet."""
+
+    def __init__(self) -> None:
+        self._ids: set[UUID] = set()
+        self._some = asyncio.Event()
+
+    def add(self, *deployment_ids: UUID) -> None:
+        self._ids.update(deployment_ids)
+        self._some.set()
+
+    async def wait(self) -> None:
+        await self._some.wait()
+
+    def take(self) -> frozenset[UUID]:
+        ids = frozenset(self._ids)
+        self._ids.clear()
+        self._some.clear()
+        return ids

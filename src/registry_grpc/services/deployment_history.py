@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from uuid import UUID
 
@@ -36,16 +37,22 @@ class DeploymentHistory:
         """Raises NotFound for the deployment."""
         return await self._deployments.served_at(project_id, id, at)
 
-    async def watch(self, project_id: UUID, id: UUID, after: int | None) -> AsyncIterator[DeploymentEvent]:
+    async def watch(self, project_id: UUID, id: UUID, after: int | None) -> AsyncGenerator[DeploymentEvent, None]:
         """Every change in order, without end: those after the sequence number first; the newest one without it.
 
-        Raises NotFound.
+        Raises NotFound; Overloaded when too many watch already; Unavailable when the database does not answer or this
+        process is about to stop. A caller goes on with the last sequence number it has seen.
         """
-        async for _ in self._events.listen(id):
-            while events := await self._deployments.events(project_id, id, after, _EVENTS_AT_ONCE):
-                for event in events:
-                    yield event
-                after = events[-1].sequence
+        async with aclosing(self._events.listen(id)) as news:
+            async for _ in news:
+                while events := await self._deployments.events(project_id, id, after, _EVENTS_AT_ONCE):
+                    for event in events:
+                        yield event
+                    after = events[-1].sequence
+
+    def stop_watches(self) -> None:
+        """End every watch with Unavailable (SHUTTING_DOWN)."""
+        self._events.stop_listening()
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
         """Oldest first."""

@@ -134,7 +134,8 @@ class _Stream:
         self._version = await self._api.version(self._path, labelSelector=self._selector)
 
     async def run(self, changed: Callable[[UUID], None]) -> None:
-        """Watch on and on. Returns when something may have been missed."""
+        """Watch on and on. Returns when something may have been missed, and when the API server is back that was away:
+        the list that follows tells so to those who wait for it."""
         backoff = Backoff(self._pace)
         while True:
             try:
@@ -147,6 +148,23 @@ class _Stream:
                     return
                 _log.warning("watch.broken", path=self._path, error=str(error))
                 await backoff.pause()
+                if await self._was_away(backoff):
+                    return
+
+    async def _was_away(self, backoff: Backoff) -> bool:
+        """Whether the server had to be waited for. A connection that broke, or a watch that is not allowed, is not
+        that: then the watch goes on where it was."""
+        was_away = False
+        while True:
+            try:
+                await self._api.version(self._path, labelSelector=self._selector)
+            except (StatusError, Unreachable) as error:
+                if isinstance(error, StatusError) and not error.may_pass:
+                    return was_away
+                was_away = True
+                await backoff.pause()
+            else:
+                return was_away
 
     async def _watch(self, changed: Callable[[UUID], None]) -> None:
         loop = asyncio.get_running_loop()

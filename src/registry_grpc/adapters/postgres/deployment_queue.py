@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import socket
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+from registry_grpc.adapters.postgres.channel import Channel
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
@@ -24,7 +25,8 @@ from registry_grpc.ports.cluster import OwnedObject
 from registry_grpc.ports.deployments import Claim, PassResult
 
 LEASE_SECONDS = 60
-POLL_SECONDS = 5.0
+_POLL_SECONDS = 5.0
+_POLL_EVENTS_SECONDS = 15.0
 _HEARTBEAT_SECONDS = 1.0
 _LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
@@ -111,14 +113,18 @@ WHERE deployment_id = $1 AND generation = $2 AND served_from IS NULL
 _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now()) WHERE id = ANY($1::uuid[])
 """
-# An object that is missing, changed or not as ready as the row says makes its deployment due; all others cost nothing.
+# An object that is missing, changed or not as ready as the row says makes its deployment due, and so does an API server
+# that answers again those who could not reach it; all others cost nothing. A copy of an object has its labels, but
+# another place.
 _COMPARE = """
 UPDATE deployment d SET dirty_at = now(), next_at = least(coalesce(d.next_at, now()), now())
 FROM deployment known
-LEFT JOIN unnest($1::uuid[], $2::text[], $3::bigint[], $4::bool[]) AS seen (id, uid, k8s_generation, is_ready)
-    ON seen.id = known.id
+LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
+    AS seen (id, namespace, name, uid, k8s_generation, is_ready)
+    ON seen.id = known.id AND seen.namespace = known.namespace AND seen.name = known.name
 WHERE d.id = known.id AND (
-    (known.want = 'PRESENT' AND known.applied IS NOT NULL
+    known.attempts > 0
+    OR (known.want = 'PRESENT' AND known.applied IS NOT NULL
         AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
             OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
             OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED')))
@@ -129,7 +135,9 @@ _NOTE_ORPHANS = """
 INSERT INTO orphan (uid, namespace, name, deployment_id)
 SELECT seen.uid, seen.namespace, seen.name, coalesce(seen.id::text, '')
 FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
-WHERE NOT EXISTS (SELECT FROM deployment d WHERE d.id = seen.id)
+WHERE NOT EXISTS (
+    SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
+)
 ON CONFLICT (uid) DO NOTHING
 """
 _FORGET_ORPHANS = "DELETE FROM orphan WHERE uid <> ALL($1::text[])"
@@ -140,15 +148,19 @@ class PostgresDeploymentQueue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # A holder is new with every process: a restarted one cannot mistake an old lease for its own.
-        self._holder = f"{socket.gethostname()}/{uuid4()}"
+        self._process = f"{socket.gethostname()}/{uuid4()}"
+        self._claims = itertools.count(1)
+        self._due = Channel(database, CHANNEL, poll_seconds=_POLL_SECONDS)
+        self._news = Channel(database, EVENT_CHANNEL, poll_seconds=_POLL_EVENTS_SECONDS)
 
     async def claim(self, limit: int) -> list[Claim]:
-        return [self._claim_from(row) for row in await self._database.fetch(_CLAIM, self._holder, limit)]
+        holder = self._new_holder()
+        return [_claim_from(row, holder) for row in await self._database.fetch(_CLAIM, holder, limit)]
 
     async def claim_one(self, id: UUID) -> Claim | None:
-        row = await self._database.fetchrow(_CLAIM_ONE, self._holder, id)
-        return self._claim_from(row) if row else None
+        holder = self._new_holder()
+        row = await self._database.fetchrow(_CLAIM_ONE, holder, id)
+        return _claim_from(row, holder) if row else None
 
     async def record(self, claim: Claim, result: PassResult) -> bool:
         id_ = claim.deployment.id
@@ -178,26 +190,29 @@ class PostgresDeploymentQueue:
 
     async def mark_changed(self, ids: Collection[UUID]) -> None:
         if await self._database.execute(_MARK_CHANGED, list(ids)):
-            await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
+            await self._wake_controllers()
 
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
         ids = [seen.deployment_id for seen in objects]
+        places = [seen.namespace for seen in objects], [seen.name for seen in objects]
         uids = [seen.uid for seen in objects]
         generations = [seen.k8s_generation for seen in objects]
         readiness = [seen.is_ready for seen in objects]
-        due = await self._database.execute(_COMPARE, ids, uids, generations, readiness)
-        places = [seen.namespace for seen in objects], [seen.name for seen in objects]
+        due = await self._database.execute(_COMPARE, ids, *places, uids, generations, readiness)
         await self._database.execute(_NOTE_ORPHANS, uids, *places, ids)
         await self._database.execute(_FORGET_ORPHANS, uids)
+        if due:
+            await self._wake_controllers()
         return due
 
-    async def wake_ups(self) -> AsyncIterator[None]:
-        async for _ in self._notifications(CHANNEL, ""):
-            yield None
+    def wake_ups(self) -> AsyncGenerator[None, None]:
+        return self._due.wake_ups()
 
-    async def listen(self, id: UUID) -> AsyncIterator[None]:
-        async for _ in self._notifications(EVENT_CHANNEL, str(id)):
-            yield None
+    def listen(self, id: UUID) -> AsyncGenerator[None, None]:
+        return self._news.wake_ups(str(id))
+
+    def stop_listening(self) -> None:
+        self._news.close()
 
     @asynccontextmanager
     async def leadership(self) -> AsyncIterator[AsyncIterator[bool]]:
@@ -215,24 +230,17 @@ class PostgresDeploymentQueue:
             yield leads
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
-    async def _notifications(self, channel: str, payload: str) -> AsyncIterator[None]:
-        """Once at the start, after each NOTIFY with the payload (any, if empty), and every few seconds in any case."""
-        woken = asyncio.Event()
+    async def _wake_controllers(self) -> None:
+        await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
 
-        def wake(_connection: Any, _pid: int, _channel: str, text: object) -> None:
-            if not payload or text == payload:
-                woken.set()
+    def _new_holder(self) -> str:
+        """New with every claim: neither a restarted process nor a pass that was held up takes a later lease for its
+        own."""
+        return f"{self._process}/{next(self._claims)}"
 
-        async with self._database.session() as connection:
-            await connection.add_listener(channel, wake)
-            while not connection.is_closed():
-                woken.clear()
-                yield None
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), POLL_SECONDS)
 
-    def _claim_from(self, row: Any) -> Claim:
-        return Claim(deployment=deployment_from(row), holder=self._holder, now=row["now"])
+def _claim_from(row: Any, holder: str) -> Claim:
+    return Claim(deployment=deployment_from(row), holder=holder, now=row["now"])
 
 
 async def _let_service_follow(connection: Any, claim: Claim, result: PassResult) -> None:

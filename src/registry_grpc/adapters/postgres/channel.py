@@ -1,0 +1,98 @@
+"""One NOTIFY channel, listened to by one session per process however many wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import asyncpg
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.domain.errors import Overloaded, Reason, RegistryError, Unavailable
+
+MOST_WAITING = 1000
+"""Per process: whoever waits also polls."""
+_HEARTBEAT_SECONDS = 10.0
+_RECONNECT_SECONDS = 1.0
+_JITTER = 0.2
+
+
+class Channel:
+    """Wakes whoever waits for a payload. The session is opened for the first one and closed after the last.
+
+    A notification that nobody hears is lost, so everybody is woken when the session is (again) there, and every few
+    seconds in any case.
+    """
+
+    def __init__(self, database: Database, name: str, *, poll_seconds: float) -> None:
+        self._database = database
+        self._name = name
+        self._poll_seconds = poll_seconds
+        self._waiting: dict[asyncio.Event, str] = {}
+        self._listening: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    async def wake_ups(self, payload: str = "") -> AsyncGenerator[None, None]:
+        """Yields at the start and whenever there may be news of the payload (any, if empty).
+
+        Raises Overloaded when too many wait already, and Unavailable once the channel is closed.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            raise Overloaded
+        woken = asyncio.Event()
+        self._waiting[woken] = payload
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen())
+        try:
+            while not self._is_closed:
+                woken.clear()
+                yield None
+                await _set_within(woken, self._poll_seconds * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311
+            raise Unavailable(Reason.SHUTTING_DOWN)
+        finally:
+            del self._waiting[woken]
+            if not self._waiting:
+                self._listening.cancel()
+                self._listening = None
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        self._is_closed = True
+        self._wake_all()
+
+    async def _listen(self) -> None:
+        """A session that is lost is opened again; those who wait look for themselves meanwhile."""
+        while True:
+            try:
+                async with self._database.session() as session:
+                    await self._hear(session)
+            except (RegistryError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _hear(self, session: Any) -> None:
+        is_lost = asyncio.Event()
+        session.add_termination_listener(lambda _: is_lost.set())
+        await session.add_listener(self._name, self._wake)
+        self._wake_all()
+        while not is_lost.is_set():
+            await session.fetchval("SELECT 1")  # raises when the other end has gone without a word
+            await _set_within(is_lost, _HEARTBEAT_SECONDS)
+
+    def _wake(self, _session: Any, _pid: int, _channel: str, text: object) -> None:
+        for woken, payload in self._waiting.items():
+            if payload in {"", text}:
+                woken.set()
+
+    def _wake_all(self) -> None:
+        for woken in self._waiting:
+            woken.set()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
