@@ -64,7 +64,5 @@ def typescript_command() -> tuple[str, ...]:
         pytest.param("typescript_command", id="typescript", marks=pytest.mark.node),
     ]
 )
-def client(request: pytest.FixtureRequest) -> Client:
-    # Built before the service is started: a test that is skipped needs neither.
-    command = request.getfixturevalue(request.param)
-    return Client(command, request.getfixturevalue("stack").target)
+def client(request: pytest.FixtureRequest, stack: Addresses) -> Client:
+    return Client(request.getfixturevalue(request.param), stack.target)
