@@ -22,7 +22,7 @@ from tests.e2e.stack import Addresses, Stack, free_port
 
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgres, embedded_postgres
 
-pytestmark = [pytest.mark.xdist_group("failures"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failures"), pytest.mark.timeout(300)]
 
 
 class Database:
