@@ -127,6 +127,7 @@ BLOCKED = replace(
     LIVE, transition_status="BlockedByFailedLoad", failure=ModelFailure(reason="ModelLoadFailed", message="no bucket")
 )
 WARNED = WarningEvent(message="StorageURI not supported: s4://", first_seen=ago(seconds=40), last_seen=ago(seconds=1))
+NO_KNATIVE = replace(WARNED, message="It is not possible to use Knative deployment mode when Knative Services are not available")
 NO_ROUTE = Condition(status="False", reason="NoGateway", message="no gateway", since=ago(minutes=1))
 UNKNOWN = Condition(status="Unknown")
 
@@ -180,6 +181,8 @@ CASES = [
     Case(5, "apply -> 409, field manager", situation(refused=refusal(R.FIELD_CONFLICT, "kubectl: .spec")),
          P.DRIFTED, "FIELD_CONFLICT", "kubectl: .spec"),
     Case(6, "apply -> 409, resource version", situation(refused=refusal(R.STALE)), P.DEPLOYING),
+    Case(6, "the very first try, which the request that deploys waits for",
+         situation(refused=refusal(R.UNAVAILABLE), applied=None, phase=P.PENDING), P.PENDING, "API_UNAVAILABLE", "no"),
     Case(6, "apply -> 429, 5xx, timeout", situation(refused=refusal(R.UNAVAILABLE), attempts=1), P.DEPLOYING),
     Case(6, "… for the third time, never applied", situation(refused=refusal(R.UNAVAILABLE), attempts=2,
          applied_generation=1), P.PENDING, "API_UNAVAILABLE", "no"),
@@ -208,6 +211,10 @@ CASES = [
          P.FAILED, "RECONCILE_FAILED", "name too long"),
     Case(14, "warned of the URI", situation(rollout=None, warning=WARNED),
          P.FAILED, "STORAGE_URI_UNSUPPORTED", "StorageURI not supported: s4://"),
+    Case(14, "… just now", situation(rollout=None, applied_at=NOW, warning=replace(WARNED, first_seen=NOW, last_seen=NOW)),
+         P.FAILED, "STORAGE_URI_UNSUPPORTED"),
+    Case(14, "warned of the mode just now", situation(rollout=None, applied_at=NOW, warning=replace(NO_KNATIVE,
+         first_seen=NOW, last_seen=NOW)), P.FAILED, "MODE_UNSUPPORTED", NO_KNATIVE.message),
     Case(14, "warned of something else", situation(rollout=OLD, warning=replace(WARNED, message="boom")),
          P.FAILED, "KSERVE_ERROR", "boom"),
     Case(15, "not fresh, old revision Ready", situation(live=READY, rollout=OLD, serving_generation=1), P.UPDATING),
@@ -226,6 +233,10 @@ CASES = [
          P.FAILED, "SECRET_MISSING"),
     Case(16, "no pods: policy", situation(rollout=no_pods('webhook "w" denied the request: no latest images')),
          P.FAILED, "ADMISSION"),
+    Case(16, "… while the old revision serves", situation(rollout=replace(no_pods("exceeded quota"), is_available=True),
+         serving_generation=1), P.FAILED, "QUOTA", "exceeded quota (revision 1 is still serving)"),
+    Case(16, "… while other pods of it serve", situation(rollout=replace(no_pods("exceeded quota"), is_available=True),
+         serving_generation=2), P.DEGRADED, "QUOTA", "exceeded quota"),
     Case(16, "no pods: else", situation(rollout=no_pods("disk full")), P.FAILED, "FAILED_CREATE", "disk full"),
     Case(17, "initializer failed again", situation(rollout=with_pods(NOT_FETCHED, WAITING)),
          P.FAILED, "MODEL_DOWNLOAD", "404"),
@@ -239,6 +250,10 @@ CASES = [
     Case(18, "… while the old revision serves", situation(live=READY, rollout=with_pods(FETCHED, CRASHED),
          serving_generation=1), P.FAILED, "MODEL_LOAD",
          "kserve-container: exit code 1: ValueError (revision 1 is still serving)"),
+    Case(18, "… while others of it serve", situation(live=READY, rollout=with_pods(FETCHED, CRASHED),
+         serving_generation=2), P.DEGRADED, "MODEL_LOAD", "kserve-container: exit code 1: ValueError"),
+    Case(18, "… which served alone", situation(rollout=with_pods(FETCHED, KILLED), serving_generation=2),
+         P.FAILED, "OUT_OF_MEMORY", "kserve-container: exit code 137"),
     Case(19, "no image for 60 s", situation(rollout=with_pods(NO_IMAGE, seconds=61)),
          P.FAILED, "IMAGE_PULL", "kserve-container: ImagePullBackOff: not found"),
     Case(19, "no config for 60 s", situation(rollout=with_pods(NO_CONFIG, seconds=61)),
@@ -247,6 +262,10 @@ CASES = [
          "UNSCHEDULABLE", "no cpu"),
     Case(20, "… over the deadline", situation(rollout=with_pods(unschedulable="no cpu", seconds=901),
          revised_at=ago(seconds=901), applied_at=ago(seconds=901)), P.FAILED, "UNSCHEDULABLE", "no cpu"),
+    Case(20, "… of one more than serve", situation(live=READY, rollout=with_pods(unschedulable="no cpu"),
+         serving_generation=2), P.DEGRADED, "UNSCHEDULABLE", "no cpu"),
+    Case(20, "… of the only one that served", situation(rollout=with_pods(unschedulable="no cpu"),
+         serving_generation=2), P.PENDING, "UNSCHEDULABLE", "no cpu"),
     Case(21, "ProgressDeadlineExceeded", situation(rollout=replace(STARTING_UP, progressing=LATE)),
          P.FAILED, "DEADLINE", "no minimum availability"),
     Case(21, "our own deadline", situation(revised_at=ago(seconds=901), applied_at=ago(seconds=901)),

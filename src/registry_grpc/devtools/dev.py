@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -96,7 +97,11 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
             ProcessSpec(
                 name="cluster",
                 module="registry_grpc.devtools.simulated_cluster",
-                arguments=("--kubeconfig", str(kubeconfig), "--state", str(folder / "cluster" / "state.json")),
+                # A port that stays when it is started anew: its clients read the kubeconfig once a minute only.
+                arguments=(
+                    *("--port", str(_free_port()), "--kubeconfig", str(kubeconfig)),
+                    *("--state", str(folder / "cluster" / "state.json")),
+                ),
                 log=logs / "cluster.log",
             )
         )
@@ -116,6 +121,12 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
             )
         )
     return specs
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def _socket_folder(folder: Path) -> Path:

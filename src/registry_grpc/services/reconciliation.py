@@ -255,7 +255,8 @@ def _service_view(
     message = verdict.message
     if refused is not None and message and deployment.want is Want.PRESENT:
         message = f"create kserve inferenceservice: {message}"  # the contract's words, 2.4
-    if verdict.phase is Phase.FAILED and deployment.want is Want.PRESENT:
+    never_reached = verdict.reason == "API_UNAVAILABLE" and deployment.applied is None
+    if deployment.want is Want.PRESENT and (verdict.phase is Phase.FAILED or never_reached):
         served_state = ServeModelState.FAILED
     else:
         served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING

@@ -75,7 +75,9 @@ def try_again(s: Situation) -> Verdict:
     deployment, error = s.deployment, _refusal(s)
     backoff = min(timedelta(seconds=2 ** min(deployment.attempts, _DOUBLINGS)), _LONGEST_BACKOFF)
     again_in = max(backoff, timedelta(seconds=error.retry_after or 0))
-    if deployment.attempts + 1 < _TRIES_BEFORE_TELLING:
+    # The request that deploys answers what its first try met (contract 2.4), so that is told at once.
+    is_first_try = deployment.applied is None and s.wants(Want.PRESENT) and s.was_refused(Refusal.UNAVAILABLE)
+    if not is_first_try and deployment.attempts + 1 < _TRIES_BEFORE_TELLING:
         return Verdict(phase=deployment.phase, reason=deployment.reason, message=deployment.message, again_in=again_in)
     # What was not applied yet is pending; what was seen before stays what it was, as far as anybody knows.
     never_applied = deployment.applied_generation < deployment.generation and s.wants(Want.PRESENT)
