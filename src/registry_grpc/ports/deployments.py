@@ -151,6 +151,10 @@ class DeploymentQueue(Protocol):
         """Take deployments that are due and that nobody holds, those due longest first."""
         ...
 
+    async def next_due(self) -> timedelta | None:
+        """How long until the next deployment is due, of those that are not due yet."""
+        ...
+
     async def claim_one(self, id: UUID) -> Claim | None:
         """Take this one, due or not; None while somebody else holds it."""
         ...

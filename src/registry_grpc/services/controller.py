@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from uuid import UUID
 
 from registry_grpc.ports.cluster import Cluster, Relisted
@@ -13,8 +14,6 @@ from registry_grpc.services.reconciliation import Reconciler
 
 CONCURRENT_PASSES = 8
 _STOP_SECONDS = 5.0
-_SOON_SECONDS = 5.0
-"""What is due later than this is found by the poll."""
 _GATHER_SECONDS = 0.05
 _AFTER_FAULT_SECONDS = 1.0
 
@@ -39,6 +38,7 @@ class Controller:
         self._report = report
         self._passes: set[asyncio.Task[None]] = set()
         self._due = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Run until cancelled; then let the passes under way end, or break them off, so that leases are given back."""
@@ -48,6 +48,7 @@ class Controller:
                 group.create_task(self._forever("work", self._work))
                 group.create_task(self._forever("lead", self._lead))
         finally:
+            self._look_again_in(None)
             await self._end_passes()
 
     async def _end_passes(self) -> None:
@@ -80,6 +81,13 @@ class Controller:
             if room := CONCURRENT_PASSES - len(self._passes):
                 for claim in await self._queue.claim(room):
                     self._start(claim)
+                self._look_again_in(await self._queue.next_due())
+
+    def _look_again_in(self, delay: timedelta | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if delay is not None:
+            self._alarm = asyncio.get_running_loop().call_later(delay.total_seconds(), self._due.set)
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._pass(claim))
@@ -92,12 +100,9 @@ class Controller:
 
     async def _pass(self, claim: Claim) -> None:
         try:
-            again_in = await self._reconciler.work(claim)
+            await self._reconciler.work(claim)
         except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
             self._report("pass", error)  # if the database is away, the lease ends by itself
-            return
-        if again_in is not None and again_in.total_seconds() < _SOON_SECONDS:
-            asyncio.get_running_loop().call_later(again_in.total_seconds(), self._due.set)
 
     async def _lead(self) -> None:
         async with self._queue.leadership() as states:

@@ -79,11 +79,11 @@ class Reconciler:
             raise
         await self._queue.record(claim, result)
 
-    async def work(self, claim: Claim) -> timedelta | None:
-        """Make a pass for a controller. Returns when it wants to look again."""
-        return await self._work(claim, PASS_SECONDS)
+    async def work(self, claim: Claim) -> None:
+        """Make a pass for a controller."""
+        await self._work(claim, PASS_SECONDS)
 
-    async def _work(self, claim: Claim, seconds: float) -> timedelta | None:
+    async def _work(self, claim: Claim, seconds: float) -> None:
         """A pass that is broken off, by a caller who has gone or a controller that stops, gives its lease back."""
         try:
             async with asyncio.timeout(seconds):
@@ -94,7 +94,6 @@ class Reconciler:
             await self._queue.release(claim)
             raise
         await self._queue.record(claim, result)
-        return result.again_in
 
     async def observe_uncontrolled(self, service: InferenceService, namespace: str) -> InferenceService:
         """Let a service that is a record only follow an object of its name (contract 2.4, sync; quirk Q17).

@@ -7,6 +7,7 @@ import itertools
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,6 +48,7 @@ _CLAIM = f"""
 WITH claimed AS ({_CLAIMED.format(due=_DUE)})
 SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT} JOIN claimed c ON c.id = d.id
 """
+_NEXT_DUE = "SELECT min(next_at) - now() AS delay FROM deployment WHERE next_at > now()"
 _CLAIM_ONE = f"""
 WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
 SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT} JOIN claimed c ON c.id = d.id
@@ -157,6 +159,10 @@ class PostgresDeploymentQueue:
         holder = self._new_holder()
         return [_claim_from(row, holder) for row in await self._database.fetch(_CLAIM, holder, limit)]
 
+    async def next_due(self) -> timedelta | None:
+        row = await self._database.fetchrow(_NEXT_DUE)
+        return row["delay"] if row else None
+
     async def claim_one(self, id: UUID) -> Claim | None:
         holder = self._new_holder()
         row = await self._database.fetchrow(_CLAIM_ONE, holder, id)
@@ -183,6 +189,8 @@ class PostgresDeploymentQueue:
             await _let_service_follow(connection, claim, result)
             if changed:
                 await _tell(connection, claim, result)
+            if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
+                await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             return True
 
     async def release(self, claim: Claim) -> None:

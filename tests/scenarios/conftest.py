@@ -1,0 +1,71 @@
+"""Worlds for scenarios: on the simulated cluster always, and on a real Kubernetes with `-m cluster`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.cluster.kube import Kube
+from tests.cluster.targets import TestCluster
+from tests.scenarios.world import World, world_of
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.devtools.simulated_cluster import SimulatedCluster, Timing
+from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
+
+pytest_plugins = ["tests.cluster.clusters"]
+
+_QUICK = Timing(schedule=0.01, download=0.03, start=0.05, terminate=0.01, back_off=0.05)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def simulated_cluster(tmp_path: Path) -> AsyncIterator[TestCluster]:
+    """One of the test's own, because faults hit all who use it."""
+    async with SimulatedCluster(timing=_QUICK) as cluster:
+        admin = cluster.kubeconfig(tmp_path / "admin.kubeconfig")
+        registry = cluster.kubeconfig(tmp_path / "registry.kubeconfig", user="registry")
+        yield TestCluster(admin=admin, registry=registry, simulated=cluster)
+
+
+@pytest.fixture(params=["simulated_cluster", pytest.param("real_test_cluster", marks=pytest.mark.cluster)])
+def kubernetes(request: pytest.FixtureRequest) -> TestCluster:
+    cluster: TestCluster = request.getfixturevalue(request.param)
+    return cluster
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_database(fresh_database_url: str) -> AsyncIterator[Database]:
+    """Of this test alone, because controllers take whatever is due in theirs."""
+    database = Database(fresh_database_url)
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(kubernetes: TestCluster, namespace: str, own_database: Database) -> AsyncIterator[World]:
+    """Without a controller."""
+    async with (
+        ClusterClient.from_kubeconfig(kubernetes.admin) as client,
+        world_of(kubernetes, Kube(client, namespace), own_database) as world,
+    ):
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def running(world: World) -> AsyncIterator[World]:
+    """With a controller."""
+    async with world.controller():
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def faulty(simulated_cluster: TestCluster, own_database: Database) -> AsyncIterator[World]:
+    """On a cluster that fails on demand, without a controller."""
+    namespace = await simulated_cluster.create_namespace()
+    async with (
+        ClusterClient.from_kubeconfig(simulated_cluster.admin) as client,
+        world_of(simulated_cluster, Kube(client, namespace), own_database) as world,
+    ):
+        yield world

@@ -1,0 +1,169 @@
+"""What a deployment goes through when all goes well."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tests.scenarios.world import View, World
+
+from registry_grpc.domain.deployment import Outcome, Phase
+from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
+
+OLD, NEW = "s3://models/iris", "s3://models/iris-2"
+
+
+async def test_first_deploy(running: World) -> None:
+    deployed = await running.deploy()
+    assert (deployed.status, deployed.message) == ("PENDING", "Deployment initiated")
+    deployment = await running.until_deployed(deployed.service.id)
+    live = await running.live(deployment)
+    assert deployment.url == live["status"]["url"]
+    view = await running.view(deployment.id)
+    assert view == View("DEPLOYED", "DEPLOYED", deployment.url, "", ("RUNNING",), live["metadata"]["uid"])
+    log = await running.log(deployment.id)
+    assert log[0] == ("PENDING", "")
+    assert log[-1] == ("DEPLOYED", "")
+    assert {phase for phase, _ in log} <= {"PENDING", "DEPLOYING", "DEPLOYED"}
+    (revision,) = await running.revisions(deployment.id)
+    assert (revision.outcome, revision.created_by, revision.served_until) == (Outcome.SERVED, "ann", None)
+    assert await running.served_now(deployment.id) == 1
+    assert len(await running.secrets()) == 1
+
+
+async def test_update_in_place(running: World) -> None:
+    id_ = (await running.deploy(OLD)).service.id
+    before = await running.until_deployed(id_)
+    version = await running.version(NEW)
+    updated = await running.deployments.update(
+        running.project_id, id_, model_version_id=version.id, options=None, user="bob"
+    )
+    assert updated.generation == 2
+    after = await running.until_deployed(id_, revision=2)
+    live = await running.live(after)
+    assert live["spec"]["predictor"]["model"]["storageUri"] == NEW
+    assert live["metadata"]["uid"] == before.applied.uid if before.applied else None
+    assert await running.view(id_) == View(
+        "DEPLOYED", "DEPLOYED", before.url, "", ("RUNNING",), live["metadata"]["uid"]
+    )
+    first, second = await running.revisions(id_)
+    assert (first.outcome, second.outcome, second.created_by) == (Outcome.SERVED, Outcome.SERVED, "bob")
+    assert first.served_until == second.served_from
+    # What served at time T.
+    at = await running.history.served_at(running.project_id, id_, first.served_from)
+    assert at is not None
+    assert at.generation == 1
+    assert await running.served_now(id_) == 2
+    assert "UPDATING" in {phase for phase, _ in await running.log(id_)}
+
+
+async def test_rollback(running: World) -> None:
+    id_ = (await running.deploy(OLD)).service.id
+    await running.until_deployed(id_)
+    version = await running.version(NEW)
+    await running.deployments.update(running.project_id, id_, model_version_id=version.id, options=None)
+    await running.until_deployed(id_, revision=2)
+    await running.deployments.roll_back(running.project_id, id_, None, "eve")
+    deployment = await running.until_deployed(id_, revision=3)
+    assert (await running.live(deployment))["spec"]["predictor"]["model"]["storageUri"] == OLD
+    revisions = await running.revisions(id_)
+    assert [(r.cause, r.outcome) for r in revisions] == [
+        ("DEPLOY", "SERVED"),
+        ("UPDATE", "SERVED"),
+        ("ROLLBACK", "SERVED"),
+    ]
+    assert revisions[2].spec == revisions[0].spec
+    assert [r.served_until is None for r in revisions] == [False, False, True]
+
+
+async def test_undeploy(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    await running.until_deployed(id_)
+    await running.undeploy(id_)
+    assert await running.view(id_) == View("UNDEPLOYED", "UNDEPLOYED", "", "", ("PENDING",), "")
+    await running.until_phase(id_, Phase.UNDEPLOYED)
+    await running.until_nothing_is_left()
+    assert await running.served_now(id_) is None
+    log = await running.log(id_)
+    assert [phase for phase, _ in log[-2:]] == ["DELETING", "UNDEPLOYED"]
+    await running.undeploy(id_)  # repeatable
+    assert (await running.deployment(id_)).phase is Phase.UNDEPLOYED
+
+
+async def test_redeploy_of_what_was_undeployed(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    await running.until_deployed(id_)
+    before = (await running.view(id_)).external_id
+    await running.undeploy(id_)
+    await running.until_phase(id_, Phase.UNDEPLOYED)
+    await patch(running, id_, ServiceState.DEPLOYED)
+    deployment = await running.until_deployed(id_)
+    assert deployment.generation == 3
+    view = await running.view(id_)
+    assert (view.current_state, view.served) == ("DEPLOYED", ("RUNNING",))
+    assert view.external_id != before
+    causes = [revision.cause for revision in await running.revisions(id_)]
+    assert causes == ["DEPLOY", "UNDEPLOY", "REDEPLOY"]
+
+
+async def test_redeploy_while_the_old_object_is_still_going(running: World) -> None:
+    """It was taken away by ourselves: nobody drifted."""
+    id_ = (await running.deploy()).service.id
+    deployment = await running.until_deployed(id_)
+    await running.hold(deployment.name)
+    await running.undeploy(id_)
+    await running.until_phase(id_, Phase.DELETING)
+    await patch(running, id_, ServiceState.DEPLOYED)
+    waiting = await running.until_phase(id_, Phase.PENDING, "NAME_BEING_RELEASED")
+    assert waiting.next_step
+    await running.let_go(deployment.name)
+    await running.until_deployed(id_, revision=3)
+    assert "DRIFTED" not in {phase for phase, _ in await running.log(id_)}
+    assert len(await running.secrets()) == 1
+
+
+async def test_redeploy_before_the_undeployment_was_carried_out(world: World) -> None:
+    """Without a controller nothing was deleted: the object goes on as it is."""
+    id_ = await world.intent()
+    async with world.controller():
+        before = await world.until_deployed(id_)
+    await world.dying_requests.undeploy(world.project_id, id_)
+    await world.deployments.update(world.project_id, id_, model_version_id=None, options=None)
+    async with world.controller():
+        after = await world.until_deployed(id_, revision=3)
+    assert before.applied is not None
+    assert after.applied is not None
+    assert after.applied.uid == before.applied.uid
+
+
+async def test_delete_and_deploy_again_under_the_same_name(running: World) -> None:
+    """The tombstone of the old one and the new one share a name until the old object is gone."""
+    old = await running.until_deployed((await running.deploy(name="iris")).service.id)
+    await running.hold("iris")
+    await running.undeploy(old.id)
+    await running.services.delete(running.project_id, old.id)
+    deployed = await running.deploy(NEW, name="iris")
+    new = await running.until_phase(deployed.service.id, Phase.PENDING, "NAME_BEING_RELEASED")
+    assert (await running.deployment(old.id)).phase is Phase.DELETING
+    await running.let_go("iris")
+    await running.until_deployed(new.id)
+    await running.until_phase(old.id, Phase.UNDEPLOYED)
+    live = await running.kube.inference_service("iris")
+    assert live["spec"]["predictor"]["model"]["storageUri"] == NEW
+    assert len(await running.secrets()) == 1
+    await running.undeploy(new.id)
+    await running.until_phase(new.id, Phase.UNDEPLOYED)
+    await running.until_nothing_is_left()
+
+
+async def test_delete_of_the_record_takes_the_object_along(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    await running.until_deployed(id_)
+    await running.services.update(running.project_id, id_, InferenceServicePatch(current_state=ServiceState.UNDEPLOYED))
+    await running.services.delete(running.project_id, id_)
+    await running.until_phase(id_, Phase.UNDEPLOYED)
+    await running.until_nothing_is_left()
+    assert not await running.history.orphans(running.project_id)
+
+
+async def patch(world: World, id_: UUID, state: ServiceState) -> None:
+    await world.services.update(world.project_id, id_, InferenceServicePatch(desired_state=state), "ann")

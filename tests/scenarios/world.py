@@ -1,0 +1,361 @@
+"""The registry at work: its use cases on PostgreSQL, a controller, and a cluster; and words for what is seen of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.cluster.kube import Kube, Object
+from tests.cluster.targets import TestCluster
+from tests.fakes.builders import a_model, a_version, an_environment
+from tests.kserve import IMPATIENT, QUICK
+
+from registry_grpc.adapters.clock import SystemClock
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.kserve.api import Api
+from registry_grpc.adapters.kserve.client import connect
+from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.watch import Pace
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
+from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
+from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
+from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
+from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
+from registry_grpc.devtools.simulated_cluster import SimulatedCluster
+from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS, INFERENCE_SERVICES, PODS, SECRETS
+from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Phase
+from registry_grpc.domain.inference_service import InferenceService
+from registry_grpc.domain.model_version import Credentials, ModelVersion
+from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.domain.registered_model import RegisteredModel
+from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironment, ServingEnvironmentPatch
+from registry_grpc.services.controller import Controller
+from registry_grpc.services.deployment_history import DeploymentHistory
+from registry_grpc.services.deployments import Deployed, Deployments, NewDeployment
+from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.reconciliation import Reconciler
+
+PATIENCE = 30.0
+KEYS = Credentials("AKIA", "s3cr3t-s3cr3t")
+MODEL = "s3://models/iris"
+_EVERYTHING = Slice(limit=100)
+
+
+@dataclass(frozen=True)
+class View:
+    """A service as REST shows it."""
+
+    desired_state: str
+    current_state: str
+    url: str
+    last_error: str
+    served: tuple[str, ...]
+    external_id: str
+
+    @classmethod
+    def of(cls, service: InferenceService) -> View:
+        return cls(
+            desired_state=service.desired_state,
+            current_state=service.current_state,
+            url=service.url,
+            last_error=service.last_error,
+            served=tuple(served.last_known_state for served in service.served_models),
+            external_id=service.external_id,
+        )
+
+
+@dataclass
+class World:
+    """One project with a model, on a database and in a namespace of its own."""
+
+    kubernetes: TestCluster
+    kube: Kube
+    database: Database
+    cluster: KServeCluster
+    queue: PostgresDeploymentQueue
+    reconciler: Reconciler
+    deployments: Deployments
+    dying_requests: Deployments
+    history: DeploymentHistory
+    services: InferenceServices
+    environments: PostgresServingEnvironmentRepository
+    versions: PostgresModelVersionRepository
+    environment: ServingEnvironment
+    model: RegisteredModel
+    project_id: UUID
+    faults: list[BaseException] = field(default_factory=list)
+
+    @property
+    def simulated(self) -> SimulatedCluster:
+        assert self.kubernetes.simulated is not None
+        return self.kubernetes.simulated
+
+    # What users do
+
+    async def version(self, uri: str = MODEL, keys: Credentials = KEYS, **fields: Any) -> ModelVersion:
+        """A version that is READY."""
+        sklearn = {"model_framework": "sklearn", "model_framework_version": "1", "container_image": "", "uri": uri}
+        version = a_version(self.model, **sklearn | fields)
+        await self.versions.create(self.project_id, version, keys)
+        return version
+
+    def new(self, version: ModelVersion, **fields: Any) -> NewDeployment:
+        return NewDeployment(
+            registered_model_id=self.model.id,
+            serving_environment_id=self.environment.id,
+            model_version_ids=(version.id,),
+            **fields,
+        )
+
+    async def deploy(self, uri: str = MODEL, **fields: Any) -> Deployed:
+        deployed = await self.deployments.deploy(
+            self.project_id, self.new(await self.version(uri), **fields), user="ann"
+        )
+        assert deployed.deployment is not None
+        return deployed
+
+    async def intent(self, uri: str = MODEL, **fields: Any) -> UUID:
+        """A deployment whose request died before its first pass; it is due."""
+        new = self.new(await self.version(uri), **fields)
+        deployed = await self.dying_requests.deploy(self.project_id, new, user="ann")
+        await self.make_due(deployed.service.id)
+        return deployed.service.id
+
+    async def undeploy(self, id: UUID) -> None:
+        await self.deployments.undeploy(self.project_id, id, "ann")
+
+    async def set_drift_policy(self, policy: DriftPolicy) -> None:
+        patch = ServingEnvironmentPatch(drift_policy=policy)
+        self.environment = await self.environments.update(self.project_id, self.environment.id, patch)
+
+    # What others do in the cluster
+
+    async def edit(self, name: str, patch: Object) -> None:
+        """By kubectl, say."""
+        await self.kube.merge(INFERENCE_SERVICES, name, patch, manager="kubectl-edit")
+
+    async def hold(self, name: str) -> None:
+        """A controller wants to see the object go before it goes."""
+        await self._finalize(name, ["example.com/wait"])
+
+    async def let_go(self, name: str) -> None:
+        await self._finalize(name, [])
+
+    async def _finalize(self, name: str, finalizers: list[str]) -> None:
+        live = await self.kube.inference_service(name)
+        kept = [item for item in live["metadata"].get("finalizers", []) if not item.startswith("example.com/")]
+        await self.kube.merge(INFERENCE_SERVICES, name, {"metadata": {"finalizers": [*kept, *finalizers]}})
+
+    # What users see
+
+    async def deployment(self, id: UUID) -> Deployment:
+        return await self.history.get(self.project_id, id)
+
+    async def until(self, id: UUID, holds: Callable[[Deployment], bool]) -> Deployment:
+        """The first state of which something holds."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            deployment = await self.deployment(id)
+            if holds(deployment):
+                return deployment
+            log = [(event.phase.value, event.reason) for event in await self.events(id)]
+            assert time.monotonic() < deadline, f"still {deployment}; log {log}; faults {self.faults}"
+            await asyncio.sleep(0.02)
+
+    async def until_phase(self, id: UUID, phase: Phase, reason: str = "") -> Deployment:
+        return await self.until(id, lambda d: (d.phase, d.reason) == (phase, reason))
+
+    async def until_deployed(self, id: UUID, revision: int | None = None) -> Deployment:
+        """DEPLOYED, at the current revision or one that is given."""
+        return await self.until(
+            id,
+            lambda d: d.phase is Phase.DEPLOYED and d.serving_generation == d.generation == (revision or d.generation),
+        )
+
+    async def view(self, id: UUID) -> View:
+        return View.of(await self.services.get(self.project_id, id))
+
+    async def events(self, id: UUID) -> list[DeploymentEvent]:
+        repository = PostgresDeploymentRepository(self.database)
+        return list(await repository.events(self.project_id, id, 0, 1000))
+
+    async def log(self, id: UUID) -> list[tuple[str, str]]:
+        """Phase and reason of every event in order, repetitions left out, and what only says that it goes on."""
+        log: list[tuple[str, str]] = []
+        for event in await self.events(id):
+            entry = (event.phase.value, event.reason)
+            if log[-1:] != [entry]:
+                log.append(entry)
+        return log
+
+    async def revisions(self, id: UUID) -> list[DeploymentRevision]:
+        """Oldest first."""
+        return list(reversed((await self.history.revisions(self.project_id, id, _EVERYTHING)).items))
+
+    async def served_now(self, id: UUID) -> int | None:
+        revision = await self.history.served_at(self.project_id, id, None)
+        return revision.generation if revision else None
+
+    # What is in the cluster
+
+    async def live(self, deployment: Deployment) -> Object:
+        return await self.kube.inference_service(deployment.name)
+
+    async def secrets(self) -> list[str]:
+        return [
+            secret["metadata"]["name"] for secret in await self.kube.items(SECRETS) if "labels" in secret["metadata"]
+        ]
+
+    async def until_nothing_is_left(self) -> None:
+        """No object, workload, pod or Secret of the registry's in the namespace."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            left = [
+                f"{resource.kind} {item['metadata']['name']}"
+                for resource in (INFERENCE_SERVICES, DEPLOYMENTS, PODS)
+                for item in await self.kube.items(resource)
+            ]
+            left += await self.secrets()
+            if not left:
+                return
+            assert time.monotonic() < deadline, left
+            await asyncio.sleep(0.05)
+
+    # What time and chance do
+
+    async def make_due(self, id: UUID) -> None:
+        """Now, and free of the leases of the dead."""
+        await self.database.execute(
+            "UPDATE deployment SET next_at = now(), lease_by = NULL, lease_until = NULL WHERE id = $1", id
+        )
+        await self.database.fetch("SELECT pg_notify('deployment', '')")
+
+    async def backdate(self, id: UUID, seconds: float) -> None:
+        """As if everything the row knows of had happened that much earlier."""
+        await self.database.execute(
+            """
+            UPDATE deployment SET next_at = now(), revised_at = revised_at - $2 * interval '1 second',
+                phase_since = phase_since - $2 * interval '1 second', applied_at = applied_at - $2 * interval '1 second'
+            WHERE id = $1
+            """,
+            id,
+            seconds,
+        )
+        await self.database.fetch("SELECT pg_notify('deployment', '')")
+
+    @asynccontextmanager
+    async def controller(self, *, pace: Pace = IMPATIENT) -> AsyncIterator[Controller]:
+        """One that runs, with connections of its own."""
+        async with connected_cluster(self.kubernetes, self.database, self.kube.namespace, pace) as cluster:
+            queue = PostgresDeploymentQueue(self.database)
+            reconciler = reconciler_of(self.database, queue, cluster)
+            controller = Controller(queue=queue, reconciler=reconciler, cluster=cluster, report=self._report)
+            running = asyncio.create_task(controller.run())
+            try:
+                yield controller
+            finally:
+                running.cancel()
+                with suppress(asyncio.CancelledError):
+                    await running
+
+    def _report(self, _where: str, error: BaseException) -> None:
+        self.faults.append(error)
+
+
+class _LeavesItToControllers(Reconciler):
+    """In a request that dies after its commit."""
+
+    async def attempt(self, id: UUID) -> None:
+        pass
+
+
+@asynccontextmanager
+async def connected_cluster(
+    kubernetes: TestCluster, database: Database, namespace: str, pace: Pace = IMPATIENT
+) -> AsyncIterator[KServeCluster]:
+    """The adapter under the registry's own rights, where the cluster has such."""
+    api = Api(await connect(kubernetes.registry or kubernetes.admin), QUICK)
+    namespaces = () if kubernetes.simulated else (namespace,)
+    cluster = KServeCluster(api, registry_id=await installation_id(database), namespaces=namespaces, pace=pace)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+def cipher() -> AesGcmCipher:
+    return AesGcmCipher({"k1": bytes(32)})
+
+
+def reconciler_of(database: Database, queue: PostgresDeploymentQueue, cluster: KServeCluster) -> Reconciler:
+    return Reconciler(
+        queue=queue,
+        cluster=cluster,
+        versions=PostgresModelVersionRepository(database, cipher()),
+        services=PostgresInferenceServiceRepository(database),
+    )
+
+
+@asynccontextmanager
+async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> AsyncIterator[World]:
+    """Without a controller: first passes are made by requests."""
+    # All databases are copies of one, but each is an installation of its own.
+    await database.execute("UPDATE registry_installation SET id = gen_random_uuid()")
+    async with connected_cluster(kubernetes, database, kube.namespace) as cluster:
+        project_id = uuid4()
+        model = a_model(project_id, slug="iris")
+        models = PostgresRegisteredModelRepository(database)
+        await models.create(model)
+        environment = an_environment(project_id, external_id=kube.namespace, drift_policy=DriftPolicy.REPORT)
+        environments = PostgresServingEnvironmentRepository(database)
+        await environments.create(environment)
+        versions = PostgresModelVersionRepository(database, cipher())
+        services = PostgresInferenceServiceRepository(database)
+        intents = PostgresDeploymentRepository(database)
+        queue = PostgresDeploymentQueue(database)
+        parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions, "services": services}
+        use_cases: dict[str, Any] = {
+            "deployments": intents,
+            "services": services,
+            "environments": environments,
+            "models": models,
+            "versions": versions,
+            "clock": SystemClock(),
+            "policy": DeploymentPolicy(),
+            "cluster": cluster,
+        }
+        reconciler = Reconciler(**parts)
+        deployments = Deployments(**use_cases, reconciler=reconciler)
+        yield World(
+            kubernetes=kubernetes,
+            kube=kube,
+            database=database,
+            cluster=cluster,
+            queue=queue,
+            reconciler=reconciler,
+            deployments=deployments,
+            dying_requests=Deployments(**use_cases, reconciler=_LeavesItToControllers(**parts)),
+            history=DeploymentHistory(deployments=intents, events=queue),
+            services=InferenceServices(
+                **{name: use_cases[name] for name in ("services", "environments", "models", "versions", "clock")},
+                deployments=deployments,
+            ),
+            environments=environments,
+            versions=versions,
+            environment=environment,
+            model=model,
+            project_id=project_id,
+        )
+
+
+def with_namespace(world: World, namespace: str) -> World:
+    """The same world, deploying somewhere else."""
+    return replace(world, environment=replace(world.environment, external_id=namespace))
