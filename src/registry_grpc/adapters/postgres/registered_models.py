@@ -13,7 +13,7 @@ from registry_grpc.adapters.postgres.listing import (
     search_pattern,
     sort_columns,
 )
-from registry_grpc.adapters.postgres.model_versions import version_columns, version_from
+from registry_grpc.adapters.postgres.model_versions import VERSION_COLUMNS, version_columns, version_from
 from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
@@ -34,12 +34,16 @@ _TAGS = ("frameworks", "architectures", "tasks", "subjects")
 _VERSION_COUNT = """(
     SELECT coalesce(sum(c.versions), 0)::bigint FROM model_version_count c WHERE c.registered_model_id = m.id
 ) AS version_count"""
+# Rows are read by the places of their columns: of the model, of its newest version, of its default version.
 _COLUMNS = ", ".join(f"m.{name}" for name in _FIELDS) + ", " + _VERSION_COUNT
+_READ_AS = (*_FIELDS, "version_count")
+_LATEST = len(_READ_AS)
+_DEFAULT = _LATEST + VERSION_COLUMNS
 
 # A model with its newest version and its default version. Another writer may have set several defaults: the one that
 # was changed last counts.
 _WHOLE = f"""
-SELECT {_COLUMNS}, {version_columns("l", "l_")}, {version_columns("d", "d_")}
+SELECT {_COLUMNS}, {version_columns("l")}, {version_columns("d")}
 FROM {{source}} m
 LEFT JOIN LATERAL (
     SELECT * FROM model_version v WHERE v.registered_model_id = m.id ORDER BY v.created_at DESC, v.id DESC LIMIT 1
@@ -156,13 +160,18 @@ def _stored(name: str, value: Any) -> Any:
 
 def _tags_from(stored: dict[str, list[str] | None]) -> Tags:
     """The Go service writes null for lists that a PATCH left out (quirk Q10)."""
-    return Tags(**{name: tuple(stored.get(name) or ()) for name in _TAGS})
+    return Tags(
+        frameworks=tuple(stored.get("frameworks") or ()),
+        architectures=tuple(stored.get("architectures") or ()),
+        tasks=tuple(stored.get("tasks") or ()),
+        subjects=tuple(stored.get("subjects") or ()),
+    )
 
 
 def _model_from(record: Any, **versions: Any) -> RegisteredModel:
-    values = {name: record[name] for name in _FIELDS}
+    values = dict(zip(_READ_AS, record[:_LATEST], strict=True))
     values["tags"] = _tags_from(values["tags"])
-    return RegisteredModel(**values, version_count=record["version_count"], **versions)
+    return RegisteredModel(**values, **versions)
 
 
 def _found(record: Any | None, id: UUID | None = None) -> RegisteredModel:
@@ -170,6 +179,6 @@ def _found(record: Any | None, id: UUID | None = None) -> RegisteredModel:
         raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, id)
     return _model_from(
         record,
-        latest_version=version_from(record, "l_") if record["l_id"] else None,
-        default_version=version_from(record, "d_") if record["d_id"] else None,
+        latest_version=version_from(record, _LATEST) if record[_LATEST] else None,
+        default_version=version_from(record, _DEFAULT) if record[_DEFAULT] else None,
     )

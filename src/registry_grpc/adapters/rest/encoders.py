@@ -1,4 +1,7 @@
-"""Domain objects in the JSON of the REST contract: exact keys in their order, nulls, numbers and times (0.11, 0.12)."""
+"""Domain objects in the JSON of the REST contract: exact keys in their order, nulls, numbers and times (0.11, 0.12).
+
+Times of registry objects are whole seconds, which `json_bytes` writes; those of serving objects have their own format.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.model_version import ModelVersion
@@ -16,9 +21,9 @@ from registry_grpc.domain.serving_environment import ServingEnvironment
 Json = dict[str, Any]
 
 
-def whole_seconds(time: datetime) -> str:
-    """Times of registry objects: truncated, in UTC."""
-    return time.isoformat(timespec="seconds")[:19] + "Z"
+def json_bytes(encoded: Json) -> bytes:
+    """Times in UTC are truncated to whole seconds."""
+    return orjson.dumps(encoded, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
 
 
 def microseconds(time: datetime) -> str:
@@ -31,8 +36,8 @@ def model(model: RegisteredModel) -> Json:
     tags = model.tags
     encoded = {
         "id": str(model.id),
-        "created_at": whole_seconds(model.created_at),
-        "updated_at": whole_seconds(model.updated_at),
+        "created_at": model.created_at,
+        "updated_at": model.updated_at,
         "project_id": str(model.project_id),
         "owner_id": None,
         **_unless_empty("owner_email", model.owner_email),
@@ -69,8 +74,8 @@ def version(version: ModelVersion, *, with_emails: bool = True) -> Json:
         )
     return {
         "id": str(version.id),
-        "created_at": whole_seconds(version.created_at),
-        "updated_at": whole_seconds(version.updated_at),
+        "created_at": version.created_at,
+        "updated_at": version.updated_at,
         "registered_model_id": str(version.registered_model_id),
         "name": version.name,
         "description": version.description,
@@ -94,8 +99,8 @@ def version(version: ModelVersion, *, with_emails: bool = True) -> Json:
 def artifact(version: ModelVersion) -> Json:
     return {
         "id": str(version.id),
-        "created_at": whole_seconds(version.created_at),
-        "updated_at": whole_seconds(version.updated_at),
+        "created_at": version.created_at,
+        "updated_at": version.updated_at,
         "registered_model_id": str(version.registered_model_id),
         "name": version.name,
         "artifact_type": version.artifact_type,

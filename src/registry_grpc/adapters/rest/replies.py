@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.paging import DEFAULT_LIMIT, Page
 
@@ -22,7 +20,7 @@ class RestReply(NamedTuple):
 
 
 def _one(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes]:
-    return lambda result, _request: orjson.dumps(encoder(result))
+    return lambda result, _request: encoders.json_bytes(encoder(result))
 
 
 def _page(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes]:
@@ -30,7 +28,7 @@ def _page(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes
 
     def encode(page: Page[Any], request: Any) -> bytes:
         offset = max(request.offset, 0)
-        return orjson.dumps(
+        return encoders.json_bytes(
             {
                 "items": [encoder(item) for item in page.items],
                 "total": page.total,
@@ -43,7 +41,7 @@ def _page(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes
 
 
 def _deployed(result: Any, _request: Any) -> bytes:
-    return orjson.dumps(
+    return encoders.json_bytes(
         {
             "inference_service": encoders.service(result.service),
             "status": result.status,
