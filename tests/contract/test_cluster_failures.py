@@ -35,7 +35,7 @@ from registry_grpc.devtools.simulated_cluster.faults import (
     webhook_denied,
     webhook_down,
 )
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, Want
+from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
 from registry_grpc.domain.evidence import ApplyRefused, Refusal
 from registry_grpc.domain.model_version import Credentials
@@ -342,10 +342,12 @@ async def test_runtimes_and_storage_containers(simulated: SimulatedCluster, clus
     assert (facts.storage_prefixes, facts.storage_patterns) == (("models://",), ("^abc",))
 
 
-async def test_knative_mode_without_knative_has_no_rollout(cluster: KServeCluster, deployment: Deployment) -> None:
-    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
-    deployment = await applied(cluster, replace(deployment, spec=a_spec(options=options)))
-    assert (await cluster.observe(deployment)).rollout is None
+async def test_what_shall_go_is_seen_without_the_rights_for_its_workload(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = replace(await applied(cluster, deployment), want=Want.ABSENT)
+    simulated.faults.forbid("get", "deployments")
+    assert (await cluster.observe(deployment)).live is not None
 
 
 # Secrets

@@ -18,7 +18,7 @@ from tests.kserve import NO_KEYS, REGISTRY_ID, applied, connected, is_gone, is_s
 
 from registry_grpc.adapters.kserve.cluster import KServeCluster
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, PODS, SECRETS
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, FieldDifference, Want
+from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, FieldDifference, Want
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject, Refusal
 from registry_grpc.domain.model_version import Credentials
 
@@ -172,6 +172,15 @@ async def test_what_only_an_event_tells(cluster: KServeCluster, deployment: Depl
     evidence = await observed(cluster, deployment, lambda e: e.warning is not None)
     assert evidence.warning is not None
     assert "StorageURI not supported" in evidence.warning.message
+
+
+async def test_a_mode_the_cluster_does_not_have(cluster: KServeCluster, deployment: Deployment) -> None:
+    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
+    deployment = await applied(cluster, replace(deployment, spec=a_spec(options=options)))
+    evidence = await observed(cluster, deployment, lambda e: e.warning is not None)
+    assert evidence.rollout is None
+    assert evidence.warning is not None
+    assert "Knative Services are not available" in evidence.warning.message
 
 
 # Others at work

@@ -127,7 +127,8 @@ BLOCKED = replace(
     LIVE, transition_status="BlockedByFailedLoad", failure=ModelFailure(reason="ModelLoadFailed", message="no bucket")
 )
 WARNED = WarningEvent(message="StorageURI not supported: s4://", first_seen=ago(seconds=40), last_seen=ago(seconds=1))
-NO_KNATIVE = replace(WARNED, message="It is not possible to use Knative deployment mode when Knative Services are not available")
+FRESHLY_WARNED = replace(WARNED, first_seen=NOW, last_seen=NOW)
+NO_KNATIVE = replace(FRESHLY_WARNED, message="It is not possible: Knative Services are not available")
 NO_ROUTE = Condition(status="False", reason="NoGateway", message="no gateway", since=ago(minutes=1))
 UNKNOWN = Condition(status="Unknown")
 
@@ -211,10 +212,10 @@ CASES = [
          P.FAILED, "RECONCILE_FAILED", "name too long"),
     Case(14, "warned of the URI", situation(rollout=None, warning=WARNED),
          P.FAILED, "STORAGE_URI_UNSUPPORTED", "StorageURI not supported: s4://"),
-    Case(14, "… just now", situation(rollout=None, applied_at=NOW, warning=replace(WARNED, first_seen=NOW, last_seen=NOW)),
+    Case(14, "… just now", situation(rollout=None, applied_at=NOW, warning=FRESHLY_WARNED),
          P.FAILED, "STORAGE_URI_UNSUPPORTED"),
-    Case(14, "warned of the mode just now", situation(rollout=None, applied_at=NOW, warning=replace(NO_KNATIVE,
-         first_seen=NOW, last_seen=NOW)), P.FAILED, "MODE_UNSUPPORTED", NO_KNATIVE.message),
+    Case(14, "warned of the mode just now", situation(rollout=None, applied_at=NOW, warning=NO_KNATIVE),
+         P.FAILED, "MODE_UNSUPPORTED", NO_KNATIVE.message),
     Case(14, "warned of something else", situation(rollout=OLD, warning=replace(WARNED, message="boom")),
          P.FAILED, "KSERVE_ERROR", "boom"),
     Case(15, "not fresh, old revision Ready", situation(live=READY, rollout=OLD, serving_generation=1), P.UPDATING),
@@ -350,7 +351,7 @@ def test_the_first_row_that_holds_decides(situation: Situation, row: int) -> Non
         (situation(live=replace(INVALID, status_written_at=ago(seconds=60)), applied_at=ago(seconds=10)), 12),
         (situation(live=replace(INVALID, status_written_at=ago(seconds=8)), applied_at=ago(seconds=9)), 12),
         # A warning that may pass by itself, one about the spec before, and one from before that came again.
-        (situation(rollout=None, warning=replace(WARNED, first_seen=ago(seconds=30))), 15),
+        (situation(rollout=None, warning=replace(WARNED, message="boom", first_seen=ago(seconds=30))), 15),
         (situation(rollout=None, warning=replace(WARNED, last_seen=ago(seconds=61))), 15),
         (situation(rollout=None, warning=replace(WARNED, first_seen=ago(days=1)), applied_at=ago(seconds=29)), 15),
         (situation(rollout=STARTING_UP, warning=WARNED), 26),
@@ -359,6 +360,8 @@ def test_the_first_row_that_holds_decides(situation: Situation, row: int) -> Non
         (situation(rollout=with_pods(NO_IMAGE, seconds=60)), 26),
         (situation(rollout=with_pods(init(last_exit="Error", exit_code=1), WAITING)), 26),
         (situation(rollout=with_pods(FETCHED, server(last_exit="Error", exit_code=1))), 26),
+        # Trouble that has passed.
+        (situation(rollout=with_pods(FETCHED, replace(KILLED, is_ready=True))), 26),
         (situation(live=BLOCKED, rollout=with_pods(FETCHED, server())), 26),
         # Old pods say nothing about the new revision.
         (situation(rollout=replace(with_pods(CRASHED), revision_stamp="1")), 15),

@@ -154,6 +154,11 @@ def test_the_newest_internal_error_without_noise() -> None:
     ) == WarningEvent(message="StorageURI not supported", first_seen=at(0), last_seen=at(1))
 
 
+def test_a_mode_that_kserve_cannot_run_is_told_by_a_reason_of_its_own() -> None:
+    rejected = event("no Knative", T1, reason="ServerlessModeRejected")
+    assert warning([rejected]) == WarningEvent(message="no Knative", first_seen=at(0), last_seen=at(1))
+
+
 def test_events_of_the_new_kind() -> None:
     new = event("x", "", firstTimestamp=None, lastTimestamp=None, eventTime="2026-02-11T08:00:01.000000Z")
     assert warning([new]) == WarningEvent(message="x", first_seen=at(1), last_seen=at(1))
@@ -198,6 +203,11 @@ def test_when_a_deployment_is_rolled_out(counts: dict[str, Any], least: int, com
     assert deployment_rollout(workload(**counts), min_replicas=least).is_complete is complete
 
 
+@pytest.mark.parametrize(("counts", "available"), [(replicas(1, 2, 1), True), (replicas(1, 1, 0), False), ({}, False)])
+def test_whether_a_deployment_serves_at_all(counts: dict[str, Any], available: bool) -> None:
+    assert deployment_rollout(workload(**counts), min_replicas=2).is_available is available
+
+
 def test_counts_of_a_template_before_count_nothing() -> None:
     rollout = deployment_rollout(workload(generation=5, **replicas(1, 1, 1)), min_replicas=1)
     assert (rollout.is_observed, rollout.is_complete, rollout.revision_stamp) == (False, False, "2")
@@ -226,6 +236,7 @@ def test_a_template_without_stamp() -> None:
 def test_knative(created: str, ready: str | None, complete: bool) -> None:
     raw = workload(latestCreatedRevisionName=created, latestReadyRevisionName=ready)
     assert knative_rollout(raw).is_complete is complete
+    assert knative_rollout(raw).is_available is bool(ready)
 
 
 def test_knative_tells_failures_of_its_configuration() -> None:
@@ -312,3 +323,10 @@ def test_containers(status: dict[str, Any], expected: tuple[Any, ...]) -> None:
     assert (init.name, init.is_init, container.name, container.is_init) == ("i", True, "c", False)
     actual = (container.waiting, container.message, container.last_exit, container.exit_code, container.restarts)
     assert actual == expected
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_whether_a_container_is_ready(ready: bool) -> None:
+    raw = pod("p", T1, containerStatuses=[{"name": "c", "state": {"running": {}}, "ready": ready}])
+    (seen,) = deployment_rollout(workload(), min_replicas=1, pods=[raw]).pods
+    assert seen.containers[0].is_ready is ready

@@ -51,6 +51,7 @@ class ContainerEvidence:
     last_exit: str = ""
     """The reason of the last termination: Error, OOMKilled, Completed…; empty when it never ended."""
     exit_code: int | None = None
+    is_ready: bool = False
     restarts: int = 0
 
 
@@ -75,6 +76,8 @@ class Rollout:
     """Whether the workload's own controller has seen the latest template."""
     is_complete: bool
     """Whether all wanted replicas are of this template and available (Knative: latest created is latest ready)."""
+    is_available: bool = False
+    """Whether any replica serves, of this template or of one before."""
     replica_failure: Condition | None = None
     progressing: Condition | None = None
     pods: tuple[PodEvidence, ...] = ()
@@ -82,7 +85,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarningEvent:
-    """A Warning event on the InferenceService, reason InternalError, without the noise of optimistic locking."""
+    """A Warning event on the InferenceService about an error that no status tells."""
 
     message: str
     first_seen: datetime

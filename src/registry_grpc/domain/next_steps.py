@@ -35,6 +35,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "INVALID_PREDICTOR_SPEC": "Correct the deployment's options and update it.",
     "RECONCILE_FAILED": "Read the message of KServe, correct the deployment and update it.",
     "STORAGE_URI_UNSUPPORTED": "Put the model where KServe can fetch it, and correct the version's uri.",
+    "MODE_UNSUPPORTED": "Install Knative Serving, or undeploy it and deploy it in mode `Standard`.",
     "KSERVE_ERROR": "Read the message of KServe, correct the deployment and update it.",
     "ADMISSION": "See which policy of the cluster denies the pods and meet it.",
     "SECRET_MISSING": "Create the Secret named, or give the version's keys.",

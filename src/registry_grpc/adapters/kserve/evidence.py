@@ -16,6 +16,7 @@ Raw = Mapping[str, Any]
 _MODES = {"Knative": DeploymentMode.KNATIVE, "Serverless": DeploymentMode.KNATIVE}
 _STOP = "serving.kserve.io/stop"
 _DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+_FATAL_EVENTS = {"InternalError", "ServerlessModeRejected"}
 _NOISE = "object has been modified"
 """KServe's controller losing a race against itself: an event like any other, also of healthy services."""
 
@@ -113,12 +114,12 @@ def _writes_content(entry: Raw) -> bool:
 
 
 def warning(events: Iterable[Raw]) -> WarningEvent | None:
-    """The newest Warning event with reason InternalError that is no noise: fatal errors that reach no status."""
+    """The newest Warning event of a fatal error that reaches no status, and is no noise."""
     found = [
         _warning_event(event)
         for event in events
         if event.get("type") == "Warning"
-        and event.get("reason") == "InternalError"
+        and event.get("reason") in _FATAL_EVENTS
         and _NOISE not in (event.get("message") or "")
     ]
     return max((event for event in found if event is not None), key=lambda event: event.last_seen, default=None)

@@ -18,7 +18,7 @@ from registry_grpc.adapters.kserve.rollouts import (
     knative_rollout,
     newest_pods,
 )
-from registry_grpc.domain.deployment import Deployment, DeploymentMode
+from registry_grpc.domain.deployment import Deployment, DeploymentMode, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject, Rollout, WarningEvent
 
 _BY_SERVICE = "serving.kserve.io/inferenceservice"
@@ -34,7 +34,8 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
             return Evidence(at=error.at)
         raise
     live = live_object(answer.body, deployment.applied)
-    if live.deployment_id != str(deployment.id):
+    # What shall go is judged by the object alone, so that rights missing for the rest do not keep it from going.
+    if live.deployment_id != str(deployment.id) or deployment.want is Want.ABSENT:
         return Evidence(at=answer.at, live=live)
     rollout = await _rollout(api, answer.body)
     is_well = _is_well(live, rollout, deployment.revision_stamp)

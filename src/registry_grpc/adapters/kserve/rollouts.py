@@ -29,6 +29,7 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
         revision_stamp=_stamp(deployment),
         is_observed=is_observed,
         is_complete=is_observed and updated == total == available >= max(min_replicas, 1),
+        is_available=available > 0,
         replica_failure=found.get("ReplicaFailure"),
         progressing=found.get("Progressing"),
         pods=_pods(pods),
@@ -44,6 +45,7 @@ def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
         revision_stamp=_stamp(service),
         is_observed=is_observed,
         is_complete=is_observed and bool(created) and created == ready,
+        is_available=bool(ready),
         progressing=conditions(status).get("ConfigurationsReady"),
         pods=_pods(pods),
     )
@@ -110,5 +112,6 @@ def _container(status: dict[str, Any], *, is_init: bool) -> ContainerEvidence:
         message=(ended.get("message") or waiting.get("message") or "").strip(),
         last_exit=ended.get("reason") or "",
         exit_code=ended.get("exitCode"),
+        is_ready=bool(status.get("ready")),
         restarts=status.get("restartCount") or 0,
     )

@@ -12,7 +12,11 @@ _SILENT_BEFORE_STATUS = timedelta(seconds=60)
 _SILENT_BEFORE_ROLLOUT = timedelta(minutes=2)
 _WARNING_COUNTS_AFTER = timedelta(seconds=30)
 _SILENT = "KServe's controller has done nothing about it"
-_UNSUPPORTED_URI = "StorageURI not supported"
+_NEVER_PASS = {
+    "StorageURI not supported": "STORAGE_URI_UNSUPPORTED",
+    "Knative Services are not available": "MODE_UNSUPPORTED",
+}
+"""What KServe says of a spec that cannot work, so that there is nothing to wait for."""
 
 
 def has_no_conditions(s: Situation) -> bool:
@@ -47,21 +51,29 @@ def reconcile_failed(s: Situation) -> Verdict:
 
 
 def is_warned(s: Situation) -> bool:
-    """An error that KServe tells in an event only; it counts when it is about this spec and did not pass by itself.
+    """An error that KServe tells in an event only; it counts when it is about this spec, and cannot or did not pass by
+    itself.
 
     An event that comes again is the old one with a new time, so that it may have begun before this spec.
     """
     warning, applied_at = (s.evidence.warning if s.evidence else None), s.deployment.applied_at
     if s.is_fresh or warning is None or applied_at is None or s.evidence is None:
         return False
-    if warning.last_seen < applied_at.replace(microsecond=0):
+    about_this_since = applied_at.replace(microsecond=0)
+    if warning.last_seen < about_this_since:
         return False
+    if warning.first_seen >= about_this_since and _reason_of(warning.message) in _NEVER_PASS.values():
+        return True
     return s.evidence.at - max(warning.first_seen, applied_at) > _WARNING_COUNTS_AFTER
 
 
 def warned(s: Situation) -> Verdict:
     message = s.evidence.warning.message if s.evidence and s.evidence.warning else ""
-    return failed(s, "STORAGE_URI_UNSUPPORTED" if _UNSUPPORTED_URI in message else "KSERVE_ERROR", message)
+    return failed(s, _reason_of(message), message)
+
+
+def _reason_of(message: str) -> str:
+    return next((reason for text, reason in _NEVER_PASS.items() if text in message), "KSERVE_ERROR")
 
 
 def is_not_fresh(s: Situation) -> bool:

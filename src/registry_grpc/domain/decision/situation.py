@@ -79,6 +79,11 @@ class Situation:
         return self.live is not None and self.live.ready is not None and self.live.ready.is_true
 
     @property
+    def is_serving(self) -> bool:
+        """Whether anything serves. KServe takes Ready away when pods are missing, whether the others serve or not."""
+        return self.is_ready or (self.rollout is not None and self.rollout.is_available)
+
+    @property
     def since_apply(self) -> timedelta:
         """How long ago the cluster took the spec, by the cluster's clock."""
         applied_at = self.deployment.applied_at

@@ -31,6 +31,17 @@ def _containers(s: Situation) -> Iterator[ContainerEvidence]:
     return (container for pod in _pods(s) for container in pod.containers)
 
 
+def _serves_on(s: Situation) -> bool:
+    return s.has_served_target and s.is_serving
+
+
+def _in_trouble(s: Situation, reason: str, message: str) -> Verdict:
+    """FAILED is for what is down: what has served and still does, with fewer replicas, is DEGRADED."""
+    if _serves_on(s):
+        return stands(s, Phase.DEGRADED, reason, message)
+    return failed(s, reason, message)
+
+
 # Row 16: no pods can be made ------------------------------------------------------------------------------------------
 
 
@@ -49,7 +60,7 @@ def is_replica_failure(s: Situation) -> bool:
 
 
 def replica_failure(s: Situation) -> Verdict:
-    return failed(s, *_trouble_making_pods(s))
+    return _in_trouble(s, *_trouble_making_pods(s))
 
 
 def _trouble_making_pods(s: Situation) -> tuple[str, str]:
@@ -76,15 +87,15 @@ def is_download_failure(s: Situation) -> bool:
 def download_failure(s: Situation) -> Verdict:
     container = _failed_initializer(s)
     if container is not None:
-        return failed(s, "MODEL_DOWNLOAD", container.message)
-    return failed(s, "MODEL_DOWNLOAD", s.seen.failure.message if s.seen.failure else "")
+        return _in_trouble(s, "MODEL_DOWNLOAD", container.message)
+    return _in_trouble(s, "MODEL_DOWNLOAD", s.seen.failure.message if s.seen.failure else "")
 
 
 # Row 18: the server does not survive loading it -----------------------------------------------------------------------
 
 
 def _crashed_server(s: Situation) -> ContainerEvidence | None:
-    servers = (c for c in _containers(s) if not c.is_init)
+    servers = (c for c in _containers(s) if not c.is_init and not c.is_ready)
     return next(
         (
             c
@@ -104,7 +115,7 @@ def crash(s: Situation) -> Verdict:
     assert container is not None  # noqa: S101 - the row asks for it
     exit_code = f"exit code {container.exit_code}" if container.exit_code is not None else "no exit code"
     text = f"{container.name}: {exit_code}" + (f": {container.message}" if container.message else "")
-    return failed(s, "OUT_OF_MEMORY" if container.last_exit == "OOMKilled" else "MODEL_LOAD", text)
+    return _in_trouble(s, "OUT_OF_MEMORY" if container.last_exit == "OOMKilled" else "MODEL_LOAD", text)
 
 
 # Row 19: a container cannot be started --------------------------------------------------------------------------------
@@ -123,7 +134,7 @@ def is_start_failure(s: Situation) -> bool:
 
 
 def start_failure(s: Situation) -> Verdict:
-    return failed(s, *_trouble_starting(s))
+    return _in_trouble(s, *_trouble_starting(s))
 
 
 def _trouble_starting(s: Situation) -> tuple[str, str]:
@@ -146,8 +157,8 @@ def is_unschedulable(s: Situation) -> bool:
 
 
 def unschedulable(s: Situation) -> Verdict:
-    if s.is_overdue:
-        return failed(s, "UNSCHEDULABLE", _why_unschedulable(s))
+    if s.is_overdue or _serves_on(s):
+        return _in_trouble(s, "UNSCHEDULABLE", _why_unschedulable(s))
     return stands(s, Phase.PENDING, "UNSCHEDULABLE", _why_unschedulable(s))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from registry_grpc.devtools.simulated_cluster.api.admission import DEPLOYMENT_MODE
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
@@ -27,6 +28,7 @@ _LOG = logging.getLogger(__name__)
 _SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 _FINALIZER = "inferenceservice.finalizers"
 _STOP = "serving.kserve.io/stop"
+_NO_KNATIVE = "It is not possible to use Knative deployment mode when Knative Services are not available"
 _MERGE_PATCH = "application/merge-patch+json"
 _AGAIN_AFTER_CONFLICT = 0.05
 _AGAIN_AFTER_ERROR = 1.0
@@ -118,8 +120,11 @@ class KServeController:
 
     async def _bring_about(self, service: dict[str, Any], new: status.Status) -> None:
         """Writes the workload and fills in the status; what cannot be done is told the way KServe tells it."""
-        namespace = service["metadata"]["namespace"]
-        if service["metadata"].get("annotations", {}).get(_STOP) == "true":
+        namespace, annotations = service["metadata"]["namespace"], service["metadata"].get("annotations", {})
+        if annotations.get(DEPLOYMENT_MODE) == "Knative":
+            await self._workload.warn(service, _NO_KNATIVE, reason="ServerlessModeRejected")
+            return
+        if annotations.get(_STOP) == "true":
             await self._workload.remove(service)
             status.stopped(new)
             return

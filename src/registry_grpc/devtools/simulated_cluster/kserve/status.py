@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from registry_grpc.devtools.simulated_cluster.api.admission import DEPLOYMENT_MODE
 from registry_grpc.devtools.simulated_cluster.api.verbs import timestamp
 from registry_grpc.devtools.simulated_cluster.kserve.manifests import CONTAINER, INITIALIZER, predictor_name
 
@@ -19,7 +20,8 @@ DOMAIN = "example.com"
 def initial(inference_service: dict[str, Any]) -> Status:
     """The status to continue from: the stored one, with the conditions every service has."""
     status: Status = copy.deepcopy(inference_service.get("status", {}))
-    status.setdefault("deploymentMode", "Standard")
+    annotations = inference_service["metadata"].get("annotations", {})
+    status.setdefault("deploymentMode", annotations.get(DEPLOYMENT_MODE, "Standard"))
     status.setdefault("modelStatus", {}).setdefault("transitionStatus", "")
     for kind in ("IngressReady", "PredictorReady", "Ready"):
         if not any(item["type"] == kind for item in status.get("conditions", [])):

@@ -74,8 +74,8 @@ class Workload:
         if await self._get(path) is not None:
             await self._client.call("DELETE", path, {"propagationPolicy": "Background"})
 
-    async def warn(self, service: dict[str, Any], message: str) -> None:
-        """A Warning Event InternalError about the service; a repeated one is counted."""
+    async def warn(self, service: dict[str, Any], message: str, *, reason: str = "InternalError") -> None:
+        """A Warning Event about the service; a repeated one is counted."""
         metadata = service["metadata"]
         digest = hashlib.sha256(f"{metadata['uid']} {message}".encode()).hexdigest()[:16]
         path = path_of(EVENTS, metadata["namespace"])
@@ -95,7 +95,7 @@ class Workload:
                 "resourceVersion": metadata["resourceVersion"],
             },
             "type": "Warning",
-            "reason": "InternalError",
+            "reason": reason,
             "message": message,
             "source": {"component": "v1beta1Controllers"},
             "firstTimestamp": timestamp(),
