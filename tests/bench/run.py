@@ -108,7 +108,7 @@ def table(title: str, rows: list[Row]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| request | required | req/s | p50 ms | p99 ms | Envoy µs | workers µs | PG µs | sum µs | errors | ÷ pgbench -S |",
+        "| request | required | req/s | p50 ms | p99 ms | Envoy µs | workers µs | PG µs | sum | errors | ÷ pgbench |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
