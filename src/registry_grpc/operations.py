@@ -12,7 +12,6 @@ from registry_grpc.adapters.postgres import migrate as migrations
 from registry_grpc.adapters.postgres.adoption import adopt
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
-from registry_grpc.bootstrap import cipher_of
 from registry_grpc.settings import Settings
 
 
@@ -69,6 +68,8 @@ async def _encrypt_secrets(
     connection: asyncpg.Connection, known: tuple[migrations.Migration, ...], settings: Settings
 ) -> int:
     """Raises MigrationError when the schema has no room for encrypted secrets, or one needs a key that is not here."""
+    from registry_grpc.bootstrap import cipher_of  # noqa: PLC0415 - it loads the whole service
+
     if (await migrations.status(connection, known)).pending:
         raise migrations.MigrationError("migrations are pending: run `registry-grpc migrate up` first")
     try:

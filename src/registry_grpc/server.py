@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
 import structlog
@@ -33,7 +33,6 @@ class Worker:
 
     def __init__(self, settings: Settings, app: App) -> None:
         self._settings = settings
-        self._app = app
         self._health = HealthServicer()
         self.server = grpc.aio.server(
             options=(
@@ -68,24 +67,23 @@ class Worker:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self) -> None:
-        """Say NOT_SERVING, go on until balancers have turned away, let running requests end, then close."""
+        """Say NOT_SERVING, go on until balancers have turned away, and let running requests end."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.drain_delay)
         await self.server.stop(self._settings.shutdown_grace)
-        await self._app.close()
 
 
 def run_worker(settings: Settings, address: str) -> None:
     """Serve on `address` (`host:port` or `unix:/path`) until SIGTERM or SIGINT."""
 
     async def serve() -> None:
-        app = await _build(settings)
-        worker = Worker(settings, app)
-        worker.listen(address)
-        await worker.start()
-        _log.info("worker is ready", address=address)
-        await _until_stopped()
-        await worker.stop()
+        async with _app(settings) as app:
+            worker = Worker(settings, app)
+            worker.listen(address)
+            await worker.start()
+            _log.info("worker is ready", address=address)
+            await _until_stopped()
+            await worker.stop()
 
     _run(serve)
 
@@ -94,19 +92,16 @@ def run_controller(settings: Settings) -> None:
     """Reconcile deployments until SIGTERM or SIGINT. Raises ConfigurationError when no cluster is configured."""
 
     async def control() -> None:
-        app = await _build(settings)
-        if app.controller is None:
-            raise ConfigurationError("there is nothing to control: REGISTRY_CLUSTER is `none`")
-        running = asyncio.create_task(app.controller.run())
-        stopped = asyncio.create_task(_until_stopped())
-        _log.info("controller is ready")
-        await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
-        running.cancel()
-        try:
+        async with _app(settings) as app:
+            if app.controller is None:
+                raise ConfigurationError("there is nothing to control: REGISTRY_CLUSTER is `none`")
+            running = asyncio.create_task(app.controller.run())
+            stopped = asyncio.create_task(_until_stopped())
+            _log.info("controller is ready")
+            await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
+            running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-        finally:
-            await app.close()
 
     _run(control)
 
@@ -121,11 +116,20 @@ def _run(main: Callable[[], Awaitable[None]]) -> None:
         raise SystemExit(error.message) from error
 
 
-async def _build(settings: Settings) -> App:
-    """The service, on a database that fits it. Raises ConfigurationError, Unavailable."""
+@contextlib.asynccontextmanager
+async def _app(settings: Settings) -> AsyncIterator[App]:
+    """The service, on a database that fits it; closed in the end. Raises ConfigurationError, Unavailable."""
     database = database_of(settings)
-    await _check_schema(database, settings)
-    return await build(settings, database=database)
+    try:
+        await _check_schema(database, settings)
+        app = await build(settings, database=database)
+    except BaseException:
+        await database.close()
+        raise
+    try:
+        yield app
+    finally:
+        await app.close()
 
 
 async def _check_schema(database: Database, settings: Settings) -> None:

@@ -1,0 +1,120 @@
+"""`registry-grpc` as an operator runs it: processes with an environment of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+PATIENCE = 30.0
+_PROGRAM = (sys.executable, "-m", "registry_grpc")
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def _environment(settings: dict[str, str]) -> dict[str, str]:
+    """Without the settings of whoever runs the tests; warnings are errors here too."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "KUBECONFIG"))}
+    return own | {f"REGISTRY_{name.upper()}": value for name, value in settings.items()} | {"PYTHONWARNINGS": "error"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+async def command(*arguments: str, **settings: str) -> Outcome:
+    """Run one to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *_PROGRAM,
+        *arguments,
+        env=_environment(settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    return Outcome(process.returncode or 0, out.decode(), err.decode())
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that goes on until it is stopped."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    async def ended(self) -> int:
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+
+
+@contextlib.asynccontextmanager
+async def running(log: Path, *arguments: str, **settings: str) -> AsyncIterator[Running]:
+    """Start one, which writes both its outputs to the log; in the end it is stopped, by force if need be."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *_PROGRAM, *arguments, env=_environment(settings), stdout=output, stderr=output
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), PATIENCE)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody listens on at the moment."""
+    while True:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
+            first: int = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for further in range(1, count):
+                stack.enter_context(socket.create_server(("127.0.0.1", first + further)))
+            return first
+
+
+async def health(channel: grpc.aio.Channel) -> int:
+    """The status of the whole server."""
+    check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
+    answer = await check(health_pb2.HealthCheckRequest(), timeout=5)
+    status: int = answer.status
+    return status
+
+
+async def until_serving(address: str, process: Running) -> None:
+    """Until a worker at the address serves; fails with its log when the process ends instead."""
+    async with asyncio.timeout(PATIENCE), grpc.aio.insecure_channel(address) as channel:
+        while True:
+            assert process.process.returncode is None, process.output
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                if await health(channel) == SERVING:
+                    return
+            await asyncio.sleep(0.05)

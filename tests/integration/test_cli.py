@@ -1,0 +1,223 @@
+"""The commands of an operator: what they do, what they print, and how they end."""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from tests.integration.commands import command, free_ports, running, until_serving
+
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.postgres import migrate
+
+MIGRATIONS = migrate.load_migrations()
+NEWEST = MIGRATIONS[-1]
+PASSWORD = "the-passw0rd"
+OLD, NEW = (base64.b64encode(name.encode() * 16).decode() for name in ("k1", "k2"))
+GO_SCHEMA = Path(__file__).parent / "go_service_schema"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(fresh_database_url)
+    yield connection
+    await connection.close()
+
+
+async def add_version(connection: asyncpg.Connection[Any], access_key: str, secret_key: str) -> uuid.UUID:
+    model, version = uuid.uuid4(), uuid.uuid4()
+    await connection.execute(
+        "INSERT INTO registered_model (id, project_id, name, slug) VALUES ($1, $1, 'm', 'm')", model
+    )
+    await connection.execute(
+        "INSERT INTO model_version (id, registered_model_id, name, uri, access_key, secret_key)"
+        " VALUES ($1, $2, 'v', 's3://m/v', $3, $4)",
+        version,
+        model,
+        access_key,
+        secret_key,
+    )
+    return version
+
+
+async def test_migrations_up_and_down(empty_database_url: str) -> None:
+    done = await command("migrate", "up", database_url=empty_database_url)
+    assert done.status == 0, done.err
+    assert done.out.splitlines() == [f"applied {migration.version} {migration.name}" for migration in MIGRATIONS]
+    again = await command("migrate", "up", database_url=empty_database_url)
+    assert (again.status, again.out) == (0, "nothing to do\n")
+
+    refused = await command("migrate", "down", database_url=empty_database_url)
+    assert refused.status == 1
+    assert "--yes" in refused.err
+    undone = await command("migrate", "down", "--yes", "--steps", "2", database_url=empty_database_url)
+    assert undone.out.splitlines() == [f"took back {m.version} {m.name}" for m in reversed(MIGRATIONS[-2:])]
+    status = await command("migrate", "status", database_url=empty_database_url)
+    assert status.out.splitlines() == [
+        *(f"applied  {m.version} {m.name}" for m in MIGRATIONS[:-2]),
+        *(f"pending  {m.version} {m.name}" for m in MIGRATIONS[-2:]),
+    ]
+
+
+@pytest.mark.parametrize("steps", ["0", "-1", "all"])
+async def test_steps_that_would_take_back_something_else(steps: str, fresh_database_url: str) -> None:
+    refused = await command("migrate", "down", "--yes", f"--steps={steps}", database_url=fresh_database_url)
+    assert refused.status == 2
+    assert "--steps" in refused.err
+
+
+async def test_the_status_does_not_wait_for_a_migration_that_runs(fresh_database_url: str) -> None:
+    async with migrate.migration_connection(fresh_database_url):
+        assert f"applied  {NEWEST.version}" in (await command("migrate", "status", database_url=fresh_database_url)).out
+
+
+async def test_a_dirty_schema_shows_in_the_status_and_stops_up(
+    database: asyncpg.Connection[Any], fresh_database_url: str
+) -> None:
+    await migrate.set_version(database, NEWEST.version, dirty=True)
+    assert f"dirty at {NEWEST.version}" in (await command("migrate", "status", database_url=fresh_database_url)).out
+    stopped = await command("migrate", "up", database_url=fresh_database_url)
+    assert stopped.status == 1
+    assert stopped.err.startswith(f"the database is marked dirty at version {NEWEST.version}")
+
+
+async def test_a_database_of_the_go_service_is_adopted(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute((GO_SCHEMA / "000001_registry.up.sql").read_text())
+    await connection.close()
+    adopted = await command("migrate", "adopt", database_url=empty_database_url)
+    assert adopted.status == 0, adopted.err
+    assert f"applied {NEWEST.version} {NEWEST.name}" in adopted.out
+    again = await command("migrate", "adopt", database_url=empty_database_url)
+    assert again.out == "nothing to take over\nnothing to do\n"
+
+
+async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_database_url: str) -> None:
+    version = await add_version(database, "plain text", "")
+    first = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=f"k1:{OLD}")
+    assert first.out == "encrypted the secrets of 1 versions with the current key\n", first.err
+    both = f"k2:{NEW},k1:{OLD}"
+    for count in (1, 0):
+        rotated = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=both)
+        assert rotated.out == f"encrypted the secrets of {count} versions with the current key\n"
+    stored = await database.fetchval("SELECT access_key FROM model_version WHERE id = $1", version)
+    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored) == "plain text"
+    lost = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=f"k3:{NEW}")
+    assert (lost.status, lost.err) == (
+        1,
+        "a stored secret needs the encryption key 'k2', which is not configured\n",
+    )
+
+
+async def test_secrets_need_a_schema_with_room_for_them(empty_database_url: str) -> None:
+    refused = await command("migrate", "encrypt-secrets", database_url=empty_database_url)
+    assert refused.status == 1
+    assert refused.err == "migrations are pending: run `registry-grpc migrate up` first\n"
+
+
+@pytest.mark.parametrize("action", ["up", "status"])
+async def test_a_database_that_does_not_answer(action: str) -> None:
+    url = f"postgresql://registry:{PASSWORD}@127.0.0.1:{free_ports(1)}/registry"
+    failed = await command("migrate", action, database_url=url)
+    assert failed.status == 1
+    assert failed.err.startswith("the database does not answer: ")
+    assert PASSWORD not in failed.err + failed.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [("serve",), ("worker", "--listen", "127.0.0.1:0"), ("controller",), ("migrate", "up")]
+)
+async def test_without_a_database(arguments: tuple[str, ...]) -> None:
+    failed = await command(*arguments)
+    assert (failed.status, failed.out, failed.err) == (1, "", "REGISTRY_DATABASE_URL is not set\n")
+
+
+async def test_settings_that_are_wrong_are_all_named_without_their_values() -> None:
+    failed = await command(
+        "config",
+        workers="none",
+        production="true",
+        kubernetes_requests_per_second="0",
+        database_url=f"postgresql://registry:{PASSWORD}/x@host/db",
+    )
+    assert failed.status == 1
+    assert failed.out == ""
+    named = re.findall(r"^(REGISTRY_\w+): ", failed.err, flags=re.MULTILINE)
+    assert sorted(named) == [
+        "REGISTRY_DATABASE_URL",
+        "REGISTRY_ENCRYPTION_KEYS",
+        "REGISTRY_KUBERNETES_REQUESTS_PER_SECOND",
+        "REGISTRY_WORKERS",
+    ]
+    assert len(named) == len(failed.err.splitlines())
+    assert PASSWORD not in failed.err
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("migrate", "encrypt-secrets"), ("healthcheck",)])
+async def test_production_without_keys_is_refused(arguments: tuple[str, ...]) -> None:
+    failed = await command(*arguments, production="true", database_url="postgresql://127.0.0.1:1/registry")
+    assert failed.status == 1
+    assert failed.err.startswith("REGISTRY_ENCRYPTION_KEYS: ")
+
+
+async def test_config_can_be_set_again_but_for_what_is_masked() -> None:
+    shown = await command(
+        "config",
+        database_url=f"postgresql://registry:{PASSWORD}@host/registry",
+        encryption_keys=f"k1:{OLD}",
+        watch_namespaces="models, staging",
+        cluster="in-cluster",
+    )
+    assert shown.status == 0
+    assert PASSWORD not in shown.out + shown.err
+    assert OLD not in shown.out + shown.err
+    variables = dict(line.split("=", 1) for line in shown.out.splitlines())
+    assert variables["REGISTRY_DATABASE_URL"] == variables["REGISTRY_ENCRYPTION_KEYS"] == "**********"
+    assert variables["REGISTRY_WATCH_NAMESPACES"] == "models,staging"
+    assert variables["REGISTRY_CLUSTER"] == "in-cluster"
+    again = {name.removeprefix("REGISTRY_").lower(): value for name, value in variables.items() if "*****" not in value}
+    repeated = await command("config", **again)
+    assert {**dict(line.split("=", 1) for line in repeated.out.splitlines())} == {
+        **variables,
+        "REGISTRY_DATABASE_URL": "",
+        "REGISTRY_ENCRYPTION_KEYS": "",
+    }
+
+
+async def test_healthcheck(fresh_database_url: str, tmp_path: Path) -> None:
+    port = str(free_ports(1))
+    failed = await command("healthcheck", worker_port=port)
+    assert (failed.status, failed.err) == (1, f"127.0.0.1:{port} does not serve: UNAVAILABLE\n")
+    socket = f"unix:{tmp_path}/worker.sock"
+    async with running(tmp_path / "log", "worker", "--listen", socket, database_url=fresh_database_url) as worker:
+        await until_serving(socket, worker)
+        served = await command("healthcheck", "--address", socket)
+        assert (served.status, served.out) == (0, "SERVING\n")
+
+
+async def test_healthcheck_goes_through_no_proxy(
+    fresh_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"127.0.0.1:{free_ports(1)}"
+    async with running(tmp_path / "log", "worker", "--listen", address, database_url=fresh_database_url) as worker:
+        await until_serving(address, worker)
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        assert (await command("healthcheck", "--address", address)).out == "SERVING\n"
+
+
+async def test_doctor_says_by_its_status_whether_something_is_missing(fresh_database_url: str) -> None:
+    port = str(free_ports(1))
+    well = await command("doctor", database_url=fresh_database_url, port=port)
+    assert well.status == 0, well.out
+    assert "ok       schema: " in well.out
+    assert all(line[:9].strip() in {"ok", "warning", "skipped"} for line in well.out.splitlines())
+    ill = await command("doctor", port=port)
+    assert ill.status == 1
+    assert "MISSING  database: REGISTRY_DATABASE_URL is not set" in ill.out

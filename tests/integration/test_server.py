@@ -1,0 +1,269 @@
+"""The life of a worker and of its supervisor: when they start, how they end, and what their logs never say."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import signal
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import grpc
+import pytest
+import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.e2e import processes
+from tests.integration.commands import (
+    NOT_SERVING,
+    SERVING,
+    command,
+    free_ports,
+    health,
+    running,
+    until_serving,
+)
+
+from registry_grpc.adapters.postgres import migrate
+from registry_grpc.gen.modelregistry.v1 import (
+    model_version_pb2,
+    model_version_pb2_grpc,
+    registered_model_pb2,
+    registered_model_pb2_grpc,
+)
+
+PROJECT = (("project-id", "11111111-1111-1111-1111-111111111111"),)
+NEWEST = migrate.minimum_schema_version()
+PASSWORD = "the-passw0rd"
+_WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+KEY = base64.b64encode(b"0123456789abcdef" * 2).decode()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(fresh_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def locked_models(database: asyncpg.Connection[Any]) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """Requests for models wait until this connection's transaction is rolled back."""
+    await database.execute("BEGIN; LOCK TABLE registered_model IN ACCESS EXCLUSIVE MODE")
+    yield database
+    await database.execute("ROLLBACK")
+
+
+def models(channel: grpc.aio.Channel) -> Any:
+    """A request for the models, under way."""
+    stub = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
+    return stub.ListRegisteredModels(registered_model_pb2.ListRegisteredModelsRequest(), metadata=PROJECT, timeout=20)
+
+
+async def until_waiting(database_url: str) -> None:
+    """Until a request waits for the lock."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with asyncio.timeout(20):
+            while not await connection.fetchval(_WAITING):  # noqa: ASYNC110 - PostgreSQL does not tell
+                await asyncio.sleep(0.02)
+    finally:
+        await connection.close()
+
+
+async def test_a_worker_that_is_stopped_says_so_and_finishes_what_it_has(
+    fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
+) -> None:
+    address = f"unix:{tmp_path}/worker.sock"
+    arguments = ("worker", "--listen", address)
+    async with (
+        running(tmp_path / "log", *arguments, database_url=fresh_database_url, drain_delay="1") as worker,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        await until_serving(address, worker)
+        watch = health_pb2_grpc.HealthStub(channel).Watch  # type: ignore[attr-defined]
+        statuses = watch(health_pb2.HealthCheckRequest())
+        assert (await statuses.read()).status == SERVING
+        in_flight = asyncio.ensure_future(models(channel))
+        await until_waiting(fresh_database_url)
+
+        worker.terminate()
+        assert (await asyncio.wait_for(statuses.read(), 5)).status == NOT_SERVING
+        assert await health(channel) == NOT_SERVING  # it answers still: balancers need time to turn away
+        assert not in_flight.done()
+        await locked_models.execute("ROLLBACK")
+        assert (await in_flight).total_size == 0
+        statuses.cancel()
+        assert await worker.ended() == 0, worker.output
+
+
+async def test_a_request_that_outlasts_the_grace_is_given_up(
+    fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
+) -> None:
+    address = f"unix:{tmp_path}/worker.sock"
+    times = {"drain_delay": "0", "shutdown_grace": "0.2"}
+    async with (
+        running(tmp_path / "log", "worker", "--listen", address, database_url=fresh_database_url, **times) as worker,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        await until_serving(address, worker)
+        in_flight = asyncio.ensure_future(models(channel))
+        await until_waiting(fresh_database_url)
+        worker.terminate()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await in_flight
+        assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        assert await worker.ended() == 0, worker.output
+
+
+@pytest.mark.parametrize("arguments", [("worker", "--listen", "127.0.0.1:0"), ("controller",)])
+async def test_a_schema_that_is_too_old_is_refused(
+    arguments: tuple[str, ...], database: asyncpg.Connection[Any], fresh_database_url: str
+) -> None:
+    before = migrate.load_migrations()[-2].version
+    await migrate.set_version(database, before, dirty=False)
+    failed = await command(*arguments, database_url=fresh_database_url, cluster="kubeconfig")
+    assert (failed.status, failed.err) == (
+        1,
+        f"the schema of the database is {before}, needed is {NEWEST}: run `registry-grpc migrate up`\n",
+    )
+
+
+async def test_a_database_without_schema_and_a_dirty_one_are_refused(
+    empty_database_url: str, database: asyncpg.Connection[Any], fresh_database_url: str
+) -> None:
+    worker = ("worker", "--listen", "127.0.0.1:0")
+    failed = await command(*worker, database_url=empty_database_url, cluster="kubeconfig", kubeconfig="/nowhere")
+    assert failed.err == f"the schema of the database is none, needed is {NEWEST}: run `registry-grpc migrate up`\n"
+    await migrate.set_version(database, NEWEST, dirty=True)
+    failed = await command(*worker, database_url=fresh_database_url)
+    assert failed.err.startswith(f"the schema of the database is dirty at {NEWEST}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"cluster": "none"}, "there is nothing to control: REGISTRY_CLUSTER is `none`\n"),
+        ({"cluster": "simulated"}, "REGISTRY_CLUSTER=simulated is for `registry-grpc dev` only\n"),
+        ({"cluster": "kubeconfig", "kubeconfig": "/nowhere"}, "there is no kubeconfig /nowhere: set REGISTRY_KUBECONF"),
+        ({"cluster": "in-cluster"}, "the cluster cannot be found (in-cluster): "),
+    ],
+)
+async def test_a_controller_without_a_cluster_is_refused(
+    settings: dict[str, str], complaint: str, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    failed = await command("controller", database_url=fresh_database_url, **settings)
+    assert failed.status == 1
+    assert failed.err.startswith(complaint)
+    assert "Traceback" not in failed.err
+
+
+async def test_an_address_that_is_taken_is_refused(fresh_database_url: str) -> None:
+    async def nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(nothing, "127.0.0.1", 0) as taken:
+        address = "{}:{}".format(*taken.sockets[0].getsockname())
+        failed = await command("worker", "--listen", address, database_url=fresh_database_url)
+    assert failed.status == 1
+    assert f"cannot listen on {address}" in failed.err
+    assert "Traceback" not in failed.err
+
+
+async def test_the_supervisor_replaces_a_worker_and_stops_them_all(fresh_database_url: str, tmp_path: Path) -> None:
+    first = free_ports(2)
+    addresses = [f"127.0.0.1:{first}", f"127.0.0.1:{first + 1}"]
+    settings = {"database_url": fresh_database_url, "worker_port": str(first), "workers": "2", "drain_delay": "0"}
+    async with running(tmp_path / "log", "serve", **settings) as supervisor:
+        for address in addresses:
+            await until_serving(address, supervisor)
+        before = processes.workers(supervisor.process.pid)
+        victim = next(worker for worker in before if addresses[0] in worker.command)
+        victim.send(signal.SIGKILL)
+        await asyncio.to_thread(processes.wait_until, lambda: not victim.runs, 5)
+        await until_serving(addresses[0], supervisor)
+        after = processes.workers(supervisor.process.pid)
+        assert len(after) == 2
+        assert victim not in after
+        assert len(set(before) & set(after)) == 1, "the other worker was left alone"
+        assert '"process ended, starting it anew"' in supervisor.output
+
+        supervisor.terminate()
+        assert await supervisor.ended() == 0
+        assert not [worker for worker in after if worker.runs]
+
+
+async def test_workers_do_not_outlive_their_supervisor(fresh_database_url: str, tmp_path: Path) -> None:
+    port = free_ports(1)
+    settings = {"database_url": fresh_database_url, "worker_port": str(port), "workers": "1", "drain_delay": "0"}
+    async with running(tmp_path / "log", "serve", **settings) as supervisor:
+        await until_serving(f"127.0.0.1:{port}", supervisor)
+        (worker,) = processes.workers(supervisor.process.pid)
+        os.kill(supervisor.process.pid, signal.SIGKILL)
+        assert await asyncio.to_thread(processes.wait_until, lambda: not worker.runs, 15)
+
+
+async def test_no_secret_is_ever_logged(
+    fresh_database_url: str, database: asyncpg.Connection[Any], tmp_path: Path
+) -> None:
+    role = f"registry_{uuid.uuid4().hex}"
+    await database.execute(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+    parts = urlsplit(fresh_database_url)
+    url = parts._replace(netloc=f"{role}:{PASSWORD}@{parts.netloc.rpartition('@')[2]}").geturl()
+    address = f"unix:{tmp_path}/worker.sock"
+    settings = {"database_url": url, "encryption_keys": f"k1:{KEY}", "log_level": "debug", "log_format": "text"}
+    try:
+        async with (
+            running(tmp_path / "log", "worker", "--listen", address, **settings) as worker,
+            grpc.aio.insecure_channel(address) as channel,
+        ):
+            await until_serving(address, worker)
+            await write_secrets(channel, "st0rage-key")
+            # The table is gone under the service: an error nobody foresaw, with its traceback.
+            await database.execute("DROP TABLE registered_model CASCADE")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await models(channel)
+            assert caught.value.code() is grpc.StatusCode.INTERNAL
+            await database.execute(f"ALTER ROLE {role} NOLOGIN")
+            await database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", role)
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await models(channel)
+            worker.terminate()
+            assert await worker.ended() == 0, worker.output
+            assert "Traceback" in worker.output
+            for secret in (PASSWORD, KEY, "st0rage-key"):
+                assert secret not in worker.output
+    finally:
+        await database.execute(f"DROP ROLE {role}")
+
+
+async def write_secrets(channel: grpc.aio.Channel, secret: str) -> None:
+    """Once with success, once refused."""
+    registry = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
+    created = await registry.CreateRegisteredModel(
+        registered_model_pb2.CreateRegisteredModelRequest(registered_model={"name": "m"}), metadata=PROJECT
+    )
+    versions = model_version_pb2_grpc.ModelVersionServiceStub(channel)  # type: ignore[no-untyped-call]
+    request = model_version_pb2.CreateModelVersionRequest(
+        registered_model_id=created.registered_model.id,
+        model_version={
+            "name": "v",
+            "uri": "s3://m/v",
+            "model_framework": "sklearn",
+            "model_framework_version": "1",
+            "access_key": secret,
+            "secret_key": secret,
+        },
+    )
+    await versions.CreateModelVersion(request, metadata=PROJECT)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await versions.CreateModelVersion(request, metadata=PROJECT)
