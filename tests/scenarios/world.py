@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -131,6 +131,22 @@ class World:
 
     async def undeploy(self, id: UUID) -> None:
         await self.deployments.undeploy(self.project_id, id, "ann")
+
+    async def until_undeployed(self, id: UUID) -> None:
+        """Whatever it stood for before, an undeployment leaves nothing behind."""
+        await self.undeploy(id)
+        await self.until_phase(id, Phase.UNDEPLOYED)
+        await self.until_nothing_is_left()
+
+    async def use_namespace(self, namespace: str) -> None:
+        """Deploy there from now on."""
+        patch = ServingEnvironmentPatch(external_id=namespace)
+        self.environment = await self.environments.update(self.project_id, self.environment.id, patch)
+
+    async def another_environment(self) -> None:
+        """Deploy to another one of the same namespace from now on."""
+        self.environment = an_environment(self.project_id, external_id=self.kube.namespace)
+        await self.environments.create(self.environment)
 
     async def set_drift_policy(self, policy: DriftPolicy) -> None:
         patch = ServingEnvironmentPatch(drift_policy=policy)
@@ -354,8 +370,3 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
             model=model,
             project_id=project_id,
         )
-
-
-def with_namespace(world: World, namespace: str) -> World:
-    """The same world, deploying somewhere else."""
-    return replace(world, environment=replace(world.environment, external_id=namespace))

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from registry_grpc.domain.decision import Situation, Verdict, decide, is_withdrawn
 from registry_grpc.domain.deployment import Deployment, Phase, Want
-from registry_grpc.domain.errors import NotFound, Reason, RegistryError, Unavailable
+from registry_grpc.domain.errors import ClusterReadFailed, NotFound, Reason, RegistryError, Unavailable
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, Refusal
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
@@ -132,8 +132,12 @@ class Reconciler:
                 evidence = await self._cluster.observe(deployment)
         except ApplyRefused as error:
             refused = error
-        except RegistryError as error:
-            refused = _unavailable(error.message) if isinstance(error, Unavailable) else _refused_read(error)
+        except ClusterReadFailed as error:
+            refused = ApplyRefused(Refusal.FORBIDDEN, error.cause)
+        except Unavailable as error:
+            if error.reason is not Reason.CLUSTER_UNAVAILABLE:
+                raise  # nothing is known of the cluster then
+            refused = _unavailable(str(error.__cause__ or error.message))
         result = _judged(claim, deployment, evidence, refused)
         if result.phase is Phase.DEPLOYED and deployment.serving_generation != deployment.generation:
             await self._drop_old_secrets(deployment)
@@ -204,12 +208,6 @@ def _check_before_apply(deployment: Deployment, *, has_credentials: bool) -> Non
 
 def _unavailable(message: str) -> ApplyRefused:
     return ApplyRefused(Refusal.UNAVAILABLE, message)
-
-
-def _refused_read(error: RegistryError) -> ApplyRefused:
-    """A version that has gone, or a read that the cluster forbids: both need a person."""
-    reason = Refusal.REJECTED if isinstance(error, NotFound) else Refusal.FORBIDDEN
-    return ApplyRefused(reason, getattr(error, "cause", error.message))
 
 
 def _judged(

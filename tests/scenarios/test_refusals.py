@@ -1,0 +1,250 @@
+"""The API server, or a policy before it, does not do what is asked: what a user sees of it, and how it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from tests.scenarios.world import View, World
+
+from registry_grpc.devtools.simulated_cluster import Fault
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.devtools.simulated_cluster.faults import (
+    quota_exceeded,
+    throttled,
+    unavailable,
+    webhook_denied,
+    webhook_down,
+)
+from registry_grpc.domain.deployment import Outcome, Phase
+from registry_grpc.domain.errors import Unavailable
+
+REGISTRY = "registry"
+STALE = ApiError(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
+MODEL_OF_OTHERS = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://others/model"}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (webhook_denied("no models on Fridays"), "REJECTED"),
+        (quota_exceeded("iris"), "QUOTA"),
+        (ApiError(422, "Invalid", "spec.predictor: Required value"), "REJECTED"),
+    ],
+    ids=["webhook denies", "quota", "422"],
+)
+async def test_refused_for_a_reason(faulty: World, error: ApiError, reason: str) -> None:
+    fault = faulty.simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
+    deployed = await faulty.deploy()
+    assert (deployed.status, deployed.message) == ("FAILED", error.message)
+    deployment = await faulty.deployment(deployed.service.id)
+    assert (deployment.phase, deployment.reason, deployment.message) == (Phase.FAILED, reason, error.message)
+    assert deployment.next_step
+    assert await faulty.view(deployment.id) == View(
+        "DEPLOYED", "UNDEPLOYED", "", f"create kserve inferenceservice: {error.message}", ("FAILED",), ""
+    )
+    (revision,) = await faulty.revisions(deployment.id)
+    assert (revision.outcome, revision.reason, revision.served_from) == (Outcome.FAILED, reason, None)
+    # It is tried again, now and then, because policies change.
+    faulty.simulated.faults.remove(fault)
+    async with faulty.controller():
+        await faulty.make_due(deployment.id)
+        await faulty.until_deployed(deployment.id)
+        assert (await faulty.view(deployment.id)).last_error == ""
+        (revision,) = await faulty.revisions(deployment.id)
+        assert (revision.outcome, revision.reason) == (Outcome.SERVED, "")
+        await faulty.until_undeployed(deployment.id)
+
+
+async def test_an_update_is_refused_while_the_old_revision_serves(faulty: World) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        before = await faulty.until_deployed(id_)
+        faulty.simulated.faults.add(
+            Fault(verb="patch", resource="inferenceservices", error=webhook_denied("not this one"))
+        )
+        version = await faulty.version("s3://models/other")
+        await faulty.deployments.update(faulty.project_id, id_, model_version_id=version.id, options=None)
+        deployment = await faulty.until_phase(id_, Phase.FAILED, "REJECTED")
+        assert deployment.message.endswith("not this one (revision 1 is still serving)")
+        assert (deployment.serving_generation, deployment.url) == (1, before.url)
+        view = await faulty.view(id_)
+        assert (view.current_state, view.url) == ("DEPLOYED", before.url)
+        assert sorted(view.served) == ["FAILED", "RUNNING"]
+        assert await faulty.served_now(id_) == 1
+        faulty.simulated.faults.clear()
+        await faulty.until_undeployed(id_)
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [("patch", "inferenceservices"), ("get", "inferenceservices"), ("patch", "secrets"), ("get", "deployments")],
+)
+async def test_a_missing_permission(faulty: World, verb: str, resource: str) -> None:
+    right = faulty.simulated.faults.forbid(verb, resource, user=REGISTRY)
+    id_ = (await faulty.deploy()).service.id
+    deployment = await faulty.until_phase(id_, Phase.FAILED, "FORBIDDEN")
+    assert f'cannot {verb} resource "{resource}"' in deployment.message
+    assert "doctor" in deployment.next_step
+    faulty.simulated.faults.remove(right)
+    async with faulty.controller():
+        await faulty.make_due(id_)
+        await faulty.until_deployed(id_)
+
+
+@pytest.mark.parametrize(("verb", "resource"), [("delete", "inferenceservices"), ("get", "inferenceservices")])
+async def test_a_missing_permission_to_undeploy_is_not_an_undeployment(faulty: World, verb: str, resource: str) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        deployment = await faulty.until_deployed(id_)
+        right = faulty.simulated.faults.forbid(verb, resource, user=REGISTRY)
+        await faulty.undeploy(id_)
+        deployment = await faulty.until_phase(id_, Phase.FAILED, "FORBIDDEN")
+        assert f'cannot {verb} resource "{resource}"' in deployment.message
+        await faulty.live(deployment)
+        assert (await faulty.view(id_)).served == ("PENDING",)
+        faulty.simulated.faults.remove(right)
+        await faulty.make_due(id_)
+        await faulty.until_phase(id_, Phase.UNDEPLOYED)
+        await faulty.until_nothing_is_left()
+
+
+async def test_a_namespace_that_is_made_later(faulty: World) -> None:
+    await faulty.use_namespace("late")
+    deployed = await faulty.deploy()
+    deployment = await faulty.deployment(deployed.service.id)
+    assert (deployed.status, deployment.reason) == ("FAILED", "NAMESPACE_NOT_FOUND")
+    assert 'namespaces "late" not found' in deployment.message
+    assert "namespace" in deployment.next_step
+    faulty.simulated.create_namespace("late")
+    async with faulty.controller():
+        await faulty.make_due(deployment.id)
+        await faulty.until_deployed(deployment.id)
+
+
+async def test_a_namespace_that_is_deleted_under_a_deployment(faulty: World) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        await faulty.until_deployed(id_)
+        await faulty.kubernetes.delete_namespace(faulty.kube.namespace)
+        await faulty.until_phase(id_, Phase.FAILED, "NAMESPACE_NOT_FOUND")
+        assert ("DRIFTED", "DELETED_EXTERNALLY") in await faulty.log(id_)
+        view = await faulty.view(id_)
+        assert (view.current_state, view.url, view.served) == ("UNDEPLOYED", "", ("FAILED",))
+        await faulty.undeploy(id_)
+        await faulty.until_phase(id_, Phase.UNDEPLOYED)
+        faulty.simulated.create_namespace(faulty.kube.namespace)
+
+
+@pytest.mark.parametrize(
+    "error", [STALE, unavailable(), webhook_down(), throttled(0)], ids=["409", "503", "webhook down", "429"]
+)
+async def test_what_passes_by_itself_is_not_told(faulty: World, error: ApiError) -> None:
+    """Of a deployment that was applied before; the request of the first one answers what it met."""
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        await faulty.until_deployed(id_)
+        fault = faulty.simulated.faults.add(
+            Fault(verb="patch", resource="inferenceservices", user=REGISTRY, times=2, error=error)
+        )
+        version = await faulty.version("s3://models/other")
+        await faulty.deployments.update(faulty.project_id, id_, model_version_id=version.id, options=None)
+        await faulty.until_deployed(id_, revision=2)
+        assert fault.hits > 0
+        assert {phase for phase, _ in await faulty.log(id_)} <= {"PENDING", "DEPLOYING", "DEPLOYED", "UPDATING"}
+        assert "API_UNAVAILABLE" not in {reason for _, reason in await faulty.log(id_)}
+
+
+async def test_retry_after_is_kept(faulty: World) -> None:
+    fault = Fault(verb="patch", resource="inferenceservices", user=REGISTRY, times=1, error=throttled(2))
+    faulty.simulated.faults.add(fault)
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        assert fault.hits == 1
+        began = time.monotonic()
+        await faulty.until_deployed(id_)
+    assert time.monotonic() - began > 1.5
+
+
+async def test_an_api_server_that_is_away_for_a_minute(faulty: World) -> None:
+    """The minute is shortened: the backoff is set to what it is then, and the watch tells that it is over."""
+    async with faulty.controller():
+        steady, going = [(await faulty.deploy(name=name)).service.id for name in ("steady", "going")]
+        before = await faulty.until_deployed(steady)
+        await faulty.until_deployed(going)
+        faulty.simulated.faults.add(Fault(user=REGISTRY, drop=True))
+        faulty.simulated.end_watches(abruptly=True)
+
+        deployed = await faulty.deploy(name="late")
+        late = deployed.service.id
+        assert "cannot be reached" in deployed.message
+        await faulty.undeploy(going)
+        with pytest.raises(Unavailable):
+            await faulty.deployments.sync(faulty.project_id, steady)
+        for _ in range(3):
+            for id_ in (late, going, steady):
+                await faulty.make_due(id_)
+            await asyncio.sleep(0.2)
+
+        waiting = await faulty.until_phase(late, Phase.PENDING, "API_UNAVAILABLE")
+        assert "cannot be reached" in waiting.message
+        assert waiting.next_step
+        assert (await faulty.until_phase(going, Phase.DELETING, "API_UNAVAILABLE")).serving_generation is None
+        stale = await faulty.until_phase(steady, Phase.DEPLOYED, "API_UNAVAILABLE")
+        assert (stale.serving_generation, stale.url) == (1, before.url)
+        view = await faulty.view(steady)
+        assert (view.current_state, view.url, view.served) == ("DEPLOYED", before.url, ("RUNNING",))
+
+        await faulty.database.execute("UPDATE deployment SET attempts = 8, next_at = now() + interval '5 minutes'")
+        faulty.simulated.faults.clear()
+        began = time.monotonic()
+        await faulty.until_deployed(late)
+        await faulty.until_deployed(steady)
+        await faulty.until(steady, lambda d: not d.reason)
+        await faulty.until_phase(going, Phase.UNDEPLOYED)
+        assert time.monotonic() - began < 10
+        for id_ in (late, steady):
+            await faulty.undeploy(id_)
+            await faulty.until_phase(id_, Phase.UNDEPLOYED)
+        await faulty.until_nothing_is_left()
+
+
+async def test_a_name_that_is_somebody_elses(running: World) -> None:
+    theirs = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "iris"},
+        "spec": {"predictor": {"model": MODEL_OF_OTHERS}},
+    }
+    created = await running.kube.create(INFERENCE_SERVICES, theirs)
+    deployed = await running.deploy(name="iris")
+    deployment = await running.deployment(deployed.service.id)
+    assert (deployed.status, deployment.phase, deployment.reason) == ("FAILED", Phase.FAILED, "NAME_TAKEN")
+    assert deployment.next_step
+    live = await running.kube.inference_service("iris")
+    assert live["metadata"]["uid"] == created["metadata"]["uid"]
+    assert live["spec"]["predictor"]["model"]["storageUri"] == "gs://others/model"
+    # Undeploying what never was there leaves theirs alone.
+    await running.undeploy(deployment.id)
+    await running.until_phase(deployment.id, Phase.UNDEPLOYED)
+    assert (await running.kube.inference_service("iris"))["metadata"]["uid"] == created["metadata"]["uid"]
+    assert not await running.secrets()
+
+
+async def test_a_name_that_is_another_deployments(running: World) -> None:
+    """Two environments with one namespace; the other one has had more revisions."""
+    first = (await running.deploy(name="iris")).service.id
+    await running.until_deployed(first)
+    await running.deployments.update(running.project_id, first, model_version_id=None, options=None)
+    before = await running.until_deployed(first, revision=2)
+    await running.another_environment()
+    second = (await running.deploy(name="iris")).service.id
+    await running.until_phase(second, Phase.FAILED, "NAME_TAKEN")
+    after = await running.deployment(first)
+    assert (after.phase, after.applied) == (Phase.DEPLOYED, before.applied)
+    await running.undeploy(first)
+    await running.until_phase(first, Phase.UNDEPLOYED)
+    await running.make_due(second)
+    await running.until_deployed(second)
