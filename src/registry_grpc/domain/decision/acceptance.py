@@ -81,7 +81,7 @@ def is_not_fresh(s: Situation) -> bool:
 
 
 def not_fresh(s: Situation) -> Verdict:
-    phase = Phase.UPDATING if s.is_ready else Phase.PENDING
+    phase = Phase.UPDATING if s.serves_earlier or s.is_ready else Phase.PENDING
     if s.since_apply > _SILENT_BEFORE_ROLLOUT:
         return stands(s, phase, "CONTROLLER_SILENT", _SILENT)
     return stands(s, phase, "", why_not_ready(s))

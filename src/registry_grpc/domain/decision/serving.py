@@ -36,7 +36,7 @@ def deployed(s: Situation) -> Verdict:
 
 
 def is_updating(s: Situation) -> bool:
-    return s.is_ready and s.deployment.serving_generation is not None
+    return s.serves_earlier
 
 
 def updating(s: Situation) -> Verdict:

@@ -84,6 +84,11 @@ class Situation:
         return self.is_ready or (self.rollout is not None and self.rollout.is_available)
 
     @property
+    def serves_earlier(self) -> bool:
+        """Whether an earlier revision serves, as long as the target one does not."""
+        return self.is_serving and self.deployment.serving_generation is not None and not self.has_served_target
+
+    @property
     def since_apply(self) -> timedelta:
         """How long ago the cluster took the spec, by the cluster's clock."""
         applied_at = self.deployment.applied_at

@@ -61,9 +61,8 @@ def says(phase: Phase, reason: str = "", message: str = "") -> Callable[[Situati
 
 def failed(situation: Situation, reason: str, message: str, *, again_in: timedelta | None = None) -> Verdict:
     """FAILED is about the target revision: that an earlier one still serves is the other half of the truth."""
-    serving = situation.deployment.serving_generation
-    if serving is not None and not situation.has_served_target and situation.is_serving:
-        message = f"{message} (revision {serving} is still serving)".strip()
+    if situation.serves_earlier:
+        message = f"{message} (revision {situation.deployment.serving_generation} is still serving)".strip()
     return stands(situation, Phase.FAILED, reason, message, again_in=again_in)
 
 
