@@ -35,7 +35,7 @@ async def furnish(client: ClusterClient) -> None:
         if document["kind"] != "RoleBinding":
             await client.call("POST", f"{_RBAC_PATH}/{document['kind'].lower()}s", document)
     for resource in CUSTOM_RESOURCES:
-        await _until_served(client, path_of(resource))
+        await until_served(client, path_of(resource))
     for runtime in shipped_runtimes():
         await client.call("POST", path_of(CLUSTER_SERVING_RUNTIMES), runtime)
 
@@ -50,7 +50,8 @@ async def _create_node(client: ClusterClient) -> None:
     await client.call("PUT", f"/api/v1/nodes/{_NODE}/status", created)
 
 
-async def _until_served(client: ClusterClient, path: str) -> None:
+async def until_served(client: ClusterClient, path: str) -> None:
+    """Until there is something at the path: kinds and a namespace's service account appear after a moment."""
     async with asyncio.timeout(30):
         while True:
             try:
@@ -69,7 +70,7 @@ async def create_namespace(client: ClusterClient, name: str, *, with_role: bool)
     await client.call("POST", path_of(NAMESPACES), {"metadata": {"name": name}})
     if with_role:
         await _bind_role(client, name)
-    await _until_served(client, f"/api/v1/namespaces/{name}/serviceaccounts/default")
+    await until_served(client, f"/api/v1/namespaces/{name}/serviceaccounts/default")
 
 
 async def _bind_role(client: ClusterClient, name: str) -> None:

