@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,24 @@ async def running(world: World) -> AsyncIterator[World]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def faulty(simulated_cluster: TestCluster, own_database: Database) -> AsyncIterator[World]:
     """On a cluster that fails on demand, without a controller."""
-    namespace = await simulated_cluster.create_namespace()
+    async with _world_on(simulated_cluster, own_database) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def silent(tmp_path: Path, own_database: Database) -> AsyncIterator[World]:
+    """On a cluster whose KServe is down, without a controller."""
+    async with SimulatedCluster(timing=_QUICK, with_kserve=False) as cluster:
+        kubeconfig = cluster.kubeconfig(tmp_path / "kubeconfig")
+        async with _world_on(TestCluster(admin=kubeconfig, registry=None, simulated=cluster), own_database) as world:
+            yield world
+
+
+@asynccontextmanager
+async def _world_on(cluster: TestCluster, database: Database) -> AsyncIterator[World]:
+    namespace = await cluster.create_namespace()
     async with (
-        ClusterClient.from_kubeconfig(simulated_cluster.admin) as client,
-        world_of(simulated_cluster, Kube(client, namespace), own_database) as world,
+        ClusterClient.from_kubeconfig(cluster.admin) as client,
+        world_of(cluster, Kube(client, namespace), database) as world,
     ):
         yield world

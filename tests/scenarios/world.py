@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,8 +30,15 @@ from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionR
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS, INFERENCE_SERVICES, PODS, SECRETS
-from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Phase
+from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
+from registry_grpc.devtools.simulated_cluster.api.resources import (
+    DEPLOYMENTS,
+    INFERENCE_SERVICES,
+    PODS,
+    SECRETS,
+    Resource,
+)
+from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan, Phase
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.model_version import Credentials, ModelVersion
 from registry_grpc.domain.paging import Slice
@@ -46,6 +54,11 @@ from registry_grpc.services.reconciliation import Reconciler
 PATIENCE = 30.0
 KEYS = Credentials("AKIA", "s3cr3t-s3cr3t")
 MODEL = "s3://models/iris"
+_BACKDATE = """
+UPDATE deployment SET next_at = now(), revised_at = revised_at - $2 * interval '1 second',
+    phase_since = phase_since - $2 * interval '1 second', applied_at = applied_at - $2 * interval '1 second'
+WHERE id = $1 AND lease_by IS NULL
+"""
 _EVERYTHING = Slice(limit=100)
 
 
@@ -115,6 +128,10 @@ class World:
             **fields,
         )
 
+    async def deploy_version(self, **fields: Any) -> Deployed:
+        """Deploy a version that is special."""
+        return await self.deployments.deploy(self.project_id, self.new(await self.version(**fields)), user="ann")
+
     async def deploy(self, uri: str = MODEL, **fields: Any) -> Deployed:
         deployed = await self.deployments.deploy(
             self.project_id, self.new(await self.version(uri), **fields), user="ann"
@@ -132,11 +149,11 @@ class World:
     async def undeploy(self, id: UUID) -> None:
         await self.deployments.undeploy(self.project_id, id, "ann")
 
-    async def until_undeployed(self, id: UUID) -> None:
-        """Whatever it stood for before, an undeployment leaves nothing behind."""
+    async def until_undeployed(self, id: UUID, *others: str) -> None:
+        """Whatever it stood for before, an undeployment leaves nothing behind but objects of others."""
         await self.undeploy(id)
         await self.until_phase(id, Phase.UNDEPLOYED)
-        await self.until_nothing_is_left()
+        await self.until_nothing_is_left(*others)
 
     async def use_namespace(self, namespace: str) -> None:
         """Deploy there from now on."""
@@ -169,6 +186,42 @@ class World:
         live = await self.kube.inference_service(name)
         kept = [item for item in live["metadata"].get("finalizers", []) if not item.startswith("example.com/")]
         await self.kube.merge(INFERENCE_SERVICES, name, {"metadata": {"finalizers": [*kept, *finalizers]}})
+
+    async def allow_no_pods(self) -> None:
+        """By a quota; the simulated cluster has a policy that says the same."""
+        if self.kubernetes.simulated is not None:
+            self.simulated.admission.add(_no_pods)
+            return
+        quota = {"metadata": {"name": "no-pods"}, "spec": {"hard": {"pods": "0"}}}
+        path = f"/api/v1/namespaces/{self.kube.namespace}/resourcequotas"
+        await self.kube.client.call("POST", path, quota)
+        deadline = time.monotonic() + PATIENCE
+        while not (await self.kube.client.call("GET", f"{path}/no-pods")).get("status", {}).get("hard"):
+            assert time.monotonic() < deadline, "nobody enforces the quota"
+            await asyncio.sleep(0.05)
+
+    async def forbid_pods_and_kill_them(self) -> None:
+        await self.allow_no_pods()
+        for pod in await self.kube.items(PODS):
+            await self.kube.delete(PODS, pod["metadata"]["name"])
+
+    async def age_pods(self, *, seconds: int) -> None:
+        """As if the pods had been there for so much longer."""
+        for pod in self.simulated.store.list(PODS, self.kube.namespace):
+            born = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) - timedelta(seconds=seconds)
+            metadata = {**pod["metadata"], "creationTimestamp": born.isoformat()}
+            self.simulated.store.put(PODS, {**pod, "metadata": metadata})
+
+    async def age_replica_failure(self, name: str, *, seconds: int) -> None:
+        """As if no pods could be made for so much longer; the Deployment's controller keeps the times it finds."""
+        deployment = await self.kube.deployment(name)
+        since = (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        conditions = [
+            {**condition, "lastTransitionTime": since} if condition["type"] == "ReplicaFailure" else condition
+            for condition in deployment["status"]["conditions"]
+        ]
+        patch = {"status": {"conditions": conditions}}
+        await self.kube.merge(DEPLOYMENTS, f"{name}-predictor", patch, subresource="status")
 
     # What users see
 
@@ -230,14 +283,22 @@ class World:
             secret["metadata"]["name"] for secret in await self.kube.items(SECRETS) if "labels" in secret["metadata"]
         ]
 
-    async def until_nothing_is_left(self) -> None:
-        """No object, workload, pod or Secret of the registry's in the namespace."""
+    async def until_orphans(self, count: int) -> Sequence[Orphan]:
+        deadline = time.monotonic() + PATIENCE
+        while len(orphans := await self.history.orphans(self.project_id)) != count:
+            assert time.monotonic() < deadline, orphans
+            await asyncio.sleep(0.05)
+        return orphans
+
+    async def until_nothing_is_left(self, *others: str) -> None:
+        """No object, workload, pod or Secret of the registry's in the namespace, but objects of others."""
         deadline = time.monotonic() + PATIENCE
         while True:
             left = [
                 f"{resource.kind} {item['metadata']['name']}"
                 for resource in (INFERENCE_SERVICES, DEPLOYMENTS, PODS)
                 for item in await self.kube.items(resource)
+                if not item["metadata"]["name"].startswith(others or ("\0",))
             ]
             left += await self.secrets()
             if not left:
@@ -256,15 +317,9 @@ class World:
 
     async def backdate(self, id: UUID, seconds: float) -> None:
         """As if everything the row knows of had happened that much earlier."""
-        await self.database.execute(
-            """
-            UPDATE deployment SET next_at = now(), revised_at = revised_at - $2 * interval '1 second',
-                phase_since = phase_since - $2 * interval '1 second', applied_at = applied_at - $2 * interval '1 second'
-            WHERE id = $1
-            """,
-            id,
-            seconds,
-        )
+        backdated = 0
+        while not backdated:  # a pass under way would write over it
+            backdated = await self.database.execute(_BACKDATE, id, seconds)
         await self.database.fetch("SELECT pg_notify('deployment', '')")
 
     @asynccontextmanager
@@ -282,8 +337,25 @@ class World:
                 with suppress(asyncio.CancelledError):
                     await running
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """No controller can take up a deployment meanwhile."""
+        lease = "UPDATE deployment SET lease_by = 'the test', lease_until = now() + interval '1 minute'"
+        await self.database.execute(lease)
+        try:
+            yield
+        finally:
+            await self.database.execute("UPDATE deployment SET lease_by = NULL, lease_until = NULL, next_at = now()")
+            await self.database.fetch("SELECT pg_notify('deployment', '')")
+
     def _report(self, _where: str, error: BaseException) -> None:
         self.faults.append(error)
+
+
+def _no_pods(resource: Resource, new: Object, old: Object | None) -> None:
+    if resource is PODS and old is None:
+        text = "exceeded quota: no-pods, requested: pods=1, used: pods=0, limited: pods=0"
+        raise forbidden("", "pods", new["metadata"].get("generateName", ""), text)
 
 
 class _LeavesItToControllers(Reconciler):

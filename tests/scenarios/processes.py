@@ -1,0 +1,51 @@
+"""Controllers as processes that can be killed: forked from a server that has imported everything, so that one takes
+milliseconds to start."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from registry_grpc.settings import ClusterKind, Settings
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.scenarios.processes", "registry_grpc.server", "kubernetes.aio.client"])
+
+
+@contextmanager
+def controller_process(database_url: str, kubeconfig: Path) -> Iterator[int]:
+    """`registry-grpc controller`; the number of its process, which may be killed."""
+    process = _CONTEXT.Process(target=_run, args=(database_url, str(kubeconfig)), daemon=True)
+    process.start()
+    assert process.pid is not None
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.join()
+
+
+def _run(database_url: str, kubeconfig: str) -> None:
+    from registry_grpc.observability import configure_logging
+    from registry_grpc.server import run_controller
+
+    configure_logging("error", "text")
+    settings = Settings.model_validate(
+        {
+            "database_url": database_url,
+            "cluster": ClusterKind.KUBECONFIG,
+            "kubeconfig": kubeconfig,
+            "encryption_keys": None,
+            "kubernetes_requests_per_second": 1000,
+        }
+    )
+    run_controller(settings)
+
+
+def kill(pid: int) -> None:
+    """Without a chance to say goodbye."""
+    os.kill(pid, signal.SIGKILL)

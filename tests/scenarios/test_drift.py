@@ -1,0 +1,186 @@
+"""Others change, stop, delete or hold what was deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.scenarios.world import World
+
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.domain.deployment import Deployment, Phase
+from registry_grpc.domain.serving_environment import DriftPolicy
+
+SCALED: dict[str, Any] = {"spec": {"predictor": {"minReplicas": 2}}}
+REDIRECTED: dict[str, Any] = {"spec": {"predictor": {"model": {"storageUri": "gs://others/model"}}}}
+
+
+async def deployed(world: World, **fields: Any) -> Deployment:
+    return await world.until_deployed((await world.deploy(**fields)).service.id)
+
+
+def predictor(live: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = live["spec"]["predictor"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("patch", "field", "found"),
+    [
+        (SCALED, "spec.predictor.minReplicas", "2"),
+        (REDIRECTED, "spec.predictor.model.storageUri", '"gs://others/model"'),
+    ],
+    ids=["added", "changed"],
+)
+async def test_an_edit_is_reported(running: World, patch: dict[str, Any], field: str, found: str) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, patch)
+    drifted = await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    assert drifted.message == f"changed by kubectl-edit: {field}"
+    assert [(difference.path, difference.found) for difference in drifted.drift] == [(field, found)]
+    assert drifted.next_step
+    assert drifted.serving_generation == 1
+    view = await running.view(before.id)
+    assert (view.current_state, view.url, view.served) == ("DEPLOYED", before.url, ("RUNNING",))
+    # It is not touched; an update of the deployment takes the field over, or asks.
+    await running.deployments.sync(running.project_id, before.id)
+    assert (await running.deployment(before.id)).phase is Phase.DRIFTED
+
+
+async def test_an_edit_that_is_taken_back(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, SCALED)
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    await running.edit(before.name, {"spec": {"predictor": {"minReplicas": None}}})
+    after = await running.until_deployed(before.id)
+    assert after.drift == ()
+    assert (await running.view(before.id)).last_error == ""
+
+
+async def test_an_edit_is_put_right(running: World) -> None:
+    await running.set_drift_policy(DriftPolicy.ENFORCE)
+    before = await deployed(running)
+    uid = (await running.live(before))["metadata"]["uid"]
+    await running.edit(before.name, SCALED)
+    await running.edit(before.name, REDIRECTED)
+    await running.until(before.id, lambda d: d.phase is Phase.DEPLOYED and d.updated_at > before.updated_at)
+    live = await running.live(before)
+    assert predictor(live)["model"]["storageUri"] != "gs://others/model"
+    assert "minReplicas" not in predictor(live)
+    assert live["metadata"]["uid"] == uid
+    log = [entry for entry in await running.log(before.id) if entry[0] in {"DEPLOYED", "DRIFTED"}]
+    assert log[:2] == [("DEPLOYED", ""), ("DRIFTED", "SPEC_CHANGED")]
+    assert log[-1] == ("DEPLOYED", "")
+
+
+async def test_another_policy_takes_effect(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, REDIRECTED)
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    await running.set_drift_policy(DriftPolicy.ENFORCE)
+    await running.make_due(before.id)  # at the latest 30 s later
+    await running.until_deployed(before.id)
+    assert predictor(await running.live(before))["model"]["storageUri"] != "gs://others/model"
+
+
+async def test_an_update_meets_an_edit_of_the_same_field(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, REDIRECTED)
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    version = await running.version("s3://models/other")
+    await running.deployments.update(running.project_id, before.id, model_version_id=version.id, options=None)
+    conflict = await running.until_phase(before.id, Phase.DRIFTED, "FIELD_CONFLICT")
+    assert "kubectl-edit" in conflict.message
+    assert predictor(await running.live(before))["model"]["storageUri"] == "gs://others/model"
+    await running.set_drift_policy(DriftPolicy.ENFORCE)
+    await running.make_due(before.id)
+    await running.until_deployed(before.id, revision=2)
+    assert predictor(await running.live(before))["model"]["storageUri"] == "s3://models/other"
+
+
+async def test_an_object_deleted_by_hand_is_made_again(running: World) -> None:
+    before = await deployed(running)
+    await running.kube.delete(INFERENCE_SERVICES, before.name)
+    after = await running.until(
+        before.id, lambda d: d.phase is Phase.DEPLOYED and d.applied is not None and d.applied != before.applied
+    )
+    assert (after.generation, after.serving_generation) == (1, 1)
+    log = await running.log(before.id)
+    gone = log.index(("DRIFTED", "DELETED_EXTERNALLY"))
+    assert ("DEPLOYED", "") in log[:gone]
+    assert log[-1] == ("DEPLOYED", "")
+    view = await running.view(before.id)
+    live = await running.live(before)
+    assert (view.external_id, view.current_state) == (live["metadata"]["uid"], "DEPLOYED")
+    assert await running.served_now(before.id) == 1
+    await running.until_undeployed(before.id)
+
+
+async def test_an_object_deleted_by_hand_that_takes_its_time(running: World) -> None:
+    before = await deployed(running)
+    await running.hold(before.name)
+    await running.kube.delete(INFERENCE_SERVICES, before.name)
+    going = await running.until_phase(before.id, Phase.DRIFTED, "BEING_DELETED")
+    assert going.next_step
+    await running.let_go(before.name)
+    await running.until(before.id, lambda d: d.phase is Phase.DEPLOYED and d.applied != before.applied)
+
+
+async def test_an_object_replaced_by_somebody_elses(running: World) -> None:
+    before = await deployed(running)
+    async with running.paused():
+        live = await running.live(before)
+        await running.kube.delete(INFERENCE_SERVICES, before.name)
+        await running.kube.until_gone(INFERENCE_SERVICES, before.name)
+        theirs = {**live, "metadata": {"name": before.name}}
+        theirs.pop("status")
+        await running.kube.create(INFERENCE_SERVICES, theirs)
+    await running.until_phase(before.id, Phase.FAILED, "NAME_TAKEN")
+    assert ("DRIFTED", "DELETED_EXTERNALLY") in await running.log(before.id)
+    assert (await running.view(before.id)).current_state == "UNDEPLOYED"
+    assert await running.served_now(before.id) is None
+
+
+async def test_a_finalizer_that_is_stuck(running: World) -> None:
+    before = await deployed(running)
+    await running.hold(before.name)
+    await running.undeploy(before.id)
+    await running.until_phase(before.id, Phase.DELETING)
+    assert (await running.view(before.id)).current_state == "UNDEPLOYED"
+    await running.backdate(before.id, seconds=601)
+    stuck = await running.until_phase(before.id, Phase.DELETING, "DELETE_STUCK")
+    assert "example.com/wait" in stuck.message
+    assert "finalizers" in stuck.next_step
+    await running.let_go(before.name)
+    await running.until_phase(before.id, Phase.UNDEPLOYED)
+    await running.until_nothing_is_left()
+
+
+async def test_stopped_and_started(running: World) -> None:
+    before = await deployed(running)
+    stop = "serving.kserve.io/stop"
+    await running.edit(before.name, {"metadata": {"annotations": {stop: "true"}}})
+    stopped = await running.until_phase(before.id, Phase.STOPPED, "STOPPED")
+    assert (stopped.serving_generation, stopped.url) == (None, "")
+    assert stopped.next_step
+    view = await running.view(before.id)
+    assert (view.current_state, view.url, view.served) == ("UNDEPLOYED", "", ("PENDING",))
+    await running.edit(before.name, {"metadata": {"annotations": {stop: None}}})
+    await running.until_deployed(before.id)
+
+
+async def test_an_orphan_and_a_copy_are_reported_and_left_alone(world: World) -> None:
+    async with world.controller():
+        before = await deployed(world)
+        live = await world.live(before)
+    theirs = {key: live[key] for key in ("apiVersion", "kind", "spec")}
+    await world.kube.create(
+        INFERENCE_SERVICES, {**theirs, "metadata": {"name": "copy", "labels": live["metadata"]["labels"]}}
+    )
+    strange = {**live["metadata"]["labels"], "modelregistry.ai-platform/deployment-id": "from-a-backup"}
+    await world.kube.create(INFERENCE_SERVICES, {**theirs, "metadata": {"name": "orphan", "labels": strange}})
+    async with world.controller():
+        orphans = await world.until_orphans(2)
+        assert {orphan.name for orphan in orphans} == {"copy", "orphan"}
+        assert (await world.deployment(before.id)).phase is Phase.DEPLOYED
+        await world.until_undeployed(before.id, "copy", "orphan")

@@ -1,0 +1,148 @@
+"""Pods that do not come up: told by reason, message and next step while it is so, and right again afterwards."""
+
+from __future__ import annotations
+
+import pytest
+from tests.scenarios.world import World
+
+from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+from registry_grpc.domain.deployment import DeploymentOptions, Phase
+from registry_grpc.domain.deployment import Outcome as Became
+
+IMPATIENT = DeploymentOptions(deadline_seconds=1)
+
+FATAL = [
+    ("s3://models/does-not-exist", "MODEL_DOWNLOAD", "does-not-exist"),
+    ("s3://models/corrupt-model", "MODEL_LOAD", "exit code 1: ValueError"),
+    ("s3://models/too-large-model", "OUT_OF_MEMORY", "exit code 137"),
+]
+
+
+@pytest.mark.parametrize(("uri", "reason", "words"), FATAL, ids=[reason for _, reason, _ in FATAL])
+async def test_a_first_deploy_fails_and_an_update_puts_it_right(
+    running: World, uri: str, reason: str, words: str
+) -> None:
+    id_ = (await running.deploy(uri)).service.id
+    failed = await running.until_phase(id_, Phase.FAILED, reason)
+    assert words in failed.message or running.kubernetes.simulated is None
+    assert failed.next_step
+    assert (failed.serving_generation, failed.url) == (None, "")
+    view = await running.view(id_)
+    assert (view.current_state, view.url, view.served) == ("UNDEPLOYED", "", ("FAILED",))
+    assert view.last_error == failed.message
+    (revision,) = await running.revisions(id_)
+    assert (revision.outcome, revision.reason, revision.served_from) == (Became.FAILED, reason, None)
+    version = await running.version()
+    await running.deployments.update(running.project_id, id_, model_version_id=version.id, options=None)
+    await running.until_deployed(id_, revision=2)
+    view = await running.view(id_)
+    assert (view.current_state, view.last_error, view.served) == ("DEPLOYED", "", ("RUNNING",))
+    await running.until_undeployed(id_)
+
+
+@pytest.mark.parametrize(("uri", "reason", "words"), FATAL, ids=[reason for _, reason, _ in FATAL])
+async def test_an_update_fails_while_the_old_revision_serves(running: World, uri: str, reason: str, words: str) -> None:
+    """KServe says Ready all the time."""
+    id_ = (await running.deploy()).service.id
+    before = await running.until_deployed(id_)
+    version = await running.version(uri)
+    await running.deployments.update(running.project_id, id_, model_version_id=version.id, options=None)
+    failed = await running.until_phase(id_, Phase.FAILED, reason)
+    assert failed.message.endswith("(revision 1 is still serving)")
+    assert (failed.generation, failed.serving_generation, failed.url) == (2, 1, before.url)
+    view = await running.view(id_)
+    assert (view.current_state, view.url) == ("DEPLOYED", before.url)
+    assert sorted(view.served) == ["FAILED", "RUNNING"]
+    assert await running.served_now(id_) == 1
+    first, second = await running.revisions(id_)
+    assert (first.outcome, first.served_until) == (Became.SERVED, None)
+    assert (second.outcome, second.reason, second.served_from) == (Became.FAILED, reason, None)
+    await running.deployments.roll_back(running.project_id, id_, None)
+    await running.until_deployed(id_, revision=3)
+    view = await running.view(id_)
+    assert (view.last_error, view.served) == ("", ("RUNNING",))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "words"),
+    [
+        (Outcome.IMAGE_PULL, "IMAGE_PULL", "kserve-container: "),
+        (Outcome.CONFIG_ERROR, "CONTAINER_CONFIG", "kserve-container: CreateContainerConfigError"),
+    ],
+)
+async def test_a_container_that_cannot_start(running: World, outcome: Outcome, reason: str, words: str) -> None:
+    """Seen at once; a failure only when it lasts, because registries have their moments."""
+    id_ = (await running.deploy(labels={LABEL: outcome})).service.id
+    early = await running.until_phase(id_, Phase.DEPLOYING, reason)
+    assert early.message.startswith(words)
+    assert early.next_step
+    if running.kubernetes.simulated is not None:
+        await running.age_pods(seconds=61)
+        failed = await running.until_phase(id_, Phase.FAILED, reason)
+        assert failed.message.startswith(words)
+        assert (await running.view(id_)).served == ("FAILED",)
+    await running.until_undeployed(id_)
+
+
+async def test_unschedulable(running: World) -> None:
+    id_ = (await running.deploy(labels={LABEL: Outcome.UNSCHEDULABLE})).service.id
+    waiting = await running.until_phase(id_, Phase.PENDING, "UNSCHEDULABLE")
+    assert "nodes are available" in waiting.message
+    assert waiting.next_step
+    assert (await running.view(id_)).served == ("PENDING",)
+    await running.until_undeployed(id_)
+
+
+async def test_unschedulable_until_the_deadline(running: World) -> None:
+    id_ = (await running.deploy(labels={LABEL: Outcome.UNSCHEDULABLE}, options=IMPATIENT)).service.id
+    failed = await running.until_phase(id_, Phase.FAILED, "UNSCHEDULABLE")
+    assert "nodes are available" in failed.message
+    assert (await running.view(id_)).served == ("FAILED",)
+
+
+async def test_never_ready(running: World) -> None:
+    id_ = (await running.deploy(labels={LABEL: Outcome.NEVER_READY}, options=IMPATIENT)).service.id
+    failed = await running.until_phase(id_, Phase.FAILED, "DEADLINE")
+    assert failed.message
+    assert "deadline" in failed.next_step
+    await running.until_undeployed(id_)
+
+
+async def test_no_runtime_takes_the_format(running: World) -> None:
+    id_ = (await running.deploy_version(model_framework="fortran", model_framework_version="")).service.id
+    failed = await running.until_phase(id_, Phase.FAILED, "NO_SUPPORTING_RUNTIME")
+    assert "runtime" in failed.message
+    assert "options.runtime" in failed.next_step
+    await running.until_undeployed(id_)
+
+
+async def test_pods_exceed_the_quota(running: World) -> None:
+    await running.allow_no_pods()
+    id_ = (await running.deploy()).service.id
+    early = await running.until_phase(id_, Phase.DEPLOYING, "QUOTA")
+    assert "exceeded quota" in early.message
+    assert early.next_step
+    await running.age_replica_failure(early.name, seconds=31)
+    await running.make_due(id_)
+    await running.until_phase(id_, Phase.FAILED, "QUOTA")
+    await running.until_undeployed(id_)
+
+
+async def test_degraded_when_what_served_does_not(faulty: World) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        before = await faulty.until_deployed(id_)
+        await faulty.forbid_pods_and_kill_them()
+        degraded = await faulty.until(id_, lambda d: d.phase is Phase.DEGRADED)
+        assert degraded.next_step
+        assert (degraded.serving_generation, degraded.url) == (1, before.url)
+        assert (await faulty.view(id_)).current_state == "DEPLOYED"
+
+
+async def test_kserves_controller_is_silent(silent: World) -> None:
+    async with silent.controller():
+        id_ = (await silent.deploy()).service.id
+        assert (await silent.deployment(id_)).phase is Phase.PENDING
+        await silent.backdate(id_, seconds=61)
+        waiting = await silent.until_phase(id_, Phase.PENDING, "CONTROLLER_SILENT")
+        assert "controller manager" in waiting.next_step
