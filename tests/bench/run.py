@@ -90,11 +90,11 @@ def _sections(arguments: argparse.Namespace, pid: int, addresses: Addresses) -> 
 def measured_row(  # noqa: PLR0917
     case: Case, send: Callable[[float], Measured], pid: int, database_url: str, seconds: float, runs: int
 ) -> Row:
-    """Warm up, then alternate pgbench and the request; the run with the median rate counts, with its own CPU times."""
-    send(_WARM_UP_SECONDS)
+    """Alternate pgbench and the request; the run with the median rate counts, with its own CPU times."""
     rows = []
     for _ in range(runs):
         selects = run_pgbench(database_url, _PGBENCH_SECONDS)
+        send(_WARM_UP_SECONDS)  # till then pgbench's connections have ended, and their CPU time is the postmaster's
         before = cpu_microseconds(pid)
         measured = send(seconds)
         after = cpu_microseconds(pid)
