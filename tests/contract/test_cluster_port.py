@@ -226,6 +226,17 @@ async def test_drift_is_not_overwritten_without_force(
     assert "somebody" in refusal.message
 
 
+async def test_a_change_that_was_taken_back_is_not_in_the_way(
+    cluster: KServeCluster, kube: Kube, deployment: Deployment
+) -> None:
+    options = DeploymentOptions(min_replicas=1)
+    deployment = await applied(cluster, replace(deployment, spec=a_spec(options=options)))
+    for replicas in (2, 1):
+        await kube.merge(INFERENCE_SERVICES, deployment.name, {"spec": {"predictor": {"minReplicas": replicas}}})
+    await applied(cluster, revised(deployment, options=DeploymentOptions(min_replicas=3)))
+    assert (await kube.inference_service(deployment.name))["spec"]["predictor"]["minReplicas"] == 3
+
+
 async def test_force_undoes_drift_additions_included(
     cluster: KServeCluster, kube: Kube, deployment: Deployment
 ) -> None:

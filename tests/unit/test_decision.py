@@ -64,6 +64,7 @@ READY = replace(LIVE, ready=TRUE, predictor_ready=TRUE)
 OTHERS = replace(LIVE, deployment_id="somebody else's", uid="u0")
 STARTING_UP = Rollout(revision_stamp="2", is_observed=True, is_complete=False)
 COMPLETE = replace(STARTING_UP, is_complete=True)
+SCALING = replace(STARTING_UP, is_available=True)
 OLD = Rollout(revision_stamp="1", is_observed=True, is_complete=True)
 """The workload of the revision before."""
 
@@ -279,8 +280,8 @@ CASES = [
     Case(22, "… for 5 min", situation(live=replace(READY, ingress_ready=since(NO_ROUTE, ago(minutes=5, seconds=1))),
          rollout=COMPLETE), P.FAILED, "INGRESS", "no gateway"),
     Case(23, "rolled out and Ready", situation(live=READY, rollout=COMPLETE), P.DEPLOYED),
-    Case(23, "an autoscaler adds replicas", situation(live=READY, serving_generation=2), P.DEPLOYED),
-    Case(23, "… not observed yet", situation(live=READY, rollout=replace(STARTING_UP, is_observed=False),
+    Case(23, "an autoscaler adds replicas", situation(live=READY, rollout=SCALING, serving_generation=2), P.DEPLOYED),
+    Case(23, "… not observed yet", situation(live=READY, rollout=replace(SCALING, is_observed=False),
          serving_generation=2), P.DEPLOYED),
     Case(24, "rolling out, old revision Ready", situation(live=READY, serving_generation=1), P.UPDATING),
     Case(24, "… which KServe does not call Ready for want of pods", situation(rollout=replace(
@@ -289,8 +290,10 @@ CASES = [
          P.UPDATING, "IMAGE_PULL", "kserve-container: ImagePullBackOff: not found"),
     Case(25, "was DEPLOYED, not Ready", situation(serving_generation=2),
          P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE", "no minimum availability"),
-    Case(25, "… because an autoscaler adds many", situation(rollout=replace(STARTING_UP, is_available=True),
-         serving_generation=2), P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE"),
+    Case(25, "… because an autoscaler adds many", situation(rollout=SCALING, serving_generation=2),
+         P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE"),
+    Case(25, "was DEPLOYED, scaled to zero, which is Ready to KServe", situation(live=READY, serving_generation=2),
+         P.DEGRADED, "NO_REPLICAS", "no replica is available"),
     Case(25, "… nobody says why", situation(live=replace(LIVE, ready=UNKNOWN), serving_generation=2),
          P.DEGRADED, "NOT_READY"),
     Case(25, "… although past all deadlines", situation(serving_generation=2, revised_at=ago(days=1),

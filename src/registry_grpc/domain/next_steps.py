@@ -24,7 +24,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "API_UNAVAILABLE": "Nothing to do but to see to the Kubernetes API; the registry goes on by itself.",
     "DELETED_EXTERNALLY": "Nothing to do: it is made again. Undeploy it if it shall go.",
     "BEING_DELETED": "Nothing to do: it is made again once it is gone. Undeploy it if it shall go.",
-    "SPEC_CHANGED": "Take the change back, update the deployment, or set the drift policy to `enforce`.",
+    "SPEC_CHANGED": "Take the change back, or set the environment's drift policy to `enforce`.",
     "STOPPED": "Remove the annotation serving.kserve.io/stop from the object to start it again.",
     "CONTROLLER_SILENT": "See whether KServe's controller manager runs and what its log says.",
     "DELETE_STUCK": "See to the finalizers named; they wait for a controller that may be gone.",
@@ -47,6 +47,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "CONTAINER_CONFIG": "Check the ConfigMaps and Secrets that the serving runtime names.",
     "UNSCHEDULABLE": "Lower `options.resources`, or add nodes that have what is asked for.",
     "DEADLINE": "Look at the message; large models may take longer: raise `options.deadline_seconds`.",
+    "NO_REPLICAS": "See who scaled the Deployment of the object to zero, and scale it up again.",
     "ROUTE_PENDING": "Nothing to do yet: the route is being made.",
     "INGRESS": "Check the ingress or gateway that KServe is configured with.",
 }

@@ -91,7 +91,7 @@ class Application:
 
         async def write(preconditions: Json) -> Json:
             manifest = {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
-            return await self._apply(manifest, force=force or _is_adoption(live))
+            return await self._apply(manifest, force=force or _is_adoption(live) or self._is_as_applied(live))
 
         return await self._on(base, write)
 
@@ -132,6 +132,10 @@ class Application:
     async def _apply_secret(self, secret: Manifest, *, dry_run: bool = False) -> None:
         path = kinds.SECRETS.at(self._namespace, secret["metadata"]["name"])
         await self._api.apply(path, secret, manager=self._manager, force=True, dry_run=dry_run)
+
+    def _is_as_applied(self, live: LiveObject) -> bool:
+        """Who changed fields and took that back still owns them, but has nothing to lose."""
+        return self._deployment.applied is not None and not live.drift
 
     def _owned(self, secret: Manifest, uid: str) -> Manifest:
         return owned_by(secret, self._deployment.name, uid)

@@ -27,8 +27,9 @@ def route_pending(s: Situation) -> Verdict:
 
 def serves(s: Situation) -> bool:
     """Also while the replicas of a revision that has served already come and go, as autoscaling has it: the design's
-    row 24 would call that an update of the revision to itself."""
-    return s.is_ready and (s.is_rolled_out or s.has_served_target)
+    row 24 would call that an update of the revision to itself. KServe calls a Deployment without replicas Ready."""
+    has_replicas = s.rollout is not None and s.rollout.is_available
+    return s.is_ready and (s.is_rolled_out or (s.has_served_target and has_replicas))
 
 
 def deployed(s: Situation) -> Verdict:
@@ -44,10 +45,12 @@ def updating(s: Situation) -> Verdict:
 
 
 def is_degraded(s: Situation) -> bool:
-    return s.has_served_target and not s.is_ready
+    return s.has_served_target
 
 
 def degraded(s: Situation) -> Verdict:
+    if s.is_ready:
+        return stands(s, Phase.DEGRADED, "NO_REPLICAS", "no replica is available")
     ready = s.seen.ready
     return stands(s, Phase.DEGRADED, upper_snake(ready.reason if ready else "") or "NOT_READY", why_not_ready(s))
 
