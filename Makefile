@@ -42,6 +42,7 @@ generate: $(INSTALLED) ## the stubs under src/registry_grpc/gen, from proto/
 lock: $(INSTALLED) ## the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --generate-hashes --all-extras pyproject.toml -o requirements/all.lock
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
 
 bench: $(INSTALLED) ## the table of docs/performance.md
 	$(BIN)/python -m tests.bench.run

@@ -14,6 +14,8 @@ from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.adoption import adopt
 from registry_grpc.adapters.postgres.migrate import MigrationError, SchemaVersion
 
+pytestmark = pytest.mark.slow
+
 GO_SCHEMA = {path.name: path.read_text() for path in (Path(__file__).parent / "go_service_schema").glob("*.sql")}
 REGISTRY = GO_SCHEMA["000001_registry.up.sql"]
 REGION = GO_SCHEMA["000001_registry.region.sql"]

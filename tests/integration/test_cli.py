@@ -17,6 +17,8 @@ from tests.integration.commands import command, free_ports, running, until_servi
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
 
+pytestmark = pytest.mark.slow
+
 MIGRATIONS = migrate.load_migrations()
 NEWEST = MIGRATIONS[-1]
 PASSWORD = "the-passw0rd"

@@ -14,6 +14,8 @@ import pytest
 
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError, binary, embedded_postgres
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"shared_buffers": "8MB", "fsync": "off"}
 APPLICATION = """
 import sys, time
