@@ -11,8 +11,8 @@ run: $(INSTALLED) ## everything on this machine: database, migrations, workers, 
 test: $(INSTALLED) ## unit, contract, integration and end-to-end tests
 	$(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not node and not slow"
 
-test-slow: $(INSTALLED) ## failures injected, the real golang-migrate tool, the generated clients
-	$(BIN)/pytest -n 2 -m "(golang or node or slow) and not cluster" tests
+test-slow: $(INSTALLED) ## failures injected, whole matrices of requests, the real golang-migrate tool, the generated clients
+	$(BIN)/pytest -n auto --dist loadgroup -m "(golang or node or slow) and not cluster"
 
 test-cluster: $(INSTALLED) ## against a real kube-apiserver, built with Go on the first run
 	$(BIN)/python -m tests.cluster.binaries

@@ -11,6 +11,9 @@ from tests.e2e.bodies import BODY_ROUTES, BodyRoute
 from tests.e2e.builders import World, a_model, a_version, fresh
 from tests.e2e.checks import assert_refused, json_of
 
+# A matrix of hundreds of requests.
+pytestmark = pytest.mark.slow
+
 every_route = pytest.mark.parametrize("route", BODY_ROUTES, ids=str)
 NOT_JSON = [
     "hello",

@@ -11,6 +11,9 @@ from tests.e2e.builders import World, a_model, a_version, an_environment, create
 from tests.e2e.checks import assert_error, json_of
 from tests.e2e.routes import FINDS, LISTS, Route
 
+# A matrix of hundreds of requests.
+pytestmark = pytest.mark.slow
+
 PAYLOADS = [
     "'",
     "''",

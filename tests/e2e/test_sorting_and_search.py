@@ -11,6 +11,9 @@ from tests.e2e.builders import World, a_model, a_serve_model, a_service, a_versi
 from tests.e2e.checks import assert_error, assert_page
 from tests.e2e.routes import LISTS, Route
 
+# A matrix of hundreds of requests.
+pytestmark = pytest.mark.slow
+
 MODEL_COLUMNS = [
     "id",
     "created_at",
