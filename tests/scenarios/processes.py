@@ -3,6 +3,7 @@ milliseconds to start."""
 
 from __future__ import annotations
 
+import base64
 import multiprocessing
 import os
 import signal
@@ -30,16 +31,14 @@ def controller_process(database_url: str, kubeconfig: Path) -> Iterator[int]:
 
 
 def _run(database_url: str, kubeconfig: str) -> None:
-    from registry_grpc.observability import configure_logging
     from registry_grpc.server import run_controller
 
-    configure_logging("error", "text")
     settings = Settings.model_validate(
         {
             "database_url": database_url,
             "cluster": ClusterKind.KUBECONFIG,
             "kubeconfig": kubeconfig,
-            "encryption_keys": None,
+            "encryption_keys": f"k1:{base64.b64encode(bytes(32)).decode()}",
             "kubernetes_requests_per_second": 1000,
         }
     )

@@ -1,0 +1,153 @@
+"""A controller killed with -9 at every step: the next one finishes what it began, and makes nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.scenarios.processes import controller_process, kill
+from tests.scenarios.world import PATIENCE, World
+
+from registry_grpc.devtools.simulated_cluster import Fault
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.domain.deployment import Phase
+
+DOOMED = "doomed"
+"""The user that the controller to be killed is in the cluster: faults hit it alone."""
+
+# A call that is about to be made is the one before it done and not heard of.
+OF_A_DEPLOY = [
+    ("get", "inferenceservices", 0),
+    ("patch", "secrets", 0),
+    ("patch", "inferenceservices", 0),
+    ("patch", "secrets", 1),
+    ("get", "inferenceservices", 1),
+    ("get", "deployments", 0),
+]
+OF_A_DELETE = [
+    ("get", "inferenceservices", 0),
+    ("delete", "inferenceservices", 0),
+    ("get", "inferenceservices", 1),
+    ("delete", "secrets", 0),
+]
+_HANG = "CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'"
+_HANG_ON_RECORD = """
+CREATE TRIGGER hang BEFORE UPDATE ON deployment FOR EACH ROW
+WHEN (OLD.lease_by IS NOT NULL AND NEW.lease_by IS NULL) EXECUTE FUNCTION hang()
+"""
+_HANGS = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+_GO_ON = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'
+"""
+
+
+def words(step: tuple[str, str, int]) -> str:
+    verb, resource, times = step
+    return f"{verb} {resource} {times + 1}"
+
+
+@asynccontextmanager
+async def killed_at(world: World, url: str, folder: Path, step: tuple[str, str, int]) -> AsyncIterator[None]:
+    """A controller that takes up what is made due in the block, and is dead after it."""
+    verb, resource, skip = step
+    hang = world.simulated.faults.add(
+        Fault(verb=verb, resource=resource, user=DOOMED, skip=skip, delay=3600, drop=True)
+    )
+    with controller_process(url, world.simulated.kubeconfig(folder / "doomed.kubeconfig", user=DOOMED)) as pid:
+        yield
+        await until(lambda: bool(hang.hits), f"nobody makes step {words(step)}")
+        kill(pid)
+    world.simulated.faults.clear()
+
+
+async def until(holds: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, complaint
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("step", OF_A_DEPLOY, ids=words)
+async def test_killed_in_a_deploy(
+    faulty: World, fresh_database_url: str, tmp_path: Path, step: tuple[str, str, int]
+) -> None:
+    async with killed_at(faulty, fresh_database_url, tmp_path, step):
+        id_ = await faulty.intent()
+    await is_finished(faulty, id_)
+
+
+@pytest.mark.parametrize("step", OF_A_DELETE, ids=words)
+async def test_killed_in_a_delete(
+    faulty: World, fresh_database_url: str, tmp_path: Path, step: tuple[str, str, int]
+) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        await faulty.until_deployed(id_)
+    async with killed_at(faulty, fresh_database_url, tmp_path, step):
+        await faulty.dying_requests.undeploy(faulty.project_id, id_)
+        await faulty.make_due(id_)
+    async with faulty.controller():
+        await faulty.make_due(id_)
+        await faulty.until_phase(id_, Phase.UNDEPLOYED)
+        await faulty.until_nothing_is_left()
+        assert "DRIFTED" not in {phase for phase, _ in await faulty.log(id_)}
+
+
+@pytest.mark.parametrize("step", [OF_A_DEPLOY[2], OF_A_DEPLOY[4]], ids=words)
+async def test_killed_in_an_update(
+    faulty: World, fresh_database_url: str, tmp_path: Path, step: tuple[str, str, int]
+) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        before = await faulty.until_deployed(id_)
+    version = await faulty.version("s3://models/other")
+    async with killed_at(faulty, fresh_database_url, tmp_path, step):
+        await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=version.id, options=None)
+        await faulty.make_due(id_)
+    async with faulty.controller():
+        await faulty.make_due(id_)
+        after = await faulty.until_deployed(id_, revision=2)
+        assert before.applied is not None
+        assert after.applied is not None
+        assert after.applied.uid == before.applied.uid
+        live = await faulty.live(after)
+        assert live["spec"]["predictor"]["model"]["storageUri"] == "s3://models/other"
+        await faulty.until_undeployed(id_)
+
+
+async def test_killed_while_it_records(faulty: World, fresh_database_url: str, tmp_path: Path) -> None:
+    """Everything was done, and nobody has written it down."""
+    await faulty.database.fetch(_HANG)
+    await faulty.database.fetch(_HANG_ON_RECORD)
+    kubeconfig = faulty.simulated.kubeconfig(tmp_path / "doomed.kubeconfig", user=DOOMED)
+    with controller_process(fresh_database_url, kubeconfig) as pid:
+        id_ = await faulty.intent()
+        deadline = time.monotonic() + PATIENCE
+        while not (await faulty.database.fetch(_HANGS))[0]["n"]:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        kill(pid)
+    await faulty.database.fetch(_GO_ON)
+    await faulty.database.fetch("DROP TRIGGER hang ON deployment")
+    assert (await faulty.deployment(id_)).applied is None
+    await is_finished(faulty, id_)
+
+
+async def is_finished(world: World, id_: UUID) -> None:
+    """One object, the one that was there if there was one; one Secret, which goes with it; one revision."""
+    uids = {item["metadata"]["uid"] for item in await world.kube.items(INFERENCE_SERVICES)}
+    assert len(uids) <= 1
+    async with world.controller():
+        await world.make_due(id_)
+        deployment = await world.until_deployed(id_)
+        (live,) = await world.kube.items(INFERENCE_SERVICES)
+        assert uids <= {live["metadata"]["uid"]}
+        assert len(await world.secrets()) == 1
+        assert len(await world.revisions(deployment.id)) == 1
+        assert {phase for phase, _ in await world.log(deployment.id)} <= {"PENDING", "DEPLOYING", "DEPLOYED"}
+        await world.until_undeployed(deployment.id)
