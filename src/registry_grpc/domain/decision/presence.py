@@ -78,11 +78,18 @@ def try_again(s: Situation) -> Verdict:
     # The request that deploys answers what its first try met (contract 2.4), so that is told at once.
     is_first_try = deployment.applied is None and s.wants(Want.PRESENT) and s.was_refused(Refusal.UNAVAILABLE)
     if not is_first_try and deployment.attempts + 1 < _TRIES_BEFORE_TELLING:
-        return Verdict(phase=deployment.phase, reason=deployment.reason, message=deployment.message, again_in=again_in)
-    # What was not applied yet is pending; what was seen before stays what it was, as far as anybody knows.
-    never_applied = deployment.applied_generation < deployment.generation and s.wants(Want.PRESENT)
-    phase = Phase.PENDING if never_applied and deployment.serving_generation is None else deployment.phase
-    return Verdict(phase=phase, reason="API_UNAVAILABLE", message=error.message, again_in=again_in)
+        reason, message = deployment.reason, deployment.message
+    else:
+        reason, message = "API_UNAVAILABLE", error.message
+    return Verdict(phase=_phase_as_far_as_known(s), reason=reason, message=message, again_in=again_in)
+
+
+def _phase_as_far_as_known(s: Situation) -> Phase:
+    """What was seen before stays what it was; but what an earlier revision came to is not said of one not applied."""
+    deployment = s.deployment
+    if s.wants(Want.ABSENT) or deployment.applied_generation == deployment.generation:
+        return deployment.phase
+    return Phase.PENDING if deployment.serving_generation is None else Phase.UPDATING
 
 
 def _refusal(s: Situation) -> ApplyRefused:
