@@ -57,6 +57,7 @@ class App:
 
     servicers: Sequence[Servicer]
     database: Database
+    history: DeploymentHistory
     controller: Controller | None
     cluster: Cluster | None
 
@@ -115,6 +116,7 @@ async def build(
     serve_models = ServeModels(
         serve_models=PostgresServeModelRepository(database), services=services, versions=versions, clock=clock
     )
+    history = DeploymentHistory(deployments=intents, events=queue)
     planning = Planning(deployments=deployments, versions=versions, clock=clock, cluster=cluster)
     return App(
         servicers=(
@@ -124,9 +126,10 @@ async def build(
             ServingEnvironmentServicer(ServingEnvironments(environments=environments, clock=clock)),
             InferenceServiceServicer(inference_services),
             ServeModelServicer(serve_models),
-            DeploymentServicer(deployments, DeploymentHistory(deployments=intents, events=queue), planning),
+            DeploymentServicer(deployments, history, planning),
         ),
         database=database,
+        history=history,
         controller=controller,
         cluster=cluster,
     )

@@ -33,6 +33,7 @@ class Worker:
 
     def __init__(self, settings: Settings, app: App) -> None:
         self._settings = settings
+        self._history = app.history
         self._health = HealthServicer()
         self.server = grpc.aio.server(
             options=(
@@ -67,9 +68,11 @@ class Worker:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self) -> None:
-        """Say NOT_SERVING, go on until balancers have turned away, and let running requests end."""
+        """Say NOT_SERVING, go on until balancers have turned away, end the watches, which never end by themselves, and
+        let running requests end."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.drain_delay)
+        self._history.stop_watches()
         await self.server.stop(self._settings.shutdown_grace)
 
 
