@@ -4,87 +4,103 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from uuid import UUID, uuid4
+from datetime import datetime
+from uuid import UUID
 
 import pytest
 from tests.fakes.builders import a_serve_model, a_service
+from tests.kserve import NO_KEYS
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.kserve.watch import Pace
+from registry_grpc.adapters.postgres.deployment_rows import applied_to_json
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
-from registry_grpc.domain.deployment import DeploymentOptions, DeploymentSpec, Phase
-from registry_grpc.domain.model_version import ModelVersion
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec, Phase
 from registry_grpc.ports.deployments import NewIntent
 
 MANY = 1000
 PAGES = 2
 """Of 500 objects each."""
-_RELIST = Pace(first_pause=0.02, longest_pause=0.1, shortest_watch=0.05, relist=(2.0, 2.0))
-_PHASES = "SELECT phase, count(*) AS n FROM deployment GROUP BY phase"
-_WORKED_ON = "SELECT count(*) AS n FROM deployment WHERE observed_at > $1"
+RELIST_SECONDS = 2.0
+_EAGER = Pace(first_pause=0.02, longest_pause=0.1, shortest_watch=0.05, relist=(RELIST_SECONDS, RELIST_SECONDS))
+_MADE_STEADY = """
+UPDATE deployment SET
+    applied = $2, applied_generation = 1, applied_at = now(), serving_generation = 1, phase = 'DEPLOYED',
+    next_at = now() + interval '1 hour'
+WHERE id = $1
+"""
+_READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-async def intents(world: World, count: int) -> list[UUID]:
-    """As many requests have left them."""
-    version = await world.version()
-    repository = PostgresDeploymentRepository(world.database)
+@pytest.fixture
+async def steady(silent: World) -> list[Deployment]:
+    """Deployed once upon a time, and well since. The objects are real to the API server; KServe is spared."""
+    version = await silent.version(keys=NO_KEYS)
+    repository = PostgresDeploymentRepository(silent.database)
     spec = DeploymentSpec.serving((version,), {}, DeploymentOptions())
-    intent = NewIntent(namespace=world.kube.namespace, spec=spec, created_by="ann")
-    return [await _made(world, repository, version, intent, i) for i in range(count)]
+    intent = NewIntent(namespace=silent.kube.namespace, spec=spec, created_by="ann")
+    deployments = []
+    for i in range(MANY):
+        service = a_service(silent.environment, silent.model, name=f"iris-{i}")
+        _, deployment = await repository.deploy(service, [a_serve_model(service, version)], intent)
+        seen = await silent.cluster.observe(deployment)
+        applied = await silent.cluster.apply(deployment, NO_KEYS, seen=seen, force=False)
+        live = silent.simulated.store.get(INFERENCE_SERVICES, deployment.namespace, deployment.name)
+        assert live is not None
+        silent.simulated.store.put(INFERENCE_SERVICES, {**live, "status": _READY})
+        await silent.database.execute(_MADE_STEADY, deployment.id, applied_to_json(applied))
+        deployments.append(deployment)
+    return deployments
 
 
-async def _made(
-    world: World, repository: PostgresDeploymentRepository, version: ModelVersion, intent: NewIntent, i: int
-) -> UUID:
-    service = a_service(
-        world.environment, world.model, id=uuid4(), name=f"iris-{i}", current_state="UNDEPLOYED", external_id="", url=""
-    )
-    await repository.deploy(service, [a_serve_model(service, version)], intent)
-    return service.id
+async def passes_since(world: World, moment: datetime) -> set[UUID]:
+    rows = await world.database.fetch("SELECT id FROM deployment WHERE observed_at > $1", moment)
+    return {row["id"] for row in rows}
 
 
-async def phases(world: World) -> Counter[str]:
-    return Counter({row["phase"]: row["n"] for row in await world.database.fetch(_PHASES)})
-
-
-async def test_a_thousand_deployments(faulty: World) -> None:
-    calls = faulty.simulated.calls
-    ids = await intents(faulty, MANY)
-    async with faulty.controller(pace=_RELIST):
-        deadline = time.monotonic() + 500
-        while (await phases(faulty))[Phase.DEPLOYED] < MANY:
-            assert time.monotonic() < deadline, await phases(faulty)
-            await asyncio.sleep(0.5)
-        await asyncio.sleep(3)  # until the last changes were looked at
-
-        # Nothing goes on: nobody looks at a single one, and every relist costs its pages.
-        calls.clear()
-        (row,) = await faulty.database.fetch("SELECT clock_timestamp() AS now")
-        await asyncio.sleep(7)
-        (worked_on,) = await faulty.database.fetch(_WORKED_ON, row["now"])
-        relists = calls["list", "inferenceservices"] // PAGES
-        assert 1 <= relists <= 4
-        assert worked_on["n"] == 0
-        assert {verb for verb, _ in calls} <= {"list", "watch"}
-        # Pages of the services; of Deployments and pods only where to watch on from; and the watches.
-        assert calls.total() <= relists * (PAGES + 2 + 3) + PAGES
-
-        # One changes.
-        calls.clear()
-        deployment = await faulty.deployment(ids[MANY // 2])
-        began = time.monotonic()
-        await faulty.edit(deployment.name, {"spec": {"predictor": {"minReplicas": 2}}})
-        await faulty.until_phase(deployment.id, Phase.DRIFTED, "SPEC_CHANGED")
-        assert time.monotonic() - began < 1
-        (worked_on,) = await faulty.database.fetch(_WORKED_ON, row["now"])
-        assert worked_on["n"] == 1
-
-    # A controller that starts has a thousand to compare, and nothing to do.
+async def test_a_thousand_deployments(silent: World, steady: list[Deployment]) -> None:
+    calls = silent.simulated.calls
     calls.clear()
-    async with faulty.controller():
+    (row,) = await silent.database.fetch("SELECT clock_timestamp() AS now")
+    async with silent.controller(pace=_EAGER):
+        # Nothing goes on: nobody looks at a single one, and a relist costs its pages, and where to watch on from.
+        await asyncio.sleep(5 * RELIST_SECONDS)
+        relists = calls["list", "deployments"]
+        assert 2 <= relists <= 6
+        assert calls["list", "inferenceservices"] <= relists * PAGES
+        assert {verb for verb, _ in calls} == {"list", "watch"}
+        assert calls.total() <= relists * (PAGES + 2 + 3)
+        assert await passes_since(silent, row["now"]) == set()
+
+    async with silent.controller():
+        # One changes: it is seen at once, and it alone is looked at.
         await asyncio.sleep(2)
+        calls.clear()
+        one = steady[MANY // 2]
+        began = time.monotonic()
+        await silent.edit(one.name, {"spec": {"predictor": {"minReplicas": 2}}})
+        await silent.until_phase(one.id, Phase.DRIFTED, "SPEC_CHANGED")
+        assert time.monotonic() - began < 1
+        assert await passes_since(silent, row["now"]) == {one.id}
+        assert calls["get", "inferenceservices"] <= 2
+        assert calls["list", "inferenceservices"] == 0
+
+    # Ten were deleted and changed while nobody watched: the list alone tells which.
+    async with silent.paused():
+        for deployment in steady[:5]:
+            await silent.kube.delete(INFERENCE_SERVICES, deployment.name)
+        for deployment in steady[5:10]:
+            await silent.edit(deployment.name, {"spec": {"predictor": {"minReplicas": 2}}})
+    await silent.database.execute("UPDATE deployment SET next_at = now() + interval '1 hour'")
+    calls.clear()
+    async with silent.controller():
+        for deployment in steady[:5]:
+            await silent.until_phase(deployment.id, Phase.PENDING)
+            assert ("DRIFTED", "DELETED_EXTERNALLY") in await silent.log(deployment.id)
+        for deployment in steady[5:10]:
+            await silent.until_phase(deployment.id, Phase.DRIFTED, "SPEC_CHANGED")
         assert calls["list", "inferenceservices"] == PAGES
-        assert calls["get", "inferenceservices"] <= 3
+        assert {deployment.id for deployment in steady[:10]} | {one.id} >= await passes_since(silent, row["now"])
