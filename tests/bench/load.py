@@ -76,13 +76,13 @@ def run_wrk(base_url: str, load: RestLoad, seconds: float, connections: int = CO
 def run_h2load(
     address: str, load: GrpcLoad, seconds: float, *, connections: int = 4, streams: int = CONNECTIONS // 4
 ) -> Measured:
-    """`address` is `host:port` or `unix:/path`. Its own warm-up is not measured."""
+    """`address` is `host:port` or `unix:/path`."""
     content = load.message.SerializeToString()
     with _temporary_file(b"\0" + len(content).to_bytes(4, "big") + content) as frame, _temporary_file(b"") as log:
         is_unix = address.startswith("unix:")
         output = _output(
             *("h2load", "--clients", str(connections), "--max-concurrent-streams", str(streams)),
-            *("--duration", f"{seconds:.0f}", "--warm-up-time", "1", "--data", str(frame), "--log-file", str(log)),
+            *("--duration", f"{seconds:.0f}", "--data", str(frame), "--log-file", str(log)),
             *("--header", "content-type: application/grpc", "--header", "te: trailers"),
             *("--header", f"project-id: {load.project_id}"),
             *(["--base-uri", address] if is_unix else []),
