@@ -123,6 +123,7 @@ LATE = Condition(status="False", reason="ProgressDeadlineExceeded", message="tim
 INVALID = replace(
     LIVE, transition_status="InvalidSpec", failure=ModelFailure(reason="NoSupportingRuntime", message="no runtime")
 )
+IN_THE_WAY = Condition(status="False", reason="ReconcileFailed", message='deployments "iris" already exists')
 NOT_RECONCILED = Condition(status="False", reason="ReconcileFailed", message="name too long")
 BLOCKED = replace(
     LIVE, transition_status="BlockedByFailedLoad", failure=ModelFailure(reason="ModelLoadFailed", message="no bucket")
@@ -214,6 +215,8 @@ CASES = [
          "INVALID_SPEC", "no minimum availability"),
     Case(13, "ReconcileFailed", situation(live=replace(LIVE, predictor_ready=NOT_RECONCILED), rollout=None),
          P.FAILED, "RECONCILE_FAILED", "name too long"),
+    Case(13, "… of what stays in KServe's way", situation(live=replace(LIVE, predictor_ready=since(IN_THE_WAY,
+         ago(seconds=31))), rollout=None), P.FAILED, "RECONCILE_FAILED", IN_THE_WAY.message),
     Case(14, "warned of the URI", situation(rollout=None, warning=WARNED),
          P.FAILED, "STORAGE_URI_UNSUPPORTED", "StorageURI not supported: s4://"),
     Case(14, "… just now", situation(rollout=None, applied_at=NOW, warning=FRESHLY_WARNED),
@@ -361,6 +364,8 @@ def test_the_first_row_that_holds_decides(situation: Situation, row: int) -> Non
         (situation(live=replace(INVALID, status_written_at=ago(seconds=60)), applied_at=ago(seconds=9)), 26),
         (situation(live=replace(INVALID, status_written_at=ago(seconds=60)), applied_at=ago(seconds=10)), 12),
         (situation(live=replace(INVALID, status_written_at=ago(seconds=8)), applied_at=ago(seconds=9)), 12),
+        # KServe's cache lagging behind.
+        (situation(live=replace(LIVE, predictor_ready=since(IN_THE_WAY, ago(seconds=30))), rollout=None), 15),
         # A warning that may pass by itself, one about the spec before, and one from before that came again.
         (situation(rollout=None, warning=replace(WARNED, message="boom", first_seen=ago(seconds=30))), 15),
         (situation(rollout=None, warning=replace(WARNED, last_seen=ago(seconds=61))), 15),

@@ -11,6 +11,7 @@ from registry_grpc.domain.deployment import Phase
 _SILENT_BEFORE_STATUS = timedelta(seconds=60)
 _SILENT_BEFORE_ROLLOUT = timedelta(minutes=2)
 _WARNING_COUNTS_AFTER = timedelta(seconds=30)
+_LAGGING = "already exists"
 _SILENT = "KServe's controller has done nothing about it"
 _NEVER_PASS = {
     "StorageURI not supported": "STORAGE_URI_UNSUPPORTED",
@@ -42,7 +43,10 @@ def invalid_spec(s: Situation) -> Verdict:
 
 def is_reconcile_failed(s: Situation) -> bool:
     condition = s.seen.predictor_ready
-    return condition is not None and condition.is_false and condition.reason == "ReconcileFailed" and s.status_is_newer
+    if condition is None or not condition.is_false or condition.reason != "ReconcileFailed" or not s.status_is_newer:
+        return False
+    # After a restart or under a name used before, KServe's cache lags: it makes what is there, fails and comes again.
+    return _LAGGING not in condition.message or s.lasting(condition) > _WARNING_COUNTS_AFTER
 
 
 def reconcile_failed(s: Situation) -> Verdict:
