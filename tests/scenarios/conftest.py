@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from tests.cluster.kube import Kube
 from tests.cluster.targets import TestCluster
+from tests.postgres import ServerForRun, new_database
 from tests.scenarios.world import World, world_of
 
 from registry_grpc.adapters.postgres.database import Database
@@ -36,10 +37,18 @@ def kubernetes(request: pytest.FixtureRequest) -> TestCluster:
     return cluster
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def own_database_url(server_for_run: ServerForRun) -> AsyncIterator[str]:
+    """Of this worker's scenarios, because controllers take whatever is due in their database."""
+    async with new_database(server_for_run, server_for_run.template) as url:
+        yield url
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_database(fresh_database_url: str) -> AsyncIterator[Database]:
-    """Of this test alone, because controllers take whatever is due in theirs."""
-    database = Database(fresh_database_url)
+async def own_database(own_database_url: str) -> AsyncIterator[Database]:
+    """Without the deployments of other tests."""
+    database = Database(own_database_url)
+    await database.fetch("TRUNCATE deployment, orphan CASCADE")
     yield database
     await database.close()
 

@@ -74,21 +74,21 @@ async def until(holds: Callable[[], bool], complaint: str) -> None:
 
 @pytest.mark.parametrize("step", OF_A_DEPLOY, ids=words)
 async def test_killed_in_a_deploy(
-    faulty: World, fresh_database_url: str, tmp_path: Path, step: tuple[str, str, int]
+    faulty: World, own_database_url: str, tmp_path: Path, step: tuple[str, str, int]
 ) -> None:
-    async with killed_at(faulty, fresh_database_url, tmp_path, step):
+    async with killed_at(faulty, own_database_url, tmp_path, step):
         id_ = await faulty.intent()
     await is_finished(faulty, id_)
 
 
 @pytest.mark.parametrize("step", OF_A_DELETE, ids=words)
 async def test_killed_in_a_delete(
-    faulty: World, fresh_database_url: str, tmp_path: Path, step: tuple[str, str, int]
+    faulty: World, own_database_url: str, tmp_path: Path, step: tuple[str, str, int]
 ) -> None:
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
         await faulty.until_deployed(id_)
-    async with killed_at(faulty, fresh_database_url, tmp_path, step):
+    async with killed_at(faulty, own_database_url, tmp_path, step):
         await faulty.dying_requests.undeploy(faulty.project_id, id_)
         await faulty.make_due(id_)
     async with faulty.controller():
@@ -100,13 +100,13 @@ async def test_killed_in_a_delete(
 
 @pytest.mark.parametrize("step", [OF_A_DEPLOY[2], OF_A_DEPLOY[4]], ids=words)
 async def test_killed_in_an_update(
-    faulty: World, fresh_database_url: str, tmp_path: Path, step: tuple[str, str, int]
+    faulty: World, own_database_url: str, tmp_path: Path, step: tuple[str, str, int]
 ) -> None:
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
         before = await faulty.until_deployed(id_)
     version = await faulty.version("s3://models/other")
-    async with killed_at(faulty, fresh_database_url, tmp_path, step):
+    async with killed_at(faulty, own_database_url, tmp_path, step):
         await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=version.id, options=None)
         await faulty.make_due(id_)
     async with faulty.controller():
@@ -120,12 +120,12 @@ async def test_killed_in_an_update(
         await faulty.until_undeployed(id_)
 
 
-async def test_killed_while_it_records(faulty: World, fresh_database_url: str, tmp_path: Path) -> None:
+async def test_killed_while_it_records(faulty: World, own_database_url: str, tmp_path: Path) -> None:
     """Everything was done, and nobody has written it down."""
     await faulty.database.fetch(_HANG)
     await faulty.database.fetch(_HANG_ON_RECORD)
     kubeconfig = faulty.simulated.kubeconfig(tmp_path / "doomed.kubeconfig", user=DOOMED)
-    with controller_process(fresh_database_url, kubeconfig) as pid:
+    with controller_process(own_database_url, kubeconfig) as pid:
         id_ = await faulty.intent()
         deadline = time.monotonic() + PATIENCE
         while not (await faulty.database.fetch(_HANGS))[0]["n"]:
@@ -133,7 +133,7 @@ async def test_killed_while_it_records(faulty: World, fresh_database_url: str, t
             await asyncio.sleep(0.02)
         kill(pid)
     await faulty.database.fetch(_GO_ON)
-    await faulty.database.fetch("DROP TRIGGER hang ON deployment")
+    await faulty.database.fetch("DROP FUNCTION hang CASCADE")
     assert (await faulty.deployment(id_)).applied is None
     await is_finished(faulty, id_)
 

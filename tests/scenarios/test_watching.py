@@ -61,8 +61,8 @@ async def serving(url: str) -> AsyncIterator[Server]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def server(fresh_database_url: str) -> AsyncIterator[Server]:
-    async with serving(fresh_database_url) as server:
+async def server(own_database_url: str) -> AsyncIterator[Server]:
+    async with serving(own_database_url) as server:
         yield server
 
 
@@ -135,16 +135,17 @@ async def test_the_session_is_lost_and_found(faulty: World, server: Server) -> N
         stream = server.watch(faulty, id_)
         await read_until(stream, Phase.DEPLOYED)
         await faulty.database.fetch(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'a worker under test'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'a worker under test' AND (query LIKE 'LISTEN%' OR query = 'SELECT 1')"
         )
         await faulty.undeploy(id_)
         await read_until(stream, Phase.UNDEPLOYED)
 
 
 async def test_a_server_that_stops_sends_its_watchers_elsewhere(
-    faulty: World, server: Server, fresh_database_url: str
+    faulty: World, server: Server, own_database_url: str
 ) -> None:
-    async with serving(fresh_database_url) as stopping, faulty.controller():
+    async with serving(own_database_url) as stopping, faulty.controller():
         id_ = (await faulty.deploy()).service.id
         stream = stopping.watch(faulty, id_)
         seen = await read_until(stream, Phase.DEPLOYED)
