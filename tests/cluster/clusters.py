@@ -1,4 +1,4 @@
-"""Fixtures: the simulated cluster and a real one. A test module takes them by `pytest_plugins`."""
+"""Fixtures: the simulated cluster and a real one."""
 
 from __future__ import annotations
 

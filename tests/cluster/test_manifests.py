@@ -17,7 +17,6 @@ from registry_grpc.doctor.cluster import check_cluster
 from registry_grpc.doctor.diagnosis import Verdict
 from registry_grpc.settings import PROJECT_ROOT, ClusterKind, Settings
 
-pytest_plugins = ["tests.cluster.clusters"]
 MANIFESTS = sorted((PROJECT_ROOT / "deploy" / "kubernetes").glob("*.yaml"))
 _CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 _APPLY = "application/apply-patch+yaml"

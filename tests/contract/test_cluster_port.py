@@ -22,8 +22,6 @@ from registry_grpc.domain.deployment import Deployment, DeploymentMode, Deployme
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject, Refusal
 from registry_grpc.domain.model_version import Credentials
 
-pytest_plugins = ["tests.cluster.clusters"]
-
 OUTCOME = "simulation.registry-grpc/outcome"
 KEYS = Credentials("AKIA", "s3cr3t")
 S3 = a_spec(storage_uri="s3://bucket/iris")

@@ -23,8 +23,6 @@ from registry_grpc.devtools.simulated_cluster.faults import gone, unavailable
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.ports.cluster import Changed, Relisted
 
-pytest_plugins = ["tests.cluster.clusters"]
-
 Event = Relisted | Changed
 
 

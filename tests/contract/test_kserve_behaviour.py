@@ -18,8 +18,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
 from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
 
-pytest_plugins = ["tests.cluster.clusters"]
-
 
 def failing(name: str, outcome: Outcome, *, revision: str = "1", logs: bool = False) -> Object:
     """An InferenceService whose pods fail that way."""

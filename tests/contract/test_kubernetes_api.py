@@ -16,8 +16,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 )
 from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
-pytest_plugins = ["tests.cluster.clusters"]
-
 
 def owners(obj: Object) -> dict[tuple[str, str], str]:
     """The fields of every manager, as one text each."""

@@ -11,8 +11,6 @@ from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import SECRETS, SERVING_RUNTIMES
 from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
-pytest_plugins = ["tests.cluster.clusters"]
-
 
 class TestSelectors:
     @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster, Timing
 from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 
-pytest_plugins = ["tests.cluster.clusters"]
-
 _QUICK = Timing(schedule=0.01, download=0.03, start=0.05, terminate=0.01, back_off=0.05)
 
 
