@@ -17,7 +17,7 @@ from registry_grpc.adapters.postgres import migrate
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError, embedded_postgres
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError
 from registry_grpc.settings import ClusterKind, Settings
-from registry_grpc.supervisor import ProcessSpec, Supervisor, stop_event
+from registry_grpc.supervisor import ProcessSpec, Supervisor, stop_event, worker_specs
 
 _READY_WITHIN_SECONDS = 60.0
 
@@ -105,15 +105,7 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
                 log=logs / "cluster.log",
             )
         )
-    specs += [
-        ProcessSpec(
-            name=f"worker-{i}",
-            arguments=("worker", "--listen", address),
-            environment=environment,
-            log=logs / f"worker-{i}.log",
-        )
-        for i, address in enumerate(addresses)
-    ]
+    specs += worker_specs(addresses, environment, logs)
     if settings.cluster is not ClusterKind.NONE:
         specs.append(
             ProcessSpec(

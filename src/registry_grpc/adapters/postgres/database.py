@@ -164,6 +164,9 @@ class Database:
                     "jit": "off",
                     # Pages come from memory or from SSDs, which do not care for their order.
                     "random_page_cost": "1.1",
+                    # Statements are few and prepared. Planning a list anew for its limit and offset takes longer than
+                    # reading it, and finds no other plan: see test_query_plans.py.
+                    "plan_cache_mode": "force_generic_plan",
                 },
             )
             await _prepare(connection)
