@@ -20,8 +20,8 @@ _LONGEST_BACKOFF_SECONDS = 5.0
 _STEADY_AFTER_SECONDS = 10.0
 _STOP_MARGIN_SECONDS = 2.0
 
-# The thread that waits for an RPC's events polls the sockets itself, instead of being woken by the threads of gRPC's event
-# engine: a fifth less CPU time per RPC (docs/performance.md). What the operator has set goes before.
+# The thread that waits for an RPC's events polls the sockets itself, instead of being woken by the threads of gRPC's
+# event engine: a fifth less CPU time per RPC (docs/performance.md). What the operator has set goes before.
 _WORKER_ENVIRONMENT = {"GRPC_EXPERIMENTS": os.environ.get("GRPC_EXPERIMENTS") or "-event_engine_listener"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -92,7 +91,7 @@ async def test_lists_of_models_count_versions_and_show_none(
 
     page = await repositories.models.list(project_id, RegisteredModelFilter(), Sort(), slice)
 
-    assert {item.id: item for item in page.items} == {model.id: replace(model, version_count=2), bare.id: bare}
+    assert {item.id: item for item in page.items} == {model.id: model._replace(version_count=2), bare.id: bare}
 
 
 @pytest.mark.parametrize("slice", [Slice(), Slice(by_cursor=True)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -154,7 +153,7 @@ async def test_update_changes_what_is_set_and_nothing_else(
 
     updated = await repositories.versions.update(project_id, version.id, ModelVersionPatch(**{field: value}))
 
-    assert updated == replace(version, updated_at=updated.updated_at, **{field: value})
+    assert updated == version._replace(updated_at=updated.updated_at, **{field: value})
     assert updated.updated_at > version.updated_at
     assert await repositories.versions.get(project_id, version.id) == updated
     assert await repositories.versions.get(project_id, bystander.id) == bystander
@@ -168,7 +167,7 @@ async def test_every_empty_patch_bumps_updated_at(repositories: Repositories, pr
     second = await repositories.versions.update(project_id, version.id, ModelVersionPatch())
 
     assert version.updated_at < first.updated_at < second.updated_at
-    assert replace(second, updated_at=version.updated_at) == version
+    assert second._replace(updated_at=version.updated_at) == version
 
 
 @pytest.mark.parametrize("patch", [ModelVersionPatch(status="READY"), ModelVersionPatch(is_default=True)])
@@ -222,7 +221,7 @@ async def test_a_new_default_replaces_that_of_its_model_only(
         version = await repositories.versions.update(project_id, version.id, ModelVersionPatch(is_default=True))
 
     assert (await repositories.models.get(project_id, model.id)).default_version == version
-    assert await repositories.versions.get(project_id, former.id) == replace(former, is_default=False)
+    assert await repositories.versions.get(project_id, former.id) == former._replace(is_default=False)
     assert await repositories.versions.get(project_id, elsewhere.id) == elsewhere
 
 

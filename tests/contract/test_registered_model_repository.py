@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -79,10 +78,10 @@ async def test_get_tells_of_the_versions(repositories: Repositories, project_id:
 
     read = await repositories.models.get(project_id, model.id)
 
-    assert read == replace(model, version_count=3, latest_version=newest, default_version=default)
+    assert read == model._replace(version_count=3, latest_version=newest, default_version=default)
     assert await repositories.models.find(project_id, name=model.name) == read
     updated = await repositories.models.update(project_id, model.id, RegisteredModelPatch())
-    assert replace(updated, updated_at=model.updated_at) == read
+    assert updated._replace(updated_at=model.updated_at) == read
 
 
 async def test_of_versions_created_at_once_the_greatest_id_is_the_latest(
@@ -131,7 +130,7 @@ async def test_update_changes_what_is_set_and_nothing_else(
 
     updated = await repositories.models.update(project_id, model.id, RegisteredModelPatch(**{field: value}))
 
-    assert updated == replace(model, updated_at=updated.updated_at, **{field: value})
+    assert updated == model._replace(updated_at=updated.updated_at, **{field: value})
     assert updated.updated_at > model.updated_at
     assert await repositories.models.get(project_id, model.id) == updated
     assert await repositories.models.get(project_id, bystander.id) == bystander
@@ -144,7 +143,7 @@ async def test_every_empty_patch_bumps_updated_at(repositories: Repositories, pr
     second = await repositories.models.update(project_id, model.id, RegisteredModelPatch())
 
     assert model.updated_at < first.updated_at < second.updated_at
-    assert replace(second, updated_at=model.updated_at) == model
+    assert second._replace(updated_at=model.updated_at) == model
 
 
 async def test_update_refuses_a_name_taken_but_not_its_own(repositories: Repositories, project_id: UUID) -> None:
@@ -196,7 +195,7 @@ async def test_deleting_a_parent_leaves_its_children_without_one(repositories: R
 
     await repositories.models.delete(project_id, parent.id)
 
-    assert await repositories.models.get(project_id, child.id) == replace(child, parent_model_id=None)
+    assert await repositories.models.get(project_id, child.id) == child._replace(parent_model_id=None)
 
 
 async def test_deletes_no_model_with_an_inference_service(repositories: Repositories, project_id: UUID) -> None:

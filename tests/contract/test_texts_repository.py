@@ -56,7 +56,7 @@ async def test_models_keep_texts(repositories: Repositories, project_id: UUID, t
     assert await repositories.models.list(project_id, filter_, Sort(), Slice()) == Page((created,), total=1)
     await repositories.models.update(project_id, created.id, RegisteredModelPatch(name="moved"))
     updated = await repositories.models.update(project_id, other.id, RegisteredModelPatch(**fields))
-    assert updated == replace(other, updated_at=updated.updated_at, **fields)
+    assert updated == other._replace(updated_at=updated.updated_at, **fields)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
@@ -77,7 +77,7 @@ async def test_versions_keep_texts(repositories: Repositories, project_id: UUID,
     assert await repositories.versions.list(project_id, filter_, Sort(), Slice()) == Page((created,), total=1)
     await repositories.versions.update(project_id, created.id, ModelVersionPatch(name="moved"))
     updated = await repositories.versions.update(project_id, other.id, ModelVersionPatch(**fields))
-    assert updated == replace(other, updated_at=updated.updated_at, **fields)
+    assert updated == other._replace(updated_at=updated.updated_at, **fields)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
@@ -124,7 +124,7 @@ async def test_limits_count_code_points(repositories: Repositories, project_id: 
     created = await repositories.services.create(service, ())
 
     read = await repositories.models.get(project_id, model.id)
-    assert replace(read, version_count=0, latest_version=None) == model
+    assert read._replace(version_count=0, latest_version=None) == model
     assert read.latest_version == version
     assert await repositories.versions.credentials(project_id, version.id) == credentials
     assert await repositories.environments.get(project_id, environment.id) == environment

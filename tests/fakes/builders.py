@@ -35,7 +35,7 @@ def a_model(project_id: UUID, **fields: Any) -> RegisteredModel:
         labels={"team": "a"},
         parent_model_id=None,
     )
-    return replace(model, **fields)
+    return model._replace(**fields)
 
 
 def a_new_version(**fields: Any) -> NewModelVersion:
@@ -65,7 +65,7 @@ def a_version(model: RegisteredModel, **fields: Any) -> ModelVersion:
         labels={"stage": "test"},
         prebuilt_container_id=uuid4(),
     )
-    return replace(version, **fields)
+    return version._replace(**fields)
 
 
 def an_environment(project_id: UUID, **fields: Any) -> ServingEnvironment:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from uuid import UUID
 
 from tests.fakes.store import InMemoryStore, oldest_first, page_of
@@ -64,7 +63,7 @@ class InMemoryModelVersionRepository:
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
         version = await self.get(project_id, id, registered_model_id=registered_model_id)
-        changed = replace(version, **changes(patch), updated_at=self._store.write_time())
+        changed = version._replace(**changes(patch), updated_at=self._store.write_time())
         self._check_name(changed)
         self._put(changed)
         return changed
@@ -80,7 +79,7 @@ class InMemoryModelVersionRepository:
     def _put(self, version: ModelVersion) -> None:
         if version.is_default:
             for other in self._of_same_model(version):
-                self._store.versions[other.id] = replace(other, is_default=False)
+                self._store.versions[other.id] = other._replace(is_default=False)
         self._store.versions[version.id] = version
 
     def _check_name(self, version: ModelVersion) -> None:

@@ -28,13 +28,12 @@ class InMemoryRegisteredModelRepository:
         self._check_name(model)
         if model.parent_model_id is not None:
             self._row(model.project_id, model.parent_model_id)
-        self._store.models[model.id] = replace(model, version_count=0, latest_version=None, default_version=None)
+        self._store.models[model.id] = model._replace(version_count=0, latest_version=None, default_version=None)
 
     async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
         model = self._row(project_id, id)
         versions = newest_first(v for v in self._store.versions.values() if v.registered_model_id == id)
-        return replace(
-            model,
+        return model._replace(
             version_count=len(versions),
             latest_version=versions[0] if versions else None,
             default_version=next((version for version in versions if version.is_default), None),
@@ -60,7 +59,7 @@ class InMemoryRegisteredModelRepository:
         return page_of(rows, sort, slice)
 
     async def update(self, project_id: UUID, id: UUID, patch: RegisteredModelPatch) -> RegisteredModel:
-        changed = replace(self._row(project_id, id), **changes(patch), updated_at=self._store.write_time())
+        changed = self._row(project_id, id)._replace(**changes(patch), updated_at=self._store.write_time())
         self._check_name(changed)
         self._store.models[id] = changed
         return await self.get(project_id, id)
@@ -80,7 +79,7 @@ class InMemoryRegisteredModelRepository:
             del store.versions[version_id]
             del store.credentials[version_id]
         for child in [m for m in store.models.values() if m.parent_model_id == id]:
-            store.models[child.id] = replace(child, parent_model_id=None)
+            store.models[child.id] = child._replace(parent_model_id=None)
         for service in [s for s in store.services.values() if s.model_version_id in versions]:
             store.services[service.id] = replace(service, model_version_id=None)
 
@@ -92,7 +91,7 @@ class InMemoryRegisteredModelRepository:
 
     def _counted(self, model: RegisteredModel) -> RegisteredModel:
         count = sum(version.registered_model_id == model.id for version in self._store.versions.values())
-        return replace(model, version_count=count)
+        return model._replace(version_count=count)
 
     def _check_name(self, model: RegisteredModel) -> None:
         if any(

@@ -62,10 +62,11 @@ async def locked_models(database: asyncpg.Connection[Any]) -> AsyncIterator[asyn
     await database.execute("ROLLBACK")
 
 
-def models(channel: grpc.aio.Channel) -> Any:
+def models(channel: grpc.aio.Channel, timeout: float = 20) -> Any:
     """A request for the models, under way."""
     stub = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
-    return stub.ListRegisteredModels(registered_model_pb2.ListRegisteredModelsRequest(), metadata=PROJECT, timeout=20)
+    request = registered_model_pb2.ListRegisteredModelsRequest()
+    return stub.ListRegisteredModels(request, metadata=PROJECT, timeout=timeout)
 
 
 async def until_waiting(database_url: str) -> None:
@@ -122,6 +123,27 @@ async def test_a_request_that_outlasts_the_grace_is_given_up(
             await in_flight
         assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
         assert await worker.ended() == 0, worker.output
+
+
+async def test_a_request_ends_with_its_callers_deadline(
+    fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
+) -> None:
+    """Also in the database, where it would hold a connection: with one only, the next request would wait for ever."""
+    address = f"unix:{tmp_path}/worker.sock"
+    one = {"database_connections": "1"}
+    async with (
+        running(tmp_path / "log", "worker", "--listen", address, database_url=fresh_database_url, **one) as worker,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        await until_serving(address, worker)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await models(channel, timeout=0.5)
+        assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        await locked_models.execute("ROLLBACK")
+        assert (await models(channel)).total_size == 0
+        worker.terminate()
+        assert await worker.ended() == 0, worker.output
+    assert '"code":"DEADLINE_EXCEEDED"' in worker.output
 
 
 @pytest.mark.parametrize("arguments", [("worker", "--listen", "127.0.0.1:0"), ("controller",)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from registry_grpc.domain.patch import UNSET, Unset
@@ -82,9 +82,11 @@ class ModelVersionPatch:
         check_renamed(self.name, "version name is required")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelVersion:
-    """One version of a model. Its credentials are kept apart: ModelVersionRepository.credentials reads them."""
+class ModelVersion(NamedTuple):
+    """One version of a model. Its credentials are kept apart: ModelVersionRepository.credentials reads them.
+
+    A tuple for the same reason as RegisteredModel.
+    """
 
     id: UUID
     created_at: datetime

@@ -13,14 +13,12 @@ from google.protobuf.message import Message
 _NO_PROJECT = UUID(int=0)
 
 
-@dataclass(slots=True)
-class Call:
-    """What is known of an RPC besides its request. Interceptors fill it in."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rpc:
+    """A method of a service, as far as its interceptors need to know it. Made once, when the server starts."""
 
-    method: str
+    name: str
     """`modelregistry.v1.RegisteredModelService/GetRegisteredModel`."""
-    context: grpc.aio.ServicerContext[Any, Any]
-    metadata: dict[str, Any]
     parse: Callable[[bytes], Message]
     """Reads the message of the request."""
     body: str
@@ -28,7 +26,16 @@ class Call:
     body_fields: Container[str]
     is_rest: bool
     """Whether it came over a REST route. The use cases do not care; a few lenient rules of the contract do."""
-    is_stream: bool = False
+    is_stream: bool
+
+
+@dataclass(slots=True)
+class Call:
+    """What is known of one call of an RPC besides its request. Interceptors fill it in."""
+
+    rpc: Rpc
+    context: grpc.aio.ServicerContext[Any, Any]
+    metadata: dict[str, Any]
     request_id: str = ""
     project_id: UUID = _NO_PROJECT
     code: grpc.StatusCode = grpc.StatusCode.OK
@@ -36,8 +43,8 @@ class Call:
 
     def path_of(self, field: str) -> str:
         """From the request to a field that a rule names as in JSON: `name` becomes `registered_model.name`."""
-        inside = self.body and field.partition(".")[0] in self.body_fields
-        return f"{self.body}.{field}" if inside else field
+        inside = self.rpc.body and field.partition(".")[0] in self.rpc.body_fields
+        return f"{self.rpc.body}.{field}" if inside else field
 
     @property
     def user(self) -> str:

@@ -7,7 +7,7 @@ calls by the derived descriptor (see `devtools.gateway_descriptor`); they answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import grpc
@@ -17,7 +17,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.call import Call, Rpc
 from registry_grpc.adapters.grpc.interceptors import intercepted
 from registry_grpc.adapters.grpc.replies import REPLIES
 from registry_grpc.adapters.rest.replies import REPLIES as REST_REPLIES
@@ -56,33 +56,31 @@ def _has_route(method: MethodDescriptor) -> bool:
 
 
 def _typed(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
-    rpc, reply = getattr(servicer, method.name), REPLIES[method.name]
-    name = f"{method.containing_service.full_name}/{method.name}"
-    call_of = _call_factory(method, name, is_rest=False)
-    make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+    serve, reply = getattr(servicer, method.name), REPLIES[method.name]
+    rpc = _rpc_of(method, method.containing_service.full_name, is_rest=False)
+    make = grpc.unary_stream_rpc_method_handler if rpc.is_stream else grpc.unary_unary_rpc_method_handler
 
     async def unary(call: Call, request: Message) -> Message:
-        return reply(await rpc(request, call), request, call)
+        return reply(await serve(request, call), request, call)
 
     async def stream(call: Call, request: Message) -> None:
-        async for result in rpc(request, call):
+        async for result in serve(request, call):
             await call.context.write(reply(result, request, call))
 
-    handler = intercepted(stream if method.server_streaming else unary)
+    handler = intercepted(stream if rpc.is_stream else unary)
 
     async def behavior(request: bytes, context: Context) -> Any:
-        return await handler(call_of(context), request)
+        return await handler(_call(rpc, context), request)
 
     return make(behavior, response_serializer=_serialized)
 
 
 def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
-    rpc, (status, encode) = getattr(servicer, method.name), REST_REPLIES[method.name]
-    name = f"{rest_service_name(method.containing_service)}/{method.name}"
-    call_of = _call_factory(method, name, is_rest=True)
+    serve, (status, encode) = getattr(servicer, method.name), REST_REPLIES[method.name]
+    rpc = _rpc_of(method, rest_service_name(method.containing_service), is_rest=True)
 
     async def unary(call: Call, request: Message) -> bytes:
-        body = encode(await rpc(request, call), request)
+        body = encode(await serve(request, call), request)
         if status != 200:
             await call.context.send_initial_metadata(((STATUS_METADATA, str(status)),))
         return http_body(body)
@@ -90,31 +88,27 @@ def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler
     handler = intercepted(unary)
 
     async def behavior(request: bytes, context: Context) -> Any:
-        return await handler(call_of(context), request)
+        return await handler(_call(rpc, context), request)
 
     return grpc.unary_unary_rpc_method_handler(behavior)
 
 
-def _call_factory(method: MethodDescriptor, name: str, *, is_rest: bool) -> Callable[[Context], Call]:
-    parse, is_stream = GetMessageClass(method.input_type).FromString, method.server_streaming
+def _rpc_of(method: MethodDescriptor, service: str, *, is_rest: bool) -> Rpc:
     body = method.GetOptions().Extensions[annotations_pb2.http].body
     message = method.input_type.fields_by_name[body].message_type if body else None
-    body_fields = message.fields_by_name if message else ()
+    return Rpc(
+        name=f"{service}/{method.name}",
+        parse=GetMessageClass(method.input_type).FromString,
+        body=body,
+        body_fields=message.fields_by_name if message else (),
+        is_rest=is_rest,
+        is_stream=method.server_streaming,
+    )
 
-    def call_of(context: Context) -> Call:
-        return Call(
-            method=name,
-            context=context,
-            # Of a key that is given more than once the first counts, as it did for the Go service.
-            metadata=dict(reversed(tuple(context.invocation_metadata() or ()))),
-            parse=parse,
-            body=body,
-            body_fields=body_fields,
-            is_rest=is_rest,
-            is_stream=is_stream,
-        )
 
-    return call_of
+def _call(rpc: Rpc, context: Context) -> Call:
+    # Of a key that is given more than once the first counts, as it did for the Go service.
+    return Call(rpc, context, dict(reversed(tuple(context.invocation_metadata() or ()))))
 
 
 def http_body(json: bytes) -> bytes:

@@ -20,11 +20,8 @@ from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET, changes
 from registry_grpc.ports.secrets import SecretCipher
 
-_FIELDS = (
-    "id", "created_at", "updated_at", "registered_model_id", "name", "description", "is_default", "state", "status",
-    "created_by_email", "updated_by_email", "artifact_type", "model_framework", "model_framework_version",
-    "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id",
-)  # fmt: skip
+# Columns have the names and the order of the fields, so that a row is what a version is made of.
+_FIELDS = ModelVersion._fields
 VERSION_COLUMNS = len(_FIELDS)
 _COLUMNS = ", ".join(f"v.{name}" for name in _FIELDS)
 
@@ -78,8 +75,8 @@ def version_columns(table: str) -> str:
 
 
 def version_from(record: Any, first: int = 0) -> ModelVersion:
-    """From the columns of a version, which are found by their places: it takes half as long as by their names."""
-    return ModelVersion(**dict(zip(_FIELDS, record[first : first + VERSION_COLUMNS], strict=True)))
+    """From the columns of a version, of which the first is in place `first`."""
+    return ModelVersion._make(record[first : first + VERSION_COLUMNS])
 
 
 class PostgresModelVersionRepository:

@@ -15,6 +15,7 @@ from registry_grpc.adapters.postgres.listing import (
 )
 from registry_grpc.adapters.postgres.model_versions import VERSION_COLUMNS, version_columns, version_from
 from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
 from registry_grpc.domain.registered_model import (
@@ -26,19 +27,16 @@ from registry_grpc.domain.registered_model import (
     Tags,
 )
 
-_FIELDS = (
-    "id", "created_at", "updated_at", "project_id", "owner_email", "name", "slug", "description", "model_type",
-    "model_size", "state", "deployment_status", "tags", "labels", "parent_model_id",
-)  # fmt: skip
-_TAGS = ("frameworks", "architectures", "tasks", "subjects")
+# Columns have the names and the order of the fields; those from version_count on are put together when a model is read.
+_FIELDS = RegisteredModel._fields[: RegisteredModel._fields.index("version_count")]
 _VERSION_COUNT = """(
     SELECT coalesce(sum(c.versions), 0)::bigint FROM model_version_count c WHERE c.registered_model_id = m.id
 ) AS version_count"""
 # Rows are read by the places of their columns: of the model, of its newest version, of its default version.
 _COLUMNS = ", ".join(f"m.{name}" for name in _FIELDS) + ", " + _VERSION_COUNT
-_READ_AS = (*_FIELDS, "version_count")
-_LATEST = len(_READ_AS)
+_LATEST = len(_FIELDS) + 1
 _DEFAULT = _LATEST + VERSION_COLUMNS
+_TAGS_COLUMN = _FIELDS.index("tags")
 
 # A model with its newest version and its default version. Another writer may have set several defaults: the one that
 # was changed last counts.
@@ -154,24 +152,26 @@ def _add_search(conditions: Conditions, project_id: UUID, search: str) -> None:
 
 def _stored(name: str, value: Any) -> Any:
     if name == "tags" and value is not None:
-        return {key: getattr(value, key) for key in _TAGS}
+        return value._asdict()
     return value
 
 
 def _tags_from(stored: dict[str, list[str] | None]) -> Tags:
     """The Go service writes null for lists that a PATCH left out (quirk Q10)."""
     return Tags(
-        frameworks=tuple(stored.get("frameworks") or ()),
-        architectures=tuple(stored.get("architectures") or ()),
-        tasks=tuple(stored.get("tasks") or ()),
-        subjects=tuple(stored.get("subjects") or ()),
+        tuple(stored.get("frameworks") or ()),
+        tuple(stored.get("architectures") or ()),
+        tuple(stored.get("tasks") or ()),
+        tuple(stored.get("subjects") or ()),
     )
 
 
-def _model_from(record: Any, **versions: Any) -> RegisteredModel:
-    values = dict(zip(_READ_AS, record[:_LATEST], strict=True))
-    values["tags"] = _tags_from(values["tags"])
-    return RegisteredModel(**values, **versions)
+def _model_from(
+    record: Any, latest: ModelVersion | None = None, default: ModelVersion | None = None
+) -> RegisteredModel:
+    values = [*record[:_LATEST], latest, default]
+    values[_TAGS_COLUMN] = _tags_from(values[_TAGS_COLUMN])
+    return RegisteredModel._make(values)
 
 
 def _found(record: Any | None, id: UUID | None = None) -> RegisteredModel:
@@ -179,6 +179,6 @@ def _found(record: Any | None, id: UUID | None = None) -> RegisteredModel:
         raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, id)
     return _model_from(
         record,
-        latest_version=version_from(record, _LATEST) if record[_LATEST] else None,
-        default_version=version_from(record, _DEFAULT) if record[_DEFAULT] else None,
+        version_from(record, _LATEST) if record[_LATEST] else None,
+        version_from(record, _DEFAULT) if record[_DEFAULT] else None,
     )

@@ -23,13 +23,15 @@ def access_log(proceed: Handler) -> Handler:
         try:
             return await proceed(call, request)
         except asyncio.CancelledError:
-            call.code = grpc.StatusCode.CANCELLED
+            # gRPC cancels a handler when its caller gives up, and when the caller's deadline has passed.
+            is_late = call.context.time_remaining() == 0
+            call.code = grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED
             raise
         finally:
             write = _log.error if call.code in _FAULTS else _log.info
             write(
                 "request completed",
-                method=call.method,
+                method=call.rpc.name,
                 code=call.code.name,
                 duration_ms=round((time.perf_counter() - started) * 1000, 2),
                 request_id=call.request_id,

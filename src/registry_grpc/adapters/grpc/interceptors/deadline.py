@@ -1,4 +1,4 @@
-"""Nothing runs longer than the caller waits, nor longer than the server allows."""
+"""Nothing runs longer than the server allows. A caller's own deadline is kept by gRPC, which cancels the handler."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ LONGEST_SECONDS = 60.0
 
 
 def deadline(proceed: Handler) -> Handler:
+    """Streams are watched for as long as the caller likes."""
+
     async def handle(call: Call, request: Any) -> Any:
-        async with asyncio.timeout(_seconds_left(call)):
+        remaining = call.context.time_remaining()
+        if call.rpc.is_stream or (remaining is not None and remaining <= LONGEST_SECONDS):
+            return await proceed(call, request)
+        async with asyncio.timeout(LONGEST_SECONDS):
             return await proceed(call, request)
 
     return handle
-
-
-def _seconds_left(call: Call) -> float | None:
-    """Streams are watched for as long as the caller likes."""
-    remaining = call.context.time_remaining()
-    if call.is_stream:
-        return remaining
-    return LONGEST_SECONDS if remaining is None else min(remaining, LONGEST_SECONDS)

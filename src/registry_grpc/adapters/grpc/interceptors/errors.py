@@ -26,13 +26,13 @@ def errors(proceed: Handler) -> Handler:
             raise
         except RegistryError as error:
             if isinstance(error, ClusterReadFailed):
-                _log.error("cluster read failed", cause=error.cause, method=call.method, request_id=call.request_id)
+                _log.error("cluster read failed", cause=error.cause, method=call.rpc.name, request_id=call.request_id)
             await _abort(call, code_of(error), error.message, details_of(error, call.path_of))
         except TimeoutError:
             details: list[Message] = [ErrorInfo(reason="DEADLINE_EXCEEDED", domain=DOMAIN)]
             await _abort(call, grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may", details)
         except Exception:  # noqa: BLE001 - the last line of defence
-            _log.exception("request failed", method=call.method, request_id=call.request_id)
+            _log.exception("request failed", method=call.rpc.name, request_id=call.request_id)
             await _abort(call, grpc.StatusCode.INTERNAL, INTERNAL_ERROR, [ErrorInfo(reason="INTERNAL", domain=DOMAIN)])
 
     return handle

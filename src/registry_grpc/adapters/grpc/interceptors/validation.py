@@ -15,7 +15,7 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 def validation(proceed: Handler) -> Handler:
     async def handle(call: Call, request: bytes) -> Any:
         try:
-            message = call.parse(request)
+            message = call.rpc.parse(request)
         except DecodeError as error:
             # Envoy hands on what it does not understand: bytes in queries that are no UTF-8, objects as labels' values.
             raise InvalidRequest(

@@ -149,6 +149,6 @@ def serve_model_message(served: ServeModel) -> serve_model_pb2.ServeModel:
 def filter_id(text: str, field: str, call: Call) -> UUID | None:
     """REST has always ignored ids it cannot read in filters (quirk Q36); gRPC refuses them."""
     value = parse_uuid(text)
-    if text and value is None and not call.is_rest:
+    if text and value is None and not call.rpc.is_rest:
         raise InvalidRequest([Violation(field, "must be a UUID")])
     return value
