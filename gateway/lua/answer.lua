@@ -2,6 +2,28 @@
 -- Runs after the transcoder, which has already mapped gRPC codes to statuses; never for native gRPC (see the routes).
 local ESCAPES = {['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t"}
 
+-- The transcoder's own errors (400) are made readable: one line, names of the JSON instead of the protos.
+local LONGEST = 4096 -- longer texts quote the request; so much is not worth a pattern's time
+local FIELD = "^([%w_%.%[%]]*)"
+local READABLE = {
+  {FIELD .. ": invalid value Starting an object on a scalar field for type (.*)$", "%1.%2: must not be an object"},
+  {FIELD .. ": invalid value Cannot bind a list to map for field '(.*)'.*$", "%1.%2: must be an object"},
+  {FIELD .. ": invalid value oneof field .* Cannot set '(.*)' for type oneof$", "%2: given more than once"},
+  {"^The binding value .* of the field ([%w_]+) is conflicting with the value .* in the body%.$", "%1: given more than once"},
+  {FIELD .. ": invalid value .* for type TYPE_STRING$", "%1: must be a string"},
+  {FIELD .. ": invalid value .* for type TYPE_BOOL$", "%1: must be true or false"},
+  {FIELD .. ": invalid value .* for type TYPE_U?INT%d+$", "%1: must be an integer"},
+  {FIELD .. ": invalid value .* for type type%.googleapis%.com/.*$", "%1: must be an object"},
+  {FIELD .. ": Proto field is not repeating, cannot start list%.$", "%1: unexpected list"},
+  -- The body is a field of the request message: registered_model, registered_model.name
+  {"^[%w_]*: must be an object$", "request body: must be an object"},
+  {"^[%w_]*: unexpected list$", "request body: unexpected list"},
+  {"^[%w_]+%.([%w_%.%[%]]+: )", "%1"},
+  -- Syntax errors have two more lines: the input, and a caret that points into it. All of it is JSON-escaped.
+  {"^(.-[^\\])\\n.*$", "invalid JSON: %1"},
+  {"^(.-[^\\])\\u000a.*$", "invalid JSON: %1"},
+}
+
 -- The text of a failed RPC comes percent-encoded.
 local function error_body(grpc_message)
   local text = grpc_message:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
@@ -16,9 +38,24 @@ local function replace_body(handle, text)
   body:setBytes(text)
 end
 
+local function make_readable(handle)
+  local body = handle:body(true)
+  local text = "invalid value"
+  if body:length() <= LONGEST then
+    text = body:getBytes(0, body:length()):match('^{"error":"(.*)"}\n$')
+    if not text then return end -- not the transcoder's
+    for _, rule in ipairs(READABLE) do text = text:gsub(rule[1], rule[2]) end
+  end
+  body:setBytes('{"error":"' .. text .. '"}')
+end
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   local grpc_status, code, message = headers:get("grpc-status"), headers:get("x-http-code"), headers:get("grpc-message")
+  if not grpc_status then -- Envoy's own answer
+    if headers:get(":status") == "400" then make_readable(handle) end
+    return
+  end
   headers:remove("grpc-status")
   headers:remove("grpc-message")
   headers:remove("x-http-code")
@@ -29,7 +66,7 @@ function envoy_on_response(handle)
       replace_body(handle, "")
       handle:headers():remove("content-length") -- `headers` is no longer valid: body() waited
     end
-  elseif grpc_status then
+  else
     headers:remove("grpc-status-details-bin")
     headers:replace("content-type", "application/json; charset=utf-8")
     if grpc_status == "8" and not headers:get("retry-after") then headers:add("retry-after", "1") end
