@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -84,11 +85,20 @@ def run_worker(settings: Settings, address: str) -> None:
             worker = Worker(settings, app)
             worker.listen(address)
             await worker.start()
+            _leave_requests_to_reference_counts()
             _log.info("worker is ready", address=address)
             await _until_stopped()
             await worker.stop()
 
     _run(serve)
+
+
+def _leave_requests_to_reference_counts() -> None:
+    """What a request makes has no cycles and is freed when the request ends. The garbage collector would look at it twice
+    in every list of 100, which is a fifth of what such a list costs; now it waits for a few of them at once."""
+    gc.collect()
+    gc.freeze()  # modules and stubs are never garbage
+    gc.set_threshold(50_000)
 
 
 def run_controller(settings: Settings) -> None:
