@@ -94,8 +94,8 @@ def run_worker(settings: Settings, address: str) -> None:
 
 
 def _leave_requests_to_reference_counts() -> None:
-    """What a request makes has no cycles and is freed when the request ends. The garbage collector would look at it twice
-    in every list of 100, which is a fifth of what such a list costs; now it waits for a few of them at once."""
+    """What a request makes has no cycles and is freed when the request ends. The garbage collector would look at it
+    twice in every list of 100, which is a fifth of what such a list costs; now it waits for a few of them at once."""
     gc.collect()
     gc.freeze()  # modules and stubs are never garbage
     gc.set_threshold(50_000)
