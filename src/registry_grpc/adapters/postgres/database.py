@@ -165,8 +165,10 @@ class Database:
                     # Pages come from memory or from SSDs, which do not care for their order.
                     "random_page_cost": "1.1",
                     # Statements are few and prepared. Planning a list anew for its limit and offset takes longer than
-                    # reading it, and finds no other plan: see test_query_plans.py.
+                    # reading it, and finds no other plan: see tests/integration/query_plans.
                     "plan_cache_mode": "force_generic_plan",
+                    # Planned for any limit, a list may seem worth it; to start processes for a page is not.
+                    "max_parallel_workers_per_gather": "0",
                 },
             )
             await _prepare(connection)

@@ -56,9 +56,10 @@ _INSERT_REVISION = """
 INSERT INTO deployment_revision (deployment_id, generation, created_by, cause, spec)
 SELECT id, generation, $2, $3, spec FROM deployment WHERE id = $1
 """
+# Of all earlier ones, only the one before can be pending: it has superseded those before it.
 _SUPERSEDE = """
 UPDATE deployment_revision SET outcome = 'SUPERSEDED'
-WHERE deployment_id = $1 AND outcome = 'PENDING' AND generation < (SELECT generation FROM deployment WHERE id = $1)
+WHERE deployment_id = $1 AND outcome = 'PENDING' AND generation = (SELECT generation - 1 FROM deployment WHERE id = $1)
 """
 _INSERT_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
@@ -126,9 +127,9 @@ SELECT {_EVENT_COLUMNS} FROM deployment_event WHERE deployment_id = $1 ORDER BY 
 """
 _ORPHANS = """
 SELECT o.namespace, o.name, o.uid, o.deployment_id, o.seen_at FROM orphan o
-WHERE o.namespace IN (
+WHERE o.namespace = ANY(ARRAY(
     SELECT coalesce(nullif(external_id, ''), name) FROM serving_environment WHERE project_id = $1
-)
+))
 ORDER BY o.seen_at, o.uid
 """
 

@@ -109,13 +109,14 @@ class PostgresModelVersionRepository:
         return _found(await self._database.fetchrow(_GET, id, project_id, registered_model_id), id)
 
     async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
+        # Where there is one row at most: asked for an order, PostgreSQL would walk an index in that order; asked for
+        # `project_id = …`, it might read all versions of the name in the project.
+        is_unique = key.id or (key.name and key.registered_model_id)
         conditions = Conditions()
-        conditions.add_equal("project_id", project_id)
+        conditions.add(f"{{t}}.project_id {'IS NOT DISTINCT FROM' if is_unique else '='} {{}}", project_id)
         conditions.add_equal("name", key.name)
         conditions.add_equal("id", key.id)
         conditions.add_equal("registered_model_id", key.registered_model_id)
-        # Asked for an order where there is one row at most, PostgreSQL would walk an index in that order.
-        is_unique = key.id or (key.name and key.registered_model_id)
         statement = _FIND + conditions.on("v") + ("" if is_unique else _OLDEST)
         return _found(await self._database.fetchrow(statement, *conditions.args))
 

@@ -65,7 +65,8 @@ class PostgresServingEnvironmentRepository:
         conditions.add_equal("project_id", project_id)
         if filter.search:
             conditions.add("{t}.name ILIKE {}", search_pattern(filter.search))
-        total = "SELECT count(*) FROM serving_environment e WHERE " + conditions.on("e")
+        # What is searched for is found once, for the page and for the total.
+        total = None if filter.search else "SELECT count(*) FROM serving_environment e WHERE " + conditions.on("e")
         return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_environment_from)
 
     async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:

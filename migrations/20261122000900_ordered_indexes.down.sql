@@ -1,0 +1,13 @@
+DROP INDEX idx_orphan_namespace;
+DROP INDEX idx_deployment_revision_serving;
+DROP INDEX idx_deployment_revision_served;
+DROP INDEX idx_registered_model_parent;
+
+DROP INDEX idx_deployment_model_list;
+CREATE INDEX idx_deployment_model ON deployment (registered_model_id);
+DROP INDEX idx_inference_service_model_list;
+CREATE INDEX idx_inference_service_registered_model_id ON inference_service (registered_model_id);
+DROP INDEX idx_inference_service_environment_list;
+CREATE INDEX idx_inference_service_serving_environment_id ON inference_service (serving_environment_id);
+
+CREATE INDEX idx_model_version_registered_model_id ON model_version (registered_model_id);

@@ -1,0 +1,33 @@
+"""The full databases, loaded once for all tests of plans: marked as one group, they are run by one worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from tests.bench import data
+from tests.integration.query_plans import serving_data
+from tests.integration.query_plans.loaded import Loaded
+from tests.postgres import ServerForRun, new_database
+
+ONE_PROJECT, MANY_PROJECTS = "one project", "and 5,000 others"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def full_databases(server_for_run: ServerForRun) -> AsyncIterator[dict[str, str]]:
+    """Their URLs. In one, nearly everything is of one project; in the other, the average project is small as well."""
+    async with new_database(server_for_run, server_for_run.template) as url:
+        await data.load(url)
+        await serving_data.load(url)
+        async with new_database(server_for_run, urlsplit(url).path[1:]) as other:
+            await serving_data.add_other_projects(other)
+            yield {ONE_PROJECT: url, MANY_PROJECTS: other}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=[ONE_PROJECT, MANY_PROJECTS])
+async def loaded(full_databases: dict[str, str], request: pytest.FixtureRequest) -> AsyncIterator[Loaded]:
+    loaded = Loaded.at(full_databases[request.param])
+    yield loaded
+    await loaded.database.close()

@@ -1,0 +1,189 @@
+"""The statements of deployments, of the work on them, and of the database as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.bench import data
+from tests.deployments import a_spec
+from tests.fakes.builders import CREATED_AT, a_model, a_serve_model, a_service, a_version, an_environment
+from tests.integration.query_plans import serving_data
+from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, once
+
+from registry_grpc.adapters.postgres.deployment_queue import installation_id
+from registry_grpc.domain.deployment import Applied, Cause, Phase, Want
+from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.serve_model import ServeModelState
+from registry_grpc.ports.cluster import OwnedObject
+from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent, PassResult, ServiceView
+
+PROJECT = data.PROJECT
+ONE, HISTORIC = serving_data.service_id(7), serving_data.HISTORIC
+BIG = data.model_id(0)
+ALL = serving_data.ROWS
+NEW_VERSION = data.version_id(0, 4711)
+THEN = serving_data.HISTORIC_AT
+
+
+def deployments(slice: Slice = CURSOR, walks: Mapping[str, int] | None = None, **filter: Any) -> Case:
+    wanted = DeploymentFilter(**filter)
+    return Case(lambda loaded: loaded.deployments.list(PROJECT, wanted, slice), 200, walks or {})
+
+
+def revisions(slice: Slice) -> Case:
+    return Case(lambda loaded: loaded.deployments.revisions(PROJECT, HISTORIC, slice), 200)
+
+
+def served_at(at: datetime | None) -> Case:
+    return Case(lambda loaded: loaded.deployments.served_at(PROJECT, HISTORIC, at))
+
+
+async def _deploy(loaded: Loaded, request_id: str = "new") -> None:
+    model = a_model(PROJECT, id=BIG)
+    service = a_service(an_environment(PROJECT, id=serving_data.environment_id(0)), model, model_version_id=NEW_VERSION)
+    served = [a_serve_model(service, a_version(model, id=NEW_VERSION))]
+    intent = NewIntent(namespace="models", spec=a_spec(), created_by="ann", request_id=request_id)
+    await loaded.deployments.deploy(service, served, intent)
+
+
+async def _revise(loaded: Loaded, id: UUID) -> None:
+    spec = a_spec(registered_model_id=BIG, model_version_id=NEW_VERSION, served_version_ids=(NEW_VERSION,))
+    await loaded.deployments.revise(PROJECT, id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="ann")
+
+
+async def _claimed(loaded: Loaded, id: UUID) -> Claim:
+    claim = await loaded.queue.claim_one(id)
+    assert claim is not None
+    return claim
+
+
+def _result(claim: Claim, phase: Phase) -> PassResult:
+    deployment = claim.deployment
+    return PassResult(
+        phase=phase,
+        reason="SAID",
+        message="so",
+        next_step="do",
+        url="http://new.example.com",
+        drift=(),
+        applied=Applied(uid=str(uuid4()), k8s_generation=1, resource_version="2", content={}),
+        applied_generation=deployment.generation,
+        applied_at=claim.now,
+        serving_generation=deployment.generation if phase is Phase.DEPLOYED else None,
+        attempts=0,
+        again_in=timedelta(seconds=1),
+        service=ServiceView(
+            current_state=ServiceState.DEPLOYED,
+            external_id="uid",
+            url="http://new.example.com",
+            last_error="",
+            served_state=ServeModelState.FAILED,
+        ),
+    )
+
+
+async def _record(loaded: Loaded, id: UUID, phase: Phase) -> None:
+    claim = await _claimed(loaded, id)
+    assert await loaded.queue.record(claim, _result(claim, phase))
+
+
+async def _record_update(loaded: Loaded, id: UUID) -> None:
+    """A new version takes over from the one that served."""
+    await _revise(loaded, id)
+    await _record(loaded, id, Phase.DEPLOYED)
+
+
+async def _record_outdated(loaded: Loaded) -> None:
+    claim = await _claimed(loaded, ONE)
+    await _revise(loaded, ONE)
+    assert await loaded.queue.record(claim, _result(claim, Phase.DEPLOYED))
+
+
+async def _release(loaded: Loaded) -> None:
+    await loaded.queue.release(await _claimed(loaded, ONE))
+
+
+def _seen(number: int, **fields: Any) -> OwnedObject:
+    seen = OwnedObject(
+        deployment_id=serving_data.service_id(number),
+        namespace=f"environment-{number}",
+        name=f"service-{number}",
+        uid=f"uid-{number}",
+        k8s_generation=1,
+        is_ready=number % 100 != 1,
+    )
+    return replace(seen, **fields)
+
+
+async def _relist(loaded: Loaded) -> None:
+    seen = [_seen(number) for number in range(serving_data.ROWS) if number % 10 < 9]
+    await loaded.queue.compare(seen)
+
+
+async def _claim_after_an_outage(loaded: Loaded) -> None:
+    async with loaded.database.unexplained() as connection:
+        await connection.execute("UPDATE deployment SET next_at = now() - interval '1 hour' WHERE next_at IS NOT NULL")
+        await connection.execute("ANALYZE deployment")
+    assert len(await loaded.queue.claim(16)) == 16
+
+
+async def _lead(loaded: Loaded) -> None:
+    async with loaded.queue.leadership() as leading:
+        assert await anext(leading)
+        assert await anext(leading)
+
+
+CASES: dict[str, Case] = {
+    "deploy": Case(_deploy),
+    "deploy again": Case(lambda loaded: _deploy(loaded, "for-service-7")),
+    "get a deployment": Case(lambda loaded: loaded.deployments.get(PROJECT, ONE)),
+    "list deployments": deployments(),
+    "list deployments after a cursor": deployments(after(THEN)),
+    "list deployments of a model": deployments(registered_model_id=data.model_id(3000)),
+    "list deployments of a model with many": deployments(registered_model_id=BIG),
+    "list deployments in a phase": deployments(phase=Phase.DEPLOYED),
+    # The index of the list is walked until the page is full: of a hundred, one has failed.
+    "list failed deployments": deployments(phase=Phase.FAILED, walks={"Index Scan on deployment": 100 * 101}),
+    "revise": Case(lambda loaded: _revise(loaded, ONE)),
+    "revise once more": Case(lambda loaded: _revise(loaded, HISTORIC)),
+    "undeploy": Case(lambda loaded: loaded.deployments.undeploy(PROJECT, ONE, "ann")),
+    "list revisions": revisions(CURSOR),
+    "list revisions after a cursor": revisions(after(1000)),
+    "get a revision": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, 1000)),
+    "get the revision before": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, None)),
+    "what serves": served_at(None),
+    "what served then": served_at(THEN),
+    "what served when nothing did": served_at(CREATED_AT),
+    "the newest event": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, None, 100)),
+    "all events": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, 0, 100), 200),
+    # In proportion to the environments of the project and to its orphans, which are not paged.
+    "orphans": Case(
+        lambda loaded: loaded.deployments.orphans(PROJECT),
+        walks=once("serving_environment", ALL) | once("orphan", ALL) | {"Sort": ALL},
+    ),
+    "claim": Case(lambda loaded: loaded.queue.claim(16)),
+    "claim when all are due": Case(_claim_after_an_outage),
+    "when the next is due": Case(lambda loaded: loaded.queue.next_due()),
+    "claim and release": Case(_release),
+    "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),
+    "record a failure": Case(lambda loaded: _record(loaded, ONE, Phase.FAILED)),
+    "record an update": Case(lambda loaded: _record_update(loaded, ONE)),
+    "record an update of many": Case(lambda loaded: _record_update(loaded, HISTORIC)),
+    "record a pass on an old revision": Case(_record_outdated),
+    "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
+    # Compares all that is stored with all that is there, reading each once.
+    "relist": Case(
+        _relist,
+        walks=once("deployment", ALL + 5_000)
+        | once("orphan", ALL)
+        | {"Function Scan": ALL, "Hash": ALL, "Hash Join": ALL + 5_000},
+    ),
+    "lead": Case(_lead),
+    "installation id": Case(lambda loaded: installation_id(loaded.database)),
+    "ping": Case(lambda loaded: loaded.database.ping()),
+}

@@ -1,0 +1,101 @@
+"""A database that tells the plan of every statement that it runs, with what each node of it did.
+
+PostgreSQL's own auto_explain says it, so that what is looked at is what the service gets: its connections, its prepared
+statements, its generic plans. Statements of triggers and of foreign keys are told too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
+
+_SETTINGS = """
+LOAD 'auto_explain';
+SET auto_explain.log_level = 'notice';
+SET auto_explain.log_format = 'json';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_analyze = on;
+SET auto_explain.log_timing = off;
+SET auto_explain.log_nested_statements = on;
+"""
+# asyncpg asks once per connection for the types of arrays.
+_OF_THE_DRIVER = ("typeinfo_tree", "current_setting('jit')")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a plan. `rows` are those it handled: what it passed on, and what it read and threw away."""
+
+    name: str
+    rows: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a statement was run."""
+
+    statement: str
+    nodes: tuple[Node, ...]
+
+
+class ExplainedDatabase(Database):
+    """Has one connection, so that everything can be run in a transaction that is rolled back."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn, DatabaseOptions(size=1, statement_timeout=60))
+        self._told: list[Plan] = []
+
+    @asynccontextmanager
+    async def explained(self) -> AsyncIterator[list[Plan]]:
+        """Fills the list with the plans of what is run in the block, at its end, and takes back what it wrote."""
+        plans: list[Plan] = []
+        connection = await self._acquire()
+        self._give_back(connection)
+        transaction = connection.transaction()
+        await transaction.start()
+        self._told.clear()
+        try:
+            yield plans
+        finally:
+            # Ends the last statement: PostgreSQL tells a plan when it has no more use for it.
+            await transaction.rollback()
+            plans += self._told
+
+    @asynccontextmanager
+    async def unexplained(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """A connection to prepare something with, inside of `explained`. Its statements are not told."""
+        connection = await self._acquire()
+        self._give_back(connection)
+        await connection.execute("SET LOCAL auto_explain.log_min_duration = -1")
+        yield connection
+        await connection.execute("SET LOCAL auto_explain.log_min_duration = 0")
+
+    async def _connect(self) -> asyncpg.Connection[Any]:
+        connection = await super()._connect()
+        await connection.execute(_SETTINGS)
+        connection.add_log_listener(self._hear)
+        return connection
+
+    def _hear(self, _connection: object, message: Any) -> None:
+        _, _, told = message.message.partition("plan:\n")
+        if told and not any(mark in told for mark in _OF_THE_DRIVER):
+            plan = orjson.loads(told)
+            self._told.append(Plan(plan["Query Text"], tuple(_nodes(plan["Plan"]))))
+
+
+def _nodes(told: dict[str, Any]) -> Iterator[Node]:
+    place = told.get("Relation Name") or told.get("Index Name")
+    removed = sum(rows for what, rows in told.items() if what.startswith("Rows Removed by "))
+    yield Node(
+        name=told["Node Type"] + (f" on {place}" if place else ""),
+        rows=(told["Actual Rows"] + removed) * told["Actual Loops"],
+    )
+    for part in told.get("Plans", ()):
+        yield from _nodes(part)

@@ -1,0 +1,88 @@
+"""A full database with its repositories, and what a case of a statement is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tests.integration.query_plans.explained import ExplainedDatabase, Plan
+
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
+from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
+from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
+from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
+from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
+from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
+from registry_grpc.domain.errors import RegistryError
+from registry_grpc.domain.paging import Cursor, Slice
+
+CIPHER = AesGcmCipher({"test": bytes(32)})
+PAGE = Slice(limit=100)
+CURSOR = Slice(limit=100, by_cursor=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The full database and its repositories."""
+
+    database: ExplainedDatabase
+    models: PostgresRegisteredModelRepository
+    versions: PostgresModelVersionRepository
+    environments: PostgresServingEnvironmentRepository
+    services: PostgresInferenceServiceRepository
+    serve_models: PostgresServeModelRepository
+    deployments: PostgresDeploymentRepository
+    queue: PostgresDeploymentQueue
+
+    @classmethod
+    def at(cls, url: str) -> Loaded:
+        database = ExplainedDatabase(url)
+        return cls(
+            database=database,
+            models=PostgresRegisteredModelRepository(database),
+            versions=PostgresModelVersionRepository(database, CIPHER),
+            environments=PostgresServingEnvironmentRepository(database),
+            services=PostgresInferenceServiceRepository(database),
+            serve_models=PostgresServeModelRepository(database),
+            deployments=PostgresDeploymentRepository(database),
+            queue=PostgresDeploymentQueue(database),
+        )
+
+    async def plans_of(self, case: Case) -> list[Plan]:
+        """The plans of all statements that the case runs."""
+        async with self.database.explained() as plans:
+            # What the domain refuses was looked for, too.
+            with suppress(*((RegistryError,) if case.is_refused else ())):
+                await case.call(self)
+        return plans
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A call of a repository.
+
+    No node of its statements may handle more rows than `rows`, but for those named in `walks`, of which one must: what
+    they read grows with something, and is at most so many rows.
+    """
+
+    call: Callable[[Loaded], Awaitable[object]]
+    rows: int = 20
+    walks: Mapping[str, int] = field(default_factory=dict)
+    is_refused: bool = False
+
+
+def once(table: str, rows: int) -> dict[str, int]:
+    """Walks that read so many rows of a table, each once, by whatever index."""
+    return {f"{way} on {table}": rows for way in ("Index Only Scan", "Index Scan", "Bitmap Heap Scan", "Seq Scan")}
+
+
+def from_(offset: int) -> Slice:
+    return Slice(limit=100, offset=offset)
+
+
+def after(value: object) -> Slice:
+    return Slice(limit=100, by_cursor=True, after=Cursor(value, UUID(int=2**127)))

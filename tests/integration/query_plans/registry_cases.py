@@ -1,0 +1,157 @@
+"""The statements of registered models and of model versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.bench import data
+from tests.fakes.builders import a_model, a_version
+from tests.integration.query_plans import serving_data
+from tests.integration.query_plans.loaded import CIPHER, CURSOR, PAGE, Case, Loaded, after, from_, once
+
+from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
+from registry_grpc.domain.model_version import Credentials, ModelVersionFilter, ModelVersionKey, ModelVersionPatch
+from registry_grpc.domain.paging import Slice, Sort
+from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch
+
+PROJECT = data.PROJECT
+BIG, SMALL = data.model_id(0), data.model_id(7)
+UNUSED = data.model_id(data.MODELS - 1)
+"""A model that nothing is deployed of, without versions."""
+LAST, MIDDLE = data.MODELS - 100, data.MODELS // 2
+VERSIONS = data.ALL_VERSIONS + len(serving_data.ONE_VERSION_EACH)
+"""Of the project."""
+
+
+def models(
+    sort: Sort | None = None,
+    slice: Slice = PAGE,
+    rows: int = 200,
+    walks: Mapping[str, int] | None = None,
+    **filter: str,
+) -> Case:
+    wanted = RegisteredModelFilter(**filter)
+    return Case(lambda loaded: loaded.models.list(PROJECT, wanted, sort or Sort(), slice), rows, walks or {})
+
+
+def matches(search: str) -> int:
+    """How many models have it in their name."""
+    return sum(search in data.model_name(number) for number in range(data.MODELS))
+
+
+def versions(model: UUID | None, sort: Sort | None = None, slice: Slice = PAGE, **filter: str) -> Case:
+    wanted = ModelVersionFilter(registered_model_id=model, **filter)
+    return Case(lambda loaded: loaded.versions.list(PROJECT, wanted, sort or Sort(), slice), 200)
+
+
+def find_version(**key: Any) -> Case:
+    return Case(lambda loaded: loaded.versions.find(PROJECT, ModelVersionKey(**key)))
+
+
+async def delete_archived(loaded: Loaded, id: UUID) -> None:
+    await loaded.models.update(PROJECT, id, RegisteredModelPatch(state="ARCHIVED"))
+    await loaded.models.delete(PROJECT, id)
+
+
+async def delete_with_many_versions(loaded: Loaded) -> None:
+    model = a_model(PROJECT)
+    await loaded.models.create(model)
+    async with loaded.database.unexplained() as connection:
+        await connection.execute(
+            "INSERT INTO model_version (id, registered_model_id, name)"
+            " SELECT gen_random_uuid(), $1, i::text FROM generate_series(1, 20000) AS i",
+            model.id,
+        )
+    await delete_archived(loaded, model.id)
+
+
+async def _create_version(loaded: Loaded, **fields: Any) -> None:
+    version = a_version(a_model(PROJECT, id=BIG), **fields)
+    await loaded.versions.create(PROJECT, version, Credentials("key", "secret"))
+
+
+async def _encrypt_secrets(loaded: Loaded) -> None:
+    async with loaded.database.transaction() as connection:
+        await encrypt_stored_secrets(connection, CIPHER)
+
+
+CASES: dict[str, Case] = {
+    "create a model": Case(lambda loaded: loaded.models.create(a_model(PROJECT))),
+    "create a model of a parent": Case(lambda loaded: loaded.models.create(a_model(PROJECT, parent_model_id=BIG))),
+    "change a model": Case(lambda loaded: loaded.models.update(PROJECT, BIG, RegisteredModelPatch(description="x"))),
+    "rename a model": Case(lambda loaded: loaded.models.update(PROJECT, BIG, RegisteredModelPatch(name="renamed"))),
+    "archive a model": Case(lambda loaded: loaded.models.update(PROJECT, BIG, RegisteredModelPatch(state="ARCHIVED"))),
+    "delete a model": Case(lambda loaded: delete_archived(loaded, UNUSED)),
+    "delete a model with versions": Case(lambda loaded: delete_archived(loaded, SMALL)),
+    "delete a model that is not archived": Case(lambda loaded: loaded.models.delete(PROJECT, BIG), is_refused=True),
+    "get a model": Case(lambda loaded: loaded.models.get(PROJECT, SMALL)),
+    "get a model with many versions": Case(lambda loaded: loaded.models.get(PROJECT, BIG)),
+    "find a model by name": Case(lambda loaded: loaded.models.find(PROJECT, name=data.model_name(7))),
+    "find a model by id": Case(lambda loaded: loaded.models.find(PROJECT, id=SMALL)),
+    "list models": models(),
+    "list models, oldest first": models(Sort("created_at", descending=False)),
+    "list models by name": models(Sort("name")),
+    "list models by name, upwards": models(Sort("name", descending=False)),
+    "list models by change": models(Sort("updated_at")),
+    "list models of a state": models(state="LIVE"),
+    "list models of a type": models(model_type="CUSTOMTRAIN"),
+    "list models by cursor": models(slice=CURSOR),
+    "list models after a cursor": models(slice=after(data.CREATED_AT)),
+    "list models by name after a cursor": models(Sort("name"), slice=after(data.model_name(50_000))),
+    "list the last models": models(slice=from_(LAST)),
+    "list the last models of a state": models(slice=from_(LAST), state="LIVE"),
+    "list the last models by name": models(Sort("name"), slice=from_(LAST), rows=300),
+    "list models after the last": models(slice=from_(data.MODELS), rows=20),
+    # The middle is found in the index alone.
+    "list models in the middle": models(
+        slice=from_(MIDDLE), walks={"Index Only Scan on registered_model": MIDDLE + 100}
+    ),
+    "list models of a state in the middle": models(
+        slice=from_(MIDDLE), state="LIVE", walks={"Index Only Scan on registered_model": MIDDLE + 100}
+    ),
+    # No index has this order.
+    "list models by description": models(
+        Sort("description"), walks=once("registered_model", data.MODELS) | {"Sort": data.MODELS}
+    ),
+    "search a rare name": models(search="el-04711", rows=20),
+    "search what no model has": models(search="zq", rows=20),
+    # The contract wants the number of matches. Models of the other projects have other pairs of letters. What other
+    # cases wrote and took back is still in the index.
+    "search": models(
+        search="99",
+        walks={
+            "Bitmap Heap Scan on registered_model": matches("99"),
+            "Bitmap Index Scan on idx_registered_model_search": matches("99") + 20,
+            "CTE Scan": matches("99"),
+        },
+    ),
+    # One letter is no pair.
+    "search one letter": models(search="7", walks=once("registered_model", data.MODELS) | {"CTE Scan": matches("7")}),
+    "create a version": Case(_create_version),
+    "create a default version": Case(lambda loaded: _create_version(loaded, is_default=True)),
+    "change a version": Case(
+        lambda loaded: loaded.versions.update(PROJECT, data.version_id(0, 7), ModelVersionPatch(status="FAILED"))
+    ),
+    "make a version the default": Case(
+        lambda loaded: loaded.versions.update(PROJECT, data.version_id(0, 7), ModelVersionPatch(is_default=True))
+    ),
+    "read credentials": Case(lambda loaded: loaded.versions.credentials(PROJECT, data.version_id(0, 7))),
+    # A command, which reads all versions once.
+    "encrypt stored secrets": Case(_encrypt_secrets, rows=100, walks={"Index Scan on model_version": VERSIONS + 5_000}),
+    "list versions of a model": versions(BIG),
+    "list versions of a model by name": versions(BIG, Sort("name")),
+    "list versions of a model of a status": versions(BIG, status="READY"),
+    "list versions of a model by cursor": versions(BIG, slice=CURSOR),
+    "list the last versions of a model": versions(BIG, slice=from_(data.VERSIONS_OF_BIG_MODEL - 100)),
+    "list all versions": versions(None),
+    "list all versions of a status": versions(None, status="READY"),
+    "list all versions by cursor": versions(None, slice=CURSOR),
+    "list the last of all versions": versions(None, slice=from_(VERSIONS - 100)),
+    "get a version": Case(lambda loaded: loaded.versions.get(PROJECT, data.version_id(0, 7))),
+    "find a version by name": find_version(name="v3"),
+    "find a version by name in its model": find_version(name="v3", registered_model_id=BIG),
+    "find a version by id": find_version(id=data.version_id(0, 7)),
+    "find a version that is not there": Case(find_version(name=str(uuid4())).call, is_refused=True),
+}
