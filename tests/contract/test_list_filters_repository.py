@@ -170,6 +170,11 @@ NAMES = (
         ("alpha", ("Alpha", "alphabet")),
         ("ALPHA", ("Alpha", "alphabet")),
         ("lph", ("Alpha", "alphabet")),
+        ("al", ("Alpha", "alphabet")),  # two letters are found in another way
+        ("PH", ("Alpha", "alphabet")),
+        ("FF", ("10% off",)),
+        ("ha", ("Alpha", "alphabet")),
+        ("zq", ()),
         (" off", ("10% off",)),
         ("%", NAMES),
         ("_", NAMES),
