@@ -29,6 +29,7 @@ class Row:
 
     case: str
     required: int
+    aim: int
     measured: Measured
     cpu: dict[str, float]
     """Microseconds per request, by part."""
@@ -99,7 +100,9 @@ def measured_row(  # noqa: PLR0917
         measured = send(seconds)
         after = cpu_microseconds(pid)
         cpu = {part: (after[part] - before[part]) / measured.requests for part in after}
-        rows.append(Row(case=case.name, required=case.required, measured=measured, cpu=cpu, selects=selects))
+        rows.append(
+            Row(case=case.name, required=case.required, aim=case.aim, measured=measured, cpu=cpu, selects=selects)
+        )
     return sorted(rows, key=lambda row: row.measured.per_second)[len(rows) // 2]
 
 
@@ -108,8 +111,8 @@ def table(title: str, rows: list[Row]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| request | required | req/s | p50 ms | p99 ms | Envoy µs | workers µs | PG µs | sum | errors | ÷ pgbench |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| request | must | aim | req/s | p50 ms | p99 ms | Envoy µs | workers µs | PG µs | sum | errors | ÷ pgbench |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
         m = row.measured
@@ -117,6 +120,7 @@ def table(title: str, rows: list[Row]) -> str:
         cells = [
             row.case,
             f"{row.required:,}" if row.required else "",
+            f"{row.aim:,}" if row.aim else "",
             f"{m.per_second:,.0f}",
             f"{m.p50_ms:.1f}",
             f"{m.p99_ms:.1f}",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-from pathlib import Path
 from statistics import median
 
 from tests.bench import data
 from tests.bench.cases import cases
+from tests.bench.cpu import own_microseconds
 from tests.bench.load import check_programs, run_h2load
 from tests.e2e.processes import workers
 from tests.e2e.stack import Stack
@@ -42,17 +41,12 @@ def _measured(count: int, seconds: float, runs: int) -> tuple[float, list[float]
         asyncio.run(data.load(addresses.database_url))
         run_h2load(addresses.target, load, 2)
         pids = [process.pid for process in workers(stack.pid)]
-        before = [_cpu_seconds(pid) for pid in pids]
+        before = [own_microseconds(pid) / 1e6 for pid in pids]
         rates = [run_h2load(addresses.target, load, seconds).per_second for _ in range(runs)]
-        return median(rates), [_cpu_seconds(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
+        return median(rates), [own_microseconds(pid) / 1e6 - earlier for pid, earlier in zip(pids, before, strict=True)]
     finally:
         stack.stop()
         stack.remove()
-
-
-def _cpu_seconds(pid: int) -> float:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

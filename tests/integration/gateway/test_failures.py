@@ -135,6 +135,16 @@ async def test_too_many_requests_are_refused_at_once(tmp_path: Path) -> None:
         answer = await rest.get(f"{API}/models")
         assert_error(answer, 429, "overloaded, try again later")
         assert answer.headers["retry-after"] == "1"
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await unary(channels[0])(b"")
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert refused.value.details() == "overloaded, try again later"
+        metadata = dict((*refused.value.initial_metadata(), *refused.value.trailing_metadata()))
+        assert metadata["grpc-retry-pushback-ms"] == "1000"
+
+        # A service that is busy is not taken for a dead one.
+        assert await unary(channels[0], "/grpc.health.v1.Health/Check")(b"")
+        assert (await rest.get("/healthz")).status_code == 200
         for call in calls:
             call.cancel()
     await server.stop(grace=None)
