@@ -6,7 +6,9 @@ import asyncio
 import atexit
 import logging
 import sys
-from typing import BinaryIO, TextIO
+import traceback
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, TextIO
 
 import orjson
 import structlog
@@ -18,27 +20,62 @@ _FLUSH_SECONDS = 0.1
 def configure_logging(level: str, format_: str, stream: TextIO) -> None:
     """To the stream, JSON for machines, text for people. Of libraries, warnings and above, to stderr."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    shared: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
     if format_ == "json":
         output = LogOutput(stream.buffer)
         atexit.register(output.flush)
         structlog.configure(
-            processors=[*shared, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
-            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+            processors=[],
+            wrapper_class=_above(_LEVELS[level]),
             logger_factory=lambda *_name: output,
             cache_logger_on_first_use=True,
         )
     else:
         structlog.configure(
-            processors=[*shared, structlog.dev.ConsoleRenderer(colors=stream.isatty())],
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                structlog.dev.ConsoleRenderer(colors=stream.isatty()),
+            ],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
             logger_factory=structlog.PrintLoggerFactory(stream),
             cache_logger_on_first_use=True,
         )
+
+
+class JsonLogger(structlog.BoundLoggerBase):
+    """What structlog's chain of processors would do, in one step: every request has a line."""
+
+    def debug(self, event: str, **fields: Any) -> None:
+        self._logger.debug(_line("debug", event, fields))
+
+    def info(self, event: str, **fields: Any) -> None:
+        self._logger.info(_line("info", event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self._logger.warning(_line("warning", event, fields))
+
+    def error(self, event: str, **fields: Any) -> None:
+        self._logger.error(_line("error", event, fields))
+
+    def exception(self, event: str, **fields: Any) -> None:
+        """With the traceback of the exception that is being handled."""
+        self.error(event, **fields, exception=traceback.format_exc().rstrip())
+
+
+def _above(lowest: int) -> type[JsonLogger]:
+    """A logger whose methods for what is below the lowest level do nothing."""
+    silent = {name: _ignore for name, level in _LEVELS.items() if level < lowest}
+    return type("JsonLogger", (JsonLogger,), silent)
+
+
+def _ignore(_self: JsonLogger, _event: str, **_fields: Any) -> None:
+    pass
+
+
+def _line(level: str, event: str, fields: dict[str, Any]) -> bytes:
+    fields["event"], fields["level"], fields["timestamp"] = event, level, datetime.now(UTC)
+    return orjson.dumps(fields, default=str, option=orjson.OPT_UTC_Z)
 
 
 class LogOutput:

@@ -1,11 +1,59 @@
-"""When log lines reach their stream."""
+"""What log lines say, and when they reach their stream."""
 
 from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-from registry_grpc.observability import LogOutput
+import orjson
+import pytest
+import structlog
+
+from registry_grpc.observability import LogOutput, configure_logging
+
+
+@pytest.fixture
+def stream() -> Iterator[io.TextIOWrapper]:
+    yield io.TextIOWrapper(io.BytesIO())
+    structlog.reset_defaults()
+
+
+def lines_of(stream: io.TextIOWrapper) -> list[dict[str, Any]]:
+    assert isinstance(stream.buffer, io.BytesIO)
+    return [orjson.loads(line) for line in stream.buffer.getvalue().splitlines()]
+
+
+def test_a_line_has_its_fields_and_when_it_was_written(stream: io.TextIOWrapper) -> None:
+    configure_logging("info", "json", stream)
+    structlog.get_logger("test").info("request completed", code="OK", duration_ms=1.5, path=Path("/a"))
+    (line,) = lines_of(stream)
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(line.pop("timestamp"))) < timedelta(minutes=1)
+    assert line == {"event": "request completed", "level": "info", "code": "OK", "duration_ms": 1.5, "path": "/a"}
+
+
+def test_the_traceback_of_an_unforeseen_error_is_told(stream: io.TextIOWrapper) -> None:
+    configure_logging("error", "json", stream)
+    try:
+        int("nothing")
+    except ValueError:
+        structlog.get_logger("test").exception("request failed", request_id="x")
+    (line,) = lines_of(stream)
+    assert (line["level"], line["event"], line["request_id"]) == ("error", "request failed", "x")
+    assert line["exception"].startswith("Traceback")
+    assert line["exception"].endswith("ValueError: invalid literal for int() with base 10: 'nothing'")
+
+
+@pytest.mark.parametrize(("level", "written"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
+def test_what_is_below_the_level_is_not_written(stream: io.TextIOWrapper, level: str, written: int) -> None:
+    configure_logging(level, "json", stream)
+    logger = structlog.get_logger("test")
+    for write in (logger.debug, logger.info, logger.warning, logger.error):
+        write("event")
+    assert [line["level"] for line in lines_of(stream)] == ["debug", "info", "warning", "error"][-written:]
 
 
 class CountingStream(io.BytesIO):
