@@ -100,7 +100,7 @@ class LogOutput:
         self.flush()
 
     debug = info
-    error = critical = warning
+    error = warning
 
     def flush(self) -> None:
         lines, self._lines = self._lines, []

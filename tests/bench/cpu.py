@@ -20,17 +20,19 @@ def cpu_microseconds(root_pid: int) -> dict[str, float]:
     for process in tree(root_pid):
         part = _part_of(process.command)
         with suppress(OSError):
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[_USER:]
             # The postmaster's ended children are backends whose connection was closed.
-            counted = fields[: _OWN_FIELDS * 2] if part == "postgres" else fields[:_OWN_FIELDS]
-            used[part] += sum(int(ticks) for ticks in counted) * _MICROSECONDS_PER_TICK
+            used[part] += _microseconds(process.pid, _OWN_FIELDS * 2 if part == "postgres" else _OWN_FIELDS)
     return used
 
 
 def own_microseconds(pid: int) -> float:
     """CPU time so far of one process, without its children."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[_USER : _USER + _OWN_FIELDS]
-    return (int(user) + int(system)) * _MICROSECONDS_PER_TICK
+    return _microseconds(pid, _OWN_FIELDS)
+
+
+def _microseconds(pid: int, fields: int) -> float:
+    times = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[_USER : _USER + fields]
+    return sum(int(ticks) for ticks in times) * _MICROSECONDS_PER_TICK
 
 
 def resident_megabytes(root_pid: int) -> dict[str, float]:

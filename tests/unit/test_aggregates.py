@@ -235,5 +235,5 @@ def test_credentials_are_true_when_there_are_any(credentials: Credentials, has_a
 
 
 def test_objects_do_not_change() -> None:
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="can't set attribute"):
         a_model(PROJECT_ID).name = "other"  # type: ignore[misc]
