@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 from tests.contract.intents import deployed
@@ -20,7 +21,8 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import AlreadyExists, NotFound, Reason
+from registry_grpc.domain.inference_service import InferenceServicePatch
 from registry_grpc.domain.paging import Slice
 
 
@@ -87,6 +89,97 @@ async def test_undeploys_and_deploys_again(repositories: Repositories, project_i
 
     assert (again.want, again.phase, again.generation, again.spec) == (Want.PRESENT, Phase.PENDING, 3, deployment.spec)
     assert (await repositories.services.get(project_id, deployment.id)).desired_state == "DEPLOYED"
+
+
+async def test_follows_the_desired_state_of_the_service(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    id_ = (await deployed(repositories, around)).id
+
+    async def change(**fields: Any) -> bool:
+        patch = InferenceServicePatch(**fields)
+        return await repositories.deployments.change_service(project_id, id_, patch, "bob")
+
+    assert await change(desired_state="DEPLOYED", last_error="said by hand") is False
+    assert await change(desired_state="UNDEPLOYED", current_state="DEPLOYED", labels={"a": "b"}) is True
+    service = await repositories.services.get(project_id, id_)
+    assert (service.desired_state, service.current_state, service.url) == ("UNDEPLOYED", "UNDEPLOYED", "")
+    assert (service.last_error, service.labels) == ("said by hand", {"a": "b"})
+    assert await change(desired_state="UNDEPLOYED") is False
+    assert await change(desired_state="DEPLOYED") is True
+
+    page = await repositories.deployments.revisions(project_id, id_, Slice(by_cursor=True))
+    assert [(r.cause, r.created_by) for r in page.items] == [
+        (Cause.REDEPLOY, "bob"),
+        (Cause.UNDEPLOY, "bob"),
+        (Cause.DEPLOY, "ann"),
+    ]
+    again = await repositories.deployments.get(project_id, id_)
+    assert (again.want, again.phase, again.generation) == (Want.PRESENT, Phase.PENDING, 3)
+
+
+async def test_a_refused_change_of_a_service_leaves_its_deployment(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    other = await deployed(repositories, around)
+    id_ = (await deployed(repositories, around)).id
+    patch = InferenceServicePatch(desired_state="UNDEPLOYED", name=other.name)
+
+    with refused(AlreadyExists, Reason.INFERENCE_SERVICE_NAME_TAKEN):
+        await repositories.deployments.change_service(project_id, id_, patch, "bob")
+
+    assert (await repositories.deployments.get(project_id, id_)).want is Want.PRESENT
+    assert (await repositories.services.get(project_id, id_)).desired_state == "DEPLOYED"
+
+
+async def test_concurrent_desired_states_and_what_is_wanted_agree(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    id_ = (await deployed(repositories, around)).id
+    for _ in range(5):
+        await asyncio.gather(
+            *(
+                repositories.deployments.change_service(project_id, id_, InferenceServicePatch(desired_state=state), "")
+                for state in ("UNDEPLOYED", "DEPLOYED") * 4
+            ),
+            repositories.deployments.undeploy(project_id, id_, ""),
+            repositories.deployments.revise(
+                project_id, id_, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+            ),
+        )
+        service = await repositories.services.get(project_id, id_)
+        assert (await repositories.deployments.get(project_id, id_)).want is Want.of(service.desired_state)
+
+
+async def test_a_deletion_waits_for_nobody_who_waits_for_it(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    for _ in range(10):
+        id_ = (await deployed(repositories, around)).id
+        outcomes = await asyncio.gather(
+            repositories.deployments.undeploy(project_id, id_, ""),
+            repositories.services.delete(project_id, id_),
+            repositories.deployments.undeploy(project_id, id_, ""),
+            return_exceptions=True,
+        )
+        # An undeployment may come too late; a deadlock would be a ConcurrentChange.
+        assert {type(outcome) for outcome in outcomes if isinstance(outcome, BaseException)} <= {NotFound}
+        assert (await repositories.deployments.get(project_id, id_)).want is Want.ABSENT
+
+
+async def test_changes_a_mere_record_and_knows_no_other(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    service = around.service(current_state="DEPLOYED")
+    await repositories.services.create(service, ())
+    patch = InferenceServicePatch(desired_state="UNDEPLOYED")
+
+    assert await repositories.deployments.change_service(project_id, service.id, patch, "") is False
+
+    read = await repositories.services.get(project_id, service.id)
+    assert (read.desired_state, read.current_state, read.url) == ("UNDEPLOYED", "DEPLOYED", service.url)
+    with refused(NotFound, Reason.INFERENCE_SERVICE_NOT_FOUND):
+        await repositories.deployments.change_service(project_id, uuid4(), patch, "")
 
 
 async def test_undeploys_a_mere_record_too(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:

@@ -108,6 +108,17 @@ class InMemoryDeploymentRepository:
         await self._let_service_follow(revised, spec)
         return await self.get(project_id, id)
 
+    async def change_service(self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str) -> bool:
+        want = Want.of(patch.desired_state)
+        await self._services.update(project_id, id, patch)
+        deployment = self._store.deployments.get(id)
+        if deployment is None or deployment.want is want:
+            return False
+        if want is Want.ABSENT:
+            return await self.undeploy(project_id, id, created_by)
+        await self.revise(project_id, id, want=want, spec=None, cause=Cause.REDEPLOY, created_by=created_by)
+        return True
+
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
         down = ServiceState.UNDEPLOYED
         patch = InferenceServicePatch(desired_state=down, current_state=down, url="", external_id="")

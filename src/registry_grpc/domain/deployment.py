@@ -14,7 +14,9 @@ from typing import Any, Self
 from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.model_version import ModelVersion
+from registry_grpc.domain.patch import Unset
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 DEFAULT_DEADLINE_SECONDS = 900
@@ -25,6 +27,11 @@ class Want(StrEnum):
 
     PRESENT = "PRESENT"
     ABSENT = "ABSENT"
+
+    @classmethod
+    def of(cls, desired_state: str | Unset) -> Want:
+        """What a service's `desired_state` asks for."""
+        return cls.PRESENT if desired_state == ServiceState.DEPLOYED else cls.ABSENT
 
 
 class Phase(StrEnum):

@@ -26,7 +26,7 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.inference_service import InferenceService, ServiceState
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.paging import Page, Slice
 from registry_grpc.domain.serve_model import ServeModel, ServeModelState
 from registry_grpc.ports.cluster import OwnedObject
@@ -115,6 +115,12 @@ class DeploymentRepository(Protocol):
     ) -> Deployment:
         """Make the next revision, due now; without a spec it repeats the one before. The service's desired state and
         version and its serve models follow in the same transaction. Raises NotFound."""
+        ...
+
+    async def change_service(self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str) -> bool:
+        """As InferenceServiceRepository.update with a patch that sets `desired_state`; under deployment control, when
+        that is not what is wanted so far, a revision that wants it in the same transaction, UNDEPLOY (as `undeploy`)
+        or REDEPLOY. Returns whether there is a new revision. Raises NotFound, AlreadyExists."""
         ...
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:

@@ -15,7 +15,7 @@ from registry_grpc.domain.deployment import (
     Want,
 )
 from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason, RegistryError
-from registry_grpc.domain.inference_service import LIMITS, InferenceService, NewInferenceService
+from registry_grpc.domain.inference_service import LIMITS, InferenceService, InferenceServicePatch, NewInferenceService
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.naming import deployment_name
 from registry_grpc.domain.policy import DeploymentPolicy
@@ -191,19 +191,16 @@ class Deployments:
         await self._reconciler.observe_now(id)
         return await self._services.get(project_id, id)
 
-    async def want(self, project_id: UUID, id: UUID, want: Want, cause: Cause, user: str) -> None:
-        """Follow a changed `desired_state`; nothing happens for services that are records only."""
-        try:
-            deployment = await self._deployments.get(project_id, id)
-        except NotFound:
-            return
-        if deployment.want is want:
-            return
-        if want is Want.ABSENT:
-            await self._deployments.undeploy(project_id, id, user)
-        else:
-            await self._deployments.revise(project_id, id, want=want, spec=None, cause=cause, created_by=user)
-        await self._attempt(id)
+    async def change_service(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str
+    ) -> InferenceService:
+        """Change a service, and deploy or undeploy as its `desired_state` says if it is under deployment control.
+
+        Raises NotFound, AlreadyExists.
+        """
+        if await self._deployments.change_service(project_id, id, patch, user):
+            await self._attempt(id)
+        return await self._services.get(project_id, id)
 
     async def update(
         self,

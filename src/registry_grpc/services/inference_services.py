@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-from registry_grpc.domain.deployment import Cause, Want
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
     InferenceServicePatch,
     NewInferenceService,
-    ServiceState,
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
@@ -86,16 +84,9 @@ class InferenceServices:
             await self._versions.get(
                 project_id, patch.model_version_id, registered_model_id=service.registered_model_id
             )
-        updated = await self._services.update(project_id, id, patch)
-        if patch.desired_state in {UNSET, service.desired_state}:
-            return updated
-        want, cause = (
-            (Want.PRESENT, Cause.REDEPLOY)
-            if patch.desired_state == ServiceState.DEPLOYED
-            else (Want.ABSENT, Cause.UNDEPLOY)
-        )
-        await self._deployments.want(project_id, id, want, cause, user)
-        return await self._services.get(project_id, id)
+        if patch.desired_state is UNSET:
+            return await self._services.update(project_id, id, patch)
+        return await self._deployments.change_service(project_id, id, patch, user)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         """Delete the record, and what is left of it in the cluster (quirk Q13).

@@ -16,7 +16,7 @@ from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, on
 
 from registry_grpc.adapters.postgres.deployment_queue import installation_id
 from registry_grpc.domain.deployment import Applied, Cause, Phase, Want
-from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.ports.cluster import OwnedObject
@@ -49,6 +49,11 @@ async def _deploy(loaded: Loaded, request_id: str = "new") -> None:
     served = [a_serve_model(service, a_version(model, id=NEW_VERSION))]
     intent = NewIntent(namespace="models", spec=a_spec(), created_by="ann", request_id=request_id)
     await loaded.deployments.deploy(service, served, intent)
+
+
+async def _patch(loaded: Loaded, desired_state: ServiceState) -> None:
+    patch = InferenceServicePatch(desired_state=desired_state)
+    await loaded.deployments.change_service(PROJECT, ONE, patch, "ann")
 
 
 async def _revise(loaded: Loaded, id: UUID) -> None:
@@ -152,6 +157,8 @@ CASES: dict[str, Case] = {
     "revise": Case(lambda loaded: _revise(loaded, ONE)),
     "revise once more": Case(lambda loaded: _revise(loaded, HISTORIC)),
     "undeploy": Case(lambda loaded: loaded.deployments.undeploy(PROJECT, ONE, "ann")),
+    "undeploy by the desired state": Case(lambda loaded: _patch(loaded, ServiceState.UNDEPLOYED)),
+    "deploy by the desired state": Case(lambda loaded: _patch(loaded, ServiceState.DEPLOYED)),
     "list revisions": revisions(CURSOR),
     "list revisions after a cursor": revisions(after(1000)),
     "get a revision": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, 1000)),

@@ -18,7 +18,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     revision_from,
     spec_to_json,
 )
-from registry_grpc.adapters.postgres.inference_services import insert_service, service_by_id
+from registry_grpc.adapters.postgres.inference_services import insert_service, service_by_id, update_service
 from registry_grpc.adapters.postgres.listing import Conditions, Listing
 from registry_grpc.domain.deployment import (
     Cause,
@@ -30,7 +30,7 @@ from registry_grpc.domain.deployment import (
     Want,
 )
 from registry_grpc.domain.errors import NotFound, Reason
-from registry_grpc.domain.inference_service import InferenceService
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
@@ -65,6 +65,8 @@ _INSERT_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
 SELECT id, generation, serving_generation, phase, reason, message, next_step FROM deployment WHERE id = $1
 """
+# Whoever writes a deployment and its service takes the deployment first.
+_LOCK_WANTED = "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE"
 # The phase is the controllers' to say, but for an undeployment: nothing serves from then on. It also forgets what
 # generation the object is of, so that a redeployment knows that nobody else took the object away.
 _REVISE = """
@@ -93,6 +95,7 @@ _UNDEPLOY_SERVICE = """
 UPDATE inference_service SET
     desired_state = 'UNDEPLOYED', current_state = 'UNDEPLOYED', url = '', external_id = '', updated_at = now()
 WHERE id = $1 AND project_id = $2
+RETURNING id
 """
 _RESET_SERVED = """
 UPDATE serve_model SET last_known_state = 'PENDING', updated_at = now()
@@ -194,14 +197,23 @@ class PostgresDeploymentRepository:
             await _revise(connection, project_id, id, want, spec, cause, created_by)
             return deployment_from(await connection.fetchrow(_GET, id, project_id))
 
+    async def change_service(self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str) -> bool:
+        want = Want.of(patch.desired_state)
+        async with self._database.transaction() as connection:
+            wanted = await connection.fetchval(_LOCK_WANTED, id, project_id)
+            await update_service(connection, project_id, id, patch)
+            if wanted in {None, want}:
+                return False
+            if want is Want.ABSENT:
+                await _undeploy_service(connection, project_id, id)
+            cause = Cause.UNDEPLOY if want is Want.ABSENT else Cause.REDEPLOY
+            await _revise(connection, project_id, id, want, None, cause, created_by)
+            return True
+
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
         async with self._database.transaction() as connection:
-            wanted = await connection.fetchval(
-                "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE", id, project_id
-            )
-            if await connection.execute(_UNDEPLOY_SERVICE, id, project_id) == "UPDATE 0":
-                raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
-            await connection.execute(_RESET_SERVED, id)
+            wanted = await connection.fetchval(_LOCK_WANTED, id, project_id)
+            await _undeploy_service(connection, project_id, id)
             if wanted == Want.PRESENT:
                 await _revise(connection, project_id, id, Want.ABSENT, None, Cause.UNDEPLOY, created_by)
             return wanted is not None
@@ -261,6 +273,12 @@ async def _revise(  # noqa: PLR0917 - the parameters of `revise`
     if spec:
         await connection.execute(_ADD_SERVED, id, project_id, list(spec.served_version_ids))
     await _tell(connection, id)
+
+
+async def _undeploy_service(connection: Any, project_id: UUID, id: UUID) -> None:
+    if await connection.fetchval(_UNDEPLOY_SERVICE, id, project_id) is None:
+        raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+    await connection.execute(_RESET_SERVED, id)
 
 
 async def _tell(connection: Any, id: UUID) -> None:

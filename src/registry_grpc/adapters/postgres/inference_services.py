@@ -74,6 +74,7 @@ WHERE inference_service_id = $1 AND last_known_state <> $2
 """
 _DELETE = f"""
 DELETE FROM inference_service WHERE id = $1 AND project_id = $2 AND current_state <> '{ServiceState.DEPLOYED}'
+RETURNING id
 """
 _WANT_ABSENT = """
 UPDATE deployment SET want = 'ABSENT', dirty_at = now(), next_at = now() WHERE id = $1 AND project_id = $2
@@ -95,6 +96,15 @@ async def service_by_id(connection: Any, project_id: UUID, id: UUID) -> Inferenc
     if record is None:
         raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
     return await _whole(connection, record)
+
+
+async def update_service(connection: Any, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> Any:
+    """The row after the patch. Raises NotFound."""
+    changed = changes(patch)
+    record = await connection.fetchrow(_UPDATE, id, project_id, *(changed.get(name) for name in _PATCHED))
+    if record is None:
+        raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+    return record
 
 
 class PostgresInferenceServiceRepository:
@@ -131,30 +141,29 @@ class PostgresInferenceServiceRepository:
         return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_service_from)
 
     async def update(self, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> InferenceService:
-        return await self._found(await self._database.fetchrow(_UPDATE, *_update_args(project_id, id, patch)), id)
+        return await _whole(self._database, await update_service(self._database, project_id, id, patch))
 
     async def follow(
         self, project_id: UUID, id: UUID, patch: InferenceServicePatch, served_state: ServeModelState | None
     ) -> InferenceService:
         async with self._database.transaction() as connection:
-            record = await connection.fetchrow(_UPDATE, *_update_args(project_id, id, patch))
-            if record is None:
-                raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+            record = await update_service(connection, project_id, id, patch)
             if served_state is not None:
                 await connection.execute(_SET_SERVED_STATE, id, served_state)
             return await _whole(connection, record)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         async with self._database.transaction(deleting=True) as connection:
-            if not _rows(await connection.execute(_DELETE, id, project_id)):
+            # The deployment first, as all who write both: in another order, two could wait for one another.
+            await connection.execute(_WANT_ABSENT, id, project_id)
+            if await connection.fetchval(_DELETE, id, project_id) is None:
                 if await connection.fetchrow(_GET, id, project_id):
                     raise FailedPrecondition(Reason.INFERENCE_SERVICE_DEPLOYED, id=str(id))
                 raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
-            await connection.execute(_WANT_ABSENT, id, project_id)
 
-    async def _found(self, record: Any | None, id: UUID | None = None) -> InferenceService:
+    async def _found(self, record: Any | None) -> InferenceService:
         if record is None:
-            raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
+            raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND)
         return await _whole(self._database, record)
 
 
@@ -162,16 +171,7 @@ async def _whole(connection: Any, record: Any) -> InferenceService:
     return replace(_service_from(record), served_models=await serve_models_of(connection, record["id"]))
 
 
-def _update_args(project_id: UUID, id: UUID, patch: InferenceServicePatch) -> list[Any]:
-    changed = changes(patch)
-    return [id, project_id, *(changed.get(name) for name in _PATCHED)]
-
-
 def _service_from(record: Any) -> InferenceService:
     values = dict(record)
     values.pop("total", None)
     return InferenceService(**values)
-
-
-def _rows(tag: str) -> int:
-    return int(tag.rpartition(" ")[2])

@@ -30,6 +30,7 @@ _INSERT = f"""
 INSERT INTO model_version ({", ".join(_FIELDS)}, access_key, secret_key, project_id)
 SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 3))}, project_id
 FROM registered_model WHERE id = $4 AND project_id = ${len(_FIELDS) + 3}
+RETURNING id
 """
 _GET = f"""
 SELECT {_COLUMNS} FROM model_version v
@@ -94,16 +95,12 @@ class PostgresModelVersionRepository:
             project_id,
         ]
         if not version.is_default:
-            written = await self._database.execute(_INSERT, *args)
-        else:
-            async with self._database.transaction() as connection:
-                await connection.execute(_LOCK_MODEL, version.registered_model_id, project_id)
-                await connection.execute(_CLEAR_DEFAULT, version.registered_model_id, version.id)
-                written = int((await connection.execute(_INSERT, *args)).rpartition(" ")[2])
-                if not written:
-                    raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
-        if not written:
-            raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
+            await _insert(self._database, args, version)
+            return
+        async with self._database.transaction() as connection:
+            await connection.execute(_LOCK_MODEL, version.registered_model_id, project_id)
+            await connection.execute(_CLEAR_DEFAULT, version.registered_model_id, version.id)
+            await _insert(connection, args, version)
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
         return _found(await self._database.fetchrow(_GET, id, project_id, registered_model_id), id)
@@ -147,6 +144,11 @@ class PostgresModelVersionRepository:
         if record is None:
             raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
         return Credentials(self._cipher.decrypt(record["access_key"]), self._cipher.decrypt(record["secret_key"]))
+
+
+async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> None:
+    if await connection.fetchrow(_INSERT, *args) is None:
+        raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
 
 
 def _found(record: Any | None, id: UUID | None = None) -> ModelVersion:
