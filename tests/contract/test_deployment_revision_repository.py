@@ -39,7 +39,7 @@ async def test_a_revision_serves_another_version(
 
     assert (revised.generation, revised.spec, revised.want) == (2, spec, Want.PRESENT)
     assert revised.revised_at > before.revised_at
-    assert (revised.phase, revised.phase_since) == (before.phase, before.phase_since)
+    assert (revised.phase, revised.phase_since) == (Phase.PENDING, revised.revised_at)
     service = await repositories.services.get(project_id, before.id)
     assert (service.model_version_id, service.desired_state) == (version.id, "DEPLOYED")
     assert {s.model_version_id for s in service.served_models} == {around.version.id, version.id}

@@ -84,10 +84,10 @@ class InMemoryDeploymentRepository:
     ) -> Deployment:
         before = await self.get(project_id, id)
         now = self._store.write_time()
-        phase = before.phase
+        phase = Phase.UPDATING
         if want is Want.ABSENT:
             phase = Phase.DELETING
-        elif before.want is Want.ABSENT:
+        elif before.want is Want.ABSENT or before.serving_generation is None:
             phase = Phase.PENDING
         revised = replace(
             before,
@@ -97,7 +97,7 @@ class InMemoryDeploymentRepository:
             generation=before.generation + 1,
             revised_at=now,
             phase=phase,
-            phase_since=before.phase_since if want is before.want else now,
+            phase_since=now,
             reason="",
             message="",
             next_step="",

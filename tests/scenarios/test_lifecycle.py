@@ -53,7 +53,10 @@ async def test_update_in_place(running: World) -> None:
     assert at is not None
     assert at.generation == 1
     assert await running.served_now(id_) == 2
-    assert "UPDATING" in {phase for phase, _ in await running.log(id_)}
+    # Whoever waits for the new revision to be DEPLOYED does not take the old one for it.
+    events = await running.events(id_)
+    assert next(e.phase for e in events if e.generation == 2) is Phase.UPDATING
+    assert all(e.serving_generation == e.generation for e in events if e.phase is Phase.DEPLOYED)
 
 
 async def test_rollback(running: World) -> None:

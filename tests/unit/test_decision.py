@@ -438,7 +438,6 @@ def test_backing_off_from_an_api_that_does_not_answer(attempts: int, retry_after
         ({"phase_since": ago(minutes=10)}, 30),
         ({"phase_since": ago(hours=1)}, 120),
         ({"phase_since": ago(days=9)}, 3600),
-        ({"phase_since": ago(days=9), "revised_at": ago(seconds=3)}, 1),
     ],
 )
 def test_looking_ever_less_often_while_nothing_changes(row: dict[str, Any], seconds: float) -> None:

@@ -67,14 +67,18 @@ SELECT id, generation, serving_generation, phase, reason, message, next_step FRO
 """
 # Whoever writes a deployment and its service takes the deployment first.
 _LOCK_WANTED = "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE"
-# The phase is the controllers' to say, but for an undeployment: nothing serves from then on. It also forgets what
-# generation the object is of, so that a redeployment knows that nobody else took the object away.
+# What an earlier revision came to is not said of this one, and from an undeployment on nothing serves. An undeployment
+# also forgets what generation the object is of, so that a redeployment knows that nobody else took the object away.
 _REVISE = """
 UPDATE deployment SET
     generation = generation + 1, revised_at = now(), want = $3, spec = coalesce($4, spec), attempts = 0,
     applied_generation = CASE WHEN $3 = 'ABSENT' THEN 0 ELSE applied_generation END,
-    phase = CASE WHEN $3 = 'ABSENT' THEN 'DELETING' WHEN want = 'ABSENT' THEN 'PENDING' ELSE phase END,
-    phase_since = CASE WHEN $3 = want THEN phase_since ELSE now() END,
+    phase = CASE
+        WHEN $3 = 'ABSENT' THEN 'DELETING'
+        WHEN want = 'ABSENT' OR serving_generation IS NULL THEN 'PENDING'
+        ELSE 'UPDATING'
+    END,
+    phase_since = now(),
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
     next_at = now() + interval '2 seconds', dirty_at = now(), updated_at = now()
 WHERE id = $1 AND project_id = $2

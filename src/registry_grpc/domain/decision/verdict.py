@@ -40,7 +40,7 @@ def watched(situation: Situation, phase: Phase) -> timedelta:
     deployment = situation.deployment
     quiet_for = timedelta(0)
     if phase is deployment.phase:
-        quiet_for = situation.now - max(deployment.phase_since, deployment.revised_at)
+        quiet_for = situation.now - deployment.phase_since
     most = min(max(UNSTEADY, quiet_for / 30), RESYNC)
     return min(max(quiet_for / 3, timedelta(seconds=1)), most)
 
