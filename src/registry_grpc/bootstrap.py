@@ -1,4 +1,4 @@
-"""The only composition root: Settings -> App. Every part can be replaced by keyword."""
+"""The only composition root: Settings -> App."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from registry_grpc.adapters.postgres.registered_models import PostgresRegistered
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.domain.policy import DeploymentPolicy
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
@@ -68,22 +67,13 @@ class App:
         await self.database.close()
 
 
-async def build(
-    settings: Settings,
-    *,
-    database: Database | None = None,
-    cluster: Cluster | None = None,
-    cipher: AesGcmCipher | None = None,
-    clock: Clock | None = None,
-) -> App:
+async def build(settings: Settings, database: Database) -> App:
     """Put the service together. Raises Unavailable when a cluster is configured and the database does not answer."""
-    database = database or database_of(settings)
-    cluster = cluster or await cluster_of(settings, database)
-    cipher = cipher or cipher_of(settings)
-    clock = clock or SystemClock()
+    cluster = await cluster_of(settings, database)
+    clock = SystemClock()
 
     models = PostgresRegisteredModelRepository(database)
-    versions = PostgresModelVersionRepository(database, cipher)
+    versions = PostgresModelVersionRepository(database, cipher_of(settings))
     environments = PostgresServingEnvironmentRepository(database)
     services = PostgresInferenceServiceRepository(database)
     queue = PostgresDeploymentQueue(database)

@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--steps", type=_at_least_one, default=1, help="how many migrations `down` takes back")
     migrate.add_argument("--yes", action="store_true", help="`down` loses data: say that you know")
 
-    healthcheck = command("healthcheck", _healthcheck, "ask a worker or the gateway whether it serves")
-    healthcheck.add_argument("--address", help="host:port or unix:/path; default is the first worker")
+    healthcheck = command("healthcheck", _healthcheck, "ask all workers, one of them or the gateway whether it serves")
+    healthcheck.add_argument("--address", help="host:port or unix:/path; default is all workers")
     healthcheck.set_defaults(logs_to=None)
 
     command("config", _config, "print all settings")

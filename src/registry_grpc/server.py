@@ -135,7 +135,7 @@ async def _app(settings: Settings) -> AsyncIterator[App]:
     database = database_of(settings)
     try:
         await _check_schema(database, settings)
-        app = await build(settings, database=database)
+        app = await build(settings, database)
     except BaseException:
         await database.close()
         raise

@@ -121,6 +121,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def worker_addresses(self) -> list[str]:
+        """Of the workers that `serve` runs, in their order."""
+        return [f"{self.worker_host}:{self.worker_port + i}" for i in range(self.workers)]
+
+    @property
     def dsn(self) -> str:
         """Raises ConfigurationError when no database is set."""
         if self.database_url is None:

@@ -119,8 +119,9 @@ async def serve(settings: Settings) -> None:
     Raises ConfigurationError for what every worker would only end with, again and again.
     """
     _ = settings.dsn
-    addresses = [f"{settings.worker_host}:{settings.worker_port + i}" for i in range(settings.workers)]
-    supervisor = Supervisor(worker_specs(addresses), grace_seconds=settings.shutdown_grace + settings.drain_delay)
+    supervisor = Supervisor(
+        worker_specs(settings.worker_addresses), grace_seconds=settings.shutdown_grace + settings.drain_delay
+    )
     stop = stop_event()
     await supervisor.start()
     await stop.wait()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
+import signal
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -195,13 +197,33 @@ async def test_config_can_be_set_again_but_for_what_is_masked() -> None:
 
 async def test_healthcheck(fresh_database_url: str, tmp_path: Path) -> None:
     port = str(free_ports(1))
-    failed = await command("healthcheck", worker_port=port)
-    assert (failed.status, failed.err) == (1, f"127.0.0.1:{port} does not serve: UNAVAILABLE\n")
+    failed = await command("healthcheck", worker_port=port, workers="1")
+    assert (failed.status, failed.out) == (1, f"127.0.0.1:{port} does not serve: UNAVAILABLE\n")
     socket = f"unix:{tmp_path}/worker.sock"
     async with running(tmp_path / "log", "worker", "--listen", socket, database_url=fresh_database_url) as worker:
         await until_serving(socket, worker)
         served = await command("healthcheck", "--address", socket)
-        assert (served.status, served.out) == (0, "SERVING\n")
+        assert (served.status, served.out) == (0, f"{socket} SERVING\n")
+
+
+async def test_healthcheck_finds_the_worker_that_hangs(fresh_database_url: str, tmp_path: Path) -> None:
+    port = free_ports(2)
+    addresses = [f"127.0.0.1:{port + i}" for i in range(2)]
+    async with contextlib.AsyncExitStack() as stack:
+        for i, address in enumerate(addresses):
+            arguments = ("worker", "--listen", address)
+            log = tmp_path / f"log-{i}"
+            worker = await stack.enter_async_context(running(log, *arguments, database_url=fresh_database_url))
+            await until_serving(address, worker)
+        well = await command("healthcheck", worker_port=str(port), workers="2")
+        assert (well.status, well.out) == (0, "".join(f"{address} SERVING\n" for address in addresses))
+        worker.process.send_signal(signal.SIGSTOP)
+        ill = await command("healthcheck", worker_port=str(port), workers="2")
+        worker.process.send_signal(signal.SIGCONT)
+    assert (ill.status, ill.out) == (
+        1,
+        f"{addresses[0]} SERVING\n{addresses[1]} does not serve: DEADLINE_EXCEEDED\n",
+    )
 
 
 async def test_healthcheck_goes_through_no_proxy(
@@ -211,7 +233,7 @@ async def test_healthcheck_goes_through_no_proxy(
     async with running(tmp_path / "log", "worker", "--listen", address, database_url=fresh_database_url) as worker:
         await until_serving(address, worker)
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-        assert (await command("healthcheck", "--address", address)).out == "SERVING\n"
+        assert (await command("healthcheck", "--address", address)).out == f"{address} SERVING\n"
 
 
 async def test_doctor_says_by_its_status_whether_something_is_missing(fresh_database_url: str) -> None:

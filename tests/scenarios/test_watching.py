@@ -47,7 +47,7 @@ class Server:
 async def serving(url: str) -> AsyncIterator[Server]:
     database = Database(url, DatabaseOptions(size=_POOL, application_name="a worker under test"))
     settings = Settings.model_validate({"shutdown_grace": 30, "drain_delay": 0, "cluster": "none"})
-    app = await build(settings, database=database)
+    app = await build(settings, database)
     worker = Worker(settings, app)
     port = worker.listen("127.0.0.1:0")
     await worker.start()

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS
-from registry_grpc.settings import PROJECT_ROOT
+from registry_grpc.settings import PROJECT_ROOT, Settings
 
 
 def documents(name: str) -> list[dict[str, Any]]:
@@ -43,13 +44,39 @@ def test_the_roles_give_what_the_code_asks_for_and_nothing_else() -> None:
     assert sorted(rights("registry-grpc-cluster")) == asked_for(cluster_wide=True)
 
 
-def test_the_gateway_knows_the_workers_of_the_manifest() -> None:
-    gateway = yaml.safe_load((PROJECT_ROOT / "gateway" / "envoy.yaml").read_text())
-    (cluster,) = gateway["static_resources"]["clusters"]
+@pytest.fixture
+def gateway() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "gateway" / "envoy.yaml").read_text())["static_resources"]
+    return found
+
+
+@pytest.fixture
+def workers() -> int:
+    (settings,) = (document["data"] for document in documents("registry.yaml") if document["kind"] == "ConfigMap")
+    return int(settings["REGISTRY_WORKERS"])
+
+
+def test_the_gateway_knows_the_workers_of_the_manifest(gateway: dict[str, Any], workers: int) -> None:
+    (cluster,) = gateway["clusters"]
     endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
     ports = [item["endpoint"]["address"]["socket_address"]["port_value"] for item in endpoints]
-    (settings,) = (document["data"] for document in documents("registry.yaml") if document["kind"] == "ConfigMap")
-    assert ports == [50051 + i for i in range(int(settings["REGISTRY_WORKERS"]))]
+    assert ports == [50051 + i for i in range(workers)]
+
+
+def test_the_numbers_of_the_gateway_fit_one_another(gateway: dict[str, Any], workers: int) -> None:
+    manager = gateway["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
+    admission = filters["admission"]["gradient_controller_config"]
+    most = admission["concurrency_limit_params"]["max_concurrency_limit"]
+    assert most == admission["min_rtt_calc_params"]["min_concurrency"] == 64 * workers
+    assert filters["body"]["max_request_bytes"] <= Settings.model_fields["max_message_bytes"].default
+    times = {
+        (route["route"]["timeout"], header["header"]["value"].lower())
+        for route in manager["route_config"]["virtual_hosts"][0]["routes"]
+        for header in route.get("request_headers_to_add", ())
+    }
+    ((timeout, deadline),) = times
+    assert timeout == deadline
 
 
 def test_the_image_gets_the_versions_that_are_tested() -> None:

@@ -23,7 +23,7 @@ _READY_WITHIN_SECONDS = 60.0
 
 
 def run_dev(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM, then stop everything in order: gateway, workers, cluster, database."""
+    """Run until SIGINT or SIGTERM, then stop: the gateway, workers, controller and cluster at once, the database."""
     # What is not asked for otherwise is simulated: the first deployment must work without a cluster at hand.
     if not os.environ.get("REGISTRY_CLUSTER"):
         settings = settings.model_copy(update={"cluster": ClusterKind.SIMULATED})

@@ -46,13 +46,14 @@ class EnvoyConfig:
     concurrency: int = 1
     """Envoy's threads. They compete with the workers for the same CPUs."""
     max_request_body_bytes: int | None = None
+    request_timeout_seconds: float | None = None
     access_log: bool = False
 
 
 class Envoy:
     """One Envoy process.
 
-    It is in a session of its own: Ctrl-C reaches the application only, which drains before it stops Envoy.
+    It is in a session of its own: Ctrl-C reaches the application only, which stops Envoy when it wants to.
     """
 
     def __init__(self, config: EnvoyConfig) -> None:
@@ -201,6 +202,8 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
     if config.max_request_body_bytes is not None:
         filters["body"]["max_request_bytes"] = config.max_request_body_bytes
+    if config.request_timeout_seconds is not None:
+        manager["request_timeout"] = f"{config.request_timeout_seconds}s"
     if not config.access_log:
         del manager["access_log"]
     cluster["load_assignment"]["endpoints"][0]["lb_endpoints"] = [

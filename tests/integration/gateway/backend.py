@@ -47,6 +47,7 @@ OPTIONS = (
     ("grpc.absolute_max_metadata_size", 128 * 1024),
 )
 NATIVE_SERVICE = "modelregistry.v1.EchoService"
+REFLECTION_SERVICE = "grpc.reflection.v1.ServerReflection"
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -148,6 +149,12 @@ async def _stream(data: bytes, context: Context) -> AsyncIterator[bytes]:
     await context.abort(grpc.StatusCode.ABORTED, "after the stream")
 
 
+async def _hold(data: bytes, context: Context) -> AsyncIterator[bytes]:
+    """Begin to answer, and stay in flight."""
+    yield data
+    await asyncio.Event().wait()
+
+
 async def _chat(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
     async for request in requests:
         yield request
@@ -162,9 +169,13 @@ def backend_server() -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     native: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Unary": grpc.unary_unary_rpc_method_handler(_unary),
         "Stream": grpc.unary_stream_rpc_method_handler(_stream),
-        "Chat": grpc.stream_stream_rpc_method_handler(_chat),
+        "Hold": grpc.unary_stream_rpc_method_handler(_hold),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NATIVE_SERVICE, native),))
+    chat: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(_chat)
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(REFLECTION_SERVICE, chat),))
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     return server, health_servicer

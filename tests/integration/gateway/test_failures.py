@@ -15,7 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 from tests.integration.gateway.backend import backend_server
 from tests.integration.gateway.test_answers import API, assert_error
-from tests.integration.gateway.test_native import chat, unary
+from tests.integration.gateway.test_native import hold, unary
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 
@@ -129,8 +129,7 @@ async def test_too_many_requests_are_refused_at_once(tmp_path: Path) -> None:
         target = rest.base_url.netloc.decode()
         options = (("grpc.use_local_subchannel_pool", 1),)
         channels = [await stack.enter_async_context(grpc.aio.insecure_channel(target, options)) for _ in range(2)]
-        calls = [chat(channels[number % 2])() for number in range(128)]
-        await asyncio.gather(*(call.write(b"x") for call in calls))
+        calls = [hold(channels[number % 2])(b"x") for number in range(128)]
         await asyncio.gather(*(call.read() for call in calls))
         answer = await rest.get(f"{API}/models")
         assert_error(answer, 429, "overloaded, try again later")

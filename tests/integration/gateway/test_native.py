@@ -11,7 +11,7 @@ import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
-from tests.integration.gateway.backend import NATIVE_SERVICE
+from tests.integration.gateway.backend import NATIVE_SERVICE, REFLECTION_SERVICE
 
 Channel = grpc.aio.Channel
 WEB = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1", "origin": "http://localhost:5173"}
@@ -26,8 +26,12 @@ def stream(channel: Channel) -> Any:
     return channel.unary_stream(f"/{NATIVE_SERVICE}/Stream")
 
 
-def chat(channel: Channel) -> Any:
-    return channel.stream_stream(f"/{NATIVE_SERVICE}/Chat")
+def chat(channel: Channel, method: str) -> Any:
+    return channel.stream_stream(method)
+
+
+def hold(channel: Channel) -> Any:
+    return channel.unary_stream(f"/{NATIVE_SERVICE}/Hold")
 
 
 async def test_unary_passes_with_its_metadata(channel: Channel) -> None:
@@ -62,8 +66,8 @@ async def test_a_stream_passes_with_its_status(channel: Channel) -> None:
 
 
 async def test_messages_pass_both_ways_while_a_stream_is_open(channel: Channel) -> None:
-    """As server reflection and a watch need it: nothing waits for the end of the request."""
-    call = chat(channel)()
+    """As server reflection needs it: nothing waits for the end of the request."""
+    call = chat(channel, f"/{REFLECTION_SERVICE}/ServerReflectionInfo")()
     for text in (b"one", b"two"):
         await call.write(text)
         assert await asyncio.wait_for(call.read(), 5) == text
@@ -86,6 +90,15 @@ async def test_the_clients_deadline_passes(channel: Channel) -> None:
 async def test_large_messages_pass(channel: Channel) -> None:
     message = b"x" * 3_000_000
     assert await unary(channel)(message) == message
+
+
+async def test_larger_messages_than_the_body_limit_are_resource_exhausted(channel: Channel) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await unary(channel)(b"x" * (8 * 1024 * 1024))
+    assert (failure.value.code(), failure.value.details()) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "request body too large",
+    )
 
 
 def frame(data: bytes) -> bytes:
@@ -124,7 +137,7 @@ async def test_a_browsers_preflight_is_answered(rest: httpx.AsyncClient) -> None
     answer = await rest.options(path, headers=PREFLIGHT | {"origin": "http://localhost:5173"})
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "http://localhost:5173")
     assert answer.headers["access-control-allow-methods"] == "POST"
-    assert {"x-grpc-web", "project-id"} <= set(answer.headers["access-control-allow-headers"].split(", "))
+    assert {"x-grpc-web", "project-id", "x-user"} <= set(answer.headers["access-control-allow-headers"].split(", "))
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "null"])

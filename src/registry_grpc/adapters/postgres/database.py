@@ -76,7 +76,8 @@ class Database:
                 yield connection
         except BaseException as error:
             self._give_back_after(error, connection)
-            raise self._translated(error, deleting=deleting) from error
+            _raise_translated(error, deleting=deleting)
+            raise
         self._give_back(connection)
 
     @asynccontextmanager
@@ -105,7 +106,8 @@ class Database:
             result = await work(connection)
         except BaseException as error:
             self._give_back_after(error, connection)
-            raise self._translated(error, deleting=deleting) from error
+            _raise_translated(error, deleting=deleting)
+            raise
         self._give_back(connection)
         return result
 
@@ -200,5 +202,8 @@ class Database:
                 return True
         return False
 
-    def _translated(self, error: BaseException, *, deleting: bool) -> BaseException:
-        return (translate(error, deleting=deleting) if isinstance(error, Exception) else None) or error
+
+def _raise_translated(error: BaseException, *, deleting: bool) -> None:
+    """Raise the domain's word for the error; return when there is none, and the error is to be raised as it is."""
+    if isinstance(error, Exception) and (translated := translate(error, deleting=deleting)):
+        raise translated from error
