@@ -14,9 +14,9 @@ import structlog
 import uvloop
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 
 from registry_grpc.adapters.grpc.health import healthz_handler
+from registry_grpc.adapters.grpc.reflection import reflection_handlers
 from registry_grpc.adapters.grpc.registration import handlers_of
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.migrate import minimum_schema_version
@@ -54,7 +54,7 @@ class Worker:
         self._names = [servicer.SERVICE.full_name for servicer in app.servicers]
         if settings.reflection:
             known = (*self._names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
-            reflection.enable_server_reflection((*known, reflection.SERVICE_NAME), self.server)
+            self.server.add_generic_rpc_handlers(reflection_handlers(known))
 
     def listen(self, address: str) -> int:
         """The port that was bound, for `host:0`. Raises ConfigurationError when the address cannot be had."""

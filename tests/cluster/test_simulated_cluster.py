@@ -15,6 +15,7 @@ from tests.cluster.kube import Kube, Object, condition, inference_service
 
 from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster, Timing, faults
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.garbage import GarbageCollector
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
@@ -23,6 +24,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 )
 from registry_grpc.devtools.simulated_cluster.api.store import Change
 from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
+from registry_grpc.devtools.simulated_cluster.process import run_simulated_cluster
 
 QUICK = Timing(schedule=0.01, download=0.01, start=0.01, terminate=0.01, back_off=0.01, bookmark_interval=0.1)
 
@@ -313,6 +315,16 @@ class TestProcess:
                 )
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
+        assert state.stat().st_mode & 0o077 == 0  # Secrets are in it
+
+
+async def test_a_part_that_dies_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def die(_: GarbageCollector) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(GarbageCollector, "run", die)
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(run_simulated_cluster("127.0.0.1", 0, tmp_path / "kubeconfig"), 10)
 
 
 async def start(kubeconfig: Path, state: Path) -> asyncio.subprocess.Process:

@@ -58,8 +58,9 @@ async def test_a_kubeconfig_as_file_or_content(simulated: SimulatedCluster, tmp_
 
 
 async def test_a_context_that_is_not_there(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    content = yaml.safe_load(simulated.kubeconfig(tmp_path / "kubeconfig").read_text())
     with pytest.raises(ConfigException):
-        await client.connect(simulated.kubeconfig(tmp_path / "kubeconfig"), context="other")
+        await client.connect(content | {"current-context": "other"})
 
 
 async def test_a_token_in_a_file_is_read_again(

@@ -150,7 +150,9 @@ async def test_does_not_find_what_is_not_there(
         repositories.services.find_by_external_id(project_id, "UID"),
         repositories.services.find_by_external_id(project_id, ""),
         repositories.services.update(project_id, uuid4(), InferenceServicePatch()),
-        repositories.services.follow(project_id, uuid4(), InferenceServicePatch(), None),
+        repositories.services.follow(
+            project_id, uuid4(), InferenceServicePatch(), None, unchanged_since=around.environment.updated_at
+        ),
         repositories.services.delete(project_id, uuid4()),
     ):
         with refused(NotFound, Reason.INFERENCE_SERVICE_NOT_FOUND):

@@ -13,7 +13,7 @@ from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_environment, stored_model, stored_service, stored_version
 from tests.refusals import refused
 
-from registry_grpc.domain.errors import AlreadyExists, NotFound, Reason
+from registry_grpc.domain.errors import AlreadyExists, ConcurrentChange, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.serve_model import ServeModelState
 
@@ -109,6 +109,21 @@ async def test_update_refuses_a_name_taken_but_not_its_own(
     await repositories.services.update(project_id, service.id, InferenceServicePatch(name=service.name))
 
 
+async def test_follow_does_not_write_over_what_it_has_not_seen(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    service = around.service()
+    seen = await repositories.services.create(service, ())
+    changed = await repositories.services.update(project_id, service.id, InferenceServicePatch(url="http://new"))
+
+    with refused(ConcurrentChange, Reason.CONCURRENT_CHANGE):
+        await repositories.services.follow(
+            project_id, service.id, InferenceServicePatch(url="http://old"), None, unchanged_since=seen.updated_at
+        )
+
+    assert await repositories.services.get(project_id, service.id) == changed
+
+
 @pytest.mark.parametrize("served_state", [*ServeModelState, None])
 async def test_follow_changes_the_service_and_the_state_of_all_it_serves(
     repositories: Repositories, project_id: UUID, around: Surroundings, served_state: ServeModelState | None
@@ -126,7 +141,11 @@ async def test_follow_changes_the_service_and_the_state_of_all_it_serves(
     untouched = await repositories.services.create(bystander, [a_serve_model(bystander, around.version)])
 
     after = await repositories.services.follow(
-        project_id, service.id, InferenceServicePatch(current_state="DEPLOYED", external_id=""), served_state
+        project_id,
+        service.id,
+        InferenceServicePatch(current_state="DEPLOYED", external_id=""),
+        served_state,
+        unchanged_since=before.updated_at,
     )
 
     assert await repositories.services.get(project_id, service.id) == after

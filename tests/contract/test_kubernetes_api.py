@@ -16,6 +16,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 )
 from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
+REQUESTING_LOTS = {"modelFormat": {"name": "sklearn"}, "resources": {"requests": {"cpu": "lots"}}}
+
 
 def owners(obj: Object) -> dict[tuple[str, str], str]:
     """The fields of every manager, as one text each."""
@@ -211,6 +213,7 @@ class TestValidation:
             ("minReplicas", "one", "spec.predictor.minReplicas"),
             ("model", {"storageUri": "s3://x"}, "spec.predictor.model.modelFormat: Required value"),
             ("scaleMetric", "moons", 'spec.predictor.scaleMetric: Unsupported value: "moons"'),
+            ("model", REQUESTING_LOTS, "spec.predictor.model.resources.requests.cpu"),
         ],
     )
     async def test_what_the_schema_forbids_is_invalid(self, kube: Kube, field: str, value: object, text: str) -> None:

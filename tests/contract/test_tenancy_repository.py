@@ -144,7 +144,11 @@ NOT_FOUND: dict[str, tuple[Reason, Call]] = {
     "services.follow": (
         Reason.INFERENCE_SERVICE_NOT_FOUND,
         lambda r, p, t: r.services.follow(
-            p, t.service.id, InferenceServicePatch(url="http://stolen"), ServeModelState.FAILED
+            p,
+            t.service.id,
+            InferenceServicePatch(url="http://stolen"),
+            ServeModelState.FAILED,
+            unchanged_since=t.service.updated_at,
         ),
     ),
     "services.delete": (Reason.INFERENCE_SERVICE_NOT_FOUND, lambda r, p, t: r.services.delete(p, t.service.id)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -120,7 +119,3 @@ def assert_page(
     }
     assert {key: page[key] for key in expected} == expected
     return items
-
-
-def is_uuid(text: str) -> bool:
-    return str(uuid.UUID(text)) == text

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tests.e2e.api import Api
 from tests.e2e.builders import World, a_version, an_id
@@ -180,6 +181,18 @@ def test_reflection_lists_and_describes_the_services(channel: grpc.Channel) -> N
     assert {f"modelregistry.v1.{name}" for name in SERVICES} <= services
     file = database.FindFileContainingSymbol("modelregistry.v1.RegisteredModelService")
     assert file.package == "modelregistry.v1"
+    assert database.FindFileContainingSymbol("modelregistry.v1.ErrorReason").package == "modelregistry.v1"
+
+
+def test_reflection_answers_under_its_new_name(channel: grpc.Channel) -> None:
+    """grpcio's own client knows v1alpha only; the messages are the same."""
+    call: Any = channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    (answer,) = call(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=DEADLINE)
+    assert "modelregistry.v1.DeploymentService" in {found.name for found in answer.list_services_response.service}
 
 
 @pytest.mark.parametrize("service", ["", *(f"modelregistry.v1.{name}" for name in SERVICES)])

@@ -122,7 +122,8 @@ class InMemoryDeploymentRepository:
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
         down = ServiceState.UNDEPLOYED
         patch = InferenceServicePatch(desired_state=down, current_state=down, url="", external_id="")
-        await self._services.follow(project_id, id, patch, ServeModelState.PENDING)
+        seen = await self._services.get(project_id, id)
+        await self._services.follow(project_id, id, patch, ServeModelState.PENDING, unchanged_since=seen.updated_at)
         if (deployment := self._store.deployments.get(id)) is None:
             return False
         if deployment.want is Want.PRESENT:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from tests.fakes.serve_models import put_serve_model, require_version, served_by
 from tests.fakes.store import InMemoryStore, oldest_first, page_of
 
 from registry_grpc.domain.deployment import Want
-from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.errors import AlreadyExists, ConcurrentChange, FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
@@ -80,8 +81,16 @@ class InMemoryInferenceServiceRepository:
         return await self.get(project_id, id)
 
     async def follow(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, served_state: ServeModelState | None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: InferenceServicePatch,
+        served_state: ServeModelState | None,
+        *,
+        unchanged_since: datetime,
     ) -> InferenceService:
+        if self._row(project_id, id).updated_at != unchanged_since:
+            raise ConcurrentChange
         changed = await self.update(project_id, id, patch)
         if served_state is not None:
             for served in served_by(self._store, id):

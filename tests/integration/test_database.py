@@ -66,6 +66,20 @@ async def test_who_stops_waiting_gives_the_turn_to_the_next(database: Database) 
     assert len(await _backends(database)) == 2
 
 
+async def test_who_stopped_waiting_does_not_count_among_those_who_wait(database: Database) -> None:
+    await _backends(database)
+    holders = [asyncio.create_task(database.fetch(SLEEP)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    for _ in range(2):
+        waiting = [asyncio.create_task(database.fetch("SELECT 1")) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.gather(*holders)
+
+
 async def test_a_connection_is_handed_on_when_its_receiver_gives_up_in_that_moment(database: Database) -> None:
     for _ in range(20):
         waiting = [asyncio.create_task(database.fetch("SELECT pg_sleep(0.002)")) for _ in range(5)]

@@ -9,6 +9,7 @@ store itself, in the same transaction as the write. Every method may raise Unava
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -149,9 +150,16 @@ class InferenceServiceRepository(Protocol):
         ...
 
     async def follow(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, served_state: ServeModelState | None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: InferenceServicePatch,
+        served_state: ServeModelState | None,
+        *,
+        unchanged_since: datetime,
     ) -> InferenceService:
-        """`update`, and the same state for all its serve models unless that is None. Raises NotFound."""
+        """`update`, and the same state for all its serve models unless that is None. Raises NotFound, and
+        ConcurrentChange when its `updated_at` is no longer that of what was looked at."""
         ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:

@@ -71,13 +71,13 @@ class Reconciler:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 evidence = await self._cluster.observe(claim.deployment)
                 result = await self._pass(claim, evidence)
+            await self._queue.record(claim, result)
         except TimeoutError as error:
             await self._queue.release(claim)
             raise Unavailable(Reason.CLUSTER_UNAVAILABLE, _NO_ANSWER) from error
         except BaseException:
             await self._queue.release(claim)
             raise
-        await self._queue.record(claim, result)
 
     async def work(self, claim: Claim) -> None:
         """Make a pass for a controller."""
@@ -86,14 +86,15 @@ class Reconciler:
     async def _work(self, claim: Claim, seconds: float) -> None:
         """A pass that is broken off, by a caller who has gone or a controller that stops, gives its lease back."""
         try:
-            async with asyncio.timeout(seconds):
-                result = await self._pass(claim)
-        except TimeoutError:
-            result = _judged(claim, claim.deployment, None, _unavailable(_NO_ANSWER))
+            try:
+                async with asyncio.timeout(seconds):
+                    result = await self._pass(claim)
+            except TimeoutError:
+                result = _judged(claim, claim.deployment, None, _unavailable(_NO_ANSWER))
+            await self._queue.record(claim, result)
         except BaseException:
             await self._queue.release(claim)
             raise
-        await self._queue.record(claim, result)
 
     async def observe_uncontrolled(self, service: InferenceService, namespace: str) -> InferenceService:
         """Let a service that is a record only follow an object of its name (contract 2.4, sync; quirk Q17).
@@ -113,7 +114,9 @@ class Reconciler:
             message = live.ready.message if live.ready else ""
             patch = InferenceServicePatch(last_error=message or UNSET, external_id=live.uid)
         state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
-        return await self._services.follow(service.project_id, service.id, patch, state)
+        return await self._services.follow(
+            service.project_id, service.id, patch, state, unchanged_since=service.updated_at
+        )
 
     async def _claim_within(self, id: UUID, seconds: float) -> Claim | None:
         until = time.monotonic() + seconds
@@ -213,6 +216,7 @@ def _unavailable(message: str) -> ApplyRefused:
 def _judged(
     claim: Claim, deployment: Deployment, evidence: Evidence | None, refused: ApplyRefused | None
 ) -> PassResult:
+    deployment = replace(deployment, serving_generation=_still_serves(claim.deployment, evidence))
     verdict = decide(Situation(deployment=deployment, now=claim.now, evidence=evidence, refused=refused))
     forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason == "DELETED_EXTERNALLY"
     applied = None if forgotten else deployment.applied
@@ -237,6 +241,21 @@ def _judged(
         again_in=_jittered(verdict.again_in),
         service=_service_view(deployment, verdict, refused, url, serving),
     )
+
+
+def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | None:
+    """Which revision served when the pass looked: none without the object that was applied; the one rolled out, where a
+    newer revision came before a pass had seen that."""
+    if evidence is None:
+        return deployment.serving_generation
+    live, applied, rollout = evidence.live, deployment.applied, evidence.rollout
+    if live is None or applied is None or live.uid != applied.uid:
+        return None
+    if live.ready is not None and live.ready.is_true and rollout is not None and rollout.is_complete:
+        stamp = rollout.revision_stamp
+        if stamp.isdecimal() and int(stamp) < deployment.generation:
+            return int(stamp)
+    return deployment.serving_generation
 
 
 def _serving(deployment: Deployment, verdict: Verdict) -> int | None:

@@ -178,6 +178,7 @@ CASES: dict[str, Case] = {
     "when the next is due": Case(lambda loaded: loaded.queue.next_due()),
     "claim and release": Case(_release),
     "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),
+    "record an undeployment": Case(lambda loaded: _record(loaded, ONE, Phase.UNDEPLOYED)),
     "record a failure": Case(lambda loaded: _record(loaded, ONE, Phase.FAILED)),
     "record an update": Case(lambda loaded: _record_update(loaded, ONE)),
     "record an update of many": Case(lambda loaded: _record_update(loaded, HISTORIC)),

@@ -46,6 +46,12 @@ async def _create_service(loaded: Loaded) -> None:
     await loaded.services.create(service, served)
 
 
+async def _follow(loaded: Loaded) -> None:
+    seen = await loaded.services.get(PROJECT, SERVICE)
+    patch = InferenceServicePatch(last_error="x")
+    await loaded.services.follow(PROJECT, SERVICE, patch, ServeModelState.FAILED, unchanged_since=seen.updated_at)
+
+
 async def _create_serve_model(loaded: Loaded) -> None:
     service = await loaded.services.get(PROJECT, SERVICE)
     await loaded.serve_models.create(a_serve_model(service, a_version(a_model(PROJECT), id=data.version_id(0, 4711))))
@@ -81,11 +87,7 @@ CASES: dict[str, Case] = {
     "change a service": Case(
         lambda loaded: loaded.services.update(PROJECT, SERVICE, InferenceServicePatch(last_error="x"))
     ),
-    "follow a service": Case(
-        lambda loaded: loaded.services.follow(
-            PROJECT, SERVICE, InferenceServicePatch(last_error="x"), ServeModelState.FAILED
-        )
-    ),
+    "follow a service": Case(_follow),
     "delete a service": Case(lambda loaded: loaded.services.delete(PROJECT, UNDEPLOYED)),
     "delete a deployed service": Case(lambda loaded: loaded.services.delete(PROJECT, SERVICE), is_refused=True),
     "list services": services(walks=once("inference_service", ALL)),

@@ -7,12 +7,14 @@ name can be computed again. Correctness rests on names, uids and resource versio
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
+from registry_grpc.adapters.kserve.deletion import delete_secret
 from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
-from registry_grpc.adapters.kserve.errors import StatusError, refusal_of
+from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
 from registry_grpc.adapters.kserve.secrets import credentials_secret, known_secrets, owned_by
@@ -50,7 +52,14 @@ class Application:
             await self._apply_secret(self._secret if live is None else self._owned(self._secret, live.uid))
         if live is not None:
             return self._applied(await self._apply_over(live, force=force))
-        stored = await self._apply_first()
+        try:
+            stored = await self._apply_first()
+        except StatusError as error:
+            if self._secret and refusal_of(error) not in {Refusal.UNAVAILABLE, Refusal.STALE}:
+                # Nothing owns it, and the next revision may have other keys: nobody would know its name.
+                with suppress(StatusError, Unreachable):
+                    await delete_secret(self._api, self._namespace, self._secret["metadata"]["name"])
+            raise
         if self._secret:
             await self._apply_secret(self._owned(self._secret, stored["metadata"]["uid"]))
         return self._applied(stored)

@@ -19,7 +19,7 @@ Kubeconfig = Path | Mapping[str, Any]
 Refresh = Callable[[Any], Awaitable[None]]
 
 
-async def connect(kubeconfig: Kubeconfig | None = None, *, context: str | None = None) -> ApiClient:
+async def connect(kubeconfig: Kubeconfig | None = None) -> ApiClient:
     """A client for the cluster of a kubeconfig (a file or its content), or for the one this process runs in.
 
     Tokens that live in files or come from a plug-in are read again every minute. Raises ConfigException for a
@@ -30,7 +30,7 @@ async def connect(kubeconfig: Kubeconfig | None = None, *, context: str | None =
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         refresh = configuration.refresh_api_key_hook
     else:
-        loader = await _load(kubeconfig, context, configuration)
+        loader = await _load(kubeconfig, configuration)
         refresh = _reloading(loader.load_and_set)
     configuration.refresh_api_key_hook = _as_network_failure(refresh)
     client = ApiClient(configuration=configuration)
@@ -38,14 +38,14 @@ async def connect(kubeconfig: Kubeconfig | None = None, *, context: str | None =
     return client
 
 
-async def _load(kubeconfig: Kubeconfig, context: str | None, configuration: Any) -> Any:
+async def _load(kubeconfig: Kubeconfig, configuration: Any) -> Any:
     try:
         if isinstance(kubeconfig, Path):
             return await config.load_kube_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), context=context, client_configuration=configuration, persist_config=False
+                str(kubeconfig), client_configuration=configuration, persist_config=False
             )
         return await config.load_kube_config_from_dict(  # type: ignore[no-untyped-call]
-            dict(kubeconfig), context=context, client_configuration=configuration
+            dict(kubeconfig), client_configuration=configuration
         )
     except (yaml.YAMLError, TypeError) as error:
         # The loader's way to say that the file is no YAML, or empty. Its text might quote a key.

@@ -147,6 +147,8 @@ class Database:
                     self._give_back(connection)
                 else:
                     self._wake(None)
+            else:
+                self._waiting.remove(future)  # or it would count as waiting until a connection comes back
             raise
 
     async def _connect(self) -> asyncpg.Connection[Any]:

@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
+
 from registry_grpc.adapters.postgres.channel import Channel
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_rows import (
@@ -22,8 +24,11 @@ from registry_grpc.adapters.postgres.deployment_rows import (
 )
 from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
 from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.errors import RegistryError
 from registry_grpc.ports.cluster import OwnedObject
 from registry_grpc.ports.deployments import Claim, PassResult
+
+_log = structlog.get_logger("deployments")
 
 LEASE_SECONDS = 60
 _POLL_SECONDS = 5.0
@@ -115,26 +120,36 @@ _FAIL_REVISION = """
 UPDATE deployment_revision SET outcome = 'FAILED', reason = $3
 WHERE deployment_id = $1 AND generation = $2 AND served_from IS NULL
 """
+# Who locks many takes them in the order of their ids, or two could wait for one another.
 _MARK_CHANGED = """
-UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now()) WHERE id = ANY($1::uuid[])
+UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
+WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
 # An object that is missing, changed or not as ready as the row says makes its deployment due, and so does an API server
 # that answers again those who could not reach it; all others cost nothing. A copy of an object has its labels, but
 # another place.
 _COMPARE = """
-UPDATE deployment d SET dirty_at = now(), next_at = least(coalesce(d.next_at, now()), now())
-FROM deployment known
-LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
-    AS seen (id, namespace, name, uid, k8s_generation, is_ready)
-    ON seen.id = known.id AND seen.namespace = known.namespace AND seen.name = known.name
-WHERE d.id = known.id AND (
-    known.attempts > 0
-    OR (known.want = 'PRESENT' AND known.applied IS NOT NULL
-        AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
-            OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
-            OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED')))
-    OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED'))
+WITH differing AS MATERIALIZED (
+    SELECT known.id FROM deployment known
+    LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
+        AS seen (id, namespace, name, uid, k8s_generation, is_ready)
+        ON seen.id = known.id AND seen.namespace = known.namespace AND seen.name = known.name
+    WHERE known.attempts > 0
+        OR (known.want = 'PRESENT' AND known.applied IS NOT NULL
+            AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
+                OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
+                OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED')))
+        OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED'))
 )
+UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
+WHERE id = ANY(ARRAY(
+    SELECT id FROM deployment WHERE id = ANY(ARRAY(SELECT id FROM differing)) ORDER BY id FOR UPDATE
+))
+"""
+# Those that were refused because of it, and would try again minutes later.
+_NAME_IS_FREE = """
+UPDATE deployment SET next_at = now()
+WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = 'NAME_TAKEN'
 """
 _NOTE_ORPHANS = """
 INSERT INTO orphan (uid, namespace, name, deployment_id)
@@ -163,7 +178,8 @@ class PostgresDeploymentQueue:
 
     async def claim(self, limit: int) -> list[Claim]:
         holder = self._new_holder()
-        return [_claim_from(row, holder) for row in await self._database.fetch(_CLAIM, holder, limit)]
+        rows = await self._database.fetch(_CLAIM, holder, limit)
+        return [claim for row in rows if (claim := _readable_claim(row, holder)) is not None]
 
     async def next_due(self) -> timedelta | None:
         row = await self._database.fetchrow(_NEXT_DUE)
@@ -171,7 +187,12 @@ class PostgresDeploymentQueue:
 
     async def claim_one(self, id: UUID) -> Claim | None:
         holder = self._new_holder()
-        row = await self._database.fetchrow(_CLAIM_ONE, holder, id)
+        try:
+            row = await self._database.fetchrow(_CLAIM_ONE, holder, id)
+        except BaseException:
+            # Broken off after the commit, the lease would keep everybody else away for a minute.
+            await self._database.execute(_RELEASE, id, holder)
+            raise
         return _claim_from(row, holder) if row else None
 
     async def record(self, claim: Claim, result: PassResult) -> bool:
@@ -181,7 +202,8 @@ class PostgresDeploymentQueue:
             if row is None:
                 return False
             applied = applied_to_json(result.applied)
-            if row["generation"] != claim.deployment.generation:
+            # Only a deletion wants something else without a new revision.
+            if (row["generation"], row["want"]) != (claim.deployment.generation, claim.deployment.want):
                 await connection.execute(
                     _RECORD_OUTDATED, id_, claim.holder, applied, result.applied_generation, result.applied_at
                 )
@@ -195,6 +217,9 @@ class PostgresDeploymentQueue:
             await _let_service_follow(connection, claim, result)
             if changed:
                 await _tell(connection, claim, result)
+            if result.phase is Phase.UNDEPLOYED:
+                await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"])
+                await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             return True
@@ -257,6 +282,15 @@ def _claim_from(row: Any, holder: str) -> Claim:
     return Claim(deployment=deployment_from(row), holder=holder, now=row["now"])
 
 
+def _readable_claim(row: Any, holder: str) -> Claim | None:
+    """None for a row that only a newer release can read. Its lease keeps it out of the way of others for a while."""
+    try:
+        return _claim_from(row, holder)
+    except (KeyError, TypeError, ValueError, RegistryError) as error:
+        _log.error("deployment cannot be read", deployment_id=str(row["id"]), error=repr(error))
+        return None
+
+
 async def _let_service_follow(connection: Any, claim: Claim, result: PassResult) -> None:
     """With every pass: what somebody patched by hand holds until the next observation (decision 6)."""
     id_, view = claim.deployment.id, result.service
@@ -272,8 +306,9 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
         _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.next_step
     )
     await connection.execute(_END_SERVING, id_, serving)
+    if serving is not None:
+        await connection.execute(_BEGIN_SERVING, id_, serving)
     if result.phase is Phase.DEPLOYED:
-        await connection.execute(_BEGIN_SERVING, id_, generation)
         await connection.execute(_DROP_SUPERSEDED, id_, list(spec.served_version_ids))
     elif result.phase is Phase.FAILED:
         await connection.execute(_FAIL_REVISION, id_, generation, result.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
 from registry_grpc.adapters.postgres.serve_models import INSERT as INSERT_SERVE_MODEL
 from registry_grpc.adapters.postgres.serve_models import serve_models_of, values_of
-from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.inference_service import (
     SORT_FIELDS,
     InferenceService,
@@ -68,6 +69,7 @@ SELECT {_COLUMNS} FROM i {_JOINS}
 _PATCHED = (
     "name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id",
 )  # fmt: skip
+_LOCK = "SELECT updated_at FROM inference_service WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
 _SET_SERVED_STATE = """
 UPDATE serve_model SET last_known_state = $2, updated_at = now()
 WHERE inference_service_id = $1 AND last_known_state <> $2
@@ -144,9 +146,17 @@ class PostgresInferenceServiceRepository:
         return await _whole(self._database, await update_service(self._database, project_id, id, patch))
 
     async def follow(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, served_state: ServeModelState | None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: InferenceServicePatch,
+        served_state: ServeModelState | None,
+        *,
+        unchanged_since: datetime,
     ) -> InferenceService:
         async with self._database.transaction() as connection:
+            if await connection.fetchval(_LOCK, id, project_id) not in {None, unchanged_since}:
+                raise ConcurrentChange
             record = await update_service(connection, project_id, id, patch)
             if served_state is not None:
                 await connection.execute(_SET_SERVED_STATE, id, served_state)

@@ -77,6 +77,7 @@ class SimulatedCluster:
         self._api = Api(self.store, self.verbs, self.faults, self._watches, self._tokens)
         self._state = StateFile(state, self.store) if state else None
         self._exit = contextlib.AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -159,8 +160,12 @@ class SimulatedCluster:
             client = await stack.enter_async_context(self.client(_CONTROLLER))
             deadline = self._timing.progress_deadline
             parts.append(KServeController(client, progress_deadline=deadline).run())
-        tasks = [asyncio.create_task(part) for part in parts]
-        stack.push_async_callback(_stop, tasks)
+        self._tasks = [asyncio.create_task(part) for part in parts]
+        stack.push_async_callback(_stop, self._tasks)
+
+    async def until_broken(self) -> None:
+        """Until one of its parts has died; leaving the context raises what it died of."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

@@ -35,6 +35,7 @@ class StateFile:
         self._dirty.clear()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".new")
+        temporary.touch(mode=0o600)  # Secrets are in it
         temporary.write_text(json.dumps(self._store.snapshot()), encoding="utf-8")
         temporary.replace(self._path)
 

@@ -15,7 +15,6 @@ STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
 INT32: Schema = {"type": "integer", "format": "int32"}
 BOOLEAN: Schema = {"type": "boolean"}
-ANYTHING: Schema = {"x-kubernetes-preserve-unknown-fields": True}
 INT_OR_STRING: Schema = {"x-kubernetes-int-or-string": True}
 
 
@@ -63,7 +62,13 @@ METADATA = open_struct(
     ownerReferences=keyed_list(open_struct(uid=STRING), "uid"),
 )
 
-_QUANTITIES: Schema = map_of(INT_OR_STRING)
+# The pattern in the CRDs of KServe.
+_QUANTITY: Schema = {
+    **INT_OR_STRING,
+    "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
+}
+_QUANTITIES: Schema = map_of(_QUANTITY)
 _ENV_VAR = struct((), name=STRING, value=STRING, valueFrom=open_struct())
 _CONTAINER_FIELDS: dict[str, Schema] = {
     "name": STRING,

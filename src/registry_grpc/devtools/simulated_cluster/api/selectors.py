@@ -17,10 +17,6 @@ _PRESENCE = re.compile(r"^(?P<absent>!?)\s*(?P<key>[^\s=!(),]+)$")
 _COMMAS = re.compile(r",(?![^()]*\))")
 
 
-def everything(_: dict[str, Any]) -> bool:
-    return True
-
-
 def label_selector(text: str) -> Selector:
     """Parses `a=b,c!=d,e in (f,g),h,!i`; an unreadable selector is a 400."""
     requirements = [_requirement(part.strip()) for part in _COMMAS.split(text) if part.strip()]

@@ -100,10 +100,7 @@ def _schema(value: Any, schema: Schema | None, path: str) -> Iterator[dict[str, 
         text = f'Invalid value: "{actual}": {path} in body must be of type {expected}: "{actual}"'
         yield cause("FieldValueTypeInvalid", text, path)
         return
-    if "enum" in schema and value not in schema["enum"]:
-        values = ", ".join(json.dumps(item) for item in schema["enum"])
-        text = f"Unsupported value: {json.dumps(value)}: supported values: {values}"
-        yield cause("FieldValueNotSupported", text, path)
+    yield from _values(value, schema, path)
     if isinstance(value, dict):
         for key in schema.get("required", ()):
             if key not in value:
@@ -113,6 +110,16 @@ def _schema(value: Any, schema: Schema | None, path: str) -> Iterator[dict[str, 
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _schema(item, schema.get("items"), f"{path}[{index}]")
+
+
+def _values(value: Any, schema: Schema, path: str) -> Iterator[dict[str, str]]:
+    if "enum" in schema and value not in schema["enum"]:
+        values = ", ".join(json.dumps(item) for item in schema["enum"])
+        text = f"Unsupported value: {json.dumps(value)}: supported values: {values}"
+        yield cause("FieldValueNotSupported", text, path)
+    if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
+        text = f"Invalid value: {json.dumps(value)}: {path} in body should match '{schema['pattern']}'"
+        yield cause("FieldValueInvalid", text, path)
 
 
 def _immutable(new: dict[str, Any], old: dict[str, Any]) -> Iterator[dict[str, str]]:

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from kubernetes.utils.quantity import parse_quantity
+
 from registry_grpc.devtools.simulated_cluster import outcomes
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import PODS
@@ -180,5 +182,5 @@ def _cpus(pod: dict[str, Any]) -> float:
     total = 0.0
     for item in pod["spec"]["containers"]:
         quantity = str(item.get("resources", {}).get("requests", {}).get("cpu", "0"))
-        total += float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+        total += float(parse_quantity(quantity))  # type: ignore[no-untyped-call]
     return total

@@ -1,0 +1,223 @@
+"""A pass that something overtakes: a newer revision, an undeployment, a deletion, a caller who goes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.fakes.builders import a_service
+from tests.scenarios.world import World
+
+from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.devtools.simulated_cluster import Fault
+from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
+from registry_grpc.devtools.simulated_cluster.faults import webhook_denied
+from registry_grpc.domain.deployment import Phase, Want
+from registry_grpc.domain.errors import ConcurrentChange
+from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
+from registry_grpc.domain.model_version import Credentials
+
+UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
+DOWN = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
+NO_MORE = Fault(verb="patch", resource="inferenceservices", error=webhook_denied("no more"))
+
+_SLOW_RECORD = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE UPDATE ON deployment FOR EACH ROW
+WHEN (OLD.lease_by IS NOT NULL AND NEW.lease_by IS NULL) EXECUTE FUNCTION slow();
+"""
+_IN_RECORD = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+
+
+async def lease_of(world: World, id_: UUID) -> Any:
+    (row,) = await world.database.fetch("SELECT lease_by FROM deployment WHERE id = $1", id_)
+    return row["lease_by"]
+
+
+async def is_rolled_out(world: World, id_: UUID, revision: str) -> None:
+    def holds(deployment: dict[str, Any]) -> bool:
+        annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+        status = deployment.get("status", {})
+        is_new = any(key.endswith("/revision") and value == revision for key, value in annotations.items())
+        return (
+            is_new and status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 1
+        )
+
+    name = (await world.deployment(id_)).name
+    await world.kube.until(DEPLOYMENTS, f"{name}-predictor", holds)
+    await world.kube.until_ready(name)
+
+
+async def test_what_serves_is_told_when_the_next_revision_is_refused(faulty: World) -> None:
+    """Revision 2 rolls out, and 3 is there before a pass has seen that."""
+    async with faulty.controller():
+        id_ = (await faulty.deploy("s3://models/one")).service.id
+        await faulty.until_deployed(id_)
+    two, three = await faulty.version("s3://models/two"), await faulty.version("s3://models/three")
+    await faulty.deployments.update(faulty.project_id, id_, model_version_id=two.id, options=None)
+    await is_rolled_out(faulty, id_, "2")
+    faulty.simulated.faults.add(NO_MORE)
+    await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=three.id, options=None)
+    async with faulty.controller():
+        await faulty.make_due(id_)
+        await faulty.until(id_, lambda d: d.phase is Phase.FAILED and d.serving_generation == 2)
+    assert await faulty.served_now(id_) == 2
+
+
+async def test_a_first_revision_that_came_up_unseen_is_told(faulty: World) -> None:
+    id_ = (await faulty.deploy("s3://models/one")).service.id
+    await is_rolled_out(faulty, id_, "1")
+    faulty.simulated.faults.add(NO_MORE)
+    two = await faulty.version("s3://models/two")
+    async with faulty.controller():
+        await faulty.deployments.update(faulty.project_id, id_, model_version_id=two.id, options=None)
+        deployment = await faulty.until(id_, lambda d: d.phase is Phase.FAILED and d.serving_generation == 1)
+    assert deployment.url
+    assert (await faulty.view(id_)).current_state == "DEPLOYED"
+
+
+async def test_nothing_serves_after_an_undeployment_that_was_taken_back(faulty: World) -> None:
+    """The object went; before that was recorded, the service was deployed again, which is refused now."""
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        await faulty.until_deployed(id_)
+    await faulty.dying_requests.undeploy(faulty.project_id, id_)
+    claim = await faulty.queue.claim_one(id_)
+    assert claim is not None
+    while (result := await faulty.reconciler._pass(claim)).phase is not Phase.UNDEPLOYED:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await faulty.dying_requests.change_service(faulty.project_id, id_, UP, "ann")
+    assert await faulty.queue.record(claim, result)
+    faulty.simulated.faults.add(NO_MORE)
+    async with faulty.controller():
+        await faulty.make_due(id_)
+        deployment = await faulty.until_phase(id_, Phase.FAILED, "REJECTED")
+    assert deployment.serving_generation is None
+    assert (await faulty.view(id_)).current_state == "UNDEPLOYED"
+    assert await faulty.served_now(id_) is None
+
+
+async def test_a_deletion_that_a_pass_did_not_see_is_due_at_once(world: World) -> None:
+    """The deletion began before the claim, committed after it, and its request died."""
+    id_ = await world.intent()
+    repository, began, go_on = PostgresInferenceServiceRepository(world.database), asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        @asynccontextmanager
+        async def transaction(self, **options: Any) -> AsyncIterator[Any]:
+            async with world.database.transaction(**options) as connection:
+                await connection.execute("SELECT")
+                began.set()
+                await go_on.wait()
+                yield connection
+
+    repository._database = Slow()  # type: ignore[assignment]
+    deleting = asyncio.create_task(repository.delete(world.project_id, id_))
+    await began.wait()
+    claim = await world.queue.claim_one(id_)
+    assert claim is not None
+    assert claim.deployment.want is Want.PRESENT
+    go_on.set()
+    await deleting
+    assert await world.queue.record(claim, await world.reconciler._pass(claim))
+    (row,) = await world.database.fetch("SELECT next_at - now() AS due_in FROM deployment WHERE id = $1", id_)
+    assert row["due_in"] <= timedelta(0)
+    await world.reconciler.attempt(id_)
+    await world.until_nothing_is_left()
+
+
+async def test_a_caller_who_goes_while_the_result_is_recorded_leaves_no_lease(faulty: World) -> None:
+    id_ = await faulty.intent()
+    async with faulty.database.transaction() as connection:
+        await connection.execute(_SLOW_RECORD)
+    attempt = asyncio.create_task(faulty.reconciler.attempt(id_))
+    while not await faulty.database.fetch(_IN_RECORD):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    attempt.cancel()
+    with suppress(asyncio.CancelledError):
+        await attempt
+    assert await lease_of(faulty, id_) is None
+
+
+async def test_a_refused_first_revision_leaves_no_secret(faulty: World) -> None:
+    refused = faulty.simulated.faults.add(NO_MORE)
+    id_ = (await faulty.deploy("s3://models/first")).service.id
+    assert await faulty.secrets() == []
+    faulty.simulated.faults.remove(refused)
+    version = await faulty.version("s3://models/second", keys=Credentials("AKIB", "other-key"))
+    async with faulty.controller():
+        await faulty.deployments.update(faulty.project_id, id_, model_version_id=version.id, options=None)
+        await faulty.until_deployed(id_)
+        await faulty.until_undeployed(id_)
+    await faulty.until_nothing_is_left()
+
+
+async def test_a_name_that_is_free_again_is_taken_at_once(faulty: World) -> None:
+    async with faulty.controller():
+        new = faulty.new(await faulty.version(), name="iris")
+        old = (await faulty.deployments.deploy(faulty.project_id, new)).service.id
+        await faulty.until_deployed(old)
+    await faulty.dying_requests.undeploy(faulty.project_id, old)
+    await PostgresInferenceServiceRepository(faulty.database).delete(faulty.project_id, old)  # and its request dies
+    again = await faulty.deployments.deploy(faulty.project_id, new)
+    assert again.status == "FAILED"
+    async with faulty.controller():
+        await faulty.make_due(old)
+        await faulty.until_deployed(again.service.id)
+
+
+async def test_a_sync_does_not_bring_back_what_was_undeployed(faulty: World) -> None:
+    """Of a mere record, made by the Go service: sync looks, undeploy removes, sync writes what it saw."""
+    service = a_service(faulty.environment, faulty.model, name="golang", desired_state="DEPLOYED")
+    await PostgresInferenceServiceRepository(faulty.database).create(service, ())
+    labels = {"modelregistry.ai-platform/inference-service-id": str(service.id)}
+    model = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}
+    manifest = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "golang", "namespace": faulty.kube.namespace, "labels": labels},
+        "spec": {"predictor": {"model": model}},
+    }
+    await faulty.kube.apply(manifest, manager="go")
+    await faulty.kube.until_ready("golang")
+    look = faulty.cluster.look
+
+    async def look_and_be_overtaken(*args: Any) -> Any:
+        live = await look(*args)
+        await faulty.undeploy(service.id)
+        return live
+
+    faulty.cluster.look = look_and_be_overtaken  # type: ignore[method-assign,assignment]
+    with pytest.raises(ConcurrentChange):
+        await faulty.deployments.sync(faulty.project_id, service.id)
+    assert (await faulty.view(service.id)).current_state == "UNDEPLOYED"
+
+
+async def test_marks_and_a_relist_do_not_wait_for_one_another_in_a_circle(world: World) -> None:
+    ids = [await world.intent(f"s3://models/{i}") for i in range(100)]
+    await world.database.execute("UPDATE deployment SET attempts = 1")
+    order = random.Random(3)
+
+    async def mark() -> None:
+        for _ in range(30):
+            await world.queue.mark_changed(order.sample(ids, len(ids)))
+
+    async def compare() -> None:
+        for _ in range(30):
+            await world.queue.compare([])
+
+    await asyncio.gather(mark(), mark(), compare())  # a deadlock would be a ConcurrentChange
+
+
+async def test_a_row_of_a_newer_release_does_not_stop_the_others(faulty: World) -> None:
+    newer = await faulty.intent()
+    other = await faulty.intent("s3://models/other")
+    await faulty.database.execute("""UPDATE deployment SET spec = spec || '{"new_field": 1}' WHERE id = $1""", newer)
+    async with faulty.controller():
+        await faulty.until_deployed(other)
