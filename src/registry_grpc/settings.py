@@ -37,7 +37,8 @@ class Settings(BaseSettings):
     )
 
     port: int = Field(default=8080, ge=0, le=65535)
-    """The gateway's port for REST, gRPC and gRPC-Web. Development only: elsewhere Envoy has its own configuration."""
+    """The gateway's port: `registry-grpc dev` has Envoy listen on it, and `registry-grpc doctor` asks there, also where
+    Envoy has its own configuration."""
     host: str = "0.0.0.0"  # noqa: S104 - a gateway is there to be reached
     """The address the gateway listens on. Development only."""
     data_dir: Path = Path(".data")

@@ -20,10 +20,50 @@ from registry_grpc.settings import PROJECT_ROOT, ClusterKind, Settings
 MANIFESTS = sorted((PROJECT_ROOT / "deploy" / "kubernetes").glob("*.yaml"))
 _CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
 _APPLY = "application/apply-patch+yaml"
+_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text()))
+
+
+def the(kind: str, name: str) -> dict[str, Any]:
+    (found,) = (
+        document
+        for path in MANIFESTS
+        for document in documents(path)
+        if (document["kind"], document["metadata"]["name"]) == (kind, name)
+    )
+    return found
+
+
+def pod_of(kind: str, name: str) -> dict[str, Any]:
+    pod: dict[str, Any] = the(kind, name)["spec"]["template"]["spec"]
+    return pod
+
+
+def test_a_pod_that_ends_calls_the_gateways_admin_address() -> None:
+    gateway = yaml.safe_load((PROJECT_ROOT / "gateway" / "envoy.yaml").read_text())
+    admin = gateway["admin"]["address"]["socket_address"]
+    (container,) = pod_of("Deployment", "registry-grpc")["containers"]
+    *_, script = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert f'Connection("{admin["address"]}", {admin["port_value"]}, timeout=2)' in script
+
+
+def test_envoy_gets_no_token_of_the_service_account() -> None:
+    pod = pod_of("Deployment", "registry-grpc")
+    assert pod["automountServiceAccountToken"] is False
+    mounted = {
+        container["name"]: [mount["mountPath"] for mount in container["volumeMounts"]]
+        for container in (*pod["initContainers"], *pod["containers"])
+    }
+    assert [name for name, paths in mounted.items() if _TOKEN in paths] == ["registry"]
+
+
+def test_migrations_get_no_keys() -> None:
+    (container,) = pod_of("Job", "registry-grpc-migrate")["containers"]
+    names = [source["secretRef"]["name"] for source in container["envFrom"]]
+    assert [list(the("Secret", name)["stringData"]) for name in names] == [["REGISTRY_DATABASE_URL"]]
 
 
 @pytest.mark.cluster

@@ -14,7 +14,7 @@ from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warn
 from registry_grpc.settings import ConfigurationError, Settings
 
 _CONNECT_SECONDS = 5.0
-_OLDEST_SERVER = 14
+_OLDEST_SERVER = 15
 _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
 # Stored secrets by what stands before the ciphertext: the key id, or nothing for plain text.
 _SECRETS = """
