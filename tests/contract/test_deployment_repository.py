@@ -13,18 +13,22 @@ from tests.fakes.builders import a_serve_model
 from tests.fakes.repositories import Repositories
 from tests.refusals import refused
 
+from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
+    DeploymentOptions,
     Outcome,
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import AlreadyExists, NotFound, Reason
+from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.paging import Cursor, Page, Slice
 from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironmentPatch
 from registry_grpc.ports.deployments import DeploymentFilter
+
+REQUEST = RequestKey(request_id="request", digest="digest")
 
 
 async def test_stores_service_and_intent_at_once(
@@ -66,6 +70,18 @@ async def test_stores_service_and_intent_at_once(
     assert (event.deployment_id, event.generation, event.phase) == (service.id, 1, Phase.PENDING)
 
 
+async def test_what_later_rules_refuse_stays_readable(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    intent = an_intent(around)
+    options = DeploymentOptions(limits={"cpu": "lots"}, deadline_seconds=0)
+
+    stored = await deployed(repositories, around, spec=replace(intent.spec, options=options))
+
+    assert (await repositories.deployments.get(project_id, stored.id)).spec.options == options
+    assert (await repositories.deployments.revision(project_id, stored.id, 1)).spec.options == options
+
+
 async def test_a_refused_deploy_leaves_nothing(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
@@ -74,12 +90,12 @@ async def test_a_refused_deploy_leaves_nothing(
     second = around.service(name=first.name)
 
     with refused(AlreadyExists, Reason.INFERENCE_SERVICE_NAME_TAKEN):
-        await repositories.deployments.deploy(second, (), an_intent(around, request_id="r"))
+        await repositories.deployments.deploy(second, (), an_intent(around, request=REQUEST))
     with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
         await repositories.deployments.get(project_id, second.id)
 
     third = around.service()
-    stored, _ = await repositories.deployments.deploy(third, (), an_intent(around, request_id="r"))
+    stored, _ = await repositories.deployments.deploy(third, (), an_intent(around, request=REQUEST))
     assert stored.id == third.id
 
 
@@ -88,11 +104,12 @@ async def test_a_request_is_carried_out_once(
 ) -> None:
     async def deploy(around: Surroundings) -> InferenceService:
         stored, deployment = await repositories.deployments.deploy(
-            around.service(), (), an_intent(around, request_id="request")
+            around.service(), (), an_intent(around, request=REQUEST)
         )
         assert deployment.id == stored.id
         return stored
 
+    assert await repositories.deployments.requested(project_id, REQUEST) is None
     stored = await asyncio.gather(*(deploy(around) for _ in range(10)))
     elsewhere = await deploy(await Surroundings.stored(repositories, other_project_id))
 
@@ -100,6 +117,40 @@ async def test_a_request_is_carried_out_once(
     assert elsewhere.id != stored[0].id
     page = await repositories.deployments.list(project_id, DeploymentFilter(), Slice(by_cursor=True))
     assert [deployment.id for deployment in page.items] == [stored[0].id]
+    requested = await repositories.deployments.requested(project_id, REQUEST)
+    assert requested == (stored[0], page.items[0])
+    assert await repositories.deployments.requested(project_id, replace(REQUEST, request_id="other")) is None
+
+
+async def test_another_request_under_the_same_id_is_refused(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    await deployed(repositories, around, request=REQUEST)
+    another = replace(REQUEST, digest="another")
+
+    for refusal in (
+        repositories.deployments.requested(project_id, another),
+        repositories.deployments.deploy(around.service(), (), an_intent(around, request=another)),
+    ):
+        with pytest.raises(InvalidRequest) as refused_:
+            await refusal
+        assert [violation.field for violation in refused_.value.violations] == ["request_id"]
+
+
+async def test_a_request_is_forgotten_with_its_service(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    first = await deployed(repositories, around, request=REQUEST)
+    await repositories.services.delete(project_id, first.id)
+    another = replace(REQUEST, digest="another")
+
+    assert await repositories.deployments.requested(project_id, REQUEST) is None
+    second = await deployed(repositories, around, request=another)
+
+    assert second.id != first.id
+    requested = await repositories.deployments.requested(project_id, another)
+    assert requested is not None
+    assert requested[1] == second
 
 
 async def test_the_deployment_outlives_its_service(
@@ -172,6 +223,7 @@ async def test_knows_the_deployments_of_the_project_only(
         deployments.revision(project_id, id_, 1),
         deployments.served_at(project_id, id_, None),
         deployments.events(project_id, id_, 0, 10),
+        deployments.revise(project_id, id_, want=Want.PRESENT, spec=None, cause=Cause.UPDATE, created_by="", after=1),
     ):
         with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
             await missing

@@ -21,7 +21,7 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import AlreadyExists, NotFound, Reason
+from registry_grpc.domain.errors import AlreadyExists, ConcurrentChange, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceServicePatch
 from registry_grpc.domain.paging import Slice
 
@@ -33,10 +33,11 @@ async def test_a_revision_serves_another_version(
     version = await stored_version(repositories, around.model)
     spec = DeploymentSpec.serving((version,), {}, DeploymentOptions())
 
-    revised = await repositories.deployments.revise(
+    await repositories.deployments.revise(
         project_id, before.id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob"
     )
 
+    revised = await repositories.deployments.get(project_id, before.id)
     assert (revised.generation, revised.spec, revised.want) == (2, spec, Want.PRESENT)
     assert revised.revised_at > before.revised_at
     assert (revised.phase, revised.phase_since) == (Phase.PENDING, revised.revised_at)
@@ -55,7 +56,7 @@ async def test_concurrent_revisions_are_numbered_one_by_one(
 ) -> None:
     deployment = await deployed(repositories, around)
 
-    revised = await asyncio.gather(
+    await asyncio.gather(
         *(
             repositories.deployments.revise(
                 project_id, deployment.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
@@ -64,11 +65,52 @@ async def test_concurrent_revisions_are_numbered_one_by_one(
         )
     )
 
-    assert sorted(d.generation for d in revised) == list(range(2, 12))
+    assert (await repositories.deployments.get(project_id, deployment.id)).generation == 11
     page = await repositories.deployments.revisions(project_id, deployment.id, Slice(by_cursor=True))
     assert [r.outcome for r in page.items] == [Outcome.PENDING] + [Outcome.SUPERSEDED] * 10
     events = await repositories.deployments.events(project_id, deployment.id, 0, 100)
     assert [event.generation for event in events] == list(range(1, 12))
+
+
+async def test_of_concurrent_revisions_of_one_generation_one_is_made(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    id_ = (await deployed(repositories, around)).id
+
+    outcomes = await asyncio.gather(
+        *(
+            repositories.deployments.revise(
+                project_id, id_, want=Want.PRESENT, spec=None, cause=Cause.UPDATE, created_by="", after=1
+            )
+            for _ in range(10)
+        ),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConcurrentChange"] * 9 + ["NoneType"]
+    assert (await repositories.deployments.get(project_id, id_)).generation == 2
+    assert len(await repositories.deployments.events(project_id, id_, 0, 100)) == 2
+
+
+async def test_redeploys_the_generation_that_was_looked_at_only(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    id_ = (await deployed(repositories, around)).id
+    await repositories.deployments.undeploy(project_id, id_, "")
+    service = await repositories.services.get(project_id, id_)
+
+    async def change(state: str, after: int) -> bool:
+        patch = InferenceServicePatch(desired_state=state, labels={"a": "b"})
+        return await repositories.deployments.change_service(project_id, id_, patch, "", after=after)
+
+    with refused(ConcurrentChange, Reason.CONCURRENT_CHANGE):
+        await change("DEPLOYED", 1)
+    assert await repositories.services.get(project_id, id_) == service
+    assert (await repositories.deployments.get(project_id, id_)).want is Want.ABSENT
+    assert await change("DEPLOYED", 2) is True
+    # Nothing is deployed again here.
+    assert await change("DEPLOYED", 1) is False
+    assert await change("UNDEPLOYED", 1) is True
 
 
 async def test_undeploys_and_deploys_again(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:
@@ -83,10 +125,11 @@ async def test_undeploys_and_deploys_again(repositories: Repositories, project_i
         assert (service.desired_state, service.current_state) == ("UNDEPLOYED", "UNDEPLOYED")
         assert (service.url, service.external_id, service.last_error) == ("", "", "it was slow")
         assert {served.last_known_state for served in service.served_models} == {"PENDING"}
-    again = await repositories.deployments.revise(
+    await repositories.deployments.revise(
         project_id, deployment.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
     )
 
+    again = await repositories.deployments.get(project_id, deployment.id)
     assert (again.want, again.phase, again.generation, again.spec) == (Want.PRESENT, Phase.PENDING, 3, deployment.spec)
     assert (await repositories.services.get(project_id, deployment.id)).desired_state == "DEPLOYED"
 

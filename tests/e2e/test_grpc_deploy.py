@@ -11,7 +11,7 @@ import httpx
 import pytest
 from grpc import StatusCode
 from tests.e2e.api import JSON, Api
-from tests.e2e.builders import an_environment, an_id, fresh
+from tests.e2e.builders import a_service, an_environment, an_id, fresh
 from tests.e2e.deployments import PATIENCE, Place
 from tests.e2e.rpc import DEADLINE, Rpc
 from tests.e2e.stack import Addresses
@@ -46,6 +46,9 @@ class Deployer(Place):
         answer = self.rpc.call(self.stub.DeployModel, d.DeployModelRequest(deployment=self.new(**fields)))
         assert answer.status == "PENDING"
         return answer.deployment
+
+    def set_status(self, version: JSON, status: str) -> None:
+        assert self.api.patch(f"/model_versions/{version['id']}", {"status": status}).status_code == 200
 
     def get(self, deployment_id: str) -> Any:
         return self.rpc.call(self.stub.GetDeployment, d.GetDeploymentRequest(id=deployment_id)).deployment
@@ -132,6 +135,37 @@ def test_planning_says_what_would_be_done_and_does_nothing(planner: Deployer) ->
     assert planner.api.read("/inference_services")["total"] == 0
 
 
+def test_a_name_that_a_record_has_is_found_before_the_deploy(planner: Deployer) -> None:
+    named = a_service(planner.api, planner.environment, planner.model, "taken")
+    new = planner.new(name=named["name"])
+    plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=new))
+    assert [f.code for f in plan.findings if f.blocking] == ["INFERENCE_SERVICE_NAME_TAKEN"]
+    refusals = [
+        planner.rpc.refused(planner.stub.DeployModel, d.DeployModelRequest(deployment=new, validate_only=only))
+        for only in (True, False)
+    ]
+    assert {(r.code, r.reason) for r in refusals} == {(StatusCode.ALREADY_EXISTS, "INFERENCE_SERVICE_NAME_TAKEN")}
+    assert len({r.text for r in refusals}) == 1
+
+
+def test_options_that_cannot_be_are_named(planner: Deployer) -> None:
+    options = d.DeploymentOptions(
+        deadline_seconds=0,
+        timeout_seconds=0,
+        resources=d.ResourceRequirements(requests={"cpu": "lots"}, limits={"memory": "-1Gi"}),
+    )
+    names = ["deadline_seconds", "timeout_seconds", "resources.requests.cpu", "resources.limits.memory"]
+    deploy = d.DeployModelRequest(deployment=planner.new(options=options))
+    refusal = planner.rpc.refused(planner.stub.DeployModel, deploy)
+    assert refusal.code == StatusCode.INVALID_ARGUMENT
+    assert set(refusal.violations) == {f"deployment.options.{name}" for name in names}
+    deployment = planner.make()
+    update = d.UpdateDeploymentRequest(id=deployment.id, options=options)
+    refusal = planner.rpc.refused(planner.stub.UpdateDeployment, update)
+    assert set(refusal.violations) == {f"options.{name}" for name in names}
+    assert planner.get(deployment.id).target_revision == 1
+
+
 def test_validate_only_stores_nothing(planner: Deployer) -> None:
     good = d.DeployModelRequest(deployment=planner.new(), validate_only=True)
     planner.rpc.call(planner.stub.DeployModel, good)
@@ -146,6 +180,57 @@ def test_a_repeated_request_id_deploys_once(deployer: Deployer) -> None:
     answers = [deployer.rpc.call(deployer.stub.DeployModel, request) for _ in range(3)]
     assert len({answer.inference_service.id for answer in answers}) == 1
     assert deployer.api.read("/inference_services")["total"] == 1
+
+
+def test_a_request_id_is_for_one_request(deployer: Deployer) -> None:
+    request = d.DeployModelRequest(deployment=deployer.new(name="first"), request_id=fresh("request"))
+    id_ = deployer.rpc.call(deployer.stub.DeployModel, request).deployment.id
+    other = d.DeployModelRequest(deployment=deployer.new(name="other"), request_id=request.request_id)
+    refusal = deployer.rpc.refused(deployer.stub.DeployModel, other)
+    assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"request_id"})
+    long = d.DeployModelRequest(deployment=deployer.new(), request_id="x" * 3000)
+    refusal = deployer.rpc.refused(deployer.stub.DeployModel, long)
+    assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"request_id"})
+
+    deployer.set_status(deployer.version, "FAILED")
+    assert deployer.rpc.call(deployer.stub.DeployModel, request).deployment.id == id_
+    deployer.set_status(deployer.version, "READY")
+    deployer.rpc.call(deployer.stub.UndeployModel, d.UndeployModelRequest(id=id_))
+    deployer.until(id_, lambda now: bool(now.phase == UNDEPLOYED))
+    answer = deployer.rpc.call(deployer.stub.DeployModel, request)
+    assert (answer.deployment.id, answer.status, answer.deployment.phase) == (id_, "UNDEPLOYED", UNDEPLOYED)
+    assert deployer.api.delete(f"/inference_services/{id_}").status_code == 204
+    anew = deployer.rpc.call(deployer.stub.DeployModel, request)
+    assert anew.deployment.id != id_
+    assert anew.status == "PENDING"
+
+
+def test_no_revision_goes_round_what_a_deploy_is_checked_for(deployer: Deployer) -> None:
+    deployment = deployer.make()
+    other: JSON = deployer.another_version(uri="s3://bucket/other")
+    update = d.UpdateDeploymentRequest(id=deployment.id, model_version_id=other["id"])
+    deployer.rpc.call(deployer.stub.UpdateDeployment, update)
+    deployer.set_status(deployer.version, "FAILED")
+    back = d.RollbackDeploymentRequest(id=deployment.id, revision=1)
+    refusal = deployer.rpc.refused(deployer.stub.RollbackDeployment, back)
+    assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, "MODEL_VERSION_NOT_READY")
+    deployer.until(deployment.id, deployer.serving(2))
+    knative = d.UpdateDeploymentRequest(id=deployment.id, options=d.DeploymentOptions(deployment_mode="Knative"))
+    refusal = deployer.rpc.refused(deployer.stub.UpdateDeployment, knative)
+    assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"options.deployment_mode"})
+    assert len(deployer.revisions(deployment.id)) == 2
+
+
+def test_a_redeployment_by_rest_is_checked_too(deployer: Deployer) -> None:
+    path = f"/inference_services/{deployer.make().id}"
+    assert deployer.api.patch(path, {"desired_state": "UNDEPLOYED"}).status_code == 200
+    deployer.set_status(deployer.version, "FAILED")
+    refused = deployer.api.patch(path, {"desired_state": "DEPLOYED"})
+    text = f"version {deployer.version['name']}: model version is not ready for deployment"
+    assert (refused.status_code, refused.json()) == (400, {"error": text})
+    assert deployer.api.read(path)["desired_state"] == "UNDEPLOYED"
+    deployer.set_status(deployer.version, "READY")
+    assert deployer.api.patch(path, {"desired_state": "DEPLOYED"}).status_code == 200
 
 
 def test_updating_and_rolling_back(deployer: Deployer) -> None:

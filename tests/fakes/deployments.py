@@ -11,6 +11,7 @@ from tests.fakes.inference_services import InMemoryInferenceServiceRepository
 from tests.fakes.serve_models import served_by
 from tests.fakes.store import InMemoryStore, page_of
 
+from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
@@ -22,7 +23,7 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import ConcurrentChange, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
@@ -42,8 +43,8 @@ class InMemoryDeploymentRepository:
         self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
     ) -> tuple[InferenceService, Deployment]:
         project_id = service.project_id
-        if earlier := self._store.requests.get((project_id, intent.request_id)):
-            return await self._services.get(project_id, earlier), await self.get(project_id, earlier)
+        if intent.request and (earlier := await self.requested(project_id, intent.request)):
+            return earlier
         stored = await self._services.create(service, served)
         now = self._store.write_time()
         deployment = Deployment(
@@ -59,9 +60,16 @@ class InMemoryDeploymentRepository:
             phase_since=now,
         )
         self._put(deployment, intent.created_by, Cause.DEPLOY)
-        if intent.request_id:
-            self._store.requests[project_id, intent.request_id] = service.id
+        if intent.request:
+            self._store.requests[project_id, intent.request.request_id] = (service.id, intent.request.digest)
         return stored, await self.get(project_id, service.id)
+
+    async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
+        id_, digest = self._store.requests.get((project_id, request.request_id), (None, ""))
+        if id_ not in self._store.services:
+            return None
+        request.check_same(digest)
+        return await self._services.get(project_id, id_), await self.get(project_id, id_)
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
         deployment = self._store.deployments.get(id)
@@ -80,9 +88,18 @@ class InMemoryDeploymentRepository:
         return page_of(rows, Sort(), slice)
 
     async def revise(
-        self, project_id: UUID, id: UUID, *, want: Want, spec: DeploymentSpec | None, cause: Cause, created_by: str
-    ) -> Deployment:
+        self,
+        project_id: UUID,
+        id: UUID,
+        *,
+        want: Want,
+        spec: DeploymentSpec | None,
+        cause: Cause,
+        created_by: str,
+        after: int | None = None,
+    ) -> None:
         before = await self.get(project_id, id)
+        _check_generation(before, after)
         now = self._store.write_time()
         phase = Phase.UPDATING
         if want is Want.ABSENT:
@@ -106,12 +123,15 @@ class InMemoryDeploymentRepository:
         )
         self._put(revised, created_by, cause)
         await self._let_service_follow(revised, spec)
-        return await self.get(project_id, id)
 
-    async def change_service(self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str) -> bool:
+    async def change_service(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
+    ) -> bool:
         want = Want.of(patch.desired_state)
-        await self._services.update(project_id, id, patch)
         deployment = self._store.deployments.get(id)
+        if deployment and want is Want.PRESENT and deployment.want is Want.ABSENT:
+            _check_generation(deployment, after)
+        await self._services.update(project_id, id, patch)
         if deployment is None or deployment.want is want:
             return False
         if want is Want.ABSENT:
@@ -224,6 +244,11 @@ class InMemoryDeploymentRepository:
                     now=deployment.revised_at,
                 )
                 self._store.serve_models[link.id] = link
+
+
+def _check_generation(deployment: Deployment, after: int | None) -> None:
+    if after not in {None, deployment.generation}:
+        raise ConcurrentChange
 
 
 class NoNews:

@@ -40,8 +40,8 @@ class InMemoryStore:
     """By deployment and generation."""
     events: list[DeploymentEvent] = field(default_factory=list)
     orphans: list[Orphan] = field(default_factory=list)
-    requests: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
-    """Which deployment a request of a project has made."""
+    requests: dict[tuple[UUID, str], tuple[UUID, str]] = field(default_factory=dict)
+    """Which deployment a request of a project has made, and the digest of the request."""
     _written_at: datetime | None = None
 
     def write_time(self) -> datetime:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from tests.scenarios.world import World
 
-from registry_grpc.domain.deployment import Deployment, Phase
-from registry_grpc.domain.errors import AlreadyExists, NotFound, RegistryError
+from registry_grpc.domain.deployment import Deployment, DeploymentOptions, Phase
+from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound, RegistryError
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.services.deployments import Deployed
 
@@ -24,8 +25,34 @@ async def test_a_request_that_is_sent_again_finds_what_it_made(running: World) -
     late = await running.deployments.deploy(running.project_id, new, request_id="r-1")
     assert late.service.id == id_
     assert len(await running.revisions(id_)) == 1
+    assert (late.status, late.message) == ("DEPLOYED", "Deployment made by an earlier request")
     with pytest.raises(AlreadyExists):
         await running.deployments.deploy(running.project_id, new, request_id="r-2")
+    with pytest.raises(InvalidRequest, match="request_id"):
+        await running.deployments.deploy(running.project_id, replace(new, name="other"), request_id="r-1")
+
+    await running.until_undeployed(id_)
+    late = await running.deployments.deploy(running.project_id, new, request_id="r-1")
+    assert (late.service.id, late.status) == (id_, "UNDEPLOYED")
+    await running.services.delete(running.project_id, id_)
+    anew = await running.deployments.deploy(running.project_id, new, request_id="r-1")
+    assert anew.service.id != id_
+    await running.until_deployed(anew.service.id)
+
+
+async def test_of_different_requests_with_one_id_at_once_one_wins(running: World) -> None:
+    version = await running.version()
+    answers = await asyncio.gather(
+        *(
+            running.deployments.deploy(running.project_id, running.new(version, name=f"iris-{i}"), request_id="r-1")
+            for i in range(4)
+        ),
+        return_exceptions=True,
+    )
+    (won,) = [answer for answer in answers if isinstance(answer, Deployed)]
+    lost = [answer for answer in answers if not isinstance(answer, Deployed)]
+    assert {type(error) for error in lost} == {InvalidRequest}
+    await running.until_undeployed(won.service.id)
 
 
 async def test_of_two_deploys_of_one_name_one_wins(running: World) -> None:
@@ -63,6 +90,24 @@ async def test_concurrent_updates_and_rollbacks_end_at_the_last_revision(running
     assert [revision.served_until is None for revision in revisions if revision.served_from][-1]
     view = await running.view(id_)
     assert view.served == ("RUNNING",)
+    await running.until_undeployed(id_)
+
+
+async def test_of_two_updates_at_once_none_undoes_the_other(running: World) -> None:
+    """One changes the version, one the options: in whatever order they are made, both hold in the end."""
+    id_ = (await running.deploy()).service.id
+    await running.until_deployed(id_)
+    for replicas in (2, 3, 1):
+        version = await running.version(f"s3://models/{replicas}")
+        options = DeploymentOptions(min_replicas=replicas)
+        await asyncio.gather(
+            running.deployments.update(running.project_id, id_, model_version_id=version.id, options=None),
+            running.deployments.update(running.project_id, id_, model_version_id=None, options=options),
+        )
+        spec = (await running.deployment(id_)).spec
+        assert (spec.model_version_id, spec.options) == (version.id, options)
+    assert len(await running.revisions(id_)) == 7
+    await running.until_deployed(id_)
     await running.until_undeployed(id_)
 
 

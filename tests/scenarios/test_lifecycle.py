@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
 from tests.scenarios.world import View, World
 
-from registry_grpc.domain.deployment import Outcome, Phase
+from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, Outcome, Phase
+from registry_grpc.domain.errors import DeploymentBlocked, InvalidRequest
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
+from registry_grpc.domain.policy import DeploymentPolicy
 
 OLD, NEW = "s3://models/iris", "s3://models/iris-2"
 
@@ -76,6 +79,38 @@ async def test_rollback(running: World) -> None:
     ]
     assert revisions[2].spec == revisions[0].spec
     assert [r.served_until is None for r in revisions] == [False, False, True]
+
+
+async def test_a_rollback_to_what_is_forbidden_by_now(running: World) -> None:
+    running.set_policy(DeploymentPolicy(env=("LD_*",)))
+    id_ = (await running.deploy(OLD, options=DeploymentOptions(env={"LD_PRELOAD": "/x.so"}))).service.id
+    await running.until_deployed(id_)
+    await running.deployments.update(
+        running.project_id, id_, model_version_id=None, options=DeploymentOptions(min_replicas=1)
+    )
+    await running.until_deployed(id_, revision=2)
+    running.set_policy(DeploymentPolicy())
+    with pytest.raises(DeploymentBlocked, match="LD_PRELOAD"):
+        await running.deployments.roll_back(running.project_id, id_, 1)
+    after = await running.until_deployed(id_, revision=2)
+    assert after.spec.options.env == {}
+    await running.until_undeployed(id_)
+
+
+async def test_another_mode_needs_another_object(running: World) -> None:
+    """KServe refuses it, so that it is refused before it is a revision."""
+    id_ = (await running.deploy()).service.id
+    await running.until_deployed(id_)
+    knative = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
+    with pytest.raises(InvalidRequest, match="deployment_mode"):
+        await running.deployments.update(running.project_id, id_, model_version_id=None, options=knative)
+    after = await running.until_deployed(id_)
+    assert after.generation == 1
+    await running.until_undeployed(id_)
+    updated = await running.deployments.update(running.project_id, id_, model_version_id=None, options=knative)
+    assert (updated.generation, updated.spec.options) == (3, knative)
+    assert updated.reason != "REJECTED"
+    await running.until_undeployed(id_)
 
 
 async def test_undeploy(running: World) -> None:

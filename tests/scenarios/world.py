@@ -38,6 +38,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     SECRETS,
     Resource,
 )
+from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan, Phase
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.model_version import Credentials, ModelVersion
@@ -47,7 +48,7 @@ from registry_grpc.domain.registered_model import RegisteredModel
 from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironment, ServingEnvironmentPatch
 from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
-from registry_grpc.services.deployments import Deployed, Deployments, NewDeployment
+from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
@@ -104,6 +105,7 @@ class World:
     environment: ServingEnvironment
     model: RegisteredModel
     project_id: UUID
+    under_policy: Callable[[DeploymentPolicy], Deployments]
     faults: list[BaseException] = field(default_factory=list)
 
     @property
@@ -154,6 +156,10 @@ class World:
         await self.undeploy(id)
         await self.until_phase(id, Phase.UNDEPLOYED)
         await self.until_nothing_is_left(*others)
+
+    def set_policy(self, policy: DeploymentPolicy) -> None:
+        """What the operator allows from now on."""
+        self.deployments = self.under_policy(policy)
 
     async def use_namespace(self, namespace: str) -> None:
         """Deploy there from now on."""
@@ -441,4 +447,5 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
             environment=environment,
             model=model,
             project_id=project_id,
+            under_policy=lambda policy: Deployments(**use_cases | {"policy": policy}, reconciler=reconciler),
         )

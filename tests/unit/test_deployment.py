@@ -10,7 +10,6 @@ import pytest
 from tests.fakes.builders import CREATED_AT, a_model, a_version
 
 from registry_grpc.domain.deployment import (
-    Applied,
     Deployment,
     DeploymentMode,
     DeploymentOptions,
@@ -19,6 +18,7 @@ from registry_grpc.domain.deployment import (
 )
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.domain.quantity import fault_of_quantity
 
 PROJECT_ID = UUID(int=1)
 
@@ -32,10 +32,11 @@ PROJECT_ID = UUID(int=1)
         {"min_replicas": 3, "max_replicas": 0},  # KServe: 0 is no maximum
         {"max_replicas": 5},
         {"scale_target": 1, "timeout_seconds": 1, "deadline_seconds": 1},
+        {"requests": {"cpu": "500m", "memory": "1.5Gi"}, "limits": {"cpu": "2", "nvidia.com/gpu": "1"}},
     ],
 )
 def test_takes_options_that_agree(options: dict[str, Any]) -> None:
-    assert {name: getattr(DeploymentOptions(**options), name) for name in options} == options
+    DeploymentOptions(**options).check()
 
 
 @pytest.mark.parametrize(
@@ -49,13 +50,37 @@ def test_takes_options_that_agree(options: dict[str, Any]) -> None:
         ({"timeout_seconds": 0}, ["timeout_seconds"]),
         ({"deadline_seconds": 0}, ["deadline_seconds"]),
         ({"min_replicas": -1, "timeout_seconds": -5}, ["min_replicas", "timeout_seconds"]),
+        (
+            {"requests": {"memory": "lots", "cpu": "-1"}, "limits": {"cpu": ""}, "deadline_seconds": 0},
+            ["deadline_seconds", "resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"],
+        ),
     ],
 )
 def test_refuses_options_that_contradict_each_other(options: dict[str, Any], fields: list[str]) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        DeploymentOptions(**options)
+        DeploymentOptions(**options).check()
 
     assert [violation.field for violation in refusal.value.violations] == [f"options.{name}" for name in fields]
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "2", "+1", "500m", "1.5Gi", ".5", "1.", "1e3", "1E3", "1e-3", "1E", "12Ki", "3n", "4u", "5k", "6Ei"]
+)
+def test_quantities(text: str) -> None:
+    assert fault_of_quantity(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " 1", "1 ", "lots", "1,5", "1.5.1", ".", "+", "1e", "1e1.5", "1K", "1mi", "1GiB", "1Gi1", "0x1", "٣", "1\n"],
+)
+def test_what_is_no_quantity(text: str) -> None:
+    assert fault_of_quantity(text) == "must be a Kubernetes quantity, for example `500m` or `2Gi`"
+
+
+@pytest.mark.parametrize("text", ["-1", "-500m", "-1e3"])
+def test_negative_quantities(text: str) -> None:
+    assert fault_of_quantity(text) == "must not be negative"
 
 
 def test_a_spec_is_a_copy_of_the_first_version() -> None:
@@ -99,13 +124,11 @@ def test_the_deadline_counts_from_the_last_revision() -> None:
         "revised_at": CREATED_AT + timedelta(hours=1),
         "phase_since": CREATED_AT,
     }
-    applied = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
 
     deployment = Deployment(**fields)
 
     assert deployment.deadline == CREATED_AT + timedelta(hours=1, seconds=60)
-    assert (deployment.revision_stamp, deployment.was_applied) == ("3", False)
-    assert Deployment(**fields, applied=applied).was_applied
+    assert deployment.revision_stamp == "3"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +139,7 @@ def test_the_deadline_counts_from_the_last_revision() -> None:
         ("any", {}, ["options.service_account"]),
         ("Reader", {}, ["options.service_account"]),
         ("", {"log_level": ""}, ["options.env.log_level"]),
-        ("", {"XLOG_LEVEL": "", "LD_PRELOAD": "x"}, ["options.env.XLOG_LEVEL", "options.env.LD_PRELOAD"]),
+        ("", {"XLOG_LEVEL": "", "LD_PRELOAD": "x"}, ["options.env.LD_PRELOAD", "options.env.XLOG_LEVEL"]),
         ("any", {"X": ""}, ["options.service_account", "options.env.X"]),
     ],
 )

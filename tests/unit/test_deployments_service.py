@@ -12,6 +12,7 @@ from tests.fakes.seeding import stored_environment, stored_model, stored_service
 from tests.refusals import refused
 from tests.unit.conftest import Registry
 
+from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import DeploymentOptions
 from registry_grpc.domain.errors import (
     AlreadyExists,
@@ -24,7 +25,6 @@ from registry_grpc.domain.errors import (
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.registered_model import RegisteredModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
-from registry_grpc.services.deployments import NewDeployment
 
 
 @pytest.fixture

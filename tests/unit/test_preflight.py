@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.deployments import a_spec
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions
+from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.preflight import ClusterFacts, Finding, RuntimeFormat, findings
 
 WELL = ClusterFacts(
@@ -117,6 +117,30 @@ def test_storage_options_that_nothing_reads(uri: str, keys: bool) -> None:
 def test_storage_options_beside_keys_are_fine() -> None:
     options = DeploymentOptions(storage_endpoint="minio:9000", storage_region="eu-1")
     assert found(storage_uri="s3://b/k", options=options, has_credentials=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("metric", "target", "is_unused"),
+    [("cpu", None, False), ("memory", 80, False), ("memory", None, True), ("concurrency", 5, True), ("rps", 5, True)],
+)
+def test_scale_metrics_that_standard_mode_ignores(metric: str, target: int | None, is_unused: bool) -> None:
+    options = DeploymentOptions(scale_metric=ScaleMetric(metric), scale_target=target)
+    findings = found(options=options, facts=WELL)
+    assert set(findings) == ({"SCALE_METRIC_UNUSED"} if is_unused else set())
+    assert not any(finding.blocking for finding in findings.values())
+
+
+@pytest.mark.parametrize(
+    ("metric", "is_refused"), [("cpu", True), ("memory", True), ("concurrency", False), ("rps", False)]
+)
+def test_scale_metrics_that_knative_mode_refuses(metric: str, is_refused: bool) -> None:
+    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, scale_metric=ScaleMetric(metric))
+    findings = found(options=options, facts=WELL)
+    assert [(code, finding.blocking) for code, finding in findings.items()] == (
+        [("SCALE_METRIC_UNSUPPORTED", True)] if is_refused else []
+    )
+    # In a pass, KServe says it itself.
+    assert found(options=options) == {}
 
 
 def test_what_the_cluster_lacks() -> None:

@@ -6,7 +6,7 @@ A deployment has the id of its inference service. Every change of the intent is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +17,7 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.patch import Unset
+from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 DEFAULT_DEADLINE_SECONDS = 900
@@ -89,7 +90,7 @@ class DeploymentOptions:
     """How a version is served: a closed set, because a raw pod spec could mount any Secret of the namespace.
 
     Quantities in `requests` and `limits` are Kubernetes quantities by resource name; times are seconds.
-    Raises InvalidRequest when values contradict each other.
+    `max_replicas` 0 is as if it were not said, as it is to KServe.
     """
 
     runtime: str = ""
@@ -107,24 +108,42 @@ class DeploymentOptions:
     storage_endpoint: str = ""
     storage_region: str = ""
 
-    def __post_init__(self) -> None:
-        low, high = self.min_replicas, self.max_replicas
-        violations = [
-            Violation(f"options.{name}", "must not be negative")
-            for name in ("min_replicas", "max_replicas")
-            if (value := getattr(self, name)) is not None and value < 0
-        ]
-        violations += [
-            Violation(f"options.{name}", "must be at least 1")
-            for name in ("scale_target", "timeout_seconds", "deadline_seconds")
-            if (value := getattr(self, name)) is not None and value < 1
-        ]
-        if low is not None and high is not None and 0 < high < low:
-            violations.append(Violation("options.max_replicas", "must not be less than options.min_replicas"))
-        if low == 0 and self.deployment_mode is DeploymentMode.STANDARD:
-            violations.append(Violation("options.min_replicas", "can be 0 in Knative mode only"))
-        if violations:
+    def violations(self) -> tuple[Violation, ...]:
+        """Every value that cannot be, or contradicts another.
+
+        Not refused when options are made: those that are stored met the rules of their time, and must stay readable.
+        """
+        return (*_replica_violations(self), *_too_low(self), *_quantity_violations(self))
+
+    def check(self) -> None:
+        """Raises InvalidRequest with all violations."""
+        if violations := self.violations():
             raise InvalidRequest(violations)
+
+
+def _replica_violations(options: DeploymentOptions) -> Iterator[Violation]:
+    low, high = options.min_replicas, options.max_replicas
+    for name, value in (("min_replicas", low), ("max_replicas", high)):
+        if value is not None and value < 0:
+            yield Violation(f"options.{name}", "must not be negative")
+    if low is not None and high is not None and 0 < high < low:
+        yield Violation("options.max_replicas", "must not be less than options.min_replicas")
+    if low == 0 and options.deployment_mode is DeploymentMode.STANDARD:
+        yield Violation("options.min_replicas", "can be 0 in Knative mode only")
+
+
+def _too_low(options: DeploymentOptions) -> Iterator[Violation]:
+    for name in ("scale_target", "timeout_seconds", "deadline_seconds"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            yield Violation(f"options.{name}", "must be at least 1")
+
+
+def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:
+    for kind, quantities in (("requests", options.requests), ("limits", options.limits)):
+        for resource in sorted(quantities):
+            if fault := fault_of_quantity(quantities[resource]):
+                yield Violation(f"options.resources.{kind}.{resource}", fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,10 +237,6 @@ class Deployment:
     def revision_stamp(self) -> str:
         """The value of the annotation that KServe copies down to the pods: tells which revision runs."""
         return str(self.generation)
-
-    @property
-    def was_applied(self) -> bool:
-        return self.applied is not None
 
     @property
     def deadline(self) -> datetime:

@@ -20,18 +20,22 @@ class DeploymentPolicy:
     service_accounts: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
 
-    def check(self, options: DeploymentOptions, namespace: str) -> None:
-        """Raises InvalidRequest that names what is not allowed."""
+    def violations(self, options: DeploymentOptions, namespace: str) -> tuple[Violation, ...]:
+        """What is not allowed, environment variables by name."""
         violations = []
         account = f"{namespace}/{options.service_account}"
         if options.service_account and not _matches(account, self.service_accounts):
             violations.append(Violation("options.service_account", f"{account} is not on the operator's allow-list"))
         violations += [
             Violation(f"options.env.{name}", "is not on the operator's allow-list of environment variables")
-            for name in options.env
+            for name in sorted(options.env)
             if not _matches(name, self.env)
         ]
-        if violations:
+        return tuple(violations)
+
+    def check(self, options: DeploymentOptions, namespace: str) -> None:
+        """Raises InvalidRequest that names what is not allowed."""
+        if violations := self.violations(options, namespace):
             raise InvalidRequest(violations)
 
 

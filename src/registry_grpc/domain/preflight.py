@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentSpec
+from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec, ScaleMetric
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
 from registry_grpc.domain.runtimes import RuntimeFormat, runtime_findings
@@ -19,6 +19,7 @@ _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*
 _LONGEST_PREFIX = 253
 _APPLYING = ("get inferenceservices", "create inferenceservices", "patch inferenceservices")
 _STORING_KEYS = ("create secrets", "patch secrets")
+_METRICS_OF_KNATIVE = {ScaleMetric.CONCURRENCY, ScaleMetric.RPS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +48,17 @@ def findings(
         *namespace_findings(namespace),
         *_labels(spec),
         *_storage(spec, facts, has_credentials=has_credentials),
+        *_metric_without_effect(spec.options),
     ]
     if facts is not None:
         found += _cluster(namespace, spec, facts, has_credentials=has_credentials)
+        found += _metric_refused(spec.options)
         found += runtime_findings(spec, facts.runtimes)
     return tuple(sorted(found, key=lambda finding: not finding.blocking))
 
 
 def _labels(spec: DeploymentSpec) -> Iterator[Finding]:
-    for key, value in spec.labels.items():
+    for key, value in sorted(spec.labels.items()):
         prefix, slash, name = key.rpartition("/")
         prefix_is_valid = not slash or (len(prefix) <= _LONGEST_PREFIX and _LABEL_PREFIX.fullmatch(prefix))
         if not prefix_is_valid or not _LABEL_NAME.fullmatch(name):
@@ -111,6 +114,40 @@ def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credential
             hint="give the version its keys; with a service account, annotate that with endpoint and region",
             blocking=False,
             field="options.storage",
+        )
+
+
+def _metric_without_effect(options: DeploymentOptions) -> Iterator[Finding]:
+    """In Standard mode KServe takes every metric, and makes an autoscaler without one of what it cannot use."""
+    if options.deployment_mode is not DeploymentMode.STANDARD:
+        return
+    if options.scale_metric in _METRICS_OF_KNATIVE:
+        yield Finding(
+            code="SCALE_METRIC_UNUSED",
+            message=f"`{options.scale_metric}` has no effect in mode `Standard`: KServe scales by CPU then",
+            hint="use `cpu`, or `memory` with a `scale_target`",
+            blocking=False,
+            field="options.scale_metric",
+        )
+    elif options.scale_metric is ScaleMetric.MEMORY and options.scale_target is None:
+        yield Finding(
+            code="SCALE_METRIC_UNUSED",
+            message="`memory` has no effect without a `scale_target`: KServe scales by CPU then",
+            hint="set `scale_target` to the percentage of the memory asked for that shall be used",
+            blocking=False,
+            field="options.scale_metric",
+        )
+
+
+def _metric_refused(options: DeploymentOptions) -> Iterator[Finding]:
+    """What KServe's webhook says itself of an object that is applied, in Knative mode only."""
+    is_knative = options.deployment_mode is DeploymentMode.KNATIVE
+    if is_knative and options.scale_metric is not None and options.scale_metric not in _METRICS_OF_KNATIVE:
+        yield Finding(
+            code="SCALE_METRIC_UNSUPPORTED",
+            message=f"KServe refuses `{options.scale_metric}` in mode `Knative`",
+            hint="use `concurrency` or `rps`",
+            field="options.scale_metric",
         )
 
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Applied,
     Cause,
@@ -39,7 +40,8 @@ class NewIntent:
     namespace: str
     spec: DeploymentSpec
     created_by: str
-    request_id: str = ""
+    request: RequestKey | None = None
+    """None for a request that may be carried out twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +100,14 @@ class DeploymentRepository(Protocol):
     async def deploy(
         self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
     ) -> tuple[InferenceService, Deployment]:
-        """Store service, serve models and intent at once, due now. With the request id of an earlier call, return
-        what that one stored. Raises as InferenceServiceRepository.create."""
+        """Store service, serve models and intent at once, due now; or, when `requested` finds an earlier call, nothing,
+        and return what that one stored. Of concurrent calls with one request id, one stores. Raises as `requested` and
+        as InferenceServiceRepository.create."""
+        ...
+
+    async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
+        """What an earlier call with this request id has stored; None when there was none, and when its service was
+        deleted since. Raises InvalidRequest when that call asked for something else."""
         ...
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
@@ -111,16 +119,28 @@ class DeploymentRepository(Protocol):
         ...
 
     async def revise(
-        self, project_id: UUID, id: UUID, *, want: Want, spec: DeploymentSpec | None, cause: Cause, created_by: str
-    ) -> Deployment:
+        self,
+        project_id: UUID,
+        id: UUID,
+        *,
+        want: Want,
+        spec: DeploymentSpec | None,
+        cause: Cause,
+        created_by: str,
+        after: int | None = None,
+    ) -> None:
         """Make the next revision, due now; without a spec it repeats the one before. The service's desired state and
-        version and its serve models follow in the same transaction. Raises NotFound."""
+        version and its serve models follow in the same transaction. Raises NotFound; ConcurrentChange when the current
+        generation is not `after`, unless that is None."""
         ...
 
-    async def change_service(self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str) -> bool:
+    async def change_service(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
+    ) -> bool:
         """As InferenceServiceRepository.update with a patch that sets `desired_state`; under deployment control, when
         that is not what is wanted so far, a revision that wants it in the same transaction, UNDEPLOY (as `undeploy`)
-        or REDEPLOY. Returns whether there is a new revision. Raises NotFound, AlreadyExists."""
+        or REDEPLOY. Returns whether there is a new revision. Raises NotFound, AlreadyExists; ConcurrentChange, and
+        changes nothing, when it would redeploy another generation than `after`, unless that is None."""
         ...
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:

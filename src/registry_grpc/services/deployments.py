@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
 
+from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
     DeploymentOptions,
-    DeploymentSpec,
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason, RegistryError
-from registry_grpc.domain.inference_service import LIMITS, InferenceService, InferenceServicePatch, NewInferenceService
-from registry_grpc.domain.model_version import ModelVersion
-from registry_grpc.domain.naming import deployment_name
+from registry_grpc.domain.errors import (
+    ConcurrentChange,
+    FailedPrecondition,
+    NotFound,
+    Reason,
+    RegistryError,
+)
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.policy import DeploymentPolicy
-from registry_grpc.domain.rules import check_fields
-from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import DeploymentRepository, NewIntent
@@ -30,23 +34,13 @@ from registry_grpc.ports.repositories import (
     RegisteredModelRepository,
     ServingEnvironmentRepository,
 )
+from registry_grpc.services.drafting import Draft, Drafting, within
 from registry_grpc.services.reconciliation import Reconciler
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDeployment:
-    """What a client says of a deployment to make. Without versions, the model's default or latest one is meant;
-    `model_version_ids` has no duplicates."""
-
-    registered_model_id: UUID
-    serving_environment_id: UUID
-    model_version_ids: tuple[UUID, ...] = ()
-    name: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    options: DeploymentOptions = field(default_factory=DeploymentOptions)
-
-    def __post_init__(self) -> None:
-        check_fields(self, limits={"name": LIMITS["name"]})
+_TRIES = 5
+_UNDER_WAY = {Phase.PENDING, Phase.DEPLOYING, Phase.UPDATING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +48,9 @@ class Deployed:
     """The answer to a deploy. `deployment` is None when deploying to Kubernetes is switched off."""
 
     service: InferenceService
-    status: str
-    message: str
+    status: str = "PENDING"
+    message: str = "Deployment initiated"
     deployment: Deployment | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A deployment that was checked against the registry and could be stored."""
-
-    service: InferenceService
-    served: tuple[ServeModel, ...]
-    namespace: str
-    spec: DeploymentSpec
 
 
 class Deployments:
@@ -91,84 +75,53 @@ class Deployments:
         self._deployments = deployments
         self._services = services
         self._environments = environments
-        self._models = models
-        self._versions = versions
-        self._clock = clock
-        self._policy = policy
+        self._drafting = Drafting(
+            deployments=deployments,
+            environments=environments,
+            models=models,
+            versions=versions,
+            clock=clock,
+            policy=policy,
+        )
         self._cluster = cluster
         self._reconciler = reconciler
 
     async def draft(self, project_id: UUID, new: NewDeployment) -> Draft:
-        """Check a deployment in the order of the contract (2.4): environment, model, versions, their status.
+        """Check a deployment and store nothing. Raises as Drafting.draft."""
+        return await self._drafting.draft(project_id, new)
 
-        Raises NotFound and FailedPrecondition, with the step in the text; InvalidRequest for the name.
-        """
+    async def is_name_taken(self, draft: Draft) -> bool:
+        """Whether another service has the name, so that to deploy the draft would raise AlreadyExists."""
+        service = draft.service
         try:
-            environment = await self._environments.get(project_id, new.serving_environment_id)
-        except RegistryError as error:
-            raise error.within("get serving environment") from error
-        try:
-            model = await self._models.get(project_id, new.registered_model_id)
-        except RegistryError as error:
-            raise error.within("get model") from error
-        versions = tuple([await self._version(project_id, model.id, id_) for id_ in new.model_version_ids])
-        if not versions:
-            chosen = model.default_version or model.latest_version
-            if chosen is None:
-                raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND)
-            versions = (chosen,)
-        for version in versions:
-            _check_ready(version)
-        self._policy.check(new.options, environment.namespace)
-        now = self._clock.now()
-        service = InferenceService.create(
-            NewInferenceService(
-                name=new.name or deployment_name(model.slug, versions[0].id, environment.namespace),
-                serving_environment_id=environment.id,
-                registered_model_id=model.id,
-                model_version_ids=tuple(version.id for version in versions),
-                labels=new.labels,
-            ),
-            id=uuid4(),
-            project_id=project_id,
-            now=now,
-        )
-        served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id, now=now)
-        return Draft(
-            service=service,
-            served=served,
-            namespace=environment.namespace,
-            spec=DeploymentSpec.serving(versions, new.labels, new.options),
-        )
+            await self._services.find_by_name(service.project_id, service.serving_environment_id, service.name)
+        except NotFound:
+            return False
+        return True
 
     async def deploy(self, project_id: UUID, new: NewDeployment, *, user: str = "", request_id: str = "") -> Deployed:
         """Store the intent, try it once with a short deadline, and answer PENDING, or FAILED with the cluster's text.
+        With the request id of an earlier call, answer how what that one made is now.
 
-        Raises as `draft`; AlreadyExists for a name taken in the environment.
+        Raises as `draft`; AlreadyExists for a name taken in the environment; InvalidRequest for a request id that is
+        too long or was used for another request.
         """
+        request = RequestKey(request_id=request_id, digest=new.digest) if request_id else None
+        if request and (earlier := await self._deployments.requested(project_id, request)):
+            return _repeated(*earlier)
         draft = await self.draft(project_id, new)
-        try:
-            if self._reconciler is None:
-                service = await self._services.create(draft.service, draft.served)
-                return Deployed(
-                    service=service,
-                    status="PENDING",
-                    message="Deployment initiated",
-                )
-            intent = NewIntent(namespace=draft.namespace, spec=draft.spec, created_by=user, request_id=request_id)
-            service, deployment = await self._deployments.deploy(draft.service, draft.served, intent)
-        except RegistryError as error:
-            raise error.within("create inference service") from error
+        if self._reconciler is None:
+            stored = self._services.create(draft.service, draft.served)
+            return Deployed(service=await within("create inference service", stored))
+        intent = NewIntent(namespace=draft.namespace, spec=draft.spec, created_by=user, request=request)
+        service, deployment = await within(
+            "create inference service", self._deployments.deploy(draft.service, draft.served, intent)
+        )
+        if service.id != draft.service.id:
+            return _repeated(service, deployment)
         await self._reconciler.attempt(deployment.id)
         deployment = await self._deployments.get(project_id, deployment.id)
-        service = await self._services.get(project_id, service.id)
-        has_failed = deployment.phase is Phase.FAILED or deployment.reason == "API_UNAVAILABLE"
-        return Deployed(
-            service=service,
-            status="FAILED" if has_failed else "PENDING",
-            message=deployment.message if has_failed else "Deployment initiated",
-            deployment=deployment,
-        )
+        return _initiated(await self._services.get(project_id, service.id), deployment)
 
     async def undeploy(self, project_id: UUID, id: UUID, user: str = "") -> None:
         """Raises NotFound. Repeatable; errors of the cluster are for the reconciler to get over (contract 2.4)."""
@@ -196,9 +149,15 @@ class Deployments:
     ) -> InferenceService:
         """Change a service, and deploy or undeploy as its `desired_state` says if it is under deployment control.
 
-        Raises NotFound, AlreadyExists.
+        Raises NotFound, AlreadyExists; FailedPrecondition when it would deploy again what may not be deployed now;
+        ConcurrentChange.
         """
-        if await self._deployments.change_service(project_id, id, patch, user):
+
+        async def change() -> bool:
+            after = await self._to_redeploy(project_id, id) if Want.of(patch.desired_state) is Want.PRESENT else None
+            return await self._deployments.change_service(project_id, id, patch, user, after=after)
+
+        if await _again_when_changed(change):
             await self._attempt(id)
         return await self._services.get(project_id, id)
 
@@ -211,25 +170,44 @@ class Deployments:
         options: DeploymentOptions | None,
         user: str = "",
     ) -> Deployment:
-        """Make a revision with another version or other options. Raises NotFound, FailedPrecondition."""
+        """Make a revision with another version or other options.
+
+        Raises NotFound; InvalidRequest for options; FailedPrecondition, also when options that are kept are no longer
+        allowed; ConcurrentChange.
+        """
         self._require_cluster()
-        deployment = await self._deployments.get(project_id, id)
-        spec = deployment.spec
-        version = await self._version(project_id, spec.registered_model_id, model_version_id or spec.model_version_id)
-        _check_ready(version)
         if options is not None:
-            self._policy.check(options, deployment.namespace)
-        revised = DeploymentSpec.serving((version,), spec.labels, options or spec.options)
-        return await self._revise(project_id, id, revised, Cause.UPDATE, user)
+            options.check()
+
+        async def revise() -> None:
+            before = await self._deployments.get(project_id, id)
+            spec = await self._drafting.updated(before, model_version_id, options)
+            await self._deployments.revise(
+                project_id,
+                id,
+                want=Want.PRESENT,
+                spec=spec,
+                cause=Cause.UPDATE,
+                created_by=user,
+                after=before.generation,
+            )
+
+        await _again_when_changed(revise)
+        return await self._tried(project_id, id)
 
     async def roll_back(self, project_id: UUID, id: UUID, generation: int | None, user: str = "") -> Deployment:
         """Make a revision that repeats an earlier one; without a number, the last one that served before.
 
-        Raises NotFound for the deployment or the revision.
+        Raises NotFound for the deployment or the revision; FailedPrecondition when it may not be deployed now.
         """
         self._require_cluster()
-        revision = await self._deployments.revision(project_id, id, generation)
-        return await self._revise(project_id, id, revision.spec, Cause.ROLLBACK, user)
+        deployment = await self._deployments.get(project_id, id)
+        spec = (await self._deployments.revision(project_id, id, generation)).spec
+        await self._drafting.check_repeated(deployment, spec)
+        await self._deployments.revise(
+            project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.ROLLBACK, created_by=user
+        )
+        return await self._tried(project_id, id)
 
     async def clean_up(self, service: InferenceService) -> None:
         """After the deletion of a service: see to its object, which may still be there."""
@@ -241,8 +219,18 @@ class Deployments:
             return
         await self._attempt(service.id)
 
-    async def _revise(self, project_id: UUID, id: UUID, spec: DeploymentSpec, cause: Cause, user: str) -> Deployment:
-        await self._deployments.revise(project_id, id, want=Want.PRESENT, spec=spec, cause=cause, created_by=user)
+    async def _to_redeploy(self, project_id: UUID, id: UUID) -> int | None:
+        """The generation that may be deployed again; None for a service that is not under deployment control."""
+        try:
+            deployment = await self._deployments.get(project_id, id)
+        except NotFound:
+            return None
+        if deployment.want is Want.ABSENT:
+            await self._drafting.check_repeated(deployment, deployment.spec)
+        return deployment.generation
+
+    async def _tried(self, project_id: UUID, id: UUID) -> Deployment:
+        """A deployment after the first pass on its new revision."""
         await self._attempt(id)
         return await self._deployments.get(project_id, id)
 
@@ -262,20 +250,30 @@ class Deployments:
     async def _namespace_of(self, service: InferenceService) -> str:
         return (await self._environments.get(service.project_id, service.serving_environment_id)).namespace
 
-    async def _version(self, project_id: UUID, registered_model_id: UUID, id: UUID) -> ModelVersion:
-        try:
-            return await self._versions.get(project_id, id, registered_model_id=registered_model_id)
-        except RegistryError as error:
-            raise error.within(f"get version {id}") from error
-
     def _require_cluster(self) -> None:
         if self._cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
 
 
-def _check_ready(version: ModelVersion) -> None:
-    if not version.is_ready:
-        error = FailedPrecondition(
-            Reason.MODEL_VERSION_NOT_READY, model_version_id=str(version.id), status=version.status
-        )
-        raise error.within(f"version {version.name}")
+def _initiated(service: InferenceService, deployment: Deployment) -> Deployed:
+    """The answer to the request that has made a deployment, after its first pass."""
+    never_reached = deployment.reason == "API_UNAVAILABLE" and deployment.phase in _UNDER_WAY
+    if deployment.phase is Phase.FAILED or never_reached:
+        return Deployed(service=service, status="FAILED", message=deployment.message, deployment=deployment)
+    return Deployed(service=service, deployment=deployment)
+
+
+def _repeated(service: InferenceService, deployment: Deployment) -> Deployed:
+    """The answer to a request that was sent again: as the first one was answered, or what became of it since."""
+    if deployment.phase in {*_UNDER_WAY, Phase.FAILED}:
+        return _initiated(service, deployment)
+    message = deployment.message or "Deployment made by an earlier request"
+    return Deployed(service=service, status=deployment.phase.value, message=message, deployment=deployment)
+
+
+async def _again_when_changed(work: Callable[[], Awaitable[T]]) -> T:
+    """Read and write anew, a few times, when somebody else wrote in between. Raises ConcurrentChange at last."""
+    for _ in range(_TRIES - 1):
+        with suppress(ConcurrentChange):
+            return await work()
+    return await work()

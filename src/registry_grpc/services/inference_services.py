@@ -77,7 +77,8 @@ class InferenceServices:
     ) -> InferenceService:
         """Raises NotFound, also for a version that is not of the service's model; AlreadyExists.
 
-        Under deployment control a changed `desired_state` deploys or undeploys (decision 6).
+        Under deployment control a changed `desired_state` deploys or undeploys (decision 6); then as
+        Deployments.change_service.
         """
         service = await self._services.get(project_id, id)
         if patch.model_version_id is not UNSET:

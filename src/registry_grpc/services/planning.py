@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import Deployment, FieldDifference, Want
-from registry_grpc.domain.errors import DeploymentBlocked, FailedPrecondition, Reason, Unavailable, Violation
+from registry_grpc.domain.errors import (
+    AlreadyExists,
+    DeploymentBlocked,
+    FailedPrecondition,
+    Reason,
+    Unavailable,
+    Violation,
+)
 from registry_grpc.domain.evidence import ApplyRefused, Refusal
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.preflight import findings
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.repositories import ModelVersionRepository
-from registry_grpc.services.deployments import Deployments, NewDeployment
+from registry_grpc.services.deployments import Deployed, Deployments
+from registry_grpc.services.drafting import Draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +59,28 @@ class Planning:
         if self._cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
         draft = await self._deployments.draft(project_id, new)
+        plan = await self._plan(self._cluster, draft)
+        if await self._deployments.is_name_taken(draft):
+            return replace(plan, findings=(_name_taken(draft), *plan.findings))
+        return plan
+
+    async def validate(self, project_id: UUID, new: NewDeployment) -> Deployed:
+        """What Deployments.deploy would answer if all went well; nothing is stored.
+
+        Raises as that does, Unavailable, and DeploymentBlocked with all that is sure to fail in the cluster.
+        """
+        draft = await self._deployments.draft(project_id, new)
+        if await self._deployments.is_name_taken(draft):
+            raise AlreadyExists(Reason.INFERENCE_SERVICE_NAME_TAKEN).within("create inference service")
+        if self._cluster is not None and (blocking := (await self._plan(self._cluster, draft)).blocking):
+            raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in blocking)
+        return Deployed(service=draft.service, message="nothing speaks against it")
+
+    async def _plan(self, cluster: Cluster, draft: Draft) -> Plan:
         now = self._clock.now()
         deployment = Deployment(
             id=draft.service.id,
-            project_id=project_id,
+            project_id=draft.service.project_id,
             created_at=now,
             updated_at=now,
             namespace=draft.namespace,
@@ -63,25 +90,27 @@ class Planning:
             revised_at=now,
             phase_since=now,
         )
-        credentials = await self._versions.credentials(project_id, draft.spec.model_version_id)
-        facts = await self._cluster.facts(draft.namespace, new.options.service_account)
+        credentials = await self._versions.credentials(deployment.project_id, draft.spec.model_version_id)
+        facts = await cluster.facts(draft.namespace, draft.spec.options.service_account)
         found = findings(deployment.name, draft.namespace, draft.spec, has_credentials=bool(credentials), facts=facts)
-        manifest = self._cluster.manifest(deployment, credentials)
+        manifest = cluster.manifest(deployment, credentials)
         differences: tuple[FieldDifference, ...] = ()
         try:
-            differences = (await self._cluster.dry_run(deployment, credentials)).differences
+            differences = (await cluster.dry_run(deployment, credentials)).differences
         except ApplyRefused as refused:
             if refused.refusal is Refusal.UNAVAILABLE:
                 raise Unavailable(Reason.CLUSTER_UNAVAILABLE, refused.message) from refused
             found = (*found, _finding(refused))
         return Plan(manifest=manifest, differences=differences, findings=_without_repeats(found))
 
-    async def check(self, project_id: UUID, new: NewDeployment) -> Plan:
-        """`plan`, refusing what is sure to fail: raises DeploymentBlocked with all blocking findings."""
-        plan = await self.plan(project_id, new)
-        if plan.blocking:
-            raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in plan.blocking)
-        return plan
+
+def _name_taken(draft: Draft) -> Finding:
+    return Finding(
+        code=Reason.INFERENCE_SERVICE_NAME_TAKEN,
+        message=f"the environment has an inference service `{draft.service.name}` already",
+        hint="give another `name`; or delete that service, or update its deployment",
+        field="name",
+    )
 
 
 def _finding(refused: ApplyRefused) -> Finding:

@@ -15,6 +15,7 @@ from tests.integration.query_plans import serving_data
 from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, once
 
 from registry_grpc.adapters.postgres.deployment_queue import installation_id
+from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Applied, Cause, Phase, Want
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.paging import Slice
@@ -43,11 +44,15 @@ def served_at(at: datetime | None) -> Case:
     return Case(lambda loaded: loaded.deployments.served_at(PROJECT, HISTORIC, at))
 
 
+def _request(request_id: str) -> RequestKey:
+    return RequestKey(request_id=request_id, digest="any")
+
+
 async def _deploy(loaded: Loaded, request_id: str = "new") -> None:
     model = a_model(PROJECT, id=BIG)
     service = a_service(an_environment(PROJECT, id=serving_data.environment_id(0)), model, model_version_id=NEW_VERSION)
     served = [a_serve_model(service, a_version(model, id=NEW_VERSION))]
-    intent = NewIntent(namespace="models", spec=a_spec(), created_by="ann", request_id=request_id)
+    intent = NewIntent(namespace="models", spec=a_spec(), created_by="ann", request=_request(request_id))
     await loaded.deployments.deploy(service, served, intent)
 
 
@@ -56,9 +61,11 @@ async def _patch(loaded: Loaded, desired_state: ServiceState) -> None:
     await loaded.deployments.change_service(PROJECT, ONE, patch, "ann")
 
 
-async def _revise(loaded: Loaded, id: UUID) -> None:
+async def _revise(loaded: Loaded, id: UUID, after: int | None = None) -> None:
     spec = a_spec(registered_model_id=BIG, model_version_id=NEW_VERSION, served_version_ids=(NEW_VERSION,))
-    await loaded.deployments.revise(PROJECT, id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="ann")
+    await loaded.deployments.revise(
+        PROJECT, id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="ann", after=after
+    )
 
 
 async def _claimed(loaded: Loaded, id: UUID) -> Claim:
@@ -146,6 +153,11 @@ async def _lead(loaded: Loaded) -> None:
 CASES: dict[str, Case] = {
     "deploy": Case(_deploy),
     "deploy again": Case(lambda loaded: _deploy(loaded, "for-service-7")),
+    "find a request": Case(lambda loaded: loaded.deployments.requested(PROJECT, _request("for-service-7"))),
+    "find a request of a service that has gone": Case(
+        lambda loaded: loaded.deployments.requested(PROJECT, _request("for-gone-7"))
+    ),
+    "deploy under the id of a request of a service that has gone": Case(lambda loaded: _deploy(loaded, "for-gone-7")),
     "get a deployment": Case(lambda loaded: loaded.deployments.get(PROJECT, ONE)),
     "list deployments": deployments(),
     "list deployments after a cursor": deployments(after(THEN)),
@@ -156,6 +168,7 @@ CASES: dict[str, Case] = {
     "list failed deployments": deployments(phase=Phase.FAILED, walks={"Index Scan on deployment": 100 * 101}),
     "revise": Case(lambda loaded: _revise(loaded, ONE)),
     "revise once more": Case(lambda loaded: _revise(loaded, HISTORIC)),
+    "revise what others have revised": Case(lambda loaded: _revise(loaded, ONE, after=0), is_refused=True),
     "undeploy": Case(lambda loaded: loaded.deployments.undeploy(PROJECT, ONE, "ann")),
     "undeploy by the desired state": Case(lambda loaded: _patch(loaded, ServiceState.UNDEPLOYED)),
     "deploy by the desired state": Case(lambda loaded: _patch(loaded, ServiceState.DEPLOYED)),

@@ -20,6 +20,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
 )
 from registry_grpc.adapters.postgres.inference_services import insert_service, service_by_id, update_service
 from registry_grpc.adapters.postgres.listing import Conditions, Listing
+from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
@@ -29,7 +30,7 @@ from registry_grpc.domain.deployment import (
     Orphan,
     Want,
 )
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import ConcurrentChange, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.serve_model import ServeModel
@@ -46,10 +47,16 @@ INSERT INTO deployment (
 )
 VALUES ($1, $2, $3, $4, $5, $6, 'PRESENT', $7, now() + interval '2 seconds')
 """
+# The id of a request whose service was deleted is free again.
 _REMEMBER_REQUEST = """
-INSERT INTO deployment_request (project_id, request_id, deployment_id) VALUES ($1, $2, $3)
+INSERT INTO deployment_request (project_id, request_id, digest, deployment_id) VALUES ($1, $2, $3, $4)
+ON CONFLICT (project_id, request_id) DO UPDATE SET digest = excluded.digest, deployment_id = excluded.deployment_id
 """
-_REQUESTED = "SELECT deployment_id FROM deployment_request WHERE project_id = $1 AND request_id = $2"
+_REQUESTED = f"""
+SELECT r.digest, {DEPLOYMENT_COLUMNS}
+FROM deployment_request r JOIN deployment d ON d.id = r.deployment_id {JOIN_ENVIRONMENT}
+WHERE r.project_id = $1 AND r.request_id = $2
+"""
 # Requests with one id wait for one another, so that the second finds what the first has stored.
 _LOCK_REQUEST = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))"
 _INSERT_REVISION = """
@@ -81,7 +88,7 @@ UPDATE deployment SET
     phase_since = now(),
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
     next_at = now() + interval '2 seconds', dirty_at = now(), updated_at = now()
-WHERE id = $1 AND project_id = $2
+WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
 RETURNING id
 """
 _FOLLOW_REVISION = """
@@ -159,11 +166,10 @@ class PostgresDeploymentRepository:
     ) -> tuple[InferenceService, Deployment]:
         project_id, id_ = service.project_id, service.id
         async with self._database.transaction() as connection:
-            if intent.request_id:
-                await connection.execute(_LOCK_REQUEST, str(project_id), intent.request_id)
-                if earlier := await connection.fetchval(_REQUESTED, project_id, intent.request_id):
-                    record = await connection.fetchrow(_GET, earlier, project_id)
-                    return await service_by_id(connection, project_id, earlier), deployment_from(record)
+            if request := intent.request:
+                await connection.execute(_LOCK_REQUEST, str(project_id), request.request_id)
+                if earlier := await _requested(connection, project_id, request):
+                    return earlier
             stored = await insert_service(connection, service, served)
             await connection.execute(
                 _INSERT,
@@ -176,10 +182,13 @@ class PostgresDeploymentRepository:
                 spec_to_json(intent.spec),
             )
             await connection.execute(_INSERT_REVISION, id_, intent.created_by, Cause.DEPLOY)
-            if intent.request_id:
-                await connection.execute(_REMEMBER_REQUEST, project_id, intent.request_id, id_)
+            if request:
+                await connection.execute(_REMEMBER_REQUEST, project_id, request.request_id, request.digest, id_)
             await _tell(connection, id_)
             return stored, deployment_from(await connection.fetchrow(_GET, id_, project_id))
+
+    async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
+        return await _requested(self._database, project_id, request)
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
         record = await self._database.fetchrow(_GET, id, project_id)
@@ -192,16 +201,25 @@ class PostgresDeploymentRepository:
         conditions.add_equal("project_id", project_id)
         conditions.add_equal("registered_model_id", filter.registered_model_id)
         conditions.add_equal("phase", filter.phase)
-        return await _LISTING.page(self._database, conditions, Sort(), slice, total="", item=deployment_from)
+        return await _LISTING.page(self._database, conditions, Sort(), slice, total=None, item=deployment_from)
 
     async def revise(
-        self, project_id: UUID, id: UUID, *, want: Want, spec: DeploymentSpec | None, cause: Cause, created_by: str
-    ) -> Deployment:
+        self,
+        project_id: UUID,
+        id: UUID,
+        *,
+        want: Want,
+        spec: DeploymentSpec | None,
+        cause: Cause,
+        created_by: str,
+        after: int | None = None,
+    ) -> None:
         async with self._database.transaction() as connection:
-            await _revise(connection, project_id, id, want, spec, cause, created_by)
-            return deployment_from(await connection.fetchrow(_GET, id, project_id))
+            await _revise(connection, project_id, id, want, spec, cause, created_by, after)
 
-    async def change_service(self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str) -> bool:
+    async def change_service(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
+    ) -> bool:
         want = Want.of(patch.desired_state)
         async with self._database.transaction() as connection:
             wanted = await connection.fetchval(_LOCK_WANTED, id, project_id)
@@ -210,8 +228,9 @@ class PostgresDeploymentRepository:
                 return False
             if want is Want.ABSENT:
                 await _undeploy_service(connection, project_id, id)
-            cause = Cause.UNDEPLOY if want is Want.ABSENT else Cause.REDEPLOY
-            await _revise(connection, project_id, id, want, None, cause, created_by)
+                await _revise(connection, project_id, id, want, None, Cause.UNDEPLOY, created_by)
+            else:
+                await _revise(connection, project_id, id, want, None, Cause.REDEPLOY, created_by, after)
             return True
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
@@ -259,6 +278,20 @@ class PostgresDeploymentRepository:
         return [Orphan(**row) for row in await self._database.fetch(_ORPHANS, project_id)]
 
 
+async def _requested(
+    connection: Any, project_id: UUID, request: RequestKey
+) -> tuple[InferenceService, Deployment] | None:
+    record = await connection.fetchrow(_REQUESTED, project_id, request.request_id)
+    if record is None:
+        return None
+    try:
+        service = await service_by_id(connection, project_id, record["id"])
+    except NotFound:
+        return None
+    request.check_same(record["digest"])
+    return service, deployment_from(record)
+
+
 async def _revise(  # noqa: PLR0917 - the parameters of `revise`
     connection: Any,
     project_id: UUID,
@@ -267,9 +300,12 @@ async def _revise(  # noqa: PLR0917 - the parameters of `revise`
     spec: DeploymentSpec | None,
     cause: Cause,
     created_by: str,
+    after: int | None = None,
 ) -> None:
     stored = spec_to_json(spec) if spec else None
-    if await connection.fetchval(_REVISE, id, project_id, want, stored) is None:
+    if await connection.fetchval(_REVISE, id, project_id, want, stored, after) is None:
+        if await connection.fetchval(_LOCK_WANTED, id, project_id) is not None:
+            raise ConcurrentChange
         raise _not_found(id)
     await connection.execute(_INSERT_REVISION, id, created_by, cause)
     await connection.execute(_SUPERSEDE, id)

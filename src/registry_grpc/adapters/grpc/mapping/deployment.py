@@ -8,7 +8,8 @@ from typing import Any
 
 from registry_grpc.adapters.grpc.mapping.common import timestamp
 from registry_grpc.adapters.grpc.mapping.serving import service_message, version_ids_of
-from registry_grpc.adapters.grpc.values import body_id, require
+from registry_grpc.adapters.grpc.values import Reader
+from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
     DEFAULT_DEADLINE_SECONDS,
     Deployment,
@@ -23,7 +24,7 @@ from registry_grpc.domain.deployment import (
 )
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
-from registry_grpc.services.deployments import Deployed, NewDeployment
+from registry_grpc.services.deployments import Deployed
 from registry_grpc.services.planning import Plan
 
 # KServe took other names until 0.15 and still takes them.
@@ -37,23 +38,27 @@ _MODES = {
 
 
 def new_deployment(message: pb.NewDeployment) -> NewDeployment:
-    require(message, "registered_model_id", "serving_environment_id")
-    return NewDeployment(
-        registered_model_id=body_id(message.registered_model_id, "registered_model_id"),
-        serving_environment_id=body_id(message.serving_environment_id, "serving_environment_id"),
-        model_version_ids=version_ids_of(message),
+    reader = Reader(message, "registered_model_id", "serving_environment_id")
+    return reader.make(
+        NewDeployment,
+        registered_model_id=reader.id("registered_model_id"),
+        serving_environment_id=reader.id("serving_environment_id"),
+        model_version_ids=version_ids_of(message, reader),
         name=message.name,
         labels=dict(message.labels),
-        options=options_of(message.options),
+        options=reader.read(options_of, DeploymentOptions(), message.options),
     )
 
 
 def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
+    """Raises InvalidRequest for words that are not known; all other rules are the domain's."""
+    unknown = []
     if message.deployment_mode not in _MODES:
-        raise InvalidRequest([Violation("options.deployment_mode", "must be `Standard` or `Knative`")])
+        unknown.append(Violation("options.deployment_mode", "must be `Standard` or `Knative`"))
     if message.scale_metric and message.scale_metric not in set(ScaleMetric):
-        allowed = ", ".join(ScaleMetric)
-        raise InvalidRequest([Violation("options.scale_metric", f"must be one of {allowed}")])
+        unknown.append(Violation("options.scale_metric", f"must be one of {', '.join(ScaleMetric)}"))
+    if unknown:
+        raise InvalidRequest(unknown)
     return DeploymentOptions(
         runtime=message.runtime,
         service_account=message.service_account,
@@ -66,7 +71,7 @@ def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
         limits=dict(message.resources.limits),
         env=dict(message.env),
         timeout_seconds=_present(message, "timeout_seconds"),
-        deadline_seconds=_present(message, "deadline_seconds") or DEFAULT_DEADLINE_SECONDS,
+        deadline_seconds=message.deadline_seconds if message.HasField("deadline_seconds") else DEFAULT_DEADLINE_SECONDS,
         storage_endpoint=message.storage.endpoint,
         storage_region=message.storage.region,
     )
@@ -83,7 +88,14 @@ def phase_of(phase: int) -> Phase | None:
 
 
 def time_of(message: pb.GetServedRevisionRequest) -> datetime | None:
-    return message.at.ToDatetime(tzinfo=UTC) if message.HasField("at") else None
+    """Raises InvalidRequest for what is no valid google.protobuf.Timestamp."""
+    if not message.HasField("at"):
+        return None
+    try:
+        return message.at.ToDatetime(tzinfo=UTC)
+    except ValueError as error:
+        text = "must be a time of the years 1 to 9999, with 0 to 999999999 nanoseconds"
+        raise InvalidRequest([Violation("at", text)]) from error
 
 
 def deployed_message(deployed: Deployed) -> pb.DeployModelResponse:

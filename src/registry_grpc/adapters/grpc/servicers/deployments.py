@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
@@ -42,9 +43,7 @@ class DeploymentServicer:
     async def DeployModel(self, request: pb.DeployModelRequest, call: Call) -> Deployed:
         new = mapping.new_deployment(request.deployment)
         if request.validate_only:
-            await self._planning.check(call.project_id, new)
-            draft = await self._deployments.draft(call.project_id, new)
-            return Deployed(service=draft.service, status="PENDING", message="nothing speaks against it")
+            return await self._planning.validate(call.project_id, new)
         return await self._deployments.deploy(call.project_id, new, user=call.user, request_id=request.request_id)
 
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
@@ -79,12 +78,12 @@ class DeploymentServicer:
             registered_model_id=filter_id(request.registered_model_id, "registered_model_id", call),
             phase=mapping.phase_of(request.phase),
         )
-        return await self._history.list(call.project_id, filter_, cursor_slice_of(request, call))
+        return await self._history.list(call.project_id, filter_, cursor_slice_of(request, call, datetime))
 
     async def ListDeploymentRevisions(
         self, request: pb.ListDeploymentRevisionsRequest, call: Call
     ) -> Page[DeploymentRevision]:
-        return await self._history.revisions(call.project_id, _id(request.id), cursor_slice_of(request, call))
+        return await self._history.revisions(call.project_id, _id(request.id), cursor_slice_of(request, call, int))
 
     async def GetServedRevision(self, request: pb.GetServedRevisionRequest, call: Call) -> DeploymentRevision | None:
         return await self._history.served_at(call.project_id, _id(request.id), mapping.time_of(request))

@@ -137,14 +137,16 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDeployment(self, request, context):
-        """UpdateDeployment makes a new revision with another version or other options; the object is updated in place.
+        """UpdateDeployment makes a new revision with another version or other options; the object is updated in place. What
+        the request leaves out is that of the target revision, also when others update at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackDeployment(self, request, context):
-        """RollbackDeployment makes a new revision that repeats an earlier one.
+        """RollbackDeployment makes a new revision that repeats an earlier one, if that could still be deployed: its version
+        must be READY, its options allowed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,1 @@
+ALTER TABLE deployment_request DROP COLUMN digest;

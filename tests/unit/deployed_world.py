@@ -1,0 +1,88 @@
+"""A deployment that exists, and the use cases on it under policies that change; nothing works on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from tests.fakes.clock import FakeClock
+from tests.fakes.repositories import Repositories, in_memory_repositories
+from tests.fakes.seeding import stored_environment, stored_model, stored_version
+from tests.fakes.store import InMemoryStore
+
+from registry_grpc.domain.deploy_request import NewDeployment
+from registry_grpc.domain.deployment import Deployment, DeploymentOptions
+from registry_grpc.domain.model_version import ModelVersion, ModelVersionPatch
+from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.services.deployments import Deployments
+from registry_grpc.services.reconciliation import Reconciler
+
+ALLOWING = DeploymentPolicy(service_accounts=("models/reader",), env=("*",))
+RISKY = DeploymentOptions(service_account="reader", env={"LD_PRELOAD": "x", "A": "1"})
+
+
+class Idle(Reconciler):
+    """Makes no passes: the cluster is of no interest here."""
+
+    def __init__(self) -> None: ...
+
+    async def attempt(self, id: UUID) -> None:
+        pass
+
+
+@dataclass
+class World:
+    """A deployment that was allowed when it was made, with options that not every policy allows."""
+
+    store: InMemoryStore
+    repositories: Repositories
+    version: ModelVersion
+    id: UUID
+    project_id: UUID
+
+    def under(self, policy: DeploymentPolicy, repositories: Repositories | None = None) -> Deployments:
+        r = repositories or self.repositories
+        cluster: Any = object()  # there is one
+        return Deployments(
+            deployments=r.deployments,
+            services=r.services,
+            environments=r.environments,
+            models=r.models,
+            versions=r.versions,
+            clock=FakeClock(),
+            policy=policy,
+            cluster=cluster,
+            reconciler=Idle(),
+        )
+
+    @property
+    def deployments(self) -> Deployments:
+        return self.under(ALLOWING)
+
+    async def deployment(self) -> Deployment:
+        return await self.repositories.deployments.get(self.project_id, self.id)
+
+    async def update(self, options: DeploymentOptions | None = None, version: ModelVersion | None = None) -> Deployment:
+        version_id = version.id if version else None
+        return await self.deployments.update(self.project_id, self.id, model_version_id=version_id, options=options)
+
+    async def set_status(self, status: str) -> None:
+        patch = ModelVersionPatch(status=status)
+        await self.repositories.versions.update(self.project_id, self.version.id, patch)
+
+    def put(self, **fields: Any) -> None:
+        """What a pass has seen."""
+        self.store.deployments[self.id] = replace(self.store.deployments[self.id], **fields)
+
+
+async def a_world(project_id: UUID) -> World:
+    store = InMemoryStore(FakeClock())
+    repositories = in_memory_repositories(store)
+    environment = await stored_environment(repositories, project_id, external_id="models")
+    model = await stored_model(repositories, project_id)
+    version = await stored_version(repositories, model, name="v1", status="READY")
+    world = World(store, repositories, version, UUID(int=0), project_id)
+    new = NewDeployment(serving_environment_id=environment.id, registered_model_id=model.id, options=RISKY)
+    world.id = (await world.deployments.deploy(project_id, new)).service.id
+    return world

@@ -1,0 +1,145 @@
+"""Plans, and checking a deploy without making it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.fakes.clock import FakeClock
+from tests.refusals import refused
+from tests.unit.deployed_world import World, a_world
+
+from registry_grpc.domain.deploy_request import NewDeployment
+from registry_grpc.domain.deployment import Deployment, DeploymentOptions, FieldDifference
+from registry_grpc.domain.errors import (
+    AlreadyExists,
+    DeploymentBlocked,
+    FailedPrecondition,
+    InvalidRequest,
+    NotFound,
+    Reason,
+    Unavailable,
+)
+from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.ports.cluster import DryRun
+from registry_grpc.services.planning import Planning
+
+
+class Stage:
+    """A cluster in which nothing is ever carried out."""
+
+    def __init__(self, refusal: ApplyRefused | None = None) -> None:
+        self.refusal = refusal
+
+    async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
+        return ClusterFacts(kserve_installed=True, namespace_exists=True, service_account_exists=not service_account)
+
+    def manifest(self, deployment: Deployment, _credentials: object) -> str:
+        return json.dumps({"name": deployment.name})
+
+    async def dry_run(self, _deployment: Deployment, _credentials: object) -> DryRun:
+        if self.refusal:
+            raise self.refusal
+        return DryRun(manifest="", differences=(FieldDifference("spec", "1", "2"),))
+
+
+@pytest.fixture
+async def world(project_id: UUID) -> World:
+    return await a_world(project_id)
+
+
+@pytest.fixture
+def wish(world: World) -> NewDeployment:
+    return NewDeployment(
+        registered_model_id=world.version.registered_model_id,
+        serving_environment_id=next(iter(world.store.environments)),
+        name="iris",
+    )
+
+
+def planning(world: World, cluster: Any = None) -> Planning:
+    return Planning(
+        deployments=world.deployments, versions=world.repositories.versions, clock=FakeClock(), cluster=cluster
+    )
+
+
+async def taken(world: World, wish: NewDeployment) -> NewDeployment:
+    """The wish for a name that a service of the environment has."""
+    service = await world.repositories.services.get(world.project_id, world.id)
+    return replace(wish, name=service.name)
+
+
+async def test_a_plan_has_everything_that_speaks_against_it(world: World, wish: NewDeployment) -> None:
+    wish = replace(await taken(world, wish), options=DeploymentOptions(service_account="reader"))
+    refusal = ApplyRefused(Refusal.REJECTED, "not today")
+
+    plan = await planning(world, Stage(refusal)).plan(world.project_id, wish)
+
+    codes = [(finding.code, finding.field) for finding in plan.blocking]
+    assert codes == [
+        ("INFERENCE_SERVICE_NAME_TAKEN", "name"),
+        ("SERVICE_ACCOUNT_NOT_FOUND", "options.service_account"),
+        ("REJECTED", ""),
+    ]
+    assert (json.loads(plan.manifest), plan.differences) == ({"name": wish.name}, ())
+
+
+async def test_a_plan_for_a_free_name(world: World, wish: NewDeployment) -> None:
+    plan = await planning(world, Stage()).plan(world.project_id, wish)
+
+    assert plan.blocking == ()
+    assert plan.differences == (FieldDifference("spec", "1", "2"),)
+
+
+async def test_the_name_of_another_environments_service_is_free(
+    world: World, wish: NewDeployment, project_id: UUID
+) -> None:
+    environment = replace(world.store.environments[wish.serving_environment_id], id=UUID(int=7), name="elsewhere")
+    await world.repositories.environments.create(environment)
+    wish = replace(await taken(world, wish), serving_environment_id=environment.id)
+
+    assert (await planning(world, Stage()).plan(project_id, wish)).blocking == ()
+
+
+async def test_validation_refuses_as_the_deploy_would(world: World, wish: NewDeployment) -> None:
+    for bad, error in (
+        (await taken(world, wish), AlreadyExists),
+        (replace(wish, registered_model_id=UUID(int=1)), NotFound),
+        (replace(wish, options=DeploymentOptions(service_account="admin")), InvalidRequest),
+    ):
+        texts = []
+        for attempt in (
+            planning(world, Stage()).validate(world.project_id, bad),
+            planning(world).validate(world.project_id, bad),
+            world.deployments.deploy(world.project_id, bad),
+        ):
+            with pytest.raises(error) as refusal:
+                await attempt
+            texts.append(str(refusal.value))
+        assert len(set(texts)) == 1
+
+
+async def test_validation_refuses_what_is_sure_to_fail(world: World, wish: NewDeployment) -> None:
+    with pytest.raises(DeploymentBlocked) as refusal:
+        await planning(world, Stage(ApplyRefused(Refusal.REJECTED, "not today"))).validate(world.project_id, wish)
+    assert [(v.field, v.description) for v in refusal.value.violations] == [("REJECTED", "not today")]
+
+
+@pytest.mark.parametrize("cluster", [Stage(), None], ids=["with a cluster", "without"])
+async def test_validation_answers_what_would_be_stored(world: World, wish: NewDeployment, cluster: Any) -> None:
+    answer = await planning(world, cluster).validate(world.project_id, wish)
+
+    assert (answer.service.name, answer.status, answer.message) == ("iris", "PENDING", "nothing speaks against it")
+    assert answer.service.model_version_id == world.version.id
+    assert len(world.store.services) == 1
+
+
+async def test_a_cluster_that_does_not_answer(world: World, wish: NewDeployment) -> None:
+    with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
+        await planning(world, Stage(ApplyRefused(Refusal.UNAVAILABLE, "away"))).plan(world.project_id, wish)
+    with refused(FailedPrecondition, Reason.CLUSTER_DISABLED):
+        await planning(world).plan(world.project_id, wish)

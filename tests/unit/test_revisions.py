@@ -1,0 +1,239 @@
+"""New revisions of a deployment: what holds for a deploy holds for each of them, and none undoes another unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.fakes.seeding import stored_version
+from tests.refusals import refused
+from tests.unit.deployed_world import ALLOWING, World, a_world
+
+from registry_grpc.domain.deployment import Applied, Cause, DeploymentMode, DeploymentOptions, Want
+from registry_grpc.domain.errors import (
+    ConcurrentChange,
+    DeploymentBlocked,
+    FailedPrecondition,
+    InvalidRequest,
+    NotFound,
+    Reason,
+)
+from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
+from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.services.deployments import Deployments
+
+APPLIED = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
+NOT_ALLOWED = (
+    "options.service_account models/reader is not on the operator's allow-list; "
+    "options.env.A is not on the operator's allow-list of environment variables; "
+    "options.env.LD_PRELOAD is not on the operator's allow-list of environment variables"
+)
+UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
+
+Revision = Callable[[World, Deployments], Awaitable[object]]
+
+
+async def _roll_back(world: World, deployments: Deployments) -> object:
+    return await deployments.roll_back(world.project_id, world.id, 1)
+
+
+async def _keep_options(world: World, deployments: Deployments) -> object:
+    return await deployments.update(world.project_id, world.id, model_version_id=world.version.id, options=None)
+
+
+async def _redeploy(world: World, deployments: Deployments) -> object:
+    if (await world.deployment()).want is Want.PRESENT:
+        await deployments.undeploy(world.project_id, world.id)
+    return await deployments.change_service(world.project_id, world.id, UP, "ann")
+
+
+@pytest.fixture
+async def world(project_id: UUID) -> World:
+    return await a_world(project_id)
+
+
+REPEATING = pytest.mark.parametrize("repeat", [_roll_back, _keep_options, _redeploy])
+
+
+@REPEATING
+async def test_options_that_are_kept_or_repeated_must_still_be_allowed(world: World, repeat: Revision) -> None:
+    await repeat(world, world.deployments)
+    generation = (await world.deployment()).generation
+
+    with pytest.raises(DeploymentBlocked) as refusal:
+        await repeat(world, world.under(DeploymentPolicy()))
+
+    assert str(refusal.value) == NOT_ALLOWED
+    assert {violation.field for violation in refusal.value.violations} == {"OPTION_NOT_ALLOWED"}
+    assert (await world.deployment()).generation in {
+        generation,
+        generation + 1,
+    }  # the undeployment before a redeployment
+    assert (await world.deployment()).want is (Want.ABSENT if repeat is _redeploy else Want.PRESENT)
+
+
+@REPEATING
+async def test_a_version_that_is_kept_or_repeated_must_still_be_ready(world: World, repeat: Revision) -> None:
+    await world.set_status("FAILED")
+
+    with pytest.raises(FailedPrecondition) as refusal:
+        await repeat(world, world.deployments)
+
+    assert refusal.value.reason is Reason.MODEL_VERSION_NOT_READY
+    assert str(refusal.value) == "version v1: model version is not ready for deployment"
+    await world.set_status("READY")
+    await repeat(world, world.deployments)
+
+
+async def test_a_refused_redeployment_changes_nothing_of_the_service(world: World) -> None:
+    await world.deployments.undeploy(world.project_id, world.id)
+    before = await world.repositories.services.get(world.project_id, world.id)
+
+    with refused(DeploymentBlocked, Reason.DEPLOYMENT_BLOCKED):
+        patch = replace(UP, labels={"a": "b"})
+        await world.under(DeploymentPolicy()).change_service(world.project_id, world.id, patch, "ann")
+
+    assert await world.repositories.services.get(world.project_id, world.id) == before
+
+
+async def test_a_desired_state_that_is_there_already_asks_for_nothing(world: World) -> None:
+    """Clients send back whole objects as they have read them."""
+    await world.set_status("FAILED")
+
+    await world.under(DeploymentPolicy()).change_service(world.project_id, world.id, UP, "ann")
+
+    assert (await world.deployment()).generation == 1
+
+
+async def test_what_is_forbidden_by_now_can_be_undeployed(world: World) -> None:
+    await world.set_status("FAILED")
+    down = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
+
+    await world.under(DeploymentPolicy()).change_service(world.project_id, world.id, down, "ann")
+
+    assert (await world.deployment()).want is Want.ABSENT
+
+
+async def test_options_of_a_request_must_be_allowed_and_possible(world: World) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        await world.under(DeploymentPolicy()).update(
+            world.project_id, world.id, model_version_id=None, options=DeploymentOptions(env={"B": "", "A": ""})
+        )
+    assert [v.field for v in refusal.value.violations] == ["options.env.A", "options.env.B"]
+    with pytest.raises(InvalidRequest) as refusal:
+        await world.update(DeploymentOptions(limits={"cpu": "lots"}))
+    assert [v.field for v in refusal.value.violations] == ["options.resources.limits.cpu"]
+
+
+async def test_the_mode_is_fixed_while_the_object_is_there(world: World) -> None:
+    knative = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
+    world.put(applied=APPLIED, applied_generation=1)
+
+    with pytest.raises(InvalidRequest) as refusal:
+        await world.update(knative)
+    [violation] = refusal.value.violations
+    assert violation.field == "options.deployment_mode"
+    assert violation.description == "cannot be changed from `Standard` to `Knative`: undeploy it first"
+
+    await world.deployments.undeploy(world.project_id, world.id)
+    world.put(applied_generation=0)
+    with pytest.raises(InvalidRequest):
+        await world.update(knative)  # it is still going
+    world.put(applied=None)
+    await world.update(knative)
+
+    world.put(applied=APPLIED, applied_generation=3)
+    with pytest.raises(DeploymentBlocked) as blocked:
+        await world.deployments.roll_back(world.project_id, world.id, 1)
+    assert str(blocked.value).startswith("options.deployment_mode cannot be changed from `Knative` to `Standard`")
+
+
+async def test_the_mode_that_counts_is_that_of_the_object(world: World) -> None:
+    """Revisions that the cluster refused for their mode, as earlier releases stored them, are left by another one."""
+    world.put(applied=APPLIED, applied_generation=1)
+    knative = replace(
+        (await world.deployment()).spec, options=DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
+    )
+    await world.repositories.deployments.revise(
+        world.project_id, world.id, want=Want.PRESENT, spec=knative, cause=Cause.UPDATE, created_by=""
+    )
+
+    with pytest.raises(InvalidRequest):
+        await world.update(DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, min_replicas=0))
+    await world.deployments.roll_back(world.project_id, world.id, 1)
+    await world.update(DeploymentOptions(min_replicas=2))
+
+
+class Busy:
+    """Lets others change a deployment between what a use case reads and what it writes, so many times."""
+
+    def __init__(self, world: World, times: int, **options: Any) -> None:
+        self._world = world
+        self._rest = times
+        self._options = options
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._world.repositories.deployments, name)
+        if name not in {"revise", "change_service"}:
+            return method
+
+        async def after_others(*args: Any, **fields: Any) -> Any:
+            if self._rest:
+                self._rest -= 1
+                spec = (await self._world.deployment()).spec
+                options = replace(spec.options, **{"min_replicas": self._rest + 1} | self._options)
+                others = replace(spec, options=options)
+                await self._world.repositories.deployments.revise(
+                    *args[:2], want=Want.ABSENT, spec=others, cause=Cause.UPDATE, created_by="others"
+                )
+            return await method(*args, **fields)
+
+        return after_others
+
+    def deployments(self) -> Deployments:
+        return self._world.under(ALLOWING, replace(self._world.repositories, deployments=self))
+
+
+@pytest.mark.parametrize("times", [1, 4])
+async def test_an_update_keeps_what_others_changed_meanwhile(world: World, times: int) -> None:
+    other = await stored_version(
+        world.repositories,
+        await world.repositories.models.get(world.project_id, world.version.registered_model_id),
+        status="READY",
+    )
+
+    updated = (
+        await Busy(world, times)
+        .deployments()
+        .update(world.project_id, world.id, model_version_id=other.id, options=None)
+    )
+
+    assert (updated.spec.model_version_id, updated.spec.options.min_replicas) == (other.id, 1)
+    assert updated.generation == 2 + times
+
+
+async def test_an_update_gives_up_when_others_do_not_stop(world: World) -> None:
+    with refused(ConcurrentChange, Reason.CONCURRENT_CHANGE):
+        await Busy(world, 5).deployments().update(world.project_id, world.id, model_version_id=None, options=None)
+
+
+@pytest.mark.parametrize(("account", "is_allowed"), [("reader", True), ("admin", False)])
+async def test_what_is_redeployed_is_what_was_checked(world: World, account: str, is_allowed: bool) -> None:
+    await world.deployments.undeploy(world.project_id, world.id)
+    busy = Busy(world, 1, service_account=account).deployments()
+
+    with nullcontext() if is_allowed else refused(DeploymentBlocked, Reason.DEPLOYMENT_BLOCKED):
+        await busy.change_service(world.project_id, world.id, UP, "ann")
+
+    assert (await world.deployment()).want is (Want.PRESENT if is_allowed else Want.ABSENT)
+
+
+async def test_unknown_deployments_and_revisions(world: World) -> None:
+    with refused(NotFound, Reason.REVISION_NOT_FOUND):
+        await world.deployments.roll_back(world.project_id, world.id, 7)
+    with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
+        await world.deployments.roll_back(world.project_id, UUID(int=1), 1)
