@@ -18,8 +18,11 @@ _FLUSH_SECONDS = 0.1
 
 
 def configure_logging(level: str, format_: str, stream: TextIO) -> None:
-    """To the stream, JSON for machines, text for people. Of libraries, warnings and above, to stderr."""
+    """To the stream, JSON for machines, text for people. Of libraries, warnings and above, to stderr; but gRPC's, which
+    clients can provoke, are lines like ours."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    grpc = logging.getLogger("grpc")
+    grpc.handlers, grpc.propagate = [GrpcLines()], False
     if format_ == "json":
         output = LogOutput(stream.buffer)
         atexit.register(output.flush)
@@ -71,6 +74,20 @@ def _above(lowest: int) -> type[JsonLogger]:
 
 def _ignore(_self: JsonLogger, _event: str, **_fields: Any) -> None:
     pass
+
+
+class GrpcLines(logging.Handler):
+    """Writes what gRPC itself logs. Of bytes only the number is told: they are what a client sent."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple):
+            record.args = tuple(f"{len(arg)} bytes" if isinstance(arg, bytes) else arg for arg in record.args)
+        fields = {"logger": record.name}
+        if record.exc_info:
+            fields["exception"] = logging.Formatter().formatException(record.exc_info)
+        logger = structlog.get_logger("grpc")
+        write = logger.error if record.levelno >= logging.ERROR else logger.warning
+        write(record.getMessage(), **fields)
 
 
 def _line(level: str, event: str, fields: dict[str, Any]) -> bytes:

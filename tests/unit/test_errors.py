@@ -114,6 +114,16 @@ def test_invalid_request_tells_every_violation() -> None:
     assert InvalidRequest(iter(violations)).reason is Reason.INVALID_REQUEST
 
 
+def test_one_error_for_several_names_each_violation_once() -> None:
+    name, uri = Violation("name", "is required"), Violation("uri", "is required")
+
+    together = InvalidRequest.of_all([InvalidRequest([name], "model name is required"), InvalidRequest([uri, name])])
+
+    assert together.violations == (name, uri)
+    assert together.message == "name is required; uri is required"
+    assert InvalidRequest.of_all([InvalidRequest([name], "model name is required")]).message == "model name is required"
+
+
 def test_a_blocked_deployment_tells_all_that_blocks_it() -> None:
     blocked = DeploymentBlocked([Violation("uri", "no such bucket"), Violation("name", "too long")])
 

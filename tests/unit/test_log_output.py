@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_the_traceback_of_an_unforeseen_error_is_told(stream: io.TextIOWrapper) 
     assert (line["level"], line["event"], line["request_id"]) == ("error", "request failed", "x")
     assert line["exception"].startswith("Traceback")
     assert line["exception"].endswith("ValueError: invalid literal for int() with base 10: 'nothing'")
+
+
+def test_what_grpc_logs_is_a_line_without_what_a_client_sent(stream: io.TextIOWrapper) -> None:
+    configure_logging("info", "json", stream)
+    logger = logging.getLogger("grpc._cython.cygrpc")
+    try:
+        b"secret\xff".decode()
+    except UnicodeDecodeError:
+        logger.exception("Invalid encoding on %s", b"secret\xff")
+    logger.warning("Goodbye")
+    logger.info("not of interest")
+    error, warning = lines_of(stream)
+    assert (error["level"], error["event"]) == ("error", "Invalid encoding on 7 bytes")
+    assert error["logger"] == "grpc._cython.cygrpc"
+    assert error["exception"].startswith("Traceback")
+    assert (warning["level"], warning["event"]) == ("warning", "Goodbye")
 
 
 @pytest.mark.parametrize(("level", "written"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])

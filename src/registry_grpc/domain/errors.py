@@ -5,7 +5,7 @@ The texts are part of the REST contract (section 0.8) and must not change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -104,9 +104,14 @@ class InvalidRequest(RegistryError):
     """The request itself is wrong, whatever is stored."""
 
     def __init__(self, violations: Iterable[Violation], message: str | None = None) -> None:
-        self.violations = tuple(violations)
+        self.violations = tuple(dict.fromkeys(violations))
         text = message or "; ".join(f"{v.field} {v.description}" for v in self.violations)
         super().__init__(Reason.INVALID_REQUEST, text)
+
+    @classmethod
+    def of_all(cls, errors: Sequence[InvalidRequest]) -> InvalidRequest:
+        """One error for all. A single one keeps its text, which may be the contract's."""
+        return errors[0] if len(errors) == 1 else cls(v for error in errors for v in error.violations)
 
 
 class ProjectIdRequired(RegistryError):
@@ -140,7 +145,7 @@ class FailedPrecondition(RegistryError):
 
 
 class DeploymentBlocked(FailedPrecondition):
-    """Checks found what is sure to fail."""
+    """Checks found what is sure to fail, or what is not allowed any more."""
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)

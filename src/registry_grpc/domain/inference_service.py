@@ -11,7 +11,7 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, check_renamed
+from registry_grpc.domain.rules import check_fields, renaming_errors
 from registry_grpc.domain.serve_model import ServeModel
 
 LIMITS = {"name": 100, "runtime": 50, "external_id": 255, "url": 500}
@@ -57,12 +57,17 @@ class InferenceServicePatch:
     model_version_id: UUID | Unset = UNSET
 
     def __post_init__(self) -> None:
-        check_fields(self, limits={name: limit for name, limit in LIMITS.items() if name != "runtime"})
-        check_renamed(self.name, "inference service name is required")
-        for name in ("desired_state", "current_state"):
-            value = getattr(self, name)
-            if value is not UNSET and value not in set(ServiceState):
-                raise InvalidRequest([Violation(name, "must be DEPLOYED or UNDEPLOYED")], "invalid state")
+        limits = {name: limit for name, limit in LIMITS.items() if name != "runtime"}
+        renaming = renaming_errors(self.name, "inference service name is required")
+        check_fields(self, limits=limits, others=[*renaming, *self._state_errors()])
+
+    def _state_errors(self) -> list[InvalidRequest]:
+        violations = [
+            Violation(name, "must be DEPLOYED or UNDEPLOYED")
+            for name in ("desired_state", "current_state")
+            if (value := getattr(self, name)) is not UNSET and value not in set(ServiceState)
+        ]
+        return [InvalidRequest(violations, "invalid state")] if violations else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from uuid import UUID
 
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, check_renamed
+from registry_grpc.domain.rules import check_fields, renaming_errors
 
 READY = "READY"
 LIMITS = {
@@ -78,8 +78,7 @@ class ModelVersionPatch:
 
     def __post_init__(self) -> None:
         limits = {name: limit for name, limit in LIMITS.items() if name in self.__slots__}
-        check_fields(self, limits=limits)
-        check_renamed(self.name, "version name is required")
+        check_fields(self, limits=limits, others=renaming_errors(self.name, "version name is required"))
 
 
 class ModelVersion(NamedTuple):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, check_renamed
+from registry_grpc.domain.rules import check_fields, renaming_errors
 
 LIMITS = {"name": 100, "owner_email": 255, "model_type": 50, "state": 50, "deployment_status": 50}
 SORT_FIELDS = (
@@ -71,8 +71,7 @@ class RegisteredModelPatch:
 
     def __post_init__(self) -> None:
         limits = {name: LIMITS[name] for name in ("name", "model_type", "state", "deployment_status")}
-        check_fields(self, limits=limits)
-        check_renamed(self.name, "model name is required")
+        check_fields(self, limits=limits, others=renaming_errors(self.name, "model name is required"))
 
 
 class RegisteredModel(NamedTuple):

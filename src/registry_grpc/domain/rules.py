@@ -8,8 +8,11 @@ from typing import Any
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
 
-def check_fields(subject: Any, *, limits: Mapping[str, int], required: Iterable[str] = ()) -> None:
-    """Raise InvalidRequest naming every field that is required and empty, or longer than its limit.
+def check_fields(
+    subject: Any, *, limits: Mapping[str, int], required: Iterable[str] = (), others: Iterable[InvalidRequest] = ()
+) -> None:
+    """Raise InvalidRequest naming every field that is required and empty, or longer than its limit, and what `others`
+    name: the errors of the subject's own rules.
 
     Limits count characters (code points). Fields that a patch leaves UNSET are passed over.
     """
@@ -19,11 +22,11 @@ def check_fields(subject: Any, *, limits: Mapping[str, int], required: Iterable[
         for field, limit in limits.items()
         if isinstance(value := getattr(subject, field), str) and len(value) > limit
     ]
-    if violations:
-        raise InvalidRequest(violations)
+    errors = [*([InvalidRequest(violations)] if violations else []), *others]
+    if errors:
+        raise InvalidRequest.of_all(errors)
 
 
-def check_renamed(name: object, message: str) -> None:
-    """Raise InvalidRequest with the contract's text when an object would lose its name (quirk Q28)."""
-    if name == "":
-        raise InvalidRequest([Violation("name", "is required")], message)
+def renaming_errors(name: object, message: str) -> list[InvalidRequest]:
+    """An error with the contract's text when an object would lose its name (quirk Q28)."""
+    return [InvalidRequest([Violation("name", "is required")], message)] if name == "" else []

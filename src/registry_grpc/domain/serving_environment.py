@@ -10,7 +10,7 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, check_renamed
+from registry_grpc.domain.rules import check_fields, renaming_errors
 
 LIMITS = {"name": 100, "external_id": 255}
 SORT_FIELDS = ("id", "created_at", "updated_at", "name", "description", "external_id")
@@ -23,9 +23,10 @@ class DriftPolicy(StrEnum):
     ENFORCE = "enforce"
 
 
-def _check_drift_policy(value: str) -> None:
-    if value not in set(DriftPolicy):
-        raise InvalidRequest([Violation("drift_policy", "must be `report` or `enforce`")])
+def _drift_policy_errors(value: str | Unset) -> list[InvalidRequest]:
+    if value is UNSET or value in set(DriftPolicy):
+        return []
+    return [InvalidRequest([Violation("drift_policy", "must be `report` or `enforce`")])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,8 @@ class NewServingEnvironment:
     drift_policy: str = ""
 
     def __post_init__(self) -> None:
-        check_fields(self, limits=LIMITS, required=("name",))
-        _check_drift_policy(self.drift_policy or DriftPolicy.REPORT)
+        policy = self.drift_policy or DriftPolicy.REPORT
+        check_fields(self, limits=LIMITS, required=("name",), others=_drift_policy_errors(policy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,8 @@ class ServingEnvironmentPatch:
     drift_policy: str | Unset = UNSET
 
     def __post_init__(self) -> None:
-        check_fields(self, limits=LIMITS)
-        check_renamed(self.name, "serving environment name is required")
-        if self.drift_policy is not UNSET:
-            _check_drift_policy(self.drift_policy)
+        renaming = renaming_errors(self.name, "serving environment name is required")
+        check_fields(self, limits=LIMITS, others=[*renaming, *_drift_policy_errors(self.drift_policy)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

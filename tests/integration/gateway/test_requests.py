@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tests.integration.gateway.backend import Route, rest_routes
 from tests.integration.gateway.test_answers import API, assert_error, assert_plain
 
@@ -169,20 +172,73 @@ async def test_a_slash_at_the_end_is_the_same_path(rest: httpx.AsyncClient) -> N
         (b'{"name":"\\ud800"}', "invalid JSON: Missing low surrogate."),
         (b'{"a\\', "invalid JSON: Closing quote expected in string."),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "Message too deep. Max recursion depth reached for key 'a'"),
-        (b"[]", "request body: unexpected list"),
+        (b"[]", "request body: must be an object"),
         (b"1", "request body: must be an object"),
         (b'"x"', "request body: must be an object"),
         (b'{"name":["x"]}', "request body: unexpected list"),
         (b'{"name":5}', "name: must be a string"),
-        (b'{"name":{}}', "name: must not be an object"),
+        (b'{"name":{}}', "name: must be a string"),
+        (b'{"":1}', "request body: keys must not be empty"),
+        (b'{"tags":{"":1}}', "tags: keys must not be empty"),
         (b'{"tags":5}', "tags: must be an object"),
-        (b'{"tags":{"frameworks":[1]}}', "tags.frameworks[0]: must be a string"),
+        (b'{"tags":["x"]}', "request body: unexpected list"),
+        (b'{"tags":{"tasks":5}}', "tags.tasks: must be a list of strings"),
+        (b'{"tags":{"tasks":["a",5]}}', "tags.tasks: must be a list of strings"),
+        (b'{"tags":{"tasks":{}}}', "tags.tasks: must be a list of strings"),
+        (b'{"tags":{"tasks":["a",{}]}}', "tags.tasks: must be a list of strings"),
         (b'{"labels":["x"]}', "labels: must be an object"),
-        (b'{"labels":{"a":1}}', "labels[0].value: must be a string"),
+        (b'{"labels":{"a":1}}', "labels: values must be strings"),
+        (b'{"labels":{"a":["b"]}}', "labels: values must be strings"),
+        (b'{"labels":{"a":"b","c":[]}}', "labels: values must be strings"),
+        (b'{"labels":{"a":{"":"b"}}}', "labels: values must be strings"),
+        (b'{"labels":{"a b\\"\\n":"1","a b\\"\\n":"2"}}', "labels: key 'a b\"\n' given more than once"),
     ],
 )
 async def test_a_body_that_is_refused(rest: httpx.AsyncClient, body: bytes, text: str) -> None:
     assert_error(await rest.post(f"{API}/models", content=body), 400, text)
+
+
+async def test_a_label_given_twice_to_a_patch_is_named(rest: httpx.AsyncClient) -> None:
+    answer = await rest.patch(f"{API}/models/a", content=b'{"labels":{"a":"1","a":"2"}}')
+    assert_error(answer, 400, "labels: key 'a' given more than once")
+
+
+@pytest.mark.parametrize("body", ["[]", "5", '"x"', "[{}]"])
+async def test_the_body_of_a_get_must_be_an_object(rest: httpx.AsyncClient, body: str) -> None:
+    answer = await rest.request("GET", f"{API}/models/a", content=body)
+    assert_error(answer, 400, "request body: must be an object")
+
+
+KINDS = {
+    FieldDescriptor.TYPE_STRING: "a string",
+    FieldDescriptor.TYPE_BOOL: "true or false",
+    FieldDescriptor.TYPE_INT32: "an integer",
+    FieldDescriptor.TYPE_INT64: "an integer",
+}
+
+
+def scalars(kind: Descriptor | None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The single values and lists of texts in a body, and what they must be."""
+    assert kind is not None
+    for field in kind.fields:
+        place = (*path, field.name)
+        if field.message_type is None:
+            ids = "UUIDs" if field.name.endswith("_ids") else "strings"
+            yield place, f"a list of {ids}" if field.is_repeated else KINDS[field.type]
+        elif not field.message_type.GetOptions().map_entry and field.message_type.full_name.startswith("modelregistry"):
+            yield from scalars(field.message_type, place)
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.body], ids=str)
+async def test_a_field_that_is_an_object_is_told_what_it_must_be(rest: httpx.AsyncClient, route: Route) -> None:
+    service, _, name = route.rpc.replace(".rest.", ".").rpartition(".")
+    request = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name].input_type
+    for path, kind in scalars(request.fields_by_name[route.body].message_type):
+        body: Any = {}
+        for name in reversed(path):
+            body = {name: body}
+        answer = await rest.request(route.verb, path_of(route), json=body)
+        assert_error(answer, 400, f"{'.'.join(path)}: must be {kind}")
 
 
 @pytest.mark.parametrize("value", ["1.5", "true", "1e20", '"x\\ny\\\\\\"z"', '"' + '\\"\\n' * 50 + '"'])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,6 @@ class Rpc:
     """Reads the message of the request."""
     body: str
     """The field of the request that is the body of its route: `registered_model`; empty when there is none."""
-    body_fields: Container[str]
     is_rest: bool
     """Whether it came over a REST route. The use cases do not care; a few lenient rules of the contract do."""
     is_stream: bool
@@ -40,11 +39,6 @@ class Call:
     project_id: UUID = _NO_PROJECT
     code: grpc.StatusCode = grpc.StatusCode.OK
     """How it ended, for the access log."""
-
-    def path_of(self, field: str) -> str:
-        """From the request to a field that a rule names as in JSON: `name` becomes `registered_model.name`."""
-        inside = self.rpc.body and field.partition(".")[0] in self.rpc.body_fields
-        return f"{self.rpc.body}.{field}" if inside else field
 
     @property
     def user(self) -> str:

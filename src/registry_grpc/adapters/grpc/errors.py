@@ -1,8 +1,12 @@
-"""The one table from domain errors to gRPC status codes and details. REST statuses follow from the codes, in Envoy."""
+"""The one table from domain errors to gRPC status codes and details. REST statuses follow from the codes, in Envoy.
+
+Message and details travel in trailers and may repeat what a client sent, so they are bounded: clients take 8 KiB of
+trailers, unless told otherwise, and above 60 KiB Envoy breaks off the worker's connection with all calls on it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -23,10 +27,17 @@ from registry_grpc.domain.errors import (
     ProjectIdRequired,
     RegistryError,
     Unavailable,
+    Violation,
 )
 
 DOMAIN = "modelregistry"
 RETRY_AFTER_SECONDS = 1
+
+# The message travels twice: percent-encoded, and with the details in base64. All of it together stays below 8 KiB.
+LONGEST_MESSAGE = 1000
+LONGEST_MESSAGE_BYTES = 2400
+LONGEST_TEXT_BYTES = 200
+LONGEST_DETAIL_BYTES = 2500
 
 _CODES: tuple[tuple[type[RegistryError], grpc.StatusCode], ...] = (
     (ProjectIdRequired, grpc.StatusCode.INVALID_ARGUMENT),
@@ -46,30 +57,58 @@ def code_of(error: RegistryError) -> grpc.StatusCode:
     return next(code for kind, code in _CODES if isinstance(error, kind))
 
 
+def message_of(error: RegistryError) -> str:
+    """The error's text, cut short; then it says how many violations there are, as not all are named."""
+    text = _short_message(error.message)
+    if text != error.message and isinstance(error, InvalidRequest | DeploymentBlocked) and len(error.violations) > 1:
+        return f"{text} ({len(error.violations)} violations)"
+    return text
+
+
 def details_of(error: RegistryError, path: Callable[[str], str]) -> list[Message]:
     """Always one ErrorInfo; then what the kind of error adds. `path` leads from the request to a field."""
-    details: list[Message] = [ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+    metadata = {key: _short(value) for key, value in error.metadata.items()}
+    details: list[Message] = [ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     match error:
-        case InvalidRequest():
-            details.append(
-                BadRequest(
-                    field_violations=[
-                        BadRequest.FieldViolation(field=path(violation.field), description=violation.description)
-                        for violation in error.violations
-                    ]
-                )
-            )
+        case InvalidRequest() if error.violations:
+            details.append(_bad_request(error.violations, path))
+        case InvalidPageToken():
+            details.append(_bad_request([Violation("page_token", error.message)], path))
         case DeploymentBlocked():
-            details.append(
-                PreconditionFailure(
-                    violations=[
-                        PreconditionFailure.Violation(type=v.field, description=v.description) for v in error.violations
-                    ]
-                )
-            )
+            blocked = PreconditionFailure()
+            for v in error.violations:
+                blocked.violations.add(type=_short(v.field), description=_short(v.description))
+                if blocked.ByteSize() > LONGEST_DETAIL_BYTES:
+                    del blocked.violations[-1]
+                    break
+            details.append(blocked)
         case Overloaded() | Unavailable() | ConcurrentChange():
             details.append(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_SECONDS)))
     return details
+
+
+def _bad_request(violations: Iterable[Violation], path: Callable[[str], str]) -> BadRequest:
+    detail = BadRequest()
+    for v in violations:
+        detail.field_violations.add(field=_short(path(v.field)), description=_short(v.description))
+        if detail.ByteSize() > LONGEST_DETAIL_BYTES:
+            del detail.field_violations[-1]
+            break
+    return detail
+
+
+def _short(text: str) -> str:
+    data = text.encode()
+    return text if len(data) <= LONGEST_TEXT_BYTES else f"{data[:LONGEST_TEXT_BYTES].decode(errors='ignore')}…"
+
+
+def _short_message(text: str) -> str:
+    room = LONGEST_MESSAGE_BYTES
+    for place, character in enumerate(text):
+        room -= 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
+        if room < 0 or place == LONGEST_MESSAGE:
+            return f"{text[:place]}…"
+    return text
 
 
 def trailing_metadata(code: grpc.StatusCode, message: str, details: list[Message]) -> tuple[tuple[str, bytes], ...]:

@@ -26,7 +26,7 @@ def page_token(cursor: Cursor | None, request: Any, call: Call) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def cursor_of(request: Any, call: Call) -> Cursor | None:
+def cursor_of(request: Any, call: Call, value_type: type = object) -> Cursor | None:
     """None at the start of the list. Raises InvalidPageToken when the token is not of this very list."""
     token = request.page_token
     if not token:
@@ -37,7 +37,7 @@ def cursor_of(request: Any, call: Call) -> Cursor | None:
         cursor = Cursor(_decoded(kind, value), UUID(id_))
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
         raise InvalidPageToken from error
-    if fingerprint != _fingerprint(request, call):
+    if fingerprint != _fingerprint(request, call) or value_type not in {object, type(cursor.value)}:
         raise InvalidPageToken
     return cursor
 
@@ -66,4 +66,6 @@ def _decoded(kind: str, value: Any) -> Any:
             return datetime.fromisoformat(value)
         case "uuid":
             return UUID(value)
-    return value
+    if isinstance(value, str) or (isinstance(value, int) and -(2**63) <= value < 2**63):
+        return value
+    raise ValueError("the fields that lists are sorted by hold no such values")

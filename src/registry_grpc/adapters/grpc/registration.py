@@ -94,13 +94,10 @@ def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler
 
 
 def _rpc_of(method: MethodDescriptor, service: str, *, is_rest: bool) -> Rpc:
-    body = method.GetOptions().Extensions[annotations_pb2.http].body
-    message = method.input_type.fields_by_name[body].message_type if body else None
     return Rpc(
         name=f"{service}/{method.name}",
         parse=GetMessageClass(method.input_type).FromString,
-        body=body,
-        body_fields=message.fields_by_name if message else (),
+        body=method.GetOptions().Extensions[annotations_pb2.http].body,
         is_rest=is_rest,
         is_stream=method.server_streaming,
     )

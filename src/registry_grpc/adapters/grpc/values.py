@@ -1,9 +1,10 @@
-"""Single values of requests: ids and maps of texts."""
+"""Values of requests: ids and maps of texts, one by one or all of a message."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -11,6 +12,10 @@ from google.protobuf.struct_pb2 import Struct
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NO_ID = UUID(int=0)
 # Canonical with dashes, or 32 digits, in any letter case. uuid.UUID alone takes much more than that.
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -42,7 +47,7 @@ def require(message: Message, *fields: str) -> None:
 
 
 def _is_zero_id(name: str, text: str) -> bool:
-    return name.endswith("_id") and parse_uuid(text) == UUID(int=0)
+    return name.endswith("_id") and parse_uuid(text) == NO_ID
 
 
 def body_id(text: str, field: str) -> UUID:
@@ -75,11 +80,53 @@ def distinct_ids(texts: Iterable[str], field: str) -> tuple[UUID, ...]:
 
 
 def texts_of(labels: Struct) -> dict[str, str]:
-    """A Struct that stands for a map of texts: null is the empty text, anything else but text is refused."""
-    texts = {}
+    """A Struct that stands for a map of texts; null is the empty text. Raises InvalidRequest for all other values."""
+    texts, wrong = {}, []
     for key, value in labels.fields.items():
-        kind = value.WhichOneof("kind")
-        if kind not in {"string_value", "null_value"}:
-            raise InvalidRequest([Violation(f"labels.{key}", "must be a string")])
-        texts[key] = value.string_value
+        if value.WhichOneof("kind") in {"string_value", "null_value"}:
+            texts[key] = value.string_value
+        else:
+            wrong.append(key)
+    if wrong:
+        raise InvalidRequest(Violation(f"labels.{key}", "must be a string") for key in sorted(wrong))
     return texts
+
+
+class Reader:
+    """Reads the fields of a message and remembers what is wrong with them, so that all of it is told at once."""
+
+    def __init__(self, message: Any, *required: str) -> None:
+        self._message = message
+        self._errors: list[InvalidRequest] = []
+        self.read(require, None, message, *required)
+
+    def read(self, read: Callable[P, T], otherwise: T, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `read` makes of its arguments; `otherwise` stands in for what it refuses."""
+        try:
+            return read(*args, **kwargs)
+        except InvalidRequest as error:
+            self._errors.append(error)
+            return otherwise
+
+    def id(self, field: str) -> UUID:
+        """A required id."""
+        text = getattr(self._message, field)
+        return self.read(body_id, NO_ID, text, field) if text else NO_ID
+
+    def optional_id(self, field: str) -> UUID | None:
+        text = getattr(self._message, field) if self._message.HasField(field) else None
+        return self.read(optional_id, None, text, field)
+
+    def present(self, *names: str) -> dict[str, Any]:
+        """The optional fields of a patch that are present; a Struct becomes a map of texts."""
+        values = {name: getattr(self._message, name) for name in names if self._message.HasField(name)}
+        if "labels" in values:
+            values["labels"] = self.read(texts_of, {}, values["labels"])
+        return values
+
+    def make(self, kind: Callable[..., T], **values: Any) -> T:
+        """The domain's object. Raises InvalidRequest with all that was wrong, by the rules of `kind` too."""
+        made = self.read(kind, None, **values)
+        if self._errors or made is None:
+            raise InvalidRequest.of_all(self._errors)
+        return made

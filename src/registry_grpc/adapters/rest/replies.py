@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from registry_grpc.adapters.grpc.mapping.common import requested_limit
 from registry_grpc.adapters.rest import encoders
-from registry_grpc.domain.paging import DEFAULT_LIMIT, Page
+from registry_grpc.domain.paging import Page
 
 
 class RestReply(NamedTuple):
@@ -32,7 +33,7 @@ def _page(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes
             {
                 "items": [encoder(item) for item in page.items],
                 "total": page.total,
-                "page_size": request.limit if request.HasField("limit") else DEFAULT_LIMIT,
+                "page_size": requested_limit(request),
                 "next_offset": offset + len(page.items),
             }
         )

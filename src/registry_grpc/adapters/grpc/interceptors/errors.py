@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import grpc
@@ -10,7 +11,8 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from registry_grpc.adapters.grpc.call import Call, Handler
-from registry_grpc.adapters.grpc.errors import DOMAIN, code_of, details_of, trailing_metadata
+from registry_grpc.adapters.grpc.errors import DOMAIN, code_of, details_of, message_of, trailing_metadata
+from registry_grpc.adapters.grpc.interceptors.fields import path_of
 from registry_grpc.domain.errors import ClusterReadFailed, RegistryError
 
 _log = structlog.get_logger("errors")
@@ -22,12 +24,10 @@ def errors(proceed: Handler) -> Handler:
     async def handle(call: Call, request: Any) -> Any:
         try:
             return await proceed(call, request)
-        except grpc.aio.AbortError:
-            raise
         except RegistryError as error:
             if isinstance(error, ClusterReadFailed):
                 _log.error("cluster read failed", cause=error.cause, method=call.rpc.name, request_id=call.request_id)
-            await _abort(call, code_of(error), error.message, details_of(error, call.path_of))
+            await _abort(call, code_of(error), message_of(error), details_of(error, partial(path_of, call)))
         except TimeoutError:
             details: list[Message] = [ErrorInfo(reason="DEADLINE_EXCEEDED", domain=DOMAIN)]
             await _abort(call, grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may", details)

@@ -6,12 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.page_tokens import cursor_of
-from registry_grpc.adapters.grpc.values import texts_of
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_limit
 
@@ -19,14 +17,6 @@ from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_li
 def timestamp(time: datetime) -> Timestamp:
     """Built from whole seconds and nanoseconds, which is cheaper than FromDatetime."""
     return Timestamp(seconds=int(time.timestamp() // 1), nanos=time.microsecond * 1000)
-
-
-def present(message: Message, *names: str) -> dict[str, Any]:
-    """The optional fields of a patch that are present; a Struct becomes a map of texts."""
-    values = {name: getattr(message, name) for name in names if message.HasField(name)}
-    if "labels" in values:
-        values["labels"] = texts_of(values["labels"])
-    return values
 
 
 def sort_of(request: Any, allowed: Collection[str]) -> Sort:
@@ -43,10 +33,11 @@ def slice_of(request: Any, call: Call) -> Slice:
     return cursor_slice_of(request, call)
 
 
-def cursor_slice_of(request: Any, call: Call) -> Slice:
+def cursor_slice_of(request: Any, call: Call, value: type = object) -> Slice:
+    """`value` is the type of what the list is sorted by, where the database would not notice another."""
     if request.page_size < 0:
         raise InvalidRequest([Violation("page_size", "must not be negative")])
-    return Slice(limit=effective_limit(request.page_size), by_cursor=True, after=cursor_of(request, call))
+    return Slice(limit=effective_limit(request.page_size), by_cursor=True, after=cursor_of(request, call, value))
 
 
 def requested_limit(request: Any) -> int:

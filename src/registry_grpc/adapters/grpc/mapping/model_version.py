@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from registry_grpc.adapters.grpc.mapping.common import present, timestamp
-from registry_grpc.adapters.grpc.values import optional_id, own_id, path_id
+from registry_grpc.adapters.grpc.mapping.common import timestamp
+from registry_grpc.adapters.grpc.values import Reader, own_id, path_id
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.model_version import (
     ModelVersion,
@@ -18,7 +18,9 @@ from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2, model_version
 
 
 def new_version(message: model_version_pb2.NewModelVersion) -> NewModelVersion:
-    return NewModelVersion(
+    reader = Reader(message)
+    return reader.make(
+        NewModelVersion,
         name=message.name,
         description=message.description,
         is_default=message.is_default,
@@ -31,14 +33,16 @@ def new_version(message: model_version_pb2.NewModelVersion) -> NewModelVersion:
         access_key=message.access_key,
         secret_key=message.secret_key,
         labels=dict(message.labels),
-        prebuilt_container_id=_prebuilt_container_id(message),
+        prebuilt_container_id=reader.optional_id("prebuilt_container_id"),
         created_by_email=message.created_by_email,
         updated_by_email=message.updated_by_email,
     )
 
 
 def new_artifact(message: model_artifact_pb2.NewModelArtifact) -> NewModelVersion:
-    return NewModelVersion(
+    reader = Reader(message)
+    return reader.make(
+        NewModelVersion,
         name=message.name,
         description=message.description,
         artifact_type=message.artifact_type,
@@ -49,25 +53,25 @@ def new_artifact(message: model_artifact_pb2.NewModelArtifact) -> NewModelVersio
         access_key=message.access_key,
         secret_key=message.secret_key,
         labels=dict(message.labels),
-        prebuilt_container_id=_prebuilt_container_id(message),
+        prebuilt_container_id=reader.optional_id("prebuilt_container_id"),
     )
 
 
 def version_patch(message: model_version_pb2.ModelVersionPatch) -> ModelVersionPatch:
-    return ModelVersionPatch(
-        **present(
-            message, "name", "description", "is_default", "state", "status", "artifact_type", "model_framework",
-            "model_framework_version", "container_image", "uri", "labels",
-        )
+    reader = Reader(message)
+    values = reader.present(
+        "name", "description", "is_default", "state", "status", "artifact_type", "model_framework",
+        "model_framework_version", "container_image", "uri", "labels",
     )  # fmt: skip
+    return reader.make(ModelVersionPatch, **values)
 
 
 def artifact_patch(message: model_artifact_pb2.ModelArtifactPatch) -> ModelVersionPatch:
-    return ModelVersionPatch(
-        **present(
-            message, "artifact_type", "model_framework", "model_framework_version", "container_image", "uri", "labels"
-        )
+    reader = Reader(message)
+    values = reader.present(
+        "artifact_type", "model_framework", "model_framework_version", "container_image", "uri", "labels"
     )
+    return reader.make(ModelVersionPatch, **values)
 
 
 def version_key(
@@ -75,8 +79,11 @@ def version_key(
 ) -> ModelVersionKey:
     """Raises NotFound for an external id that no version can have (contract, route 11)."""
     external_id = own_id(request.external_id)
-    parent = request.parent_resource_id or request.registered_model_id
-    model_id = path_id(parent, "parentResourceId", "invalid parentResourceId") if parent else None
+    model_id = None
+    if request.parent_resource_id:
+        model_id = path_id(request.parent_resource_id, "parent_resource_id", "invalid parentResourceId")
+    elif request.registered_model_id:
+        model_id = path_id(request.registered_model_id, "registered_model_id", "invalid registered_model_id")
     if request.external_id and external_id is None:
         raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND)
     return ModelVersionKey(name=request.name, id=external_id, registered_model_id=model_id)
@@ -131,10 +138,3 @@ def artifact_message(version: ModelVersion) -> model_artifact_pb2.ModelArtifact:
         labels=version.labels,
         prebuilt_container_id=str(version.prebuilt_container_id) if version.prebuilt_container_id else None,
     )
-
-
-def _prebuilt_container_id(
-    message: model_version_pb2.NewModelVersion | model_artifact_pb2.NewModelArtifact,
-) -> UUID | None:
-    text = message.prebuilt_container_id if message.HasField("prebuilt_container_id") else None
-    return optional_id(text, "prebuilt_container_id")

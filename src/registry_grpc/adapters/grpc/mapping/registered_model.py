@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from registry_grpc.adapters.grpc.mapping.common import present, timestamp
+from registry_grpc.adapters.grpc.mapping.common import timestamp
 from registry_grpc.adapters.grpc.mapping.model_version import version_message
-from registry_grpc.adapters.grpc.values import optional_id
+from registry_grpc.adapters.grpc.values import Reader
 from registry_grpc.domain.registered_model import (
     NewRegisteredModel,
     RegisteredModel,
@@ -16,25 +16,27 @@ from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
 
 
 def new_model(message: pb.NewRegisteredModel) -> NewRegisteredModel:
-    parent = message.parent_model_id if message.HasField("parent_model_id") else None
-    return NewRegisteredModel(
+    reader = Reader(message)
+    return reader.make(
+        NewRegisteredModel,
         name=message.name,
         description=message.description,
         owner_email=message.owner_email,
         model_type=message.model_type,
         tags=_tags(message.tags),
         labels=dict(message.labels),
-        parent_model_id=optional_id(parent, "parent_model_id"),
+        parent_model_id=reader.optional_id("parent_model_id"),
     )
 
 
 def model_patch(message: pb.RegisteredModelPatch) -> RegisteredModelPatch:
-    values = present(
-        message, "name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels"
+    reader = Reader(message)
+    values = reader.present(
+        "name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels"
     )
     if "tags" in values:
         values["tags"] = _tags(values["tags"])
-    return RegisteredModelPatch(**values)
+    return reader.make(RegisteredModelPatch, **values)
 
 
 def model_filter(request: pb.ListRegisteredModelsRequest) -> RegisteredModelFilter:

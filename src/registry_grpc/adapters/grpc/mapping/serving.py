@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping.common import present, timestamp
-from registry_grpc.adapters.grpc.values import body_id, distinct_ids, optional_id, parse_uuid, require
+from registry_grpc.adapters.grpc.mapping.common import timestamp
+from registry_grpc.adapters.grpc.values import NO_ID, Reader, body_id, distinct_ids, parse_uuid
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import (
     InferenceService,
@@ -38,7 +38,9 @@ def new_environment(message: serving_environment_pb2.NewServingEnvironment) -> N
 
 
 def environment_patch(message: serving_environment_pb2.ServingEnvironmentPatch) -> ServingEnvironmentPatch:
-    return ServingEnvironmentPatch(**present(message, "name", "description", "external_id", "drift_policy"))
+    reader = Reader(message)
+    values = reader.present("name", "description", "external_id", "drift_policy")
+    return reader.make(ServingEnvironmentPatch, **values)
 
 
 def environment_message(environment: ServingEnvironment) -> serving_environment_pb2.ServingEnvironment:
@@ -54,35 +56,35 @@ def environment_message(environment: ServingEnvironment) -> serving_environment_
 
 
 def new_service(message: inference_service_pb2.NewInferenceService) -> NewInferenceService:
-    require(message, "name", "serving_environment_id", "registered_model_id")
-    return NewInferenceService(
+    reader = Reader(message, "name", "serving_environment_id", "registered_model_id")
+    return reader.make(
+        NewInferenceService,
         name=message.name,
-        serving_environment_id=body_id(message.serving_environment_id, "serving_environment_id"),
-        registered_model_id=body_id(message.registered_model_id, "registered_model_id"),
-        model_version_ids=version_ids_of(message),
+        serving_environment_id=reader.id("serving_environment_id"),
+        registered_model_id=reader.id("registered_model_id"),
+        model_version_ids=version_ids_of(message, reader),
         runtime=message.runtime,
         labels=dict(message.labels),
     )
 
 
 def version_ids_of(
-    message: inference_service_pb2.NewInferenceService | deployment_pb2.NewDeployment,
+    message: inference_service_pb2.NewInferenceService | deployment_pb2.NewDeployment, reader: Reader
 ) -> tuple[UUID, ...]:
     """The single id first, then the list; repeated ones once (contract 2.5)."""
-    single = message.model_version_id if message.HasField("model_version_id") else None
-    first = optional_id(single, "model_version_id")
-    rest = distinct_ids(message.model_version_ids, "model_version_ids")
+    first = reader.optional_id("model_version_id")
+    rest = reader.read(distinct_ids, (), message.model_version_ids, "model_version_ids")
     return tuple(dict.fromkeys((*([first] if first else []), *rest)))
 
 
 def service_patch(message: inference_service_pb2.InferenceServicePatch) -> InferenceServicePatch:
-    values = present(
-        message, "name", "desired_state", "current_state", "external_id", "url", "last_error", "labels",
-        "model_version_id",
-    )  # fmt: skip
+    reader = Reader(message)
+    values = reader.present(
+        "name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id"
+    )
     if "model_version_id" in values:
-        values["model_version_id"] = body_id(values["model_version_id"], "model_version_id")
-    return InferenceServicePatch(**values)
+        values["model_version_id"] = reader.read(body_id, NO_ID, values["model_version_id"], "model_version_id")
+    return reader.make(InferenceServicePatch, **values)
 
 
 def service_filter(request: inference_service_pb2.ListInferenceServicesRequest, call: Call) -> InferenceServiceFilter:
@@ -118,10 +120,11 @@ def service_message(service: InferenceService) -> inference_service_pb2.Inferenc
 
 
 def new_serve_model(message: serve_model_pb2.NewServeModel) -> NewServeModel:
-    require(message, "inference_service_id", "model_version_id")
-    return NewServeModel(
-        inference_service_id=body_id(message.inference_service_id, "inference_service_id"),
-        model_version_id=body_id(message.model_version_id, "model_version_id"),
+    reader = Reader(message, "inference_service_id", "model_version_id")
+    return reader.make(
+        NewServeModel,
+        inference_service_id=reader.id("inference_service_id"),
+        model_version_id=reader.id("model_version_id"),
     )
 
 

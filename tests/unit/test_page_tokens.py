@@ -1,0 +1,43 @@
+"""Page tokens are opaque; one that was altered is refused, whatever it holds."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+
+from registry_grpc.adapters.grpc.page_tokens import cursor_of, page_token
+from registry_grpc.domain.errors import InvalidPageToken
+from registry_grpc.domain.paging import Cursor
+from registry_grpc.gen.modelregistry.v1.deployment_pb2 import ListDeploymentRevisionsRequest
+
+ID = UUID(int=7)
+
+
+CALL: Any = SimpleNamespace(project_id=UUID(int=1))
+
+
+def request_with(token: str) -> ListDeploymentRevisionsRequest:
+    return ListDeploymentRevisionsRequest(id=str(ID), page_token=token)
+
+
+@pytest.mark.parametrize(
+    "value", [3, True, "x", "", datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), UUID(int=9), 2**63 - 1]
+)
+def test_a_token_leads_to_where_it_came_from(value: Any) -> None:
+    token = page_token(Cursor(value, ID), request_with(""), CALL)
+    assert cursor_of(request_with(token), CALL) == Cursor(value, ID)
+    assert cursor_of(request_with(token), CALL, type(value)) == Cursor(value, ID)
+
+
+@pytest.mark.parametrize("value", ["x", [], {}, None, 1.5, True, 2**63, "2026-01-02T03:04:05+00:00"], ids=repr)
+def test_a_revision_is_a_number(value: Any) -> None:
+    content = orjson.loads(base64.urlsafe_b64decode(page_token(Cursor(3, ID), request_with(""), CALL) + "=="))
+    token = base64.urlsafe_b64encode(orjson.dumps([*content[:-1], value])).decode().rstrip("=")
+    with pytest.raises(InvalidPageToken):
+        cursor_of(request_with(token), CALL, int)
