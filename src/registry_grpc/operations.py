@@ -12,6 +12,7 @@ from registry_grpc.adapters.postgres import migrate as migrations
 from registry_grpc.adapters.postgres.adoption import adopt
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
+from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.settings import Settings
 
 
@@ -74,7 +75,7 @@ async def _encrypt_secrets(
         raise migrations.MigrationError("migrations are pending: run `registry-grpc migrate up` first")
     try:
         return await encrypt_stored_secrets(connection, cipher_of(settings))
-    except ValueError as error:
+    except SecretUnreadable as error:
         raise migrations.MigrationError(str(error)) from error
 
 

@@ -19,7 +19,7 @@ from registry_grpc.adapters.grpc.health import healthz_handler
 from registry_grpc.adapters.grpc.reflection import reflection_handlers
 from registry_grpc.adapters.grpc.registration import handlers_of
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.migrate import minimum_schema_version
+from registry_grpc.adapters.postgres.migrate import MigrationError, minimum_schema_version
 from registry_grpc.bootstrap import App, build, database_of
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.settings import ConfigurationError, Settings
@@ -151,7 +151,10 @@ async def _check_schema(database: Database, settings: Settings) -> None:
     version = None
     if row is not None and row["exists"]:
         version = await database.fetchrow("SELECT version, dirty FROM schema_migrations")
-    needed = minimum_schema_version(settings.migrations_dir)
+    try:
+        needed = minimum_schema_version(settings.migrations_dir)
+    except MigrationError as error:
+        raise ConfigurationError(f"REGISTRY_MIGRATIONS_DIR: {error}") from error
     if version is not None and version["dirty"]:
         raise ConfigurationError(
             f"the schema of the database is dirty at {version['version']}: `registry-grpc doctor` says what to do"

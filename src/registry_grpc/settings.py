@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     """Connections per worker process; workers x connections must stay below the server's limit."""
     database_queue: int = Field(default=500, ge=0)
     """How many requests of a worker may wait for a connection before more are refused with RESOURCE_EXHAUSTED."""
-    database_statement_timeout: float = Field(default=5.0, gt=0)
+    database_statement_timeout: float = Field(default=5.0, ge=0.001, le=86_400)
     """How long a statement may run."""
     workers: int = Field(default=2, ge=1)
     """Worker processes, each with an address of its own."""
@@ -59,9 +59,9 @@ class Settings(BaseSettings):
     """The port of the first worker."""
     max_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """The largest gRPC request a worker takes."""
-    shutdown_grace: float = Field(default=8.0, ge=0)
+    shutdown_grace: float = Field(default=8.0, ge=0, le=86_400)
     """How long running requests may take to finish after SIGTERM."""
-    drain_delay: float = Field(default=0.5, ge=0)
+    drain_delay: float = Field(default=0.5, ge=0, le=86_400)
     """How long a worker goes on serving after it said NOT_SERVING, so that balancers can turn away first."""
     reflection: bool = True
     """Whether gRPC reflection answers."""
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     """Service accounts that deployments may name, as comma-separated `namespace/name`, `*` allowed. Empty: none."""
     allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
     """Environment variables that deployments may set, comma-separated, `*` allowed. Empty: none."""
-    kubernetes_requests_per_second: float = Field(default=10.0, gt=0)
+    kubernetes_requests_per_second: float = Field(default=10.0, gt=0, le=100_000)
     """The rate of calls to the Kubernetes API per process, with bursts of twice as many."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """The lowest level that is logged."""

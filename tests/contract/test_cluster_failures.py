@@ -83,7 +83,7 @@ def secrets(simulated: SimulatedCluster) -> list[str]:
         (throttled(0), Refusal.UNAVAILABLE),
         (webhook_denied("no models on Fridays"), Refusal.REJECTED),
         (quota_exceeded("iris-81744a02"), Refusal.QUOTA),
-        (ApiError(401, "Unauthorized", "Unauthorized"), Refusal.FORBIDDEN),
+        (ApiError(401, "Unauthorized", "Unauthorized"), Refusal.UNAVAILABLE),
     ],
     ids=["503", "webhook down", "429", "webhook denies", "quota", "401"],
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
-from registry_grpc.domain.errors import Overloaded, Reason, Unavailable
+from registry_grpc.domain.errors import ConcurrentChange, Overloaded, Reason, Unavailable
 
 SLEEP = "SELECT pg_sleep(0.3)"
 
@@ -134,12 +137,42 @@ async def test_connections_that_the_server_ended_are_replaced(database: Database
     assert not await _backends(database) & before
 
 
+async def test_a_connection_that_may_only_read_is_not_used_again(database: Database) -> None:
+    before = await _backends(database)
+    await database.fetch("CREATE TABLE IF NOT EXISTS written (id int)")
+    for _ in before:
+        # As a connection made while the server was a standby would be.
+        await database.fetch("SELECT set_config('default_transaction_read_only', 'on', false)")
+    outcomes = await asyncio.gather(
+        *(database.execute("INSERT INTO written VALUES (1)") for _ in before), return_exceptions=True
+    )
+    assert Unavailable in {type(outcome) for outcome in outcomes}
+    for _ in range(len(before)):
+        with contextlib.suppress(Unavailable):
+            await database.execute("INSERT INTO written VALUES (1)")
+    assert await database.execute("INSERT INTO written VALUES (1)") == 1
+
+
+async def test_a_table_that_was_changed_meanwhile_is_a_concurrent_change(database: Database) -> None:
+    await database.fetch("CREATE TABLE growing (id int)")
+    statement = "SELECT * FROM growing"
+    async with database.transaction() as connection:
+        await connection.fetch(statement)
+    async with database.session() as connection:
+        await connection.execute("ALTER TABLE growing ADD COLUMN name text")
+    with pytest.raises(ConcurrentChange):
+        async with database.transaction() as connection:
+            await connection.fetch(statement)
+    async with database.transaction() as connection:
+        assert await connection.fetch(statement) == []
+
+
 async def test_a_statement_cut_off_by_the_server_is_unavailable(database: Database) -> None:
-    running = asyncio.create_task(database.fetch("SELECT pg_sleep(5)"))
+    running = asyncio.create_task(database.fetch("SELECT pg_sleep(6)"))
     async with database.session() as connection:
         while not await connection.fetchval(  # noqa: ASYNC110 - it shows up in another process
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE query = 'SELECT pg_sleep(5)' AND datname = current_database()"
+            " WHERE query = 'SELECT pg_sleep(6)' AND datname = current_database()"
         ):
             await asyncio.sleep(0.01)
 
@@ -158,3 +191,16 @@ async def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
     )
 
     assert [type(result) for result in results] == [Unavailable] * 10
+
+
+async def test_why_it_is_unavailable_is_in_the_log_once(database_url: str) -> None:
+    wrong = Database(re.sub(r"//postgres:[^@]+@", "//postgres:hidden@", database_url))
+    with capture_logs() as lines:
+        await asyncio.gather(*(wrong.fetch("SELECT 1") for _ in range(5)), return_exceptions=True)
+    assert [(line["event"], line["cause"], line["text"]) for line in lines] == [
+        (
+            "the database is unavailable",
+            "InvalidPasswordError",
+            'password authentication failed for user "postgres"',
+        )
+    ]

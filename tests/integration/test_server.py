@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import signal
 import uuid
@@ -157,6 +158,26 @@ async def test_a_schema_that_is_too_old_is_refused(
         1,
         f"the schema of the database is {before}, needed is {NEWEST}: run `registry-grpc migrate up`\n",
     )
+
+
+async def test_a_folder_without_migrations_is_refused(fresh_database_url: str, tmp_path: Path) -> None:
+    failed = await command(
+        *("worker", "--listen", f"unix:{tmp_path}/w.sock"),
+        database_url=fresh_database_url,
+        migrations_dir=str(tmp_path),
+    )
+    assert (failed.status, failed.err) == (1, f"REGISTRY_MIGRATIONS_DIR: {tmp_path} has no migrations\n")
+
+
+async def test_a_database_that_refuses_the_connections_settings_is_unavailable(
+    fresh_database_url: str, tmp_path: Path
+) -> None:
+    failed = await command(
+        "worker", "--listen", f"unix:{tmp_path}/w.sock", database_url=f"{fresh_database_url}?no_such_setting=1"
+    )
+    assert failed.status == 1
+    assert "Traceback" not in failed.err
+    assert "no_such_setting" in json.loads(failed.out)["text"]
 
 
 async def test_a_database_without_schema_and_a_dirty_one_are_refused(

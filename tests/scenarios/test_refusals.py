@@ -157,6 +157,21 @@ async def test_what_passes_by_itself_is_not_told(faulty: World, error: ApiError)
         assert "API_UNAVAILABLE" not in {reason for _, reason in await faulty.log(id_)}
 
 
+async def test_keys_that_cannot_be_decrypted(faulty: World) -> None:
+    """Encrypted with a key that was taken out of the configuration too early."""
+    version = await faulty.version()
+    stored = "UPDATE model_version SET access_key = replace(access_key, ':k1:', $2) WHERE id = $1"
+    await faulty.database.execute(stored, version.id, ":lost:")
+    deployed = await faulty.deployments.deploy(faulty.project_id, faulty.new(version))
+    assert deployed.status == "FAILED"
+    assert "needs the encryption key 'lost', which is not configured" in deployed.message
+    assert deployed.deployment is not None
+    assert (deployed.deployment.reason, deployed.deployment.phase) == ("CREDENTIALS_UNREADABLE", Phase.FAILED)
+    assert await faulty.secrets() == []
+    async with faulty.controller():
+        await faulty.until_undeployed(deployed.service.id)
+
+
 async def test_retry_after_is_kept(faulty: World) -> None:
     fault = Fault(verb="patch", resource="inferenceservices", user=REGISTRY, times=1, error=throttled(2))
     faulty.simulated.faults.add(fault)

@@ -31,7 +31,7 @@ TERMINATING = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}
         (500, status('admission webhook "x" denied the request: no'), Refusal.REJECTED),
         (422, status("ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", "Invalid"), Refusal.REJECTED),
         (403, status("User cannot patch resource", "Forbidden"), Refusal.FORBIDDEN),
-        (401, status("Unauthorized", "Unauthorized"), Refusal.FORBIDDEN),
+        (401, status("Unauthorized", "Unauthorized"), Refusal.UNAVAILABLE),
         (403, status('"iris" is forbidden: exceeded quota: q', "Forbidden"), Refusal.QUOTA),
         (403, status("being terminated", "Forbidden", causes=TERMINATING), Refusal.NAMESPACE_NOT_FOUND),
         (404, status('namespaces "x" not found', "NotFound", "namespaces"), Refusal.NAMESPACE_NOT_FOUND),

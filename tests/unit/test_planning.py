@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 from tests.fakes.clock import FakeClock
+from tests.fakes.model_versions import InMemoryModelVersionRepository
 from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
@@ -24,8 +25,10 @@ from registry_grpc.domain.errors import (
     Unavailable,
 )
 from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
-from registry_grpc.ports.cluster import DryRun
+from registry_grpc.ports.cluster import Cluster, DryRun
+from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.services.planning import Planning
 
 
@@ -86,6 +89,23 @@ async def test_a_plan_has_everything_that_speaks_against_it(world: World, wish: 
         ("REJECTED", ""),
     ]
     assert (json.loads(plan.manifest), plan.differences) == ({"name": wish.name}, ())
+
+
+async def test_a_plan_for_keys_that_cannot_be_decrypted(world: World, wish: NewDeployment) -> None:
+    class Unreadable(InMemoryModelVersionRepository):
+        async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
+            raise SecretUnreadable("a stored secret needs the encryption key 'k1', which is not configured")
+
+    planned = Planning(
+        deployments=world.deployments,
+        versions=Unreadable(world.store),
+        clock=FakeClock(),
+        cluster=cast("Cluster", Stage()),
+    )
+
+    (finding,) = (await planned.plan(world.project_id, wish)).blocking
+
+    assert (finding.code, "'k1'" in finding.message) == ("CREDENTIALS_UNREADABLE", True)
 
 
 async def test_a_plan_for_a_free_name(world: World, wish: NewDeployment) -> None:

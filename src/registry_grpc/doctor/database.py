@@ -11,6 +11,7 @@ from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
+from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.settings import ConfigurationError, Settings
 
 _CONNECT_SECONDS = 5.0
@@ -108,7 +109,7 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
     for row in await connection.fetch(_SECRETS):
         try:
             cipher.decrypt(row["sample"])
-        except ValueError as error:
+        except SecretUnreadable as error:
             text = f"{row['count']} cannot be read: {error}"
             return missing(about, text, "add the key that encrypted them to REGISTRY_ENCRYPTION_KEYS, not as the first")
         total += row["count"]

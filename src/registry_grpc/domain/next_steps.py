@@ -40,6 +40,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "ADMISSION": "See which policy of the cluster denies the pods and meet it.",
     "SECRET_MISSING": "Create the Secret named, or give the version's keys.",
     "FAILED_CREATE": "Read why the pods cannot be created.",
+    "CREDENTIALS_UNREADABLE": "Configure the encryption key the message names, or give the version its keys again.",
     "MODEL_DOWNLOAD": "Check the version's uri and its keys; the download is tried again and again.",
     "MODEL_LOAD": "Check that the runtime can load this model; its message is the end of the server's log.",
     "OUT_OF_MEMORY": "Raise the memory in `options.resources`.",

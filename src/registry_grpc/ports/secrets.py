@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class SecretUnreadable(Exception):
+    """A stored secret that cannot be decrypted; the text says what is missing, and nothing of the secret."""
+
+
 class SecretCipher(Protocol):
     """Encrypts short texts; the empty text stays empty."""
 
@@ -19,6 +23,6 @@ class SecretCipher(Protocol):
     def decrypt(self, stored: str) -> str:
         """The text back; what was stored before encryption came is returned as it is.
 
-        Raises ValueError when the key it was encrypted with is not known or the stored text was tampered with.
+        Raises SecretUnreadable when the key it was encrypted with is not known or the stored text was tampered with.
         """
         ...

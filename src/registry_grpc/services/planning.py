@@ -21,6 +21,7 @@ from registry_grpc.domain.preflight import findings
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.repositories import ModelVersionRepository
+from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.drafting import Draft
 
@@ -90,7 +91,10 @@ class Planning:
             revised_at=now,
             phase_since=now,
         )
-        credentials = await self._versions.credentials(deployment.project_id, draft.spec.model_version_id)
+        try:
+            credentials = await self._versions.credentials(deployment.project_id, draft.spec.model_version_id)
+        except SecretUnreadable as error:
+            return Plan(manifest="", differences=(), findings=(_unreadable(error),))
         facts = await cluster.facts(draft.namespace, draft.spec.options.service_account)
         found = findings(deployment.name, draft.namespace, draft.spec, has_credentials=bool(credentials), facts=facts)
         manifest = cluster.manifest(deployment, credentials)
@@ -111,6 +115,11 @@ def _name_taken(draft: Draft) -> Finding:
         hint="give another `name`; or delete that service, or update its deployment",
         field="name",
     )
+
+
+def _unreadable(error: SecretUnreadable) -> Finding:
+    hint = "configure that encryption key, or give the version its keys again"
+    return Finding(code="CREDENTIALS_UNREADABLE", message=str(error), hint=hint)
 
 
 def _finding(refused: ApplyRefused) -> Finding:

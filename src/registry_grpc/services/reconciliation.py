@@ -29,6 +29,7 @@ from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import Claim, DeploymentQueue, PassResult, ServiceView
 from registry_grpc.ports.repositories import InferenceServiceRepository, ModelVersionRepository
+from registry_grpc.ports.secrets import SecretUnreadable
 
 PASS_SECONDS = 45.0
 """Less than a lease, so that nobody works on a row whose lease is over."""
@@ -164,15 +165,20 @@ class Reconciler:
             await self._cluster.delete(deployment, seen=evidence)
             evidence = await self._cluster.observe(deployment)
         if not _is_there(deployment, evidence):
-            await self._cluster.clean_up(deployment, await self._credentials(deployment))
+            credentials = Credentials()
+            with contextlib.suppress(ApplyRefused):  # what was applied names its Secret, too
+                credentials = await self._credentials(deployment)
+            await self._cluster.clean_up(deployment, credentials)
         return evidence
 
     async def _credentials(self, deployment: Deployment) -> Credentials:
-        """None left when the version went with its model."""
+        """None left when the version went with its model. Raises ApplyRefused for those that cannot be decrypted."""
         try:
             return await self._versions.credentials(deployment.project_id, deployment.spec.model_version_id)
         except NotFound:
             return Credentials()
+        except SecretUnreadable as error:
+            raise ApplyRefused(Refusal.REJECTED, str(error), reason="CREDENTIALS_UNREADABLE") from error
 
 
 def _is_there(deployment: Deployment, evidence: Evidence) -> bool:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from registry_grpc.ports.secrets import SecretUnreadable
+
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _PREFIX = "enc:v1:"
@@ -41,12 +43,12 @@ class AesGcmCipher:
         key_id, _, encoded = stored.removeprefix(_PREFIX).partition(":")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise ValueError(f"a stored secret needs the encryption key {key_id!r}, which is not configured")
+            raise SecretUnreadable(f"a stored secret needs the encryption key {key_id!r}, which is not configured")
         try:
             sealed = base64.b64decode(encoded, validate=True)
             return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], key_id.encode()).decode()
         except (binascii.Error, InvalidTag) as error:
-            raise ValueError("a stored secret was changed outside of this service") from error
+            raise SecretUnreadable("a stored secret was changed outside of this service") from error
 
     def is_current(self, stored: str) -> bool:
         """Whether the stored text needs no re-encryption with the first key."""

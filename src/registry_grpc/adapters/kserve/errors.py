@@ -13,6 +13,7 @@ from typing import Any
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
 from registry_grpc.domain.evidence import ApplyRefused, Refusal
 
+_UNAUTHORIZED = 401
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _ADMISSION = ("denied the request", "denied request")
@@ -51,7 +52,8 @@ class StatusError(Exception):
 
     @property
     def may_pass(self) -> bool:
-        return self.code == _TOO_MANY_REQUESTS or (
+        """Whether to try again soon: 401 says that a token has run out, and the next one may be there already."""
+        return self.code in {_UNAUTHORIZED, _TOO_MANY_REQUESTS} or (
             self.code >= _SERVER_ERROR and not self.message.startswith(_UNKNOWN_FIELD)
         )
 
@@ -107,7 +109,7 @@ def refusal_of(error: StatusError) -> Refusal:
     if error.may_pass:
         return Refusal.UNAVAILABLE
     match error.code:
-        case 401 | 403:
+        case 403:
             return _forbidden(error)
         case 404 if error.kind == "namespaces":
             return Refusal.NAMESPACE_NOT_FOUND

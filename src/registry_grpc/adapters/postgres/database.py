@@ -16,11 +16,15 @@ from typing import Any, TypeVar
 
 import asyncpg
 import orjson
+import structlog
 
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST, translate, unavailable
-from registry_grpc.domain.errors import Overloaded, RegistryError
+from registry_grpc.domain.errors import Overloaded, RegistryError, Unavailable
 
 T = TypeVar("T")
+
+_log = structlog.get_logger("database")
+_QUIET_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class Database:
         self._open = 0
         self._waiting: deque[asyncio.Future[asyncpg.Connection[Any] | None]] = deque()
         self._closed = False
+        self._said: dict[str, float] = {}
 
     async def fetch(self, statement: str, *args: Any) -> list[Any]:
         """All rows."""
@@ -76,7 +81,7 @@ class Database:
                 yield connection
         except BaseException as error:
             self._give_back_after(error, connection)
-            _raise_translated(error, deleting=deleting)
+            self._raise_translated(error, deleting=deleting)
             raise
         self._give_back(connection)
 
@@ -106,7 +111,7 @@ class Database:
             result = await work(connection)
         except BaseException as error:
             self._give_back_after(error, connection)
-            _raise_translated(error, deleting=deleting)
+            self._raise_translated(error, deleting=deleting)
             raise
         self._give_back(connection)
         return result
@@ -176,7 +181,8 @@ class Database:
                 },
             )
             await _prepare(connection)
-        except CONNECTION_LOST as error:
+        except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
+            self._say_why(error)
             raise unavailable() from error
         return connection
 
@@ -191,8 +197,11 @@ class Database:
             self._free.append(connection)
 
     def _give_back_after(self, error: BaseException, connection: asyncpg.Connection[Any]) -> None:
-        """A statement that PostgreSQL refused leaves the connection good; a broken-off one does not."""
-        if not isinstance(error, asyncpg.PostgresError | RegistryError):
+        """A statement that PostgreSQL refused leaves the connection good; a broken-off one does not. One that may only
+        read is as bad: it may have been made while the server was a standby, and would stay so."""
+        if not isinstance(error, asyncpg.PostgresError | RegistryError) or isinstance(
+            error, asyncpg.ReadOnlySQLTransactionError
+        ):
             connection.terminate()
         self._give_back(connection)
 
@@ -204,8 +213,19 @@ class Database:
                 return True
         return False
 
+    def _raise_translated(self, error: BaseException, *, deleting: bool) -> None:
+        """Raise the domain's word for the error; return when there is none, and the error is to be raised as it is."""
+        if isinstance(error, Exception) and (translated := translate(error, deleting=deleting)):
+            if isinstance(translated, Unavailable):
+                self._say_why(error)
+            raise translated from error
 
-def _raise_translated(error: BaseException, *, deleting: bool) -> None:
-    """Raise the domain's word for the error; return when there is none, and the error is to be raised as it is."""
-    if isinstance(error, Exception) and (translated := translate(error, deleting=deleting)):
-        raise translated from error
+    def _say_why(self, error: Exception) -> None:
+        """In the log; callers are told only that the database is unavailable. While it is, once a second and cause."""
+        cause, now = type(error).__name__, asyncio.get_running_loop().time()
+        if now - self._said.get(cause, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return
+        self._said[cause] = now
+        # Texts of other errors may quote the connection's URL.
+        text = str(error) if isinstance(error, asyncpg.PostgresError | OSError) else ""
+        _log.warning("the database is unavailable", cause=cause, text=text)

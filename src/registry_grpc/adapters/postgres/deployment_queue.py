@@ -61,7 +61,10 @@ WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
 SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
-_LOCK_MINE = "SELECT * FROM deployment WHERE id = $1 AND lease_by = $2 AND lease_until > now() FOR UPDATE"
+_LOCK_MINE = """
+SELECT generation, want, namespace, name, phase, reason, message, serving_generation, url, applied
+FROM deployment WHERE id = $1 AND lease_by = $2 AND lease_until > now() FOR UPDATE
+"""
 # A newer revision keeps its own phase, and is due at once; so is what changed since the claim.
 _RECORD = """
 UPDATE deployment SET

@@ -73,7 +73,8 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             if deleting and constraint in _IN_USE:
                 return FailedPrecondition(_IN_USE[constraint])
             return NotFound(_GONE[constraint]) if constraint in _GONE else None
-        case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
+        # The last: a migration has changed a table meanwhile; the statement is prepared anew when it comes again.
+        case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError() | asyncpg.InvalidCachedStatementError():
             return ConcurrentChange()
         case (
             asyncpg.QueryCanceledError()

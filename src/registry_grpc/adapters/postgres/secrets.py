@@ -14,11 +14,14 @@ WHERE id > $1 AND (access_key <> '' OR secret_key <> '') ORDER BY id LIMIT $2
 # Only where nothing was changed meanwhile.
 _REPLACE = """
 UPDATE model_version SET access_key = $4, secret_key = $5 WHERE id = $1 AND access_key = $2 AND secret_key = $3
+RETURNING id
 """
 
 
 async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
-    """Encrypt with the current key what is not. Returns how many versions were changed. May run beside the service."""
+    """Encrypt with the current key what is not. Returns how many versions were changed. May run beside the service.
+
+    Raises SecretUnreadable; what was changed until then stays changed."""
     changed, last = 0, "00000000-0000-0000-0000-000000000000"
     while rows := await connection.fetch(_SECRETS, last, _BATCH):
         for row in rows:
@@ -26,6 +29,6 @@ async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
             if all(cipher.is_current(stored) for stored in old):
                 continue
             new = (cipher.encrypt(cipher.decrypt(stored)) for stored in old)
-            await connection.execute(_REPLACE, last, *old, *new)
-            changed += 1
+            if await connection.fetchval(_REPLACE, last, *old, *new):
+                changed += 1
     return changed
