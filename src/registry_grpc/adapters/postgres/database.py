@@ -32,9 +32,9 @@ class DatabaseOptions:
     """Times are seconds."""
 
     size: int = 10
-    queue: int = 1000
+    queue: int = 500
     connect_timeout: float = 2.0
-    statement_timeout: float = 10.0
+    statement_timeout: float = 5.0
     application_name: str = "registry-grpc"
 
 

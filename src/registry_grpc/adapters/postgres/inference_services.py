@@ -10,6 +10,7 @@ from uuid import UUID
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.adapters.postgres.serve_models import INSERT as INSERT_SERVE_MODEL
 from registry_grpc.adapters.postgres.serve_models import serve_models_of, values_of
 from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, NotFound, Reason
@@ -53,22 +54,17 @@ ORDER BY i.created_at, i.id LIMIT 1
 _FIND_BY_NAME = f"""
 SELECT {_COLUMNS} FROM {_FROM} WHERE i.project_id = $1 AND i.serving_environment_id = $2 AND i.name = $3
 """
-# Every field of a patch is NOT NULL in the table or cannot be cleared, so NULL can mean: keep.
+_PATCHED = (
+    "name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id",
+)  # fmt: skip
 _UPDATE = f"""
 WITH i AS (
-    UPDATE inference_service SET
-        name = coalesce($3, name), desired_state = coalesce($4, desired_state),
-        current_state = coalesce($5, current_state), external_id = coalesce($6, external_id), url = coalesce($7, url),
-        last_error = coalesce($8, last_error), labels = coalesce($9, labels),
-        model_version_id = coalesce($10, model_version_id), updated_at = now()
+    UPDATE inference_service SET {assignments(_PATCHED, first=3)}, updated_at = now()
     WHERE id = $1 AND project_id = $2
     RETURNING *
 )
 SELECT {_COLUMNS} FROM i {_JOINS}
 """
-_PATCHED = (
-    "name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id",
-)  # fmt: skip
 _LOCK = "SELECT updated_at FROM inference_service WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
 _SET_SERVED_STATE = """
 UPDATE serve_model SET last_known_state = $2, updated_at = now()

@@ -6,7 +6,7 @@ Pages near the start are one round trip. Pages deep in a list find their way in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -46,6 +46,11 @@ class Conditions:
     def on(self, table: str) -> str:
         return " AND ".join(self.texts).replace("{t}", table)
 
+    @property
+    def window(self) -> str:
+        """LIMIT and OFFSET, whose parameters come after those of the conditions."""
+        return f"LIMIT ${len(self.args) + 1} OFFSET ${len(self.args) + 2}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
@@ -74,16 +79,12 @@ class Listing:
             return await self._counted(database, conditions, sort, slice, item)
         if slice.offset >= _DEEP:
             return await self._deep(database, conditions, sort, slice, total=total, item=item)
-        args = list(conditions.args)
         statement = (
             f"SELECT {self.columns}, ({total}) AS total FROM {self.source} WHERE {conditions.on(self.table)}"
-            f" ORDER BY {self._order(sort)} LIMIT ${len(args) + 1} OFFSET ${len(args) + 2}"
+            f" ORDER BY {self._order(sort)} {conditions.window}"
         )
-        rows = await database.fetch(statement, *args, slice.limit, slice.offset)
-        if rows or slice.offset == 0:
-            count = rows[0]["total"] if rows else 0
-        else:
-            count = (await database.fetch(total, *args))[0][0]
+        rows = await database.fetch(statement, *conditions.args, slice.limit, slice.offset)
+        count = await _total_of(rows, slice, database, total, conditions)
         return Page(tuple(item(row) for row in rows), total=count)
 
     async def _deep(
@@ -97,8 +98,7 @@ class Listing:
         item: Callable[[Any], T],
     ) -> Page[T]:
         """Skip ids in the index, not rows, and from the end of the list when that is nearer."""
-        args = list(conditions.args)
-        count: int = (await database.fetch(total, *args))[0][0]
+        count: int = (await database.fetch(total, *conditions.args))[0][0]
         limit = min(slice.limit, count - slice.offset)
         if limit <= 0:
             return Page((), total=count)
@@ -107,32 +107,25 @@ class Listing:
         walk, skipped = (sort.reversed, from_end) if is_backwards else (sort, slice.offset)
         ids = (
             f"SELECT {self.table}.id FROM {self.source} WHERE {conditions.on(self.table)}"
-            f" ORDER BY {self._order(walk)} LIMIT ${len(args) + 1} OFFSET ${len(args) + 2}"
+            f" ORDER BY {self._order(walk)} {conditions.window}"
         )
-        rows = await database.fetch(self._rows_of(ids, sort), *args, limit, skipped)
+        rows = await database.fetch(self._rows_of(ids, sort), *conditions.args, limit, skipped)
         return Page(tuple(item(row) for row in rows), total=count)
 
     async def _counted(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
     ) -> Page[T]:
         """Find once what meets the conditions: for the page and to count it."""
-        args = list(conditions.args)
         direction = _direction(sort)
         found = (
             f"WITH found AS MATERIALIZED (SELECT {self.table}.id, {self.sort_columns[sort.field]} AS value"
             f" FROM {self.source} WHERE {conditions.on(self.table)}) "
         )
-        ids = (
-            f"SELECT found.id FROM found ORDER BY found.value {direction}, found.id {direction}"
-            f" LIMIT ${len(args) + 1} OFFSET ${len(args) + 2}"
-        )
+        ids = f"SELECT found.id FROM found ORDER BY found.value {direction}, found.id {direction} {conditions.window}"
         total = "SELECT count(*) FROM found"
         statement = found + self._rows_of(ids, sort, f", ({total}) AS total")
-        rows = await database.fetch(statement, *args, slice.limit, slice.offset)
-        if rows or slice.offset == 0:
-            count = rows[0]["total"] if rows else 0
-        else:
-            count = (await database.fetch(found + total, *args))[0][0]
+        rows = await database.fetch(statement, *conditions.args, slice.limit, slice.offset)
+        count = await _total_of(rows, slice, database, found + total, conditions)
         return Page(tuple(item(row) for row in rows), total=count)
 
     def _rows_of(self, ids: str, sort: Sort, more_columns: str = "") -> str:
@@ -144,17 +137,18 @@ class Listing:
     async def _after(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
     ) -> Page[T]:
+        where, args = conditions.on(self.table), list(conditions.args)
         if slice.after is not None:
-            value, id_ = f"${len(conditions.args) + 1}", f"${len(conditions.args) + 2}"
             beyond = "<" if sort.descending else ">"
-            conditions.texts.append(f"({self.sort_columns[sort.field]}, {self.table}.id) {beyond} ({value}, {id_})")
-            conditions.args += [slice.after.value, slice.after.id]
+            place = f"({self.sort_columns[sort.field]}, {self.table}.id)"
+            where += f" AND {place} {beyond} (${len(args) + 1}, ${len(args) + 2})"
+            args += [slice.after.value, slice.after.id]
         statement = (
-            f"SELECT {self.columns} FROM {self.source} WHERE {conditions.on(self.table)}"
-            f" ORDER BY {self._order(sort)} LIMIT ${len(conditions.args) + 1}"
+            f"SELECT {self.columns} FROM {self.source} WHERE {where}"
+            f" ORDER BY {self._order(sort)} LIMIT ${len(args) + 1}"
         )
         try:
-            rows = await database.fetch(statement, *conditions.args, slice.limit + 1)
+            rows = await database.fetch(statement, *args, slice.limit + 1)
         except asyncpg.DataError as error:
             raise InvalidPageToken from error  # the value of a made-up token does not fit the column
         items = [item(row) for row in rows]
@@ -164,6 +158,16 @@ class Listing:
     def _order(self, sort: Sort) -> str:
         direction = _direction(sort)
         return f"{self.sort_columns[sort.field]} {direction}, {self.table}.id {direction}"
+
+
+async def _total_of(
+    rows: Sequence[Any], slice: Slice, database: Database, statement: str, conditions: Conditions
+) -> int:
+    """Every row tells it; beyond the last one it is counted once more."""
+    if rows or slice.offset == 0:
+        return rows[0]["total"] if rows else 0
+    total: int = (await database.fetch(statement, *conditions.args))[0][0]
+    return total
 
 
 def _direction(sort: Sort) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.model_version import (
     SORT_FIELDS,
@@ -25,34 +26,28 @@ _FIELDS = ModelVersion._fields
 VERSION_COLUMNS = len(_FIELDS)
 _COLUMNS = ", ".join(f"v.{name}" for name in _FIELDS)
 
+_MODEL = _FIELDS.index("registered_model_id") + 1
 # The model must be of the project: no row is written otherwise.
 _INSERT = f"""
 INSERT INTO model_version ({", ".join(_FIELDS)}, access_key, secret_key, project_id)
 SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 3))}, project_id
-FROM registered_model WHERE id = $4 AND project_id = ${len(_FIELDS) + 3}
+FROM registered_model WHERE id = ${_MODEL} AND project_id = ${len(_FIELDS) + 3}
 RETURNING id
 """
 _GET = f"""
 SELECT {_COLUMNS} FROM model_version v
 WHERE v.id = $1 AND v.project_id = $2 AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 """
-# Every field of a patch is NOT NULL in the table, so NULL can mean: keep.
-_UPDATE = f"""
-UPDATE model_version v SET
-    name = coalesce($4, v.name), description = coalesce($5, v.description), is_default = coalesce($6, v.is_default),
-    state = coalesce($7, v.state), status = coalesce($8, v.status), artifact_type = coalesce($9, v.artifact_type),
-    model_framework = coalesce($10, v.model_framework),
-    model_framework_version = coalesce($11, v.model_framework_version),
-    container_image = coalesce($12, v.container_image), uri = coalesce($13, v.uri), labels = coalesce($14, v.labels),
-    updated_at = now()
-WHERE v.id = $1 AND v.project_id = $2
-    AND ($3::uuid IS NULL OR v.registered_model_id = $3)
-RETURNING {_COLUMNS}
-"""
 _PATCHED = (
     "name", "description", "is_default", "state", "status", "artifact_type", "model_framework",
     "model_framework_version", "container_image", "uri", "labels",
 )  # fmt: skip
+_UPDATE = f"""
+UPDATE model_version v SET {assignments(_PATCHED, first=4)}, updated_at = now()
+WHERE v.id = $1 AND v.project_id = $2
+    AND ($3::uuid IS NULL OR v.registered_model_id = $3)
+RETURNING {_COLUMNS}
+"""
 # Defaults of one model are set one after another: who comes second clears what the first has set.
 _LOCK_MODEL = "SELECT id FROM registered_model WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
 _LOCK_MODEL_OF_VERSION = """

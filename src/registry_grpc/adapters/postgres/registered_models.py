@@ -14,6 +14,7 @@ from registry_grpc.adapters.postgres.listing import (
     sort_columns,
 )
 from registry_grpc.adapters.postgres.model_versions import VERSION_COLUMNS, version_columns, version_from
+from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.paging import Page, Slice, Sort
@@ -63,19 +64,14 @@ SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 1))}
 WHERE ${_PARENT}::uuid IS NULL
     OR EXISTS (SELECT FROM registered_model WHERE id = ${_PARENT} AND project_id = ${_PROJECT})
 """
-# Every field of a patch is NOT NULL in the table, so NULL can mean: keep.
-_UPDATE = """
+_PATCHED = ("name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels")
+_UPDATE = f"""
 WITH updated AS (
-    UPDATE registered_model SET
-        name = coalesce($3, name), description = coalesce($4, description), model_type = coalesce($5, model_type),
-        model_size = coalesce($6, model_size), state = coalesce($7, state),
-        deployment_status = coalesce($8, deployment_status), tags = coalesce($9, tags), labels = coalesce($10, labels),
-        updated_at = now()
+    UPDATE registered_model SET {assignments(_PATCHED, first=3)}, updated_at = now()
     WHERE id = $1 AND project_id = $2
     RETURNING *
 )
 """ + _WHOLE.format(source="updated")
-_PATCHED = ("name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels")
 _DELETE = f"DELETE FROM registered_model WHERE id = $1 AND project_id = $2 AND state = '{ARCHIVED}'"
 _EXISTS = "SELECT FROM registered_model WHERE id = $1 AND project_id = $2"
 _COUNTER = "SELECT coalesce(sum(c.models), 0)::bigint FROM registered_model_count c WHERE "

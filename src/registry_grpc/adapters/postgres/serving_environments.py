@@ -7,6 +7,7 @@ from uuid import UUID
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, search_pattern, sort_columns
+from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
@@ -28,14 +29,12 @@ VALUES ({", ".join(f"${i}" for i in range(1, len(_FIELDS) + 1))})
 """
 _GET = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.id = $1 AND e.project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.project_id = $1 AND e.name = $2"
+_PATCHED = ("name", "description", "external_id", "drift_policy")
 _UPDATE = f"""
-UPDATE serving_environment e SET
-    name = coalesce($3, name), description = coalesce($4, description), external_id = coalesce($5, external_id),
-    drift_policy = coalesce($6, drift_policy), updated_at = now()
+UPDATE serving_environment e SET {assignments(_PATCHED, first=3)}, updated_at = now()
 WHERE e.id = $1 AND e.project_id = $2
 RETURNING {_COLUMNS}
 """
-_PATCHED = ("name", "description", "external_id", "drift_policy")
 _DELETE = "DELETE FROM serving_environment WHERE id = $1 AND project_id = $2"
 
 _LISTING = Listing(
