@@ -26,8 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Give the shared stacks back: here and not in a fixture, as waiting for other workers must not time a test out."""
-    for stack in session.config.stash[_STACKS]:
+    stacks = session.config.stash[_STACKS]
+    for stack in stacks:
         stack.release()
+    for stack in stacks:
+        stack.stop()
 
 
 def _shared(

@@ -141,9 +141,13 @@ class SharedStack:
         return addresses
 
     def release(self) -> None:
-        """Stop using it. Whoever started it waits for the others and stops it."""
+        """Stop using it."""
         if self._use is not None:
             self._use.close()
+
+    def stop(self) -> None:
+        """Of whoever started it: wait until nobody uses it, and stop it. Release all that is used before: with two
+        stacks, two workers would wait for one another."""
         while self._owned is not None:
             with _locked(self._start_lock), self._users_lock.open("w") as users:
                 try:
