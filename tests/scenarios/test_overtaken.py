@@ -20,7 +20,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
 from registry_grpc.devtools.simulated_cluster.faults import webhook_denied
 from registry_grpc.domain.deployment import Phase, Want
 from registry_grpc.domain.errors import ConcurrentChange
-from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
 
 UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
@@ -52,6 +52,22 @@ async def is_rolled_out(world: World, id_: UUID, revision: str) -> None:
     name = (await world.deployment(id_)).name
     await world.kube.until(DEPLOYMENTS, f"{name}-predictor", holds)
     await world.kube.until_ready(name)
+
+
+async def made_by_the_go_service(world: World) -> InferenceService:
+    """A mere record with its object."""
+    service = a_service(world.environment, world.model, name="golang", current_state="UNDEPLOYED")
+    labels = {"modelregistry.ai-platform/inference-service-id": str(service.id)}
+    model = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}
+    manifest = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "golang", "namespace": world.kube.namespace, "labels": labels},
+        "spec": {"predictor": {"model": model}},
+    }
+    await world.kube.apply(manifest, manager="go")
+    await world.kube.until_ready("golang")
+    return await PostgresInferenceServiceRepository(world.database).create(service, ())
 
 
 async def test_what_serves_is_told_when_the_next_revision_is_refused(faulty: World) -> None:
@@ -173,19 +189,8 @@ async def test_a_name_that_is_free_again_is_taken_at_once(faulty: World) -> None
 
 
 async def test_a_sync_does_not_bring_back_what_was_undeployed(faulty: World) -> None:
-    """Of a mere record, made by the Go service: sync looks, undeploy removes, sync writes what it saw."""
-    service = a_service(faulty.environment, faulty.model, name="golang", desired_state="DEPLOYED")
-    await PostgresInferenceServiceRepository(faulty.database).create(service, ())
-    labels = {"modelregistry.ai-platform/inference-service-id": str(service.id)}
-    model = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}
-    manifest = {
-        "apiVersion": "serving.kserve.io/v1beta1",
-        "kind": "InferenceService",
-        "metadata": {"name": "golang", "namespace": faulty.kube.namespace, "labels": labels},
-        "spec": {"predictor": {"model": model}},
-    }
-    await faulty.kube.apply(manifest, manager="go")
-    await faulty.kube.until_ready("golang")
+    """Sync looks, undeploy removes, sync writes what it saw."""
+    service = await made_by_the_go_service(faulty)
     look = faulty.cluster.look
 
     async def look_and_be_overtaken(*args: Any) -> Any:
@@ -197,6 +202,19 @@ async def test_a_sync_does_not_bring_back_what_was_undeployed(faulty: World) -> 
     with pytest.raises(ConcurrentChange):
         await faulty.deployments.sync(faulty.project_id, service.id)
     assert (await faulty.view(service.id)).current_state == "UNDEPLOYED"
+
+
+async def test_a_deletion_that_was_broken_off_can_be_repeated(faulty: World) -> None:
+    service = await made_by_the_go_service(faulty)
+    slow = faulty.simulated.faults.add(Fault(verb="get", resource="inferenceservices", times=1, delay=1))
+    deleting = asyncio.create_task(faulty.services.delete(faulty.project_id, service.id))
+    while not slow.hits:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    deleting.cancel()
+    with suppress(asyncio.CancelledError):
+        await deleting
+    await faulty.services.delete(faulty.project_id, service.id)
+    await faulty.until_nothing_is_left()
 
 
 async def test_marks_and_a_relist_do_not_wait_for_one_another_in_a_circle(world: World) -> None:

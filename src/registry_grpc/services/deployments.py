@@ -23,7 +23,7 @@ from registry_grpc.domain.errors import (
     Reason,
     RegistryError,
 )
-from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
@@ -209,15 +209,26 @@ class Deployments:
         )
         return await self._tried(project_id, id)
 
-    async def clean_up(self, service: InferenceService) -> None:
-        """After the deletion of a service: see to its object, which may still be there."""
+    async def delete_service(self, project_id: UUID, id: UUID) -> None:
+        """Delete a service, and what is left of it in the cluster.
+
+        Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
+        """
+        service = await self._services.get(project_id, id)
+        is_controlled = await self._is_controlled(service)
+        if not is_controlled and self._cluster is not None and service.current_state != ServiceState.DEPLOYED:
+            # Before the record: nobody could repeat a deletion that was broken off in between.
+            await self._remove_uncontrolled(service)
+        await self._services.delete(project_id, id)
+        if is_controlled:
+            await self._attempt(id)
+
+    async def _is_controlled(self, service: InferenceService) -> bool:
         try:
             await self._deployments.get(service.project_id, service.id)
         except NotFound:
-            if self._cluster is not None:
-                await self._remove_uncontrolled(service)
-            return
-        await self._attempt(service.id)
+            return False
+        return True
 
     async def _to_redeploy(self, project_id: UUID, id: UUID) -> int | None:
         """The generation that may be deployed again; None for a service that is not under deployment control."""

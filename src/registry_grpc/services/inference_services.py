@@ -94,6 +94,4 @@ class InferenceServices:
 
         Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
         """
-        service = await self._services.get(project_id, id)
-        await self._services.delete(project_id, id)
-        await self._deployments.clean_up(service)
+        await self._deployments.delete_service(project_id, id)
