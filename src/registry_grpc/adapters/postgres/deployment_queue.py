@@ -15,6 +15,7 @@ import structlog
 
 from registry_grpc.adapters.postgres.channel import Channel
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_relist import compare
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
     JOIN_ENVIRONMENT,
@@ -128,44 +129,10 @@ _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
-# An object that is missing, changed or not as ready as the row says makes its deployment due, and so does an API server
-# that answers again those who could not reach it; all others cost nothing. A copy of an object has its labels, but
-# another place.
-_COMPARE = """
-WITH differing AS MATERIALIZED (
-    SELECT known.id FROM deployment known
-    LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
-        AS seen (id, namespace, name, uid, k8s_generation, is_ready)
-        ON seen.id = known.id AND seen.namespace = known.namespace AND seen.name = known.name
-    WHERE known.attempts > 0
-        OR (known.want = 'PRESENT' AND known.applied IS NOT NULL
-            AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
-                OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
-                OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED')))
-        OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED'))
-)
-UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
-WHERE id = ANY(ARRAY(
-    SELECT id FROM deployment WHERE id = ANY(ARRAY(SELECT id FROM differing)) ORDER BY id FOR UPDATE
-))
-"""
 # Those that were refused because of it, and would try again minutes later.
 _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
 WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = 'NAME_TAKEN'
-"""
-_NOTE_ORPHANS = """
-INSERT INTO orphan (uid, namespace, name, deployment_id)
-SELECT seen.uid, seen.namespace, seen.name, coalesce(seen.id::text, '')
-FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
-WHERE NOT EXISTS (
-    SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
-)
-ON CONFLICT (uid) DO NOTHING
-"""
-# Not `uid <> ALL($1)`, which compares each orphan with every object.
-_FORGET_ORPHANS = """
-DELETE FROM orphan o WHERE NOT EXISTS (SELECT FROM unnest($1::text[]) AS seen (uid) WHERE seen.uid = o.uid)
 """
 
 
@@ -235,14 +202,7 @@ class PostgresDeploymentQueue:
             await self._wake_controllers()
 
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
-        ids = [seen.deployment_id for seen in objects]
-        places = [seen.namespace for seen in objects], [seen.name for seen in objects]
-        uids = [seen.uid for seen in objects]
-        generations = [seen.k8s_generation for seen in objects]
-        readiness = [seen.is_ready for seen in objects]
-        due = await self._database.execute(_COMPARE, ids, *places, uids, generations, readiness)
-        await self._database.execute(_NOTE_ORPHANS, uids, *places, ids)
-        await self._database.execute(_FORGET_ORPHANS, uids)
+        due = await compare(self._database, objects)
         if due:
             await self._wake_controllers()
         return due

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_requests import lock, remember, requested
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
     EVENT_FIELDS,
@@ -18,7 +19,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     revision_from,
     spec_to_json,
 )
-from registry_grpc.adapters.postgres.inference_services import insert_service, service_by_id, update_service
+from registry_grpc.adapters.postgres.inference_services import insert_service, update_service
 from registry_grpc.adapters.postgres.listing import Conditions, Listing
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
@@ -47,18 +48,6 @@ INSERT INTO deployment (
 )
 VALUES ($1, $2, $3, $4, $5, $6, 'PRESENT', $7, now() + interval '2 seconds')
 """
-# The id of a request whose service was deleted is free again.
-_REMEMBER_REQUEST = """
-INSERT INTO deployment_request (project_id, request_id, digest, deployment_id) VALUES ($1, $2, $3, $4)
-ON CONFLICT (project_id, request_id) DO UPDATE SET digest = excluded.digest, deployment_id = excluded.deployment_id
-"""
-_REQUESTED = f"""
-SELECT r.digest, {DEPLOYMENT_COLUMNS}
-FROM deployment_request r JOIN deployment d ON d.id = r.deployment_id {JOIN_ENVIRONMENT}
-WHERE r.project_id = $1 AND r.request_id = $2
-"""
-# Requests with one id wait for one another, so that the second finds what the first has stored.
-_LOCK_REQUEST = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))"
 _INSERT_REVISION = """
 INSERT INTO deployment_revision (deployment_id, generation, created_by, cause, spec)
 SELECT id, generation, $2, $3, spec FROM deployment WHERE id = $1
@@ -167,8 +156,8 @@ class PostgresDeploymentRepository:
         project_id, id_ = service.project_id, service.id
         async with self._database.transaction() as connection:
             if request := intent.request:
-                await connection.execute(_LOCK_REQUEST, str(project_id), request.request_id)
-                if earlier := await _requested(connection, project_id, request):
+                await lock(connection, project_id, request)
+                if earlier := await requested(connection, project_id, request):
                     return earlier
             stored = await insert_service(connection, service, served)
             await connection.execute(
@@ -183,12 +172,12 @@ class PostgresDeploymentRepository:
             )
             await connection.execute(_INSERT_REVISION, id_, intent.created_by, Cause.DEPLOY)
             if request:
-                await connection.execute(_REMEMBER_REQUEST, project_id, request.request_id, request.digest, id_)
+                await remember(connection, project_id, request, id_)
             await _tell(connection, id_)
             return stored, deployment_from(await connection.fetchrow(_GET, id_, project_id))
 
     async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
-        return await _requested(self._database, project_id, request)
+        return await requested(self._database, project_id, request)
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
         record = await self._database.fetchrow(_GET, id, project_id)
@@ -276,20 +265,6 @@ class PostgresDeploymentRepository:
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
         return [Orphan(**row) for row in await self._database.fetch(_ORPHANS, project_id)]
-
-
-async def _requested(
-    connection: Any, project_id: UUID, request: RequestKey
-) -> tuple[InferenceService, Deployment] | None:
-    record = await connection.fetchrow(_REQUESTED, project_id, request.request_id)
-    if record is None:
-        return None
-    try:
-        service = await service_by_id(connection, project_id, record["id"])
-    except NotFound:
-        return None
-    request.check_same(record["digest"])
-    return service, deployment_from(record)
 
 
 async def _revise(  # noqa: PLR0917 - the parameters of `revise`
