@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
@@ -23,9 +21,9 @@ from registry_grpc.adapters.postgres.migrate import MigrationError, minimum_sche
 from registry_grpc.bootstrap import App, build, database_of
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.settings import ConfigurationError, Settings
+from registry_grpc.stopping import until_stopped
 
 _log = structlog.get_logger("server")
-_PARENT_CHECK_SECONDS = 1.0
 _MAX_METADATA_BYTES = 128 * 1024
 
 
@@ -87,7 +85,7 @@ def run_worker(settings: Settings, address: str) -> None:
             await worker.start()
             _leave_requests_to_reference_counts()
             _log.info("worker is ready", address=address)
-            await _until_stopped()
+            await until_stopped()
             await worker.stop()
 
     _run(serve)
@@ -109,7 +107,7 @@ def run_controller(settings: Settings) -> None:
             if app.controller is None:
                 raise ConfigurationError("there is nothing to control: REGISTRY_CLUSTER is `none`")
             running = asyncio.create_task(app.controller.run())
-            stopped = asyncio.create_task(_until_stopped())
+            stopped = asyncio.create_task(until_stopped())
             _log.info("controller is ready")
             await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
             running.cancel()
@@ -164,16 +162,3 @@ async def _check_schema(database: Database, settings: Settings) -> None:
         raise ConfigurationError(
             f"the schema of the database is {found}, needed is {needed}: run `registry-grpc migrate up`"
         )
-
-
-async def _until_stopped() -> None:
-    """Until SIGTERM or SIGINT, or until the supervisor is gone: nobody would stop this process any more."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    parent = os.getppid()
-    while not stop.is_set() and os.getppid() == parent:
-        try:
-            await asyncio.wait_for(stop.wait(), _PARENT_CHECK_SECONDS)
-        except TimeoutError:
-            continue

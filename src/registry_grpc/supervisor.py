@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from registry_grpc.settings import Settings
+from registry_grpc.stopping import stop_event
 
 _log = structlog.get_logger("supervisor")
 _FIRST_BACKOFF_SECONDS = 0.2
@@ -126,11 +127,3 @@ async def serve(settings: Settings) -> None:
     await supervisor.start()
     await stop.wait()
     await supervisor.stop()
-
-
-def stop_event() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop

@@ -11,7 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
+import yaml
 from tests.cluster.kube import Kube, Object, condition, inference_service
+from tests.e2e.processes import tree, wait_until
 
 from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster, Timing, faults
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
@@ -317,6 +319,44 @@ class TestProcess:
             assert await process.wait() == 0
         assert state.stat().st_mode & 0o077 == 0  # Secrets are in it
 
+    async def test_keeps_its_token_across_restarts(self, tmp_path: Path) -> None:
+        """Clients read the kubeconfig once a minute only."""
+        kubeconfig, state = tmp_path / "kubeconfig", tmp_path / "state.json"
+        written = []
+        for _ in range(2):
+            process = await start(kubeconfig, state)
+            process.kill()
+            await process.wait()
+            written.append(yaml.safe_load(kubeconfig.read_text())["users"])
+        assert written[0] == written[1]
+        assert kubeconfig.stat().st_mode & 0o077 == 0
+
+    @pytest.mark.parametrize("content", ["", "{", "a: b", "users: []", "users: [{user: {token: [1]}}]"])
+    async def test_writes_over_what_is_no_kubeconfig(self, content: str, tmp_path: Path) -> None:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(content)
+        process = await start(kubeconfig, tmp_path / "state.json")
+        async with ClusterClient.from_kubeconfig(kubeconfig) as client:
+            assert await Kube(client, "default").items(PODS) == []
+        process.terminate()
+        assert await process.wait() == 0
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+    async def test_ends_with_the_process_that_started_it(self, tmp_path: Path) -> None:
+        """Nobody would stop it any more, and at its end it would write over what another has stored meanwhile."""
+        parent = await asyncio.create_subprocess_exec(
+            *("sh", "-c", '"$@" & echo $!; wait', "sh", *command(tmp_path / "kubeconfig", tmp_path / "state.json")),
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert parent.stdout is not None
+        pid = int(await parent.stdout.readline())
+        assert (await parent.stdout.readline()).startswith(b"http://127.0.0.1:")
+        (simulated,) = [process for process in tree(parent.pid) if process.pid == pid]
+        parent.kill()
+        await parent.wait()
+        assert await asyncio.to_thread(wait_until, lambda: not simulated.runs, 10)
+
 
 async def test_a_part_that_dies_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def die(_: GarbageCollector) -> None:
@@ -329,11 +369,12 @@ async def test_a_part_that_dies_ends_the_process(tmp_path: Path, monkeypatch: py
 
 async def start(kubeconfig: Path, state: Path) -> asyncio.subprocess.Process:
     """The simulated cluster as a process, once it says that it is there."""
-    module = "registry_grpc.devtools.simulated_cluster"
-    arguments = ("--port", "0", "--kubeconfig", str(kubeconfig), "--state", str(state))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, stdout=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec(*command(kubeconfig, state), stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     assert (await process.stdout.readline()).startswith(b"http://127.0.0.1:")
     return process
+
+
+def command(kubeconfig: Path, state: Path) -> list[str]:
+    module = "registry_grpc.devtools.simulated_cluster"
+    return [sys.executable, "-m", module, "--port", "0", "--kubeconfig", str(kubeconfig), "--state", str(state)]

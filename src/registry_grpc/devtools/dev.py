@@ -17,7 +17,8 @@ from registry_grpc.adapters.postgres import migrate
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError, embedded_postgres
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError
 from registry_grpc.settings import ClusterKind, Settings
-from registry_grpc.supervisor import ProcessSpec, Supervisor, stop_event, worker_specs
+from registry_grpc.stopping import stop_event
+from registry_grpc.supervisor import ProcessSpec, Supervisor, worker_specs
 
 _READY_WITHIN_SECONDS = 60.0
 

@@ -28,7 +28,7 @@ from registry_grpc.devtools.simulated_cluster.faults import Faults
 from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 from registry_grpc.devtools.simulated_cluster.kserve.controller import KServeController
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
-from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
+from registry_grpc.devtools.simulated_cluster.kubeconfig import token_in, write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.persistence import StateFile
 from registry_grpc.devtools.simulated_cluster.server.app import Api
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches
@@ -87,15 +87,15 @@ class SimulatedCluster:
     def calls(self) -> Counter[tuple[str, str]]:
         return self._api.calls
 
-    def token(self, user: str = ADMIN) -> str:
-        """A bearer token that makes its holder this user."""
-        token = secrets.token_hex(16)
+    def token(self, user: str = ADMIN, token: str | None = None) -> str:
+        """A bearer token that makes its holder this user; a new one, unless one is given."""
+        token = token or secrets.token_hex(16)
         self._tokens[token] = user
         return token
 
     def kubeconfig(self, path: Path, user: str = ADMIN) -> Path:
-        """Writes a kubeconfig for this user."""
-        return write_kubeconfig(path, self.url, self.token(user))
+        """Writes a kubeconfig for this user. One that is there keeps its token: who has read it goes on with that."""
+        return write_kubeconfig(path, self.url, self.token(user, token_in(path)))
 
     def client(self, user: str = ADMIN) -> ClusterClient:
         """A client for this user; use it as an async context manager."""

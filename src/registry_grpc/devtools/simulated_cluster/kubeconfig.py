@@ -25,3 +25,12 @@ def write_kubeconfig(path: Path, url: str, token: str, *, certificate_authority:
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
+
+
+def token_in(path: Path) -> str | None:
+    """The token of a kubeconfig as `write_kubeconfig` writes it; None when the file is not there, or no such one."""
+    try:
+        token = yaml.safe_load(path.read_text(encoding="utf-8"))["users"][0]["user"]["token"]
+    except (FileNotFoundError, ValueError, LookupError, TypeError, yaml.YAMLError):
+        return None
+    return token if isinstance(token, str) else None

@@ -40,11 +40,13 @@ class StateFile:
         temporary.replace(self._path)
 
     async def run(self) -> None:
-        """Saves after changes, at most twice a second, and once more when it is cancelled."""
+        """Saves after changes, at most twice a second, and what is not saved yet when it is cancelled."""
         try:
             while True:
                 await self._dirty.wait()
                 await asyncio.sleep(_PAUSE)
                 self.save()
         finally:
-            self.save()
+            # Not without need: when this process was to end long ago, another writes the file by now.
+            if self._dirty.is_set():
+                self.save()

@@ -1,0 +1,30 @@
+"""When a process has to end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+_PARENT_CHECK_SECONDS = 1.0
+
+# Asked at once: a parent that is killed while its child still starts is gone, too.
+_PARENT = os.getppid()
+
+
+def stop_event() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def until_stopped() -> None:
+    """Until SIGTERM or SIGINT, or until the supervisor is gone: nobody would stop this process any more."""
+    stop = stop_event()
+    while not stop.is_set() and os.getppid() == _PARENT:
+        try:
+            await asyncio.wait_for(stop.wait(), _PARENT_CHECK_SECONDS)
+        except TimeoutError:
+            continue
