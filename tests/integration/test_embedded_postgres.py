@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,7 +13,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError, binary, embedded_postgres
+from registry_grpc.devtools.embedded_postgres import (
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    binary,
+    embedded_postgres,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +58,13 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.02)
 
 
+def wait_until_ended(server: EmbeddedPostgres) -> None:
+    deadline = time.monotonic() + 20
+    while server.runs:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 async def test_data_stay_and_both_addresses_work(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path, settings=SMALL) as server:
         query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -85,6 +98,15 @@ def test_a_folder_too_deep_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
     folder = tmp_path / ("deep" * 20) / ("deep" * 20)
     with embedded_postgres(folder, settings=SMALL) as server:
         assert query(server.socket_url, "SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("name", ["a b", "h#h", "p%20p", "a&b=c", "q?q", "plus+", "a,b", "ü"])
+async def test_any_name_of_a_folder_will_do(name: str, tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path / name, settings=SMALL) as server:
+        assert query(server.socket_url, "SELECT 1") == "1"
+        connection = await asyncpg.connect(server.socket_url)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
 
 
 def test_a_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
@@ -123,6 +145,63 @@ def test_a_stale_pid_file_with_the_number_of_another_process_is_no_obstacle(tmp_
     finally:
         other.kill()
         other.wait()
+
+
+def test_a_server_that_ended_is_started_again_at_its_addresses(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 20) / ("deep" * 20)  # its socket is elsewhere, and must stay there
+    with embedded_postgres(folder, settings=SMALL) as server:
+        query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
+        urls, pid = (server.url, server.socket_url), server.pid
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until_ended(server)
+        server.restart()
+        assert (server.url, server.socket_url) == urls
+        assert server.pid != pid
+        assert [query(url, "SELECT answer FROM kept") for url in urls] == ["42", "42"]
+    assert not server.runs
+
+
+async def test_a_start_waits_for_what_a_killed_server_left_busy(tmp_path: Path) -> None:
+    """Its processes end when they have finished their statements, and PostgreSQL does not start beside them."""
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        connection = await asyncpg.connect(server.url)
+        busy = asyncio.create_task(connection.execute("SET statement_timeout = 2000; DO 'BEGIN LOOP END LOOP; END'"))
+        await asyncio.sleep(0.5)
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until_ended(server)
+        server.restart()
+        assert query(server.url, "SELECT 1") == "1"
+        with pytest.raises(asyncpg.PostgresError):
+            await busy
+        connection.terminate()
+
+
+def test_a_server_that_cannot_be_started_again_is_told(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until_ended(server)
+        (tmp_path / "data" / "PG_VERSION").write_text("1")
+        with pytest.raises(EmbeddedPostgresError, match="incompatible with server"):
+            server.restart()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_killed_server_that_nobody_has_waited_for_is_no_obstacle(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path, settings=SMALL) as server:
+        port = server.port
+        os.kill(server.pid, signal.SIGKILL)
+    # A process that has ended keeps its number, and can be sent signals, until its parent asks how it ended.
+    zombie = subprocess.Popen(["true"], user=tmp_path.stat().st_uid)
+    try:
+        while ") Z " not in Path(f"/proc/{zombie.pid}/stat").read_text():
+            time.sleep(0.01)
+        for pid_file in (tmp_path / "data" / "postmaster.pid", tmp_path / f".s.PGSQL.{port}.lock"):
+            lines = pid_file.read_text().splitlines()
+            pid_file.write_text("\n".join([str(zombie.pid), *lines[1:]]) + "\n")
+        with embedded_postgres(tmp_path, port=port, settings=SMALL) as server:
+            assert query(server.url, "SELECT 1") == "1"
+    finally:
+        zombie.wait()
 
 
 def test_an_interrupted_first_start_is_begun_again(tmp_path: Path) -> None:

@@ -7,23 +7,26 @@ crash and opens up the permissions of every folder above the data. Here its bina
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
+
+from registry_grpc.devtools.folder_lock import FolderInUseError, locked
+from registry_grpc.devtools.free_port import free_port
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 60.0
 _START_ATTEMPTS = 3
+_RETRY_SECONDS = 0.2
+_DATA_IN_USE = b"pre-existing shared memory block"
 _MAX_SOCKET_PATH_BYTES = 103  # of macOS; Linux takes 107
 _NOBODY = 65534
 _SETTINGS = {
@@ -48,14 +51,35 @@ class EmbeddedPostgresError(Exception):
     """The server cannot be started; the text says why, with the end of the server's log."""
 
 
-@dataclass(frozen=True, slots=True)
 class EmbeddedPostgres:
-    """A running server: `url` over TCP and `socket_url` over the unix socket, both for its superuser."""
+    """A server: `url` over TCP and `socket_url` over the unix socket, both for its superuser."""
 
-    url: str
-    socket_url: str
-    port: int
-    pid: int
+    def __init__(self, folder: Path, command: Sequence[str], port: int, password: str, sockets: Path) -> None:
+        """Start it. Raises EmbeddedPostgresError."""
+        self._folder = folder
+        self._command = command
+        self._process, self.port = _start(folder, command, port)
+        user = f"postgresql://postgres:{password}"
+        self.url = f"{user}@127.0.0.1:{self.port}/postgres"
+        self.socket_url = f"{user}@/postgres?host={quote(str(sockets))}&port={self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def restart(self) -> None:
+        """Start it again, after it has ended by itself, at the same addresses.
+
+        In the thread that started it (see `embedded_postgres`). Raises EmbeddedPostgresError.
+        """
+        self._process, _ = _start(self._folder, self._command, self.port)
+
+    def stop(self) -> None:
+        _stop(self._process)
 
 
 def binary(name: str) -> Path:
@@ -82,27 +106,20 @@ def embedded_postgres(
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        _lock_folder(folder, stack)
+        try:
+            stack.enter_context(locked(folder))
+        except FolderInUseError as error:
+            raise EmbeddedPostgresError(str(error)) from None
         launcher = _launcher(folder)
         password = _initialise(folder, launcher)
-        _stop_leftover(folder / "data")
-        process, port, socket_folder = _start(folder, launcher, port, {**_SETTINGS, **(settings or {})}, stack)
-        stack.callback(_stop, process)
-        user = f"postgresql://postgres:{password}"
-        yield EmbeddedPostgres(
-            url=f"{user}@127.0.0.1:{port}/postgres",
-            socket_url=f"{user}@/postgres?host={socket_folder}&port={port}",
-            port=port,
-            pid=process.pid,
-        )
-
-
-def _lock_folder(folder: Path, stack: contextlib.ExitStack) -> None:
-    lock = stack.enter_context((folder / "lock").open("w"))
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise EmbeddedPostgresError(f"{folder} is in use by another process") from None
+        _clear_leftovers(folder)
+        sockets = _socket_folder(folder, stack)
+        options = {**_SETTINGS, **(settings or {}), "unix_socket_directories": str(sockets)}
+        command = [*launcher, str(binary("postgres")), "-D", str(folder / "data")]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        server = EmbeddedPostgres(folder, command, port, password, sockets)
+        stack.callback(server.stop)
+        yield server
 
 
 def _launcher(folder: Path) -> list[str]:
@@ -141,17 +158,21 @@ def _initialise(folder: Path, launcher: list[str]) -> str:
     return password_file.read_text()
 
 
-def _stop_leftover(data: Path) -> None:
-    """Stop the server of a killed run; the folder's lock says that nobody uses it."""
+def _clear_leftovers(folder: Path) -> None:
+    """Stop the server of a killed run and remove its lock files; the folder's lock says that nobody uses it."""
+    data = folder / "data"
     pid_file = data / "postmaster.pid"
     first_line = pid_file.read_text().split("\n", 1)[0] if pid_file.exists() else ""
-    if not first_line.isdigit() or not (running := _command_line(int(first_line))):
-        return  # PostgreSQL removes a stale file itself
-    pid = int(first_line)
-    if os.fsencode(data) not in running:
-        # The number belongs to another program now (after a reboot), and PostgreSQL would refuse to start.
-        pid_file.unlink()
-        return
+    if first_line.isdigit() and os.fsencode(data) in _command_line(int(first_line)):
+        _stop_leftover(int(first_line))
+    # PostgreSQL would not start when the number in them belongs to another program now (after a reboot), or to a
+    # killed server that its parent has not waited for. What may still use the data it finds out by other means.
+    pid_file.unlink(missing_ok=True)
+    for socket in folder.glob(".s.PGSQL.*"):
+        socket.unlink()
+
+
+def _stop_leftover(pid: int) -> None:
     os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while _command_line(pid):
@@ -168,33 +189,33 @@ def _command_line(pid: int) -> list[bytes]:
         return []
 
 
-def _start(
-    folder: Path, launcher: list[str], port: int, settings: Mapping[str, str], stack: contextlib.ExitStack
-) -> tuple[subprocess.Popen[bytes], int, Path]:
-    """Start the server and wait until it takes connections; a free port taken meanwhile is tried again."""
+def _start(folder: Path, command: Sequence[str], port: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the server and wait until it takes connections; a free port that is taken meanwhile is tried again."""
     log = folder / "server.log"
-    for candidate in [port] if port else (_free_port() for _ in range(_START_ATTEMPTS)):
-        sockets = _socket_folder(folder, candidate, stack)
-        options = {**settings, "port": str(candidate), "unix_socket_directories": str(sockets)}
-        command = [*launcher, str(binary("postgres")), "-D", str(folder / "data")]
-        command += [f"--{name}={value}" for name, value in options.items()]
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        try:
-            if _becomes_ready(process, folder / "data" / "postmaster.pid"):
-                return process, candidate, sockets
-        except BaseException:
-            _stop(process)
-            raise
+    for candidate in [port] if port else (free_port() for _ in range(_START_ATTEMPTS)):
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while True:
+            written = log.stat().st_size if log.exists() else 0
+            process = _launch(folder, [*command, f"--port={candidate}"], log)
+            try:
+                if _becomes_ready(process, folder / "data" / "postmaster.pid"):
+                    return process, candidate
+            except BaseException:
+                _stop(process)
+                raise
+            # The processes of a server that was killed finish their statements before they end.
+            if _DATA_IN_USE not in log.read_bytes()[written:] or time.monotonic() > deadline:
+                break
+            time.sleep(_RETRY_SECONDS)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
     raise EmbeddedPostgresError(f"PostgreSQL does not start; the end of {log}:\n{tail}")
+
+
+def _launch(folder: Path, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
 
 
 def _becomes_ready(process: subprocess.Popen[bytes], pid_file: Path) -> bool:
@@ -220,17 +241,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _socket_folder(folder: Path, port: int, stack: contextlib.ExitStack) -> Path:
-    """Return `folder`, or a short temporary one where the socket's path would be too long for the system."""
-    if len(os.fsencode(folder / f".s.PGSQL.{port}")) <= _MAX_SOCKET_PATH_BYTES:
+def _socket_folder(folder: Path, stack: contextlib.ExitStack) -> Path:
+    """Return `folder`, or a short temporary one where it makes too long a path for a socket, or two in a list."""
+    if len(os.fsencode(folder / ".s.PGSQL.65535")) <= _MAX_SOCKET_PATH_BYTES and "," not in str(folder):
         return folder
     short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-pg-", dir="/tmp")))
     os.chown(short, folder.stat().st_uid, folder.stat().st_gid)
     return short
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
