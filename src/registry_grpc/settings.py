@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -136,7 +136,8 @@ class Settings(BaseSettings):
 
 def _is_database_url(text: str) -> bool:
     try:
-        scheme, place, path, _query, fragment = urlsplit(text)
+        scheme, place, path, query, fragment = urlsplit(text)
+        parse_qsl(query, strict_parsing=bool(query))
         # A password with a bare / ? or # ends up behind the place, and its beginning where the port belongs.
         ports = [urlsplit(f"//{host}").port for host in place.rpartition("@")[2].split(",")]
     except ValueError:

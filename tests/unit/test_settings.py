@@ -80,6 +80,7 @@ def test_unusable_keys_are_refused_without_being_shown(keys: str, complaint: str
         f"postgresql://user:{SECRET}@host:port/db",
         f"postgresql://user:{SECRET}@host:0/db",
         f"postgresql://user:{SECRET}@host:70000/db",
+        f"postgresql://user:{SECRET}@host/db?sslmode",
     ],
 )
 def test_a_database_url_that_would_be_read_otherwise_is_refused_without_being_shown(url: str) -> None:
