@@ -8,8 +8,16 @@ import signal
 
 _PARENT_CHECK_SECONDS = 1.0
 
-# Asked at once: a parent that is killed while its child still starts is gone, too.
-_PARENT = os.getppid()
+# By the process that started this one. Asked at once: one that is killed while its child still starts is gone, too.
+_started_by = os.getppid()
+
+
+def _note_parent() -> None:
+    global _started_by  # noqa: PLW0603 - there is one of it in a process
+    _started_by = os.getppid()
+
+
+os.register_at_fork(after_in_child=_note_parent)
 
 
 def stop_event() -> asyncio.Event:
@@ -23,7 +31,7 @@ def stop_event() -> asyncio.Event:
 async def until_stopped() -> None:
     """Until SIGTERM or SIGINT, or until the supervisor is gone: nobody would stop this process any more."""
     stop = stop_event()
-    while not stop.is_set() and os.getppid() == _PARENT:
+    while not stop.is_set() and os.getppid() == _started_by:
         try:
             await asyncio.wait_for(stop.wait(), _PARENT_CHECK_SECONDS)
         except TimeoutError:
