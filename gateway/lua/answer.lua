@@ -88,16 +88,19 @@ end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
-  local grpc_status, code, message = headers:get("grpc-status"), headers:get("x-http-code"), headers:get("grpc-message")
+  local grpc_status, message = headers:get("grpc-status"), headers:get("grpc-message")
   if not grpc_status then -- Envoy's own answer
     if headers:get(":status") == "400" then make_readable(handle) end
     return
   end
   headers:remove("grpc-status")
   headers:remove("grpc-message")
-  headers:remove("x-http-code")
   if grpc_status == "0" then
-    if code then headers:replace(":status", code) end
+    local content_type, code = headers:get("content-type"):match("^(.*); status=(%d+)$")
+    if code then
+      headers:replace(":status", code)
+      headers:replace("content-type", content_type)
+    end
     if code == "204" then
       headers:remove("content-type")
       replace_body(handle, "")

@@ -12,27 +12,20 @@ from google.api.httpbody_pb2 import HttpBody
 from registry_grpc.adapters.grpc.health import HEALTHZ_SERVICE, healthz_handler
 from registry_grpc.domain.errors import Reason, Unavailable
 
-
-class Context:
-    """Keeps the metadata that were sent."""
-
-    def __init__(self) -> None:
-        self.metadata: tuple[Any, ...] = ()
-
-    async def send_initial_metadata(self, metadata: tuple[Any, ...]) -> None:
-        self.metadata = metadata
+JSON = "application/json; charset=utf-8"
 
 
-async def checked(fault: Exception | None) -> tuple[tuple[Any, ...], Any]:
+async def checked(fault: Exception | None) -> tuple[str, Any]:
+    """Content type and body of the answer."""
+
     async def ping() -> None:
         if fault:
             raise fault
 
     details: Any = SimpleNamespace(method=f"/{HEALTHZ_SERVICE}/Check", invocation_metadata=())
     handler: Any = healthz_handler(ping).service(details)
-    context = Context()
-    answer = HttpBody.FromString(await handler.unary_unary(b"", context))
-    return context.metadata, orjson.loads(answer.data)
+    answer = HttpBody.FromString(await handler.unary_unary(b"", None))
+    return answer.content_type, orjson.loads(answer.data)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +36,8 @@ async def checked(fault: Exception | None) -> tuple[tuple[Any, ...], Any]:
     ],
 )
 async def test_any_fault_is_a_503_in_the_services_own_words(fault: Exception, text: str) -> None:
-    assert await checked(fault) == ((("x-http-code", "503"),), {"error": text, "status": "unhealthy"})
+    assert await checked(fault) == (f"{JSON}; status=503", {"error": text, "status": "unhealthy"})
 
 
 async def test_without_a_fault_it_is_well() -> None:
-    assert await checked(None) == ((), {"status": "ok"})
+    assert await checked(None) == (JSON, {"status": "ok"})

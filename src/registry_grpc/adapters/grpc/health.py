@@ -10,7 +10,7 @@ import orjson
 import structlog
 
 from registry_grpc.adapters.grpc.interceptors.errors import INTERNAL_ERROR
-from registry_grpc.adapters.grpc.registration import STATUS_METADATA, http_body
+from registry_grpc.adapters.grpc.registration import http_body
 from registry_grpc.domain.errors import RegistryError
 
 _log = structlog.get_logger("health")
@@ -21,7 +21,7 @@ HEALTHZ_SERVICE = "modelregistry.v1.rest.HealthService"
 def healthz_handler(ping: Callable[[], Awaitable[None]]) -> grpc.GenericRpcHandler:
     """Answers without a project: 200 after a ping of the database, 503 when it fails, for whatever reason."""
 
-    async def check(_request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    async def check(_request: bytes, _context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         try:
             await ping()
             return http_body(b'{"status":"ok"}')
@@ -30,7 +30,6 @@ def healthz_handler(ping: Callable[[], Awaitable[None]]) -> grpc.GenericRpcHandl
         except Exception:  # noqa: BLE001 - no interceptor stands before this, and gRPC would tell clients the error's text
             _log.exception("health check failed")
             text = INTERNAL_ERROR
-        await context.send_initial_metadata(((STATUS_METADATA, "503"),))
-        return http_body(orjson.dumps({"error": text, "status": "unhealthy"}))
+        return http_body(orjson.dumps({"error": text, "status": "unhealthy"}), 503)
 
     return grpc.method_handlers_generic_handler(HEALTHZ_SERVICE, {"Check": grpc.unary_unary_rpc_method_handler(check)})

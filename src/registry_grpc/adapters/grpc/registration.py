@@ -22,8 +22,7 @@ from registry_grpc.adapters.grpc.interceptors import intercepted
 from registry_grpc.adapters.grpc.replies import REPLIES
 from registry_grpc.adapters.rest.replies import REPLIES as REST_REPLIES
 
-JSON = "application/json; charset=utf-8"
-STATUS_METADATA = "x-http-code"
+_JSON = "application/json; charset=utf-8"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -80,10 +79,7 @@ def _rest(servicer: Servicer, method: MethodDescriptor) -> grpc.RpcMethodHandler
     rpc = _rpc_of(method, rest_service_name(method.containing_service), is_rest=True)
 
     async def unary(call: Call, request: Message) -> bytes:
-        body = encode(await serve(request, call), request)
-        if status != 200:
-            await call.context.send_initial_metadata(((STATUS_METADATA, str(status)),))
-        return http_body(body)
+        return http_body(encode(await serve(request, call), request), status)
 
     handler = intercepted(unary)
 
@@ -108,9 +104,11 @@ def _call(rpc: Rpc, context: Context) -> Call:
     return Call(rpc, context, dict(reversed(tuple(context.invocation_metadata() or ()))))
 
 
-def http_body(json: bytes) -> bytes:
-    """A serialized google.api.HttpBody."""
-    message: bytes = HttpBody(content_type=JSON, data=json).SerializeToString()
+def http_body(json: bytes, status: int = 200) -> bytes:
+    """A serialized google.api.HttpBody. When the status is not 200, the gateway finds it in the content type: metadata
+    would be sent on their own, which costs a create 7 % of its CPU time here."""
+    content_type = _JSON if status == 200 else f"{_JSON}; status={status}"
+    message: bytes = HttpBody(content_type=content_type, data=json).SerializeToString()
     return message
 
 
