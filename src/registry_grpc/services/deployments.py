@@ -137,9 +137,7 @@ class Deployments:
         service = await self._services.get(project_id, id)
         if self._cluster is None or self._reconciler is None:
             return service
-        try:
-            await self._deployments.get(project_id, id)
-        except NotFound:
+        if not await self._is_controlled(service):
             return await self._reconciler.observe_uncontrolled(service, await self._namespace_of(service))
         await self._reconciler.observe_now(id)
         return await self._services.get(project_id, id)
