@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,16 +97,17 @@ def test_nothing_outlives_a_killed_run_which_can_be_started_again_at_once() -> N
 
 @pytest.mark.parametrize("name", ["a b", "h#h", "p%20p", "a&b", "deep" * 30])
 def test_any_name_of_the_data_folder_will_do(name: str, tmp_path: Path) -> None:
-    stand_ins = set(Path("/tmp").glob("registry-*"))
     stack = Stack(REGISTRY_CLUSTER="none", REGISTRY_DATA_DIR=str(tmp_path / name))
     try:
         with httpx.Client(base_url=stack.start().base_url, timeout=30) as http:
             a_model(Api(http))
+        gateway = (tmp_path / name / "gateway" / "envoy.yaml").read_text()
+        sockets = {Path(path).parent for path in re.findall(r"path: (/.*/worker-\d\.sock)", gateway)}
+        assert [folder.exists() for folder in sockets] == [True]
     finally:
         assert stack.stop() == 0
-        left = set(Path("/tmp").glob("registry-*")) - stand_ins - {stack.folder}
         stack.remove()
-    assert left == set()
+    assert [folder.exists() for folder in sockets] == [False]
 
 
 def test_two_on_one_data_folder(tmp_path: Path) -> None:
