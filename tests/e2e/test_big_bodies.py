@@ -19,6 +19,13 @@ def test_a_few_megabytes_are_accepted(api: Api, mebibytes: int) -> None:
     assert api.read(f"/models/{model['id']}")["description"] == text
 
 
+def test_a_page_that_is_too_large_to_be_sent_is_refused(api: Api) -> None:
+    for _ in range(3):
+        a_model(api, description="x" * 6 * MEBIBYTE)
+    assert assert_refused(api.get("/models"), "limit").endswith("the answer would be larger than 16 MiB")
+    assert len(json_of(api.get("/models", limit="2"))["items"]) == 2
+
+
 def test_many_labels_and_tags_are_accepted(api: Api) -> None:
     labels = {f"key{number:05}": "value" * 4 for number in range(20_000)}
     tasks = [f"task{number}" for number in range(20_000)]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS
+from registry_grpc.adapters.rest.replies import LARGEST_ANSWER
 from registry_grpc.settings import PROJECT_ROOT, Settings
 
 
@@ -70,6 +71,7 @@ def test_the_numbers_of_the_gateway_fit_one_another(gateway: dict[str, Any], wor
     most = admission["concurrency_limit_params"]["max_concurrency_limit"]
     assert most == admission["min_rtt_calc_params"]["min_concurrency"] == 64 * workers
     assert filters["body"]["max_request_bytes"] <= Settings.model_fields["max_message_bytes"].default
+    assert filters["transcoder"]["max_response_body_size"] > LARGEST_ANSWER
     times = {
         (route["route"]["timeout"], header["header"]["value"].lower())
         for route in manager["route_config"]["virtual_hosts"][0]["routes"]

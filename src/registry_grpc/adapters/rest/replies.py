@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 
 from registry_grpc.adapters.grpc.mapping.common import requested_limit
 from registry_grpc.adapters.rest import encoders
+from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import Page
+
+# The gateway buffers 16 MiB of an answer (max_response_body_size), its framing included.
+LARGEST_ANSWER = 16 * 1024 * 1024 - 1024
 
 
 class RestReply(NamedTuple):
@@ -25,11 +29,14 @@ def _one(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes]
 
 
 def _page(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes]:
-    """`page_size` repeats the limit asked for, before it was capped (contract 0.9, quirk Q21)."""
+    """`page_size` repeats the limit asked for, before it was capped (contract 0.9, quirk Q21).
+
+    Raises InvalidRequest for a page that is too large to be sent.
+    """
 
     def encode(page: Page[Any], request: Any) -> bytes:
         offset = max(request.offset, 0)
-        return encoders.json_bytes(
+        body = encoders.json_bytes(
             {
                 "items": [encoder(item) for item in page.items],
                 "total": page.total,
@@ -37,6 +44,9 @@ def _page(encoder: Callable[[Any], encoders.Json]) -> Callable[[Any, Any], bytes
                 "next_offset": offset + len(page.items),
             }
         )
+        if len(body) > LARGEST_ANSWER:
+            raise InvalidRequest([Violation("limit", "must be smaller: the answer would be larger than 16 MiB")])
+        return body
 
     return encode
 
