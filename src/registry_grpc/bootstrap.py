@@ -35,6 +35,7 @@ from registry_grpc.ports.cluster import Cluster
 from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployments
+from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.model_versions import ModelVersions
 from registry_grpc.services.planning import Planning
@@ -83,14 +84,19 @@ async def build(settings: Settings, database: Database) -> App:
         controller = Controller(queue=queue, reconciler=reconciler, cluster=cluster, report=_report)
 
     intents = PostgresDeploymentRepository(database)
-    deployments = Deployments(
+    drafting = Drafting(
         deployments=intents,
-        services=services,
         environments=environments,
         models=models,
         versions=versions,
         clock=clock,
         policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
+    )
+    deployments = Deployments(
+        deployments=intents,
+        services=services,
+        environments=environments,
+        drafting=drafting,
         cluster=cluster,
         reconciler=reconciler,
     )

@@ -17,6 +17,7 @@ def _note_parent() -> None:
     _started_by = os.getppid()
 
 
+# The controllers that tests kill are forked; the service itself never forks.
 os.register_at_fork(after_in_child=_note_parent)
 
 

@@ -10,10 +10,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 from tests.e2e.api import Api
 from tests.e2e.builders import World
+from tests.e2e.rpc import Rpc
 from tests.e2e.stack import Addresses, SharedStack
 
 _STACKS = pytest.StashKey[list[SharedStack]]()
@@ -78,6 +80,19 @@ def simulated_http(simulated_stack: Addresses) -> Iterator[httpx.Client]:
 def api(http: httpx.Client) -> Api:
     """The API as a project sees it that nobody has used before."""
     return Api(http)
+
+
+@pytest.fixture(scope="module")
+def channel(stack: Addresses) -> Iterator[grpc.Channel]:
+    """With gRPC's default limits, on trailers for example."""
+    with grpc.insecure_channel(stack.target) as channel:
+        yield channel
+
+
+@pytest.fixture
+def rpc(channel: grpc.Channel, api: Api) -> Rpc:
+    """A gRPC client of the same project as `api`."""
+    return Rpc(channel, api.project_id)
 
 
 @pytest.fixture

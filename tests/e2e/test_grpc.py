@@ -12,7 +12,6 @@ from grpc import StatusCode
 from tests.e2e.api import Api
 from tests.e2e.builders import an_id, fresh
 from tests.e2e.rpc import Rpc
-from tests.e2e.stack import Addresses
 
 from registry_grpc.gen.modelregistry.v1 import (
     inference_service_pb2,
@@ -25,12 +24,6 @@ from registry_grpc.gen.modelregistry.v1 import (
 
 M, V, A = registered_model_pb2, model_version_pb2, model_artifact_pb2
 E, S, L = serving_environment_pb2, inference_service_pb2, serve_model_pb2
-
-
-@pytest.fixture(scope="module")
-def channel(stack: Addresses) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(stack.target) as channel:
-        yield channel
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -18,7 +17,6 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.e2e.api import Api
 from tests.e2e.builders import World, a_version, an_id
 from tests.e2e.rpc import DEADLINE, Refusal, Rpc
-from tests.e2e.stack import Addresses
 
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
 from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as s
@@ -36,18 +34,6 @@ SERVICES = [
     "ServeModelService",
     "DeploymentService",
 ]
-
-
-@pytest.fixture(scope="module")
-def channel(stack: Addresses) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(stack.target) as channel:
-        yield channel
-
-
-@pytest.fixture
-def rpc(channel: grpc.Channel, api: Api) -> Rpc:
-    """A gRPC client of the same project as `api`."""
-    return Rpc(channel, api.project_id)
 
 
 @pytest.mark.parametrize("project", [None, "", "nonsense", "00000000-0000-0000-0000-000000000000"])

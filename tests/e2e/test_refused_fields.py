@@ -36,18 +36,6 @@ from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as e
 ID = "00000000-0000-4000-8000-000000000001"
 
 
-@pytest.fixture(scope="module")
-def channel(stack: Addresses) -> Iterator[grpc.Channel]:
-    """With the default limit on trailers."""
-    with grpc.insecure_channel(stack.target) as channel:
-        yield channel
-
-
-@pytest.fixture
-def rpc(channel: grpc.Channel, api: Api) -> Rpc:
-    return Rpc(channel, api.project_id)
-
-
 def struct(**values: Any) -> Struct:
     made = Struct()
     made.update(values)

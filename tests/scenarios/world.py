@@ -49,6 +49,7 @@ from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnviron
 from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
+from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
@@ -416,18 +417,28 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
         intents = PostgresDeploymentRepository(database)
         queue = PostgresDeploymentQueue(database)
         parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions, "services": services}
-        use_cases: dict[str, Any] = {
-            "deployments": intents,
-            "services": services,
-            "environments": environments,
-            "models": models,
-            "versions": versions,
-            "clock": SystemClock(),
-            "policy": DeploymentPolicy(),
-            "cluster": cluster,
-        }
+        clock = SystemClock()
         reconciler = Reconciler(**parts)
-        deployments = Deployments(**use_cases, reconciler=reconciler)
+
+        def use_cases(policy: DeploymentPolicy, reconciler: Reconciler) -> Deployments:
+            drafting = Drafting(
+                deployments=intents,
+                environments=environments,
+                models=models,
+                versions=versions,
+                clock=clock,
+                policy=policy,
+            )
+            return Deployments(
+                deployments=intents,
+                services=services,
+                environments=environments,
+                drafting=drafting,
+                cluster=cluster,
+                reconciler=reconciler,
+            )
+
+        deployments = use_cases(DeploymentPolicy(), reconciler)
         yield World(
             kubernetes=kubernetes,
             kube=kube,
@@ -436,16 +447,20 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
             queue=queue,
             reconciler=reconciler,
             deployments=deployments,
-            dying_requests=Deployments(**use_cases, reconciler=_LeavesItToControllers(**parts)),
+            dying_requests=use_cases(DeploymentPolicy(), _LeavesItToControllers(**parts)),
             history=DeploymentHistory(deployments=intents, events=queue),
             services=InferenceServices(
-                **{name: use_cases[name] for name in ("services", "environments", "models", "versions", "clock")},
+                services=services,
+                environments=environments,
+                models=models,
+                versions=versions,
                 deployments=deployments,
+                clock=clock,
             ),
             environments=environments,
             versions=versions,
             environment=environment,
             model=model,
             project_id=project_id,
-            under_policy=lambda policy: Deployments(**use_cases | {"policy": policy}, reconciler=reconciler),
+            under_policy=lambda policy: use_cases(policy, reconciler),
         )

@@ -14,6 +14,7 @@ from tests.fakes.store import InMemoryStore
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployments
+from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.model_versions import ModelVersions
 from registry_grpc.services.registered_models import RegisteredModels
@@ -40,14 +41,16 @@ class Registry:
 def registry() -> Registry:
     clock = FakeClock()
     r = in_memory_repositories(InMemoryStore(clock))
-    deployments = Deployments(
+    drafting = Drafting(
         deployments=r.deployments,
-        services=r.services,
         environments=r.environments,
         models=r.models,
         versions=r.versions,
         clock=clock,
         policy=DeploymentPolicy(service_accounts=("namespace-x/reader",), env=("LOG_*",)),
+    )
+    deployments = Deployments(
+        deployments=r.deployments, services=r.services, environments=r.environments, drafting=drafting
     )
     return Registry(
         clock=clock,

@@ -16,6 +16,7 @@ from registry_grpc.domain.deployment import Deployment, DeploymentOptions
 from registry_grpc.domain.model_version import ModelVersion, ModelVersionPatch
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.services.deployments import Deployments
+from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.reconciliation import Reconciler
 
 ALLOWING = DeploymentPolicy(service_accounts=("models/reader",), env=("*",))
@@ -44,14 +45,19 @@ class World:
     def under(self, policy: DeploymentPolicy, repositories: Repositories | None = None) -> Deployments:
         r = repositories or self.repositories
         cluster: Any = object()  # there is one
-        return Deployments(
+        drafting = Drafting(
             deployments=r.deployments,
-            services=r.services,
             environments=r.environments,
             models=r.models,
             versions=r.versions,
             clock=FakeClock(),
             policy=policy,
+        )
+        return Deployments(
+            deployments=r.deployments,
+            services=r.services,
+            environments=r.environments,
+            drafting=drafting,
             cluster=cluster,
             reconciler=Idle(),
         )

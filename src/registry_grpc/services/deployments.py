@@ -24,16 +24,9 @@ from registry_grpc.domain.errors import (
     RegistryError,
 )
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
-from registry_grpc.domain.policy import DeploymentPolicy
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import DeploymentRepository, NewIntent
-from registry_grpc.ports.repositories import (
-    InferenceServiceRepository,
-    ModelVersionRepository,
-    RegisteredModelRepository,
-    ServingEnvironmentRepository,
-)
+from registry_grpc.ports.repositories import InferenceServiceRepository, ServingEnvironmentRepository
 from registry_grpc.services.drafting import Draft, Drafting, within
 from registry_grpc.services.reconciliation import Reconciler
 
@@ -65,24 +58,14 @@ class Deployments:
         deployments: DeploymentRepository,
         services: InferenceServiceRepository,
         environments: ServingEnvironmentRepository,
-        models: RegisteredModelRepository,
-        versions: ModelVersionRepository,
-        clock: Clock,
-        policy: DeploymentPolicy,
+        drafting: Drafting,
         cluster: Cluster | None = None,
         reconciler: Reconciler | None = None,
     ) -> None:
         self._deployments = deployments
         self._services = services
         self._environments = environments
-        self._drafting = Drafting(
-            deployments=deployments,
-            environments=environments,
-            models=models,
-            versions=versions,
-            clock=clock,
-            policy=policy,
-        )
+        self._drafting = drafting
         self._cluster = cluster
         self._reconciler = reconciler
 

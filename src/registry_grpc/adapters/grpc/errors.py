@@ -6,7 +6,8 @@ trailers, unless told otherwise, and above 60 KiB Envoy breaks off the worker's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -76,23 +77,25 @@ def details_of(error: RegistryError, path: Callable[[str], str]) -> list[Message
             details.append(_bad_request([Violation("page_token", error.message)], path))
         case DeploymentBlocked():
             blocked = PreconditionFailure()
-            for v in error.violations:
-                blocked.violations.add(type=_short(v.field), description=_short(v.description))
-                if blocked.ByteSize() > LONGEST_DETAIL_BYTES:
-                    del blocked.violations[-1]
-                    break
-            details.append(blocked)
+            found = ({"type": v.field, "description": v.description} for v in error.violations)
+            details.append(_filled(blocked, blocked.violations, found))
         case Overloaded() | Unavailable() | ConcurrentChange():
             details.append(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_SECONDS)))
     return details
 
 
-def _bad_request(violations: Iterable[Violation], path: Callable[[str], str]) -> BadRequest:
+def _bad_request(violations: Iterable[Violation], path: Callable[[str], str]) -> Message:
     detail = BadRequest()
-    for v in violations:
-        detail.field_violations.add(field=_short(path(v.field)), description=_short(v.description))
+    found = ({"field": path(v.field), "description": v.description} for v in violations)
+    return _filled(detail, detail.field_violations, found)
+
+
+def _filled(detail: Message, violations: Any, found: Iterable[Mapping[str, str]]) -> Message:
+    """With as many of them as fit; `violations` is the field of the detail that takes them."""
+    for texts in found:
+        violations.add(**{name: _short(text) for name, text in texts.items()})
         if detail.ByteSize() > LONGEST_DETAIL_BYTES:
-            del detail.field_violations[-1]
+            del violations[-1]
             break
     return detail
 
