@@ -13,7 +13,7 @@ import structlog
 
 from registry_grpc.adapters.clock import SystemClock
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
-from registry_grpc.adapters.grpc.registration import Servicer
+from registry_grpc.adapters.grpc.handlers import Servicer
 from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
 from registry_grpc.adapters.grpc.servicers.model_versions import ModelArtifactServicer, ModelVersionServicer
 from registry_grpc.adapters.grpc.servicers.registered_models import RegisteredModelServicer

@@ -13,9 +13,9 @@ import uvloop
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
+from registry_grpc.adapters.grpc.handlers import handlers_of
 from registry_grpc.adapters.grpc.health import healthz_handler
 from registry_grpc.adapters.grpc.reflection import reflection_handlers
-from registry_grpc.adapters.grpc.registration import handlers_of
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.migrate import MigrationError, minimum_schema_version
 from registry_grpc.bootstrap import App, build, database_of

@@ -196,7 +196,7 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     listener["enable_reuse_port"] = False
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
-    for name in ("query", "answer"):
+    for name in ("answer",):
         source = filters[name]["default_source_code"]
         source["filename"] = str(GATEWAY.parent / source["filename"])
     filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")

@@ -1,8 +1,8 @@
-"""The descriptor set from which the gateway transcodes REST, derived from the annotated protos.
+"""The descriptor set from which the gateway finds the RPC of a REST request, derived from the annotated protos.
 
-Envoy needs services that return `google.api.HttpBody`, because only the registry can write the preserved JSON; gRPC
-clients need the typed ones. So for every service with REST routes there is a sibling `modelregistry.v1.rest.<Service>`:
-its methods take the same requests under the same `google.api.http` rules and return HttpBody.
+The registry reads REST requests and writes their answers itself, so Envoy must hand on both raw. For every service with
+REST routes there is a sibling `modelregistry.v1.rest.<Service>` whose methods take and return `google.api.HttpBody`
+under the same paths. A variable in a path becomes `*` and every rule has a body, so Envoy looks at the path only.
 
     python -m registry_grpc.devtools.gateway_descriptor gateway/registry.pb
 """
@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import pkgutil
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-from google.api import annotations_pb2, httpbody_pb2
-from google.protobuf import empty_pb2
+from google.api import annotations_pb2, http_pb2, httpbody_pb2
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
@@ -31,7 +31,7 @@ REST_PACKAGE = "modelregistry.v1.rest"
 
 
 def gateway_descriptor_set() -> bytes:
-    """The serialized FileDescriptorSet: the protos, all they import, and the REST siblings, in dependency order."""
+    """The serialized FileDescriptorSet: the REST siblings after all that they import."""
     api_files = [
         import_module(f"{v1.__name__}.{module.name}").DESCRIPTOR
         for module in pkgutil.iter_modules(v1.__path__)
@@ -39,7 +39,7 @@ def gateway_descriptor_set() -> bytes:
     ]
     rest = rest_file(api_files)
     files: dict[str, FileDescriptorProto] = {}
-    for file in (*api_files, annotations_pb2.DESCRIPTOR, httpbody_pb2.DESCRIPTOR, empty_pb2.DESCRIPTOR):
+    for file in (annotations_pb2.DESCRIPTOR, httpbody_pb2.DESCRIPTOR):
         add_with_imports(files, file)
     return FileDescriptorSet(file=[*files.values(), rest]).SerializeToString(deterministic=True)
 
@@ -50,15 +50,7 @@ def rest_file(api_files: list[FileDescriptor]) -> FileDescriptorProto:
         name="modelregistry/v1/rest/services.proto",
         package=REST_PACKAGE,
         syntax="proto3",
-        dependency=[
-            file.name
-            for file in (
-                *api_files,
-                annotations_pb2.DESCRIPTOR,
-                httpbody_pb2.DESCRIPTOR,
-                empty_pb2.DESCRIPTOR,
-            )
-        ],
+        dependency=[annotations_pb2.DESCRIPTOR.name, httpbody_pb2.DESCRIPTOR.name],
     )
     for file in api_files:
         for service in file.services_by_name.values():
@@ -72,20 +64,28 @@ def rest_file(api_files: list[FileDescriptor]) -> FileDescriptorProto:
 def rest_methods(service: ServiceDescriptor) -> Iterator[MethodDescriptorProto]:
     for method in service.methods:
         if method.GetOptions().HasExtension(annotations_pb2.http):
-            sibling = MethodDescriptorProto()
-            method.CopyToProto(sibling)
-            sibling.output_type = f".{httpbody_pb2.HttpBody.DESCRIPTOR.full_name}"
-            yield sibling
+            rule = method.GetOptions().Extensions[annotations_pb2.http]
+            yield raw_method(method.name, *(raw_rule(each) for each in (rule, *rule.additional_bindings)))
+
+
+def raw_rule(rule: http_pb2.HttpRule) -> http_pb2.HttpRule:
+    verb = rule.WhichOneof("pattern") or "custom"
+    path = re.sub(r"{\w+}", "*", getattr(rule, verb))
+    return http_pb2.HttpRule(**{verb: path}, body="*")
+
+
+def raw_method(name: str, rule: http_pb2.HttpRule, *more: http_pb2.HttpRule) -> MethodDescriptorProto:
+    body = f".{httpbody_pb2.HttpBody.DESCRIPTOR.full_name}"
+    method = MethodDescriptorProto(name=name, input_type=body, output_type=body)
+    method.options.Extensions[annotations_pb2.http].MergeFrom(rule)
+    method.options.Extensions[annotations_pb2.http].additional_bindings.extend(more)
+    return method
 
 
 def health_service() -> ServiceDescriptorProto:
-    """GET /healthz. It has no typed counterpart: gRPC clients ask the standard `grpc.health.v1.Health`."""
-    check = MethodDescriptorProto(
-        name="Check",
-        input_type=f".{empty_pb2.Empty.DESCRIPTOR.full_name}",
-        output_type=f".{httpbody_pb2.HttpBody.DESCRIPTOR.full_name}",
-    )
-    check.options.Extensions[annotations_pb2.http].get = "/healthz"
+    """GET and HEAD /healthz. It has no typed counterpart: gRPC clients ask the standard `grpc.health.v1.Health`."""
+    head = http_pb2.CustomHttpPattern(kind="HEAD", path="/healthz")
+    check = raw_method("Check", http_pb2.HttpRule(get="/healthz", body="*"), http_pb2.HttpRule(custom=head, body="*"))
     return ServiceDescriptorProto(name="HealthService", method=[check])
 
 

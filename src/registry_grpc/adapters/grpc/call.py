@@ -1,50 +1,47 @@
-"""One RPC on its way through the interceptors to its servicer and back."""
+"""What is known of one call of an RPC besides its request."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import grpc
-from google.protobuf.message import Message
 
-_NO_PROJECT = UUID(int=0)
+NO_PROJECT = UUID(int=0)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rpc:
-    """A method of a service, as far as its interceptors need to know it. Made once, when the server starts."""
-
-    name: str
-    """`modelregistry.v1.RegisteredModelService/GetRegisteredModel`."""
-    parse: Callable[[bytes], Message]
-    """Reads the message of the request."""
-    body: str
-    """The field of the request that is the body of its route: `registered_model`; empty when there is none."""
-    is_rest: bool
-    """Whether it came over a REST route. The use cases do not care; a few lenient rules of the contract do."""
-    is_stream: bool
+# It is for the log only, where no client may write as much as it likes. The gateway's log cuts it as well.
+_LONGEST_REQUEST_ID = 128
+_READ = frozenset(("project-id", "x-request-id", "x-user", "x-envoy-original-path"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
-    """What is known of one call of an RPC besides its request. Interceptors fill it in."""
+    """One call. Use cases are told `project_id` and `user`; the rest is for adapters."""
 
-    rpc: Rpc
-    context: grpc.aio.ServicerContext[Any, Any]
-    metadata: dict[str, Any]
+    method: str
+    """`modelregistry.v1.RegisteredModelService/GetRegisteredModel`, for the log."""
     request_id: str = ""
-    project_id: UUID = _NO_PROJECT
+    """The caller's, or a new one."""
+    project_id: UUID = NO_PROJECT
+    user: str = ""
+    """Who calls, as the caller says; for the history of deployments."""
+    is_rest: bool = False
+    """Whether it came over a REST route. The use cases do not care; a few lenient rules of the contract do."""
     code: grpc.StatusCode = grpc.StatusCode.OK
-    """How it ended, for the access log."""
+    """How it ended, for the log."""
 
-    @property
-    def user(self) -> str:
-        """Who calls, as the caller says; for the history of deployments."""
-        return str(self.metadata.get("x-user", ""))
+    def identify(self, metadata: dict[str, str]) -> None:
+        self.request_id = metadata.get("x-request-id", "")[:_LONGEST_REQUEST_ID] or str(uuid4())
+        self.user = metadata.get("x-user", "")
 
 
-Handler = Callable[[Call, Any], Awaitable[Any]]
-Interceptor = Callable[[Handler], Handler]
+def metadata_of(pairs: Iterable[tuple[str, Any]] | None) -> dict[str, str]:
+    """The metadata that the service reads. Of a key that is given more than once the first counts, as it did for the Go
+    service, but two different projects are as good as none: somebody in between may have checked the other one."""
+    found: dict[str, str] = {}
+    for key, value in pairs or ():
+        if key in _READ and found.setdefault(key, value) != value and key == "project-id":
+            found[key] = ""
+    return found

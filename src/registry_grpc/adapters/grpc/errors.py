@@ -1,20 +1,26 @@
-"""The one table from domain errors to gRPC status codes and details. REST statuses follow from the codes, in Envoy.
+"""The one table from domain errors to gRPC status codes and details. REST statuses follow from the codes.
 
 Message and details travel in trailers and may repeat what a client sent, so they are bounded: clients take 8 KiB of
-trailers, unless told otherwise, and above 60 KiB Envoy breaks off the worker's connection with all calls on it.
+trailers, unless told otherwise, and above 60 KiB Envoy breaks off the worker's connection with all calls on it. REST
+clients get the whole text, in the body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import structlog
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.parsing import path_of
 from registry_grpc.domain.errors import (
     AlreadyExists,
     ClusterReadFailed,
@@ -31,7 +37,10 @@ from registry_grpc.domain.errors import (
     Violation,
 )
 
+_log = structlog.get_logger("errors")
+
 DOMAIN = "modelregistry"
+INTERNAL_ERROR = "internal server error"
 RETRY_AFTER_SECONDS = 1
 
 # The message travels twice: percent-encoded, and with the details in base64. All of it together stays below 8 KiB.
@@ -54,6 +63,34 @@ _CODES: tuple[tuple[type[RegistryError], grpc.StatusCode], ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call failed, as clients are told it."""
+
+    code: grpc.StatusCode
+    text: str
+    """For REST."""
+    message: str
+    """For gRPC: the text, cut short."""
+    details: list[Message]
+
+
+def refusal_of(error: Exception, call: Call, request: Descriptor) -> Refusal:
+    """Everything unforeseen becomes INTERNAL, and only the log is told what it was."""
+    if isinstance(error, RegistryError):
+        if isinstance(error, ClusterReadFailed):
+            _log.error("cluster read failed", cause=error.cause, method=call.method, request_id=call.request_id)
+        return Refusal(code_of(error), error.message, message_of(error), details_of(error, request))
+    if isinstance(error, TimeoutError):
+        return _fault(grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
+    _log.error("request failed", method=call.method, request_id=call.request_id, exc_info=error)
+    return _fault(grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
+
+
+def _fault(code: grpc.StatusCode, text: str) -> Refusal:
+    return Refusal(code, text, text, [ErrorInfo(reason=code.name, domain=DOMAIN)])
+
+
 def code_of(error: RegistryError) -> grpc.StatusCode:
     return next(code for kind, code in _CODES if isinstance(error, kind))
 
@@ -66,15 +103,15 @@ def message_of(error: RegistryError) -> str:
     return text
 
 
-def details_of(error: RegistryError, path: Callable[[str], str]) -> list[Message]:
-    """Always one ErrorInfo; then what the kind of error adds. `path` leads from the request to a field."""
+def details_of(error: RegistryError, request: Descriptor) -> list[Message]:
+    """Always one ErrorInfo; then what the kind of error adds. Fields are named by their paths from the request."""
     metadata = {key: _short(value) for key, value in error.metadata.items()}
     details: list[Message] = [ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     match error:
         case InvalidRequest() if error.violations:
-            details.append(_bad_request(error.violations, path))
+            details.append(_bad_request(error.violations, request))
         case InvalidPageToken():
-            details.append(_bad_request([Violation("page_token", error.message)], path))
+            details.append(_bad_request([Violation("page_token", error.message)], request))
         case DeploymentBlocked():
             blocked = PreconditionFailure()
             found = ({"type": v.field, "description": v.description} for v in error.violations)
@@ -84,9 +121,9 @@ def details_of(error: RegistryError, path: Callable[[str], str]) -> list[Message
     return details
 
 
-def _bad_request(violations: Iterable[Violation], path: Callable[[str], str]) -> Message:
+def _bad_request(violations: Iterable[Violation], request: Descriptor) -> Message:
     detail = BadRequest()
-    found = ({"field": path(v.field), "description": v.description} for v in violations)
+    found = ({"field": path_of(request, v.field), "description": v.description} for v in violations)
     return _filled(detail, detail.field_violations, found)
 
 
@@ -114,9 +151,9 @@ def _short_message(text: str) -> str:
     return text
 
 
-def trailing_metadata(code: grpc.StatusCode, message: str, details: list[Message]) -> tuple[tuple[str, bytes], ...]:
+def trailing_metadata(refusal: Refusal) -> tuple[tuple[str, bytes], ...]:
     """The rich status, as all gRPC libraries read it."""
-    status = Status(code=code.value[0], message=message)
-    for detail in details:
+    status = Status(code=refusal.code.value[0], message=refusal.message)
+    for detail in refusal.details:
         status.details.add().Pack(detail)
     return (("grpc-status-details-bin", status.SerializeToString()),)

@@ -9,8 +9,8 @@ import grpc
 import orjson
 import structlog
 
-from registry_grpc.adapters.grpc.interceptors.errors import INTERNAL_ERROR
-from registry_grpc.adapters.grpc.registration import http_body
+from registry_grpc.adapters.grpc.errors import INTERNAL_ERROR
+from registry_grpc.adapters.rest.answers import http_body
 from registry_grpc.domain.errors import RegistryError
 
 _log = structlog.get_logger("health")

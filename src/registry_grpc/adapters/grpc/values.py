@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
@@ -11,24 +10,12 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.ids import parse_uuid
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 NO_ID = UUID(int=0)
-# Canonical with dashes, or 32 digits, in any letter case. uuid.UUID alone takes much more than that.
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
-_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-def parse_uuid(text: str) -> UUID | None:
-    """None for anything that is not a UUID (contract 0.3)."""
-    return UUID(text) if _UUID.fullmatch(text) else None
-
-
-def own_id(text: str) -> UUID | None:
-    """An `externalId`: only the canonical lower-case text of an id can match (contract, routes 3 and 11)."""
-    return UUID(text) if _CANONICAL.fullmatch(text) else None
 
 
 def path_id(text: str, field: str, message: str) -> UUID:

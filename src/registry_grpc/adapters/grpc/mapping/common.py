@@ -26,7 +26,7 @@ def sort_of(request: Any, allowed: Collection[str]) -> Sort:
 def slice_of(request: Any, call: Call) -> Slice:
     """By limit and offset for REST and whenever one of them is given, else by page token."""
     by_offset = request.HasField("limit") or request.HasField("offset")
-    if call.rpc.is_rest or (by_offset and not request.page_token):
+    if call.is_rest or (by_offset and not request.page_token):
         return Slice.at_offset(requested_limit(request), request.offset)
     if by_offset:
         raise InvalidRequest([Violation("page_token", "cannot go together with limit or offset")])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from registry_grpc.adapters.grpc.mapping.common import timestamp
-from registry_grpc.adapters.grpc.values import Reader, own_id, path_id
+from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.ids import parse_own_id
 from registry_grpc.domain.model_version import (
     ModelVersion,
     ModelVersionFilter,
@@ -78,7 +79,7 @@ def version_key(
     request: model_version_pb2.FindModelVersionRequest | model_artifact_pb2.FindModelArtifactRequest,
 ) -> ModelVersionKey:
     """Raises NotFound for an external id that no version can have (contract, route 11)."""
-    external_id = own_id(request.external_id)
+    external_id = parse_own_id(request.external_id)
     model_id = None
     if request.parent_resource_id:
         model_id = path_id(request.parent_resource_id, "parent_resource_id", "invalid parentResourceId")

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import timestamp
-from registry_grpc.adapters.grpc.values import NO_ID, Reader, body_id, distinct_ids, parse_uuid
+from registry_grpc.adapters.grpc.values import NO_ID, Reader, body_id, distinct_ids
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.ids import parse_uuid
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
@@ -152,6 +153,6 @@ def serve_model_message(served: ServeModel) -> serve_model_pb2.ServeModel:
 def filter_id(text: str, field: str, call: Call) -> UUID | None:
     """REST has always ignored ids it cannot read in filters (quirk Q36); gRPC refuses them."""
     value = parse_uuid(text)
-    if text and value is None and not call.rpc.is_rest:
+    if text and value is None and not call.is_rest:
         raise InvalidRequest([Violation(field, "must be a UUID")])
     return value

@@ -1,2 +1,1 @@
-"""The RPCs: read the request, call the use case, return its result. Replies are made of results by tables elsewhere:
-`adapters.grpc.replies` for gRPC clients, `adapters.rest.replies` for REST."""
+"""The RPCs, one declaration each: how the request is read, the use case, and what is answered (`adapters.grpc.rpc`)."""

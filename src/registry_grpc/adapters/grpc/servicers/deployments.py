@@ -10,7 +10,10 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import deployment as mapping
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of
 from registry_grpc.adapters.grpc.mapping.serving import filter_id
+from registry_grpc.adapters.grpc.rpc import Resource, cursor_page, nothing, one, only_grpc, rpc, stream_rpc
+from registry_grpc.adapters.grpc.servicers.serving import INFERENCE_SERVICE
 from registry_grpc.adapters.grpc.values import optional_id, path_id
+from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import InferenceService
@@ -20,6 +23,10 @@ from registry_grpc.ports.deployments import DeploymentFilter
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.planning import Plan, Planning
+
+DEPLOYED: Resource[Deployed, pb.DeployModelResponse, encoders.DeployedJson] = Resource(
+    mapping.deployed_message, encoders.deployed
+)
 
 
 def _service_id(text: str) -> UUID:
@@ -40,21 +47,26 @@ class DeploymentServicer:
         self._history = history
         self._planning = planning
 
+    @rpc(one(DEPLOYED, lambda response: response, status=202))
     async def DeployModel(self, request: pb.DeployModelRequest, call: Call) -> Deployed:
         new = mapping.new_deployment(request.deployment)
         if request.validate_only:
             return await self._planning.validate(call.project_id, new)
         return await self._deployments.deploy(call.project_id, new, user=call.user, request_id=request.request_id)
 
+    @rpc(nothing(pb.UndeployModelResponse))
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
         await self._deployments.undeploy(call.project_id, _service_id(request.id), call.user)
 
+    @rpc(one(INFERENCE_SERVICE, lambda service: pb.SyncInferenceServiceResponse(inference_service=service)))
     async def SyncInferenceService(self, request: pb.SyncInferenceServiceRequest, call: Call) -> InferenceService:
         return await self._deployments.sync(call.project_id, _service_id(request.id))
 
+    @rpc(only_grpc(mapping.plan_message))
     async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
         return await self._planning.plan(call.project_id, mapping.new_deployment(request.deployment))
 
+    @rpc(only_grpc(mapping.deployment_message, lambda deployment: pb.UpdateDeploymentResponse(deployment=deployment)))
     async def UpdateDeployment(self, request: pb.UpdateDeploymentRequest, call: Call) -> Deployment:
         version_id = request.model_version_id if request.HasField("model_version_id") else None
         return await self._deployments.update(
@@ -65,14 +77,22 @@ class DeploymentServicer:
             user=call.user,
         )
 
+    @rpc(only_grpc(mapping.deployment_message, lambda deployment: pb.RollbackDeploymentResponse(deployment=deployment)))
     async def RollbackDeployment(self, request: pb.RollbackDeploymentRequest, call: Call) -> Deployment:
         if request.revision < 0:
             raise InvalidRequest([Violation("revision", "must not be negative")])
         return await self._deployments.roll_back(call.project_id, _id(request.id), request.revision or None, call.user)
 
+    @rpc(only_grpc(mapping.deployment_message, lambda deployment: pb.GetDeploymentResponse(deployment=deployment)))
     async def GetDeployment(self, request: pb.GetDeploymentRequest, call: Call) -> Deployment:
         return await self._history.get(call.project_id, _id(request.id))
 
+    @rpc(
+        cursor_page(
+            mapping.deployment_message,
+            lambda deployments, token: pb.ListDeploymentsResponse(deployments=deployments, next_page_token=token),
+        )
+    )
     async def ListDeployments(self, request: pb.ListDeploymentsRequest, call: Call) -> Page[Deployment]:
         filter_ = DeploymentFilter(
             registered_model_id=filter_id(request.registered_model_id, "registered_model_id", call),
@@ -80,17 +100,26 @@ class DeploymentServicer:
         )
         return await self._history.list(call.project_id, filter_, cursor_slice_of(request, call, datetime))
 
+    @rpc(
+        cursor_page(
+            mapping.revision_message,
+            lambda revisions, token: pb.ListDeploymentRevisionsResponse(revisions=revisions, next_page_token=token),
+        )
+    )
     async def ListDeploymentRevisions(
         self, request: pb.ListDeploymentRevisionsRequest, call: Call
     ) -> Page[DeploymentRevision]:
         return await self._history.revisions(call.project_id, _id(request.id), cursor_slice_of(request, call, int))
 
+    @rpc(only_grpc(mapping.served_message))
     async def GetServedRevision(self, request: pb.GetServedRevisionRequest, call: Call) -> DeploymentRevision | None:
         return await self._history.served_at(call.project_id, _id(request.id), mapping.time_of(request))
 
+    @stream_rpc(only_grpc(mapping.event_message, lambda event: pb.WatchDeploymentResponse(event=event)))
     def WatchDeployment(self, request: pb.WatchDeploymentRequest, call: Call) -> AsyncIterator[DeploymentEvent]:
         after = request.after_sequence if request.HasField("after_sequence") else None
         return self._history.watch(call.project_id, _id(request.id), after)
 
+    @rpc(only_grpc(mapping.orphans_message))
     async def ListOrphans(self, request: pb.ListOrphansRequest, call: Call) -> Sequence[Orphan]:  # noqa: ARG002
         return await self._history.orphans(call.project_id)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
-from registry_grpc.adapters.grpc.mapping.registered_model import model_filter, model_patch, new_model
-from registry_grpc.adapters.grpc.values import own_id, path_id
+from registry_grpc.adapters.grpc.mapping.registered_model import model_filter, model_message, model_patch, new_model
+from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
+from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.ids import parse_own_id
 from registry_grpc.domain.paging import Page
 from registry_grpc.domain.registered_model import SORT_FIELDS, RegisteredModel
 from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
 from registry_grpc.services.registered_models import RegisteredModels
+
+MODEL: Resource[RegisteredModel, pb.RegisteredModel, encoders.ModelJson] = Resource(model_message, encoders.model)
 
 _INVALID_ID = "invalid model id"
 
@@ -23,26 +28,32 @@ class RegisteredModelServicer:
     def __init__(self, models: RegisteredModels) -> None:
         self._models = models
 
+    @rpc(page(MODEL, lambda models, paging: pb.ListRegisteredModelsResponse(registered_models=models, **paging)))
     async def ListRegisteredModels(self, request: pb.ListRegisteredModelsRequest, call: Call) -> Page[RegisteredModel]:
         return await self._models.list(
             call.project_id, model_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
         )
 
+    @rpc(one(MODEL, lambda model: pb.GetRegisteredModelResponse(registered_model=model)))
     async def GetRegisteredModel(self, request: pb.GetRegisteredModelRequest, call: Call) -> RegisteredModel:
         return await self._models.get(call.project_id, path_id(request.id, "id", _INVALID_ID))
 
+    @rpc(one(MODEL, lambda model: pb.FindRegisteredModelResponse(registered_model=model)))
     async def FindRegisteredModel(self, request: pb.FindRegisteredModelRequest, call: Call) -> RegisteredModel:
-        id_ = own_id(request.external_id)
+        id_ = parse_own_id(request.external_id)
         if request.external_id and id_ is None:
             raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND)
         return await self._models.find(call.project_id, name=request.name, id=id_)
 
+    @rpc(one(MODEL, lambda model: pb.CreateRegisteredModelResponse(registered_model=model), status=201))
     async def CreateRegisteredModel(self, request: pb.CreateRegisteredModelRequest, call: Call) -> RegisteredModel:
         return await self._models.create(call.project_id, new_model(request.registered_model))
 
+    @rpc(one(MODEL, lambda model: pb.UpdateRegisteredModelResponse(registered_model=model)))
     async def UpdateRegisteredModel(self, request: pb.UpdateRegisteredModelRequest, call: Call) -> RegisteredModel:
         id_ = path_id(request.id, "id", _INVALID_ID)
         return await self._models.update(call.project_id, id_, model_patch(request.registered_model))
 
+    @rpc(nothing(pb.DeleteRegisteredModelResponse, status=200, json=b'{"status":"deleted"}'))
     async def DeleteRegisteredModel(self, request: pb.DeleteRegisteredModelRequest, call: Call) -> None:
         await self._models.delete(call.project_id, path_id(request.id, "id", _INVALID_ID))

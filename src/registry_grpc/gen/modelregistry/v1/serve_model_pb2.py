@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"modelregistry/v1/serve_model.proto\x12\x10modelregistry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x02\n\nServeModel\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14inference_service_id\x18\x04 \x01(\t\x12\x1e\n\x16inference_service_name\x18\x05 \x01(\t\x12\x18\n\x10model_version_id\x18\x06 \x01(\t\x12\x1a\n\x12model_version_name\x18\x07 \x01(\t\x12\x18\n\x10last_known_state\x18\x08 \x01(\t\"G\n\rNewServeModel\x12\x1c\n\x14inference_service_id\x18\x01 \x01(\t\x12\x18\n\x10model_version_id\x18\x02 \x01(\t\"\xcb\x02\n\x16ListServeModelsRequest\x12!\n\x14inference_service_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1d\n\x10model_version_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05state\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x14\n\x07sort_by\x18\x0b \x01(\tH\x03\x88\x01\x01\x12\x12\n\x05order\x18\x0c \x01(\tH\x04\x88\x01\x01\x12\x12\n\x05limit\x18\r \x01(\x03H\x05\x88\x01\x01\x12\x13\n\x06offset\x18\x0e \x01(\x03H\x06\x88\x01\x01\x12\x11\n\tpage_size\x18\x0f \x01(\x05\x12\x12\n\npage_token\x18\x10 \x01(\tB\x17\n\x15_inference_service_idB\x13\n\x11_model_version_idB\x08\n\x06_stateB\n\n\x08_sort_byB\x08\n\x06_orderB\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x17ListServeModelsResponse\x12\x32\n\x0cserve_models\x18\x01 \x03(\x0b\x32\x1c.modelregistry.v1.ServeModel\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\".\n\x14GetServeModelRequest\x12\x0f\n\x02id\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_id\"J\n\x15GetServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"O\n\x17\x43reateServeModelRequest\x12\x34\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.NewServeModel\"M\n\x18\x43reateServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"1\n\x17\x44\x65leteServeModelRequest\x12\x0f\n\x02id\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_id\"\x1a\n\x18\x44\x65leteServeModelResponse2\x82\x05\n\x11ServeModelService\x12\x93\x01\n\x0fListServeModels\x12(.modelregistry.v1.ListServeModelsRequest\x1a).modelregistry.v1.ListServeModelsResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/model-registry/serve_models\x12\x92\x01\n\rGetServeModel\x12&.modelregistry.v1.GetServeModelRequest\x1a\'.modelregistry.v1.GetServeModelResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/model-registry/serve_models/{id}\x12\xa3\x01\n\x10\x43reateServeModel\x12).modelregistry.v1.CreateServeModelRequest\x1a*.modelregistry.v1.CreateServeModelResponse\"8\x82\xd3\xe4\x93\x02\x32\"#/api/v1/model-registry/serve_models:\x0bserve_model\x12\x9b\x01\n\x10\x44\x65leteServeModel\x12).modelregistry.v1.DeleteServeModelRequest\x1a*.modelregistry.v1.DeleteServeModelResponse\"0\x82\xd3\xe4\x93\x02**(/api/v1/model-registry/serve_models/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"modelregistry/v1/serve_model.proto\x12\x10modelregistry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x02\n\nServeModel\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14inference_service_id\x18\x04 \x01(\t\x12\x1e\n\x16inference_service_name\x18\x05 \x01(\t\x12\x18\n\x10model_version_id\x18\x06 \x01(\t\x12\x1a\n\x12model_version_name\x18\x07 \x01(\t\x12\x18\n\x10last_known_state\x18\x08 \x01(\t\"G\n\rNewServeModel\x12\x1c\n\x14inference_service_id\x18\x01 \x01(\t\x12\x18\n\x10model_version_id\x18\x02 \x01(\t\"\xe4\x01\n\x16ListServeModelsRequest\x12\x1c\n\x14inference_service_id\x18\x01 \x01(\t\x12\x18\n\x10model_version_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0f\n\x07sort_by\x18\x0b \x01(\t\x12\r\n\x05order\x18\x0c \x01(\t\x12\x12\n\x05limit\x18\r \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x0f \x01(\x05\x12\x12\n\npage_token\x18\x10 \x01(\tB\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x17ListServeModelsResponse\x12\x32\n\x0cserve_models\x18\x01 \x03(\x0b\x32\x1c.modelregistry.v1.ServeModel\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\"\"\n\x14GetServeModelRequest\x12\n\n\x02id\x18\x01 \x01(\t\"J\n\x15GetServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"O\n\x17\x43reateServeModelRequest\x12\x34\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.NewServeModel\"M\n\x18\x43reateServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"%\n\x17\x44\x65leteServeModelRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteServeModelResponse2\x82\x05\n\x11ServeModelService\x12\x93\x01\n\x0fListServeModels\x12(.modelregistry.v1.ListServeModelsRequest\x1a).modelregistry.v1.ListServeModelsResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/model-registry/serve_models\x12\x92\x01\n\rGetServeModel\x12&.modelregistry.v1.GetServeModelRequest\x1a\'.modelregistry.v1.GetServeModelResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/model-registry/serve_models/{id}\x12\xa3\x01\n\x10\x43reateServeModel\x12).modelregistry.v1.CreateServeModelRequest\x1a*.modelregistry.v1.CreateServeModelResponse\"8\x82\xd3\xe4\x93\x02\x32\"#/api/v1/model-registry/serve_models:\x0bserve_model\x12\x9b\x01\n\x10\x44\x65leteServeModel\x12).modelregistry.v1.DeleteServeModelRequest\x1a*.modelregistry.v1.DeleteServeModelResponse\"0\x82\xd3\xe4\x93\x02**(/api/v1/model-registry/serve_models/{id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,21 +46,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NEWSERVEMODEL']._serialized_start=384
   _globals['_NEWSERVEMODEL']._serialized_end=455
   _globals['_LISTSERVEMODELSREQUEST']._serialized_start=458
-  _globals['_LISTSERVEMODELSREQUEST']._serialized_end=789
-  _globals['_LISTSERVEMODELSRESPONSE']._serialized_start=792
-  _globals['_LISTSERVEMODELSRESPONSE']._serialized_end=976
-  _globals['_GETSERVEMODELREQUEST']._serialized_start=978
-  _globals['_GETSERVEMODELREQUEST']._serialized_end=1024
-  _globals['_GETSERVEMODELRESPONSE']._serialized_start=1026
-  _globals['_GETSERVEMODELRESPONSE']._serialized_end=1100
-  _globals['_CREATESERVEMODELREQUEST']._serialized_start=1102
-  _globals['_CREATESERVEMODELREQUEST']._serialized_end=1181
-  _globals['_CREATESERVEMODELRESPONSE']._serialized_start=1183
-  _globals['_CREATESERVEMODELRESPONSE']._serialized_end=1260
-  _globals['_DELETESERVEMODELREQUEST']._serialized_start=1262
-  _globals['_DELETESERVEMODELREQUEST']._serialized_end=1311
-  _globals['_DELETESERVEMODELRESPONSE']._serialized_start=1313
-  _globals['_DELETESERVEMODELRESPONSE']._serialized_end=1339
-  _globals['_SERVEMODELSERVICE']._serialized_start=1342
-  _globals['_SERVEMODELSERVICE']._serialized_end=1984
+  _globals['_LISTSERVEMODELSREQUEST']._serialized_end=686
+  _globals['_LISTSERVEMODELSRESPONSE']._serialized_start=689
+  _globals['_LISTSERVEMODELSRESPONSE']._serialized_end=873
+  _globals['_GETSERVEMODELREQUEST']._serialized_start=875
+  _globals['_GETSERVEMODELREQUEST']._serialized_end=909
+  _globals['_GETSERVEMODELRESPONSE']._serialized_start=911
+  _globals['_GETSERVEMODELRESPONSE']._serialized_end=985
+  _globals['_CREATESERVEMODELREQUEST']._serialized_start=987
+  _globals['_CREATESERVEMODELREQUEST']._serialized_end=1066
+  _globals['_CREATESERVEMODELRESPONSE']._serialized_start=1068
+  _globals['_CREATESERVEMODELRESPONSE']._serialized_end=1145
+  _globals['_DELETESERVEMODELREQUEST']._serialized_start=1147
+  _globals['_DELETESERVEMODELREQUEST']._serialized_end=1184
+  _globals['_DELETESERVEMODELRESPONSE']._serialized_start=1186
+  _globals['_DELETESERVEMODELRESPONSE']._serialized_end=1212
+  _globals['_SERVEMODELSERVICE']._serialized_start=1215
+  _globals['_SERVEMODELSERVICE']._serialized_end=1857
 # @@protoc_insertion_point(module_scope)

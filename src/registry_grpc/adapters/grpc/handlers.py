@@ -1,0 +1,211 @@
+"""The way of every call, from the wire to a servicer and back: once for gRPC clients, once for REST.
+
+REST calls come to sibling services, `modelregistry.v1.rest.<Service>`, in google.api.HttpBody: the gateway's transcoder
+calls them by the derived descriptor (`devtools.gateway_descriptor`) and unpacks the JSON they answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, NoReturn, Protocol, TypeAlias, get_type_hints
+from uuid import UUID
+
+import grpc
+import structlog
+from google.api import annotations_pb2
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from registry_grpc.adapters.grpc.call import Call, metadata_of
+from registry_grpc.adapters.grpc.errors import Refusal, refusal_of, trailing_metadata
+from registry_grpc.adapters.grpc.parsing import parse
+from registry_grpc.adapters.grpc.rpc import Rpc, StreamRpc
+from registry_grpc.adapters.rest.answers import error_body, http_body
+from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
+from registry_grpc.domain.errors import ProjectIdRequired
+from registry_grpc.domain.ids import parse_uuid
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # not generic at run time
+
+LONGEST_SECONDS = 60.0
+"""No unary call of a gRPC client takes longer. A REST call has the gateway's timeout."""
+
+_log = structlog.get_logger("access")
+# The service's own faults stand out; a client's mistakes are ordinary.
+_FAULTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS}
+
+
+class Servicer(Protocol):
+    """A class with one declared RPC (see `adapters.grpc.rpc`) for each method of its service."""
+
+    SERVICE: Any
+
+
+def rest_service_name(service: ServiceDescriptor) -> str:
+    """modelregistry.v1.X becomes modelregistry.v1.rest.X."""
+    return f"{service.file.package}.rest.{service.name}"
+
+
+def handlers_of(servicers: Iterable[Servicer]) -> list[grpc.GenericRpcHandler]:
+    """The handlers to add to a server. Raises TypeError when a servicer does not declare just its service's RPCs."""
+    handlers = []
+    for servicer in servicers:
+        service: ServiceDescriptor = servicer.SERVICE
+        declared = {name: rpc for name, rpc in vars(type(servicer)).items() if isinstance(rpc, Rpc | StreamRpc)}
+        if declared.keys() != set(service.methods_by_name):
+            raise TypeError(f"{type(servicer).__name__} does not declare the methods of {service.full_name}")
+        native, rest = {}, {}
+        for name, rpc in declared.items():
+            method = service.methods_by_name[name]
+            _check_declaration(rpc, method)
+            native[name] = (
+                _stream(servicer, rpc, method) if isinstance(rpc, StreamRpc) else _unary(servicer, rpc, method)
+            )
+            if isinstance(rpc, Rpc) and rpc.answer.status:
+                rest[name] = _rest(servicer, rpc, method)
+        handlers.append(grpc.method_handlers_generic_handler(service.full_name, native))
+        handlers.append(grpc.method_handlers_generic_handler(rest_service_name(service), rest))
+    return handlers
+
+
+def _check_declaration(rpc: Rpc[Any, Any, Any] | StreamRpc[Any, Any, Any], method: MethodDescriptor) -> None:
+    request = get_type_hints(rpc.serve)["request"]
+    has_route = method.GetOptions().HasExtension(annotations_pb2.http)
+    if (
+        request.DESCRIPTOR is not method.input_type
+        or has_route != bool(rpc.answer.status)
+        or method.server_streaming != isinstance(rpc, StreamRpc)
+    ):
+        raise TypeError(f"the declaration of {method.full_name} does not fit its proto")
+
+
+def _unary(servicer: Servicer, rpc: Rpc[Any, Any, Any], method: MethodDescriptor) -> Handler:
+    name, kind = f"{method.containing_service.full_name}/{method.name}", method.input_type
+    serve, message = rpc.serve, rpc.answer.message
+
+    async def handle(data: bytes, context: Context) -> bytes:
+        call = Call(method=name)
+        with _Logged(call, context):
+            try:
+                call.identify(metadata := metadata_of(context.invocation_metadata()))
+                call.project_id = project_of(metadata)
+                request = parse(kind, data)
+                async with asyncio.timeout(_longest(context)):
+                    result = await serve(servicer, request, call)
+                answer: bytes = message(result, request, call).SerializeToString()
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                await _abort(refusal_of(error, call, kind), call, context)
+            return answer
+
+    return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def _stream(servicer: Servicer, rpc: StreamRpc[Any, Any, Any], method: MethodDescriptor) -> Handler:
+    """Streams are watched for as long as the caller likes."""
+    name, kind = f"{method.containing_service.full_name}/{method.name}", method.input_type
+    serve, message = rpc.serve, rpc.answer.message
+
+    async def handle(data: bytes, context: Context) -> None:
+        call = Call(method=name)
+        with _Logged(call, context):
+            try:
+                call.identify(metadata := metadata_of(context.invocation_metadata()))
+                call.project_id = project_of(metadata)
+                request = parse(kind, data)
+                async for result in serve(servicer, request, call):
+                    await context.write(message(result, request, call).SerializeToString())
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                await _abort(refusal_of(error, call, kind), call, context)
+
+    return grpc.unary_stream_rpc_method_handler(handle)
+
+
+def _rest(servicer: Servicer, rpc: Rpc[Any, Any, Any], method: MethodDescriptor) -> Handler:
+    """In the contract's order (0.4): the project, the ids in the path, the body. Errors are answers like all others."""
+    name = f"{rest_service_name(method.containing_service)}/{method.name}"
+    read, serve, status, json = RequestReader(method).read, rpc.serve, rpc.answer.status, rpc.answer.json
+
+    async def handle(data: bytes, context: Context) -> bytes:
+        call = Call(method=name, is_rest=True)
+        metadata = metadata_of(context.invocation_metadata())
+        target = metadata.get("x-envoy-original-path")
+        if target is None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "only the gateway calls this method, for REST clients")
+        with _Logged(call, context):
+            try:
+                call.identify(metadata)
+                call.project_id = project_of(metadata)
+                request = read(target, HttpBody.FromString(data).data)
+                result = await serve(servicer, request, call)
+                return http_body(json(result, request), status)
+            except NoSuchRouteError:
+                call.code = grpc.StatusCode.NOT_FOUND
+                return error_body("not found", call.code)
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                refusal = refusal_of(error, call, method.input_type)
+                call.code = refusal.code
+                return error_body(refusal.text, refusal.code)
+
+    return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def project_of(metadata: dict[str, str]) -> UUID:
+    """The tenant. Raises ProjectIdRequired."""
+    return _project_id(metadata.get("project-id", ""))
+
+
+@lru_cache(maxsize=1024)  # the same few projects call all the time
+def _project_id(text: str) -> UUID:
+    """The all-zero UUID is not a project: it once switched tenancy off (quirks Q1, Q2)."""
+    project_id = parse_uuid(text)
+    if not project_id or not project_id.int:
+        raise ProjectIdRequired
+    return project_id
+
+
+def _longest(context: Context) -> float | None:
+    """A caller's own deadline is kept by gRPC, which cancels the handler."""
+    remaining = context.time_remaining()
+    return LONGEST_SECONDS if remaining is None or remaining > LONGEST_SECONDS else None
+
+
+async def _abort(refusal: Refusal, call: Call, context: Context) -> NoReturn:
+    call.code = refusal.code
+    await context.abort(refusal.code, refusal.message, trailing_metadata(refusal))
+
+
+class _Logged:
+    """Writes one line per call: what was called, how it ended and how long it took. Never what was said."""
+
+    __slots__ = ("_call", "_context", "_started")
+
+    def __init__(self, call: Call, context: Context) -> None:
+        self._call = call
+        self._context = context
+        self._started = time.perf_counter()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        call = self._call
+        if isinstance(error, asyncio.CancelledError):
+            # gRPC cancels a handler when its caller gives up, and when the caller's deadline has passed.
+            is_late = self._context.time_remaining() == 0
+            call.code = grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED
+        write = _log.error if call.code in _FAULTS else _log.info
+        write(
+            "request completed",
+            method=call.method,
+            code=call.code.name,
+            duration_ms=round((time.perf_counter() - self._started) * 1000, 2),
+            request_id=call.request_id,
+            project_id=str(call.project_id),
+        )

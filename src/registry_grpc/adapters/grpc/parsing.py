@@ -1,0 +1,61 @@
+"""Requests of gRPC clients: bytes that are no such message, and texts with NUL characters, which PostgreSQL cannot
+store, are the client's mistake. All other rules are the domain's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import Struct
+
+from registry_grpc.domain.errors import InvalidRequest, Violation
+
+
+def parse(kind: Descriptor, data: bytes) -> Message:
+    """The request's message. Raises InvalidRequest."""
+    try:
+        message: Message = GetMessageClass(kind).FromString(data)
+    except DecodeError as error:
+        raise InvalidRequest((), f"the request is not a {kind.name}, or a string in it is not UTF-8") from error
+    # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
+    if b"\x00" in data and (paths := list(_with_nul(message))):
+        raise InvalidRequest(Violation(path, "must not hold NUL characters") for path in paths)
+    return message
+
+
+def path_of(kind: Descriptor, field: str) -> str:
+    """From the request to a field that a rule names as in JSON: `name` becomes `registered_model.name`."""
+    first = field.partition(".")[0]
+    if first not in kind.fields_by_name:
+        for outer in kind.fields:
+            if outer.message_type and first in outer.message_type.fields_by_name:
+                return f"{outer.name}.{field}"
+    return field
+
+
+def _with_nul(message: Message, path: str = "") -> Iterator[str]:
+    """The paths of the fields with NUL characters. Maps and lists are named as a whole."""
+    for field, value in message.ListFields():
+        name = f"{path}{field.name}"
+        if isinstance(value, Message) and not isinstance(value, Struct):
+            yield from _with_nul(value, f"{name}.")
+        elif any("\x00" in text for text in _texts(value)):
+            yield name
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in the value of a field, keys of maps included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Message):
+        for _, inner in value.ListFields():
+            yield from _texts(inner)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (*_texts(key), *_texts(item))
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,143 @@
+"""How an RPC is declared: a method of its servicer calls the use case, and the decorator says what clients get.
+
+    @rpc(one(MODEL, lambda model: pb.CreateRegisteredModelResponse(registered_model=model), status=201))
+    async def CreateRegisteredModel(self, request: pb.CreateRegisteredModelRequest, call: Call) -> RegisteredModel:
+        return await self._models.create(call.project_id, new_model(request.registered_model))
+
+The types hang together: what the method returns, the resource it is shown as, and the response that takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar
+
+from google.protobuf.message import Message
+
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.mapping.common import requested_limit
+from registry_grpc.adapters.grpc.page_tokens import page_token
+from registry_grpc.adapters.rest.encoders import json_bytes
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.paging import Page
+
+S = TypeVar("S")
+Q = TypeVar("Q", bound=Message)
+R = TypeVar("R")
+D = TypeVar("D")
+M = TypeVar("M", bound=Message)
+J = TypeVar("J", bound=Mapping[str, object])
+
+# The gateway buffers 16 MiB of an answer (max_response_body_size), its framing included.
+LARGEST_ANSWER = 16 * 1024 * 1024 - 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[D, M, J]):
+    """A kind of object as clients see it: gRPC clients as a message, REST clients as JSON."""
+
+    message: Callable[[D], M]
+    json: Callable[[D], J]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[R]):
+    """What clients are answered. Both functions take the use case's result and the request."""
+
+    message: Callable[[R, Any, Call], Message]
+    status: int = 0
+    """Of the REST answer; 0 when the RPC has no route."""
+    json: Callable[[R, Any], bytes] = lambda _result, _request: b""
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc(Generic[S, Q, R]):
+    """A declared RPC; `serve` takes the servicer, the request and the call."""
+
+    serve: Callable[[S, Q, Call], Awaitable[R]]
+    answer: Answer[R]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRpc(Generic[S, Q, R]):
+    """A declared RPC that answers a stream."""
+
+    serve: Callable[[S, Q, Call], AsyncIterator[R]]
+    answer: Answer[R]
+
+
+def rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], Awaitable[R]]], Rpc[S, Q, R]]:
+    return lambda serve: Rpc(serve, answer)
+
+
+def stream_rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], AsyncIterator[R]]], StreamRpc[S, Q, R]]:
+    return lambda serve: StreamRpc(serve, answer)
+
+
+def one(resource: Resource[D, M, J], response: Callable[[M], Message], *, status: int = 200) -> Answer[D]:
+    """One object."""
+    return Answer(
+        message=lambda result, _request, _call: response(resource.message(result)),
+        status=status,
+        json=lambda result, _request: json_bytes(resource.json(result)),
+    )
+
+
+def nothing(response: Callable[[], Message], *, status: int = 204, json: bytes = b"") -> Answer[None]:
+    """The same for every success."""
+    return Answer(
+        message=lambda _result, _request, _call: response(), status=status, json=lambda _result, _request: json
+    )
+
+
+def only_grpc(message: Callable[[D], M], response: Callable[[M], Message] = lambda message: message) -> Answer[D]:
+    """The answer of an RPC without a route."""
+    return Answer(message=lambda result, _request, _call: response(message(result)))
+
+
+class Paging(TypedDict):
+    """The fields that the responses of lists share."""
+
+    next_page_token: str
+    total_size: NotRequired[int]
+    next_offset: NotRequired[int]
+
+
+def page(resource: Resource[D, M, J], response: Callable[[list[M], Paging], Message]) -> Answer[Page[D]]:
+    """A part of a list. In JSON `page_size` repeats the limit asked for, before any cap (contract 0.9, quirk Q21)."""
+
+    def message(page: Page[D], request: Any, call: Call) -> Message:
+        paging = Paging(next_page_token=page_token(page.next, request, call))
+        if page.total is not None:
+            paging |= {"total_size": page.total, "next_offset": _next_offset(page, request)}
+        return response([resource.message(item) for item in page.items], paging)
+
+    def json(page: Page[D], request: Any) -> bytes:
+        body = json_bytes(
+            {
+                "items": [resource.json(item) for item in page.items],
+                "total": page.total,
+                "page_size": requested_limit(request),
+                "next_offset": _next_offset(page, request),
+            }
+        )
+        if len(body) > LARGEST_ANSWER:
+            raise InvalidRequest([Violation("limit", "must be smaller: the answer would be larger than 16 MiB")])
+        return body
+
+    return Answer(message=message, status=200, json=json)
+
+
+def cursor_page(message: Callable[[D], M], response: Callable[[list[M], str], Message]) -> Answer[Page[D]]:
+    """A part of a list without a route; the second argument of `response` is the next page's token."""
+    return Answer(
+        message=lambda page, request, call: response(
+            [message(item) for item in page.items], page_token(page.next, request, call)
+        )
+    )
+
+
+def _next_offset(page: Page[Any], request: Any) -> int:
+    offset: int = request.offset
+    return max(offset, 0) + len(page.items)

@@ -1,0 +1,36 @@
+"""The answer to a REST request: ready JSON in google.api.HttpBody, which the gateway unpacks (docs/gateway.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import orjson
+from google.api.httpbody_pb2 import HttpBody
+
+_JSON = "application/json; charset=utf-8"
+
+HTTP_STATUS = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.INTERNAL: 500,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+"""The status of each code that a refusal has; `gateway/lua/answer.lua` adds `Retry-After` to a 429."""
+
+
+def http_body(json: bytes, status: int = 200) -> bytes:
+    """A serialized google.api.HttpBody. When the status is not 200, the gateway finds it in the content type: metadata
+    would be sent on its own, which costs a create 7 % of its CPU time here."""
+    content_type = _JSON if status == 200 else f"{_JSON}; status={status}"
+    message: bytes = HttpBody(content_type=content_type, data=json).SerializeToString()
+    return message
+
+
+def error_body(text: str, code: grpc.StatusCode, **more: Any) -> bytes:
+    return http_body(orjson.dumps({"error": text, **more}), HTTP_STATUS[code])
