@@ -74,7 +74,7 @@ func run(ctx context.Context, address, uri string) error {
 	if err := printDeployments(ctx, deployments, version.RegisteredModelId); err != nil {
 		return err
 	}
-	if _, err := deployments.UndeployModel(ctx, &registry.UndeployModelRequest{Id: &id}); err != nil {
+	if _, err := deployments.UndeployModel(ctx, &registry.UndeployModelRequest{Id: id}); err != nil {
 		return err
 	}
 	fmt.Println("undeployed")

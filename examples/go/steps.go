@@ -24,7 +24,7 @@ func registerVersion(ctx context.Context, connection *grpc.ClientConn, uri strin
 	}
 	versions := registry.NewModelVersionServiceClient(connection)
 	created, err := versions.CreateModelVersion(ctx, &registry.CreateModelVersionRequest{
-		RegisteredModelId: &model.RegisteredModel.Id,
+		RegisteredModelId: model.RegisteredModel.Id,
 		ModelVersion: &registry.NewModelVersion{
 			Name: "v1", ModelFramework: "sklearn", ModelFrameworkVersion: "1", Uri: uri,
 		},
@@ -34,7 +34,7 @@ func registerVersion(ctx context.Context, connection *grpc.ClientConn, uri strin
 	}
 	ready := "READY"
 	updated, err := versions.UpdateModelVersion(ctx, &registry.UpdateModelVersionRequest{
-		Id: &created.ModelVersion.Id, ModelVersion: &registry.ModelVersionPatch{Status: &ready},
+		Id: created.ModelVersion.Id, ModelVersion: &registry.ModelVersionPatch{Status: &ready},
 	})
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func watchUntilDeployed(ctx context.Context, deployments registry.DeploymentServ
 }
 
 func printDeployments(ctx context.Context, deployments registry.DeploymentServiceClient, modelID string) error {
-	request := &registry.ListDeploymentsRequest{RegisteredModelId: &modelID, PageSize: 50}
+	request := &registry.ListDeploymentsRequest{RegisteredModelId: modelID, PageSize: 50}
 	for {
 		page, err := deployments.ListDeployments(ctx, request)
 		if err != nil {

@@ -1,1 +1,1 @@
-"""The gRPC server: servicers, the mapping between protos and domain, interceptors, the table of errors."""
+"""The gRPC server: RPCs as they are declared, the way of a call, the mapping between protos and domain, errors."""

@@ -1,1 +1,1 @@
-"""The preserved REST format: domain objects to the contract's bytes, and the status of each success."""
+"""The preserved REST format: raw requests to typed ones, and domain objects to the contract's bytes."""
