@@ -15,13 +15,12 @@ from registry_grpc.adapters.clock import SystemClock
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
 from registry_grpc.adapters.grpc.handlers import Servicer
 from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
-from registry_grpc.adapters.grpc.servicers.model_versions import ModelArtifactServicer, ModelVersionServicer
+from registry_grpc.adapters.grpc.servicers.inference_services import InferenceServiceServicer
+from registry_grpc.adapters.grpc.servicers.model_artifacts import ModelArtifactServicer
+from registry_grpc.adapters.grpc.servicers.model_versions import ModelVersionServicer
 from registry_grpc.adapters.grpc.servicers.registered_models import RegisteredModelServicer
-from registry_grpc.adapters.grpc.servicers.serving import (
-    InferenceServiceServicer,
-    ServeModelServicer,
-    ServingEnvironmentServicer,
-)
+from registry_grpc.adapters.grpc.servicers.serve_models import ServeModelServicer
+from registry_grpc.adapters.grpc.servicers.serving_environments import ServingEnvironmentServicer
 from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository

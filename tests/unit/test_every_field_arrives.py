@@ -26,13 +26,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.rpc import Rpc, StreamRpc
 from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
-from registry_grpc.adapters.grpc.servicers.model_versions import ModelArtifactServicer, ModelVersionServicer
+from registry_grpc.adapters.grpc.servicers.inference_services import InferenceServiceServicer
+from registry_grpc.adapters.grpc.servicers.model_artifacts import ModelArtifactServicer
+from registry_grpc.adapters.grpc.servicers.model_versions import ModelVersionServicer
 from registry_grpc.adapters.grpc.servicers.registered_models import RegisteredModelServicer
-from registry_grpc.adapters.grpc.servicers.serving import (
-    InferenceServiceServicer,
-    ServeModelServicer,
-    ServingEnvironmentServicer,
-)
+from registry_grpc.adapters.grpc.servicers.serve_models import ServeModelServicer
+from registry_grpc.adapters.grpc.servicers.serving_environments import ServingEnvironmentServicer
 from registry_grpc.domain.paging import Cursor, Page
 
 Declared = Rpc[Any, Any, Any] | StreamRpc[Any, Any, Any]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from registry_grpc.adapters.rest.replies import LARGEST_ANSWER
 
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS
-from registry_grpc.adapters.rest.replies import LARGEST_ANSWER
 from registry_grpc.settings import PROJECT_ROOT, Settings
 
 

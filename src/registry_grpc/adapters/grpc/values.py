@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
@@ -45,16 +46,6 @@ def body_id(text: str, field: str) -> UUID:
     return value
 
 
-def optional_id(text: str | None, field: str) -> UUID | None:
-    """An optional id in a body; an empty text is none (contract 0.6)."""
-    if text is None:
-        return None
-    value = parse_uuid(text)
-    if value is None:
-        raise InvalidRequest([Violation(field, "must be a UUID")])
-    return value
-
-
 def distinct_ids(texts: Iterable[str], field: str) -> tuple[UUID, ...]:
     """Ids in the order given, repeated ones once (quirk Q16)."""
     ids = []
@@ -82,10 +73,14 @@ def texts_of(labels: Struct) -> dict[str, str]:
 class Reader:
     """Reads the fields of a message and remembers what is wrong with them, so that all of it is told at once."""
 
-    def __init__(self, message: Any, *required: str) -> None:
-        self._message = message
+    def __init__(self, message: Any, *, required: Collection[str] = (), but: Collection[str] = ()) -> None:
         self._errors: list[InvalidRequest] = []
         self.read(require, None, message, *required)
+        self._values = {
+            field.name: self._value(message, field)
+            for field in message.DESCRIPTOR.fields
+            if field.name not in but and (not field.has_presence or message.HasField(field.name))
+        }
 
     def read(self, read: Callable[P, T], otherwise: T, *args: P.args, **kwargs: P.kwargs) -> T:
         """What `read` makes of its arguments; `otherwise` stands in for what it refuses."""
@@ -95,25 +90,23 @@ class Reader:
             self._errors.append(error)
             return otherwise
 
-    def id(self, field: str) -> UUID:
-        """A required id."""
-        text = getattr(self._message, field)
-        return self.read(body_id, NO_ID, text, field) if text else NO_ID
+    def make(self, kind: Callable[..., T], **given: Any) -> T:
+        """The domain's object of the message's fields and of what is given.
 
-    def optional_id(self, field: str) -> UUID | None:
-        text = getattr(self._message, field) if self._message.HasField(field) else None
-        return self.read(optional_id, None, text, field)
-
-    def present(self, *names: str) -> dict[str, Any]:
-        """The optional fields of a patch that are present; a Struct becomes a map of texts."""
-        values = {name: getattr(self._message, name) for name in names if self._message.HasField(name)}
-        if "labels" in values:
-            values["labels"] = self.read(texts_of, {}, values["labels"])
-        return values
-
-    def make(self, kind: Callable[..., T], **values: Any) -> T:
-        """The domain's object. Raises InvalidRequest with all that was wrong, by the rules of `kind` too."""
-        made = self.read(kind, None, **values)
+        Raises InvalidRequest with all that is wrong, by the rules of `kind` too.
+        """
+        made = self.read(kind, None, **self._values | given)
         if self._errors or made is None:
             raise InvalidRequest.of_all(self._errors)
         return made
+
+    def _value(self, message: Any, field: FieldDescriptor) -> Any:
+        value = getattr(message, field.name)
+        if field.message_type is Struct.DESCRIPTOR:
+            return self.read(texts_of, {}, value)
+        if field.message_type and field.is_repeated:
+            return dict(value)
+        if field.name.endswith("_id") and field.name != "external_id":
+            # An empty text of a required field was complained about already.
+            return self.read(body_id, NO_ID, value, field.name) if value or field.has_presence else NO_ID
+        return value

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
+from uuid import UUID
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from registry_grpc.adapters.grpc.call import Call
@@ -17,6 +20,27 @@ from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_li
 def timestamp(time: datetime) -> Timestamp:
     """Built from whole seconds and nanoseconds, which is cheaper than FromDatetime."""
     return Timestamp(seconds=int(time.timestamp() // 1), nanos=time.microsecond * 1000)
+
+
+M = TypeVar("M", bound=Message)
+
+
+def message_of(kind: type[M], thing: object, **given: Any) -> M:
+    """A message made of the attributes of its fields' names; what is given takes the place of the thing's own value."""
+    names = _field_names(kind.DESCRIPTOR)
+    return kind(**{name: given[name] if name in given else _value_of(thing, name) for name in names})
+
+
+@cache
+def _field_names(kind: Descriptor) -> tuple[str, ...]:
+    return tuple(field.name for field in kind.fields)
+
+
+def _value_of(thing: object, name: str) -> Any:
+    value = getattr(thing, name)
+    if type(value) is UUID:
+        return str(value)
+    return timestamp(value) if type(value) is datetime else value
 
 
 def sort_of(request: Any, allowed: Collection[str]) -> Sort:

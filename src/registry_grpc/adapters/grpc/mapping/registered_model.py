@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from registry_grpc.adapters.grpc.mapping.common import timestamp
-from registry_grpc.adapters.grpc.mapping.model_version import version_message
+from registry_grpc.adapters.grpc.mapping.common import message_of
+from registry_grpc.adapters.grpc.mapping.model_version import version_of_model
 from registry_grpc.adapters.grpc.values import Reader
 from registry_grpc.domain.registered_model import (
     NewRegisteredModel,
@@ -16,27 +16,12 @@ from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
 
 
 def new_model(message: pb.NewRegisteredModel) -> NewRegisteredModel:
-    reader = Reader(message)
-    return reader.make(
-        NewRegisteredModel,
-        name=message.name,
-        description=message.description,
-        owner_email=message.owner_email,
-        model_type=message.model_type,
-        tags=_tags(message.tags),
-        labels=dict(message.labels),
-        parent_model_id=reader.optional_id("parent_model_id"),
-    )
+    return Reader(message).make(NewRegisteredModel, tags=_tags(message.tags))
 
 
 def model_patch(message: pb.RegisteredModelPatch) -> RegisteredModelPatch:
-    reader = Reader(message)
-    values = reader.present(
-        "name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels"
-    )
-    if "tags" in values:
-        values["tags"] = _tags(values["tags"])
-    return reader.make(RegisteredModelPatch, **values)
+    tags = {"tags": _tags(message.tags)} if message.HasField("tags") else {}
+    return Reader(message).make(RegisteredModelPatch, **tags)
 
 
 def model_filter(request: pb.ListRegisteredModelsRequest) -> RegisteredModelFilter:
@@ -44,37 +29,14 @@ def model_filter(request: pb.ListRegisteredModelsRequest) -> RegisteredModelFilt
 
 
 def model_message(model: RegisteredModel) -> pb.RegisteredModel:
-    return pb.RegisteredModel(
-        id=str(model.id),
-        created_at=timestamp(model.created_at),
-        updated_at=timestamp(model.updated_at),
-        project_id=str(model.project_id),
-        owner_email=model.owner_email,
-        name=model.name,
-        slug=model.slug,
-        description=model.description,
-        model_type=model.model_type,
-        model_size=model.model_size,
-        state=model.state,
-        deployment_status=model.deployment_status,
-        tags=pb.Tags(
-            frameworks=model.tags.frameworks,
-            architectures=model.tags.architectures,
-            tasks=model.tags.tasks,
-            subjects=model.tags.subjects,
-        ),
-        labels=model.labels,
-        parent_model_id=str(model.parent_model_id) if model.parent_model_id else None,
-        version_count=model.version_count,
-        latest_version=version_message(model.latest_version, with_emails=False) if model.latest_version else None,
-        default_version=version_message(model.default_version, with_emails=False) if model.default_version else None,
+    return message_of(
+        pb.RegisteredModel,
+        model,
+        tags=message_of(pb.Tags, model.tags),
+        latest_version=model.latest_version and version_of_model(model.latest_version),
+        default_version=model.default_version and version_of_model(model.default_version),
     )
 
 
 def _tags(message: pb.Tags) -> Tags:
-    return Tags(
-        frameworks=tuple(message.frameworks),
-        architectures=tuple(message.architectures),
-        tasks=tuple(message.tasks),
-        subjects=tuple(message.subjects),
-    )
+    return Tags(**{name: tuple(getattr(message, name)) for name in Tags._fields})

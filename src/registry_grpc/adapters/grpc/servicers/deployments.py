@@ -11,8 +11,8 @@ from registry_grpc.adapters.grpc.mapping import deployment as mapping
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of
 from registry_grpc.adapters.grpc.mapping.serving import filter_id
 from registry_grpc.adapters.grpc.rpc import Resource, cursor_page, nothing, one, only_grpc, rpc, stream_rpc
-from registry_grpc.adapters.grpc.servicers.serving import INFERENCE_SERVICE
-from registry_grpc.adapters.grpc.values import optional_id, path_id
+from registry_grpc.adapters.grpc.servicers.inference_services import SERVICE_RECORD
+from registry_grpc.adapters.grpc.values import body_id, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
 from registry_grpc.domain.errors import InvalidRequest, Violation
@@ -58,7 +58,7 @@ class DeploymentServicer:
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
         await self._deployments.undeploy(call.project_id, _service_id(request.id), call.user)
 
-    @rpc(one(INFERENCE_SERVICE, lambda service: pb.SyncInferenceServiceResponse(inference_service=service)))
+    @rpc(one(SERVICE_RECORD, lambda service: pb.SyncInferenceServiceResponse(inference_service=service)))
     async def SyncInferenceService(self, request: pb.SyncInferenceServiceRequest, call: Call) -> InferenceService:
         return await self._deployments.sync(call.project_id, _service_id(request.id))
 
@@ -68,11 +68,12 @@ class DeploymentServicer:
 
     @rpc(only_grpc(mapping.deployment_message, lambda deployment: pb.UpdateDeploymentResponse(deployment=deployment)))
     async def UpdateDeployment(self, request: pb.UpdateDeploymentRequest, call: Call) -> Deployment:
-        version_id = request.model_version_id if request.HasField("model_version_id") else None
         return await self._deployments.update(
             call.project_id,
             _id(request.id),
-            model_version_id=optional_id(version_id, "model_version_id"),
+            model_version_id=body_id(request.model_version_id, "model_version_id")
+            if request.HasField("model_version_id")
+            else None,
             options=mapping.options_of(request.options) if request.HasField("options") else None,
             user=call.user,
         )

@@ -1,0 +1,101 @@
+"""InferenceServiceService."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.mapping import serving as mapping
+from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
+from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.rest import encoders
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.inference_service import SORT_FIELDS, InferenceService
+from registry_grpc.domain.paging import Page
+from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as pb
+from registry_grpc.services.inference_services import InferenceServices
+
+SERVICE_RECORD: Resource[InferenceService, pb.InferenceService, encoders.ServiceJson] = Resource(
+    mapping.service_message, encoders.service
+)
+
+
+def _id(text: str) -> UUID:
+    return path_id(text, "id", "invalid id")
+
+
+class InferenceServiceServicer:
+    """The RPCs on inference services."""
+
+    SERVICE = pb.DESCRIPTOR.services_by_name["InferenceServiceService"]
+
+    def __init__(self, services: InferenceServices) -> None:
+        self._services = services
+
+    @rpc(
+        page(
+            SERVICE_RECORD,
+            lambda services, paging: pb.ListInferenceServicesResponse(inference_services=services, **paging),
+        )
+    )
+    async def ListInferenceServices(
+        self, request: pb.ListInferenceServicesRequest, call: Call
+    ) -> Page[InferenceService]:
+        filter_ = mapping.service_filter(request, call)
+        sort = sort_of(request, SORT_FIELDS)
+        return await self._services.list(call.project_id, filter_, sort, slice_of(request, call))
+
+    @rpc(
+        one(
+            SERVICE_RECORD,
+            lambda service: pb.GetInferenceServiceResponse(inference_service=service),
+        )
+    )
+    async def GetInferenceService(self, request: pb.GetInferenceServiceRequest, call: Call) -> InferenceService:
+        return await self._services.get(call.project_id, _id(request.id))
+
+    @rpc(
+        one(
+            SERVICE_RECORD,
+            lambda service: pb.FindInferenceServiceResponse(inference_service=service),
+        )
+    )
+    async def FindInferenceService(self, request: pb.FindInferenceServiceRequest, call: Call) -> InferenceService:
+        if request.external_id:
+            return await self._services.find_by_external_id(call.project_id, request.external_id)
+        if not request.name or not request.serving_environment_id:
+            fields = ("external_id", "name", "serving_environment_id")
+            raise InvalidRequest(
+                [Violation(name, "is required") for name in fields if not getattr(request, name)],
+                "either externalId or (name + serving_environment_id) is required",
+            )
+        environment_id = path_id(
+            request.serving_environment_id, "serving_environment_id", "invalid serving_environment_id"
+        )
+        return await self._services.find_by_name(call.project_id, environment_id, request.name)
+
+    @rpc(
+        one(
+            SERVICE_RECORD,
+            lambda service: pb.CreateInferenceServiceResponse(inference_service=service),
+            status=201,
+        )
+    )
+    async def CreateInferenceService(self, request: pb.CreateInferenceServiceRequest, call: Call) -> InferenceService:
+        return await self._services.create(call.project_id, mapping.new_service(request.inference_service))
+
+    @rpc(
+        one(
+            SERVICE_RECORD,
+            lambda service: pb.UpdateInferenceServiceResponse(inference_service=service),
+        )
+    )
+    async def UpdateInferenceService(self, request: pb.UpdateInferenceServiceRequest, call: Call) -> InferenceService:
+        id_ = _id(request.id)
+        patch = mapping.service_patch(request.inference_service)
+        return await self._services.update(call.project_id, id_, patch, user=call.user)
+
+    @rpc(nothing(pb.DeleteInferenceServiceResponse))
+    async def DeleteInferenceService(self, request: pb.DeleteInferenceServiceRequest, call: Call) -> None:
+        await self._services.delete(call.project_id, _id(request.id))

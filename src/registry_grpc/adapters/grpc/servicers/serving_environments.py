@@ -1,0 +1,99 @@
+"""ServingEnvironmentService."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.mapping import serving as mapping
+from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
+from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.rest import encoders
+from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.paging import Page
+from registry_grpc.domain.serving_environment import SORT_FIELDS, ServingEnvironment, ServingEnvironmentFilter
+from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as pb
+from registry_grpc.services.serving_environments import ServingEnvironments
+
+ENVIRONMENT: Resource[ServingEnvironment, pb.ServingEnvironment, encoders.EnvironmentJson] = Resource(
+    mapping.environment_message, encoders.environment
+)
+
+
+def _id(text: str) -> UUID:
+    return path_id(text, "id", "invalid id")
+
+
+class ServingEnvironmentServicer:
+    """The RPCs on serving environments."""
+
+    SERVICE = pb.DESCRIPTOR.services_by_name["ServingEnvironmentService"]
+
+    def __init__(self, environments: ServingEnvironments) -> None:
+        self._environments = environments
+
+    @rpc(
+        page(
+            ENVIRONMENT,
+            lambda environments, paging: pb.ListServingEnvironmentsResponse(
+                serving_environments=environments, **paging
+            ),
+        )
+    )
+    async def ListServingEnvironments(
+        self, request: pb.ListServingEnvironmentsRequest, call: Call
+    ) -> Page[ServingEnvironment]:
+        filter_ = ServingEnvironmentFilter(search=request.search)
+        sort = sort_of(request, SORT_FIELDS)
+        return await self._environments.list(call.project_id, filter_, sort, slice_of(request, call))
+
+    @rpc(
+        one(
+            ENVIRONMENT,
+            lambda environment: pb.GetServingEnvironmentResponse(serving_environment=environment),
+        )
+    )
+    async def GetServingEnvironment(self, request: pb.GetServingEnvironmentRequest, call: Call) -> ServingEnvironment:
+        return await self._environments.get(call.project_id, _id(request.id))
+
+    @rpc(
+        one(
+            ENVIRONMENT,
+            lambda environment: pb.FindServingEnvironmentResponse(serving_environment=environment),
+        )
+    )
+    async def FindServingEnvironment(self, request: pb.FindServingEnvironmentRequest, call: Call) -> ServingEnvironment:
+        if not request.name:
+            raise InvalidRequest([Violation("name", "is required")], "name query parameter is required")
+        return await self._environments.find(call.project_id, request.name)
+
+    @rpc(
+        one(
+            ENVIRONMENT,
+            lambda environment: pb.CreateServingEnvironmentResponse(serving_environment=environment),
+            status=201,
+        )
+    )
+    async def CreateServingEnvironment(
+        self, request: pb.CreateServingEnvironmentRequest, call: Call
+    ) -> ServingEnvironment:
+        return await self._environments.create(call.project_id, mapping.new_environment(request.serving_environment))
+
+    @rpc(
+        one(
+            ENVIRONMENT,
+            lambda environment: pb.UpdateServingEnvironmentResponse(serving_environment=environment),
+        )
+    )
+    async def UpdateServingEnvironment(
+        self, request: pb.UpdateServingEnvironmentRequest, call: Call
+    ) -> ServingEnvironment:
+        id_ = _id(request.id)
+        return await self._environments.update(
+            call.project_id, id_, mapping.environment_patch(request.serving_environment)
+        )
+
+    @rpc(nothing(pb.DeleteServingEnvironmentResponse))
+    async def DeleteServingEnvironment(self, request: pb.DeleteServingEnvironmentRequest, call: Call) -> None:
+        await self._environments.delete(call.project_id, _id(request.id))
