@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
