@@ -76,14 +76,14 @@ class Refusal:
 
 
 def refusal_of(error: Exception, call: Call, request: Descriptor) -> Refusal:
-    """Everything unforeseen becomes INTERNAL, and only the log is told what it was."""
+    """Called while the error is handled. An unforeseen one becomes INTERNAL, and only the log is told what it was."""
     if isinstance(error, RegistryError):
         if isinstance(error, ClusterReadFailed):
             _log.error("cluster read failed", cause=error.cause, method=call.method, request_id=call.request_id)
         return Refusal(code_of(error), error.message, message_of(error), details_of(error, request))
     if isinstance(error, TimeoutError):
         return _fault(grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
-    _log.error("request failed", method=call.method, request_id=call.request_id, exc_info=error)
+    _log.error("request failed", method=call.method, request_id=call.request_id, exc_info=True)
     return _fault(grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NewType
+from uuid import UUID
 
 import orjson
 
@@ -30,7 +31,14 @@ DeployedJson = NewType("DeployedJson", dict[str, Any])
 
 def json_bytes(encoded: Mapping[str, Any]) -> bytes:
     """Times are truncated to whole seconds; those of serving objects are texts already."""
-    return orjson.dumps(encoded, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+    return orjson.dumps(encoded, default=_text_of_id, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+
+
+def _text_of_id(value: Any) -> str:
+    """The driver's UUIDs are of a class of their own, which orjson does not know."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
 
 
 def _table(text: str) -> tuple[tuple[str, bool], ...]:

@@ -39,9 +39,9 @@ def _field_names(kind: Descriptor) -> tuple[str, ...]:
 
 def _value_of(thing: object, name: str) -> Any:
     value = getattr(thing, name)
-    if type(value) is UUID:
+    if isinstance(value, UUID):
         return str(value)
-    return timestamp(value) if type(value) is datetime else value
+    return timestamp(value) if isinstance(value, datetime) else value
 
 
 def sort_of(request: Any, allowed: Collection[str]) -> Sort:
