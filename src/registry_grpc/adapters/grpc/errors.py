@@ -83,7 +83,7 @@ def refusal_of(error: Exception, call: Call, request: Descriptor) -> Refusal:
         return Refusal(code_of(error), error.message, message_of(error), details_of(error, request))
     if isinstance(error, TimeoutError):
         return _fault(grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
-    _log.error("request failed", method=call.method, request_id=call.request_id, exc_info=True)
+    _log.exception("request failed", method=call.method, request_id=call.request_id)
     return _fault(grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
 
 

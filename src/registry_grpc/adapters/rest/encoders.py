@@ -1,13 +1,14 @@
 """Domain objects in the JSON of the REST contract: exact keys in their order, nulls, numbers and times (0.11, 0.12).
 
-Each object's keys stand in a table, in the contract's order. A key with `?` is omitted while its value is empty; a key
-that the domain does not have is always null. The result types are NewTypes so that mypy tells the encoders apart.
+Each object's keys stand in a table, in the contract's order. A key with `?` is omitted while its value is empty; one
+with `!` is always null. The result types are NewTypes so that mypy tells the encoders apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NewType
 from uuid import UUID
 
@@ -41,48 +42,53 @@ def _text_of_id(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON")
 
 
-def _table(text: str) -> tuple[tuple[str, bool], ...]:
-    return tuple((key.rstrip("?"), key.endswith("?")) for key in text.split())
+class _Table:
+    """The keys of an object."""
+
+    def __init__(self, text: str) -> None:
+        keys = text.split()
+        self._optional = tuple(key[:-1] for key in keys if key.endswith("?"))
+        self._attributes = tuple(key.rstrip("?") for key in keys if not key.endswith("!"))
+        self._values = attrgetter(*self._attributes)
+        self._nulls = dict.fromkeys(key.rstrip("?!") for key in keys)
+
+    def encode(self, thing: object, **given: Any) -> dict[str, Any]:
+        """What is given takes the place of the thing's own value."""
+        encoded: dict[str, Any] = self._nulls.copy()
+        encoded.update(zip(self._attributes, self._values(thing), strict=True), **given)
+        for key in self._optional:
+            if not encoded[key]:
+                del encoded[key]
+        return encoded
 
 
-_MODEL = _table("""
-    id created_at updated_at project_id owner_id owner_email? name slug description model_type model_size state
+_MODEL = _Table("""
+    id created_at updated_at project_id owner_id! owner_email? name slug description model_type model_size state
     deployment_status tags labels parent_model_id version_count latest_version? default_version?
 """)
-_VERSION = _table("""
-    id created_at updated_at registered_model_id name description is_default state status created_by_id updated_by_id
+_VERSION = _Table("""
+    id created_at updated_at registered_model_id name description is_default state status created_by_id! updated_by_id!
     created_by_email? updated_by_email? artifact_type model_framework model_framework_version container_image
     model_catalog_name uri labels prebuilt_container_id
 """)
-_ARTIFACT = _table("""
+_ARTIFACT = _Table("""
     id created_at updated_at registered_model_id name artifact_type model_framework model_framework_version
     container_image uri labels prebuilt_container_id
 """)
-_ENVIRONMENT = _table("id created_at updated_at name description external_id? drift_policy")
-_SERVICE = _table("""
+_ENVIRONMENT = _Table("id created_at updated_at name description external_id? drift_policy")
+_SERVICE = _Table("""
     id created_at updated_at name external_id? serving_environment_id serving_environment_name? registered_model_id
     registered_model_name? model_version_id? desired_state current_state runtime url? last_error? labels served_models?
 """)
-_SERVE_MODEL = _table("""
+_SERVE_MODEL = _Table("""
     id created_at updated_at inference_service_id inference_service_name? model_version_id model_version_name?
     last_known_state
 """)
 
 
-def _encoded(table: tuple[tuple[str, bool], ...], thing: object, **given: Any) -> dict[str, Any]:
-    """The keys of the table; what is given takes the place of the thing's own value."""
-    encoded = {}
-    for key, is_optional in table:
-        value = given[key] if key in given else getattr(thing, key, None)
-        if value or not is_optional:
-            encoded[key] = value
-    return encoded
-
-
 def model(model: RegisteredModel) -> ModelJson:
     return ModelJson(
-        _encoded(
-            _MODEL,
+        _MODEL.encode(
             model,
             tags=model.tags._asdict(),
             labels=_sorted(model.labels),
@@ -93,31 +99,31 @@ def model(model: RegisteredModel) -> ModelJson:
 
 
 def version(version: ModelVersion) -> VersionJson:
-    return VersionJson(_encoded(_VERSION, version, labels=_sorted(version.labels)))
+    return VersionJson(_VERSION.encode(version, labels=_sorted(version.labels)))
 
 
 def _version_of_model(version: ModelVersion) -> dict[str, Any]:
     """Without emails (quirk Q51)."""
-    return _encoded(_VERSION, version, labels=_sorted(version.labels), created_by_email="", updated_by_email="")
+    return _VERSION.encode(version, labels=_sorted(version.labels), created_by_email="", updated_by_email="")
 
 
 def artifact(version: ModelVersion) -> ArtifactJson:
-    return ArtifactJson(_encoded(_ARTIFACT, version, labels=_sorted(version.labels)))
+    return ArtifactJson(_ARTIFACT.encode(version, labels=_sorted(version.labels)))
 
 
 def environment(environment: ServingEnvironment) -> EnvironmentJson:
-    return EnvironmentJson(_encoded(_ENVIRONMENT, environment, **_times(environment)))
+    return EnvironmentJson(_ENVIRONMENT.encode(environment, **_times(environment)))
 
 
 def service(service: InferenceService) -> ServiceJson:
     """`served_models` is there whenever it was read and is not empty (quirk Q45)."""
     served = [serve_model(each) for each in service.served_models]
     labels = _sorted(service.labels)
-    return ServiceJson(_encoded(_SERVICE, service, labels=labels, served_models=served, **_times(service)))
+    return ServiceJson(_SERVICE.encode(service, labels=labels, served_models=served, **_times(service)))
 
 
 def serve_model(served: ServeModel) -> ServeModelJson:
-    return ServeModelJson(_encoded(_SERVE_MODEL, served, **_times(served)))
+    return ServeModelJson(_SERVE_MODEL.encode(served, **_times(served)))
 
 
 def deployed(deployed: Deployed) -> DeployedJson:
