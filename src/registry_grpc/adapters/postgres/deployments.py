@@ -153,7 +153,7 @@ class PostgresDeploymentRepository:
     """Implements ports.deployments.DeploymentRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("deployment")
 
     async def deploy(
         self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent

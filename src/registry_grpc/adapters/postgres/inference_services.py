@@ -115,7 +115,7 @@ class PostgresInferenceServiceRepository:
     """Implements ports.repositories.InferenceServiceRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("inference_service")
 
     async def create(self, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
         async with self._database.transaction() as connection:

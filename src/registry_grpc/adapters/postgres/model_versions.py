@@ -89,7 +89,7 @@ class PostgresModelVersionRepository:
     """Implements ports.repositories.ModelVersionRepository."""
 
     def __init__(self, database: Database, cipher: SecretCipher) -> None:
-        self._database = database
+        self._database = database.share("model_version")
         self._cipher = cipher
 
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:

@@ -97,7 +97,7 @@ class PostgresRegisteredModelRepository:
     """Implements ports.repositories.RegisteredModelRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("registered_model")
 
     async def create(self, model: RegisteredModel) -> None:
         values = [_stored(name, getattr(model, name)) for name in STORED]

@@ -46,7 +46,7 @@ class PostgresServeModelRepository:
     """Implements ports.repositories.ServeModelRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("serve_model")
 
     async def create(self, serve_model: ServeModel) -> ServeModel:
         record = await self._database.fetchrow(_CREATE, *values_of(serve_model))

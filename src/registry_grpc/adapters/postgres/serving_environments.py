@@ -50,7 +50,7 @@ class PostgresServingEnvironmentRepository:
     """Implements ports.repositories.ServingEnvironmentRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("serving_environment")
 
     async def create(self, environment: ServingEnvironment) -> None:
         await self._database.execute(_INSERT, *(getattr(environment, name) for name in STORED))
