@@ -13,14 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import data
+from tests.bench import data, floor
 from tests.bench.cases import Case, cases
 from tests.bench.cpu import PARTS, cpu_microseconds
 from tests.bench.load import Measured, check_programs, prepare_pgbench, run_h2load, run_pgbench, run_wrk
 from tests.e2e.stack import Addresses, Stack
 
 _WARM_UP_SECONDS = 1
-_PGBENCH_SECONDS = 2
+_BESIDE_SECONDS = 2
+"""How long pgbench and the constant bytes run by turns with each request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,9 @@ class Row:
     cpu: dict[str, float]
     """Microseconds per request, by part."""
     selects: float
-    """What pgbench did right before."""
+    """What pgbench did a second, right before."""
+    constant: float
+    """What a handler that answers constant bytes did a second behind the same Envoy, right before."""
 
 
 def main() -> None:
@@ -47,7 +50,8 @@ def main() -> None:
         addresses = stack.start()
         asyncio.run(data.load(addresses.database_url))
         prepare_pgbench(addresses.database_url)
-        table = "\n\n".join(_sections(arguments, stack.pid, addresses))
+        with floor.beside() as constant_url:
+            table = "\n\n".join(_sections(arguments, stack.pid, addresses, constant_url))
     finally:
         stack.stop()
         stack.remove()
@@ -67,11 +71,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _sections(arguments: argparse.Namespace, pid: int, addresses: Addresses) -> list[str]:
+def _sections(arguments: argparse.Namespace, pid: int, addresses: Addresses, constant_url: str) -> list[str]:
     selected = [case for case in cases() if arguments.only in case.name]
 
     def measure(case: Case, send: Callable[[float], Measured]) -> Row:
-        return measured_row(case, send, pid, addresses.database_url, arguments.seconds, arguments.runs)
+        rows = [
+            measured_row(case, send, pid, addresses.database_url, constant_url, arguments.seconds)
+            for _ in range(arguments.runs)
+        ]
+        return sorted(rows, key=lambda row: row.measured.per_second)[len(rows) // 2]
 
     def rest(case: Case) -> Row:
         return measure(case, lambda seconds: run_wrk(addresses.base_url, case.rest, seconds))
@@ -89,21 +97,24 @@ def _sections(arguments: argparse.Namespace, pid: int, addresses: Addresses) -> 
 
 
 def measured_row(  # noqa: PLR0917
-    case: Case, send: Callable[[float], Measured], pid: int, database_url: str, seconds: float, runs: int
+    case: Case, send: Callable[[float], Measured], pid: int, database_url: str, constant_url: str, seconds: float
 ) -> Row:
-    """Alternate pgbench and the request; the run with the median rate counts, with its own CPU times."""
-    rows = []
-    for _ in range(runs):
-        selects = run_pgbench(database_url, _PGBENCH_SECONDS)
-        send(_WARM_UP_SECONDS)  # till then pgbench's connections have ended, and their CPU time is the postmaster's
-        before = cpu_microseconds(pid)
-        measured = send(seconds)
-        after = cpu_microseconds(pid)
-        cpu = {part: (after[part] - before[part]) / measured.requests for part in after}
-        rows.append(
-            Row(case=case.name, required=case.required, aim=case.aim, measured=measured, cpu=cpu, selects=selects)
-        )
-    return sorted(rows, key=lambda row: row.measured.per_second)[len(rows) // 2]
+    """pgbench, the constant bytes and the request, one after the other."""
+    selects = run_pgbench(database_url, _BESIDE_SECONDS)
+    constant = run_wrk(constant_url, floor.LOAD, _BESIDE_SECONDS).per_second
+    send(_WARM_UP_SECONDS)  # till then pgbench's connections have ended, and their CPU time is the postmaster's
+    before = cpu_microseconds(pid)
+    measured = send(seconds)
+    after = cpu_microseconds(pid)
+    return Row(
+        case=case.name,
+        required=case.required,
+        aim=case.aim,
+        measured=measured,
+        cpu={part: (after[part] - before[part]) / measured.requests for part in after},
+        selects=selects,
+        constant=constant,
+    )
 
 
 def table(title: str, rows: list[Row]) -> str:
@@ -111,8 +122,8 @@ def table(title: str, rows: list[Row]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| request | must | aim | req/s | p50 ms | p99 ms | Envoy µs | workers µs | PG µs | sum | errors | ÷ pgbench |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| request | must | aim | /s | p50 | p99 ms | Envoy | workers | PG | sum µs | errors | ÷ constant | ÷ pgbench |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
         m = row.measured
@@ -126,6 +137,7 @@ def table(title: str, rows: list[Row]) -> str:
             f"{m.p99_ms:.1f}",
             *(f"{value:,.0f}" for value in (*cpu, sum(cpu))),
             f"{m.errors:,}",
+            f"{m.per_second / row.constant:.2f} of {row.constant:,.0f}",
             f"{m.per_second / row.selects:.3f} of {row.selects:,.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -20,10 +20,48 @@ def test_a_few_megabytes_are_accepted(api: Api, mebibytes: int) -> None:
 
 
 def test_a_page_that_is_too_large_to_be_sent_is_refused(api: Api) -> None:
-    for _ in range(3):
-        a_model(api, description="x" * 6 * MEBIBYTE)
+    for _ in range(6):
+        a_model(api, description="x" * 3 * MEBIBYTE)
     assert assert_refused(api.get("/models"), "limit").endswith("the answer would be larger than 16 MiB")
-    assert len(json_of(api.get("/models", limit="2"))["items"]) == 2
+    assert len(json_of(api.get("/models", limit="5"))["items"]) == 5
+
+
+def test_a_page_that_grows_when_it_is_written_is_refused(api: Api) -> None:
+    for _ in range(3):
+        a_model(api, description="\x01" * MEBIBYTE)
+    assert assert_refused(api.get("/models"), "limit").endswith("the answer would be larger than 16 MiB")
+
+
+def test_what_is_too_large_for_its_field_is_refused(api: Api) -> None:
+    model = a_model(api)
+    too_large = {
+        "description": "é" * (3 * MEBIBYTE // 2) + "x",
+        "labels": {"key": "x" * 704 * 1024},
+        "tags": {"tasks": ["x" * 256 * 1024]},
+    }
+    for field, value in too_large.items():
+        for response in (
+            api.post("/models", {"name": fresh("m"), field: value}),
+            api.patch(f"/models/{model['id']}", {field: value}),
+        ):
+            assert f"{field} must be at most" in assert_refused(response, field)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/models?search={}", "/models?state={}", "/models?model_type={}", "/model?name={}",
+        "/model_versions?state={}", "/model_versions?status={}", "/model_version?name={}", "/model_artifacts?state={}",
+        "/model_artifact?name={}",
+        "/serving_environments?search={}", "/serving_environment?name={}",
+        "/inference_services?desired_state={}", "/inference_services?current_state={}",
+        "/inference_service?externalId={}", "/serve_models?state={}",
+        "/models?sort_by={}", "/serve_models?sort_by={}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("length", [1_001, 50_000])
+def test_what_is_too_long_to_be_looked_for_is_refused(api: Api, path: str, length: int) -> None:
+    assert_refused(api.get(path.format("ab" * (length // 2) + "c")))
 
 
 def test_many_labels_and_tags_are_accepted(api: Api) -> None:

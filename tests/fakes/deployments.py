@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from tests.fakes.inference_services import InMemoryInferenceServiceRepository
 from tests.fakes.serve_models import served_by
-from tests.fakes.store import InMemoryStore, page_of
+from tests.fakes.store import InMemoryStore, fitting, page_of
 
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
@@ -154,8 +154,8 @@ class InMemoryDeploymentRepository:
         await self.get(project_id, id)
         newest_first = sorted(self._store.revisions[id].values(), key=lambda r: r.generation, reverse=True)
         rest = [r for r in newest_first if slice.after is None or r.generation < slice.after.value]
-        items = tuple(rest[: slice.limit])
-        return Page(items, next=Cursor(items[-1].generation, id) if len(rest) > slice.limit else None)
+        items = fitting(rest, slice)
+        return Page(items, next=Cursor(items[-1].generation, id) if len(rest) > len(items) else None)
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
         current = (await self.get(project_id, id)).generation

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -14,8 +16,8 @@ from tests.fakes.clock import FakeClock
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.model_version import Credentials, ModelVersion
-from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
-from registry_grpc.domain.registered_model import RegisteredModel
+from registry_grpc.domain.paging import OBJECT_BYTES, Cursor, Page, Slice, Sort
+from registry_grpc.domain.registered_model import RegisteredModel, Tags
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
 from registry_grpc.ports.clock import Clock
@@ -81,17 +83,46 @@ def page_of(rows: Iterable[R], sort: Sort, slice: Slice) -> Page[R]:
     """
     ordered = sorted(rows, key=lambda row: (_value(row, sort), row.id), reverse=sort.descending)
     if not slice.by_cursor:
-        return Page(tuple(ordered[slice.offset : slice.offset + slice.limit]), total=len(ordered))
+        return Page(fitting(ordered[slice.offset :], slice), total=len(ordered))
     if slice.after is not None:
         ordered = [row for row in ordered if _is_beyond(row, slice.after, sort)]
-    items = tuple(ordered[: slice.limit])
-    has_more = len(ordered) > slice.limit
+    items = fitting(ordered, slice)
+    has_more = len(ordered) > len(items)
     return Page(items, next=Cursor(_value(items[-1], sort), items[-1].id) if has_more else None)
+
+
+A = TypeVar("A")
+
+
+def fitting(rows: Sequence[A], slice: Slice) -> tuple[A, ...]:
+    """The first rows that are wanted and fit. Raises InvalidRequest as `list` does."""
+    wanted = rows[: slice.limit]
+    sizes = list(accumulate(_size_of(row) for row in wanted))
+    slice.check(sizes[-1] if sizes else 0)
+    return tuple(row for place, row in enumerate(wanted) if place == 0 or sizes[place] <= slice.max_bytes)
+
+
+def _size_of(row: Any) -> int:
+    texts = (getattr(row, name, "") for name in ("description", "last_error", "message"))
+    json_values = (getattr(row, name, None) for name in ("tags", "labels", "spec", "drift", "applied"))
+    return OBJECT_BYTES + sum(len(text.encode()) for text in texts) + sum(map(_json_bytes, json_values))
+
+
+def _json_bytes(value: Any) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, Tags):
+        value = value._asdict()
+    return len(json.dumps(value, default=_as_json, ensure_ascii=False).encode())
+
+
+def _as_json(value: Any) -> Any:
+    return {field.name: getattr(value, field.name) for field in fields(value)} if is_dataclass(value) else str(value)
 
 
 def _value(row: Row, sort: Sort) -> Any:
     # Models can be sorted by `owner_id`, a column that no request can set.
-    value = getattr(row, sort.field, None)
+    value = sort.value_of(row)
     return _NO_ID if value is None else value
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
@@ -165,6 +166,121 @@ async def test_a_table_that_was_changed_meanwhile_is_a_concurrent_change(databas
             await connection.fetch(statement)
     async with database.transaction() as connection:
         assert await connection.fetch(statement) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+        asyncpg.ProtocolError("unexpected message"),
+        asyncpg.InterfaceError("another operation is in progress"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_connection_in_a_broken_state_is_thrown_away(database: Database, error: Exception) -> None:
+    before = await _backends(database)
+    used: list[int] = []
+
+    async def breaks() -> None:
+        async with database.transaction() as connection:
+            used.append(await connection.fetchval("SELECT pg_backend_pid()"))
+            raise error
+
+    with pytest.raises(Unavailable) as refusal:
+        await breaks()
+
+    assert refusal.value.reason is Reason.DATABASE_UNAVAILABLE
+    assert set(used) <= before
+    assert not set(used) & await _backends(database)
+
+
+async def test_two_statements_at_once_on_one_connection_break_it(database: Database) -> None:
+    """asyncpg itself says so."""
+    before = await _backends(database)
+    with pytest.raises(Unavailable):
+        async with database.transaction() as connection:
+            await asyncio.gather(connection.fetch(SLEEP), connection.fetch(SLEEP))
+
+    after = await _backends(database)
+    assert len(after) == 2
+    assert len(after & before) == 1
+
+
+@pytest.fixture
+async def lockable(database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A session of somebody else, with a table of its own."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DROP TABLE IF EXISTS lockable; CREATE TABLE lockable (id int)")
+    yield connection
+    await connection.close()
+
+
+async def test_a_lock_keeps_those_waiting_who_need_its_table_and_nobody_else(
+    database_url: str, lockable: asyncpg.Connection[Any]
+) -> None:
+    database = Database(database_url, DatabaseOptions(size=5, queue=40, lock_timeout=60, statement_timeout=60))
+    locked, others = database.share("locked"), [database.share("one"), database.share("two"), database]
+    async with lockable.transaction():
+        await lockable.execute("LOCK TABLE lockable IN ACCESS EXCLUSIVE MODE")
+        waiting = [asyncio.create_task(locked.fetch("SELECT * FROM lockable")) for _ in range(42)]
+        await _until_waiting(lockable, 2)
+
+        for _ in range(5):
+            await asyncio.gather(*(other.fetch("SELECT 1") for other in others))
+        with pytest.raises(Overloaded):
+            await locked.fetch("SELECT * FROM lockable")
+        assert not any(task.done() for task in waiting)
+    assert await asyncio.gather(*waiting) == [[]] * 42
+    await database.close()
+
+
+async def test_shares_that_wait_leave_one_connection_to_each_other_share(
+    database_url: str, lockable: asyncpg.Connection[Any]
+) -> None:
+    database = Database(database_url, DatabaseOptions(size=4, share=1, lock_timeout=60, statement_timeout=60))
+    first, second, third = (database.share(name) for name in ("first", "second", "third"))
+    async with lockable.transaction():
+        await lockable.execute("LOCK TABLE lockable IN ACCESS EXCLUSIVE MODE")
+        waiting = [
+            asyncio.create_task(share.fetch("SELECT * FROM lockable")) for share in (first, second) for _ in range(9)
+        ]
+        await _until_waiting(lockable, 2)
+
+        assert await third.fetch("SELECT 1")
+        assert await database.fetch("SELECT 1")
+        assert not any(task.done() for task in waiting)
+    assert await asyncio.gather(*waiting) == [[]] * 18
+    await database.close()
+
+
+async def test_one_name_is_one_share(database: Database) -> None:
+    await _backends(database)
+    shares = [database.share("same") for _ in range(2)]
+    assert len(await _backends(shares[0])) == 1
+    running = [asyncio.create_task(share.fetchrow("SELECT pg_backend_pid() AS pid")) for share in shares * 2]
+    assert len({row["pid"] for row in await asyncio.gather(*running) if row}) == 1
+
+
+async def test_who_waits_longer_than_the_lock_timeout_is_told_to_come_again(
+    database_url: str, lockable: asyncpg.Connection[Any]
+) -> None:
+    database = Database(database_url, DatabaseOptions(size=1, lock_timeout=0.05))
+    before = await database.fetch("SELECT pg_backend_pid()")
+    async with lockable.transaction():
+        await lockable.execute("LOCK TABLE lockable IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(Unavailable):
+            await database.fetch("SELECT * FROM lockable")
+
+    assert await database.fetch("SELECT * FROM lockable") == []
+    assert await database.fetch("SELECT pg_backend_pid()") == before
+    await database.close()
+
+
+async def _until_waiting(connection: asyncpg.Connection[Any], count: int) -> None:
+    """Until so many sessions wait for the lock."""
+    statement = "SELECT count(*) FROM pg_locks WHERE relation = 'lockable'::regclass AND NOT granted"
+    while await connection.fetchval(statement) < count:  # noqa: ASYNC110 - they wait in another process
+        await asyncio.sleep(0.01)
 
 
 async def test_a_statement_cut_off_by_the_server_is_unavailable(database: Database) -> None:

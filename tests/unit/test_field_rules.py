@@ -10,12 +10,29 @@ from uuid import uuid4
 import pytest
 from tests.fakes.builders import a_new_version
 
+from registry_grpc.domain.deploy_request import NewDeployment
+from registry_grpc.domain.deployment import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest
-from registry_grpc.domain.inference_service import InferenceServicePatch, NewInferenceService
-from registry_grpc.domain.model_version import ModelVersionPatch
+from registry_grpc.domain.inference_service import (
+    InferenceServiceFilter,
+    InferenceServicePatch,
+    NewInferenceService,
+    fitting_error,
+)
+from registry_grpc.domain.model_version import ModelVersionFilter, ModelVersionKey, ModelVersionPatch
 from registry_grpc.domain.patch import changes
-from registry_grpc.domain.registered_model import NewRegisteredModel, RegisteredModelPatch
-from registry_grpc.domain.serving_environment import NewServingEnvironment, ServingEnvironmentPatch
+from registry_grpc.domain.registered_model import (
+    NewRegisteredModel,
+    RegisteredModelFilter,
+    RegisteredModelPatch,
+    Tags,
+)
+from registry_grpc.domain.serve_model import ServeModelFilter
+from registry_grpc.domain.serving_environment import (
+    NewServingEnvironment,
+    ServingEnvironmentFilter,
+    ServingEnvironmentPatch,
+)
 
 
 def a_new_model(**fields: Any) -> NewRegisteredModel:
@@ -29,6 +46,10 @@ def a_new_environment(**fields: Any) -> NewServingEnvironment:
 def a_new_service(**fields: Any) -> NewInferenceService:
     required: dict[str, Any] = {"name": "s", "serving_environment_id": uuid4(), "registered_model_id": uuid4()}
     return NewInferenceService(**required | fields)
+
+
+def a_new_deployment(**fields: Any) -> NewDeployment:
+    return NewDeployment(**{"registered_model_id": uuid4(), "serving_environment_id": uuid4()} | fields)
 
 
 Make = Callable[..., object]
@@ -65,15 +86,41 @@ LIMITS: dict[Make, dict[str, int]] = {
     InferenceServicePatch: {"name": 100, "external_id": 255, "url": 500},
 }
 LIMIT_CASES = [(make, field, limit) for make, limits in LIMITS.items() for field, limit in limits.items()]
-UNLIMITED = [
-    (a_new_model, "description"),
-    (RegisteredModelPatch, "description"),
-    (a_new_version, "description"),
-    (ModelVersionPatch, "description"),
-    (a_new_environment, "description"),
-    (ServingEnvironmentPatch, "description"),
-    (InferenceServicePatch, "last_error"),
+MIB, KIB = 1 << 20, 1 << 10
+
+
+def labels_of(size: int) -> dict[str, str]:
+    """Two labels of so many bytes by the rule."""
+    return {"é": "", "k": "x" * (size - 2 - 8 - 1 - 8)}
+
+
+def tags_of(size: int) -> Tags:
+    return Tags(tasks=("é",), subjects=("x" * (size - 2 - 4 - 4),))
+
+
+def text_of(size: int) -> str:
+    return "é" + "x" * (size - 2)
+
+
+SIZES: list[tuple[Make, str, int, Callable[[int], object]]] = [
+    *((make, "description", 3 * MIB, text_of) for make in (a_new_model, RegisteredModelPatch)),
+    *((make, "description", 3 * MIB, text_of) for make in (a_new_version, ModelVersionPatch)),
+    *((make, "description", 3 * MIB, text_of) for make in (a_new_environment, ServingEnvironmentPatch)),
+    *((make, "labels", 704 * KIB, labels_of) for make in (a_new_model, RegisteredModelPatch)),
+    *((make, "labels", 704 * KIB, labels_of) for make in (a_new_version, ModelVersionPatch)),
+    *((make, "labels", 704 * KIB, labels_of) for make in (a_new_service, InferenceServicePatch, a_new_deployment)),
+    *((make, "tags", 256 * KIB, tags_of) for make in (a_new_model, RegisteredModelPatch)),
+    (InferenceServicePatch, "last_error", 64 * KIB, text_of),
 ]
+CONDITIONS: list[tuple[Make, tuple[str, ...]]] = [
+    (RegisteredModelFilter, ("state", "model_type", "search")),
+    (ModelVersionFilter, ("state", "status")),
+    (ModelVersionKey, ("name",)),
+    (ServingEnvironmentFilter, ("search",)),
+    (InferenceServiceFilter, ("desired_state", "current_state")),
+    (ServeModelFilter, ("state",)),
+]
+CONDITION_CASES = [(make, field) for make, names in CONDITIONS for field in names]
 REQUIRED: dict[Make, tuple[str, ...]] = {
     a_new_model: ("name",),
     a_new_version: ("name", "model_framework", "model_framework_version", "uri"),
@@ -98,9 +145,97 @@ def test_a_text_may_have_as_many_characters_as_its_limit(make: Make, field: str,
     assert [(v.field, v.description) for v in error.violations] == [(field, f"must be at most {limit} characters")]
 
 
-@pytest.mark.parametrize(("make", "field"), UNLIMITED)
-def test_descriptions_have_no_limit(make: Make, field: str) -> None:
-    assert getattr(make(**{field: "x" * 100_000}), field) == "x" * 100_000
+@pytest.mark.parametrize(("make", "field", "limit", "value_of"), SIZES)
+def test_a_field_may_have_as_many_bytes_as_its_size(
+    make: Make, field: str, limit: int, value_of: Callable[[int], object]
+) -> None:
+    assert getattr(make(**{field: value_of(limit)}), field) == value_of(limit)
+
+    error = refusal_of(make, **{field: value_of(limit + 1)})
+    assert [violation.field for violation in error.violations] == [field]
+    assert f"must be at most {limit // MIB} MiB" in error.message or f"at most {limit // KIB} KiB" in error.message
+
+
+@pytest.mark.parametrize("make", [a_new_model, a_new_version, a_new_service, a_new_deployment])
+def test_twenty_thousand_labels_are_few_enough(make: Make) -> None:
+    assert make(labels={f"key{number:05}": "value" * 4 for number in range(20_000)})
+
+
+def test_twenty_thousand_tags_are_few_enough() -> None:
+    assert a_new_model(tags=Tags(tasks=tuple(f"task{number}" for number in range(20_000))))
+
+
+def test_a_text_of_the_cluster_is_cut_to_what_the_last_error_takes() -> None:
+    text = "éx" * 30_000
+    cut = fitting_error(text)
+
+    assert text.startswith(cut)
+    assert len(cut.encode()) == 64 * KIB - 1
+    assert InferenceServicePatch(last_error=cut)
+    assert fitting_error("short") == "short"
+
+
+@pytest.mark.parametrize("make", [a_new_service, a_new_deployment])
+def test_a_request_names_a_hundred_versions_at_most(make: Make) -> None:
+    assert make(model_version_ids=tuple(uuid4() for _ in range(100)))
+
+    error = refusal_of(make, model_version_ids=tuple(uuid4() for _ in range(101)))
+    assert error.message == "model_version_ids must be at most 100 versions"
+
+
+@pytest.mark.parametrize(("make", "field"), CONDITION_CASES)
+def test_what_is_looked_for_is_not_longer_than_what_is_stored(make: Make, field: str) -> None:
+    assert getattr(make(**{field: "é" * 1000}), field) == "é" * 1000
+
+    error = refusal_of(make, **{field: "é" * 1001})
+    assert error.message == f"{field} must be at most 1000 characters"
+
+
+def _option(name: str, value: object) -> dict[str, object]:
+    return {"options": DeploymentOptions(**{name: value})}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "longest", "too_long", "message"),
+    [
+        ("runtime", "é" * 253, "é" * 254, "options.runtime must be at most 253 characters"),
+        ("service_account", "a" * 253, "a" * 254, "options.service_account must be at most 253 characters"),
+        ("storage_endpoint", "a" * 500, "a" * 501, "options.storage.endpoint must be at most 500 characters"),
+        ("storage_region", "a" * 100, "a" * 101, "options.storage.region must be at most 100 characters"),
+        *(
+            case
+            for name, place, value, longest in (
+                ("env", "env", "x", 4096),
+                ("requests", "resources.requests", "1", 64),
+                ("limits", "resources.limits", "1", 64),
+            )
+            for case in (
+                (
+                    name,
+                    {f"k{number}": value for number in range(256)},
+                    {f"k{number}": value for number in range(257)},
+                    f"options.{place} must be at most 256 entries",
+                ),
+                (
+                    name,
+                    {"k" * 253: value},
+                    {"k" * 254: value},
+                    f"options.{place} must have keys of at most 253 characters",
+                ),
+                (
+                    name,
+                    {"k": value * longest},
+                    {"k": value * (longest + 1)},
+                    f"options.{place} must have values of at most {longest} bytes in UTF-8",
+                ),
+            )
+        ),
+    ],
+)
+def test_options_have_limits(name: str, longest: object, too_long: object, message: str) -> None:
+    assert a_new_deployment(**_option(name, longest))
+
+    assert refusal_of(a_new_deployment, **_option(name, too_long)).message == message
 
 
 @pytest.mark.parametrize(("make", "field"), REQUIRED_CASES)

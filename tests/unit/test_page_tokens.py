@@ -35,6 +35,14 @@ def test_a_token_leads_to_where_it_came_from(value: Any) -> None:
     assert cursor_of(request_with(token), CALL, type(value)) == Cursor(value, ID)
 
 
+def test_a_token_that_is_longer_than_any_is_refused_unread() -> None:
+    longest = page_token(Cursor("\x01" * 1000, ID), request_with(""), CALL)
+    assert cursor_of(request_with(longest), CALL)
+    token = page_token(Cursor("x" * 20_000, ID), request_with(""), CALL)
+    with pytest.raises(InvalidPageToken):
+        cursor_of(request_with(token), CALL)
+
+
 @pytest.mark.parametrize("value", ["x", [], {}, None, 1.5, True, 2**63, "2026-01-02T03:04:05+00:00"], ids=repr)
 def test_a_revision_is_a_number(value: Any) -> None:
     content = orjson.loads(base64.urlsafe_b64decode(page_token(Cursor(3, ID), request_with(""), CALL) + "=="))

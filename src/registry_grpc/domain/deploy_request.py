@@ -11,7 +11,7 @@ from uuid import UUID
 from registry_grpc.domain.deployment import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import LIMITS
-from registry_grpc.domain.rules import check_fields
+from registry_grpc.domain.rules import LABELS, check_fields, version_count_errors
 
 _NOT_SAID: tuple[object, ...] = (None, "", (), {})
 
@@ -19,7 +19,7 @@ _NOT_SAID: tuple[object, ...] = (None, "", (), {})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDeployment:
     """What a client says of a deployment to make. Without versions, the model's default or latest one is meant;
-    `model_version_ids` has no duplicates. Raises InvalidRequest for the name and for options that cannot be."""
+    `model_version_ids` has no duplicates. Raises InvalidRequest when it breaks a rule."""
 
     registered_model_id: UUID
     serving_environment_id: UUID
@@ -29,9 +29,10 @@ class NewDeployment:
     options: DeploymentOptions = field(default_factory=DeploymentOptions)
 
     def __post_init__(self) -> None:
-        violations = self.options.violations()
-        others = [InvalidRequest(violations)] if violations else []
-        check_fields(self, limits={"name": LIMITS["name"]}, others=others)
+        others = version_count_errors(self.model_version_ids)
+        if violations := self.options.violations():
+            others.append(InvalidRequest(violations))
+        check_fields(self, limits={"name": LIMITS["name"]}, sizes={"labels": LABELS}, others=others)
 
     @property
     def digest(self) -> str:

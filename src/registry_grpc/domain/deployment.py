@@ -21,6 +21,19 @@ from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 DEFAULT_DEADLINE_SECONDS = 900
+OPTION_LIMITS = {"runtime": 253, "service_account": 253, "storage_endpoint": 500, "storage_region": 100}
+"""In characters."""
+MOST_ENTRIES = 256
+LONGEST_KEY = 253
+LONGEST_VALUES = {"requests": 64, "limits": 64, "env": 4096}
+"""Of each map: entries, characters of a key, bytes of a value in UTF-8."""
+_PLACES = {
+    "requests": "resources.requests",
+    "limits": "resources.limits",
+    "storage_endpoint": "storage.endpoint",
+    "storage_region": "storage.region",
+}
+"""Where fields stand in a request, when it is not their name."""
 
 
 class Want(StrEnum):
@@ -113,12 +126,36 @@ class DeploymentOptions:
 
         Not refused when options are made: those that are stored met the rules of their time, and must stay readable.
         """
-        return (*_replica_violations(self), *_too_low(self), *_quantity_violations(self))
+        sizes = (*_too_long(self), *_too_many(self))
+        # What is too large is not looked at one by one.
+        return sizes or (*_replica_violations(self), *_too_low(self), *_quantity_violations(self))
 
     def check(self) -> None:
         """Raises InvalidRequest with all violations."""
         if violations := self.violations():
             raise InvalidRequest(violations)
+
+
+def _too_long(options: DeploymentOptions) -> Iterator[Violation]:
+    for name, limit in OPTION_LIMITS.items():
+        if len(getattr(options, name)) > limit:
+            yield Violation(_path(name), f"must be at most {limit} characters")
+
+
+def _too_many(options: DeploymentOptions) -> Iterator[Violation]:
+    for name, longest in LONGEST_VALUES.items():
+        entries: Mapping[str, str] = getattr(options, name)
+        if len(entries) > MOST_ENTRIES:
+            yield Violation(_path(name), f"must be at most {MOST_ENTRIES} entries")
+        if any(len(key) > LONGEST_KEY for key in entries):
+            yield Violation(_path(name), f"must have keys of at most {LONGEST_KEY} characters")
+        if any(len(value.encode()) > longest for value in entries.values()):
+            yield Violation(_path(name), f"must have values of at most {longest} bytes in UTF-8")
+
+
+def _path(name: str) -> str:
+    """Where the field stands in a request."""
+    return "options." + _PLACES.get(name, name)
 
 
 def _replica_violations(options: DeploymentOptions) -> Iterator[Violation]:

@@ -11,7 +11,14 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, renaming_errors
+from registry_grpc.domain.rules import (
+    LABELS,
+    LAST_ERROR,
+    check_conditions,
+    check_fields,
+    renaming_errors,
+    version_count_errors,
+)
 from registry_grpc.domain.serve_model import ServeModel
 
 LIMITS = {"name": 100, "runtime": 50, "external_id": 255, "url": 500}
@@ -40,7 +47,22 @@ class NewInferenceService:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_fields(self, limits={"name": LIMITS["name"], "runtime": LIMITS["runtime"]}, required=("name",))
+        check_fields(
+            self,
+            limits={"name": LIMITS["name"], "runtime": LIMITS["runtime"]},
+            sizes={"labels": LABELS},
+            required=("name",),
+            others=version_count_errors(self.model_version_ids),
+        )
+
+
+def fitting_error(text: str) -> str:
+    """As much of a text of the cluster as `last_error` takes."""
+    return (
+        text
+        if LAST_ERROR.measure(text) <= LAST_ERROR.limit
+        else text.encode()[: LAST_ERROR.limit].decode(errors="ignore")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +81,8 @@ class InferenceServicePatch:
     def __post_init__(self) -> None:
         limits = {name: limit for name, limit in LIMITS.items() if name != "runtime"}
         renaming = renaming_errors(self.name, "inference service name is required")
-        check_fields(self, limits=limits, others=[*renaming, *self._state_errors()])
+        sizes = {"labels": LABELS, "last_error": LAST_ERROR}
+        check_fields(self, limits=limits, sizes=sizes, others=[*renaming, *self._state_errors()])
 
     def _state_errors(self) -> list[InvalidRequest]:
         violations = [
@@ -111,10 +134,14 @@ class InferenceService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceServiceFilter:
-    """Which services a list shows; None and empty text are no condition."""
+    """Which services a list shows; None and empty text are no condition. Raises InvalidRequest for a text that is too
+    long."""
 
     serving_environment_id: UUID | None = None
     registered_model_id: UUID | None = None
     model_version_id: UUID | None = None
     desired_state: str = ""
     current_state: str = ""
+
+    def __post_init__(self) -> None:
+        check_conditions(desired_state=self.desired_state, current_state=self.current_state)

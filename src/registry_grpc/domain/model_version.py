@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from uuid import UUID
 
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, renaming_errors
+from registry_grpc.domain.rules import DESCRIPTION, LABELS, check_conditions, check_fields, renaming_errors
 
 READY = "READY"
 LIMITS = {
@@ -17,6 +17,7 @@ LIMITS = {
     "container_image": 500, "model_catalog_name": 200, "uri": 500, "access_key": 500, "secret_key": 500,
     "created_by_email": 255, "updated_by_email": 255,
 }  # fmt: skip
+SIZES = {"description": DESCRIPTION, "labels": LABELS}
 SORT_FIELDS = (
     "id", "created_at", "updated_at", "registered_model_id", "name", "description", "is_default", "state", "status",
     "created_by_email", "updated_by_email", "artifact_type", "model_framework", "model_framework_version",
@@ -57,7 +58,8 @@ class NewModelVersion:
 
     def __post_init__(self) -> None:
         limits = {name: limit for name, limit in LIMITS.items() if name not in {"state", "status"}}
-        check_fields(self, limits=limits, required=("name", "model_framework", "model_framework_version", "uri"))
+        required = ("name", "model_framework", "model_framework_version", "uri")
+        check_fields(self, limits=limits, sizes=SIZES, required=required)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ class ModelVersionPatch:
 
     def __post_init__(self) -> None:
         limits = {name: limit for name, limit in LIMITS.items() if name in self.__slots__}
-        check_fields(self, limits=limits, others=renaming_errors(self.name, "version name is required"))
+        renaming = renaming_errors(self.name, "version name is required")
+        check_fields(self, limits=limits, sizes=SIZES, others=renaming)
 
 
 class ModelVersion(NamedTuple):
@@ -139,17 +142,24 @@ class ModelVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionFilter:
-    """Which versions a list shows: of one model or of the whole project; an empty text is no condition."""
+    """Which versions a list shows: of one model or of the whole project; an empty text is no condition. Raises
+    InvalidRequest for a text that is too long."""
 
     registered_model_id: UUID | None = None
     state: str = ""
     status: str = ""
 
+    def __post_init__(self) -> None:
+        check_conditions(state=self.state, status=self.status)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionKey:
-    """How a version is found; all that is given must match."""
+    """How a version is found; all that is given must match. Raises InvalidRequest for a name that is too long."""
 
     name: str = ""
     id: UUID | None = None
     registered_model_id: UUID | None = None
+
+    def __post_init__(self) -> None:
+        check_conditions(name=self.name)

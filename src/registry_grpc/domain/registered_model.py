@@ -11,9 +11,10 @@ from uuid import UUID
 
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, renaming_errors
+from registry_grpc.domain.rules import DESCRIPTION, LABELS, TAGS, check_conditions, check_fields, renaming_errors
 
 LIMITS = {"name": 100, "owner_email": 255, "model_type": 50, "state": 50, "deployment_status": 50}
+SIZES = {"description": DESCRIPTION, "labels": LABELS, "tags": TAGS}
 SORT_FIELDS = (
     "id", "created_at", "updated_at", "project_id", "owner_id", "owner_email", "name", "slug", "description",
     "model_type", "model_size", "state", "deployment_status", "parent_model_id",
@@ -53,7 +54,7 @@ class NewRegisteredModel:
 
     def __post_init__(self) -> None:
         limits = {name: LIMITS[name] for name in ("name", "owner_email", "model_type")}
-        check_fields(self, limits=limits, required=("name",))
+        check_fields(self, limits=limits, sizes=SIZES, required=("name",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class RegisteredModelPatch:
 
     def __post_init__(self) -> None:
         limits = {name: LIMITS[name] for name in ("name", "model_type", "state", "deployment_status")}
-        check_fields(self, limits=limits, others=renaming_errors(self.name, "model name is required"))
+        check_fields(self, limits=limits, sizes=SIZES, others=renaming_errors(self.name, "model name is required"))
 
 
 class RegisteredModel(NamedTuple):
@@ -122,8 +123,11 @@ class RegisteredModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredModelFilter:
-    """Which models a list shows; an empty text is no condition."""
+    """Which models a list shows; an empty text is no condition. Raises InvalidRequest for a text that is too long."""
 
     state: str = ""
     model_type: str = ""
     search: str = ""
+
+    def __post_init__(self) -> None:
+        check_conditions(state=self.state, model_type=self.model_type, search=self.search)

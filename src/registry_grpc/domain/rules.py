@@ -1,20 +1,71 @@
-"""Rules on single fields that all aggregates share (REST contract 0.5 and the tables of Parts 1 and 2)."""
+"""Rules on single fields that all aggregates share (REST contract 0.5 and the tables of Parts 1 and 2).
+
+The sizes are chosen so that any one object of a list fits into a gRPC message of 4 MiB, which is what clients take
+unless they are told otherwise: description, labels and tags at their limits are 4,032 KiB together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.patch import UNSET
+
+LONGEST_CONDITION = 1000
+"""In characters: no text that is stored and searched for is longer."""
+MOST_VERSIONS = 100
+"""How many versions one request may name."""
+
+_KIBIBYTE = 1024
+
+
+def _bytes_of(text: str) -> int:
+    return len(text.encode())
+
+
+def _bytes_of_labels(labels: Mapping[str, str]) -> int:
+    return sum(_bytes_of(key) + _bytes_of(value) + 8 for key, value in labels.items())
+
+
+def _bytes_of_tags(tags: Iterable[Iterable[str]]) -> int:
+    return sum(_bytes_of(text) + 4 for texts in tags for text in texts)
+
+
+class Size(NamedTuple):
+    """How large a field may be, in bytes, and how it is measured."""
+
+    limit: int
+    measure: Callable[[Any], int]
+    rule: str
+
+
+DESCRIPTION = Size(3072 * _KIBIBYTE, _bytes_of, "must be at most 3 MiB in UTF-8")
+LABELS = Size(
+    704 * _KIBIBYTE,
+    _bytes_of_labels,
+    "must be at most 704 KiB in UTF-8, counting 8 bytes for each entry on top of its key and value",
+)
+TAGS = Size(
+    256 * _KIBIBYTE,
+    _bytes_of_tags,
+    "must be at most 256 KiB in UTF-8, counting 4 bytes for each tag on top of its text",
+)
+LAST_ERROR = Size(64 * _KIBIBYTE, _bytes_of, "must be at most 64 KiB in UTF-8")
 
 
 def check_fields(
-    subject: Any, *, limits: Mapping[str, int], required: Iterable[str] = (), others: Iterable[InvalidRequest] = ()
+    subject: Any,
+    *,
+    limits: Mapping[str, int],
+    sizes: Mapping[str, Size] | None = None,
+    required: Iterable[str] = (),
+    others: Iterable[InvalidRequest] = (),
 ) -> None:
-    """Raise InvalidRequest naming every field that is required and empty, or longer than its limit, and what `others`
-    name: the errors of the subject's own rules.
+    """Raise InvalidRequest naming every field that is required and empty, or longer than its limit, or larger than its
+    size, and what `others` name: the errors of the subject's own rules.
 
-    Limits count characters (code points). Fields that a patch leaves UNSET are passed over.
+    Limits count characters (code points), sizes count bytes. Fields that a patch leaves UNSET are passed over.
     """
     violations = [Violation(field, "is required") for field in required if not getattr(subject, field)]
     violations += [
@@ -22,9 +73,32 @@ def check_fields(
         for field, limit in limits.items()
         if isinstance(value := getattr(subject, field), str) and len(value) > limit
     ]
+    violations += [
+        Violation(field, size.rule)
+        for field, size in (sizes or {}).items()
+        if (value := getattr(subject, field)) is not UNSET and size.measure(value) > size.limit
+    ]
     errors = [*([InvalidRequest(violations)] if violations else []), *others]
     if errors:
         raise InvalidRequest.of_all(errors)
+
+
+def check_conditions(**texts: str) -> None:
+    """Raise InvalidRequest naming every text that is too long to be looked for."""
+    violations = [
+        Violation(field, f"must be at most {LONGEST_CONDITION} characters")
+        for field, text in texts.items()
+        if len(text) > LONGEST_CONDITION
+    ]
+    if violations:
+        raise InvalidRequest(violations)
+
+
+def version_count_errors(ids: tuple[object, ...]) -> list[InvalidRequest]:
+    """An error when a request names more versions than it may."""
+    if len(ids) <= MOST_VERSIONS:
+        return []
+    return [InvalidRequest([Violation("model_version_ids", f"must be at most {MOST_VERSIONS} versions")])]
 
 
 def renaming_errors(name: object, message: str) -> list[InvalidRequest]:

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import check_fields, renaming_errors
+from registry_grpc.domain.rules import DESCRIPTION, check_conditions, check_fields, renaming_errors
 
 LIMITS = {"name": 100, "external_id": 255}
+SIZES = {"description": DESCRIPTION}
 SORT_FIELDS = ("id", "created_at", "updated_at", "name", "description", "external_id")
 
 
@@ -40,7 +41,7 @@ class NewServingEnvironment:
 
     def __post_init__(self) -> None:
         policy = self.drift_policy or DriftPolicy.REPORT
-        check_fields(self, limits=LIMITS, required=("name",), others=_drift_policy_errors(policy))
+        check_fields(self, limits=LIMITS, sizes=SIZES, required=("name",), others=_drift_policy_errors(policy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class ServingEnvironmentPatch:
 
     def __post_init__(self) -> None:
         renaming = renaming_errors(self.name, "serving environment name is required")
-        check_fields(self, limits=LIMITS, others=[*renaming, *_drift_policy_errors(self.drift_policy)])
+        check_fields(self, limits=LIMITS, sizes=SIZES, others=[*renaming, *_drift_policy_errors(self.drift_policy)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,10 @@ class ServingEnvironment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironmentFilter:
-    """Which environments a list shows; an empty text is no condition."""
+    """Which environments a list shows; an empty text is no condition. Raises InvalidRequest for a text that is too
+    long."""
 
     search: str = ""
+
+    def __post_init__(self) -> None:
+        check_conditions(search=self.search)

@@ -115,7 +115,8 @@ class DeploymentRepository(Protocol):
         ...
 
     async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
-        """Newest first, by cursor."""
+        """Newest first, by cursor; cut by size as ports.repositories says, of which message, spec, drift and what was
+        applied count."""
         ...
 
     async def revise(
@@ -150,7 +151,8 @@ class DeploymentRepository(Protocol):
         ...
 
     async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
-        """Newest first, by cursor. Raises NotFound."""
+        """Newest first, by cursor; cut by size as ports.repositories says, of which the spec counts. Raises
+        NotFound."""
         ...
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:

@@ -4,6 +4,11 @@ For all repositories: objects of other projects do not exist. `create` trusts th
 and versions that serving objects name: use cases look them up in the project first. `list` is sorted as asked, ties by
 id in the same direction; by offset it counts the total, by cursor it does not. Names and guards are decided by the
 store itself, in the same transaction as the write. Every method may raise Unavailable, Overloaded or ConcurrentChange.
+
+A page of a `list` ends before the object with which it would exceed the slice's `max_bytes`, but has one object at
+least; if the slice is not to be cut, `list` raises InvalidRequest instead. Objects that are left out are not read.
+The size of an object is 4 KiB, for all that is short, and the bytes of its description or last error, labels and tags:
+of texts in UTF-8, of maps and lists about what they have as JSON.
 """
 
 from __future__ import annotations

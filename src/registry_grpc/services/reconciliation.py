@@ -20,7 +20,12 @@ from registry_grpc.domain.decision import Situation, Verdict, decide, is_withdra
 from registry_grpc.domain.deployment import Deployment, Phase, Want
 from registry_grpc.domain.errors import ClusterReadFailed, NotFound, Reason, RegistryError, Unavailable
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, Refusal
-from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
+from registry_grpc.domain.inference_service import (
+    InferenceService,
+    InferenceServicePatch,
+    ServiceState,
+    fitting_error,
+)
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.preflight import findings
@@ -113,7 +118,7 @@ class Reconciler:
             )
         else:
             message = live.ready.message if live.ready else ""
-            patch = InferenceServicePatch(last_error=message or UNSET, external_id=live.uid)
+            patch = InferenceServicePatch(last_error=fitting_error(message) or UNSET, external_id=live.uid)
         state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
         return await self._services.follow(
             service.project_id, service.id, patch, state, unchanged_since=service.updated_at
@@ -286,7 +291,7 @@ def _service_view(
         current_state=ServiceState.UNDEPLOYED if serving is None else ServiceState.DEPLOYED,
         external_id="" if deployment.applied is None or deployment.want is Want.ABSENT else deployment.applied.uid,
         url=url,
-        last_error="" if verdict.phase is Phase.DEPLOYED else message or None,
+        last_error="" if verdict.phase is Phase.DEPLOYED else fitting_error(message) or None,
         served_state=served_state,
     )
 

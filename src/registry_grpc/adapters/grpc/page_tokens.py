@@ -16,6 +16,9 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import Cursor
 
+# No token that is given out is longer.
+LONGEST_TOKEN = 16_384
+
 
 def page_token(cursor: Cursor | None, request: Any, call: Call) -> str:
     """Empty at the end of the list."""
@@ -31,6 +34,8 @@ def cursor_of(request: Any, call: Call, value_type: type = object) -> Cursor | N
     token = request.page_token
     if not token:
         return None
+    if len(token) > LONGEST_TOKEN:
+        raise InvalidPageToken
     try:
         content = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         fingerprint, id_, kind, value = orjson.loads(content)

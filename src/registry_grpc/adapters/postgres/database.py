@@ -1,25 +1,25 @@
-"""Connections to PostgreSQL: a bounded free list with a bounded queue.
+"""Statements on PostgreSQL, over a bounded pool of connections.
 
-asyncpg's own pool resets the session with a round trip after every use, which costs about as much as the query of a
-read. Nothing here sets session state, so connections go back as they are. A connection on which a statement did not
-end normally is closed, not reused.
+A connection on which a statement did not end normally is closed, not reused.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncpg
 import orjson
 import structlog
 
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST, translate, unavailable
-from registry_grpc.domain.errors import Overloaded, RegistryError, Unavailable
+from registry_grpc.adapters.postgres.pool import Pool
+from registry_grpc.domain.errors import RegistryError, Unavailable
 
 T = TypeVar("T")
 
@@ -33,8 +33,12 @@ class DatabaseOptions:
 
     size: int = 10
     queue: int = 500
+    """How many may wait for a connection in each share."""
+    share: float = 0.4
+    """The part of the connections that one share uses at most."""
     connect_timeout: float = 2.0
     statement_timeout: float = 5.0
+    lock_timeout: float = 1.0
     application_name: str = "registry-grpc"
 
 
@@ -53,11 +57,17 @@ class Database:
     def __init__(self, dsn: str, options: DatabaseOptions | None = None) -> None:
         self._dsn = dsn
         self._options = options or DatabaseOptions()
-        self._free: list[asyncpg.Connection[Any]] = []
-        self._open = 0
-        self._waiting: deque[asyncio.Future[asyncpg.Connection[Any] | None]] = deque()
-        self._closed = False
+        self._pool = Pool(self._connect, size=self._options.size, queue=self._options.queue)
+        self._lane = self._pool.lane("", self._options.size)
         self._said: dict[str, float] = {}
+
+    def share(self, name: str) -> Self:
+        """The same database for one class of statements: when they wait, for a lock on their table for example, they do
+        not keep the statements of other classes waiting."""
+        share = copy(self)
+        most = math.ceil(self._options.size * self._options.share)
+        share._lane = self._pool.lane(name, most)  # noqa: SLF001 - it is a Database, too
+        return share
 
     async def fetch(self, statement: str, *args: Any) -> list[Any]:
         """All rows."""
@@ -100,10 +110,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all free connections; those in use are closed when they come back."""
-        self._closed = True
-        while self._free:
-            await self._free.pop().close(timeout=2)
-            self._open -= 1
+        await self._pool.close()
 
     async def _run(self, work: Callable[[asyncpg.Connection[Any]], Awaitable[T]], *, deleting: bool = False) -> T:
         connection = await self._acquire()
@@ -117,44 +124,10 @@ class Database:
         return result
 
     async def _acquire(self) -> asyncpg.Connection[Any]:
-        while True:
-            while self._free:
-                connection = self._free.pop()
-                if not connection.is_closed():
-                    return connection
-                self._open -= 1
-            if self._open < self._options.size:
-                return await self._open_one()
-            if len(self._waiting) >= self._options.queue:
-                raise Overloaded
-            if (handed := await self._wait()) is not None:
-                return handed
+        return await self._pool.acquire(self._lane)
 
-    async def _open_one(self) -> asyncpg.Connection[Any]:
-        self._open += 1
-        try:
-            return await self._connect()
-        except BaseException:
-            self._open -= 1
-            self._wake(None)
-            raise
-
-    async def _wait(self) -> asyncpg.Connection[Any] | None:
-        """Wait for a connection that comes back; None says that there is room to open one."""
-        future: asyncio.Future[asyncpg.Connection[Any] | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
-                # The connection was handed over in the moment the request gave up: pass it on.
-                if (connection := future.result()) is not None:
-                    self._give_back(connection)
-                else:
-                    self._wake(None)
-            else:
-                self._waiting.remove(future)  # or it would count as waiting until a connection comes back
-            raise
+    def _give_back(self, connection: asyncpg.Connection[Any]) -> None:
+        self._pool.give_back(self._lane, connection)
 
     async def _connect(self) -> asyncpg.Connection[Any]:
         options = self._options
@@ -168,6 +141,7 @@ class Database:
                 server_settings={
                     "application_name": options.application_name,
                     "statement_timeout": str(int(options.statement_timeout * 1000)),
+                    "lock_timeout": str(int(options.lock_timeout * 1000)),
                     "idle_in_transaction_session_timeout": "30000",
                     "timezone": "UTC",
                     "jit": "off",
@@ -186,16 +160,6 @@ class Database:
             raise unavailable() from error
         return connection
 
-    def _give_back(self, connection: asyncpg.Connection[Any]) -> None:
-        if connection.is_closed():
-            self._open -= 1
-            self._wake(None)
-        elif self._closed:
-            self._open -= 1
-            connection.terminate()
-        elif not self._wake(connection):
-            self._free.append(connection)
-
     def _give_back_after(self, error: BaseException, connection: asyncpg.Connection[Any]) -> None:
         """A statement that PostgreSQL refused leaves the connection good; a broken-off one does not. One that may only
         read is as bad: it may have been made while the server was a standby, and would stay so."""
@@ -204,14 +168,6 @@ class Database:
         ):
             connection.terminate()
         self._give_back(connection)
-
-    def _wake(self, connection: asyncpg.Connection[Any] | None) -> bool:
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(connection)
-                return True
-        return False
 
     def _raise_translated(self, error: BaseException, *, deleting: bool) -> None:
         """Raise the domain's word for the error; return when there is none, and the error is to be raised as it is."""
@@ -227,5 +183,5 @@ class Database:
             return
         self._said[cause] = now
         # Texts of other errors may quote the connection's URL.
-        text = str(error) if isinstance(error, asyncpg.PostgresError | OSError) else ""
+        text = str(error) if isinstance(error, asyncpg.PostgresError | asyncpg.InternalClientError | OSError) else ""
         _log.warning("the database is unavailable", cause=cause, text=text)

@@ -140,7 +140,7 @@ class PostgresDeploymentQueue:
     """Implements ports.deployments.DeploymentQueue and DeploymentEvents for one process."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("deployment_queue")
         self._process = f"{socket.gethostname()}/{uuid4()}"
         self._claims = itertools.count(1)
         self._due = Channel(database, CHANNEL, poll_seconds=_POLL_SECONDS)

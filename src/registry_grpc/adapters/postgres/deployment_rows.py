@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres.columns import of_table, select_list
 from registry_grpc.domain.deployment import (
     Applied,
     Cause,
@@ -30,9 +31,8 @@ DEPLOYMENT_FIELDS = (
     "next_step", "url", "drift", "observed_at", "attempts",
 )  # fmt: skip
 # The drift policy is the environment's; the environment may be gone when only the object is left to remove.
-DEPLOYMENT_COLUMNS = (
-    ", ".join(f"d.{name}" for name in DEPLOYMENT_FIELDS) + ", coalesce(e.drift_policy, 'report') AS drift_policy"
-)
+DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {"drift_policy": "coalesce(e.drift_policy, 'report')"}
+DEPLOYMENT_COLUMNS = select_list(DEPLOYMENT_READ)
 JOIN_ENVIRONMENT = "LEFT JOIN serving_environment e ON e.id = d.serving_environment_id"
 REVISION_FIELDS = (
     "deployment_id", "generation", "created_at", "created_by", "cause", "spec", "outcome", "reason", "served_from",

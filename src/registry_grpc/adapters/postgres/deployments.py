@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres.columns import of_table, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_requests import lock, remember, requested
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
+    DEPLOYMENT_READ,
     EVENT_FIELDS,
     JOIN_ENVIRONMENT,
     REVISION_FIELDS,
@@ -20,7 +22,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     spec_to_json,
 )
 from registry_grpc.adapters.postgres.inference_services import insert_service, update_service
-from registry_grpc.adapters.postgres.listing import Conditions, Listing
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, fitting
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
@@ -101,7 +103,8 @@ _RESET_SERVED = """
 UPDATE serve_model SET last_known_state = 'PENDING', updated_at = now()
 WHERE inference_service_id = $1 AND last_known_state <> 'PENDING'
 """
-_REVISION_COLUMNS = ", ".join(f"r.{name}" for name in REVISION_FIELDS)
+_REVISION_READ = of_table("r", REVISION_FIELDS)
+_REVISION_COLUMNS = select_list(_REVISION_READ)
 _OF_PROJECT = "deployment_revision r JOIN deployment d ON d.id = r.deployment_id"
 _REVISION = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT} WHERE d.id = $1 AND d.project_id = $2 AND r.generation = $3
@@ -118,8 +121,9 @@ WHERE d.id = $1 AND d.project_id = $2 AND r.served_from <= coalesce($3, now())
 ORDER BY r.served_from DESC LIMIT 1
 """
 _REVISIONS = f"""
-SELECT {_REVISION_COLUMNS} FROM deployment_revision r
-WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3
+SELECT {_REVISION_COLUMNS}, r.generation AS sorted_by, r.deployment_id AS id, {bytes_of(json=["r.spec"])} AS bytes
+FROM deployment_revision r
+WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3::bigint + 1
 """
 _EVENT_COLUMNS = ", ".join(EVENT_FIELDS)
 _EVENTS = f"""
@@ -137,7 +141,8 @@ ORDER BY o.seen_at, o.uid
 """
 
 _LISTING = Listing(
-    columns=DEPLOYMENT_COLUMNS,
+    columns=DEPLOYMENT_READ,
+    large=bytes_of(texts=["d.message"], json=["d.spec", "d.drift", "d.applied"]),
     source=f"deployment d {JOIN_ENVIRONMENT}",
     table="d",
     sort_columns={"created_at": "d.created_at"},
@@ -148,7 +153,7 @@ class PostgresDeploymentRepository:
     """Implements ports.deployments.DeploymentRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("deployment")
 
     async def deploy(
         self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
@@ -233,10 +238,10 @@ class PostgresDeploymentRepository:
     async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
         await self.get(project_id, id)
         below = slice.after.value if slice.after else 2**62
-        rows = await self._database.fetch(_REVISIONS, id, below, slice.limit + 1)
-        items = tuple(revision_from(row) for row in rows[: slice.limit])
-        has_more = len(rows) > slice.limit
-        return Page(items, next=Cursor(items[-1].generation, id) if has_more else None)
+        statement = fitting(_REVISIONS, _REVISION_READ, "DESC", slice, limit=3, max_bytes=4)
+        rows = await self._database.fetch(statement, id, below, slice.limit, slice.max_bytes)
+        items = tuple(revision_from(row) for row in rows)
+        return Page(items, next=Cursor(items[-1].generation, id) if rows and rows[-1]["has_more"] else None)
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
         await self.get(project_id, id)

@@ -45,6 +45,7 @@ CONNECTION_LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # its own record of the connection is broken: "cannot switch to state 12"
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -73,8 +74,13 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             if deleting and constraint in _IN_USE:
                 return FailedPrecondition(_IN_USE[constraint])
             return NotFound(_GONE[constraint]) if constraint in _GONE else None
-        # The last: a migration has changed a table meanwhile; the statement is prepared anew when it comes again.
-        case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError() | asyncpg.InvalidCachedStatementError():
+        # The last two: a migration has changed a table meanwhile; the statement is prepared anew when it comes again.
+        case (
+            asyncpg.SerializationError()
+            | asyncpg.DeadlockDetectedError()
+            | asyncpg.InvalidCachedStatementError()
+            | asyncpg.OutdatedSchemaCacheError()
+        ):
             return ConcurrentChange()
         case (
             asyncpg.QueryCanceledError()

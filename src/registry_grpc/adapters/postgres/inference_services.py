@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.adapters.postgres.serve_models import INSERT as INSERT_SERVE_MODEL
 from registry_grpc.adapters.postgres.serve_models import serve_models_of, values_of
@@ -25,14 +26,13 @@ from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
 from registry_grpc.domain.serve_model import ServeModel, ServeModelState
 
-_STORED = (
+STORED = (
     "id", "created_at", "updated_at", "project_id", "name", "external_id", "serving_environment_id",
     "registered_model_id", "model_version_id", "desired_state", "current_state", "runtime", "url", "last_error",
     "labels",
 )  # fmt: skip
-_COLUMNS = (
-    ", ".join(f"i.{name}" for name in _STORED) + ", e.name AS serving_environment_name, m.name AS registered_model_name"
-)
+READ = of_table("i", STORED) | {"serving_environment_name": "e.name", "registered_model_name": "m.name"}
+_COLUMNS = select_list(READ)
 _JOINS = """
 JOIN serving_environment e ON e.id = i.serving_environment_id
 JOIN registered_model m ON m.id = i.registered_model_id
@@ -40,8 +40,8 @@ JOIN registered_model m ON m.id = i.registered_model_id
 _FROM = f"inference_service i {_JOINS}"
 _INSERT = f"""
 WITH i AS (
-    INSERT INTO inference_service ({", ".join(_STORED)})
-    VALUES ({", ".join(f"${i}" for i in range(1, len(_STORED) + 1))})
+    INSERT INTO inference_service ({", ".join(STORED)})
+    VALUES ({parameters(STORED)})
     RETURNING *
 )
 SELECT {_COLUMNS} FROM i {_JOINS}
@@ -78,12 +78,18 @@ _WANT_ABSENT = """
 UPDATE deployment SET want = 'ABSENT', dirty_at = now(), next_at = now() WHERE id = $1 AND project_id = $2
 """
 
-_LISTING = Listing(columns=_COLUMNS, source=_FROM, table="i", sort_columns=sort_columns("i", SORT_FIELDS))
+_LISTING = Listing(
+    columns=READ,
+    large=bytes_of(texts=["i.last_error"], json=["i.labels"]),
+    source=_FROM,
+    table="i",
+    sort_columns=sort_columns("i", SORT_FIELDS),
+)
 
 
 async def insert_service(connection: Any, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
     """Store a service with its serve models, in the caller's transaction."""
-    record = await connection.fetchrow(_INSERT, *(getattr(service, name) for name in _STORED))
+    record = await connection.fetchrow(_INSERT, *(getattr(service, name) for name in STORED))
     await connection.executemany(INSERT_SERVE_MODEL, [values_of(serve_model) for serve_model in served])
     return await _whole(connection, record)
 
@@ -109,7 +115,7 @@ class PostgresInferenceServiceRepository:
     """Implements ports.repositories.InferenceServiceRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("inference_service")
 
     async def create(self, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
         async with self._database.transaction() as connection:
@@ -178,6 +184,4 @@ async def _whole(connection: Any, record: Any) -> InferenceService:
 
 
 def _service_from(record: Any) -> InferenceService:
-    values = dict(record)
-    values.pop("total", None)
-    return InferenceService(**values)
+    return InferenceService(**{name: record[name] for name in READ})

@@ -1,21 +1,23 @@
 """The statement of a list: conditions, order, a page by offset or by cursor, and the total.
 
 Pages near the start are one round trip. Pages deep in a list find their way in the index, from the end that is nearer.
+Rows that would make a page too large stay in the database: large values are neither read nor sent for them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 
+from registry_grpc.adapters.postgres.columns import of_table, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.errors import InvalidPageToken
-from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
+from registry_grpc.domain.paging import OBJECT_BYTES, SORTED_CHARACTERS, Cursor, Page, Slice, Sort
 
 T = TypeVar("T")
 
@@ -54,9 +56,11 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """How one aggregate is listed. `source` is the FROM clause, in which `table` is the alias that is sorted."""
+    """How one aggregate is listed. `columns` are expressions by name; `large` is what `bytes_of` makes of the large
+    ones; `source` is the FROM clause, in which `table` is the alias that is sorted."""
 
-    columns: str
+    columns: Mapping[str, str]
+    large: str
     source: str
     table: str
     sort_columns: Mapping[str, str]
@@ -79,13 +83,14 @@ class Listing:
             return await self._counted(database, conditions, sort, slice, item)
         if slice.offset >= _DEEP:
             return await self._deep(database, conditions, sort, slice, total=total, item=item)
-        statement = (
-            f"SELECT {self.columns}, ({total}) AS total FROM {self.source} WHERE {conditions.on(self.table)}"
+        page = (
+            f"SELECT {self._sized(sort)} FROM {self.source} WHERE {conditions.on(self.table)}"
             f" ORDER BY {self._order(sort)} {conditions.window}"
         )
-        rows = await database.fetch(statement, *conditions.args, slice.limit, slice.offset)
+        statement = self._fitting(page, sort, slice, conditions, f", ({total}) AS total")
+        rows = await database.fetch(statement, *conditions.args, slice.limit, slice.offset, slice.max_bytes)
         count = await _total_of(rows, slice, database, total, conditions)
-        return Page(tuple(item(row) for row in rows), total=count)
+        return Page(_items(rows, slice, item), total=count)
 
     async def _deep(
         self,
@@ -109,8 +114,9 @@ class Listing:
             f"SELECT {self.table}.id FROM {self.source} WHERE {conditions.on(self.table)}"
             f" ORDER BY {self._order(walk)} {conditions.window}"
         )
-        rows = await database.fetch(self._rows_of(ids, sort), *conditions.args, limit, skipped)
-        return Page(tuple(item(row) for row in rows), total=count)
+        statement = self._fitting(self._rows_of(ids, sort), sort, slice, conditions)
+        rows = await database.fetch(statement, *conditions.args, limit, skipped, slice.max_bytes)
+        return Page(_items(rows, slice, item), total=count)
 
     async def _counted(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
@@ -123,41 +129,94 @@ class Listing:
         )
         ids = f"SELECT found.id FROM found ORDER BY found.value {direction}, found.id {direction} {conditions.window}"
         total = "SELECT count(*) FROM found"
-        statement = found + self._rows_of(ids, sort, f", ({total}) AS total")
-        rows = await database.fetch(statement, *conditions.args, slice.limit, slice.offset)
+        page = self._fitting(self._rows_of(ids, sort), sort, slice, conditions, f", ({total}) AS total")
+        rows = await database.fetch(found + page, *conditions.args, slice.limit, slice.offset, slice.max_bytes)
         count = await _total_of(rows, slice, database, found + total, conditions)
-        return Page(tuple(item(row) for row in rows), total=count)
-
-    def _rows_of(self, ids: str, sort: Sort, more_columns: str = "") -> str:
-        return (
-            f"SELECT {self.columns}{more_columns} FROM {self.source} WHERE {self.table}.id = ANY(ARRAY({ids}))"
-            f" ORDER BY {self._order(sort)}"
-        )
+        return Page(_items(rows, slice, item), total=count)
 
     async def _after(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
     ) -> Page[T]:
-        where, args = conditions.on(self.table), list(conditions.args)
-        if slice.after is not None:
-            beyond = "<" if sort.descending else ">"
-            place = f"({self.sort_columns[sort.field]}, {self.table}.id)"
-            where += f" AND {place} {beyond} (${len(args) + 1}, ${len(args) + 2})"
-            args += [slice.after.value, slice.after.id]
-        statement = (
-            f"SELECT {self.columns} FROM {self.source} WHERE {where}"
-            f" ORDER BY {self._order(sort)} LIMIT ${len(args) + 1}"
+        place = f"({self.sort_columns[sort.field]}, {self.table}.id)"
+        beyond = "<" if sort.descending else ">"
+        # The parameters of a page at the start are two less.
+        after = [slice.after.value, slice.after.id] if slice.after else []
+        where, args = conditions.on(self.table), [*conditions.args, *after]
+        if after:
+            where += f" AND {place} {beyond} (${len(args) - 1}, ${len(args)})"
+        page = (
+            f"SELECT {self._sized(sort)} FROM {self.source} WHERE {where}"
+            f" ORDER BY {self._order(sort)} LIMIT ${len(args) + 1}::bigint + 1"
         )
+        statement = fitting(page, self.columns, _direction(sort), slice, limit=len(args) + 1, max_bytes=len(args) + 2)
         try:
-            rows = await database.fetch(statement, *args, slice.limit + 1)
+            rows = await database.fetch(statement, *args, slice.limit, slice.max_bytes)
         except asyncpg.DataError as error:
             raise InvalidPageToken from error  # the value of a made-up token does not fit the column
-        items = [item(row) for row in rows]
-        has_more = len(items) > slice.limit
-        return Page(tuple(items[: slice.limit]), next=_cursor(items[slice.limit - 1], sort) if has_more else None)
+        items = _items(rows, slice, item)
+        return Page(items, next=_cursor(items[-1], sort) if rows and rows[-1]["has_more"] else None)
+
+    def _rows_of(self, ids: str, sort: Sort) -> str:
+        return f"SELECT {self._sized(sort)} FROM {self.source} WHERE {self.table}.id = ANY(ARRAY({ids}))"
+
+    def _sized(self, sort: Sort) -> str:
+        return f"{select_list(self.columns)}, {self.sort_columns[sort.field]} AS sorted_by, {self.large} AS bytes"
+
+    def _fitting(self, page: str, sort: Sort, slice: Slice, conditions: Conditions, more_columns: str = "") -> str:
+        """With the parameters of the conditions' window, and then `max_bytes`."""
+        first = len(conditions.args) + 1
+        return fitting(page, self.columns, _direction(sort), slice, more_columns, limit=first, max_bytes=first + 2)
 
     def _order(self, sort: Sort) -> str:
         direction = _direction(sort)
         return f"{self.sort_columns[sort.field]} {direction}, {self.table}.id {direction}"
+
+
+def bytes_of(*, texts: Sequence[str] = (), json: Sequence[str] = ()) -> str:
+    """The size of a row by its large columns, as ports.repositories counts it. Nothing that lies outside of the row is
+    read for it, but for JSON that is compressed, as nothing else tells how large that is."""
+    sizes = [f"octet_length({column})" for column in texts]
+    sizes += [
+        f"CASE WHEN pg_column_compression({column}) IS NULL THEN coalesce(pg_column_size({column}), 0)"
+        f" ELSE octet_length({column}::text) END"
+        for column in json
+    ]
+    return " + ".join([str(OBJECT_BYTES), *sizes])
+
+
+def fitting(
+    page: str,
+    columns: Iterable[str],
+    direction: str,
+    slice: Slice,
+    more_columns: str = "",
+    *,
+    limit: int,
+    max_bytes: int,
+) -> str:
+    """Of the rows of a page, in its order, those that are wanted and fit: the others do not leave the database.
+
+    `page` is a SELECT of `columns` and of `id`, `sorted_by` and `bytes`; `limit` and `max_bytes` are numbers of
+    parameters. Each row also has `has_more` and `all_bytes`, which is the size of the page if the page is refused when
+    it does not fit, else of the rows up to this one.
+    """
+    order = f"sorted_by {direction}, id {direction}"
+    until = "CURRENT ROW" if slice.is_cut else "UNBOUNDED FOLLOWING"
+    names = ", ".join(f"sized.{name}" for name in columns)
+    return (
+        f"SELECT {names}, sized.all_bytes, sized.has_more{more_columns} FROM ("
+        "SELECT page.*, sum(page.bytes) OVER so_far AS all_bytes, row_number() OVER so_far AS place,"
+        f" lead(true, 1, false) OVER so_far AS has_more FROM ({page}) page"
+        f" WINDOW so_far AS (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND {until})"
+        f") sized WHERE place <= ${limit} AND (all_bytes <= ${max_bytes} OR place = 1) ORDER BY {order}"
+    )
+
+
+def _items(rows: Sequence[Any], slice: Slice, item: Callable[[Any], T]) -> tuple[T, ...]:
+    """Raises InvalidRequest when there are more than fit, and that is to be refused."""
+    if rows:
+        slice.check(rows[0]["all_bytes"])
+    return tuple(item(row) for row in rows)
 
 
 async def _total_of(
@@ -175,13 +234,15 @@ def _direction(sort: Sort) -> str:
 
 
 def _cursor(last: Any, sort: Sort) -> Cursor:
-    value = getattr(last, sort.field, None)
+    value = sort.value_of(last)
     return Cursor(NULL_ID if value is None else value, last.id)
 
 
 def sort_columns(table: str, fields: tuple[str, ...], *nullable_ids: str) -> dict[str, str]:
     """The column of each field a list can be sorted by."""
-    columns = {name: f"{table}.{name}" for name in fields}
+    columns = of_table(table, fields)
+    if "description" in columns:
+        columns["description"] = f"left({table}.description, {SORTED_CHARACTERS})"
     return columns | {name: f"coalesce({table}.{name}, '{NULL_ID}')" for name in nullable_ids}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres.columns import in_order_of, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.model_version import (
@@ -21,17 +23,20 @@ from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET, changes
 from registry_grpc.ports.secrets import SecretCipher
 
-# Columns have the names and the order of the fields, so that a row is what a version is made of.
-_FIELDS = ModelVersion._fields
-VERSION_COLUMNS = len(_FIELDS)
-_COLUMNS = ", ".join(f"v.{name}" for name in _FIELDS)
+COLUMNS = (
+    "id", "created_at", "updated_at", "registered_model_id", "name", "description", "is_default", "state", "status",
+    "created_by_email", "updated_by_email", "artifact_type", "model_framework", "model_framework_version",
+    "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id",
+)  # fmt: skip
+_COLUMNS = select_list(of_table("v", COLUMNS))
+_STORED = (*COLUMNS, "access_key", "secret_key")
 
-_MODEL = _FIELDS.index("registered_model_id") + 1
+_MODEL = COLUMNS.index("registered_model_id") + 1
+_PROJECT = len(_STORED) + 1
 # The model must be of the project: no row is written otherwise.
 _INSERT = f"""
-INSERT INTO model_version ({", ".join(_FIELDS)}, access_key, secret_key, project_id)
-SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 3))}, project_id
-FROM registered_model WHERE id = ${_MODEL} AND project_id = ${len(_FIELDS) + 3}
+INSERT INTO model_version ({", ".join(_STORED)}, project_id)
+SELECT {parameters(_STORED)}, project_id FROM registered_model WHERE id = ${_MODEL} AND project_id = ${_PROJECT}
 RETURNING id
 """
 _GET = f"""
@@ -62,29 +67,34 @@ _FIND = f"SELECT {_COLUMNS} FROM model_version v WHERE "
 _OLDEST = " ORDER BY v.created_at, v.id LIMIT 1"
 _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {conditions}"
 
-_LISTING = Listing(columns=_COLUMNS, source="model_version v", table="v", sort_columns=sort_columns("v", SORT_FIELDS))
+_LISTING = Listing(
+    columns=of_table("v", COLUMNS),
+    large=bytes_of(texts=["v.description"], json=["v.labels"]),
+    source="model_version v",
+    table="v",
+    sort_columns=sort_columns("v", SORT_FIELDS),
+)
 
 
-def version_columns(table: str) -> str:
-    """The columns that `version_from` reads, for statements that join a version to something else."""
-    return ", ".join(f"{table}.{name}" for name in _FIELDS)
+def version_reader(first: int = 0) -> Callable[[Any], ModelVersion]:
+    """Reads a version from a row that has COLUMNS from place `first` on."""
+    values_of = in_order_of(ModelVersion._fields, COLUMNS, first)
+    return lambda record: ModelVersion._make(values_of(record))
 
 
-def version_from(record: Any, first: int = 0) -> ModelVersion:
-    """From the columns of a version, of which the first is in place `first`."""
-    return ModelVersion._make(record[first : first + VERSION_COLUMNS])
+_version_from = version_reader()
 
 
 class PostgresModelVersionRepository:
     """Implements ports.repositories.ModelVersionRepository."""
 
     def __init__(self, database: Database, cipher: SecretCipher) -> None:
-        self._database = database
+        self._database = database.share("model_version")
         self._cipher = cipher
 
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
         args = [
-            *(getattr(version, name) for name in _FIELDS),
+            *(getattr(version, name) for name in COLUMNS),
             self._cipher.encrypt(credentials.access_key),
             self._cipher.encrypt(credentials.secret_key),
             project_id,
@@ -120,7 +130,7 @@ class PostgresModelVersionRepository:
         conditions.add_equal("status", filter.status)
         counter = "model_version_count" if filter.registered_model_id else "project_version_count"
         total = _COUNTER.format(counter=counter, conditions=conditions.on("c"))
-        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=version_from)
+        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_version_from)
 
     async def update(
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
@@ -149,4 +159,4 @@ async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> No
 def _found(record: Any | None, id: UUID | None = None) -> ModelVersion:
     if record is None:
         raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
-    return version_from(record)
+    return _version_from(record)

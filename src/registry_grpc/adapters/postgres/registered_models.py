@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres.columns import in_order_of, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import (
     Conditions,
     Listing,
+    bytes_of,
     longest_literal,
     search_pattern,
     sort_columns,
 )
-from registry_grpc.adapters.postgres.model_versions import VERSION_COLUMNS, version_columns, version_from
+from registry_grpc.adapters.postgres.model_versions import COLUMNS as VERSION_COLUMNS
+from registry_grpc.adapters.postgres.model_versions import version_reader
 from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.model_version import ModelVersion
@@ -28,21 +31,26 @@ from registry_grpc.domain.registered_model import (
     Tags,
 )
 
-# Columns have the names and the order of the fields; those from version_count on are put together when a model is read.
-_FIELDS = RegisteredModel._fields[: RegisteredModel._fields.index("version_count")]
+STORED = (
+    "id", "created_at", "updated_at", "project_id", "owner_email", "name", "slug", "description", "model_type",
+    "model_size", "state", "deployment_status", "tags", "labels", "parent_model_id",
+)  # fmt: skip
 _VERSION_COUNT = """(
     SELECT coalesce(sum(c.versions), 0)::bigint FROM model_version_count c WHERE c.registered_model_id = m.id
-) AS version_count"""
-# Rows are read by the places of their columns: of the model, of its newest version, of its default version.
-_COLUMNS = ", ".join(f"m.{name}" for name in _FIELDS) + ", " + _VERSION_COUNT
-_LATEST = len(_FIELDS) + 1
-_DEFAULT = _LATEST + VERSION_COLUMNS
-_TAGS_COLUMN = _FIELDS.index("tags")
+)"""
+_COLUMNS = of_table("m", STORED) | {"version_count": _VERSION_COUNT}
+# A row has the columns of the model, and where it is read alone, of its newest version and of its default version.
+_LATEST = len(_COLUMNS)
+_DEFAULT = _LATEST + len(VERSION_COLUMNS)
+_latest_from, _default_from = version_reader(_LATEST), version_reader(_DEFAULT)
+READ = (*_COLUMNS, "latest_version", "default_version")
+_values_of = in_order_of(RegisteredModel._fields, READ)
+_TAGS_COLUMN = READ.index("tags")
 
 # A model with its newest version and its default version. Another writer may have set several defaults: the one that
 # was changed last counts.
 _WHOLE = f"""
-SELECT {_COLUMNS}, {version_columns("l")}, {version_columns("d")}
+SELECT {select_list(_COLUMNS)}, {", ".join(f"{table}.{name}" for table in "ld" for name in VERSION_COLUMNS)}
 FROM {{source}} m
 LEFT JOIN LATERAL (
     SELECT * FROM model_version v WHERE v.registered_model_id = m.id ORDER BY v.created_at DESC, v.id DESC LIMIT 1
@@ -55,12 +63,12 @@ LEFT JOIN LATERAL (
 _READ = _WHOLE.format(source="registered_model")
 _GET = _READ + "WHERE m.id = $1 AND m.project_id = $2"
 
-_PARENT = len(_FIELDS)
-_PROJECT = _FIELDS.index("project_id") + 1
+_PARENT = STORED.index("parent_model_id") + 1
+_PROJECT = STORED.index("project_id") + 1
 # The parent must be of the same project: no row is written otherwise.
 _INSERT = f"""
-INSERT INTO registered_model ({", ".join(_FIELDS)})
-SELECT {", ".join(f"${i}" for i in range(1, len(_FIELDS) + 1))}
+INSERT INTO registered_model ({", ".join(STORED)})
+SELECT {parameters(STORED)}
 WHERE ${_PARENT}::uuid IS NULL
     OR EXISTS (SELECT FROM registered_model WHERE id = ${_PARENT} AND project_id = ${_PROJECT})
 """
@@ -78,6 +86,7 @@ _COUNTER = "SELECT coalesce(sum(c.models), 0)::bigint FROM registered_model_coun
 
 _LISTING = Listing(
     columns=_COLUMNS,
+    large=bytes_of(texts=["m.description"], json=["m.tags", "m.labels"]),
     source="registered_model m",
     table="m",
     sort_columns=sort_columns("m", SORT_FIELDS, "owner_id", "parent_model_id"),
@@ -88,10 +97,10 @@ class PostgresRegisteredModelRepository:
     """Implements ports.repositories.RegisteredModelRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("registered_model")
 
     async def create(self, model: RegisteredModel) -> None:
-        values = [_stored(name, getattr(model, name)) for name in _FIELDS]
+        values = [_stored(name, getattr(model, name)) for name in STORED]
         if not await self._database.execute(_INSERT, *values):
             raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, model.parent_model_id)
 
@@ -169,7 +178,7 @@ def _model_from(
 ) -> RegisteredModel:
     values = [*record[:_LATEST], latest, default]
     values[_TAGS_COLUMN] = _tags_from(values[_TAGS_COLUMN])
-    return RegisteredModel._make(values)
+    return RegisteredModel._make(_values_of(values))
 
 
 def _found(record: Any | None, id: UUID | None = None) -> RegisteredModel:
@@ -177,6 +186,6 @@ def _found(record: Any | None, id: UUID | None = None) -> RegisteredModel:
         raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, id)
     return _model_from(
         record,
-        version_from(record, _LATEST) if record[_LATEST] else None,
-        version_from(record, _DEFAULT) if record[_DEFAULT] else None,
+        _latest_from(record) if record[_LATEST] else None,
+        _default_from(record) if record[_DEFAULT] else None,
     )

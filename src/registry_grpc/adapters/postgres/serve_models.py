@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.serve_model import SORT_FIELDS, ServeModel, ServeModelFilter
 
-_STORED = (
+STORED = (
     "id", "created_at", "updated_at", "project_id", "inference_service_id", "model_version_id", "last_known_state",
 )  # fmt: skip
-_COLUMNS = (
-    ", ".join(f"s.{name}" for name in _STORED) + ", i.name AS inference_service_name, v.name AS model_version_name"
-)
+READ = of_table("s", STORED) | {"inference_service_name": "i.name", "model_version_name": "v.name"}
+_COLUMNS = select_list(READ)
 _JOINS = "JOIN inference_service i ON i.id = s.inference_service_id JOIN model_version v ON v.id = s.model_version_id"
 _FROM = f"serve_model s {_JOINS}"
 INSERT = f"""
-INSERT INTO serve_model ({", ".join(_STORED)}) VALUES ({", ".join(f"${i}" for i in range(1, len(_STORED) + 1))})
+INSERT INTO serve_model ({", ".join(STORED)}) VALUES ({parameters(STORED)})
 """
 _CREATE = f"WITH s AS ({INSERT} RETURNING *) SELECT {_COLUMNS} FROM s {_JOINS}"
 _GET = f"SELECT {_COLUMNS} FROM {_FROM} WHERE s.id = $1 AND s.project_id = $2"
@@ -29,12 +29,12 @@ SELECT {_COLUMNS} FROM {_FROM} WHERE s.inference_service_id = $1 ORDER BY s.crea
 """
 _DELETE = "DELETE FROM serve_model WHERE id = $1 AND project_id = $2"
 
-_LISTING = Listing(columns=_COLUMNS, source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
+_LISTING = Listing(columns=READ, large=bytes_of(), source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
 
 
 def values_of(serve_model: ServeModel) -> list[Any]:
     """The parameters of INSERT."""
-    return [getattr(serve_model, name) for name in _STORED]
+    return [getattr(serve_model, name) for name in STORED]
 
 
 async def serve_models_of(connection: Any, inference_service_id: UUID) -> tuple[ServeModel, ...]:
@@ -46,7 +46,7 @@ class PostgresServeModelRepository:
     """Implements ports.repositories.ServeModelRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("serve_model")
 
     async def create(self, serve_model: ServeModel) -> ServeModel:
         record = await self._database.fetchrow(_CREATE, *values_of(serve_model))
@@ -73,6 +73,4 @@ class PostgresServeModelRepository:
 
 
 def _serve_model_from(record: Any) -> ServeModel:
-    values = dict(record)
-    values.pop("total", None)
-    return ServeModel(**values)
+    return ServeModel(**{name: record[name] for name in READ})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, search_pattern, sort_columns
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, search_pattern, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.paging import Page, Slice, Sort
@@ -19,13 +20,12 @@ from registry_grpc.domain.serving_environment import (
     ServingEnvironmentPatch,
 )
 
-_FIELDS = (
+STORED = (
     "id", "created_at", "updated_at", "project_id", "name", "description", "external_id", "drift_policy",
 )  # fmt: skip
-_COLUMNS = ", ".join(f"e.{name}" for name in _FIELDS)
+_COLUMNS = select_list(of_table("e", STORED))
 _INSERT = f"""
-INSERT INTO serving_environment ({", ".join(_FIELDS)})
-VALUES ({", ".join(f"${i}" for i in range(1, len(_FIELDS) + 1))})
+INSERT INTO serving_environment ({", ".join(STORED)}) VALUES ({parameters(STORED)})
 """
 _GET = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.id = $1 AND e.project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.project_id = $1 AND e.name = $2"
@@ -38,7 +38,11 @@ RETURNING {_COLUMNS}
 _DELETE = "DELETE FROM serving_environment WHERE id = $1 AND project_id = $2"
 
 _LISTING = Listing(
-    columns=_COLUMNS, source="serving_environment e", table="e", sort_columns=sort_columns("e", SORT_FIELDS)
+    columns=of_table("e", STORED),
+    large=bytes_of(texts=["e.description"]),
+    source="serving_environment e",
+    table="e",
+    sort_columns=sort_columns("e", SORT_FIELDS),
 )
 
 
@@ -46,10 +50,10 @@ class PostgresServingEnvironmentRepository:
     """Implements ports.repositories.ServingEnvironmentRepository."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.share("serving_environment")
 
     async def create(self, environment: ServingEnvironment) -> None:
-        await self._database.execute(_INSERT, *(getattr(environment, name) for name in _FIELDS))
+        await self._database.execute(_INSERT, *(getattr(environment, name) for name in STORED))
 
     async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
         return _found(await self._database.fetchrow(_GET, id, project_id), id)
@@ -79,7 +83,7 @@ class PostgresServingEnvironmentRepository:
 
 
 def _environment_from(record: Any) -> ServingEnvironment:
-    values = {name: record[name] for name in _FIELDS}
+    values = {name: record[name] for name in STORED}
     return ServingEnvironment(**values | {"drift_policy": DriftPolicy(record["drift_policy"])})
 
 

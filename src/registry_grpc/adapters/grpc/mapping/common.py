@@ -17,6 +17,9 @@ from registry_grpc.adapters.grpc.page_tokens import cursor_of
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_limit
 
+# A REST page goes through the gateway's buffer, and its clients do not expect to get less than they asked for.
+LARGEST_REST_PAGE = 16 * 1024 * 1024
+
 
 def timestamp(time: datetime) -> Timestamp:
     """Built from whole seconds and nanoseconds, which is cheaper than FromDatetime."""
@@ -52,7 +55,8 @@ def slice_of(request: Any, call: Call) -> Slice:
     """By limit and offset for REST and whenever one of them is given, else by page token."""
     by_offset = request.HasField("limit") or request.HasField("offset")
     if call.is_rest or (by_offset and not request.page_token):
-        return Slice.at_offset(requested_limit(request), request.offset)
+        slice_ = Slice.at_offset(requested_limit(request), request.offset)
+        return slice_.refusing_above(LARGEST_REST_PAGE) if call.is_rest else slice_
     if by_offset:
         raise InvalidRequest([Violation("page_token", "cannot go together with limit or offset")])
     return cursor_slice_of(request, call)

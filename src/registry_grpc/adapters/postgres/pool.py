@@ -1,0 +1,121 @@
+"""Connections that are shared out between classes of statements, so that none can keep the others waiting.
+
+asyncpg's own pool resets the session with a round trip after every use, which costs about as much as the query of a
+read. Nothing here sets session state, so connections go back as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from registry_grpc.domain.errors import Overloaded
+
+
+class Lane:
+    """A class of statements: it uses at most `most` connections at a time, and has a queue of its own."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.used = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+
+class Pool:
+    """At most `size` connections. One of them is kept for each lane that uses none."""
+
+    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection[Any]]], *, size: int, queue: int) -> None:
+        self._connect = connect
+        self._size = size
+        self._queue = queue
+        self._free: list[asyncpg.Connection[Any]] = []
+        self._used = 0
+        self._idle_lanes = 0
+        self._lanes: dict[str, Lane] = {}
+        self._in_turn: list[Lane] = []
+        self._closed = False
+
+    def lane(self, name: str, most: int) -> Lane:
+        """The lane of this name, which is made when it is asked for first."""
+        if name not in self._lanes:
+            self._lanes[name] = Lane(most)
+            self._in_turn.append(self._lanes[name])
+            self._idle_lanes += 1
+        return self._lanes[name]
+
+    async def acquire(self, lane: Lane) -> asyncpg.Connection[Any]:
+        """Raises Overloaded when too many wait in the lane already, and what `connect` raises."""
+        if not lane.waiting and self._has_room(lane):
+            self._take_place(lane)
+        elif len(lane.waiting) < self._queue:
+            await self._wait(lane)
+        else:
+            raise Overloaded
+        while self._free:
+            connection = self._free.pop()
+            if not connection.is_closed():
+                return connection
+        try:
+            return await self._connect()
+        except BaseException:
+            self._leave_place(lane)
+            raise
+
+    def give_back(self, lane: Lane, connection: asyncpg.Connection[Any]) -> None:
+        """A connection that is closed is not used again."""
+        if self._closed:
+            connection.terminate()
+        elif not connection.is_closed():
+            self._free.append(connection)
+        self._leave_place(lane)
+
+    async def close(self) -> None:
+        """Close all free connections; those in use are closed when they come back."""
+        self._closed = True
+        while self._free:
+            await self._free.pop().close(timeout=2)
+
+    def _has_room(self, lane: Lane) -> bool:
+        if lane.used == 0:
+            return self._used < self._size
+        return lane.used < lane.most and self._used + self._idle_lanes < self._size
+
+    def _take_place(self, lane: Lane) -> None:
+        self._idle_lanes -= lane.used == 0
+        lane.used += 1
+        self._used += 1
+
+    def _leave_place(self, lane: Lane) -> None:
+        lane.used -= 1
+        self._used -= 1
+        self._idle_lanes += lane.used == 0
+        self._call_next()
+
+    def _call_next(self) -> None:
+        """Give the place that has become free to who waits longest, in the lane that was served least recently."""
+        for lane in self._in_turn:
+            while lane.waiting and self._has_room(lane):
+                future = lane.waiting.popleft()
+                if not future.done():
+                    self._take_place(lane)
+                    future.set_result(None)
+                    self._in_turn.remove(lane)
+                    self._in_turn.append(lane)
+                    return
+
+    async def _wait(self, lane: Lane) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        lane.waiting.append(future)
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._leave_place(lane)  # it was given in the moment the request gave up
+            with suppress(ValueError):
+                lane.waiting.remove(future)  # or it would count as waiting until it is its turn
+            raise
