@@ -122,7 +122,7 @@ def table(title: str, rows: list[Row]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| request | must | aim | /s | p50 | p99 ms | Envoy | workers | PG | sum µs | errors | ÷ constant | ÷ pgbench |",
+        "| request | must | aim | a second | p50 | p99 ms | Envoy | workers | PG | sum µs | errors | ÷ constant | ÷ pgbench |",  # noqa: E501
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
