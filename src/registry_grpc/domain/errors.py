@@ -105,13 +105,15 @@ class InvalidRequest(RegistryError):
 
     def __init__(self, violations: Iterable[Violation], message: str | None = None) -> None:
         self.violations = tuple(dict.fromkeys(violations))
+        self.has_contract_text = message is not None
         text = message or "; ".join(f"{v.field} {v.description}" for v in self.violations)
         super().__init__(Reason.INVALID_REQUEST, text)
 
     @classmethod
     def of_all(cls, errors: Sequence[InvalidRequest]) -> InvalidRequest:
-        """One error for all. A single one keeps its text, which may be the contract's."""
-        return errors[0] if len(errors) == 1 else cls(v for error in errors for v in error.violations)
+        """One error for all. A text of the contract's stays as it is, whatever else is wrong (decision 3)."""
+        text = next((error.message for error in errors if error.has_contract_text), None)
+        return cls((violation for error in errors for violation in error.violations), text)
 
 
 class ProjectIdRequired(RegistryError):

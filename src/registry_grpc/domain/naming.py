@@ -27,16 +27,17 @@ def longest_name(namespace: str) -> int:
 def deployment_name(slug: str, version_id: UUID, namespace: str) -> str:
     """`<slug>-<first 8 hex digits of the version's id>`, made valid where it is not (quirk Q19).
 
-    The slug loses what a name cannot begin with and what is too long; `model` stands in for nothing left. In a
-    namespace too long for any such name the result breaks the limit, which `name_findings` then reports.
+    The slug loses what a name cannot begin with and what is too long; `model` stands in for nothing left, cut as well.
+    In a namespace too long for any such name the result breaks the limit, which `name_findings` then reports.
     """
     suffix = f"-{version_id.hex[:_ID_LENGTH]}"
     name = f"{slug}{suffix}"
     room = longest_name(namespace)
     if _NAME.fullmatch(name) and len(name) <= room:
         return name
-    stem = slug.lstrip("-0123456789")[: max(room - len(suffix), 0)].rstrip("-")
-    return f"{stem if _NAME.fullmatch(stem) else 'model'}{suffix}"
+    longest_stem = max(room - len(suffix), 1)
+    stem = slug.lstrip("-0123456789")[:longest_stem].rstrip("-")
+    return f"{stem if _NAME.fullmatch(stem) else 'model'[:longest_stem]}{suffix}"
 
 
 def name_findings(name: str, namespace: str) -> tuple[Finding, ...]:

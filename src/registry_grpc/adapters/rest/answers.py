@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
-import orjson
 from google.api.httpbody_pb2 import HttpBody
+
+from registry_grpc.adapters.rest.encoders import json_bytes
 
 _JSON = "application/json; charset=utf-8"
 
@@ -33,4 +34,4 @@ def http_body(json: bytes, status: int = 200) -> bytes:
 
 
 def error_body(text: str, code: grpc.StatusCode, **more: Any) -> bytes:
-    return http_body(orjson.dumps({"error": text, **more}), HTTP_STATUS[code])
+    return http_body(json_bytes({"error": text, **more}), HTTP_STATUS[code])

@@ -30,9 +30,16 @@ ServeModelJson = NewType("ServeModelJson", dict[str, Any])
 DeployedJson = NewType("DeployedJson", dict[str, Any])
 
 
+# As Go writes them (contract 0.12). They can only be part of a string.
+_ESCAPES = tuple((character.encode(), f"\\u{ord(character):04x}".encode()) for character in "<>&\u2028\u2029")
+
+
 def json_bytes(encoded: Mapping[str, Any]) -> bytes:
     """Times are truncated to whole seconds; those of serving objects are texts already."""
-    return orjson.dumps(encoded, default=_text_of_id, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+    json = orjson.dumps(encoded, default=_text_of_id, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+    for character, escape in _ESCAPES:
+        json = json.replace(character, escape)
+    return json
 
 
 def _text_of_id(value: Any) -> str:

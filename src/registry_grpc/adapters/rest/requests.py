@@ -59,12 +59,13 @@ class RequestReader:
         }
 
     def read(self, target: str, body: bytes) -> Message:
-        """Path ids come before the body (contract 0.4): when one of them is not a UUID, the body is not looked at, and
-        whoever reads the id refuses it. Raises InvalidRequest and NoSuchRouteError."""
+        """Path ids come first (contract 0.4): when one of them is not a UUID, nothing else is looked at, and whoever
+        reads the id refuses it. Raises InvalidRequest and NoSuchRouteError."""
         segments, query = split_target(target)
         request: Message = self._new()
-        has_ids = self._read_path(segments, request)
-        if self._read_body is not None and has_ids:
+        if not self._read_path(segments, request):
+            return request
+        if self._read_body is not None:
             inner = getattr(request, self._body)
             inner.SetInParent()
             self._read_body(body, inner)
