@@ -120,8 +120,10 @@ def test_one_error_for_several_names_each_violation_once() -> None:
     together = InvalidRequest.of_all([InvalidRequest([name], "model name is required"), InvalidRequest([uri, name])])
 
     assert together.violations == (name, uri)
-    assert together.message == "name is required; uri is required"
-    assert InvalidRequest.of_all([InvalidRequest([name], "model name is required")]).message == "model name is required"
+    assert together.message == "model name is required"  # a text of the contract stays, whatever else is wrong
+    assert InvalidRequest.of_all([InvalidRequest([name]), InvalidRequest([uri])]).message == (
+        "name is required; uri is required"
+    )
 
 
 def test_a_blocked_deployment_tells_all_that_blocks_it() -> None:
