@@ -190,15 +190,15 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((GATEWAY / "envoy.yaml").read_text())
     document["admin"]["address"]["socket_address"]["port_value"] = 0
     resources = document["static_resources"]
-    (listener,), (cluster,) = resources["listeners"], resources["clusters"]
+    (listener,) = resources["listeners"]
     listener["address"]["socket_address"] = {"address": config.host, "port_value": config.port}
     # Otherwise two instances given the same port would share it in silence.
     listener["enable_reuse_port"] = False
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
-    for name in ("query", "answer"):
-        source = filters[name]["default_source_code"]
-        source["filename"] = str(GATEWAY.parent / source["filename"])
+    for typed_config in filters.values():
+        if source := typed_config.get("default_source_code"):
+            source["filename"] = str(GATEWAY.parent / source["filename"])
     filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
     if config.max_request_body_bytes is not None:
         filters["body"]["max_request_bytes"] = config.max_request_body_bytes
@@ -206,9 +206,9 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
         manager["request_timeout"] = f"{config.request_timeout_seconds}s"
     if not config.access_log:
         del manager["access_log"]
-    cluster["load_assignment"]["endpoints"][0]["lb_endpoints"] = [
-        {"endpoint": {"address": _address(endpoint)}} for endpoint in config.endpoints
-    ]
+    workers = [{"endpoint": {"address": _address(endpoint)}} for endpoint in config.endpoints]
+    for cluster in resources["clusters"]:
+        cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": workers}]
     return document
 
 
