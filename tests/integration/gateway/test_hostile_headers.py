@@ -63,7 +63,9 @@ async def test_only_the_sender_fails(own_gateway: Envoy) -> None:
             headers = {"content-type": "application/grpc", name: value}
             for _ in range(3):
                 await client.post(f"/{SERVICE}/Call", content=frame(b"x"), headers=headers)
-            assert await asyncio.gather(*(innocent(b"y", timeout=30) for _ in range(INNOCENT))) == [b"y"] * INNOCENT, name
+            assert await asyncio.gather(*(innocent(b"y", timeout=30) for _ in range(INNOCENT))) == [b"y"] * INNOCENT, (
+                name
+            )
 
 
 @pytest.mark.parametrize("name_and_value", [pair for pair in BROKEN if pair[0].startswith("grpc-")], ids=lambda p: p[0])
