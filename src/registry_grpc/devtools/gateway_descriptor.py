@@ -85,7 +85,10 @@ def health_service() -> ServiceDescriptorProto:
         input_type=f".{empty_pb2.Empty.DESCRIPTOR.full_name}",
         output_type=f".{httpbody_pb2.HttpBody.DESCRIPTOR.full_name}",
     )
-    check.options.Extensions[annotations_pb2.http].get = "/healthz"
+    rule = check.options.Extensions[annotations_pb2.http]
+    rule.get = "/healthz"
+    head = rule.additional_bindings.add().custom
+    head.kind, head.path = "HEAD", "/healthz"
     return ServiceDescriptorProto(name="HealthService", method=[check])
 
 
