@@ -206,7 +206,7 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
             source["filename"] = str(GATEWAY.parent / source["filename"])
     filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
     if config.max_request_body_bytes is not None:
-        filters["body"]["max_request_bytes"] = config.max_request_body_bytes
+        _limit_bodies(filters["body"], manager["route_config"]["virtual_hosts"][0], config.max_request_body_bytes)
     if config.request_timeout_seconds is not None:
         manager["request_timeout"] = f"{config.request_timeout_seconds}s"
     for policy in _cors_policies(manager["route_config"]["virtual_hosts"][0]):
@@ -226,6 +226,14 @@ def admin_socket(folder: Path) -> Path:
         return socket
     name = hashlib.sha256(os.fsencode(socket)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"registry-gateway-{name}.sock"
+
+
+def _limit_bodies(body: dict[str, Any], virtual_host: dict[str, Any], most: int) -> None:
+    limits = [
+        place.get("typed_per_filter_config", {}).get("body", {}) for place in (virtual_host, *virtual_host["routes"])
+    ]
+    for limit in (body, *(limit["buffer"] for limit in limits if "buffer" in limit)):
+        limit["max_request_bytes"] = min(limit["max_request_bytes"], most)
 
 
 def _cors_policies(virtual_host: dict[str, Any]) -> Iterator[dict[str, Any]]:
