@@ -26,6 +26,21 @@ from registry_grpc.stopping import until_stopped
 _log = structlog.get_logger("server")
 _MAX_METADATA_BYTES = 128 * 1024
 
+SERVER_OPTIONS = (
+    # Two workers on one port would share it in silence; a clash must be seen.
+    ("grpc.so_reuseport", 0),
+    # Envoy takes headers of up to 60 KiB; more than it hands on must fit.
+    ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
+    # Clients share Envoy's connections. A header that gRPC cannot parse (`grpc-timeout: 1x`) would stay in the table of
+    # a connection's headers, and other clients' requests that refer to it would fail. Without a table nothing stays.
+    # (Envoy's own `hpack_table_size: 0` breaks new connections under load: gRPC's encoder is late to notice.)
+    ("grpc.http2.hpack_table_size.decoder", 0),
+    # Envoy keeps its connections to workers and asks whether they are alive.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
 
 class Worker:
     """A server with its health service. `serve` until `stop`."""
@@ -35,17 +50,7 @@ class Worker:
         self._history = app.history
         self._health = HealthServicer()
         self.server = grpc.aio.server(
-            options=(
-                # Two workers on one port would share it in silence; a clash must be seen.
-                ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                # Envoy takes headers of up to 60 KiB; more than it hands on must fit.
-                ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
-                ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
-                # Envoy keeps its connections to workers and asks whether they are alive.
-                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-                ("grpc.keepalive_permit_without_calls", 1),
-            )
+            options=(("grpc.max_receive_message_length", settings.max_message_bytes), *SERVER_OPTIONS)
         )
         self.server.add_generic_rpc_handlers((*handlers_of(app.servicers), healthz_handler(app.database.ping)))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
 _LAST_PORT = 65535
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::(?:\d+|\*))?")
 
 
 class ConfigurationError(Exception):
@@ -39,8 +41,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     """The gateway's port: `registry-grpc dev` has Envoy listen on it, and `registry-grpc doctor` asks there, also where
     Envoy has its own configuration."""
-    host: str = "0.0.0.0"  # noqa: S104 - a gateway is there to be reached
-    """The address the gateway listens on. Development only."""
+    host: str = "127.0.0.1"
+    """The address the gateway listens on; `0.0.0.0` lets other machines reach it. Development only."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins whose web pages may call the gateway, comma-separated, such as `https://app.example`; `:*` at the end
+    allows any port. Empty: localhost and 127.0.0.1. Development only: elsewhere `gateway/envoy.yaml` has them."""
     data_dir: Path = Path(".data")
     """Where the embedded database, logs and sockets live. Development only."""
     database_url: SecretStr | None = None
@@ -90,10 +95,19 @@ class Settings(BaseSettings):
     migrations_dir: Path = PROJECT_ROOT / "migrations"
     """Where the migrations are."""
 
-    @field_validator("watch_namespaces", "allowed_service_accounts", "allowed_env", mode="before")
+    @field_validator("cors_origins", "watch_namespaces", "allowed_service_accounts", "allowed_env", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_cors_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError(
+                "write origins as browsers send them: http://localhost:5173, https://app.example, http://x:*"
+            )
+        return value
 
     @field_validator("database_url")
     @classmethod

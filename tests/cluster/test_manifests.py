@@ -42,12 +42,17 @@ def pod_of(kind: str, name: str) -> dict[str, Any]:
     return pod
 
 
-def test_a_pod_that_ends_calls_the_gateways_admin_address() -> None:
+def test_a_pod_that_ends_calls_the_gateways_admin_socket() -> None:
     gateway = yaml.safe_load((PROJECT_ROOT / "gateway" / "envoy.yaml").read_text())
-    admin = gateway["admin"]["address"]["socket_address"]
-    (container,) = pod_of("Deployment", "registry-grpc")["containers"]
+    socket = gateway["admin"]["address"]["pipe"]["path"]
+    pod = pod_of("Deployment", "registry-grpc")
+    (container,) = pod["containers"]
     *_, script = container["lifecycle"]["preStop"]["exec"]["command"]
-    assert f'Connection("{admin["address"]}", {admin["port_value"]}, timeout=2)' in script
+    assert f'connect("{socket}")' in script
+    shared = {"name": "tmp", "mountPath": str(Path(socket).parent)}
+    (envoy,) = [beside for beside in pod["initContainers"] if beside["name"] == "gateway"]
+    assert shared in container["volumeMounts"]
+    assert shared in envoy["volumeMounts"]
 
 
 def test_envoy_gets_no_token_of_the_service_account() -> None:

@@ -143,3 +143,7 @@ def test_the_page_about_them_is_up_to_date() -> None:
     ).stdout
     committed = (PROJECT_ROOT / "docs" / "configuration.md").read_text()
     assert page == committed, "run `python scripts/configuration.py`"
+
+
+def test_make_run_is_not_open_to_the_network_unless_it_is_told_so() -> None:
+    assert Settings.model_fields["host"].default == "127.0.0.1"

@@ -58,10 +58,10 @@ def workers() -> int:
 
 
 def test_the_gateway_knows_the_workers_of_the_manifest(gateway: dict[str, Any], workers: int) -> None:
-    (cluster,) = gateway["clusters"]
-    endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
-    ports = [item["endpoint"]["address"]["socket_address"]["port_value"] for item in endpoints]
-    assert ports == [50051 + i for i in range(workers)]
+    for cluster in gateway["clusters"]:
+        endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+        ports = [item["endpoint"]["address"]["socket_address"]["port_value"] for item in endpoints]
+        assert ports == [50051 + i for i in range(workers)]
 
 
 def test_the_numbers_of_the_gateway_fit_one_another(gateway: dict[str, Any], workers: int) -> None:

@@ -19,7 +19,7 @@ import asyncpg
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, embedded_postgres
-from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError
+from registry_grpc.devtools.envoy import LOCAL_ORIGINS, Envoy, EnvoyConfig, EnvoyError
 from registry_grpc.devtools.folder_lock import FolderInUseError, locked
 from registry_grpc.devtools.free_port import free_port
 from registry_grpc.settings import ClusterKind, Settings
@@ -68,7 +68,15 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
     addresses = [f"unix:{sockets}/worker-{i}.sock" for i in range(settings.workers)]
     grace = settings.shutdown_grace + settings.drain_delay
     supervisor = Supervisor(_specs(settings, folder, url, addresses), grace_seconds=grace)
-    envoy = Envoy(EnvoyConfig(folder=folder / "gateway", endpoints=addresses, host=settings.host, port=settings.port))
+    envoy = Envoy(
+        EnvoyConfig(
+            folder=folder / "gateway",
+            endpoints=addresses,
+            host=settings.host,
+            port=settings.port,
+            cors_origins=settings.cors_origins or LOCAL_ORIGINS,
+        )
+    )
     await supervisor.start()
     try:
         await envoy.start()

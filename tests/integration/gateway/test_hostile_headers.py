@@ -1,0 +1,75 @@
+"""Headers that gRPC cannot parse travel on a connection that all clients share; they may hurt their sender only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2
+from tests.integration.gateway.test_answers import API
+from tests.integration.gateway.test_native import frame, unary
+
+from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
+from registry_grpc.server import SERVER_OPTIONS
+
+SERVICE = "modelregistry.v1.Test"
+INNOCENT = 100
+BROKEN = [
+    ("grpc-timeout", "1x"),
+    ("grpc-encoding", "bogus"),
+    ("grpc-accept-encoding", "bogus"),
+    ("grpc-previous-rpc-attempts", "many"),
+    ("grpc-retry-pushback-ms", "soon"),
+    ("grpc-status", "none"),
+    ("grpc-tags-bin", "?"),
+    ("te", "bogus"),
+    ("lb-cost-bin", "?"),
+]
+
+
+@pytest.fixture
+async def own_gateway(tmp_path: Path) -> AsyncIterator[Envoy]:
+    """In front of a server with the options of a worker, and of the test alone: its connections may break."""
+
+    async def call(request: bytes, _context: Any) -> bytes:
+        return request
+
+    async def serving(_request: bytes, _context: Any) -> bytes:
+        return health_pb2.HealthCheckResponse(status="SERVING").SerializeToString()
+
+    server = grpc.aio.server(options=SERVER_OPTIONS)
+    for service, method, function in ((SERVICE, "Call", call), ("grpc.health.v1.Health", "Check", serving)):
+        handlers: dict[str, Any] = {method: grpc.unary_unary_rpc_method_handler(function)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    server.add_insecure_port(f"unix:{tmp_path}/worker.sock")
+    await server.start()
+    async with Envoy(EnvoyConfig(folder=tmp_path / "gateway", endpoints=[f"{tmp_path}/worker.sock"])) as envoy:
+        yield envoy
+    await server.stop(grace=None)
+
+
+async def test_only_the_sender_fails(own_gateway: Envoy) -> None:
+    async with (
+        httpx.AsyncClient(base_url=own_gateway.url, trust_env=False, timeout=10) as client,
+        grpc.aio.insecure_channel(f"127.0.0.1:{own_gateway.port}") as channel,
+    ):
+        innocent = unary(channel, f"/{SERVICE}/Call")
+        for name, value in BROKEN:
+            headers = {"content-type": "application/grpc", name: value}
+            for _ in range(3):
+                await client.post(f"/{SERVICE}/Call", content=frame(b"x"), headers=headers)
+            assert await asyncio.gather(*(innocent(b"y", timeout=30) for _ in range(INNOCENT))) == [b"y"] * INNOCENT, (
+                name
+            )
+
+
+@pytest.mark.parametrize("name_and_value", [pair for pair in BROKEN if pair[0].startswith("grpc-")], ids=lambda p: p[0])
+async def test_rest_clients_have_no_headers_of_grpc(rest: httpx.AsyncClient, name_and_value: tuple[str, str]) -> None:
+    """What they send is theirs, and means nothing here."""
+    answer = await rest.get(f"{API}/models/a", headers=dict([name_and_value]))
+    assert answer.status_code == 200
