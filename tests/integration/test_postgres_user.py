@@ -124,7 +124,7 @@ def test_the_server_is_another_user_without_capabilities(
         assert application.stdout is not None
         _, pid = application.stdout.readline().split()
         status = Path(f"/proc/{pid}/status").read_text()
-        application.terminate()
+        application.send_signal(signal.SIGINT)
     assert f"Uid:\t{NOBODY}\t{NOBODY}" in status
     assert "CapEff:\t0000000000000000" in status
 

@@ -103,9 +103,10 @@ def _other_user(setpriv: str, folder: Path, installed: Path, stack: contextlib.E
         return None
     scratch = _scratch_folder(folder, uid, stack)
     user = PostgresUser(launcher, installed, uid=uid, sockets=scratch / "sockets")
-    if not user.can_run_programs():
-        user = PostgresUser(launcher, _copy(installed, scratch), uid=uid, sockets=scratch / "sockets")
-    return user
+    if user.can_run_programs():
+        return user
+    user = PostgresUser(launcher, _copy(installed, scratch), uid=uid, sockets=scratch / "sockets")
+    return user if user.can_run_programs() else None
 
 
 def _namespace(launcher: list[str], folder: Path, installed: Path) -> PostgresUser | None:
