@@ -165,12 +165,15 @@ def test_a_killed_application_leaves_nothing_for_long(
     assert owners(tmp_path) == {0}
 
 
-def test_data_that_were_left_to_nobody_are_taken_back(tmp_path: Path, programs: Path) -> None:
+@pytest.mark.parametrize("capabilities", [(), BECOME_ANOTHER], ids=str)
+def test_data_that_were_left_to_nobody_are_taken_back(
+    capabilities: tuple[str, ...], tmp_path: Path, programs: Path
+) -> None:
     folder = tmp_path / "data"
     assert starts(start(folder, programs)) == "1"
-    for path in (folder, *folder.rglob("*")):  # as older versions did, but for the password
-        os.chown(path, *([0, 0] if path.name == "password" else [NOBODY, NOBODY]))
-    assert starts(start(folder, programs)) == "2"
+    for path in (folder, folder / "data", *(folder / "data").rglob("*")):  # as older versions did
+        os.chown(path, NOBODY, NOBODY)
+    assert starts(start(folder, programs, *capabilities)) == "2"
     assert owners(folder) == {0}
 
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from registry_grpc.devtools.folder_lock import FolderInUseError, locked
 from registry_grpc.devtools.free_port import free_port
-from registry_grpc.devtools.postgres_user import NoUserError, PostgresUser, postgres_user
+from registry_grpc.devtools.postgres_user import NoUserError, PostgresUser, postgres_user, reclaim
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 60.0
@@ -119,6 +119,7 @@ def embedded_postgres(
     """
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reclaim(folder)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(folder))
@@ -162,7 +163,7 @@ def _initialise(folder: Path, user: PostgresUser) -> str:
 
 
 def _mark(data: Path) -> str:
-    """Return an argument that tells the server of this data folder from all others: a setting of no effect."""
+    """Return an argument by which a server of this data folder is recognised; as a setting it has no effect."""
     status = data.stat()
     return f"--registry.data={status.st_dev}:{status.st_ino}:{data}"
 
@@ -238,7 +239,7 @@ def _run(launch: _Launch, port: int) -> subprocess.Popen[bytes]:
 
 
 def _becomes_ready(process: subprocess.Popen[bytes], log: Path, written: int) -> bool:
-    """Wait for the server's own word, after what was `written` before; False when it ended instead."""
+    """Wait for the line in the log, after the bytes already `written`; False if the server ended instead."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while process.poll() is None:
         with log.open("rb") as file:

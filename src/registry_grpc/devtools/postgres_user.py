@@ -1,7 +1,9 @@
-"""The user that an embedded PostgreSQL server runs as. It refuses to run as root, so root lends its files to another.
+"""The user that an embedded PostgreSQL server runs as.
 
-That user can neither enter root's folders nor has it any capability: it gets file descriptors to work in them, and
-copies of programs that it cannot reach. Where root may not become another user, a user namespace hides that it is root.
+PostgreSQL refuses to run as root. Started by root, it runs as nobody, without any capability, so that it cannot enter
+folders such as /root. Root therefore gives its data files to nobody while the server runs, passes them as open file
+descriptors (`/proc/self/fd/N`), and copies programs that nobody cannot reach to /tmp. Where root may not become another
+user, the server runs in a user namespace in which root has another number.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import pwd
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -22,37 +25,37 @@ _TEMPORARY, _PREFIX = Path("/tmp"), "registry-pg-"  # noqa: S108 - where everybo
 
 
 class NoUserError(Exception):
-    """Root has no way to run the server; the text says what to do."""
+    """Root cannot run the server here; the text says what to do."""
 
 
 class PostgresUser:
-    """Runs programs of the server: as this process's user, or for root as one that PostgreSQL accepts."""
+    """Runs the server's programs as a user that PostgreSQL accepts."""
 
     def __init__(
         self, launcher: list[str], installed: Path, *, uid: int | None = None, sockets: Path | None = None
     ) -> None:
         self._launcher = launcher
         self._installed = installed
-        self._uid = uid  # of another user
+        self._uid = uid  # None: the files need no other owner
         self._descriptors: list[int] = []
-        self.sockets = sockets  # where another user can make them
+        self.sockets = sockets  # None: the server can create its sockets in its own folder
 
     def command(self, program: str) -> list[str]:
-        """Return the start of a command line; the program ends with the thread that started it (Linux)."""
+        """Return the start of a command line. On Linux the program ends with the thread that started it."""
         return [*self._launcher, str(self._installed / "pginstall" / "bin" / program)]
 
     def can_run_programs(self) -> bool:
-        # Through a shell: setpriv itself still has root's capabilities when it looks for the program to become.
+        # Through a shell, because setpriv still has root's capabilities when it executes its argument.
         *launcher, initdb = self.command("initdb")
         return _succeeds([*launcher, "/bin/sh", "-c", '"$0" --version', initdb])
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What the programs must inherit (`pass_fds`)."""
+        """The file descriptors that the programs must inherit (`pass_fds`)."""
         return tuple(self._descriptors)
 
     def lend(self, path: Path) -> Path:
-        """Make a file or folder the server's until the end, and return the path under which the server finds it."""
+        """Give a file or folder to the server until the end, and return the path that the server must use."""
         if self._uid is None:
             return path
         _give(path, self._uid)
@@ -64,12 +67,18 @@ class PostgresUser:
             os.close(self._descriptors.pop())
 
 
+def reclaim(folder: Path) -> None:
+    """Let root enter a folder that older versions of this code gave to nobody, also without CAP_DAC_OVERRIDE."""
+    if os.geteuid() == 0 and folder.stat().st_uid == _NOBODY:
+        os.chown(folder, 0, -1)
+
+
 @contextlib.contextmanager
 def postgres_user(folder: Path, installed: Path) -> Iterator[PostgresUser]:
-    """Find a user for a server in `folder`, with the programs below `installed` (the package's folder).
+    """Find a user for a server that works in `folder` and whose package is `installed`. Raises NoUserError.
 
-    Root finds the folder with one owner, its own, before and after; also after a killed run and older versions of
-    this code, which left it to nobody. Raises NoUserError.
+    For root: all files in the folder belong to the folder's owner afterwards. They are also given back to that owner
+    beforehand, because a killed run leaves some of them to nobody.
     """
     setpriv = shutil.which("setpriv")
     launcher = [setpriv, "--pdeathsig=INT", "--"] if setpriv else []
@@ -78,14 +87,13 @@ def postgres_user(folder: Path, installed: Path) -> Iterator[PostgresUser]:
         return
     with contextlib.ExitStack() as stack:
         owner = folder.stat().st_uid
-        owner = 0 if owner == _NOBODY else owner
         _give(folder, owner)
         user = (setpriv and _other_user(setpriv, folder, installed, stack)) or _namespace(launcher, folder, installed)
         if not user:
             raise NoUserError(
-                "PostgreSQL does not run as root, and root may neither become another user here (that takes setpriv of"
-                " util-linux and CAP_CHOWN, CAP_KILL, CAP_SETGID and CAP_SETUID) nor make a user namespace (unshare of"
-                " util-linux and CAP_SETFCAP): run this as another user, or set REGISTRY_DATABASE_URL"
+                "PostgreSQL does not run as root. Run this as another user, or set REGISTRY_DATABASE_URL. (Root could"
+                " start it as another user with setpriv of util-linux, CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID and"
+                " a /tmp that allows programs, or in a user namespace with unshare of util-linux and CAP_SETFCAP.)"
             )
         stack.callback(_give, folder, owner)
         stack.callback(user.close)
@@ -93,9 +101,9 @@ def postgres_user(folder: Path, installed: Path) -> Iterator[PostgresUser]:
 
 
 def _other_user(setpriv: str, folder: Path, installed: Path, stack: contextlib.ExitStack) -> PostgresUser | None:
-    """Return the folder's owner, for root's folders nobody, without capabilities; None where root may not become it."""
+    """Return the folder's owner if that is not root, else nobody; None if root may not become that user."""
     uid = gid = _NOBODY
-    with contextlib.suppress(KeyError):  # initdb wants to know its user's name
+    with contextlib.suppress(KeyError):  # initdb fails for a user without a name
         if owner := folder.stat().st_uid:
             gid, uid = pwd.getpwuid(owner).pw_gid, owner
     launcher = [setpriv, "--pdeathsig=INT", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--"]
@@ -110,7 +118,7 @@ def _other_user(setpriv: str, folder: Path, installed: Path, stack: contextlib.E
 
 
 def _namespace(launcher: list[str], folder: Path, installed: Path) -> PostgresUser | None:
-    """Return this very root, under another name in a user namespace; None where that is not possible."""
+    """Return root itself, under the number of nobody in a user namespace; None if that is not possible."""
     unshare = shutil.which("unshare")
     if not unshare or folder.stat().st_uid != 0:
         return None
@@ -132,7 +140,7 @@ def _succeeds(command: list[str]) -> bool:
 
 
 def _scratch_folder(folder: Path, uid: int, stack: contextlib.ExitStack) -> Path:
-    """Make a folder that the user can enter, with another one for its sockets; a killed run's is removed."""
+    """Create a folder in /tmp that the user can enter, with `sockets` in it; remove that of a killed run."""
     note = folder / "scratch"
     if note.is_symlink():
         _remove_scratch(note.readlink())
@@ -144,7 +152,7 @@ def _scratch_folder(folder: Path, uid: int, stack: contextlib.ExitStack) -> Path
     scratch.chmod(0o711)
     sockets = scratch / "sockets"
     sockets.mkdir()
-    sockets.chmod(0o710)  # beside the server only root's group
+    sockets.chmod(0o710)  # for the server and root's group, which has no need of CAP_DAC_OVERRIDE
     _give(sockets, uid)
     return scratch
 
@@ -157,7 +165,7 @@ def _remove_scratch(scratch: Path) -> None:
 
 
 def _copy(installed: Path, scratch: Path) -> Path:
-    """Copy what the server consists of, readable by everybody, and the libraries that its programs look for beside."""
+    """Copy the server and, beside its package, the libraries that it loads; everybody can read the copies."""
     copy = scratch / installed.name
     for part in ("bin", "lib", "share"):
         shutil.copytree(installed / "pginstall" / part, copy / "pginstall" / part, copy_function=shutil.copyfile)
@@ -171,12 +179,16 @@ def _copy(installed: Path, scratch: Path) -> Path:
 
 
 def _give(path: Path, owner: int) -> None:
-    """Change the owner of all that is at `path`. Without CAP_DAC_OVERRIDE only its owner can look into a folder."""
-    status = path.lstat()
-    if status.st_uid != os.geteuid():
-        os.chown(path, os.geteuid(), -1, follow_symlinks=False)
-    if path.is_dir() and not path.is_symlink():
-        for child in path.iterdir():
-            _give(child, owner)
-    if owner != os.geteuid():
-        os.chown(path, owner, -1, follow_symlinks=False)
+    """Change the owner of a file or of a folder with all its contents.
+
+    Without CAP_DAC_OVERRIDE root can list only its own folders: they become root's before, and the owner's afterwards.
+    """
+    with contextlib.suppress(FileNotFoundError):  # the last processes of a killed server remove files
+        status = path.lstat()
+        if status.st_uid != os.geteuid():
+            os.chown(path, os.geteuid(), -1, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            for child in path.iterdir():
+                _give(child, owner)
+        if owner != os.geteuid():
+            os.chown(path, owner, -1, follow_symlinks=False)
