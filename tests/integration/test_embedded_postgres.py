@@ -188,14 +188,16 @@ def test_a_server_that_cannot_be_started_again_is_told(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_killed_server_that_nobody_has_waited_for_is_no_obstacle(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path, settings=SMALL) as server:
-        port = server.port
+        port, user = server.port, Path(f"/proc/{server.pid}").stat().st_uid
         os.kill(server.pid, signal.SIGKILL)
     # A process that has ended keeps its number, and can be sent signals, until its parent asks how it ended.
-    zombie = subprocess.Popen(["true"], user=tmp_path.stat().st_uid)
+    zombie = subprocess.Popen(["true"], user=user)
     try:
         while ") Z " not in Path(f"/proc/{zombie.pid}/stat").read_text():
             time.sleep(0.01)
-        for pid_file in (tmp_path / "data" / "postmaster.pid", tmp_path / f".s.PGSQL.{port}.lock"):
+        # The socket's is in a new folder each time, where root has made itself another user.
+        left = [tmp_path / "data" / "postmaster.pid", tmp_path / f".s.PGSQL.{port}.lock"]
+        for pid_file in [path for path in left if path.exists()]:
             lines = pid_file.read_text().splitlines()
             pid_file.write_text("\n".join([str(zombie.pid), *lines[1:]]) + "\n")
         with embedded_postgres(tmp_path, port=port, settings=SMALL) as server:
@@ -229,18 +231,3 @@ def test_ctrl_c_leaves_the_server_to_the_application(tmp_path: Path) -> None:
         output, _ = application.communicate(timeout=30)
     assert output == "alive\n"
     wait_until_gone(server)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-def test_it_runs_for_other_users_than_root(tmp_path: Path) -> None:
-    folder = tmp_path / "nobody"
-    folder.mkdir()
-    os.chown(folder, 65534, 65534)
-    # The capability lets the other user reach this Python and the folder, which may lie in root's home.
-    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    as_nobody += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", sys.executable, "-c"]
-    program = APPLICATION.replace("time.sleep(60)", "raise SystemExit")
-    result = subprocess.run([*as_nobody, program, folder], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert int(result.stdout) > 0
-    assert (folder / "data").stat().st_uid == 65534

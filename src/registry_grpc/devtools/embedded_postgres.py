@@ -16,19 +16,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from registry_grpc.devtools.folder_lock import FolderInUseError, locked
 from registry_grpc.devtools.free_port import free_port
+from registry_grpc.devtools.postgres_user import NoUserError, PostgresUser, postgres_user, reclaim
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 60.0
 _START_ATTEMPTS = 3
 _RETRY_SECONDS = 0.2
 _DATA_IN_USE = b"pre-existing shared memory block"
+_READY = b"LOG:  database system is ready to accept connections\n"
 _MAX_SOCKET_PATH_BYTES = 103  # of macOS; Linux takes 107
-_NOBODY = 65534
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_permissions": "0700",
@@ -51,14 +53,22 @@ class EmbeddedPostgresError(Exception):
     """The server cannot be started; the text says why, with the end of the server's log."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """How the server is started, but for its port."""
+
+    command: Sequence[str]
+    descriptors: Sequence[int]
+    log: Path
+
+
 class EmbeddedPostgres:
     """A server: `url` over TCP and `socket_url` over the unix socket, both for its superuser."""
 
-    def __init__(self, folder: Path, command: Sequence[str], port: int, password: str, sockets: Path) -> None:
+    def __init__(self, launch: _Launch, port: int, password: str, sockets: Path) -> None:
         """Start it. Raises EmbeddedPostgresError."""
-        self._folder = folder
-        self._command = command
-        self._process, self.port = _start(folder, command, port)
+        self._launch = launch
+        self._process, self.port = _start(launch, port)
         user = f"postgresql://postgres:{password}"
         self.url = f"{user}@127.0.0.1:{self.port}/postgres"
         self.socket_url = f"{user}@/postgres?host={quote(str(sockets))}&port={self.port}"
@@ -76,7 +86,7 @@ class EmbeddedPostgres:
 
         In the thread that started it (see `embedded_postgres`). Raises EmbeddedPostgresError.
         """
-        self._process, _ = _start(self._folder, self._command, self.port)
+        self._process, _ = _start(self._launch, self.port)
 
     def stop(self) -> None:
         _stop(self._process)
@@ -89,6 +99,10 @@ def binary(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError("the embedded-postgres package is not installed (extra dev-stack)")
     return Path(spec.origin).parent / "pginstall" / "bin" / name
+
+
+def _installed() -> Path:
+    return binary("postgres").parent.parent.parent
 
 
 @contextlib.contextmanager
@@ -105,75 +119,75 @@ def embedded_postgres(
     """
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reclaim(folder)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(folder))
-        except FolderInUseError as error:
+            _stop_leftovers(folder / "data")
+            user = stack.enter_context(postgres_user(folder, _installed()))
+        except (FolderInUseError, NoUserError) as error:
             raise EmbeddedPostgresError(str(error)) from None
-        launcher = _launcher(folder)
-        password = _initialise(folder, launcher)
-        _clear_leftovers(folder)
-        sockets = _socket_folder(folder, stack)
+        _remove_lock_files(folder)
+        password = _initialise(folder, user)
+        sockets = user.sockets or _socket_folder(folder, stack)
         options = {**_SETTINGS, **(settings or {}), "unix_socket_directories": str(sockets)}
-        command = [*launcher, str(binary("postgres")), "-D", str(folder / "data")]
+        if user.sockets:  # in a folder that others cannot enter
+            options["unix_socket_permissions"] = "0777"
+        command = [*user.command("postgres"), "-D", str(user.lend(folder / "data")), _mark(folder / "data")]
         command += [f"--{name}={value}" for name, value in options.items()]
-        server = EmbeddedPostgres(folder, command, port, password, sockets)
+        launch = _Launch(command, user.descriptors, folder / "server.log")
+        server = EmbeddedPostgres(launch, port, password, sockets)
         stack.callback(server.stop)
         yield server
 
 
-def _launcher(folder: Path) -> list[str]:
-    """Return the command prefix that gives the server a user it accepts and ends it with this process."""
-    setpriv = shutil.which("setpriv")
-    prefix = [setpriv, "--pdeathsig=INT"] if setpriv else []
-    if os.geteuid() == 0:
-        if not setpriv:
-            raise EmbeddedPostgresError(
-                "PostgreSQL does not run as root: install setpriv (util-linux) or use another user"
-            )
-        owner = folder.stat().st_uid or _NOBODY
-        os.chown(folder, owner, owner)
-        # The data and the virtual environment may lie below a folder only root can enter (/root): the
-        # capability to pass through leaves the permissions of that folder alone.
-        prefix += [f"--reuid={owner}", f"--regid={owner}", "--clear-groups"]
-        prefix += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"]
-    return prefix
-
-
-def _initialise(folder: Path, launcher: list[str]) -> str:
+def _initialise(folder: Path, user: PostgresUser) -> str:
     """Make the data folder unless it is there, and return the superuser's password."""
     password_file = folder / "password"
-    if not (folder / "data").exists():
-        # Renamed when complete, so that an interrupted first start leaves nothing that looks like data.
-        unfinished = folder / "data.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        password_file.touch(mode=0o600)
-        password_file.write_text(secrets.token_urlsafe(24))
-        command = [*launcher, str(binary("initdb")), f"--pgdata={unfinished}", *_INITDB_OPTIONS]
-        command.append(f"--pwfile={password_file}")
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise EmbeddedPostgresError(f"initdb failed: {result.stderr.strip()}")
-        unfinished.rename(folder / "data")
-    return password_file.read_text()
+    if (folder / "data").exists():
+        return password_file.read_text()
+    # Renamed when complete, so that an interrupted first start leaves nothing that looks like data.
+    unfinished = folder / "data.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    password = secrets.token_urlsafe(24)
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    command = [*user.command("initdb"), f"--pgdata={user.lend(unfinished)}", *_INITDB_OPTIONS]
+    command.append(f"--pwfile={user.lend(password_file)}")
+    result = subprocess.run(command, cwd="/", pass_fds=user.descriptors, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise EmbeddedPostgresError(f"initdb failed: {result.stderr.strip()}")
+    unfinished.rename(folder / "data")
+    return password
 
 
-def _clear_leftovers(folder: Path) -> None:
-    """Stop the server of a killed run and remove its lock files; the folder's lock says that nobody uses it."""
-    data = folder / "data"
-    pid_file = data / "postmaster.pid"
-    first_line = pid_file.read_text().split("\n", 1)[0] if pid_file.exists() else ""
-    if first_line.isdigit() and os.fsencode(data) in _command_line(int(first_line)):
-        _stop_leftover(int(first_line))
+def _mark(data: Path) -> str:
+    """Return an argument by which a server of this data folder is recognised; as a setting it has no effect."""
+    status = data.stat()
+    return f"--registry.data={status.st_dev}:{status.st_ino}:{data}"
+
+
+def _stop_leftovers(data: Path) -> None:
+    """Stop the server of a killed run; the folder's lock says that nobody uses it."""
+    if data.exists():
+        mark = os.fsencode(_mark(data))
+        for process in Path("/proc").glob("[0-9]*"):
+            if mark in _command_line(int(process.name)):
+                _stop_leftover(int(process.name))
+
+
+def _remove_lock_files(folder: Path) -> None:
     # PostgreSQL would not start when the number in them belongs to another program now (after a reboot), or to a
     # killed server that its parent has not waited for. What may still use the data it finds out by other means.
-    pid_file.unlink(missing_ok=True)
+    (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
     for socket in folder.glob(".s.PGSQL.*"):
         socket.unlink()
 
 
 def _stop_leftover(pid: int) -> None:
-    os.kill(pid, signal.SIGINT)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while _command_line(pid):
         if time.monotonic() > deadline:
@@ -189,16 +203,16 @@ def _command_line(pid: int) -> list[bytes]:
         return []
 
 
-def _start(folder: Path, command: Sequence[str], port: int) -> tuple[subprocess.Popen[bytes], int]:
+def _start(launch: _Launch, port: int) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server and wait until it takes connections; a free port that is taken meanwhile is tried again."""
-    log = folder / "server.log"
+    log = launch.log
     for candidate in [port] if port else (free_port() for _ in range(_START_ATTEMPTS)):
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
             written = log.stat().st_size if log.exists() else 0
-            process = _launch(folder, [*command, f"--port={candidate}"], log)
+            process = _run(launch, candidate)
             try:
-                if _becomes_ready(process, folder / "data" / "postmaster.pid"):
+                if _becomes_ready(process, log, written):
                     return process, candidate
             except BaseException:
                 _stop(process)
@@ -211,20 +225,26 @@ def _start(folder: Path, command: Sequence[str], port: int) -> tuple[subprocess.
     raise EmbeddedPostgresError(f"PostgreSQL does not start; the end of {log}:\n{tail}")
 
 
-def _launch(folder: Path, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
+def _run(launch: _Launch, port: int) -> subprocess.Popen[bytes]:
+    with launch.log.open("ab") as output:
         return subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            [*launch.command, f"--port={port}"],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=launch.descriptors,
+            start_new_session=True,
         )
 
 
-def _becomes_ready(process: subprocess.Popen[bytes], pid_file: Path) -> bool:
-    """Wait for the server's own word in its pid file; False when it ended instead."""
+def _becomes_ready(process: subprocess.Popen[bytes], log: Path, written: int) -> bool:
+    """Wait for the line in the log, after the bytes already `written`; False if the server ended instead."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while process.poll() is None:
-        with contextlib.suppress(FileNotFoundError):
-            lines = pid_file.read_text().splitlines()
-            if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
+        with log.open("rb") as file:
+            file.seek(written)
+            if _READY in file.read():
                 return True
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(f"PostgreSQL is not ready after {START_TIMEOUT_SECONDS:.0f} s")
@@ -245,6 +265,4 @@ def _socket_folder(folder: Path, stack: contextlib.ExitStack) -> Path:
     """Return `folder`, or a short temporary one where it makes too long a path for a socket, or two in a list."""
     if len(os.fsencode(folder / ".s.PGSQL.65535")) <= _MAX_SOCKET_PATH_BYTES and "," not in str(folder):
         return folder
-    short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-pg-", dir="/tmp")))
-    os.chown(short, folder.stat().st_uid, folder.stat().st_gid)
-    return short
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-pg-", dir="/tmp")))
