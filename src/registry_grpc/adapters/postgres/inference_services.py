@@ -80,7 +80,7 @@ UPDATE deployment SET want = 'ABSENT', dirty_at = now(), next_at = now() WHERE i
 
 _LISTING = Listing(
     columns=READ,
-    large=bytes_of(texts=["i.last_error"], json=["i.labels"]),
+    large=bytes_of("i", texts=["last_error"], json=["labels"]),
     source=_FROM,
     table="i",
     sort_columns=sort_columns("i", SORT_FIELDS),

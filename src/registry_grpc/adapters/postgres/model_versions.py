@@ -69,7 +69,7 @@ _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {
 
 _LISTING = Listing(
     columns=of_table("v", COLUMNS),
-    large=bytes_of(texts=["v.description"], json=["v.labels"]),
+    large=bytes_of("v", texts=["description"], json=["labels"]),
     source="model_version v",
     table="v",
     sort_columns=sort_columns("v", SORT_FIELDS),

@@ -86,7 +86,7 @@ _COUNTER = "SELECT coalesce(sum(c.models), 0)::bigint FROM registered_model_coun
 
 _LISTING = Listing(
     columns=_COLUMNS,
-    large=bytes_of(texts=["m.description"], json=["m.tags", "m.labels"]),
+    large=bytes_of("m", texts=["description"], json=["tags", "labels"]),
     source="registered_model m",
     table="m",
     sort_columns=sort_columns("m", SORT_FIELDS, "owner_id", "parent_model_id"),

@@ -39,7 +39,7 @@ _DELETE = "DELETE FROM serving_environment WHERE id = $1 AND project_id = $2"
 
 _LISTING = Listing(
     columns=of_table("e", STORED),
-    large=bytes_of(texts=["e.description"]),
+    large=bytes_of("e", texts=["description"]),
     source="serving_environment e",
     table="e",
     sort_columns=sort_columns("e", SORT_FIELDS),
