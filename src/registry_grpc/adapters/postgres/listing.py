@@ -235,7 +235,9 @@ def fitting(
     """
     order = f"sorted_by {direction}, id {direction}"
     until = "CURRENT ROW" if slice.is_cut else "UNBOUNDED FOLLOWING"
-    names = ", ".join(f"sized.{name}" for name in columns)
+    # Of a page that is refused nothing is needed but its size.
+    column = "sized.{0}" if slice.is_cut else f"CASE WHEN all_bytes <= ${first + 1} THEN sized.{{0}} END AS {{0}}"
+    names = ", ".join(column.format(name) for name in columns)
     return (
         f"SELECT {names}, sized.all_bytes, sized.has_more{more_columns} FROM ("
         "SELECT page.*, sum(page.bytes) OVER so_far AS all_bytes, row_number() OVER so_far AS place,"
