@@ -112,10 +112,8 @@ async def test_rows_beyond_the_size_of_a_page_are_not_loaded(
     """Rows of 7 MiB are older than the limit of descriptions."""
     counting = CountingDatabase(database_url)
     models = PostgresRegisteredModelRepository(counting)
-    for _ in range(20):
-        await stored_model(postgres_repositories, project_id)
-    statement = "UPDATE registered_model SET description = repeat('x', $2 << 20) WHERE project_id = $1"
-    await counting.execute(statement, project_id, mebibytes)
+    for _ in range(8):
+        await stored_model(postgres_repositories, project_id, description="x" * mebibytes * 2**20)
     wanted = RegisteredModelFilter(search=search)
 
     cut = await asyncio.gather(

@@ -233,7 +233,7 @@ def fitting(
     the parameters `$first` and the one after it. Each row also has `has_more` and `all_bytes`, which is the size of the
     page if the page is refused when it does not fit, else of the rows up to this one.
     """
-    order = f"sorted_by {direction}, id {direction}"
+    order = f"{{0}}.sorted_by {direction}, {{0}}.id {direction}"
     until = "CURRENT ROW" if slice.is_cut else "UNBOUNDED FOLLOWING"
     # Of a page that is refused nothing is needed but its size.
     column = "sized.{0}" if slice.is_cut else f"CASE WHEN all_bytes <= ${first + 1} THEN sized.{{0}} END AS {{0}}"
@@ -242,8 +242,8 @@ def fitting(
         f"SELECT {names}, sized.all_bytes, sized.has_more{more_columns} FROM ("
         "SELECT page.*, sum(page.bytes) OVER so_far AS all_bytes, row_number() OVER so_far AS place,"
         f" lead(true, 1, false) OVER so_far AS has_more FROM ({page}) page"
-        f" WINDOW so_far AS (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND {until})"
-        f") sized WHERE place <= ${first} AND (all_bytes <= ${first + 1} OR place = 1) ORDER BY {order}"
+        f" WINDOW so_far AS (ORDER BY {order.format('page')} ROWS BETWEEN UNBOUNDED PRECEDING AND {until})"
+        f") sized WHERE place <= ${first} AND (all_bytes <= ${first + 1} OR place = 1) ORDER BY {order.format('sized')}"
     )
 
 
