@@ -50,10 +50,11 @@ class Settings(BaseSettings):
     """Where the embedded database, logs and sockets live. Development only."""
     database_url: SecretStr | None = None
     """`postgresql://…`. Unset: the embedded database of `registry-grpc dev`."""
-    database_connections: int = Field(default=10, ge=1)
+    database_connections: int = Field(default=16, ge=1)
     """Connections per worker process; workers x connections must stay below the server's limit."""
     database_queue: int = Field(default=500, ge=0)
-    """How many requests of a worker may wait for a connection before more are refused with RESOURCE_EXHAUSTED."""
+    """How many requests of a worker may wait for a connection, for each kind of object, before more are refused with
+    RESOURCE_EXHAUSTED."""
     database_statement_timeout: float = Field(default=5.0, ge=0.001, le=86_400)
     """How long a statement may run."""
     workers: int = Field(default=2, ge=1)

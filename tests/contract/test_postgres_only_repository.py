@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,8 +15,9 @@ from tests.fakes.seeding import stored_model, stored_version
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, Reason
-from registry_grpc.domain.paging import Slice, Sort
+from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
 from registry_grpc.ports.repositories import RegisteredModelRepository
 
@@ -86,3 +89,45 @@ async def test_refuses_nul_characters_in_every_call(
 ) -> None:
     with refused(InvalidRequest, Reason.INVALID_REQUEST):
         await call(postgres_repositories.models, project_id)
+
+
+class CountingDatabase(Database):
+    """Counts the characters that it loads; so do its shares."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self.loaded: list[int] = []
+
+    async def fetch(self, statement: str, *args: Any) -> list[Any]:
+        rows = await super().fetch(statement, *args)
+        self.loaded.append(sum(len(str(value)) for row in rows for value in row.values()))
+        return rows
+
+
+@pytest.mark.parametrize("search", ["", "model"])
+@pytest.mark.parametrize("mebibytes", [3, 7])
+async def test_rows_beyond_the_size_of_a_page_are_not_loaded(
+    postgres_repositories: Repositories, database_url: str, project_id: UUID, mebibytes: int, search: str
+) -> None:
+    """Rows of 7 MiB are older than the limit of descriptions."""
+    counting = CountingDatabase(database_url)
+    models = PostgresRegisteredModelRepository(counting)
+    for _ in range(8):
+        await stored_model(postgres_repositories, project_id, description="x" * mebibytes * 2**20)
+    wanted = RegisteredModelFilter(search=search)
+
+    cut = await asyncio.gather(
+        *(models.list(project_id, wanted, Sort(), Slice(by_cursor=True)) for _ in range(4)),
+        *(models.list(project_id, wanted, Sort(), Slice()) for _ in range(4)),
+    )
+    assert [len(page.items) for page in cut] == [1] * 8
+    assert sum(counting.loaded) < 8 * mebibytes * 2**20 + PAGE_BYTES
+
+    counting.loaded.clear()
+    refused_slice = Slice().refusing_above(16 * 2**20)
+    refusals = await asyncio.gather(
+        *(models.list(project_id, wanted, Sort(), refused_slice) for _ in range(8)), return_exceptions=True
+    )
+    assert [type(refusal) for refusal in refusals] == [InvalidRequest] * 8
+    assert sum(counting.loaded) < PAGE_BYTES
+    await counting.close()

@@ -249,3 +249,32 @@ def test_limit_and_offset_work_too(rpc: Rpc) -> None:
 def test_an_id_that_nothing_has_is_an_empty_list(rpc: Rpc) -> None:
     answer = rpc.call(rpc.versions.ListModelVersions, V.ListModelVersionsRequest(registered_model_id=an_id()))
     assert (len(answer.model_versions), answer.next_page_token) == (0, "")
+
+
+def test_pages_fit_into_the_messages_that_clients_take(rpc: Rpc) -> None:
+    """They take 4 MiB."""
+    full: dict[str, Any] = {
+        "description": "x" * (3 << 20),
+        "labels": {f"key{number:05}": "value" * 4 for number in range(20_000)},
+        "tags": M.Tags(tasks=[f"task{number}" for number in range(20_000)]),
+    }
+    for fields in (full, full, *({"description": "x" * (1 << 20)} for _ in range(4))):
+        new_model(rpc, **fields)
+
+    counts, request = [], M.ListRegisteredModelsRequest(sort_by="description", order="desc")
+    while page := rpc.call(rpc.models.ListRegisteredModels, request):
+        counts.append(len(page.registered_models))
+        assert len(page.next_page_token) < 2000
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    assert sorted(counts) in ([1, 1, 1, 3], [1, 1, 2, 2], [1, 1, 1, 1, 2])
+    assert sum(counts) == 6
+
+    counts, offset = [], 0
+    while offset < 6:
+        page = rpc.call(rpc.models.ListRegisteredModels, M.ListRegisteredModelsRequest(limit=20, offset=offset))
+        counts.append(len(page.registered_models))
+        assert (page.total_size, page.next_offset) == (6, offset + counts[-1])
+        offset = page.next_offset
+    assert counts == [3, 1, 1, 1]

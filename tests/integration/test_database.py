@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,7 @@ from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
 from registry_grpc.domain.errors import ConcurrentChange, Overloaded, Reason, Unavailable
 
 SLEEP = "SELECT pg_sleep(0.3)"
+PATIENT = DatabaseOptions(connect_timeout=60, statement_timeout=60, lock_timeout=60)
 
 
 @pytest.fixture
@@ -218,7 +220,7 @@ async def lockable(database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
 async def test_a_lock_keeps_those_waiting_who_need_its_table_and_nobody_else(
     database_url: str, lockable: asyncpg.Connection[Any]
 ) -> None:
-    database = Database(database_url, DatabaseOptions(size=5, queue=40, lock_timeout=60, statement_timeout=60))
+    database = Database(database_url, replace(PATIENT, size=5, queue=40))
     locked, others = database.share("locked"), [database.share("one"), database.share("two"), database]
     async with lockable.transaction():
         await lockable.execute("LOCK TABLE lockable IN ACCESS EXCLUSIVE MODE")
@@ -237,7 +239,7 @@ async def test_a_lock_keeps_those_waiting_who_need_its_table_and_nobody_else(
 async def test_shares_that_wait_leave_one_connection_to_each_other_share(
     database_url: str, lockable: asyncpg.Connection[Any]
 ) -> None:
-    database = Database(database_url, DatabaseOptions(size=4, share=1, lock_timeout=60, statement_timeout=60))
+    database = Database(database_url, replace(PATIENT, size=4, share=1))
     first, second, third = (database.share(name) for name in ("first", "second", "third"))
     async with lockable.transaction():
         await lockable.execute("LOCK TABLE lockable IN ACCESS EXCLUSIVE MODE")
@@ -264,7 +266,7 @@ async def test_one_name_is_one_share(database: Database) -> None:
 async def test_who_waits_longer_than_the_lock_timeout_is_told_to_come_again(
     database_url: str, lockable: asyncpg.Connection[Any]
 ) -> None:
-    database = Database(database_url, DatabaseOptions(size=1, lock_timeout=0.05))
+    database = Database(database_url, DatabaseOptions(size=1, connect_timeout=60, lock_timeout=0.05))
     before = await database.fetch("SELECT pg_backend_pid()")
     async with lockable.transaction():
         await lockable.execute("LOCK TABLE lockable IN ACCESS EXCLUSIVE MODE")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from tests.integration.query_plans.explained import ExplainedDatabase, Plan
@@ -78,6 +78,11 @@ class Case:
 def once(table: str, rows: int) -> dict[str, int]:
     """Walks that read so many rows of a table, each once, by whatever index."""
     return {f"{way} on {table}": rows for way in ("Index Only Scan", "Index Scan", "Bitmap Heap Scan", "Seq Scan")}
+
+
+def full(slice: Slice) -> Slice:
+    """Full after one object, so that sizes are added up."""
+    return replace(slice, max_bytes=1)
 
 
 def from_(offset: int) -> Slice:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from tests.bench import data
 from tests.fakes.builders import a_model, a_version
 from tests.integration.query_plans import serving_data
-from tests.integration.query_plans.loaded import CIPHER, CURSOR, PAGE, Case, Loaded, after, from_, once
+from tests.integration.query_plans.loaded import CIPHER, CURSOR, PAGE, Case, Loaded, after, from_, full, once
 
 from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
 from registry_grpc.domain.model_version import Credentials, ModelVersionFilter, ModelVersionKey, ModelVersionPatch
@@ -98,6 +98,10 @@ CASES: dict[str, Case] = {
     "list models of a state": models(state="LIVE"),
     "list models of a type": models(model_type="CUSTOMTRAIN"),
     "list models by cursor": models(slice=CURSOR),
+    "list models until the page is full": models(slice=full(PAGE)),
+    "list models by cursor until the page is full": models(slice=full(after(data.CREATED_AT))),
+    "list models by name until the page is full": models(Sort("name"), slice=full(CURSOR)),
+    "list the last models until the page is full": models(slice=full(from_(LAST))),
     "list models after a cursor": models(slice=after(data.CREATED_AT)),
     "list models by name after a cursor": models(Sort("name"), slice=after(data.model_name(50_000))),
     "list the last models": models(slice=from_(LAST)),
@@ -141,6 +145,8 @@ CASES: dict[str, Case] = {
     # A command, which reads all versions once.
     "encrypt stored secrets": Case(_encrypt_secrets, rows=100, walks={"Index Scan on model_version": VERSIONS + 5_000}),
     "list versions of a model": versions(BIG),
+    "list versions of a model until the page is full": versions(BIG, slice=full(PAGE)),
+    "list all versions by cursor until the page is full": versions(None, slice=full(CURSOR)),
     "list versions of a model by name": versions(BIG, Sort("name")),
     "list versions of a model of a status": versions(BIG, status="READY"),
     "list versions of a model by cursor": versions(BIG, slice=CURSOR),

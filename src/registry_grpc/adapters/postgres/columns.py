@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 
 def of_table(table: str, names: Iterable[str]) -> dict[str, str]:
@@ -26,11 +26,14 @@ def parameters(names: Sequence[str], first: int = 1) -> str:
     return ", ".join(f"${place}" for place in range(first, len(names) + first))
 
 
-def in_order_of(fields: Sequence[str], columns: Sequence[str], first: int = 0) -> Callable[[Any], tuple[Any, ...]]:
+def in_order_of(fields: Sequence[str], columns: Sequence[str], first: int = 0) -> Callable[[Any], Sequence[Any]]:
     """Takes the values of the fields, in their order, from a row that has the columns from place `first` on.
 
     Raises ValueError when there is no column for a field.
     """
     if missing := [name for name in fields if name not in columns]:
         raise ValueError(f"no column is declared for {', '.join(missing)}")
-    return itemgetter(*(first + columns.index(name) for name in fields))
+    places = [first + columns.index(name) for name in fields]
+    if places == list(range(first, first + len(fields))):
+        return cast("Callable[[Any], Sequence[Any]]", itemgetter(slice(first, first + len(fields))))
+    return itemgetter(*places)

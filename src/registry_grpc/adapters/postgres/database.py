@@ -31,7 +31,7 @@ _QUIET_SECONDS = 1.0
 class DatabaseOptions:
     """Times are seconds."""
 
-    size: int = 10
+    size: int = 16
     queue: int = 500
     """How many may wait for a connection in each share."""
     share: float = 0.4

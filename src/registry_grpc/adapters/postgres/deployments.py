@@ -22,7 +22,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     spec_to_json,
 )
 from registry_grpc.adapters.postgres.inference_services import insert_service, update_service
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, fitting
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, checked, fitting, total_of
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
@@ -121,9 +121,10 @@ WHERE d.id = $1 AND d.project_id = $2 AND r.served_from <= coalesce($3, now())
 ORDER BY r.served_from DESC LIMIT 1
 """
 _REVISIONS = f"""
-SELECT {_REVISION_COLUMNS}, r.generation AS sorted_by, r.deployment_id AS id, {bytes_of(json=["r.spec"])} AS bytes
+SELECT {_REVISION_COLUMNS},
+    r.generation AS sorted_by, r.deployment_id AS id, {total_of(bytes_of("r", json=["spec"]))} AS bytes
 FROM deployment_revision r
-WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3::bigint + 1
+WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3
 """
 _EVENT_COLUMNS = ", ".join(EVENT_FIELDS)
 _EVENTS = f"""
@@ -142,7 +143,8 @@ ORDER BY o.seen_at, o.uid
 
 _LISTING = Listing(
     columns=DEPLOYMENT_READ,
-    large=bytes_of(texts=["d.message"], json=["d.spec", "d.drift", "d.applied"]),
+    large=bytes_of("d", texts=["message"], json=["spec", "drift", "applied"]),
+    has_nulls=True,
     source=f"deployment d {JOIN_ENVIRONMENT}",
     table="d",
     sort_columns={"created_at": "d.created_at"},
@@ -238,10 +240,11 @@ class PostgresDeploymentRepository:
     async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
         await self.get(project_id, id)
         below = slice.after.value if slice.after else 2**62
-        statement = fitting(_REVISIONS, _REVISION_READ, "DESC", slice, limit=3, max_bytes=4)
-        rows = await self._database.fetch(statement, id, below, slice.limit, slice.max_bytes)
+        statement = fitting(_REVISIONS, _REVISION_READ, "DESC", slice, first=4)
+        found = await self._database.fetch(statement, id, below, slice.limit + 1, slice.limit, slice.max_bytes)
+        rows, has_more = checked(found, slice)
         items = tuple(revision_from(row) for row in rows)
-        return Page(items, next=Cursor(items[-1].generation, id) if rows and rows[-1]["has_more"] else None)
+        return Page(items, next=Cursor(items[-1].generation, id) if has_more else None)
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
         await self.get(project_id, id)

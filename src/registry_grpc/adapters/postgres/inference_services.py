@@ -54,12 +54,12 @@ ORDER BY i.created_at, i.id LIMIT 1
 _FIND_BY_NAME = f"""
 SELECT {_COLUMNS} FROM {_FROM} WHERE i.project_id = $1 AND i.serving_environment_id = $2 AND i.name = $3
 """
-_PATCHED = (
+PATCHED = (
     "name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id",
 )  # fmt: skip
 _UPDATE = f"""
 WITH i AS (
-    UPDATE inference_service SET {assignments(_PATCHED, first=3)}, updated_at = now()
+    UPDATE inference_service SET {assignments(PATCHED, first=3)}, updated_at = now()
     WHERE id = $1 AND project_id = $2
     RETURNING *
 )
@@ -80,7 +80,7 @@ UPDATE deployment SET want = 'ABSENT', dirty_at = now(), next_at = now() WHERE i
 
 _LISTING = Listing(
     columns=READ,
-    large=bytes_of(texts=["i.last_error"], json=["i.labels"]),
+    large=bytes_of("i", texts=["last_error"], json=["labels"]),
     source=_FROM,
     table="i",
     sort_columns=sort_columns("i", SORT_FIELDS),
@@ -105,7 +105,7 @@ async def service_by_id(connection: Any, project_id: UUID, id: UUID) -> Inferenc
 async def update_service(connection: Any, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> Any:
     """The row after the patch. Raises NotFound."""
     changed = changes(patch)
-    record = await connection.fetchrow(_UPDATE, id, project_id, *(changed.get(name) for name in _PATCHED))
+    record = await connection.fetchrow(_UPDATE, id, project_id, *(changed.get(name) for name in PATCHED))
     if record is None:
         raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, id)
     return record

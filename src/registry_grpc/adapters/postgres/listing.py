@@ -56,14 +56,26 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """How one aggregate is listed. `columns` are expressions by name; `large` is what `bytes_of` makes of the large
-    ones; `source` is the FROM clause, in which `table` is the alias that is sorted."""
+    """How one aggregate is listed. `columns` are expressions by name, and `large` is what `bytes_of` says of the large
+    ones; `source` is the FROM clause, in which `table` is the alias that is sorted. `has_nulls` says that large columns
+    may be NULL."""
 
     columns: Mapping[str, str]
-    large: str
+    large: Mapping[str, str]
     source: str
     table: str
     sort_columns: Mapping[str, str]
+    has_nulls: bool = False
+    _whole: str = field(init=False)
+    _small: str = field(init=False)
+    """The columns as they are, and with NULL for large values above `$largest`."""
+
+    def __post_init__(self) -> None:
+        small = {
+            name: f"CASE WHEN {size} <= $largest THEN {self.columns[name]} END" for name, size in self.large.items()
+        }
+        object.__setattr__(self, "_whole", select_list(self.columns))
+        object.__setattr__(self, "_small", select_list({**self.columns, **small}))
 
     async def page(
         self,
@@ -83,14 +95,11 @@ class Listing:
             return await self._counted(database, conditions, sort, slice, item)
         if slice.offset >= _DEEP:
             return await self._deep(database, conditions, sort, slice, total=total, item=item)
-        page = (
-            f"SELECT {self._sized(sort)} FROM {self.source} WHERE {conditions.on(self.table)}"
-            f" ORDER BY {self._order(sort)} {conditions.window}"
-        )
-        statement = self._fitting(page, sort, slice, conditions, f", ({total}) AS total")
-        rows = await database.fetch(statement, *conditions.args, slice.limit, slice.offset, slice.max_bytes)
+        page = f" FROM {self.source} WHERE {conditions.on(self.table)} ORDER BY {self._order(sort)} {conditions.window}"
+        args = [*conditions.args, slice.limit, slice.offset]
+        rows, _ = await self._read(database, page, args, sort, slice, more_columns=f", ({total}) AS total")
         count = await _total_of(rows, slice, database, total, conditions)
-        return Page(_items(rows, slice, item), total=count)
+        return Page(tuple(item(row) for row in rows), total=count)
 
     async def _deep(
         self,
@@ -114,9 +123,8 @@ class Listing:
             f"SELECT {self.table}.id FROM {self.source} WHERE {conditions.on(self.table)}"
             f" ORDER BY {self._order(walk)} {conditions.window}"
         )
-        statement = self._fitting(self._rows_of(ids, sort), sort, slice, conditions)
-        rows = await database.fetch(statement, *conditions.args, limit, skipped, slice.max_bytes)
-        return Page(_items(rows, slice, item), total=count)
+        rows, _ = await self._read(database, self._of(ids, sort), [*conditions.args, limit, skipped], sort, slice)
+        return Page(tuple(item(row) for row in rows), total=count)
 
     async def _counted(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
@@ -129,10 +137,12 @@ class Listing:
         )
         ids = f"SELECT found.id FROM found ORDER BY found.value {direction}, found.id {direction} {conditions.window}"
         total = "SELECT count(*) FROM found"
-        page = self._fitting(self._rows_of(ids, sort), sort, slice, conditions, f", ({total}) AS total")
-        rows = await database.fetch(found + page, *conditions.args, slice.limit, slice.offset, slice.max_bytes)
+        args = [*conditions.args, slice.limit, slice.offset]
+        rows, _ = await self._read(
+            database, self._of(ids, sort), args, sort, slice, before=found, more_columns=f", ({total}) AS total"
+        )
         count = await _total_of(rows, slice, database, found + total, conditions)
-        return Page(_items(rows, slice, item), total=count)
+        return Page(tuple(item(row) for row in rows), total=count)
 
     async def _after(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
@@ -144,44 +154,68 @@ class Listing:
         where, args = conditions.on(self.table), [*conditions.args, *after]
         if after:
             where += f" AND {place} {beyond} (${len(args) - 1}, ${len(args)})"
-        page = (
-            f"SELECT {self._sized(sort)} FROM {self.source} WHERE {where}"
-            f" ORDER BY {self._order(sort)} LIMIT ${len(args) + 1}::bigint + 1"
-        )
-        statement = fitting(page, self.columns, _direction(sort), slice, limit=len(args) + 1, max_bytes=len(args) + 2)
+        page = f" FROM {self.source} WHERE {where} ORDER BY {self._order(sort)} LIMIT ${len(args) + 1}"
         try:
-            rows = await database.fetch(statement, *args, slice.limit, slice.max_bytes)
+            rows, has_more = await self._read(database, page, [*args, slice.limit + 1], sort, slice)
         except asyncpg.DataError as error:
             raise InvalidPageToken from error  # the value of a made-up token does not fit the column
-        items = _items(rows, slice, item)
-        return Page(items, next=_cursor(items[-1], sort) if rows and rows[-1]["has_more"] else None)
+        items = tuple(item(row) for row in rows)
+        return Page(items, next=_cursor(items[-1], sort) if has_more else None)
 
-    def _rows_of(self, ids: str, sort: Sort) -> str:
-        return f"SELECT {self._sized(sort)} FROM {self.source} WHERE {self.table}.id = ANY(ARRAY({ids}))"
+    def _of(self, ids: str, sort: Sort) -> str:
+        return f" FROM {self.source} WHERE {self.table}.id = ANY(ARRAY({ids})) ORDER BY {self._order(sort)}"
 
-    def _sized(self, sort: Sort) -> str:
-        return f"{select_list(self.columns)}, {self.sort_columns[sort.field]} AS sorted_by, {self.large} AS bytes"
+    async def _read(
+        self,
+        database: Database,
+        page: str,
+        args: Sequence[Any],
+        sort: Sort,
+        slice: Slice,
+        *,
+        before: str = "",
+        more_columns: str = "",
+    ) -> tuple[Sequence[Any], bool]:
+        """The rows of a page that are wanted and fit, and whether others come after them. `page` is the rest of a
+        SELECT of the columns, with the parameters `args`. Raises InvalidRequest for a page that is to be refused.
 
-    def _fitting(self, page: str, sort: Sort, slice: Slice, conditions: Conditions, more_columns: str = "") -> str:
-        """With the parameters of the conditions' window, and then `max_bytes`."""
-        first = len(conditions.args) + 1
-        return fitting(page, self.columns, _direction(sort), slice, more_columns, limit=first, max_bytes=first + 2)
+        First, large values are left out unless they are so small that a page of such values fits. Mostly nothing is
+        left out then, and adding up sizes would double what the database has to do.
+        """
+        largest = slice.max_bytes // (slice.limit + 1) - OBJECT_BYTES
+        if largest >= 0 and not self.has_nulls:
+            columns = self._small.replace("$largest", f"${len(args) + 1}")
+            limits = [largest // len(self.large)] if self.large else []
+            rows = await database.fetch(f"{before}SELECT {columns}{more_columns}{page}", *args, *limits)
+            if not any(None in [row[name] for row in rows] for name in self.large):
+                return rows[: slice.limit], len(rows) > slice.limit
+        sized = (
+            f"SELECT {self._whole}, {self.sort_columns[sort.field]} AS sorted_by, {total_of(self.large)} AS bytes{page}"
+        )
+        statement = before + fitting(sized, self.columns, _direction(sort), slice, more_columns, first=len(args) + 1)
+        return checked(await database.fetch(statement, *args, slice.limit, slice.max_bytes), slice)
 
     def _order(self, sort: Sort) -> str:
         direction = _direction(sort)
         return f"{self.sort_columns[sort.field]} {direction}, {self.table}.id {direction}"
 
 
-def bytes_of(*, texts: Sequence[str] = (), json: Sequence[str] = ()) -> str:
-    """The size of a row by its large columns, as ports.repositories counts it. Nothing that lies outside of the row is
-    read for it, but for JSON that is compressed, as nothing else tells how large that is."""
-    sizes = [f"octet_length({column})" for column in texts]
-    sizes += [
-        f"CASE WHEN pg_column_compression({column}) IS NULL THEN coalesce(pg_column_size({column}), 0)"
-        f" ELSE octet_length({column}::text) END"
-        for column in json
-    ]
-    return " + ".join([str(OBJECT_BYTES), *sizes])
+def bytes_of(table: str, *, texts: Sequence[str] = (), json: Sequence[str] = ()) -> dict[str, str]:
+    """The sizes of large columns, by name, as ports.repositories counts them. Nothing that lies outside of the row is
+    read for them, but JSON that is compressed, as nothing else tells how large that is."""
+    sizes = {name: f"octet_length({table}.{name})" for name in texts}
+    for name in json:
+        column = f"{table}.{name}"
+        sizes[name] = (
+            f"CASE WHEN pg_column_compression({column}) IS NULL THEN coalesce(pg_column_size({column}), 0)"
+            f" ELSE octet_length({column}::text) END"
+        )
+    return sizes
+
+
+def total_of(sizes: Mapping[str, str]) -> str:
+    """The size of a row."""
+    return " + ".join([str(OBJECT_BYTES), *sizes.values()])
 
 
 def fitting(
@@ -191,32 +225,35 @@ def fitting(
     slice: Slice,
     more_columns: str = "",
     *,
-    limit: int,
-    max_bytes: int,
+    first: int,
 ) -> str:
     """Of the rows of a page, in its order, those that are wanted and fit: the others do not leave the database.
 
-    `page` is a SELECT of `columns` and of `id`, `sorted_by` and `bytes`; `limit` and `max_bytes` are numbers of
-    parameters. Each row also has `has_more` and `all_bytes`, which is the size of the page if the page is refused when
-    it does not fit, else of the rows up to this one.
+    `page` is a SELECT of `columns` and of `id`, `sorted_by` and `bytes`; the limit and `max_bytes` of the slice become
+    the parameters `$first` and the one after it. Each row also has `has_more` and `all_bytes`, which is the size of the
+    page if the page is refused when it does not fit, else of the rows up to this one.
     """
-    order = f"sorted_by {direction}, id {direction}"
+    order = f"{{0}}.sorted_by {direction}, {{0}}.id {direction}"
     until = "CURRENT ROW" if slice.is_cut else "UNBOUNDED FOLLOWING"
-    names = ", ".join(f"sized.{name}" for name in columns)
+    # Of a page that is refused nothing is needed but its size.
+    column = "sized.{0}" if slice.is_cut else f"CASE WHEN all_bytes <= ${first + 1} THEN sized.{{0}} END AS {{0}}"
+    names = ", ".join(column.format(name) for name in columns)
     return (
         f"SELECT {names}, sized.all_bytes, sized.has_more{more_columns} FROM ("
         "SELECT page.*, sum(page.bytes) OVER so_far AS all_bytes, row_number() OVER so_far AS place,"
         f" lead(true, 1, false) OVER so_far AS has_more FROM ({page}) page"
-        f" WINDOW so_far AS (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND {until})"
-        f") sized WHERE place <= ${limit} AND (all_bytes <= ${max_bytes} OR place = 1) ORDER BY {order}"
+        f" WINDOW so_far AS (ORDER BY {order.format('page')} ROWS BETWEEN UNBOUNDED PRECEDING AND {until})"
+        f") sized WHERE place <= ${first} AND (all_bytes <= ${first + 1} OR place = 1) ORDER BY {order.format('sized')}"
     )
 
 
-def _items(rows: Sequence[Any], slice: Slice, item: Callable[[Any], T]) -> tuple[T, ...]:
-    """Raises InvalidRequest when there are more than fit, and that is to be refused."""
-    if rows:
-        slice.check(rows[0]["all_bytes"])
-    return tuple(item(row) for row in rows)
+def checked(rows: Sequence[Any], slice: Slice) -> tuple[Sequence[Any], bool]:
+    """The rows of `fitting`, and whether others come after them. Raises InvalidRequest for a page that is to be
+    refused."""
+    if not rows:
+        return rows, False
+    slice.check(rows[0]["all_bytes"])
+    return rows, rows[-1]["has_more"]
 
 
 async def _total_of(

@@ -43,12 +43,12 @@ _GET = f"""
 SELECT {_COLUMNS} FROM model_version v
 WHERE v.id = $1 AND v.project_id = $2 AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 """
-_PATCHED = (
+PATCHED = (
     "name", "description", "is_default", "state", "status", "artifact_type", "model_framework",
     "model_framework_version", "container_image", "uri", "labels",
 )  # fmt: skip
 _UPDATE = f"""
-UPDATE model_version v SET {assignments(_PATCHED, first=4)}, updated_at = now()
+UPDATE model_version v SET {assignments(PATCHED, first=4)}, updated_at = now()
 WHERE v.id = $1 AND v.project_id = $2
     AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 RETURNING {_COLUMNS}
@@ -69,7 +69,7 @@ _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {
 
 _LISTING = Listing(
     columns=of_table("v", COLUMNS),
-    large=bytes_of(texts=["v.description"], json=["v.labels"]),
+    large=bytes_of("v", texts=["description"], json=["labels"]),
     source="model_version v",
     table="v",
     sort_columns=sort_columns("v", SORT_FIELDS),
@@ -136,7 +136,7 @@ class PostgresModelVersionRepository:
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
         changed = changes(patch)
-        args = [id, project_id, registered_model_id, *(changed.get(name) for name in _PATCHED)]
+        args = [id, project_id, registered_model_id, *(changed.get(name) for name in PATCHED)]
         if patch.is_default is UNSET or not patch.is_default:
             return _found(await self._database.fetchrow(_UPDATE, *args), id)
         async with self._database.transaction() as connection:

@@ -72,10 +72,10 @@ SELECT {parameters(STORED)}
 WHERE ${_PARENT}::uuid IS NULL
     OR EXISTS (SELECT FROM registered_model WHERE id = ${_PARENT} AND project_id = ${_PROJECT})
 """
-_PATCHED = ("name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels")
+PATCHED = ("name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels")
 _UPDATE = f"""
 WITH updated AS (
-    UPDATE registered_model SET {assignments(_PATCHED, first=3)}, updated_at = now()
+    UPDATE registered_model SET {assignments(PATCHED, first=3)}, updated_at = now()
     WHERE id = $1 AND project_id = $2
     RETURNING *
 )
@@ -86,7 +86,7 @@ _COUNTER = "SELECT coalesce(sum(c.models), 0)::bigint FROM registered_model_coun
 
 _LISTING = Listing(
     columns=_COLUMNS,
-    large=bytes_of(texts=["m.description"], json=["m.tags", "m.labels"]),
+    large=bytes_of("m", texts=["description"], json=["tags", "labels"]),
     source="registered_model m",
     table="m",
     sort_columns=sort_columns("m", SORT_FIELDS, "owner_id", "parent_model_id"),
@@ -129,7 +129,7 @@ class PostgresRegisteredModelRepository:
 
     async def update(self, project_id: UUID, id: UUID, patch: RegisteredModelPatch) -> RegisteredModel:
         changed = changes(patch)
-        values = [_stored(name, changed.get(name)) for name in _PATCHED]
+        values = [_stored(name, changed.get(name)) for name in PATCHED]
         return _found(await self._database.fetchrow(_UPDATE, id, project_id, *values), id)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.serve_model import SORT_FIELDS, ServeModel, ServeModelFilter
@@ -29,7 +29,7 @@ SELECT {_COLUMNS} FROM {_FROM} WHERE s.inference_service_id = $1 ORDER BY s.crea
 """
 _DELETE = "DELETE FROM serve_model WHERE id = $1 AND project_id = $2"
 
-_LISTING = Listing(columns=READ, large=bytes_of(), source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
+_LISTING = Listing(columns=READ, large={}, source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
 
 
 def values_of(serve_model: ServeModel) -> list[Any]:

@@ -29,9 +29,9 @@ INSERT INTO serving_environment ({", ".join(STORED)}) VALUES ({parameters(STORED
 """
 _GET = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.id = $1 AND e.project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.project_id = $1 AND e.name = $2"
-_PATCHED = ("name", "description", "external_id", "drift_policy")
+PATCHED = ("name", "description", "external_id", "drift_policy")
 _UPDATE = f"""
-UPDATE serving_environment e SET {assignments(_PATCHED, first=3)}, updated_at = now()
+UPDATE serving_environment e SET {assignments(PATCHED, first=3)}, updated_at = now()
 WHERE e.id = $1 AND e.project_id = $2
 RETURNING {_COLUMNS}
 """
@@ -39,7 +39,7 @@ _DELETE = "DELETE FROM serving_environment WHERE id = $1 AND project_id = $2"
 
 _LISTING = Listing(
     columns=of_table("e", STORED),
-    large=bytes_of(texts=["e.description"]),
+    large=bytes_of("e", texts=["description"]),
     source="serving_environment e",
     table="e",
     sort_columns=sort_columns("e", SORT_FIELDS),
@@ -74,7 +74,7 @@ class PostgresServingEnvironmentRepository:
 
     async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:
         changed = changes(patch)
-        values = (changed.get(name) for name in _PATCHED)
+        values = (changed.get(name) for name in PATCHED)
         return _found(await self._database.fetchrow(_UPDATE, id, project_id, *values), id)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
