@@ -23,7 +23,7 @@ from tests.bench.cases import REST
 from tests.bench.cpu import own_microseconds
 from tests.bench.load import RestLoad, check_programs, run_wrk
 
-from registry_grpc.adapters.grpc.registration import http_body
+from registry_grpc.adapters.rest.answers import http_body
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 from registry_grpc.supervisor import worker_specs
 

@@ -1,8 +1,8 @@
 """A stand-in for the registry behind the gateway: a real grpc.aio server that answers with what reached it.
 
-Every REST sibling method takes google.api.HttpBody, as the real one does, and echoes what reached it as JSON: the body's
-bytes as Latin-1 text, and the metadata, where the gateway puts the raw path and the method. A request steers the answer
-by its own headers, so that tests share one server without sharing state:
+Every REST sibling method takes google.api.HttpBody, as the real one does, and echoes what reached it as JSON: the bytes
+of the body as Latin-1 text, and the metadata, where the gateway puts the raw target and the method. A request steers
+the answer by its own headers, so that tests share one server without sharing state:
 
     x-test-http-code   the status that the answer's content type names
     x-test-code        fail with this gRPC status
@@ -79,17 +79,17 @@ class Route:
 
 def rest_routes() -> list[Route]:
     """Every REST route of the annotated protos, additional bindings included."""
-    routes = []
-    for module in pkgutil.iter_modules(v1.__path__):
-        file = getattr(import_module(f"{v1.__name__}.{module.name}"), "DESCRIPTOR", None)
-        for service in file.services_by_name.values() if file else ():
-            for method in service.methods:
-                rule = method.GetOptions().Extensions[annotations_pb2.http]
-                rpc = f"{REST_PACKAGE}.{service.name}.{method.name}"
-                for binding in (rule, *rule.additional_bindings):
-                    if verb := binding.WhichOneof("pattern"):
-                        routes.append(Route(verb.upper(), getattr(binding, verb), rpc, binding.body))
-    return routes
+    modules = [import_module(f"{v1.__name__}.{module.name}") for module in pkgutil.iter_modules(v1.__path__)]
+    return [
+        Route(verb.upper(), getattr(binding, verb), f"{REST_PACKAGE}.{service.name}.{method.name}", binding.body)
+        for module in modules
+        if module.__name__.endswith("_pb2")
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        for rule in [method.GetOptions().Extensions[annotations_pb2.http]]
+        for binding in (rule, *rule.additional_bindings)
+        if (verb := binding.WhichOneof("pattern"))
+    ]
 
 
 def _rest_services() -> list[descriptor_pb2.ServiceDescriptorProto]:

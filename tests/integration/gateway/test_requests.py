@@ -68,9 +68,7 @@ async def test_the_answer_to_head_has_no_body_that_the_next_answer_would_begin_w
 
 
 @pytest.mark.parametrize("route", WITH_ID, ids=str)
-async def test_an_id_with_an_escaped_slash_is_one_segment_to_the_gateway(
-    rest: httpx.AsyncClient, route: Route
-) -> None:
+async def test_an_id_with_an_escaped_slash_is_one_segment_to_the_gateway(rest: httpx.AsyncClient, route: Route) -> None:
     """The registry answers that 404."""
     answer = await send(rest, route.verb, route.path("a%2Fb"))
     assert (echoed(answer)["method"], target_of(answer)) == (route.rpc, route.path("a%2Fb"))
