@@ -203,6 +203,11 @@ def test_of_equal_keys_the_last_one_counts() -> None:
     assert seen(NewRegisteredModel, '{"name":"a","name":"b"} junk') == {"name": "b"}
 
 
+def test_of_keys_in_several_letter_cases_the_last_new_spelling_counts() -> None:
+    """The Go service took the very last one; the parser here has merged equal keys before they are seen."""
+    assert seen(NewRegisteredModel, '{"name":"a","NAME":"b","name":"c"}') == {"name": "b"}
+
+
 def test_null_is_as_good_as_absent() -> None:
     content = '{"name":null,"tags":null,"labels":null,"parent_model_id":null}'
     assert seen(NewRegisteredModel, content) == {}
