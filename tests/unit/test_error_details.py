@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, RetryInfo
 from grpc import StatusCode
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.errors import refusal_of, trailing_metadata
-from registry_grpc.adapters.rest.answers import HTTP_STATUS
+from registry_grpc.adapters.rest.answers import error_body
 from registry_grpc.domain.errors import (
     AlreadyExists,
     ClusterReadFailed,
@@ -137,25 +138,27 @@ def test_a_failed_read_of_the_cluster_is_told_to_the_log_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "is_worth_a_retry"),
+    ("error", "code", "status", "is_worth_a_retry"),
     [
-        (ProjectIdRequired(), StatusCode.INVALID_ARGUMENT, False),
-        (InvalidRequest((), "EOF"), StatusCode.INVALID_ARGUMENT, False),
-        (InvalidPageToken(), StatusCode.INVALID_ARGUMENT, False),
-        (NotFound(Reason.MODEL_VERSION_NOT_FOUND), StatusCode.NOT_FOUND, False),
-        (AlreadyExists(Reason.SERVE_MODEL_EXISTS), StatusCode.ALREADY_EXISTS, False),
-        (FailedPrecondition(Reason.MODEL_NOT_ARCHIVED), StatusCode.FAILED_PRECONDITION, False),
-        (DeploymentBlocked([]), StatusCode.FAILED_PRECONDITION, False),
-        (ConcurrentChange(), StatusCode.ABORTED, True),
-        (Overloaded(), StatusCode.RESOURCE_EXHAUSTED, True),
-        (Unavailable(Reason.DATABASE_UNAVAILABLE), StatusCode.UNAVAILABLE, True),
+        (ProjectIdRequired(), StatusCode.INVALID_ARGUMENT, 400, False),
+        (InvalidRequest((), "EOF"), StatusCode.INVALID_ARGUMENT, 400, False),
+        (InvalidPageToken(), StatusCode.INVALID_ARGUMENT, 400, False),
+        (NotFound(Reason.MODEL_VERSION_NOT_FOUND), StatusCode.NOT_FOUND, 404, False),
+        (AlreadyExists(Reason.SERVE_MODEL_EXISTS), StatusCode.ALREADY_EXISTS, 409, False),
+        (FailedPrecondition(Reason.MODEL_NOT_ARCHIVED), StatusCode.FAILED_PRECONDITION, 400, False),
+        (DeploymentBlocked([]), StatusCode.FAILED_PRECONDITION, 400, False),
+        (ConcurrentChange(), StatusCode.ABORTED, 409, True),
+        (Overloaded(), StatusCode.RESOURCE_EXHAUSTED, 429, True),
+        (Unavailable(Reason.DATABASE_UNAVAILABLE), StatusCode.UNAVAILABLE, 503, True),
     ],
 )
 def test_each_kind_of_error_has_a_code_that_rest_has_a_status_for(
-    error: RegistryError, code: StatusCode, *, is_worth_a_retry: bool
+    error: RegistryError, code: StatusCode, status: int, *, is_worth_a_retry: bool
 ) -> None:
     refusal = refusal_of(error, Call(method="m"), REQUEST)
     assert refusal.code == code
-    assert code in HTTP_STATUS
+    answer = HttpBody.FromString(error_body("text", code))
+    assert answer.content_type == f"application/json; charset=utf-8; status={status}"
+    assert answer.data == b'{"error":"text"}'
     retries = [detail.retry_delay.seconds for detail in refusal.details if isinstance(detail, RetryInfo)]
     assert retries == ([1] if is_worth_a_retry else [])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import grpc
 import orjson
 from google.api.httpbody_pb2 import HttpBody
@@ -32,5 +30,5 @@ def http_body(json: bytes, status: int = 200) -> bytes:
     return message
 
 
-def error_body(text: str, code: grpc.StatusCode, **more: Any) -> bytes:
-    return http_body(orjson.dumps({"error": text, **more}), HTTP_STATUS[code])
+def error_body(text: str, code: grpc.StatusCode) -> bytes:
+    return http_body(orjson.dumps({"error": text}), HTTP_STATUS[code])

@@ -51,9 +51,10 @@ def json_object(data: bytes) -> dict[str, Any]:
 def _values(data: bytes) -> int:
     """An upper bound of how many values there are: what is in strings is counted only where it cannot matter."""
     count = _punctuation(data)
-    if count > MOST_VALUES >= data.count(b'"') // 2:  # perhaps a long text with many commas
+    if count > MOST_VALUES:  # perhaps a long text with many commas
         unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-        return _punctuation(b"".join(unescaped.split(b'"')[::2]))
+        if unescaped.count(b'"') // 2 <= MOST_VALUES:
+            return _punctuation(b"".join(unescaped.split(b'"')[::2]))
     return count
 
 
