@@ -37,6 +37,8 @@ class Api:
         """Send a request with this project's header; `headers` adds to it or, with the same name, replaces it."""
         url = path[1:] if path.startswith("!") else PREFIX + path
         payload: dict[str, Any] = {} if body is NO_BODY else {"json": body}
+        if body is None:  # which httpx takes for no body
+            payload = {"content": b"null"}
         if content is not None:
             payload = {"content": content}
         if params:

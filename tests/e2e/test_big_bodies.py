@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.e2e.api import Api
 from tests.e2e.builders import a_model, a_version, fresh
-from tests.e2e.checks import assert_refused, json_of
+from tests.e2e.checks import assert_error, assert_refused, json_of
 
 MEBIBYTE = 1 << 20
 TOO_LARGE = 16 * MEBIBYTE
@@ -100,9 +100,40 @@ def test_a_deeply_nested_body_is_refused(api: Api, depth: int, opened: str, clos
     json_of(api.get("/models"))
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_a_body_may_be_nested_a_thousand_levels_deep(api: Api, opened: str, closed: str) -> None:
+    content = f'{{"name":"{fresh("m")}","unknown":{opened * 1000}1{closed * 1000}}}'
+    json_of(api.request("POST", "/models", content=content), 201)
+
+
+@pytest.mark.parametrize("item", ["[]", "{}", "1"])
+def test_a_body_of_more_than_100_000_values_is_refused(api: Api, item: str) -> None:
+    content = f'{{"name":"{fresh("m")}","unknown":[{",".join([item] * 100_001)}]}}'
+    assert_error(
+        api.request("POST", "/models", content=content), 400, "request body must not hold more than 100000 values"
+    )
+
+
+def test_a_text_is_one_value_whatever_it_holds(api: Api) -> None:
+    text = ',[{"\\' * 100_000
+    assert a_model(api, description=text)["description"] == text
+
+
+def test_a_body_above_a_mebibyte_is_read_strictly(api: Api) -> None:
+    text = "x" * MEBIBYTE
+    for content in (
+        f'{{"name":"{fresh("m")}","description":"{text}"}} junk',
+        f'{{"name":"\\ud800","unknown":"{text}"}}',
+    ):
+        assert assert_refused(api.request("POST", "/models", content=content)).startswith("invalid JSON: ")
+    small = f'{{"name":"{fresh("m")}","description":"x"}} junk'
+    json_of(api.request("POST", "/models", content=small), 201)
+
+
 def test_a_long_number_is_no_fault_of_the_service(api: Api) -> None:
     model = a_model(api)
     digits = "9" * 100_000
     for number in (digits, f"-{digits}", f"1e{digits}"):
         content = f'{{"model_size":{number}}}'
-        assert_refused(api.request("PATCH", f"/models/{model['id']}", content=content))
+        assert_refused(api.request("PATCH", f"/models/{model['id']}", content=content), "model_size")
+        json_of(api.request("PATCH", f"/models/{model['id']}", content=f'{{"unknown":{number}}}'))

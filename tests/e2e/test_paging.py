@@ -18,6 +18,7 @@ from tests.e2e.checks import assert_page
 from tests.e2e.routes import LISTS, Route
 
 MAX = 9223372036854775807
+NO_INTEGERS = ["", "abc", "1.5", "%202", "2%20", "0x10", "1e2", "null", "1_0", "%D9%A2"]
 
 every_list = pytest.mark.parametrize("route", LISTS, ids=str)
 
@@ -67,6 +68,18 @@ def test_an_empty_list(api: Api, route: Route) -> None:
         ("?offset=-9223372036854775808", slice(0, 5), 20),
         ("?offset=%2B1", slice(1, 5), 20),
         ("?limit=03", slice(0, 3), 3),
+        ("?limit=99999999999999999999", slice(0, 5), MAX),
+        ("?limit=-99999999999999999999", slice(0, 5), -MAX - 1),
+        ("?offset=-99999999999999999999", slice(0, 5), 20),
+        (f"?limit=-{'0' * 30}", slice(0, 5), 0),
+        *((f"?limit={text}", slice(0, 5), 0) for text in NO_INTEGERS),
+        *((f"?limit=2&offset={text}", slice(0, 2), 2) for text in NO_INTEGERS),
+        ("?limit=2&limit=3", slice(0, 2), 2),
+        ("?limit=&limit=3", slice(0, 5), 0),
+        ("?offset=3&offset=0", slice(3, 5), 20),
+        ("?limit=%zz&limit=2", slice(0, 2), 2),
+        ("?limit=1;offset=1&limit=2", slice(0, 2), 2),
+        ("?Limit=1&LIMIT=1&page_size=1&pageSize=1&limit[]=1", slice(0, 5), 20),
     ],
 )
 def test_limit_and_offset(five: World, route: Route, query: str, rows: slice, page_size: int) -> None:
@@ -77,11 +90,11 @@ def test_limit_and_offset(five: World, route: Route, query: str, rows: slice, pa
 
 
 @every_list
-@pytest.mark.parametrize("offset", [5, 6, 1000, MAX])
+@pytest.mark.parametrize("offset", [5, 6, 1000, MAX, 99999999999999999999])
 def test_beyond_the_end_the_list_is_empty_and_repeats_the_offset(five: World, route: Route, offset: int) -> None:
     ids_of(five, route)
     response = five.api.get(five.path(route.path), offset=str(offset))
-    assert assert_page(response, total=5, next_offset=offset) == []
+    assert assert_page(response, total=5, next_offset=min(offset, MAX)) == []
 
 
 def test_twenty_rows_are_the_default_and_a_hundred_the_most(api: Api) -> None:

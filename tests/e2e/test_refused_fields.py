@@ -61,7 +61,7 @@ def refused_bytes(rpc: Rpc, method: str, request: bytes) -> Refusal:
     ],
     ids=["long", "many", "not-ascii", "many-not-ascii"],
 )
-def test_a_refusal_fits_into_the_trailers_of_any_client(rpc: Rpc, api: Api, keys: list[str]) -> None:
+def test_a_refusal_fits_into_the_trailers_of_any_client(rpc: Rpc, keys: list[str]) -> None:
     labels = struct(**dict.fromkeys(keys, 1))
     patch = m.RegisteredModelPatch(labels=labels)
     refusal = rpc.refused(
@@ -71,8 +71,12 @@ def test_a_refusal_fits_into_the_trailers_of_any_client(rpc: Rpc, api: Api, keys
     assert next(iter(refusal.violations)).startswith("registered_model.labels.")
     assert len(refusal.text) < 1100
     assert len(keys) == 1 or refusal.text.endswith(f"… ({len(keys)} violations)")
+
+
+@pytest.mark.parametrize("keys", [["k" * 300_000], [f"{i}é{'k' * 50}" for i in range(2000)]], ids=["long", "many"])
+def test_a_rest_client_reads_the_whole_refusal(api: Api, keys: list[str]) -> None:
     answer = api.patch(f"/models/{ID}", {"labels": dict.fromkeys(keys, 1)})
-    assert_error(answer, 400, refusal.text)
+    assert_error(answer, 400, "; ".join(f"labels.{key} must be a string" for key in keys))
 
 
 # --- all of them -------------------------------------------------------------------------------------------------
@@ -201,35 +205,22 @@ PATCH = m.UpdateRegisteredModelRequest(id=ID, registered_model=m.RegisteredModel
 
 
 @pytest.mark.parametrize(
-    ("method", "request_bytes", "fields", "text"),
+    ("method", "request_bytes"),
     [
-        (
-            "RegisteredModelService/CreateRegisteredModel",
-            b"nonsense",
-            set(),
-            "the request is no message of this method",
-        ),
-        ("RegisteredModelService/FindRegisteredModel", b"\n\x01\xff", {"name"}, "name must be UTF-8"),
-        ("RegisteredModelService/GetRegisteredModel", b"\n\x01\xff", {"id"}, "invalid model id"),
-        ("DeploymentService/GetDeployment", b"\n\x01\xff", {"id"}, "id must be UTF-8"),
-        (
-            "RegisteredModelService/CreateRegisteredModel",
-            NEW_MODEL.SerializeToString().replace(b"?", b"\xff"),
-            {"registered_model.name", "registered_model.labels"},
-            "name must be UTF-8; labels must be UTF-8",
-        ),
-        (
-            "RegisteredModelService/UpdateRegisteredModel",
-            PATCH.SerializeToString().replace(b"?", b"\xff"),
-            {"registered_model.labels"},
-            "labels must be UTF-8",
-        ),
+        ("RegisteredModelService/CreateRegisteredModel", b"nonsense"),
+        ("RegisteredModelService/FindRegisteredModel", b"\n\x01\xff"),
+        ("RegisteredModelService/GetRegisteredModel", b"\n\x01\xff"),
+        ("DeploymentService/GetDeployment", b"\n\x01\xff"),
+        ("RegisteredModelService/CreateRegisteredModel", NEW_MODEL.SerializeToString().replace(b"?", b"\xff")),
+        ("RegisteredModelService/UpdateRegisteredModel", PATCH.SerializeToString().replace(b"?", b"\xff")),
     ],
 )
-def test_what_cannot_be_read_is_named(rpc: Rpc, method: str, request_bytes: bytes, fields: set[str], text: str) -> None:
+def test_bytes_that_are_no_such_message_are_refused(rpc: Rpc, method: str, request_bytes: bytes) -> None:
+    """Protobuf does not say where the fault is."""
     refusal = refused_bytes(rpc, method, request_bytes)
+    text = f"the request is not a {method.partition('/')[2]}Request, or a string in it is not UTF-8"
     assert (refusal.code, refusal.reason, refusal.text) == (StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", text)
-    assert set(refusal.violations) == fields
+    assert refusal.violations == {}
 
 
 @pytest.mark.parametrize(
@@ -239,11 +230,16 @@ def test_what_cannot_be_read_is_named(rpc: Rpc, method: str, request_bytes: byte
         ("/model?externalId=%ff", "externalId must be UTF-8"),
         ("/model?name=%ff", "name must be UTF-8"),
         ("/models?search=a%00", "search must not hold NUL characters"),
+        ("/models?limit=%00", "limit must not hold NUL characters"),
+        ("/models?limit=%ff", "limit must be UTF-8"),
+        ("/models?search=%ff&state=%00", "search must be UTF-8; state must not hold NUL characters"),
         ("/inference_service?externalId=%00", "externalId must not hold NUL characters"),
         ("/model_version?parentResourceId=bad", "invalid parentResourceId"),
         ("/model_version?registered_model_id=bad", "invalid registered_model_id"),
         ("/model_artifact?registered_model_id=bad", "invalid registered_model_id"),
         (f"/models/{ID}%00", "invalid model id"),
+        ("/models//versions", "invalid model id"),
+        (f"/models/{ID}/versions/%zz", "invalid version id"),
         ("/models/%ff", "invalid model id"),
         ("/models/%ff/versions", "invalid model id"),
         (f"/models/{ID}/versions/%00", "invalid version id"),
@@ -259,12 +255,12 @@ def test_a_rest_client_reads_the_names_it_sent(api: Api, path: str, text: str) -
     ("method", "path", "body", "text"),
     [
         ("POST", "/models", {"name": "a\0"}, "name must not hold NUL characters"),
-        ("POST", "/models", {"name": "a", "labels": {"a": {"b": "c"}}}, "labels must hold strings only"),
+        ("POST", "/models", {"name": "a", "labels": {"a": {"b": "c"}}}, "labels.a must be a string"),
         ("PATCH", "/models/%00", {"name": "a\0"}, "invalid model id"),
         ("PATCH", "/models/%ff", {"name": "a"}, "invalid model id"),
         ("PATCH", f"/serving_environments/{ID}", {"external_id": "\0"}, "external_id must not hold NUL characters"),
-        ("POST", "/deploy", {"options": {"env": {"A": "\0"}}}, "options.env must not hold NUL characters"),
-        ("POST", "/deploy", {"options": {"env": {"A": {}}}}, "options.env must hold strings only"),
+        ("POST", "/deploy", {"options": {"env": {"A": "\0"}}}, "options.env.A must not hold NUL characters"),
+        ("POST", "/deploy", {"options": {"env": {"A": {}}}}, "options.env.A must be a string"),
         ("POST", f"/models/{ID}/versions", {"name": "\0"}, "name must not hold NUL characters"),
         ("POST", "/models/%00/versions", {"name": "\0"}, "invalid model id"),
     ],

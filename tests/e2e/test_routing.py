@@ -172,12 +172,51 @@ def test_path_parameters_that_are_no_uuid_are_refused(world: World, text: str) -
 
 
 @pytest.mark.parametrize(
-    "path", ["/models/%FF", "/models/..%00", "/models//versions", "/models/%FF/versions", "/serve_models/%c3%28"]
+    ("path", "text"),
+    [
+        ("/models/%FF", "invalid model id"),
+        ("/models/..%00", "invalid model id"),
+        ("/models/%zz", "invalid model id"),
+        ("/models/%", "invalid model id"),
+        ("/models//versions", "invalid model id"),
+        ("/models/%FF/versions", "invalid model id"),
+        ("/serve_models/%c3%28", "invalid id"),
+    ],
 )
-def test_path_parameters_that_are_no_text_are_refused(api: Api, path: str) -> None:
-    response = api.get(path)
-    assert response.status_code in {400, 404}
-    assert list(response.json()) == ["error"]
+def test_path_parameters_that_are_no_text_are_refused(api: Api, path: str, text: str) -> None:
+    assert_error(api.get(path), 400, text)
+
+
+@pytest.mark.parametrize("path", ["/models/{model}%2F", "/models/a%2fb", "/models/{model}%2Fversions/{version}"])
+def test_an_escaped_slash_separates_segments(world: World, path: str) -> None:
+    assert_error(world.api.get(world.path(path)), 404, "not found")
+
+
+def test_a_parameter_named_like_an_id_of_the_path_is_ignored(world: World) -> None:
+    other = a_model(world.api)
+    model = world.api.read(f"/models/{world.model['id']}")
+    path = f"/models/{model['id']}?id={other['id']}&registered_model_id={other['id']}"
+    assert json_of(world.api.get(path)) == model
+    assert json_of(world.api.patch(path, {"description": "x"}))["id"] == model["id"]
+    path = f"/models/{model['id']}/versions"
+    query = f"?registered_model_id={other['id']}&id={other['id']}"
+    assert json_of(world.api.get(path + query)) == world.api.read(path)
+    assert world.api.read(f"/models/{other['id']}") == other
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", "hello", '{{"id":"{other}","inference_service_id":"{other}"}}'])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/sync", 200), ("DELETE", "/undeploy", 204), ("DELETE", "", 204), ("GET", "", 200)],
+)
+def test_a_body_where_none_is_read_is_ignored(api: Api, method: str, path: str, status: int, content: str) -> None:
+    world, other = World(api), World(api)
+    body = content.format(other=other.service["id"])
+    response = api.request(method, f"/inference_services/{world.service['id']}{path}", content=body)
+    assert response.status_code == status, response.text
+    if status == 200:
+        assert response.json()["id"] == world.service["id"]
+    assert api.read(f"/inference_services/{other.service['id']}")["desired_state"] == "DEPLOYED"
 
 
 def test_unknown_query_parameters_are_ignored(world: World) -> None:

@@ -23,6 +23,9 @@ MALFORMED = [
     "%2018290927-9d84-4313-8694-f7658f7b8632",
     "0x8290927-9d84-4313-8694-f7658f7b8632",
     "18290927-9d84-4313-8694-f7658f7b863%D9%A2",
+    "18290927-9d84-4313-8694-f7658f7b863%zz",
+    "18290927-9d84-4313-8694-f7658f7b8632%00",
+    "%25",
 ]
 SPELLINGS = [str.upper, str.title, lambda text: text.replace("-", ""), lambda text: text.replace("-", "").upper()]
 
@@ -61,12 +64,15 @@ def test_path_ids_are_checked_from_left_to_right(api: Api, method: str) -> None:
     assert_error(api.request(method, f"/models/{an_id()}/versions/def", body), 400, "invalid version id")
 
 
-def test_a_bad_path_id_wins_over_a_bad_body(api: Api) -> None:
-    assert_error(api.post("/models/abc/versions", {}), 400, "invalid model id")
-    assert_error(api.patch("/models/abc", {"labels": {"a": 1}}), 400, "invalid model id")
+@pytest.mark.parametrize("content", ["", "no JSON", "[]", '{"name":5}', '{"labels":{"a":1}}', "\x00"])
+def test_a_bad_path_id_wins_over_a_bad_body(api: Api, content: str) -> None:
+    for method, path in (("POST", "/models/abc/versions"), ("PATCH", "/models/abc"), ("PATCH", "/models/%ff")):
+        assert_error(api.request(method, path, content=content), 400, "invalid model id")
+    assert_error(api.request("PATCH", f"/models/{an_id()}/versions/abc", content=content), 400, "invalid version id")
 
 
 def test_a_bad_body_wins_over_an_unknown_id(api: Api) -> None:
+    assert_error(api.request("PATCH", f"/models/{an_id()}", content=""), 400, "EOF")
     assert_refused(api.post(f"/models/{an_id()}/versions", {}), "name", "model_framework", "uri")
     assert_refused(api.patch(f"/models/{an_id()}", {"model_size": "many"}), "model_size")
 

@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, RetryInfo
+from grpc import StatusCode
+from structlog.testing import capture_logs
 
-from registry_grpc.adapters.grpc.errors import code_of, details_of, message_of, trailing_metadata
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.errors import refusal_of, trailing_metadata
+from registry_grpc.adapters.rest.answers import error_body
 from registry_grpc.domain.errors import (
     AlreadyExists,
+    ClusterReadFailed,
+    ConcurrentChange,
     DeploymentBlocked,
+    FailedPrecondition,
     InvalidPageToken,
     InvalidRequest,
+    NotFound,
+    Overloaded,
+    ProjectIdRequired,
     Reason,
     RegistryError,
+    Unavailable,
     Violation,
 )
+from registry_grpc.gen.modelregistry.v1.deployment_pb2 import DeployModelRequest, ListDeploymentsRequest
 
+REQUEST: Any = DeployModelRequest.DESCRIPTOR
 CHARACTERS = ["a", "%", "é", "日", "\U0001f916", "\0"]
 
 
-def path(field: str) -> str:
-    return f"deployment.{field}"
-
-
-def told(error: RegistryError) -> tuple[str, list[Message], int]:
+def told(error: RegistryError, request: Any = REQUEST) -> tuple[str, list[Message], int]:
     """Message, details, and the bytes that both take in the trailers."""
-    message, details = message_of(error), details_of(error, path)
-    ((_, status),) = trailing_metadata(code_of(error), message, details)
-    return message, details, len(quote(message, safe=" ")) + len(base64.b64encode(status))
+    refusal = refusal_of(error, Call(method="m"), request)
+    ((_, status),) = trailing_metadata(refusal)
+    size = len(quote(refusal.message, safe=" ")) + len(base64.b64encode(status))
+    return refusal.message, refusal.details, size
 
 
 def violations(character: str, count: int, length: int) -> list[Violation]:
-    return [Violation(f"{number}{character * length}", f"{character * length}{number}") for number in range(count)]
+    return [
+        Violation(f"labels.{number}{character * length}", f"{character * length}{number}") for number in range(count)
+    ]
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
@@ -55,10 +69,10 @@ def test_the_first_violations_are_named_and_all_are_counted() -> None:
     message, details, _ = told(InvalidRequest(violations("a", 57, 100)))
     (_, request) = details
     assert isinstance(request, BadRequest)
-    assert message.startswith(f"0{'a' * 100} {'a' * 100}0; 1a")
+    assert message.startswith(f"labels.0{'a' * 100} {'a' * 100}0; labels.1a")
     assert message.endswith("… (57 violations)")
     named = [violation.field for violation in request.field_violations]
-    assert named == [f"deployment.{number}{'a' * 100}" for number in range(len(named))]
+    assert named == [f"deployment.labels.{number}{'a' * 100}" for number in range(len(named))]
     assert 5 < len(named) < 57
 
     message, details, _ = told(DeploymentBlocked(violations("a", 57, 100)))
@@ -78,11 +92,73 @@ def test_what_is_short_is_told_as_it_is() -> None:
 
 
 def test_a_page_token_that_is_refused_is_named() -> None:
-    _, (_, request), _ = told(InvalidPageToken())
+    _, (_, request), _ = told(InvalidPageToken(), ListDeploymentsRequest.DESCRIPTOR)
     assert isinstance(request, BadRequest)
-    assert [v.field for v in request.field_violations] == ["deployment.page_token"]
+    assert [v.field for v in request.field_violations] == ["page_token"]
 
 
 def test_without_violations_there_is_no_empty_list_of_them() -> None:
     _, details, _ = told(InvalidRequest((), "text must not hold NUL characters"))
     assert [type(detail) for detail in details] == [ErrorInfo]
+
+
+def test_rest_clients_are_told_all_of_it() -> None:
+    error = InvalidRequest(violations("a", 57, 100))
+    refusal = refusal_of(error, Call(method="m"), REQUEST)
+    assert refusal.text == error.message
+    assert len(refusal.text) > 10_000 > len(refusal.message)
+
+
+def test_what_nobody_foresaw_is_internal_and_only_the_log_knows_what_it_was() -> None:
+    with capture_logs() as logs:
+        refusal = refusal_of(RuntimeError("the password is secret"), Call(method="m", request_id="r"), REQUEST)
+    assert (refusal.code, refusal.text, refusal.message) == (
+        StatusCode.INTERNAL,
+        "internal server error",
+        "internal server error",
+    )
+    assert refusal.details == [ErrorInfo(reason="INTERNAL", domain="modelregistry")]
+    (line,) = logs
+    assert (line["event"], line["method"], line["request_id"]) == ("request failed", "m", "r")
+    assert str(line["exc_info"]) == "the password is secret"
+
+
+def test_a_timeout_is_a_deadline_that_passed() -> None:
+    refusal = refusal_of(TimeoutError(), Call(method="m"), REQUEST)
+    assert (refusal.code, refusal.text) == (StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
+
+
+def test_a_failed_read_of_the_cluster_is_told_to_the_log_alone() -> None:
+    with capture_logs() as logs:
+        refusal = refusal_of(ClusterReadFailed("forbidden"), Call(method="m", request_id="r"), REQUEST)
+    assert (refusal.code, refusal.text) == (StatusCode.INTERNAL, "internal server error")
+    assert [(line["event"], line["cause"], line["request_id"]) for line in logs] == [
+        ("cluster read failed", "forbidden", "r")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status", "is_worth_a_retry"),
+    [
+        (ProjectIdRequired(), StatusCode.INVALID_ARGUMENT, 400, False),
+        (InvalidRequest((), "EOF"), StatusCode.INVALID_ARGUMENT, 400, False),
+        (InvalidPageToken(), StatusCode.INVALID_ARGUMENT, 400, False),
+        (NotFound(Reason.MODEL_VERSION_NOT_FOUND), StatusCode.NOT_FOUND, 404, False),
+        (AlreadyExists(Reason.SERVE_MODEL_EXISTS), StatusCode.ALREADY_EXISTS, 409, False),
+        (FailedPrecondition(Reason.MODEL_NOT_ARCHIVED), StatusCode.FAILED_PRECONDITION, 400, False),
+        (DeploymentBlocked([]), StatusCode.FAILED_PRECONDITION, 400, False),
+        (ConcurrentChange(), StatusCode.ABORTED, 409, True),
+        (Overloaded(), StatusCode.RESOURCE_EXHAUSTED, 429, True),
+        (Unavailable(Reason.DATABASE_UNAVAILABLE), StatusCode.UNAVAILABLE, 503, True),
+    ],
+)
+def test_each_kind_of_error_has_a_code_that_rest_has_a_status_for(
+    error: RegistryError, code: StatusCode, status: int, *, is_worth_a_retry: bool
+) -> None:
+    refusal = refusal_of(error, Call(method="m"), REQUEST)
+    assert refusal.code == code
+    answer = HttpBody.FromString(error_body("text", code))
+    assert answer.content_type == f"application/json; charset=utf-8; status={status}"
+    assert answer.data == b'{"error":"text"}'
+    retries = [detail.retry_delay.seconds for detail in refusal.details if isinstance(detail, RetryInfo)]
+    assert retries == ([1] if is_worth_a_retry else [])

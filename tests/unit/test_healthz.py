@@ -15,7 +15,7 @@ from registry_grpc.domain.errors import Reason, Unavailable
 JSON = "application/json; charset=utf-8"
 
 
-async def checked(fault: Exception | None) -> tuple[str, Any]:
+async def checked(fault: Exception | None, method: str = "GET") -> tuple[str, bytes]:
     """Content type and body of the answer."""
 
     async def ping() -> None:
@@ -24,8 +24,10 @@ async def checked(fault: Exception | None) -> tuple[str, Any]:
 
     details: Any = SimpleNamespace(method=f"/{HEALTHZ_SERVICE}/Check", invocation_metadata=())
     handler: Any = healthz_handler(ping).service(details)
-    answer = HttpBody.FromString(await handler.unary_unary(b"", None))
-    return answer.content_type, orjson.loads(answer.data)
+    metadata = (("x-envoy-original-path", "/healthz"), ("x-envoy-original-method", method))
+    context = SimpleNamespace(invocation_metadata=lambda: metadata)
+    answer = HttpBody.FromString(await handler.unary_unary(b"", context))
+    return answer.content_type, answer.data
 
 
 @pytest.mark.parametrize(
@@ -36,8 +38,11 @@ async def checked(fault: Exception | None) -> tuple[str, Any]:
     ],
 )
 async def test_any_fault_is_a_503_in_the_services_own_words(fault: Exception, text: str) -> None:
-    assert await checked(fault) == (f"{JSON}; status=503", {"error": text, "status": "unhealthy"})
+    content_type, body = await checked(fault)
+    assert (content_type, orjson.loads(body)) == (f"{JSON}; status=503", {"error": text, "status": "unhealthy"})
+    assert await checked(fault, "HEAD") == (f"{JSON}; status=503", b"")
 
 
 async def test_without_a_fault_it_is_well() -> None:
-    assert await checked(None) == (JSON, {"status": "ok"})
+    assert await checked(None) == (JSON, b'{"status":"ok"}')
+    assert await checked(None, "HEAD") == (JSON, b"")

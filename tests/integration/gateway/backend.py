@@ -1,7 +1,8 @@
 """A stand-in for the registry behind the gateway: a real grpc.aio server that answers with what reached it.
 
-Every REST sibling method echoes its request as JSON. A request steers the answer by its own headers, so that tests
-share one server without sharing state:
+Every REST sibling method takes google.api.HttpBody, as the real one does, and echoes what reached it as JSON: the bytes
+of the body as Latin-1 text, and the metadata, where the gateway puts the raw target and the method. A request steers
+the answer by its own headers, so that tests share one server without sharing state:
 
     x-test-http-code   the status that the answer's content type names
     x-test-code        fail with this gRPC status
@@ -10,7 +11,6 @@ share one server without sharing state:
     x-test-log         append a line with the worker's process id and the method to this file, at once
     x-test-seconds     answer after so many seconds
     x-test-size        answer with a body of so many bytes instead of the echo
-    x-test-retry-after send `retry-after` with a failure
 
 Run as a program (`python -m tests.integration.gateway.backend unix:/path`) it is a worker that a test can kill.
 """
@@ -19,24 +19,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pkgutil
 import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 import orjson
-from google.api import annotations_pb2, httpbody_pb2
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
-from google.protobuf.json_format import MessageToDict
+from google.api import annotations_pb2
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from registry_grpc.devtools.gateway_descriptor import gateway_descriptor_set
+from registry_grpc.devtools.gateway_descriptor import REST_PACKAGE, gateway_descriptor_set
+from registry_grpc.gen.modelregistry import v1
 
 MAX_MESSAGE = 16 * 1024 * 1024
 OPTIONS = (
@@ -59,10 +62,9 @@ class Route:
     verb: str
     template: str
     rpc: str
+    """The sibling's method, as the echo names it."""
     body: str
-    """The field of the request that the body fills; empty where the route has no body."""
-    fields: tuple[str, ...]
-    """The names of the request's fields."""
+    """The field of the typed request that the body fills; empty where the route has no body."""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.template}"
@@ -70,66 +72,63 @@ class Route:
     def variables(self) -> list[str]:
         return re.findall(r"{(\w+)}", self.template)
 
+    def path(self, id_: str = "some-id") -> str:
+        """The path with this text for every id."""
+        return re.sub(r"{\w+}", id_, self.template)
+
 
 def rest_routes() -> list[Route]:
-    """Every REST route, additional bindings included."""
-    routes = []
-    for service in _rest_services():
-        for method in service.methods:
-            rule = method.GetOptions().Extensions[annotations_pb2.http]
-            for binding in (rule, *rule.additional_bindings):
-                verb = binding.WhichOneof("pattern")
-                if verb == "custom":  # HEAD
-                    continue
-                fields = tuple(field.name for field in method.input_type.fields)
-                routes.append(Route(verb.upper(), getattr(binding, verb), method.full_name, binding.body, fields))
-    return routes
+    """Every REST route of the annotated protos, additional bindings included."""
+    modules = [import_module(f"{v1.__name__}.{module.name}") for module in pkgutil.iter_modules(v1.__path__)]
+    return [
+        Route(verb.upper(), getattr(binding, verb), f"{REST_PACKAGE}.{service.name}.{method.name}", binding.body)
+        for module in modules
+        if module.__name__.endswith("_pb2")
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        for rule in [method.GetOptions().Extensions[annotations_pb2.http]]
+        for binding in (rule, *rule.additional_bindings)
+        if (verb := binding.WhichOneof("pattern"))
+    ]
 
 
-def _rest_services() -> list[Any]:
+def _rest_services() -> list[descriptor_pb2.ServiceDescriptorProto]:
+    """The siblings that the gateway calls."""
     files = descriptor_pb2.FileDescriptorSet.FromString(gateway_descriptor_set()).file
-    pool = descriptor_pool.DescriptorPool()
-    for file in files:
-        pool.Add(file)
-    return list(pool.FindFileByName(files[-1].name).services_by_name.values())
+    return [service for file in files if file.package == REST_PACKAGE for service in file.service]
 
 
-def _rest_handler(method: Any) -> grpc.RpcMethodHandler[bytes, bytes]:
-    request_class = message_factory.GetMessageClass(method.input_type)
-
+def _rest_handler(service: str, method: str) -> grpc.RpcMethodHandler[bytes, bytes]:
     async def call(data: bytes, context: Context) -> bytes:
         metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
         if "x-test-log" in metadata:
             with Path(str(metadata["x-test-log"])).open("a") as log:  # noqa: ASYNC230 - a few bytes
-                log.write(f"{os.getpid()} {method.name}\n")
+                log.write(f"{os.getpid()} {method}\n")
         if "x-test-seconds" in metadata:
             await asyncio.sleep(float(metadata["x-test-seconds"]))
         if "x-test-late" in metadata:
             await context.send_initial_metadata((("x-marker", "kept"),))
         if "x-test-code" in metadata:
-            if "x-test-retry-after" in metadata:
-                context.set_trailing_metadata((("retry-after", str(metadata["x-test-retry-after"])),))
             await context.abort(
                 grpc.StatusCode[str(metadata["x-test-code"])], unquote(str(metadata.get("x-test-message", "")))
             )
-        try:
-            request = request_class.FromString(data)
-        except message.DecodeError:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is not valid UTF-8")
+        request = HttpBody.FromString(data)
         echo = {
-            "method": method.full_name,
-            "request": MessageToDict(request, preserving_proto_field_name=True),
+            "method": f"{service}.{method}",
+            "body": request.data.decode("latin-1"),
             "metadata": {key: value for key, value in metadata.items() if isinstance(value, str)},
             "worker": os.getpid(),
             "seconds": context.time_remaining(),
         }
         body = orjson.dumps(echo)
+        if metadata.get("x-envoy-original-method") == "HEAD":
+            body = b""  # Envoy would send it
         if "x-test-size" in metadata:
             body = b'"%b"' % (b"x" * (int(metadata["x-test-size"]) - 2))
         content_type = "application/json; charset=utf-8"
         if "x-test-http-code" in metadata:
             content_type += f"; status={metadata['x-test-http-code']!s}"
-        answer: bytes = httpbody_pb2.HttpBody(content_type=content_type, data=body).SerializeToString()
+        answer: bytes = HttpBody(content_type=content_type, data=body).SerializeToString()
         return answer
 
     return grpc.unary_unary_rpc_method_handler(call)
@@ -166,8 +165,9 @@ def backend_server() -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     """The server, not started and without a port, and its health service (SERVING)."""
     server = grpc.aio.server(options=OPTIONS)
     for service in _rest_services():
-        handlers = {method.name: _rest_handler(method) for method in service.methods}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+        name = f"{REST_PACKAGE}.{service.name}"
+        handlers = {method.name: _rest_handler(name, method.name) for method in service.method}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     native: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Unary": grpc.unary_unary_rpc_method_handler(_unary),
         "Stream": grpc.unary_stream_rpc_method_handler(_stream),

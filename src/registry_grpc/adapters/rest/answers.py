@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import grpc
 from google.api.httpbody_pb2 import HttpBody
 
@@ -33,5 +31,5 @@ def http_body(json: bytes, status: int = 200) -> bytes:
     return message
 
 
-def error_body(text: str, code: grpc.StatusCode, **more: Any) -> bytes:
-    return http_body(json_bytes({"error": text, **more}), HTTP_STATUS[code])
+def error_body(text: str, code: grpc.StatusCode) -> bytes:
+    return http_body(json_bytes({"error": text}), HTTP_STATUS[code])

@@ -51,9 +51,10 @@ def json_object(data: bytes) -> dict[str, Any]:
 def _values(data: bytes) -> int:
     """An upper bound of how many values there are: what is in strings is counted only where it cannot matter."""
     count = _punctuation(data)
-    if count > MOST_VALUES >= data.count(b'"') // 2:  # perhaps a long text with many commas
+    if count > MOST_VALUES:  # perhaps a long text with many commas
         unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-        return _punctuation(b"".join(unescaped.split(b'"')[::2]))
+        if unescaped.count(b'"') // 2 <= MOST_VALUES:
+            return _punctuation(b"".join(unescaped.split(b'"')[::2]))
     return count
 
 
@@ -65,11 +66,18 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_GO = json.JSONDecoder(parse_constant=_no_constant)
+def _integer(text: str) -> int | float:
+    """Beyond 64 bits any number will do that is not an integer, as none of them is taken; int() may refuse them."""
+    return int(text) if len(text) <= 20 else _NO_INTEGER
+
+
+_NO_INTEGER = 0.5
+_GO = json.JSONDecoder(parse_int=_integer, parse_float=lambda _text: _NO_INTEGER, parse_constant=_no_constant)
 
 
 def _as_go_reads(data: bytes) -> Any:
-    """What orjson refuses and Go takes: bytes after the value are ignored, and a lone surrogate becomes U+FFFD."""
+    """What orjson refuses and Go takes: bytes after the value are ignored, a lone surrogate becomes U+FFFD, and numbers
+    may be too large for a double."""
     try:
         value, _ = _GO.raw_decode(data.lstrip(_BLANKS).decode())
         text = json.dumps(value, ensure_ascii=False)

@@ -45,7 +45,8 @@ def integer(text: str) -> int:
     if not _INTEGER.fullmatch(text):
         return 0
     if len(text) > 20:  # as long as the digits and a sign of any 64-bit number, or zeros before them
-        text = text[0] + text[1:].lstrip("0") if text[0] in "+-" else text.lstrip("0")
+        sign, digits = (text[0], text[1:]) if text[0] in "+-" else ("", text)
+        text = sign + (digits.lstrip("0") or "0")
         if len(text) > 20:
-            return _LEAST if text[0] == "-" else _GREATEST
-    return min(max(int(text or "0"), _LEAST), _GREATEST)
+            return _LEAST if sign == "-" else _GREATEST
+    return min(max(int(text), _LEAST), _GREATEST)

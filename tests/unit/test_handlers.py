@@ -1,0 +1,466 @@
+"""The way of a call: identity, project, request, use case, answer, log line; for gRPC clients and for REST."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any, NoReturn
+from uuid import UUID, uuid4
+
+import grpc
+import orjson
+import pytest
+import structlog
+from google.api.httpbody_pb2 import HttpBody
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from structlog.testing import capture_logs
+from tests.unit.conftest import Registry
+
+from registry_grpc.adapters.grpc import handlers
+from registry_grpc.adapters.grpc.call import Call, metadata_of
+from registry_grpc.adapters.grpc.handlers import LONGEST_SECONDS, handlers_of, rest_service_name
+from registry_grpc.adapters.grpc.rpc import nothing, only_grpc, rpc, stream_rpc
+from registry_grpc.adapters.grpc.servicers.registered_models import RegisteredModelServicer
+from registry_grpc.domain.errors import NotFound, Overloaded, Reason
+from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
+
+API = "/api/v1/model-registry"
+JSON = "application/json; charset=utf-8"
+SERVICE = registered_model_pb2.DESCRIPTOR.services_by_name["RegisteredModelService"]
+SECRET = "the password is secret"
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class AbortedError(BaseException):
+    """As grpc.aio raises one: nothing may catch it."""
+
+
+class FakeContext:
+    """What a handler asks of its context."""
+
+    def __init__(self, metadata: Pairs = (), remaining: float | None = None) -> None:
+        self._metadata = metadata
+        self._remaining = remaining
+        self.aborted: tuple[grpc.StatusCode, str, Any] | None = None
+        self.written: list[bytes] = []
+
+    def invocation_metadata(self) -> Pairs:
+        return self._metadata
+
+    def time_remaining(self) -> float | None:
+        return self._remaining
+
+    async def write(self, message: bytes) -> None:
+        self.written.append(message)
+
+    async def abort(self, code: grpc.StatusCode, text: str, trailers: Any = ()) -> NoReturn:
+        self.aborted = (code, text, trailers)
+        raise AbortedError
+
+
+def handler(servicer: Any, path: str) -> Any:
+    details: Any = SimpleNamespace(method=path, invocation_metadata=())
+    found = [one for generic in handlers_of([servicer]) if (one := generic.service(details))]
+    assert len(found) == 1, path
+    return found[0]
+
+
+def servicer_with(**use_cases: Any) -> RegisteredModelServicer:
+    models: Any = SimpleNamespace(**use_cases)
+    return RegisteredModelServicer(models)
+
+
+def failing(error: BaseException) -> RegisteredModelServicer:
+    async def get(_project: UUID, _id: UUID) -> NoReturn:
+        raise error
+
+    return servicer_with(get=get)
+
+
+async def rest(
+    servicer: Any, method: str, target: str, body: bytes = b"", metadata: Pairs | None = None
+) -> tuple[int, Any]:
+    """Status and JSON of the answer to a REST request."""
+    if metadata is None:
+        metadata = (("project-id", str(UUID(int=1))),)
+    call = handler(servicer, f"/{rest_service_name(servicer.SERVICE)}/{method}").unary_unary
+    context = FakeContext((*metadata, ("x-envoy-original-path", target)))
+    answer = HttpBody.FromString(await call(HttpBody(data=body).SerializeToString(), context))
+    content_type, _, status = answer.content_type.partition("; status=")
+    assert content_type == JSON
+    return int(status or 200), orjson.loads(answer.data)
+
+
+async def native(servicer: Any, method: str, request: bytes, context: FakeContext) -> bytes:
+    answer: bytes = await handler(servicer, f"/{servicer.SERVICE.full_name}/{method}").unary_unary(request, context)
+    return answer
+
+
+async def refused(servicer: Any, method: str, request: bytes, context: FakeContext) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(AbortedError):
+        await native(servicer, method, request, context)
+    assert context.aborted is not None
+    return context.aborted[:2]
+
+
+GET = registered_model_pb2.GetRegisteredModelRequest(id=str(UUID(int=7))).SerializeToString()
+GET_TARGET = f"{API}/models/{UUID(int=7)}"
+PROJECT: Pairs = (("project-id", str(UUID(int=1))),)
+
+
+# --- declarations ------------------------------------------------------------------------------------------------
+
+
+def declared(**more: Any) -> type:
+    """A servicer of registered models that declares what the real one does, but for `more`."""
+    real = {name: value for name, value in vars(RegisteredModelServicer).items() if name[0].isupper()}
+    return type("Servicer", (), real | more)
+
+
+def test_each_method_is_served_natively_and_those_with_a_route_for_rest(registry: Registry) -> None:
+    servicer = RegisteredModelServicer(registry.models)
+    for name in SERVICE.methods_by_name:
+        assert handler(servicer, f"/modelregistry.v1.RegisteredModelService/{name}").unary_unary
+        assert handler(servicer, f"/modelregistry.v1.rest.RegisteredModelService/{name}").unary_unary
+
+
+def test_a_missing_and_an_unknown_method_are_noticed() -> None:
+    handlers_of([declared()()])
+    undeclared = declared()
+    del undeclared.GetRegisteredModel  # type: ignore[attr-defined]
+    for kind in (undeclared, declared(Unknown=RegisteredModelServicer.GetRegisteredModel)):
+        with pytest.raises(TypeError, match=r"Servicer does not declare the methods of modelregistry\.v1\.Registered"):
+            handlers_of([kind()])
+
+
+async def _of_another_request(
+    _self: object, request: registered_model_pb2.FindRegisteredModelRequest, call: Call
+) -> None: ...
+
+
+async def _of_this_request(
+    _self: object, request: registered_model_pb2.DeleteRegisteredModelRequest, call: Call
+) -> None: ...
+
+
+async def _stream_of_it(
+    _self: object, request: registered_model_pb2.DeleteRegisteredModelRequest, call: Call
+) -> AsyncIterator[None]:
+    yield None
+
+
+DELETED: Callable[..., Any] = registered_model_pb2.DeleteRegisteredModelResponse
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        rpc(nothing(DELETED))(_of_another_request),
+        rpc(only_grpc(DELETED))(_of_this_request),
+        stream_rpc(nothing(DELETED))(_stream_of_it),
+    ],
+    ids=["another-request", "no-status-though-it-has-a-route", "a-stream-that-is-none"],
+)
+def test_a_declaration_that_does_not_fit_the_proto_is_noticed(declaration: Any) -> None:
+    with pytest.raises(TypeError, match=r"declaration of modelregistry\.v1\.\w+\.DeleteRegisteredModel does not fit"):
+        handlers_of([declared(DeleteRegisteredModel=declaration)()])
+
+
+def test_a_method_without_a_route_has_no_status() -> None:
+    async def plan(_self: object, request: deployment_pb2.PlanDeployRequest, call: Call) -> None: ...
+
+    plan.__annotations__ = {"request": deployment_pb2.PlanDeployRequest}
+    method = deployment_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name["PlanDeploy"]
+    response: Callable[..., Any] = deployment_pb2.PlanDeployResponse
+    handlers._check_declaration(rpc(only_grpc(response))(plan), method)
+    with pytest.raises(TypeError, match="PlanDeploy does not fit its proto"):
+        handlers._check_declaration(rpc(nothing(response))(plan), method)
+
+
+# --- REST --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_rest_success_is_its_json_and_status(registry: Registry) -> None:
+    servicer = RegisteredModelServicer(registry.models)
+    status, model = await rest(servicer, "CreateRegisteredModel", f"{API}/models", b'{"name":"n"}')
+    assert (status, model["name"], model["project_id"]) == (201, "n", str(UUID(int=1)))
+    path = f"{API}/models/{model['id']}"
+    assert await rest(servicer, "GetRegisteredModel", path) == (200, model)
+    page = await rest(servicer, "ListRegisteredModels", f"{API}/models?limit=abc")
+    assert page == (200, {"items": [model], "total": 1, "page_size": 0, "next_offset": 1})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (NotFound(Reason.REGISTERED_MODEL_NOT_FOUND), 404, "registered model not found"),
+        (Overloaded(), 429, "too many requests at once; try again in a second"),
+        (RuntimeError(SECRET), 500, "internal server error"),
+        (TimeoutError(SECRET), 504, "the request took longer than it may"),
+    ],
+)
+async def test_a_rest_error_is_a_body_with_its_status(error: Exception, status: int, text: str) -> None:
+    answer = await rest(failing(error), "GetRegisteredModel", GET_TARGET)
+    assert answer == (status, {"error": text})
+
+
+async def test_a_path_with_an_escaped_slash_is_not_found() -> None:
+    answer = await rest(servicer_with(), "GetRegisteredModel", f"{API}/models/{UUID(int=7)}%2F")
+    assert answer == (404, {"error": "not found"})
+
+
+async def test_project_then_ids_then_body(registry: Registry) -> None:
+    servicer = RegisteredModelServicer(registry.models)
+    no_project = (400, {"error": "project ID is required (Project-ID header)"})
+    for target, body in ((f"{API}/models/abc", b"no JSON"), (GET_TARGET, b"no JSON"), (f"{API}/models/a%2F", b"")):
+        assert await rest(servicer, "UpdateRegisteredModel", target, body, metadata=()) == no_project
+    invalid_id = (400, {"error": "invalid model id"})
+    assert await rest(servicer, "UpdateRegisteredModel", f"{API}/models/abc", b"no JSON") == invalid_id
+    assert await rest(servicer, "UpdateRegisteredModel", GET_TARGET, b"") == (400, {"error": "EOF"})
+    not_found = (404, {"error": "registered model not found"})
+    assert await rest(servicer, "UpdateRegisteredModel", GET_TARGET, b"{}") == not_found
+
+
+@pytest.mark.parametrize("metadata", [(), PROJECT])
+async def test_a_native_call_of_a_rest_method_is_unimplemented_and_not_logged(metadata: Pairs) -> None:
+    call = handler(servicer_with(), "/modelregistry.v1.rest.RegisteredModelService/GetRegisteredModel").unary_unary
+    context = FakeContext(metadata)
+    with capture_logs() as logs, pytest.raises(AbortedError):
+        await call(GET, context)
+    assert context.aborted == (
+        grpc.StatusCode.UNIMPLEMENTED,
+        "only the gateway calls this method, for REST clients",
+        (),
+    )
+    assert logs == []
+
+
+# --- gRPC --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_native_success_is_its_message(registry: Registry) -> None:
+    servicer = RegisteredModelServicer(registry.models)
+    new = registered_model_pb2.CreateRegisteredModelRequest(registered_model={"name": "n"}).SerializeToString()
+    data = await native(servicer, "CreateRegisteredModel", new, FakeContext(PROJECT))
+    created = registered_model_pb2.CreateRegisteredModelResponse.FromString(data).registered_model
+    assert (created.name, created.project_id) == ("n", str(UUID(int=1)))
+
+
+async def test_a_native_error_has_its_details() -> None:
+    context = FakeContext(PROJECT)
+    answer = await refused(failing(NotFound(Reason.REGISTERED_MODEL_NOT_FOUND)), "GetRegisteredModel", GET, context)
+    assert answer == (grpc.StatusCode.NOT_FOUND, "registered model not found")
+    assert context.aborted is not None
+    ((key, value),) = context.aborted[2]
+    status, info = Status.FromString(value), ErrorInfo()
+    assert (key, status.details[0].Unpack(info), info.reason) == (
+        "grpc-status-details-bin",
+        True,
+        "REGISTERED_MODEL_NOT_FOUND",
+    )
+
+
+async def test_what_nobody_foresaw_is_internal_and_only_the_log_has_the_traceback() -> None:
+    error = RuntimeError(SECRET)
+    context = FakeContext(PROJECT)
+    with capture_logs() as logs:
+        answer = await refused(failing(error), "GetRegisteredModel", GET, context)
+        assert await rest(failing(error), "GetRegisteredModel", GET_TARGET) == (500, {"error": "internal server error"})
+    assert answer == (grpc.StatusCode.INTERNAL, "internal server error")
+    assert SECRET not in str(context.aborted)
+    failures = [line for line in logs if line["event"] == "request failed"]
+    assert [line["exc_info"] for line in failures] == [error, error]
+    completed = [line for line in logs if line["event"] == "request completed"]
+    assert [(line["code"], line["log_level"]) for line in completed] == [("INTERNAL", "error")] * 2
+    assert SECRET not in str(completed)
+
+
+async def test_bytes_that_are_no_message_are_refused_after_the_project() -> None:
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    text = "the request is not a GetRegisteredModelRequest, or a string in it is not UTF-8"
+    for request in (b"nonsense", b"\n\x01\xff"):
+        assert await refused(servicer_with(), "GetRegisteredModel", request, FakeContext(PROJECT)) == (code, text)
+    answer = await refused(servicer_with(), "GetRegisteredModel", b"nonsense", FakeContext())
+    assert answer == (code, "project ID is required (Project-ID header)")
+
+
+async def test_no_native_call_takes_longer_than_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def get(_project: UUID, _id: UUID) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(handlers, "LONGEST_SECONDS", 0.01)
+    for remaining in (None, 1.0):
+        answer = await refused(servicer_with(get=get), "GetRegisteredModel", GET, FakeContext(PROJECT, remaining))
+        assert answer == (grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
+
+
+def test_a_callers_own_deadline_is_kept_by_grpc() -> None:
+    def longest(remaining: float | None) -> float | None:
+        context: Any = FakeContext(remaining=remaining)
+        return handlers._longest(context)
+
+    assert longest(5.0) is None
+    assert longest(LONGEST_SECONDS) is None
+    assert longest(LONGEST_SECONDS + 1) == longest(None) == LONGEST_SECONDS
+
+
+# --- the log -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [None, NotFound(Reason.REGISTERED_MODEL_NOT_FOUND)])
+async def test_each_call_writes_one_line(registry: Registry, error: Exception | None) -> None:
+    metadata = (*PROJECT, ("x-request-id", "r"), ("x-user", "u"))
+    code = "NOT_FOUND" if error else "OK"
+    servicer = failing(error) if error else RegisteredModelServicer(registry.models)
+    with capture_logs() as logs:
+        if error:
+            await refused(servicer, "GetRegisteredModel", GET, FakeContext(metadata))
+            await rest(servicer, "GetRegisteredModel", GET_TARGET, metadata=metadata)
+        else:
+            await native(servicer, "ListRegisteredModels", b"", FakeContext(metadata))
+            await rest(servicer, "ListRegisteredModels", f"{API}/models?search=s3cret", metadata=metadata)
+    assert [line.pop("method").rpartition(".")[0] for line in logs] == ["modelregistry.v1", "modelregistry.v1.rest"]
+    for line in logs:
+        assert 0 <= line.pop("duration_ms") < 10_000
+        assert line == {
+            "event": "request completed",
+            "log_level": "info",
+            "code": code,
+            "request_id": "r",
+            "project_id": str(UUID(int=1)),
+        }
+
+
+async def test_a_refused_request_is_logged_with_its_code() -> None:
+    with capture_logs() as logs:
+        await rest(servicer_with(), "GetRegisteredModel", GET_TARGET, metadata=())
+        await rest(servicer_with(), "GetRegisteredModel", f"{API}/models/a%2Fb")
+        await rest(servicer_with(), "CreateRegisteredModel", f"{API}/models", b"s3cret")
+    assert [line["code"] for line in logs] == ["INVALID_ARGUMENT", "NOT_FOUND", "INVALID_ARGUMENT"]
+    assert logs[0]["project_id"] == str(UUID(int=0))
+    assert "s3cret" not in str(logs)
+
+
+@pytest.mark.parametrize(("remaining", "code"), [(None, "CANCELLED"), (1.5, "CANCELLED"), (0, "DEADLINE_EXCEEDED")])
+async def test_a_call_that_grpc_cancels_is_logged_and_stays_cancelled(remaining: float | None, code: str) -> None:
+    context = FakeContext((*PROJECT, ("x-envoy-original-path", GET_TARGET)), remaining)
+    servicer = failing(asyncio.CancelledError())
+    with capture_logs() as logs:
+        with pytest.raises(asyncio.CancelledError):
+            await native(servicer, "GetRegisteredModel", GET, context)
+        call = handler(servicer, "/modelregistry.v1.rest.RegisteredModelService/GetRegisteredModel").unary_unary
+        with pytest.raises(asyncio.CancelledError):
+            await call(b"", context)
+    assert context.aborted is None
+    assert [(line["event"], line["code"], line["log_level"]) for line in logs] == [
+        ("request completed", code, "info")
+    ] * 2
+
+
+# --- who calls ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "is_project"),
+    [
+        ((str(UUID(int=5)),), True),
+        ((str(UUID(int=5)), str(UUID(int=5))), True),
+        ((UUID(int=5).hex,), True),
+        ((str(UUID(int=5)), str(UUID(int=6))), False),
+        ((str(UUID(int=5)), str(UUID(int=6)), str(UUID(int=5))), False),
+        ((str(UUID(int=5)), ""), False),
+        (("", str(UUID(int=5))), False),
+        ((), False),
+        (("",), False),
+        (("abc",), False),
+        ((str(UUID(int=0)),), False),
+        ((f"{UUID(int=5)},{UUID(int=5)}",), False),
+    ],
+)
+async def test_one_project_counts_and_two_are_as_good_as_none(values: tuple[str, ...], *, is_project: bool) -> None:
+    projects = []
+
+    async def get(project: UUID, _id: UUID) -> NoReturn:
+        projects.append(project)
+        raise NotFound(Reason.REGISTERED_MODEL_NOT_FOUND)
+
+    metadata = tuple(("project-id", value) for value in values)
+    status, _ = await rest(servicer_with(get=get), "GetRegisteredModel", GET_TARGET, metadata=metadata)
+    await refused(servicer_with(get=get), "GetRegisteredModel", GET, FakeContext(metadata))
+    assert (status, projects) == ((404, [UUID(int=5)] * 2) if is_project else (400, []))
+
+
+def test_of_other_metadata_the_first_counts_and_only_some_are_read() -> None:
+    pairs = (("x-user", "a"), ("x-user", "b"), ("x-request-id", "1"), ("x-request-id", "2"), ("cookie", "c"))
+    assert metadata_of(pairs) == {"x-user": "a", "x-request-id": "1"}
+    assert metadata_of(None) == {}
+
+
+def test_a_call_without_a_request_id_gets_one_and_a_long_one_is_cut() -> None:
+    made = set()
+    for metadata in ({}, {"x-request-id": ""}):
+        call = Call(method="m")
+        call.identify(metadata)
+        made.add(UUID(call.request_id))
+    assert len(made) == 2
+    call = Call(method="m")
+    call.identify({"x-request-id": "x" * 500, "x-user": "u"})
+    assert (call.request_id, call.user) == ("x" * 128, "u")
+
+
+# --- streams -----------------------------------------------------------------------------------------------------
+
+
+def _event(number: int) -> deployment_pb2.WatchDeploymentResponse:
+    return deployment_pb2.WatchDeploymentResponse(event={"sequence": number})
+
+
+class WatchingServicer:
+    """Streams numbers as events, then fails if it is told to."""
+
+    SERVICE = deployment_pb2.DESCRIPTOR.services_by_name["DeploymentService"]
+
+    def __init__(self, fault: BaseException | None) -> None:
+        self._fault = fault
+
+    @stream_rpc(only_grpc(_event))
+    async def watch(
+        self,
+        request: deployment_pb2.WatchDeploymentRequest,
+        call: Call,
+    ) -> AsyncIterator[int]:
+        for number in (1, 2):
+            yield number
+        if self._fault:
+            raise self._fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(None, "OK"), (RuntimeError(SECRET), "INTERNAL"), (asyncio.CancelledError(), "CANCELLED")],
+)
+async def test_a_stream_is_one_call_with_one_line(fault: BaseException | None, code: str) -> None:
+    servicer = WatchingServicer(fault)
+    method = servicer.SERVICE.methods_by_name["WatchDeployment"]
+    call: Any = handlers._stream(servicer, WatchingServicer.watch, method)
+    context = FakeContext((*PROJECT, ("x-request-id", str(uuid4()))))
+    request = deployment_pb2.WatchDeploymentRequest(id=str(UUID(int=7))).SerializeToString()
+    with capture_logs() as logs:
+        if fault is None:
+            await call.unary_stream(request, context)
+        else:
+            with pytest.raises((AbortedError, asyncio.CancelledError)):
+                await call.unary_stream(request, context)
+    events = [deployment_pb2.WatchDeploymentResponse.FromString(data).event.sequence for data in context.written]
+    assert events == [1, 2]
+    assert (context.aborted is not None) == (code == "INTERNAL")
+    assert [line["code"] for line in logs if line["event"] == "request completed"] == [code]
+
+
+@pytest.fixture(autouse=True)
+def _default_logging() -> None:
+    structlog.reset_defaults()
