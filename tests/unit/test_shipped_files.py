@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from registry_grpc.adapters.rest.replies import LARGEST_ANSWER
 
 from registry_grpc.adapters.grpc.rpc import LARGEST_ANSWER
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS

@@ -16,6 +16,7 @@ from registry_grpc.devtools.envoy import Envoy
 ROUTES = rest_routes()
 WITH_ID = [route for route in ROUTES if route.variables()]
 LIMIT = 8 * 1024 * 1024
+LARGEST_UNREAD = 64 * 1024
 
 
 async def send(rest: httpx.AsyncClient, verb: str, target: str, **more: Any) -> httpx.Response:
@@ -144,7 +145,7 @@ async def test_a_target_that_is_not_escaped_is_malformed(gateway: Envoy, target:
 async def test_a_method_that_envoy_does_not_know_is_malformed(gateway: Envoy, method: bytes) -> None:
     head, body = await raw(gateway, b"%b %b/models HTTP/1.1\r\nhost: x\r\n\r\n" % (method, API.encode()))
     assert (head.split()[1], body) == (b"400", b'{"error":"malformed request"}')
-    assert b"x-request-id" not in head
+    assert b"\r\nx-request-id: " in head
 
 
 # --- bodies ------------------------------------------------------------------------------------------------------
@@ -158,13 +159,15 @@ BODIES = [b"", b"  ", b"null", b"[]", b"no JSON", b'{"a', b'{"name":"\xff\x00"}'
     [("POST", "/models"), ("PATCH", "/models/a"), ("DELETE", "/models/a"), ("POST", "/inference_services/a/sync")],
 )
 async def test_a_body_arrives_as_it_was_sent(rest: httpx.AsyncClient, verb: str, path: str, body: bytes) -> None:
+    if verb == "DELETE":
+        body = body[:LARGEST_UNREAD]
     assert echoed(await rest.request(verb, API + path, content=body))["body"].encode("latin-1") == body
 
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("path", ["/models", "/models/a", "/model"])
 async def test_the_body_of_a_get_does_no_harm(rest: httpx.AsyncClient, path: str, body: bytes) -> None:
-    seen = echoed(await rest.request("GET", API + path, content=body))
+    seen = echoed(await rest.request("GET", API + path, content=body[:LARGEST_UNREAD]))
     assert seen["metadata"]["x-envoy-original-path"] == API + path
 
 
@@ -196,10 +199,12 @@ async def test_a_body_as_large_as_the_limit_passes(rest: httpx.AsyncClient) -> N
     assert (answer.status_code, answer.content) == (200, b'"xxxxxxxx"')
 
 
-@pytest.mark.parametrize("verb", ["POST", "PATCH", "DELETE"])
-async def test_a_larger_body_is_413(rest: httpx.AsyncClient, verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "limit"), [("POST", LIMIT), ("PATCH", LIMIT), ("DELETE", LARGEST_UNREAD), ("GET", LARGEST_UNREAD)]
+)
+async def test_a_larger_body_is_413(rest: httpx.AsyncClient, verb: str, limit: int) -> None:
     path = f"{API}/models" if verb == "POST" else f"{API}/models/a"
-    for content in (b" " * (LIMIT + 1), chunks(9 * 1024 * 1024)):
+    for content in (b" " * (limit + 1), chunks(limit + 1024 * 1024)):
         assert_error(await rest.request(verb, path, content=content), 413, "request body too large")
 
 
@@ -247,9 +252,10 @@ async def test_only_the_gateway_has_a_deadline_for_a_rest_call(rest: httpx.Async
     assert "grpc-timeout" not in seen["metadata"]
 
 
-async def test_header_names_that_grpc_reserves(rest: httpx.AsyncClient) -> None:
-    answer = await rest.get(f"{API}/models/a", headers={"x-some-bin": "not base64!"})
-    assert_error(answer, 500, "Error parsing 'x-some-bin' metadata: illegal base64 encoding")
+@pytest.mark.parametrize("name", ["x-some-bin", "grpc-timeout", "grpc-encoding", "User-Agent", "Accept", "Cookie"])
+async def test_headers_that_no_worker_reads_are_not_passed_on(rest: httpx.AsyncClient, name: str) -> None:
+    seen = echoed(await rest.get(f"{API}/models/a", headers={name: "not base64!"}))
+    assert name.lower() not in seen["metadata"]
 
 
 @pytest.mark.parametrize("verb", ["GET", "POST"])
@@ -265,7 +271,7 @@ async def test_grpc_on_a_rest_path_is_told_so(rest: httpx.AsyncClient, verb: str
         ("GET", "application/grpc-web", 415),
         ("POST", "application/grpc-web", 415),
         ("POST", "application/grpc-web+proto", 415),
-        ("POST", "application/grpc-web-text", 400),
+        ("POST", "application/grpc-web-text", 415),
     ],
 )
 async def test_grpc_web_on_a_rest_path_is_refused(rest: httpx.AsyncClient, verb: str, kind: str, status: int) -> None:
@@ -299,4 +305,4 @@ async def test_a_hundred_header_lines_pass_and_more_are_431(gateway: Envoy) -> N
         head, body = await raw(gateway, b"GET %b/models HTTP/1.1\r\nhost: x\r\n%b\r\n" % (API.encode(), lines))
         assert head.split()[1] == status
     assert body == b'{"error":"request URL or headers too large"}'
-    assert b"x-request-id" not in head
+    assert b"\r\nx-request-id: " in head

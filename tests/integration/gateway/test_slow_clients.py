@@ -73,16 +73,6 @@ async def test_a_body_that_comes_drop_by_drop_is_a_408(gateway: Envoy) -> None:
     writer.close()
 
 
-async def test_a_tunnel_is_not_opened(gateway: Envoy) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    writer.write(b"CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\n\r\n")
-    async with asyncio.timeout(10 * TIMEOUT):
-        head, _, body = (await reader.readuntil(b"}")).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 408 ")
-    assert body == b'{"error":"the request was not complete in time"}'
-    writer.close()
-
-
 async def test_an_answer_may_take_longer(gateway: Envoy, rest: httpx.AsyncClient) -> None:
     slow = {"x-test-seconds": str(2 * TIMEOUT)}
     assert (await rest.post(f"{API}/models", json={}, headers=slow)).status_code == 200
