@@ -183,14 +183,6 @@ def test_a_request_names_a_hundred_versions_at_most(make: Make) -> None:
     assert error.message == "model_version_ids must be at most 100 versions"
 
 
-@pytest.mark.parametrize(("make", "field"), CONDITION_CASES)
-def test_what_is_looked_for_is_not_longer_than_what_is_stored(make: Make, field: str) -> None:
-    assert getattr(make(**{field: "é" * 1000}), field) == "é" * 1000
-
-    error = refusal_of(make, **{field: "é" * 1001})
-    assert error.message == f"{field} must be at most 1000 characters"
-
-
 def _option(name: str, value: object) -> dict[str, object]:
     return {"options": DeploymentOptions(**{name: value})}  # type: ignore[arg-type]
 

@@ -14,7 +14,6 @@ from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.rules import (
     LABELS,
     LAST_ERROR,
-    check_conditions,
     check_fields,
     renaming_errors,
     version_count_errors,
@@ -134,14 +133,10 @@ class InferenceService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceServiceFilter:
-    """Which services a list shows; None and empty text are no condition. Raises InvalidRequest for a text that is too
-    long."""
+    """Which services a list shows; None and empty text are no condition."""
 
     serving_environment_id: UUID | None = None
     registered_model_id: UUID | None = None
     model_version_id: UUID | None = None
     desired_state: str = ""
     current_state: str = ""
-
-    def __post_init__(self) -> None:
-        check_conditions(desired_state=self.desired_state, current_state=self.current_state)

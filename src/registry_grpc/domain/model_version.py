@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from uuid import UUID
 
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import DESCRIPTION, LABELS, check_conditions, check_fields, renaming_errors
+from registry_grpc.domain.rules import DESCRIPTION, LABELS, check_fields, renaming_errors
 
 READY = "READY"
 LIMITS = {
@@ -142,24 +142,17 @@ class ModelVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionFilter:
-    """Which versions a list shows: of one model or of the whole project; an empty text is no condition. Raises
-    InvalidRequest for a text that is too long."""
+    """Which versions a list shows: of one model or of the whole project; an empty text is no condition."""
 
     registered_model_id: UUID | None = None
     state: str = ""
     status: str = ""
 
-    def __post_init__(self) -> None:
-        check_conditions(state=self.state, status=self.status)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionKey:
-    """How a version is found; all that is given must match. Raises InvalidRequest for a name that is too long."""
+    """How a version is found; all that is given must match."""
 
     name: str = ""
     id: UUID | None = None
     registered_model_id: UUID | None = None
-
-    def __post_init__(self) -> None:
-        check_conditions(name=self.name)

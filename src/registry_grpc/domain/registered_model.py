@@ -11,7 +11,7 @@ from uuid import UUID
 
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import DESCRIPTION, LABELS, TAGS, check_conditions, check_fields, renaming_errors
+from registry_grpc.domain.rules import DESCRIPTION, LABELS, TAGS, check_fields, renaming_errors
 
 LIMITS = {"name": 100, "owner_email": 255, "model_type": 50, "state": 50, "deployment_status": 50}
 SIZES = {"description": DESCRIPTION, "labels": LABELS, "tags": TAGS}
@@ -123,11 +123,8 @@ class RegisteredModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredModelFilter:
-    """Which models a list shows; an empty text is no condition. Raises InvalidRequest for a text that is too long."""
+    """Which models a list shows; an empty text is no condition."""
 
     state: str = ""
     model_type: str = ""
     search: str = ""
-
-    def __post_init__(self) -> None:
-        check_conditions(state=self.state, model_type=self.model_type, search=self.search)

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET
 
-LONGEST_CONDITION = 1000
-"""In characters: no text that is stored and searched for is longer."""
 MOST_VERSIONS = 100
 """How many versions one request may name."""
 
@@ -88,17 +86,6 @@ def check_fields(
     errors = [*([InvalidRequest(violations)] if violations else []), *others]
     if errors:
         raise InvalidRequest.of_all(errors)
-
-
-def check_conditions(**texts: str) -> None:
-    """Raise InvalidRequest naming every text that is too long to be looked for."""
-    violations = [
-        Violation(field, f"must be at most {LONGEST_CONDITION} characters")
-        for field, text in texts.items()
-        if len(text) > LONGEST_CONDITION
-    ]
-    if violations:
-        raise InvalidRequest(violations)
 
 
 def version_count_errors(ids: tuple[object, ...]) -> list[InvalidRequest]:

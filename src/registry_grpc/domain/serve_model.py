@@ -9,8 +9,6 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID, uuid4
 
-from registry_grpc.domain.rules import check_conditions
-
 SORT_FIELDS = (
     "id",
     "created_at",
@@ -84,12 +82,8 @@ class ServeModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeModelFilter:
-    """Which serve models a list shows; None and empty text are no condition. Raises InvalidRequest for a text that is
-    too long."""
+    """Which serve models a list shows; None and empty text are no condition."""
 
     inference_service_id: UUID | None = None
     model_version_id: UUID | None = None
     state: str = ""
-
-    def __post_init__(self) -> None:
-        check_conditions(state=self.state)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import DESCRIPTION, check_conditions, check_fields, renaming_errors
+from registry_grpc.domain.rules import DESCRIPTION, check_fields, renaming_errors
 
 LIMITS = {"name": 100, "external_id": 255}
 SIZES = {"description": DESCRIPTION}
@@ -92,10 +92,6 @@ class ServingEnvironment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironmentFilter:
-    """Which environments a list shows; an empty text is no condition. Raises InvalidRequest for a text that is too
-    long."""
+    """Which environments a list shows; an empty text is no condition."""
 
     search: str = ""
-
-    def __post_init__(self) -> None:
-        check_conditions(search=self.search)

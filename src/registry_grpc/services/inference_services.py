@@ -12,7 +12,6 @@ from registry_grpc.domain.inference_service import (
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
-from registry_grpc.domain.rules import check_conditions
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.repositories import (
@@ -61,13 +60,11 @@ class InferenceServices:
         return await self._services.get(project_id, id)
 
     async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
-        """The oldest match (quirk Q33). Raises NotFound, InvalidRequest for an id that is too long."""
-        check_conditions(external_id=external_id)
+        """The oldest match (quirk Q33). Raises NotFound."""
         return await self._services.find_by_external_id(project_id, external_id)
 
     async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
-        """Raises NotFound, InvalidRequest for a name that is too long."""
-        check_conditions(name=name)
+        """Raises NotFound."""
         return await self._services.find_by_name(project_id, serving_environment_id, name)
 
     async def list(

@@ -12,7 +12,6 @@ from registry_grpc.domain.registered_model import (
     RegisteredModelFilter,
     RegisteredModelPatch,
 )
-from registry_grpc.domain.rules import check_conditions
 from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.repositories import RegisteredModelRepository
 
@@ -35,8 +34,7 @@ class RegisteredModels:
         return await self._models.get(project_id, id)
 
     async def find(self, project_id: UUID, *, name: str, id: UUID | None) -> RegisteredModel:
-        """Raises NotFound, also without any condition (quirk Q32); InvalidRequest for a name that is too long."""
-        check_conditions(name=name)
+        """Raises NotFound, also without any condition (quirk Q32)."""
         if not name and id is None:
             raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND)
         return await self._models.find(project_id, name=name, id=id)

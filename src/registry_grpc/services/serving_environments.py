@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.paging import Page, Slice, Sort
-from registry_grpc.domain.rules import check_conditions
 from registry_grpc.domain.serving_environment import (
     NewServingEnvironment,
     ServingEnvironment,
@@ -34,8 +33,7 @@ class ServingEnvironments:
         return await self._environments.get(project_id, id)
 
     async def find(self, project_id: UUID, name: str) -> ServingEnvironment:
-        """Raises NotFound, InvalidRequest for a name that is too long."""
-        check_conditions(name=name)
+        """Raises NotFound."""
         return await self._environments.find(project_id, name)
 
     async def list(

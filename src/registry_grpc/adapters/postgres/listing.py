@@ -24,6 +24,8 @@ T = TypeVar("T")
 # From this offset on, a total that is asked for first costs less than rows that are read to be skipped.
 _DEEP = 500
 
+_LONGEST_PATTERN = 1000  # names are far shorter, with an escape and a wildcard for each character too
+
 # Stands for NULL in the order of nullable ids: greater than all others, as NULL is to PostgreSQL.
 NULL_ID = UUID(int=2**128 - 1)
 
@@ -283,9 +285,14 @@ def sort_columns(table: str, fields: tuple[str, ...], *nullable_ids: str) -> dic
     return columns | {name: f"coalesce({table}.{name}, '{NULL_ID}')" for name in nullable_ids}
 
 
-def search_pattern(text: str) -> str:
+def search_pattern(search: str) -> str:
     """For ILIKE: `%`, `_` and backslash keep their meaning (contract 0.10)."""
-    return f"%{text}%"
+    return re.sub("%+", "%", f"%{search}%")
+
+
+def is_beyond_names(search: str) -> bool:
+    """Whether no name is long enough for this search. To look for its pairs of letters would take seconds."""
+    return len(search_pattern(search)) > _LONGEST_PATTERN
 
 
 def longest_literal(text: str) -> str:

@@ -11,6 +11,7 @@ from registry_grpc.adapters.postgres.listing import (
     Conditions,
     Listing,
     bytes_of,
+    is_beyond_names,
     longest_literal,
     search_pattern,
     sort_columns,
@@ -118,6 +119,8 @@ class PostgresRegisteredModelRepository:
         self, project_id: UUID, filter: RegisteredModelFilter, sort: Sort, slice: Slice
     ) -> Page[RegisteredModel]:
         conditions = Conditions()
+        if is_beyond_names(filter.search):
+            return Page((), total=None if slice.by_cursor else 0)
         if filter.search:
             _add_search(conditions, project_id, filter.search)
         else:

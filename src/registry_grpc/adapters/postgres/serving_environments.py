@@ -7,7 +7,14 @@ from uuid import UUID
 
 from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, search_pattern, sort_columns
+from registry_grpc.adapters.postgres.listing import (
+    Conditions,
+    Listing,
+    bytes_of,
+    is_beyond_names,
+    search_pattern,
+    sort_columns,
+)
 from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.paging import Page, Slice, Sort
@@ -64,6 +71,8 @@ class PostgresServingEnvironmentRepository:
     async def list(
         self, project_id: UUID, filter: ServingEnvironmentFilter, sort: Sort, slice: Slice
     ) -> Page[ServingEnvironment]:
+        if is_beyond_names(filter.search):
+            return Page((), total=None if slice.by_cursor else 0)
         conditions = Conditions()
         conditions.add_equal("project_id", project_id)
         if filter.search:

@@ -21,17 +21,19 @@ MOST_VALUES = 100_000
 """How many values a body may hold, so that no body blocks the event loop for longer than 50 ms: 8 MiB of `[],` would
 take more than a second. Brackets and commas are counted."""
 
+_MOST_ESCAPES = 500_000  # where commas in strings have to be told from those between values
 _SMALL_BYTES = 64 * 1024  # cannot hold MOST_VALUES
 _LENIENT_BYTES = 1024 * 1024
 _BLANKS = b" \t\r\n"
+_BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
 
-Fill = Callable[[Any, Any, str, list[Violation]], None]
-"""Put a value that is not null into a message; the text is its path, for the violations."""
+Put = Callable[[Any, Any, str], None]
+"""Puts a value that is not null into a message; the text is its path. Raises InvalidRequest for a wrong value."""
 
 
 def json_object(data: bytes) -> dict[str, Any]:
     """The body's object; `null` is the empty one. Raises InvalidRequest, for an empty body with the text `EOF`."""
-    if len(data) > _SMALL_BYTES and _values(data) > MOST_VALUES:
+    if len(data) > _SMALL_BYTES and _has_too_many_values(data):
         raise InvalidRequest((), f"request body must not hold more than {MOST_VALUES} values")
     try:
         value = orjson.loads(data)
@@ -48,14 +50,14 @@ def json_object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _values(data: bytes) -> int:
-    """An upper bound of how many values there are: what is in strings is counted only where it cannot matter."""
-    count = _punctuation(data)
-    if count > MOST_VALUES:  # perhaps a long text with many commas
-        unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-        if unescaped.count(b'"') // 2 <= MOST_VALUES:
-            return _punctuation(b"".join(unescaped.split(b'"')[::2]))
-    return count
+def _has_too_many_values(data: bytes) -> bool:
+    if _punctuation(data) <= MOST_VALUES:
+        return False
+    if data.count(b"\\") > _MOST_ESCAPES:
+        return True
+    # Perhaps there are few values, but a long text with many commas.
+    unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return unescaped.count(b'"') // 2 > MOST_VALUES or _punctuation(b"".join(unescaped.split(b'"')[::2])) > MOST_VALUES
 
 
 def _punctuation(data: bytes) -> int:
@@ -66,13 +68,13 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _integer(text: str) -> int | float:
-    """Beyond 64 bits any number will do that is not an integer, as none of them is taken; int() may refuse them."""
-    return int(text) if len(text) <= 20 else _NO_INTEGER
-
-
+# Of numbers beyond 64 bits and fractions only that they are no integers matters; int() may refuse to read them.
 _NO_INTEGER = 0.5
-_GO = json.JSONDecoder(parse_int=_integer, parse_float=lambda _text: _NO_INTEGER, parse_constant=_no_constant)
+_GO = json.JSONDecoder(
+    parse_int=lambda text: int(text) if len(text) <= 20 else _NO_INTEGER,
+    parse_float=lambda _text: _NO_INTEGER,
+    parse_constant=_no_constant,
+)
 
 
 def _as_go_reads(data: bytes) -> Any:
@@ -94,131 +96,95 @@ class BodyReader:
     """Reads JSON objects into messages of one type."""
 
     def __init__(self, kind: Descriptor) -> None:
-        self._fields = {field.name: (field.name, _filler(field)) for field in kind.fields}
+        self._fields = {field.name: (field.name, _put(field)) for field in kind.fields}
 
     def read(self, data: bytes, message: Any) -> None:
         """Fill the message. Raises InvalidRequest that names every field of a wrong type."""
-        violations: list[Violation] = []
-        self.fill(message, json_object(data), "", violations)
-        if violations:
-            raise InvalidRequest(violations)
+        self.fill(message, json_object(data), "")
 
-    def fill(self, message: Any, values: dict[str, Any], path: str, violations: list[Violation]) -> None:
+    def fill(self, message: Any, values: dict[str, Any], path: str) -> None:
+        errors = []
         for key, value in values.items():
             found = self._fields.get(key) or self._fields.get(key.lower())
             if found is not None and value is not None:
-                name, fill = found
-                fill(message, value, f"{path}{name}", violations)
+                name, put = found
+                try:
+                    put(message, value, f"{path}{name}")
+                except InvalidRequest as error:
+                    errors.append(error)
+        if errors:
+            raise InvalidRequest.of_all(errors)
 
 
-def _filler(field: FieldDescriptor) -> Fill:
-    """Raises TypeError for a kind of field that no body has had so far."""
-    if field.message_type is Struct.DESCRIPTOR:
-        return _fill_struct(field.name)
-    if field.message_type and field.message_type.GetOptions().map_entry:
-        return _fill_map(field.name)
-    if field.message_type and not field.is_repeated:
-        return _fill_message(field.name, BodyReader(field.message_type))
+def _put(field: FieldDescriptor) -> Put:
+    """How a field is filled. Raises TypeError for a kind of field that no body has had so far."""
+    name, kind = field.name, field.message_type
+    if kind is Struct.DESCRIPTOR:  # stands for a map of texts whose absence counts
+        return lambda message, value, path: _update(getattr(message, name), _texts(value, path))
+    if kind and kind.GetOptions().map_entry:
+        return lambda message, value, path: getattr(message, name).update(_texts(value, path))
+    if kind and not field.is_repeated:
+        fill = BodyReader(kind).fill
+        return lambda message, value, path: _fill(fill, getattr(message, name), _object(value, path), f"{path}.")
+    if field.type == FieldDescriptor.TYPE_STRING and field.is_repeated:
+        return lambda message, value, path: getattr(message, name).__setitem__(slice(None), _list(value, path))
     if field.type == FieldDescriptor.TYPE_STRING:
-        return _fill_list(field.name) if field.is_repeated else _fill_string(field.name)
+        return lambda message, value, path: setattr(message, name, _text(value, path))
     if field.type == FieldDescriptor.TYPE_BOOL:
-        return _fill_bool(field.name)
+        return lambda message, value, path: setattr(message, name, _bool(value, path))
     if field.type in _BITS:
-        return _fill_integer(field.name, 2 ** (_BITS[field.type] - 1))
+        limit = 2 ** (_BITS[field.type] - 1)
+        return lambda message, value, path: setattr(message, name, _integer(value, path, limit))
     raise TypeError(f"no reader for {field.full_name}")
 
 
-_BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
+def _update(struct: Struct, texts: dict[str, str]) -> None:
+    struct.SetInParent()
+    struct.update(texts)
 
 
-def _fill_string(name: str) -> Fill:
-    def fill(message: Any, value: Any, path: str, violations: list[Violation]) -> None:
-        if _is_text(value, path, violations):
-            setattr(message, name, value)
-
-    return fill
+def _fill(fill: Callable[[Any, dict[str, Any], str], None], message: Any, values: dict[str, Any], path: str) -> None:
+    message.SetInParent()
+    fill(message, values, path)
 
 
-def _is_text(value: Any, path: str, violations: list[Violation]) -> bool:
+def _wrong(path: str, rule: str) -> InvalidRequest:
+    return InvalidRequest([Violation(path, rule)])
+
+
+def _text(value: Any, path: str) -> str:
     if not isinstance(value, str):
-        violations.append(Violation(path, "must be a string"))
-        return False
+        raise _wrong(path, "must be a string")
     if "\x00" in value:
-        violations.append(Violation(path, "must not hold NUL characters"))
-        return False
-    return True
+        raise _wrong(path, "must not hold NUL characters")
+    return value
 
 
-def _fill_bool(name: str) -> Fill:
-    def fill(message: Any, value: Any, path: str, violations: list[Violation]) -> None:
-        if isinstance(value, bool):
-            setattr(message, name, value)
-        else:
-            violations.append(Violation(path, "must be true or false"))
-
-    return fill
+def _bool(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(path, "must be true or false")
+    return value
 
 
-def _fill_integer(name: str, limit: int) -> Fill:
-    def fill(message: Any, value: Any, path: str, violations: list[Violation]) -> None:
-        # Not isinstance: true is an int to Python. Numbers beyond 64 bits arrive as floats.
-        if type(value) is int and -limit <= value < limit:
-            setattr(message, name, value)
-        else:
-            violations.append(Violation(path, f"must be an integer from {-limit} to {limit - 1}"))
-
-    return fill
+def _integer(value: Any, path: str, limit: int) -> int:
+    # Not isinstance: true is an int to Python. Numbers beyond 64 bits arrive as floats.
+    if type(value) is not int or not -limit <= value < limit:
+        raise _wrong(path, f"must be an integer from {-limit} to {limit - 1}")
+    return value
 
 
-def _fill_message(name: str, reader: BodyReader) -> Fill:
-    def fill(message: Any, value: Any, path: str, violations: list[Violation]) -> None:
-        if isinstance(value, dict):
-            inner = getattr(message, name)
-            inner.SetInParent()
-            reader.fill(inner, value, f"{path}.", violations)
-        else:
-            violations.append(Violation(path, "must be an object"))
-
-    return fill
-
-
-def _fill_list(name: str) -> Fill:
-    def fill(message: Any, value: Any, path: str, violations: list[Violation]) -> None:
-        if not isinstance(value, list):
-            violations.append(Violation(path, "must be a list of strings"))
-            return
-        texts = ["" if item is None else item for item in value]
-        if all(_is_text(text, path, violations) for text in texts):
-            getattr(message, name)[:] = texts
-
-    return fill
-
-
-def _fill_map(name: str) -> Fill:
-    def fill(message: Any, value: Any, path: str, violations: list[Violation]) -> None:
-        getattr(message, name).update(_texts(value, path, violations))
-
-    return fill
-
-
-def _fill_struct(name: str) -> Fill:
-    """A Struct stands for a map of texts whose absence counts."""
-
-    def fill(message: Any, value: Any, path: str, violations: list[Violation]) -> None:
-        struct = getattr(message, name)
-        struct.SetInParent()
-        struct.update(_texts(value, path, violations))
-
-    return fill
-
-
-def _texts(value: Any, path: str, violations: list[Violation]) -> dict[str, str]:
+def _object(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        violations.append(Violation(path, "must be an object"))
-        return {}
-    texts = {key: "" if text is None else text for key, text in value.items()}
-    return {
-        key: text
-        for key, text in texts.items()
-        if _is_text(key, path, violations) and _is_text(text, f"{path}.{key}", violations)
-    }
+        raise _wrong(path, "must be an object")
+    return value
+
+
+def _list(value: Any, path: str) -> list[str]:
+    if not isinstance(value, list):
+        raise _wrong(path, "must be a list of strings")
+    return ["" if item is None else _text(item, path) for item in value]
+
+
+def _texts(value: Any, path: str) -> dict[str, str]:
+    texts = _object(value, path).items()
+    return {_text(key, path): "" if text is None else _text(text, f"{path}.{key}") for key, text in texts}
