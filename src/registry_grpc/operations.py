@@ -52,11 +52,8 @@ async def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
 
 async def _print_status(settings: Settings, known: tuple[migrations.Migration, ...]) -> None:
     """Without the lock: a migration that takes long is when people ask."""
-    connection = await asyncpg.connect(settings.dsn)
-    try:
+    async with migrations.connected(settings.dsn) as connection:
         status = await migrations.status(connection, known)
-    finally:
-        await connection.close()
     for migration in status.applied:
         print(f"applied  {migration.version} {migration.name}")  # noqa: T201
     for migration in status.pending:

@@ -18,6 +18,7 @@ from registry_grpc.adapters.grpc.health import healthz_handler
 from registry_grpc.adapters.grpc.reflection import reflection_handlers
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.migrate import MigrationError, minimum_schema_version
+from registry_grpc.adapters.postgres.sessions import ADVICE, NOT_A_SESSION
 from registry_grpc.bootstrap import App, build, database_of
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.settings import ConfigurationError, Settings
@@ -137,7 +138,7 @@ async def _app(settings: Settings) -> AsyncIterator[App]:
     """The service, on a database that fits it; closed in the end. Raises ConfigurationError, Unavailable."""
     database = database_of(settings)
     try:
-        await _check_schema(database, settings)
+        await _check_database(database, settings)
         app = await build(settings, database)
     except BaseException:
         await database.close()
@@ -148,8 +149,10 @@ async def _app(settings: Settings) -> AsyncIterator[App]:
         await app.close()
 
 
-async def _check_schema(database: Database, settings: Settings) -> None:
+async def _check_database(database: Database, settings: Settings) -> None:
     """A worker that does not fit the database must not serve. Raises ConfigurationError, Unavailable."""
+    if not await database.keeps_sessions():
+        raise ConfigurationError(f"{NOT_A_SESSION}: {ADVICE}")
     row = await database.fetchrow("SELECT to_regclass('schema_migrations') IS NOT NULL AS exists")
     version = None
     if row is not None and row["exists"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres import migrate, sessions
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
@@ -29,6 +29,9 @@ _NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name F
 async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
     """All checks; the later ones are left out where an earlier one takes their ground away."""
     try:
+        if not await sessions.keeps_sessions(settings.dsn, timeout=_CONNECT_SECONDS):
+            yield missing("database", sessions.NOT_A_SESSION, sessions.ADVICE)
+            return
         connection = await _connect(settings)
     except ConfigurationError as error:
         yield missing("database", str(error), "set it to postgresql://user:password@host:port/database")

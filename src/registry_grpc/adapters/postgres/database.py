@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -19,6 +19,7 @@ import structlog
 
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST, translate, unavailable
 from registry_grpc.adapters.postgres.pool import Pool
+from registry_grpc.adapters.postgres.sessions import connect, keeps_sessions
 from registry_grpc.domain.errors import RegistryError, Unavailable
 
 T = TypeVar("T")
@@ -108,6 +109,11 @@ class Database:
         """Raises Unavailable when the database does not answer."""
         await self.fetchrow("SELECT 1")
 
+    async def keeps_sessions(self) -> bool:
+        """Whether no pooler shares its connections out by transactions. Raises Unavailable."""
+        with self._connecting():
+            return await keeps_sessions(self._dsn, timeout=self._options.connect_timeout)
+
     async def close(self) -> None:
         """Close all free connections; those in use are closed when they come back."""
         await self._pool.close()
@@ -131,34 +137,39 @@ class Database:
 
     async def _connect(self) -> asyncpg.Connection[Any]:
         options = self._options
-        try:
-            connection: asyncpg.Connection[Any] = await asyncpg.connect(
+        with self._connecting():
+            connection = await connect(
                 self._dsn,
-                timeout=options.connect_timeout,
-                command_timeout=options.statement_timeout + 1,
-                statement_cache_size=500,
-                max_cached_statement_lifetime=0,
-                server_settings={
-                    "application_name": options.application_name,
-                    "statement_timeout": str(int(options.statement_timeout * 1000)),
-                    "lock_timeout": str(int(options.lock_timeout * 1000)),
-                    "idle_in_transaction_session_timeout": "30000",
+                {
+                    "statement_timeout": int(options.statement_timeout * 1000),
+                    "lock_timeout": int(options.lock_timeout * 1000),
+                    "idle_in_transaction_session_timeout": 30_000,
                     "timezone": "UTC",
                     "jit": "off",
                     # Pages come from memory or from SSDs, which do not care for their order.
-                    "random_page_cost": "1.1",
+                    "random_page_cost": 1.1,
                     # Statements are few and prepared. Planning a list anew for its limit and offset takes longer than
                     # reading it, and finds no other plan: see tests/integration/query_plans.
                     "plan_cache_mode": "force_generic_plan",
                     # Planned for any limit, a list may seem worth it; to start processes for a page is not.
-                    "max_parallel_workers_per_gather": "0",
+                    "max_parallel_workers_per_gather": 0,
                 },
+                application_name=options.application_name,
+                timeout=options.connect_timeout,
+                command_timeout=options.statement_timeout + 1,
+                statement_cache_size=500,
+                max_cached_statement_lifetime=0,
             )
             await _prepare(connection)
+        return connection
+
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
+        try:
+            yield
         except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
             self._say_why(error)
             raise unavailable() from error
-        return connection
 
     def _give_back_after(self, error: BaseException, connection: asyncpg.Connection[Any]) -> None:
         """A statement that PostgreSQL refused leaves the connection good; a broken-off one does not. One that may only

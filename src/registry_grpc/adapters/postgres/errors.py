@@ -87,6 +87,7 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             | asyncpg.LockNotAvailableError()
             | asyncpg.ReadOnlySQLTransactionError()
             | asyncpg.InsufficientResourcesError()
+            | asyncpg.InvalidSQLStatementNameError()  # a pooler has changed to transaction mode (see sessions)
         ):
             return unavailable()
         case _ if isinstance(error, CONNECTION_LOST):

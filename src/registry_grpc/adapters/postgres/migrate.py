@@ -17,6 +17,8 @@ from pathlib import Path
 
 import asyncpg
 
+from registry_grpc.adapters.postgres import sessions
+
 MIGRATIONS_FOLDER = Path(__file__).resolve().parents[4] / "migrations"
 
 LOCK_TIMEOUT = "4s"  # a migration that waits for a lock holds up every statement behind it
@@ -26,6 +28,7 @@ _FILE_NAME = re.compile(r"(?P<version>\d+)_(?P<name>.+)\.(?P<direction>up|down)\
 _NO_TRANSACTION = "-- migrate:no-transaction"
 _LOCK_SALT = 1486364155  # golang-migrate's
 _LOCK_POLL_SECONDS = 0.2
+_CONNECT_SECONDS = 60.0
 
 _CREATE_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)
@@ -92,10 +95,7 @@ async def migration_connection(
     dsn: str, *, lock_timeout: str = LOCK_TIMEOUT, statement_timeout: str = STATEMENT_TIMEOUT
 ) -> AsyncIterator[asyncpg.Connection]:
     """Connect and hold the migration lock: of several replicas that start at once one migrates, the others wait."""
-    connection: asyncpg.Connection = await asyncpg.connect(
-        dsn, server_settings={"application_name": "registry-grpc migrate"}
-    )
-    try:
+    async with connected(dsn) as connection:
         key = await _lock_key(connection)
         # Not the blocking pg_advisory_lock(): its waiting snapshot would hold up the holder's CREATE INDEX
         # CONCURRENTLY.
@@ -103,6 +103,16 @@ async def migration_connection(
             await asyncio.sleep(_LOCK_POLL_SECONDS)
         await connection.execute("SELECT set_config('lock_timeout', $1, false)", lock_timeout)
         await connection.execute("SELECT set_config('statement_timeout', $1, false)", statement_timeout)
+        yield connection
+
+
+@contextlib.asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection without the lock. Raises MigrationError when a pooler in between would not keep the lock."""
+    if not await sessions.keeps_sessions(dsn, timeout=_CONNECT_SECONDS):
+        raise MigrationError(f"{sessions.NOT_A_SESSION}: {sessions.ADVICE}")
+    connection = await sessions.connect(dsn, {}, application_name="registry-grpc migrate")
+    try:
         yield connection
     finally:
         await connection.close()

@@ -34,6 +34,8 @@ class Pool:
         self._size = size
         self._queue = queue
         self._free: list[asyncpg.Connection[Any]] = []
+        self._seeking: deque[asyncio.Future[asyncpg.Connection[Any]]] = deque()
+        self._connecting: set[asyncio.Task[asyncpg.Connection[Any]]] = set()
         self._used = 0
         self._idle_lanes = 0
         self._lanes: dict[str, Lane] = {}
@@ -61,24 +63,66 @@ class Pool:
             if not connection.is_closed():
                 return connection
         try:
-            return await self._connect()
+            return await self._new_or_given_back()
         except BaseException:
             self._leave_place(lane)
             raise
 
     def give_back(self, lane: Lane, connection: asyncpg.Connection[Any]) -> None:
         """A connection that is closed is not used again."""
-        if self._closed:
-            connection.terminate()
-        elif not connection.is_closed():
-            self._free.append(connection)
+        if not connection.is_closed():
+            self._offer(connection)
         self._leave_place(lane)
 
     async def close(self) -> None:
         """Close all free connections; those in use are closed when they come back."""
         self._closed = True
+        for connecting in self._connecting:
+            connecting.cancel()
         while self._free:
             await self._free.pop().close(timeout=2)
+
+    async def _new_or_given_back(self) -> asyncpg.Connection[Any]:
+        """What comes first: a pooler without a connection to spare keeps waiting who connects."""
+        sought: asyncio.Future[asyncpg.Connection[Any]] = asyncio.get_running_loop().create_future()
+        self._seeking.append(sought)
+        if len(self._connecting) < len(self._seeking):
+            connecting = asyncio.ensure_future(self._connect())
+            self._connecting.add(connecting)
+            connecting.add_done_callback(self._connected)
+        try:
+            return await sought
+        except asyncio.CancelledError:
+            if sought in self._seeking:
+                self._seeking.remove(sought)
+            elif not sought.cancelled() and sought.exception() is None:
+                self._offer(sought.result())  # it came in the moment the request gave up
+            raise
+
+    def _connected(self, connecting: asyncio.Task[asyncpg.Connection[Any]]) -> None:
+        self._connecting.discard(connecting)
+        if connecting.cancelled():  # by close
+            if sought := self._next_seeking():
+                sought.cancel()
+        elif error := connecting.exception():
+            if sought := self._next_seeking():
+                sought.set_exception(error)
+        else:
+            self._offer(connecting.result())
+
+    def _offer(self, connection: asyncpg.Connection[Any]) -> None:
+        if self._closed:
+            connection.terminate()
+        elif sought := self._next_seeking():
+            sought.set_result(connection)
+        else:
+            self._free.append(connection)
+
+    def _next_seeking(self) -> asyncio.Future[asyncpg.Connection[Any]] | None:
+        while self._seeking:
+            if not (sought := self._seeking.popleft()).done():
+                return sought
+        return None
 
     def _has_room(self, lane: Lane) -> bool:
         if lane.used == 0:

@@ -1,0 +1,83 @@
+"""The pool when nobody gives it another connection: a pooler that is full, or a server that says no."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import asyncpg
+import pytest
+
+from registry_grpc.adapters.postgres.pool import Pool
+
+
+class _Connection:
+    is_terminated = False
+
+    def is_closed(self) -> bool:
+        return self.is_terminated
+
+    def terminate(self) -> None:
+        self.is_terminated = True
+
+    async def close(self, timeout: float) -> None:
+        self.is_terminated = True
+
+
+class _Server:
+    """Gives so many connections, then keeps waiting who asks for another."""
+
+    def __init__(self, connections: int) -> None:
+        self.left = connections
+        self.asked = 0
+        self.more = asyncio.Event()
+
+    async def connect(self) -> asyncpg.Connection[Any]:
+        self.asked += 1
+        if self.left == 0:
+            await self.more.wait()
+        self.left -= 1
+        return cast("asyncpg.Connection[Any]", _Connection())
+
+
+async def test_a_connection_that_is_given_back_is_taken_instead_of_a_new_one() -> None:
+    server = _Server(1)
+    pool = Pool(server.connect, size=3, queue=9)
+    lane = pool.lane("", 3)
+    only = await pool.acquire(lane)
+    for _ in range(5):
+        waiting = [asyncio.create_task(pool.acquire(lane)) for _ in range(2)]
+        await asyncio.sleep(0)
+        for taken in waiting:
+            pool.give_back(lane, only)
+            assert await taken is only
+    assert server.asked == 3, "who waits for a connection already is not joined by more"
+
+    server.left = 2
+    server.more.set()
+    await asyncio.sleep(0.01)
+    pool.give_back(lane, only)
+    taken_together = {id(await pool.acquire(lane)) for _ in range(3)}
+    assert len(taken_together) == 3
+    assert server.asked == 3
+
+
+async def test_who_gives_up_hands_on_what_came_in_that_moment() -> None:
+    server = _Server(1)
+    pool = Pool(server.connect, size=3, queue=9)
+    lane = pool.lane("", 3)
+    only = await pool.acquire(lane)
+    gives_up, stays = (asyncio.create_task(pool.acquire(lane)) for _ in range(2))
+    await asyncio.sleep(0)
+    pool.give_back(lane, only)
+    gives_up.cancel()
+    assert await stays is only
+
+
+async def test_who_seeks_a_connection_when_the_pool_is_closed_does_not_wait_for_ever() -> None:
+    pool = Pool(_Server(0).connect, size=3, queue=9)
+    seeking = asyncio.create_task(pool.acquire(pool.lane("", 3)))
+    await asyncio.sleep(0)
+    await pool.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(seeking, 2)
