@@ -5,10 +5,14 @@ INSTALLED := .venv/installed
 # What protos may not break: what others have, or in a checkout of its own the last commit.
 PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q HEAD~1 || echo HEAD)
 
-.PHONY: run test test-cluster test-slow examples check format generate lock bench bench-scale clean
+.PHONY: run wheel test test-cluster test-slow examples check format generate lock bench bench-scale clean
 
 run: $(INSTALLED) ## everything on this machine: database, migrations, workers, controller, cluster, gateway
 	@exec $(BIN)/registry-grpc dev
+
+wheel: $(INSTALLED) ## what production installs, into dist/
+	rm -rf build
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 test: $(INSTALLED) ## unit, contract, integration and end-to-end tests
 	$(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not node and not slow"

@@ -13,7 +13,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from registry_grpc.settings import PROJECT_ROOT, Settings
+from registry_grpc.settings import Settings
+from registry_grpc.shipped import PROJECT_ROOT
 
 TARGET = PROJECT_ROOT / "docs" / "configuration.md"
 
@@ -82,7 +83,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, Path) and value.is_relative_to(PROJECT_ROOT):
-        return f"`{value.relative_to(PROJECT_ROOT)}` beside `src`"
+        return f"`{value.relative_to(PROJECT_ROOT)}`, as shipped"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

@@ -1,4 +1,4 @@
-"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, doctor and dev.
+"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, gateway, doctor and dev.
 
 Every command imports what it needs when it runs: probes ask `healthcheck` every few seconds, and the whole service
 takes a second of CPU to import.
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -63,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     healthcheck.set_defaults(logs_to=None)
 
     command("config", _config, "print all settings")
+    gateway = command("gateway", _gateway, "write the files that Envoy needs")
+    gateway.add_argument(
+        "folder", type=Path, help="envoy.yaml expects it to be called `gateway`, where Envoy is started"
+    )
     command("doctor", _doctor, "check everything the service needs")
     command("dev", _dev, "run all of it on this machine").set_defaults(logs_to=sys.stdout)
     return parser
@@ -108,6 +113,12 @@ def _config(settings: Settings, _parsed: argparse.Namespace) -> None:
     from registry_grpc.operations import print_config  # noqa: PLC0415
 
     print_config(settings)
+
+
+def _gateway(_settings: Settings, parsed: argparse.Namespace) -> None:
+    from registry_grpc.operations import write_gateway  # noqa: PLC0415
+
+    write_gateway(parsed.folder)
 
 
 def _doctor(settings: Settings, _parsed: argparse.Namespace) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
+from pathlib import Path
 
 import asyncpg
 
@@ -14,6 +16,7 @@ from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
 from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.settings import Settings
+from registry_grpc.shipped import GATEWAY
 
 
 def migrate(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -89,6 +92,14 @@ def print_config(settings: Settings) -> None:
         value = getattr(settings, name)
         text = ",".join(value) if isinstance(value, tuple) else "" if value is None else value
         print(f"REGISTRY_{name.upper()}={text}")  # noqa: T201
+
+
+def write_gateway(folder: Path) -> None:
+    """Everything that Envoy needs of this version: its configuration, the Lua filters and the descriptor set."""
+    from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set  # noqa: PLC0415 - loads all protos
+
+    shutil.copytree(GATEWAY, folder, dirs_exist_ok=True)
+    (folder / "registry.pb").write_bytes(gateway_descriptor_set())
 
 
 def doctor(settings: Settings) -> None:

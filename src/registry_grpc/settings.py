@@ -12,8 +12,8 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
+from registry_grpc.shipped import MIGRATIONS
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
 _LAST_PORT = 65535
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::(?:\d+|\*))?")
 
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     """The lowest level that is logged."""
     log_format: str = Field(default="json", pattern="^(json|text)$")
     """How log lines look."""
-    migrations_dir: Path = PROJECT_ROOT / "migrations"
+    migrations_dir: Path = MIGRATIONS
     """Where the migrations are."""
 
     @field_validator("cors_origins", "watch_namespaces", "allowed_service_accounts", "allowed_env", mode="before")

@@ -15,7 +15,8 @@ from registry_grpc.adapters.kserve.facts import PERMISSIONS
 from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 from registry_grpc.doctor.cluster import check_cluster
 from registry_grpc.doctor.diagnosis import Verdict
-from registry_grpc.settings import PROJECT_ROOT, ClusterKind, Settings
+from registry_grpc.settings import ClusterKind, Settings
+from registry_grpc.shipped import PROJECT_ROOT
 
 MANIFESTS = sorted((PROJECT_ROOT / "deploy" / "kubernetes").glob("*.yaml"))
 _CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}

@@ -16,14 +16,29 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 PATIENCE = 30.0
-_PROGRAM = (sys.executable, "-m", "registry_grpc")
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-def _environment(settings: dict[str, str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Program:
+    """A registry-grpc; by default that of this checkout."""
+
+    command: tuple[str, ...] = (sys.executable, "-m", "registry_grpc")
+    folder: Path | None = None
+    """Where it is run."""
+    modules: Path | None = None
+    """Where Python finds the package, when that is not what the tests use."""
+
+
+THIS = Program()
+
+
+def _environment(program: Program, settings: dict[str, str]) -> dict[str, str]:
     """Without the settings of whoever runs the tests; warnings are errors here too."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "KUBECONFIG"))}
+    if program is not THIS:
+        own["PYTHONPATH"] = str(program.modules or "")
     return own | {f"REGISTRY_{name.upper()}": value for name, value in settings.items()} | {"PYTHONWARNINGS": "error"}
 
 
@@ -38,10 +53,15 @@ class Outcome:
 
 async def command(*arguments: str, **settings: str) -> Outcome:
     """Run one to its end."""
+    return await command_of(THIS, *arguments, **settings)
+
+
+async def command_of(program: Program, *arguments: str, **settings: str) -> Outcome:
     process = await asyncio.create_subprocess_exec(
-        *_PROGRAM,
+        *program.command,
         *arguments,
-        env=_environment(settings),
+        env=_environment(program, settings),
+        cwd=program.folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -72,12 +92,22 @@ class Running:
         return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
 
+def running(log: Path, *arguments: str, **settings: str) -> contextlib.AbstractAsyncContextManager[Running]:
+    """A command of this checkout."""
+    return running_of(THIS, log, *arguments, **settings)
+
+
 @contextlib.asynccontextmanager
-async def running(log: Path, *arguments: str, **settings: str) -> AsyncIterator[Running]:
+async def running_of(program: Program, log: Path, *arguments: str, **settings: str) -> AsyncIterator[Running]:
     """Start one, which writes both its outputs to the log; in the end it is stopped, by force if need be."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *_PROGRAM, *arguments, env=_environment(settings), stdout=output, stderr=output
+            *program.command,
+            *arguments,
+            env=_environment(program, settings),
+            cwd=program.folder,
+            stdout=output,
+            stderr=output,
         )
     try:
         yield Running(process, log)

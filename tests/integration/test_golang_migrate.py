@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.adapters.postgres.migrate import MIGRATIONS_FOLDER, SchemaVersion
+from registry_grpc.adapters.postgres.migrate import SchemaVersion
+from registry_grpc.shipped import MIGRATIONS as FOLDER
 
 pytestmark = [pytest.mark.golang, pytest.mark.timeout(600)]  # the first run compiles the tool
 
@@ -43,7 +44,7 @@ def tool(tool_path: Path, empty_database_url: str) -> Tool:
 
     def run(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         database = f"{empty_database_url}?sslmode=disable"
-        command = [str(tool_path), "-path", str(MIGRATIONS_FOLDER), "-database", database, *arguments]
+        command = [str(tool_path), "-path", str(FOLDER), "-database", database, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=timeout)
 
     return run

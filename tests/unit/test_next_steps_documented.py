@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from registry_grpc.domain import next_steps
-from registry_grpc.settings import PROJECT_ROOT
+from registry_grpc.shipped import PROJECT_ROOT
 
 # KServe's own words, made a reason as they are; the next step is that of the phase.
 _OF_KSERVE = {"MINIMUM_REPLICAS_UNAVAILABLE"}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from registry_grpc.settings import PROJECT_ROOT, ClusterKind, ConfigurationError, Settings
+from registry_grpc.settings import ClusterKind, ConfigurationError, Settings
+from registry_grpc.shipped import PROJECT_ROOT
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "hunter2"

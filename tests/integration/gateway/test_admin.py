@@ -10,7 +10,7 @@ import httpx
 import yaml
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, bootstrap
-from registry_grpc.settings import PROJECT_ROOT
+from registry_grpc.shipped import PROJECT_ROOT
 
 MANIFEST = PROJECT_ROOT / "deploy" / "kubernetes" / "registry.yaml"
 

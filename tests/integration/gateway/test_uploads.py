@@ -21,7 +21,7 @@ from tests.integration.gateway.test_answers import API, assert_error
 from tests.integration.gateway.test_native import unary
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
-from registry_grpc.settings import PROJECT_ROOT
+from registry_grpc.shipped import PROJECT_ROOT
 
 MIB = 1024 * 1024
 UPLOADS = 200

@@ -1,7 +1,7 @@
 """The way of every call, from the wire to a servicer and back: once for gRPC clients, once for REST.
 
 REST calls come to sibling services, `modelregistry.v1.rest.<Service>`, in google.api.HttpBody: the gateway's transcoder
-calls them by the derived descriptor (`devtools.gateway_descriptor`) and unpacks the JSON they answer.
+calls them by the derived descriptor (`adapters.rest.descriptor`) and unpacks the JSON they answer.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ from pathlib import Path
 import asyncpg
 
 from registry_grpc.adapters.postgres import sessions
-
-MIGRATIONS_FOLDER = Path(__file__).resolve().parents[4] / "migrations"
+from registry_grpc.shipped import MIGRATIONS
 
 LOCK_TIMEOUT = "4s"  # a migration that waits for a lock holds up every statement behind it
 STATEMENT_TIMEOUT = "15min"
@@ -66,7 +65,7 @@ class Status:
     pending: tuple[Migration, ...]
 
 
-def load_migrations(folder: Path = MIGRATIONS_FOLDER) -> tuple[Migration, ...]:
+def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
     """Read the folder, oldest version first. Every version has one up and one down file, else MigrationError."""
     found: dict[tuple[int, str], dict[str, str]] = {}
     for path in sorted(folder.glob("*.sql")):
@@ -85,7 +84,7 @@ def load_migrations(folder: Path = MIGRATIONS_FOLDER) -> tuple[Migration, ...]:
     return tuple(Migration(version, name, **found[version, name]) for version, name in sorted(found))
 
 
-def minimum_schema_version(folder: Path = MIGRATIONS_FOLDER) -> int:
+def minimum_schema_version(folder: Path = MIGRATIONS) -> int:
     """Return the version this program needs: that of the newest migration. A newer schema is fine."""
     return load_migrations(folder)[-1].version
 

@@ -4,17 +4,15 @@ The registry reads REST requests and writes their answers itself, so Envoy must 
 REST routes there is a sibling `modelregistry.v1.rest.<Service>` whose methods take and return `google.api.HttpBody`
 under the same paths. A variable in a path becomes `*` and every rule has a body, so Envoy looks at the path only.
 
-    python -m registry_grpc.devtools.gateway_descriptor gateway/registry.pb
+`registry-grpc gateway FOLDER` writes it beside the gateway's other files.
 """
 
 from __future__ import annotations
 
-import argparse
 import pkgutil
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 
 from google.api import annotations_pb2, http_pb2, httpbody_pb2
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
@@ -98,13 +96,3 @@ def add_with_imports(files: dict[str, FileDescriptorProto], file: FileDescriptor
     proto = FileDescriptorProto()
     file.CopyToProto(proto)
     files[file.name] = proto
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the gateway's descriptor set.")
-    parser.add_argument("out", type=Path, help="the file to write")
-    parser.parse_args().out.write_bytes(gateway_descriptor_set())
-
-
-if __name__ == "__main__":
-    main()

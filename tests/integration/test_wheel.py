@@ -1,0 +1,114 @@
+"""The wheel in an environment of its own, without the checkout and without what development adds."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import uuid
+import venv
+import zipfile
+from pathlib import Path
+
+import grpc
+import pytest
+from tests.integration.commands import Program, command_of, free_ports, running_of, until_serving
+
+from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set
+from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
+from registry_grpc.shipped import GATEWAY, MIGRATIONS, PROJECT_ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+SOURCES = ("src", "migrations", "gateway", "deploy/kubernetes", "pyproject.toml", "setup.py", "README.md")
+
+
+async def pip(python: Path | str, *arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+
+
+@pytest.fixture(scope="module")
+async def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy: setuptools works in the folder it builds, and takes along what it left there before."""
+    sources, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
+    for name in SOURCES:
+        if (PROJECT_ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "registry.pb")
+            shutil.copytree(PROJECT_ROOT / name, sources / name, ignore=ignored)
+        else:
+            shutil.copy(PROJECT_ROOT / name, sources / name)
+    await pip(
+        sys.executable, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "-w", str(target), str(sources)
+    )
+    (built,) = target.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+async def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """With the versions that the image gets."""
+    folder = tmp_path_factory.mktemp("installed")
+    await asyncio.to_thread(venv.create, folder / "venv", with_pip=True)
+    binaries = folder / "venv" / "bin"
+    await pip(binaries / "python", "install", "--require-hashes", "-r", f"{PROJECT_ROOT}/requirements/runtime.lock")
+    await pip(binaries / "python", "install", "--no-index", "--no-deps", str(wheel))
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    return Program((str(binaries / "registry-grpc"),), elsewhere)
+
+
+def test_it_has_the_files_that_are_no_code(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        shipped = {
+            name.removeprefix("registry_grpc/_shipped/"): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("registry_grpc/_shipped/")
+        }
+    for folder in (MIGRATIONS, GATEWAY):
+        for path in folder.rglob("*.*"):
+            if path.name != "registry.pb":
+                assert shipped[str(path.relative_to(PROJECT_ROOT))] == path.read_bytes()
+    assert shipped["gateway/registry.pb"] == gateway_descriptor_set()
+    assert "deploy/kubernetes/rbac.yaml" in shipped
+
+
+async def test_it_works_from_any_folder(installed: Program, empty_database_url: str, tmp_path: Path) -> None:
+    settings = {"database_url": empty_database_url, "workers": "2", "worker_port": str(free_ports(2))}
+    applied = await command_of(installed, "migrate", "up", **settings)
+    assert applied.status == 0, applied.err
+    assert len(applied.out.splitlines()) == len(migrate.load_migrations())
+    address = f"127.0.0.1:{settings['worker_port']}"
+    async with running_of(installed, tmp_path / "log", "serve", **settings) as service:
+        await until_serving(address, service)
+        async with grpc.aio.insecure_channel(address) as channel:
+            models = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
+            new = registered_model_pb2.NewRegisteredModel(name="from-a-wheel")
+            created = await models.CreateRegisteredModel(
+                registered_model_pb2.CreateRegisteredModelRequest(registered_model=new),
+                metadata=(("project-id", str(uuid.uuid4())),),
+            )
+            assert created.registered_model.name == "from-a-wheel"
+        assert "ok       schema" in (await command_of(installed, "doctor", **settings)).out
+        service.terminate()
+        assert await service.ended() == 0, service.output
+
+
+async def test_it_writes_the_gateways_files(installed: Program, tmp_path: Path) -> None:
+    written = await command_of(installed, "gateway", str(tmp_path / "gateway"))
+    assert written.status == 0, written.err
+    assert (tmp_path / "gateway" / "registry.pb").read_bytes() == gateway_descriptor_set()
+    assert (tmp_path / "gateway" / "envoy.yaml").read_bytes() == (GATEWAY / "envoy.yaml").read_bytes()
+    assert (tmp_path / "gateway" / "lua" / "answer.lua").is_file()
+
+
+async def test_development_tools_are_an_extra(installed: Program) -> None:
+    failed = await command_of(installed, "dev")
+    assert failed.status == 1
+    assert failed.err.startswith("`registry-grpc dev` needs the extra `dev-stack`: No module named ")
