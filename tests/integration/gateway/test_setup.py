@@ -21,6 +21,7 @@ from tests.integration.gateway.test_answers import API, assert_error
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE, gateway_descriptor_set
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError, bootstrap
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
+from registry_grpc.operations import write_gateway
 
 
 def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
