@@ -18,8 +18,8 @@ from registry_grpc.adapters.postgres.inference_services import PostgresInference
 from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
 from registry_grpc.devtools.simulated_cluster.faults import webhook_denied
-from registry_grpc.domain.deployment import Phase, Want
-from registry_grpc.domain.errors import ConcurrentChange
+from registry_grpc.domain.deployment import DeploymentOptions, Phase, Want
+from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
 
@@ -33,6 +33,7 @@ CREATE TRIGGER slow BEFORE UPDATE ON deployment FOR EACH ROW
 WHEN (OLD.lease_by IS NOT NULL AND NEW.lease_by IS NULL) EXECUTE FUNCTION slow();
 """
 _IN_RECORD = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+_NEW_OPTION = """UPDATE deployment SET spec = jsonb_set(spec, '{options,gpu_sharing}', '"mig"') WHERE id = $1"""
 
 
 async def lease_of(world: World, id_: UUID) -> Any:
@@ -233,9 +234,59 @@ async def test_marks_and_a_relist_do_not_wait_for_one_another_in_a_circle(world:
     await asyncio.gather(mark(), mark(), compare())  # a deadlock would be a ConcurrentChange
 
 
-async def test_a_row_of_a_newer_release_does_not_stop_the_others(faulty: World) -> None:
+async def test_what_only_a_newer_release_knows_is_left_to_it(faulty: World) -> None:
     newer = await faulty.intent()
     other = await faulty.intent("s3://models/other")
-    await faulty.database.execute("""UPDATE deployment SET spec = spec || '{"new_field": 1}' WHERE id = $1""", newer)
+    await faulty.database.execute(_NEW_OPTION, newer)
     async with faulty.controller():
         await faulty.until_deployed(other)
+        await faulty.make_due(newer)
+        await asyncio.sleep(0.5)
+        deployment = await faulty.deployment(newer)
+        assert (deployment.phase, deployment.reason) == (Phase.PENDING, "")
+        assert await lease_of(faulty, newer) is None
+
+
+async def test_what_no_release_has_taken_up_is_refused_by_its_name(faulty: World) -> None:
+    """As after a rollback: the service runs on, and no part of what was asked for is left out in silence."""
+    newer = await faulty.intent()
+    await faulty.database.execute(_NEW_OPTION, newer)
+    await faulty.database.execute("UPDATE deployment SET revised_at = now() - interval '1 minute' WHERE id = $1", newer)
+    async with faulty.controller():
+        await faulty.make_due(newer)
+        failed = await faulty.until_phase(newer, Phase.FAILED, "NEWER_RELEASE")
+    assert "options.gpu_sharing" in failed.message
+    for options in (None, DeploymentOptions()):
+        with pytest.raises(DeploymentBlocked, match=r"options\.gpu_sharing"):
+            await faulty.deployments.update(faulty.project_id, newer, model_version_id=None, options=options)
+    await faulty.undeploy(newer)
+    async with faulty.controller():
+        await faulty.until_undeployed(newer)
+
+
+async def test_the_lease_of_an_unreadable_row_is_given_back(faulty: World) -> None:
+    unreadable = await faulty.intent()
+    other = await faulty.intent("s3://models/other")
+    await faulty.database.execute("UPDATE deployment SET spec = spec - 'model_version_id' WHERE id = $1", unreadable)
+    async with faulty.controller():
+        await faulty.until_deployed(other)
+    assert await lease_of(faulty, unreadable) is None
+    with pytest.raises(KeyError):
+        await faulty.queue.claim_one(unreadable)
+    assert await lease_of(faulty, unreadable) is None
+
+
+async def test_a_claim_that_is_broken_off_gives_all_its_leases_back(faulty: World) -> None:
+    """In the moment between its commit and its answer."""
+    ids = [await faulty.intent(f"s3://models/{number}") for number in range(3)]
+    await faulty.database.execute("UPDATE deployment SET next_at = now()")
+    fetch = faulty.queue._database.fetch
+
+    async def fetch_and_fail(*arguments: Any) -> Any:
+        assert len(await fetch(*arguments)) == 3
+        raise asyncio.CancelledError
+
+    faulty.queue._database.fetch = fetch_and_fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(asyncio.CancelledError):
+        await faulty.queue.claim(9)
+    assert [await lease_of(faulty, id_) for id_ in ids] == [None] * 3

@@ -102,6 +102,7 @@ NOT_TOLD_TO_GRPC = {
     "Deployment.applied_at": "of the controller",
     "Deployment.attempts": "of the controller",
     "Deployment.drift_policy": "of the environment",
+    "DeploymentSpec.unknown": "of a newer release; plans and refusals name it",
     "Applied.uid": "of the controller",
     "Applied.k8s_generation": "of the controller",
     "Applied.resource_version": "of the controller",

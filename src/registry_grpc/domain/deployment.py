@@ -199,6 +199,9 @@ class DeploymentSpec:
     runtime: str
     labels: Mapping[str, str] = field(default_factory=dict)
     options: DeploymentOptions = field(default_factory=DeploymentOptions)
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """What a newer release said and this one does not know, by its place (`options.x`): kept, and never left out of
+    what is applied."""
 
     @classmethod
     def serving(cls, versions: tuple[ModelVersion, ...], labels: Mapping[str, str], options: DeploymentOptions) -> Self:

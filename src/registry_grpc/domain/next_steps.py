@@ -15,6 +15,7 @@ _NEXT_STEPS: Mapping[str, str] = {
     "NAMESPACE_NOT_FOUND": "Create the namespace, or correct the environment's `external_id`.",
     "NAME_TAKEN": "Deploy under another name, or remove the object that has it.",
     "NAME_BEING_RELEASED": "Wait until the old object is gone; the registry goes on by itself then.",
+    "NEWER_RELEASE": "Run the newer release of the registry, or undeploy it and deploy it anew without what is named.",
     "NAME_INVALID": "Deploy under a name of lower-case letters, digits and dashes that begins with a letter.",
     "NAME_TOO_LONG": "Deploy under a shorter name.",
     "NAMESPACE_INVALID": "Set the environment's `external_id` to the name of a Kubernetes namespace.",

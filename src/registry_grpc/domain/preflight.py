@@ -44,6 +44,7 @@ def findings(
 ) -> tuple[Finding, ...]:
     """All findings, the blocking ones first. Without facts only what needs no look at the cluster is checked."""
     found = [
+        *unknown_findings(spec),
         *name_findings(name, namespace),
         *namespace_findings(namespace),
         *_labels(spec),
@@ -55,6 +56,17 @@ def findings(
         found += _metric_refused(spec.options)
         found += runtime_findings(spec, facts.runtimes)
     return tuple(sorted(found, key=lambda finding: not finding.blocking))
+
+
+def unknown_findings(spec: DeploymentSpec) -> Iterator[Finding]:
+    """Applied without it, the deployment would not be what was asked for."""
+    for place, value in sorted(spec.unknown.items()):
+        yield Finding(
+            code="NEWER_RELEASE",
+            message=f"{place} (`{value}`) was set by a newer release of the registry; this one does not know it",
+            hint="use the newer release, or deploy anew without it",
+            field=place,
+        )
 
 
 def _labels(spec: DeploymentSpec) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from registry_grpc.domain.inference_service import InferenceService, NewInferenc
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.naming import deployment_name
 from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.domain.preflight import unknown_findings
 from registry_grpc.domain.registered_model import RegisteredModel
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.clock import Clock
@@ -102,6 +103,7 @@ class Drafting:
         allowed.
         """
         spec, project_id = deployment.spec, deployment.project_id
+        _check_known(spec)
         version = await self._version(project_id, spec.registered_model_id, model_version_id or spec.model_version_id)
         _check_ready(version)
         if options is None:
@@ -117,6 +119,7 @@ class Drafting:
 
         Raises NotFound when the version has gone, FailedPrecondition otherwise.
         """
+        _check_known(spec)
         _check_ready(await self._version(deployment.project_id, spec.registered_model_id, spec.model_version_id))
         self._check_kept(deployment, spec.options)
         if fault := await self._mode_fault(deployment, spec.options.deployment_mode):
@@ -154,6 +157,12 @@ class Drafting:
     async def _version(self, project_id: UUID, registered_model_id: UUID, id: UUID) -> ModelVersion:
         found = self._versions.get(project_id, id, registered_model_id=registered_model_id)
         return await within(f"get version {id}", found)
+
+
+def _check_known(spec: DeploymentSpec) -> None:
+    """A revision that is made of one with unknown options would lose them."""
+    if violations := [Violation(finding.code, finding.message) for finding in unknown_findings(spec)]:
+        raise DeploymentBlocked(violations)
 
 
 def _check_ready(version: ModelVersion) -> None:

@@ -41,6 +41,7 @@ PASS_SECONDS = 45.0
 ATTEMPT_SECONDS = 5.0
 """How long a request waits for its first pass."""
 _WAIT_FOR_OTHERS_SECONDS = 10.0
+_NEWER_GOES_FIRST = timedelta(seconds=30)
 _NO_ANSWER = "the Kubernetes API did not answer in time"
 _JITTER = 0.2
 
@@ -87,7 +88,10 @@ class Reconciler:
 
     async def work(self, claim: Claim) -> None:
         """Make a pass for a controller."""
-        await self._work(claim, PASS_SECONDS)
+        if _is_for_a_newer_release(claim):
+            await self._queue.release(claim)
+        else:
+            await self._work(claim, PASS_SECONDS)
 
     async def _work(self, claim: Claim, seconds: float) -> None:
         """A pass that is broken off, by a caller who has gone or a controller that stops, gives its lease back."""
@@ -184,6 +188,14 @@ class Reconciler:
             return Credentials()
         except SecretUnreadable as error:
             raise ApplyRefused(Refusal.REJECTED, str(error), reason="CREDENTIALS_UNREADABLE") from error
+
+
+def _is_for_a_newer_release(claim: Claim) -> bool:
+    """While two releases run side by side, the newer one brings about what this one does not know. Only when it has not
+    done so for a while, this one says that it cannot."""
+    deployment = claim.deployment
+    is_news = deployment.want is Want.PRESENT and deployment.applied_generation < deployment.generation
+    return bool(deployment.spec.unknown) and is_news and claim.now - deployment.revised_at < _NEWER_GOES_FIRST
 
 
 def _is_there(deployment: Deployment, evidence: Evidence) -> bool:

@@ -7,8 +7,12 @@ field that is added to an object shifts no other, and one that has no column fai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+D = TypeVar("D")
+E = TypeVar("E", bound=StrEnum)
 
 
 def of_table(table: str, names: Iterable[str]) -> dict[str, str]:
@@ -37,3 +41,11 @@ def in_order_of(fields: Sequence[str], columns: Sequence[str], first: int = 0) -
     if places == list(range(first, first + len(fields))):
         return cast("Callable[[Any], Sequence[Any]]", itemgetter(slice(first, first + len(fields))))
     return itemgetter(*places)
+
+
+def known(kind: type[E], value: Any, default: D) -> E | D:
+    """The default for a value that only a newer release knows."""
+    try:
+        return kind(value)
+    except ValueError:
+        return default

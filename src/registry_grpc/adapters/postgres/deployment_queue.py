@@ -35,6 +35,7 @@ LEASE_SECONDS = 60
 _POLL_SECONDS = 5.0
 _POLL_EVENTS_SECONDS = 15.0
 _HEARTBEAT_SECONDS = 1.0
+_RELEASED_SECONDS, _UNREADABLE_SECONDS = 1.0, 30.0
 _LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
 # ARRAY: planned for few, however many are due. As joins, after an outage they would read whole tables for each claim.
@@ -85,8 +86,11 @@ UPDATE deployment SET
 WHERE id = $1 AND lease_by = $2
 """
 _RELEASE = """
-UPDATE deployment SET lease_by = NULL, lease_until = NULL, next_at = now() + interval '1 second'
+UPDATE deployment SET lease_by = NULL, lease_until = NULL, next_at = now() + make_interval(secs => $3)
 WHERE id = $1 AND lease_by = $2
+"""
+_RELEASE_ALL = """
+UPDATE deployment SET lease_by = NULL, lease_until = NULL, next_at = now() + interval '1 second' WHERE lease_by = $1
 """
 _ADD_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
@@ -147,23 +151,18 @@ class PostgresDeploymentQueue:
         self._news = Channel(database, EVENT_CHANNEL, poll_seconds=_POLL_EVENTS_SECONDS)
 
     async def claim(self, limit: int) -> list[Claim]:
-        holder = self._new_holder()
-        rows = await self._database.fetch(_CLAIM, holder, limit)
-        return [claim for row in rows if (claim := _readable_claim(row, holder)) is not None]
+        async with self._claiming() as holder:
+            rows = await self._database.fetch(_CLAIM, holder, limit)
+            return [claim for row in rows if (claim := await self._readable_claim(row, holder)) is not None]
 
     async def next_due(self) -> timedelta | None:
         row = await self._database.fetchrow(_NEXT_DUE)
         return row["delay"] if row else None
 
     async def claim_one(self, id: UUID) -> Claim | None:
-        holder = self._new_holder()
-        try:
+        async with self._claiming() as holder:
             row = await self._database.fetchrow(_CLAIM_ONE, holder, id)
-        except BaseException:
-            # Broken off after the commit, the lease would keep everybody else away for a minute.
-            await self._database.execute(_RELEASE, id, holder)
-            raise
-        return _claim_from(row, holder) if row else None
+            return _claim_from(row, holder) if row else None
 
     async def record(self, claim: Claim, result: PassResult) -> bool:
         id_ = claim.deployment.id
@@ -195,7 +194,7 @@ class PostgresDeploymentQueue:
             return True
 
     async def release(self, claim: Claim) -> None:
-        await self._database.execute(_RELEASE, claim.deployment.id, claim.holder)
+        await self._database.execute(_RELEASE, claim.deployment.id, claim.holder, _RELEASED_SECONDS)
 
     async def mark_changed(self, ids: Collection[UUID]) -> None:
         if await self._database.execute(_MARK_CHANGED, list(ids)):
@@ -235,23 +234,29 @@ class PostgresDeploymentQueue:
     async def _wake_controllers(self) -> None:
         await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
 
-    def _new_holder(self) -> str:
-        """New with every claim: neither a restarted process nor a pass that was held up takes a later lease for its
-        own."""
-        return f"{self._process}/{next(self._claims)}"
+    @asynccontextmanager
+    async def _claiming(self) -> AsyncIterator[str]:
+        """The holder of what is claimed, new with every claim: neither a restarted process nor a pass that was held up
+        takes a later lease for its own. Broken off after the commit, leases would keep everybody away for a minute."""
+        holder = f"{self._process}/{next(self._claims)}"
+        try:
+            yield holder
+        except BaseException:
+            await self._database.execute(_RELEASE_ALL, holder)
+            raise
+
+    async def _readable_claim(self, row: Any, holder: str) -> Claim | None:
+        """None for a row that only a newer release can read: others are let to it first."""
+        try:
+            return _claim_from(row, holder)
+        except (KeyError, TypeError, ValueError, RegistryError) as error:
+            _log.error("deployment cannot be read", deployment_id=str(row["id"]), error=repr(error))
+            await self._database.execute(_RELEASE, row["id"], holder, _UNREADABLE_SECONDS)
+            return None
 
 
 def _claim_from(row: Any, holder: str) -> Claim:
     return Claim(deployment=deployment_from(row), holder=holder, now=row["now"])
-
-
-def _readable_claim(row: Any, holder: str) -> Claim | None:
-    """None for a row that only a newer release can read. Its lease keeps it out of the way of others for a while."""
-    try:
-        return _claim_from(row, holder)
-    except (KeyError, TypeError, ValueError, RegistryError) as error:
-        _log.error("deployment cannot be read", deployment_id=str(row["id"]), error=repr(error))
-        return None
 
 
 async def _let_service_follow(connection: Any, claim: Claim, result: PassResult) -> None:

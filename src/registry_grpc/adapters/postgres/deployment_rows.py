@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import of_table, select_list
+from registry_grpc.adapters.postgres.columns import known, of_table, select_list
 from registry_grpc.domain.deployment import (
     Applied,
     Cause,
@@ -24,6 +24,8 @@ from registry_grpc.domain.deployment import (
     Want,
 )
 from registry_grpc.domain.serving_environment import DriftPolicy
+
+T = TypeVar("T")
 
 DEPLOYMENT_FIELDS = (
     "id", "project_id", "created_at", "updated_at", "namespace", "name", "want", "spec", "generation", "revised_at",
@@ -44,6 +46,11 @@ EVENT_FIELDS = (
 )  # fmt: skip
 
 
+_OPTIONS = "options."
+_CLOSED_OPTIONS = (("deployment_mode", DeploymentMode, DeploymentMode.STANDARD), ("scale_metric", ScaleMetric, None))
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
 def deployment_from(record: Any) -> Deployment:
     values = {name: record[name] for name in DEPLOYMENT_FIELDS}
     return Deployment(
@@ -51,10 +58,10 @@ def deployment_from(record: Any) -> Deployment:
         | {
             "want": Want(record["want"]),
             "spec": spec_from(record["spec"]),
-            "applied": Applied(**record["applied"]) if record["applied"] else None,
-            "phase": Phase(record["phase"]),
-            "drift": tuple(FieldDifference(**difference) for difference in record["drift"]),
-            "drift_policy": DriftPolicy(record["drift_policy"]),
+            "applied": _made(Applied, record["applied"]) if record["applied"] else None,
+            "phase": known(Phase, record["phase"], Phase.PENDING),
+            "drift": tuple(_made(FieldDifference, difference) for difference in record["drift"]),
+            "drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT),
         }
     )
 
@@ -64,20 +71,20 @@ def revision_from(record: Any) -> DeploymentRevision:
     return DeploymentRevision(
         **values
         | {
-            "cause": Cause(record["cause"]),
+            "cause": known(Cause, record["cause"], Cause.UPDATE),
             "spec": spec_from(record["spec"]),
-            "outcome": Outcome(record["outcome"]),
+            "outcome": known(Outcome, record["outcome"], Outcome.PENDING),
         }
     )
 
 
 def event_from(record: Any) -> DeploymentEvent:
     values = {name: record[name] for name in EVENT_FIELDS}
-    return DeploymentEvent(**values | {"phase": Phase(record["phase"])})
+    return DeploymentEvent(**values | {"phase": known(Phase, record["phase"], Phase.PENDING)})
 
 
 def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
-    return {
+    stored: dict[str, Any] = {
         "registered_model_id": str(spec.registered_model_id),
         "model_version_id": str(spec.model_version_id),
         "served_version_ids": [str(id_) for id_ in spec.served_version_ids],
@@ -88,22 +95,42 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "labels": dict(spec.labels),
         "options": {field.name: getattr(spec.options, field.name) for field in fields(spec.options)},
     }
+    for place, value in spec.unknown.items():
+        option = place.removeprefix(_OPTIONS)
+        (stored["options"] if option != place else stored)[option] = value
+    return stored
 
 
 def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
+    """What this release does not know is kept apart, unless it says nothing: a newer one writes all its fields."""
+    unknown = _strange(stored, DeploymentSpec, "") | _strange(stored["options"], DeploymentOptions, _OPTIONS)
     options = dict(stored["options"])
-    metric = options["scale_metric"]
-    options["scale_metric"] = ScaleMetric(metric) if metric else None
-    options["deployment_mode"] = DeploymentMode(options["deployment_mode"])
-    return DeploymentSpec(
-        **{
+    for name, kind, default in _CLOSED_OPTIONS:
+        if value := options.pop(name, None):
+            options[name] = known(kind, value, default)
+            if options[name] != value:
+                unknown[_OPTIONS + name] = value
+    return _made(
+        DeploymentSpec,
+        {
             **stored,
             "registered_model_id": UUID(stored["registered_model_id"]),
             "model_version_id": UUID(stored["model_version_id"]),
             "served_version_ids": tuple(UUID(id_) for id_ in stored["served_version_ids"]),
-            "options": DeploymentOptions(**options),
-        }
+            "options": _made(DeploymentOptions, options),
+            "unknown": unknown,
+        },
     )
+
+
+def _strange(stored: Mapping[str, Any], kind: Any, prefix: str) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {prefix + name: value for name, value in stored.items() if name not in names and value not in _NOTHING}
+
+
+def _made(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Of the fields that this release knows."""
+    return kind(**{field.name: stored[field.name] for field in fields(kind) if field.name in stored})  # type: ignore[arg-type]
 
 
 def applied_to_json(applied: Applied | None) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import known, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import (
     Conditions,
@@ -93,7 +93,9 @@ class PostgresServingEnvironmentRepository:
 
 def _environment_from(record: Any) -> ServingEnvironment:
     values = {name: record[name] for name in STORED}
-    return ServingEnvironment(**values | {"drift_policy": DriftPolicy(record["drift_policy"])})
+    return ServingEnvironment(
+        **values | {"drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT)}
+    )
 
 
 def _found(record: Any | None, id: UUID | None = None) -> ServingEnvironment:

@@ -1,0 +1,91 @@
+"""What a newer release stored and this one does not know: kept, and refused by its name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.deployments import BORN, a_deployment, a_spec
+
+from registry_grpc.adapters.postgres.deployment_rows import (
+    DEPLOYMENT_FIELDS,
+    deployment_from,
+    event_from,
+    revision_from,
+    spec_from,
+    spec_to_json,
+)
+from registry_grpc.domain.deployment import Cause, DeploymentMode, DeploymentOptions, Outcome, Phase, ScaleMetric
+from registry_grpc.domain.preflight import findings
+from registry_grpc.domain.serving_environment import DriftPolicy
+
+OPTIONS = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, scale_metric=ScaleMetric.RPS, env={"A": "1"})
+
+
+def test_a_spec_comes_back_as_it_was_stored() -> None:
+    spec = a_spec(options=OPTIONS, labels={"team": "flowers"})
+    assert spec_from(spec_to_json(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "unknown"),
+    [
+        ({"options": {"gpu_sharing": "mig"}}, {"options.gpu_sharing": "mig"}),
+        ({"options": {"canary": 0}}, {"options.canary": 0}),
+        ({"options": {"deployment_mode": "Ray"}}, {"options.deployment_mode": "Ray"}),
+        ({"options": {"scale_metric": "queue"}}, {"options.scale_metric": "queue"}),
+        ({"sidecar": {"image": "x"}}, {"sidecar": {"image": "x"}}),
+        ({"options": {"gpu_sharing": None, "note": "", "hosts": [], "more": {}}, "sidecar": None}, {}),
+    ],
+    ids=str,
+)
+def test_what_is_unknown_is_kept_and_named(change: dict[str, Any], unknown: dict[str, Any]) -> None:
+    stored = spec_to_json(a_spec(options=OPTIONS))
+    stored |= change | {"options": stored["options"] | change.get("options", {})}
+
+    spec = spec_from(stored)
+
+    assert spec.unknown == unknown
+    written = spec_to_json(spec)
+    for place, value in unknown.items():
+        option = place.removeprefix("options.")
+        assert (written if option == place else written["options"])[option] == value
+    found = findings("iris", "models", spec, has_credentials=False)
+    named = [(finding.code, finding.field, finding.blocking) for finding in found if finding.code == "NEWER_RELEASE"]
+    assert named == [("NEWER_RELEASE", place, True) for place in unknown]
+    assert all(place in finding.message for place, finding in zip(unknown, found, strict=False))
+
+
+def test_what_an_older_release_did_not_store_has_its_default() -> None:
+    stored = spec_to_json(a_spec())
+    for name in ("scale_metric", "deployment_mode", "env", "storage_region"):
+        del stored["options"][name]
+    del stored["labels"]
+    assert spec_from(stored) == a_spec()
+
+
+def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
+    deployment = a_deployment()
+    record: dict[str, Any] = {name: getattr(deployment, name) for name in DEPLOYMENT_FIELDS} | {
+        "spec": spec_to_json(deployment.spec),
+        "phase": "HIBERNATING",
+        "drift_policy": "ask",
+        "drift": [{"path": "p", "applied": "1", "found": "2", "since": "today"}],
+        "applied": {"uid": "u", "k8s_generation": 1, "resource_version": "2", "content": {}, "by": "me"},
+    }
+    read = deployment_from(record)
+    assert (read.phase, read.drift_policy, read.drift[0].found) == (Phase.PENDING, DriftPolicy.REPORT, "2")
+    assert read.applied is not None
+    assert read.applied.uid == "u"
+
+    revision = revision_from(
+        {"deployment_id": deployment.id, "generation": 1, "created_at": BORN, "created_by": "", "reason": ""}
+        | {"served_from": None, "served_until": None, "spec": record["spec"], "cause": "CLONE", "outcome": "LATE"}
+    )
+    assert (revision.cause, revision.outcome) == (Cause.UPDATE, Outcome.PENDING)
+    event = event_from(
+        {"sequence": 1, "occurred_at": BORN + timedelta(1), "deployment_id": deployment.id, "generation": 1}
+        | {"serving_generation": None, "phase": "HIBERNATING", "reason": "", "message": "", "next_step": ""}
+    )
+    assert event.phase is Phase.PENDING
