@@ -1,0 +1,197 @@
+"""The release before and this one, side by side on one database and one cluster: no request fails, whatever it meets.
+
+The release before is what others have (`origin/main`), or, in a checkout that is just that, the commit before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import tarfile
+import uuid
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from tests.integration.commands import THIS, Program, command_of, free_ports, running_of, until_serving
+
+from registry_grpc.adapters.postgres.migrate import load_migrations
+from registry_grpc.devtools import envoy
+from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
+from registry_grpc.devtools.simulated_cluster import SimulatedCluster
+from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
+from registry_grpc.shipped import PROJECT_ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+API = "/api/v1/model-registry"
+
+
+def git(*arguments: str) -> bytes | None:
+    done = subprocess.run(["git", *arguments], cwd=PROJECT_ROOT, capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Its tree, without touching the checkout."""
+    head = git("rev-parse", "HEAD")
+    for commit in ("origin/main", "HEAD~1"):
+        found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+        if found and found != head and (archive := git("archive", found.decode().strip(), "src", "migrations", "gateway")):
+            folder = tmp_path_factory.mktemp("before")
+            with tarfile.open(fileobj=BytesIO(archive)) as files:
+                files.extractall(folder, filter="data")
+            return Program(folder=folder, modules=folder / "src")
+    pytest.skip("no earlier commit here: a shallow clone, or no git")
+
+
+class Users:
+    """Write and read without a pause, over REST and gRPC; `failures` is what none of them may see."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.failures: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def of(self, *addresses: str, gateway: str = "") -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        work = [asyncio.create_task(self._typed(address, stop)) for address in addresses]
+        if gateway:
+            work += [asyncio.create_task(self._rest(gateway, stop)) for _ in range(2)]
+        try:
+            yield
+        finally:
+            stop.set()
+            await asyncio.gather(*work)
+
+    async def _typed(self, address: str, stop: asyncio.Event) -> None:
+        project = (("project-id", str(uuid.uuid4())),)
+        async with grpc.aio.insecure_channel(address) as channel:
+            models = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
+            while not stop.is_set():
+                new = registered_model_pb2.NewRegisteredModel(name=uuid.uuid4().hex)
+                try:
+                    created = await models.CreateRegisteredModel(
+                        registered_model_pb2.CreateRegisteredModelRequest(registered_model=new), metadata=project
+                    )
+                    request = registered_model_pb2.GetRegisteredModelRequest(id=created.registered_model.id)
+                    await models.GetRegisteredModel(request, metadata=project)
+                except grpc.aio.AioRpcError as error:
+                    self.failures.append(f"{address}: {error.code().name} {error.details()}")
+                self.requests += 2
+                await asyncio.sleep(0.02)
+
+    async def _rest(self, gateway: str, stop: asyncio.Event) -> None:
+        headers = {"Project-ID": str(uuid.uuid4())}
+        async with httpx.AsyncClient(base_url=gateway + API, headers=headers, trust_env=False, timeout=20) as client:
+            while not stop.is_set():
+                created = await client.post("/models", json={"name": uuid.uuid4().hex})
+                listed = await client.get("/models", params={"limit": 5})
+                for answer in (created, listed):
+                    if not answer.is_success:
+                        self.failures.append(f"{gateway}: {answer.status_code} {answer.text}")
+                self.requests += 2
+                await asyncio.sleep(0.02)
+
+
+class Deployer:
+    """Deploys, by whichever release the gateway picks, and sees to it that either release tells the same."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._project = {"Project-ID": str(uuid.uuid4())}
+
+    async def _call(self, method: str, path: str, json: Any = None) -> Any:
+        answer = await self._client.request(method, API + path, json=json, headers=self._project)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def deploys(self, count: int) -> None:
+        place = await self._call("POST", "/serving_environments", {"name": "models", "external_id": "models"})
+        model = await self._call("POST", "/models", {"name": "iris"})
+        for number in range(count):
+            version = {"name": f"v{number}", "model_framework": "sklearn", "model_framework_version": "1"}
+            version["uri"] = "gs://kfserving-examples/models/sklearn/1.0/model"
+            made = await self._call("POST", f"/models/{model['id']}/versions", version)
+            await self._call("PATCH", f"/model_versions/{made['id']}", {"status": "READY"})
+            new = {"registered_model_id": model["id"], "serving_environment_id": place["id"]}
+            await self._call("POST", "/deploy", new | {"model_version_id": made["id"], "name": f"iris-{number}"})
+        async with asyncio.timeout(60):
+            while (await self._states(model["id"])) != ["DEPLOYED"] * count:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+
+    async def _states(self, model: str) -> list[str]:
+        listed = await self._call("GET", f"/inference_services?registered_model_id={model}&limit=100")
+        return [service["current_state"] for service in listed["items"]]
+
+
+async def test_both_serve_and_no_request_fails(
+    before: Program, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert before.folder is not None
+    port = free_ports(2)
+    old, new = (f"127.0.0.1:{port + offset}" for offset in range(2))
+    users = Users()
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(SimulatedCluster())
+        cluster.create_namespace("models")
+        settings = {
+            "database_url": empty_database_url,
+            "cluster": "kubeconfig",
+            "kubeconfig": str(cluster.kubeconfig(tmp_path / "kubeconfig", user="registry")),
+            "kubernetes_requests_per_second": "1000",
+        }
+
+        async def start(program: Program, *arguments: str) -> Any:
+            log = tmp_path / f"{uuid.uuid4().hex}.log"
+            return await stack.enter_async_context(running_of(program, log, *arguments, **settings))
+
+        async def gateway() -> Envoy:
+            config = EnvoyConfig(folder=tmp_path / uuid.uuid4().hex, endpoints=[old, new])
+            return await stack.enter_async_context(Envoy(config))
+
+        if load_migrations(before.folder / "migrations")[-1].version in {m.version for m in load_migrations()}:
+            applied = await command_of(before, "migrate", "up", **settings)
+            assert applied.status == 0, applied.err
+        else:  # the migrations before were rewritten, as is done until there is a release
+            assert (await command_of(THIS, "migrate", "up", **settings)).status == 0
+        worker = await start(before, "worker", "--listen", old)
+        await until_serving(old, worker)
+        controllers = [await start(before, "controller")]
+        with monkeypatch.context() as patched:
+            patched.setattr(envoy, "GATEWAY", before.folder / "gateway")
+            old_gateway = await gateway()
+        new_gateway = await gateway()
+
+        async with users.of(gateway=old_gateway.url), users.of(gateway=new_gateway.url):
+            async with users.of(old):
+                await asyncio.sleep(1)
+                applied = await command_of(THIS, "migrate", "up", **settings)
+                assert applied.status == 0, applied.err
+                successor = await start(THIS, "worker", "--listen", new)
+                await until_serving(new, successor)
+                controllers.append(await start(THIS, "controller"))
+                async with users.of(new), httpx.AsyncClient(base_url=new_gateway.url, trust_env=False) as client:
+                    await Deployer(client).deploys(6)
+                    await asyncio.sleep(2)
+
+            # The roll-out goes on, and is taken back.
+            worker.terminate()
+            assert await worker.ended() == 0, worker.output
+            await asyncio.sleep(2)
+            again = await start(before, "worker", "--listen", old)
+            await until_serving(old, again)
+            async with users.of(old, new):
+                await asyncio.sleep(2)
+
+        for process in (again, successor, *controllers):
+            assert process.process.returncode is None, process.output
+            assert "Traceback" not in process.output
+    assert users.failures == []
+    assert users.requests > 200
