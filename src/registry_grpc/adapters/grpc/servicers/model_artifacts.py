@@ -32,39 +32,28 @@ class ModelArtifactServicer:
     def __init__(self, versions: ModelVersions) -> None:
         self._versions = versions
 
-    @rpc(
-        page(
-            ARTIFACT,
-            lambda artifacts, paging: pb.ListModelArtifactsResponse(model_artifacts=artifacts, **paging),
-        )
-    )
+    @rpc(page(ARTIFACT, lambda items, paging: pb.ListModelArtifactsResponse(model_artifacts=items, **paging)))
     async def ListModelArtifacts(self, request: pb.ListModelArtifactsRequest, call: Call) -> Page[ModelVersion]:
         return await self._versions.list(
             call.project_id, mapping.version_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
         )
 
-    @rpc(one(ARTIFACT, lambda artifact: pb.GetModelArtifactResponse(model_artifact=artifact)))
+    @rpc(one(ARTIFACT, lambda it: pb.GetModelArtifactResponse(model_artifact=it)))
     async def GetModelArtifact(self, request: pb.GetModelArtifactRequest, call: Call) -> ModelVersion:
         return await self._versions.get(call.project_id, _id(request.id))
 
-    @rpc(one(ARTIFACT, lambda artifact: pb.FindModelArtifactResponse(model_artifact=artifact)))
+    @rpc(one(ARTIFACT, lambda it: pb.FindModelArtifactResponse(model_artifact=it)))
     async def FindModelArtifact(self, request: pb.FindModelArtifactRequest, call: Call) -> ModelVersion:
         return await self._versions.find(call.project_id, mapping.version_key(request))
 
-    @rpc(
-        one(
-            ARTIFACT,
-            lambda artifact: pb.CreateModelArtifactResponse(model_artifact=artifact),
-            status=201,
-        )
-    )
+    @rpc(one(ARTIFACT, lambda it: pb.CreateModelArtifactResponse(model_artifact=it), status=201))
     async def CreateModelArtifact(self, request: pb.CreateModelArtifactRequest, call: Call) -> ModelVersion:
         message = request.model_artifact
         require(message, "registered_model_id", "name", "model_framework", "model_framework_version", "uri")
         model_id = body_id(message.registered_model_id, "registered_model_id")
         return await self._versions.create(call.project_id, model_id, mapping.new_artifact(message))
 
-    @rpc(one(ARTIFACT, lambda artifact: pb.UpdateModelArtifactResponse(model_artifact=artifact)))
+    @rpc(one(ARTIFACT, lambda it: pb.UpdateModelArtifactResponse(model_artifact=it)))
     async def UpdateModelArtifact(self, request: pb.UpdateModelArtifactRequest, call: Call) -> ModelVersion:
         id_ = _id(request.id)
         return await self._versions.update(call.project_id, id_, mapping.artifact_patch(request.model_artifact))

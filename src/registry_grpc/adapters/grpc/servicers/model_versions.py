@@ -36,24 +36,14 @@ class ModelVersionServicer:
     def __init__(self, versions: ModelVersions) -> None:
         self._versions = versions
 
-    @rpc(
-        page(
-            VERSION,
-            lambda versions, paging: pb.ListModelVersionsResponse(model_versions=versions, **paging),
-        )
-    )
+    @rpc(page(VERSION, lambda items, paging: pb.ListModelVersionsResponse(model_versions=items, **paging)))
     async def ListModelVersions(self, request: pb.ListModelVersionsRequest, call: Call) -> Page[ModelVersion]:
         filter_ = mapping.version_filter(request, _model_id(request.registered_model_id))
         return await self._versions.list(
             call.project_id, filter_, sort_of(request, SORT_FIELDS), slice_of(request, call)
         )
 
-    @rpc(
-        page(
-            VERSION,
-            lambda versions, paging: pb.ListProjectModelVersionsResponse(model_versions=versions, **paging),
-        )
-    )
+    @rpc(page(VERSION, lambda items, paging: pb.ListProjectModelVersionsResponse(model_versions=items, **paging)))
     async def ListProjectModelVersions(
         self, request: pb.ListProjectModelVersionsRequest, call: Call
     ) -> Page[ModelVersion]:
@@ -61,21 +51,21 @@ class ModelVersionServicer:
             call.project_id, mapping.version_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
         )
 
-    @rpc(one(VERSION, lambda version: pb.GetModelVersionResponse(model_version=version)))
+    @rpc(one(VERSION, lambda it: pb.GetModelVersionResponse(model_version=it)))
     async def GetModelVersion(self, request: pb.GetModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id) if request.registered_model_id else None
         return await self._versions.get(call.project_id, _id(request.id), model_id)
 
-    @rpc(one(VERSION, lambda version: pb.FindModelVersionResponse(model_version=version)))
+    @rpc(one(VERSION, lambda it: pb.FindModelVersionResponse(model_version=it)))
     async def FindModelVersion(self, request: pb.FindModelVersionRequest, call: Call) -> ModelVersion:
         return await self._versions.find(call.project_id, mapping.version_key(request))
 
-    @rpc(one(VERSION, lambda version: pb.CreateModelVersionResponse(model_version=version), status=201))
+    @rpc(one(VERSION, lambda it: pb.CreateModelVersionResponse(model_version=it), status=201))
     async def CreateModelVersion(self, request: pb.CreateModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id)
         return await self._versions.create(call.project_id, model_id, mapping.new_version(request.model_version))
 
-    @rpc(one(VERSION, lambda version: pb.UpdateModelVersionResponse(model_version=version)))
+    @rpc(one(VERSION, lambda it: pb.UpdateModelVersionResponse(model_version=it)))
     async def UpdateModelVersion(self, request: pb.UpdateModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id) if request.registered_model_id else None
         id_ = _id(request.id)

@@ -28,28 +28,28 @@ class RegisteredModelServicer:
     def __init__(self, models: RegisteredModels) -> None:
         self._models = models
 
-    @rpc(page(MODEL, lambda models, paging: pb.ListRegisteredModelsResponse(registered_models=models, **paging)))
+    @rpc(page(MODEL, lambda items, paging: pb.ListRegisteredModelsResponse(registered_models=items, **paging)))
     async def ListRegisteredModels(self, request: pb.ListRegisteredModelsRequest, call: Call) -> Page[RegisteredModel]:
         return await self._models.list(
             call.project_id, model_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
         )
 
-    @rpc(one(MODEL, lambda model: pb.GetRegisteredModelResponse(registered_model=model)))
+    @rpc(one(MODEL, lambda it: pb.GetRegisteredModelResponse(registered_model=it)))
     async def GetRegisteredModel(self, request: pb.GetRegisteredModelRequest, call: Call) -> RegisteredModel:
         return await self._models.get(call.project_id, path_id(request.id, "id", _INVALID_ID))
 
-    @rpc(one(MODEL, lambda model: pb.FindRegisteredModelResponse(registered_model=model)))
+    @rpc(one(MODEL, lambda it: pb.FindRegisteredModelResponse(registered_model=it)))
     async def FindRegisteredModel(self, request: pb.FindRegisteredModelRequest, call: Call) -> RegisteredModel:
         id_ = parse_own_id(request.external_id)
         if request.external_id and id_ is None:
             raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND)
         return await self._models.find(call.project_id, name=request.name, id=id_)
 
-    @rpc(one(MODEL, lambda model: pb.CreateRegisteredModelResponse(registered_model=model), status=201))
+    @rpc(one(MODEL, lambda it: pb.CreateRegisteredModelResponse(registered_model=it), status=201))
     async def CreateRegisteredModel(self, request: pb.CreateRegisteredModelRequest, call: Call) -> RegisteredModel:
         return await self._models.create(call.project_id, new_model(request.registered_model))
 
-    @rpc(one(MODEL, lambda model: pb.UpdateRegisteredModelResponse(registered_model=model)))
+    @rpc(one(MODEL, lambda it: pb.UpdateRegisteredModelResponse(registered_model=it)))
     async def UpdateRegisteredModel(self, request: pb.UpdateRegisteredModelRequest, call: Call) -> RegisteredModel:
         id_ = path_id(request.id, "id", _INVALID_ID)
         return await self._models.update(call.project_id, id_, model_patch(request.registered_model))

@@ -32,17 +32,17 @@ class ServeModelServicer:
     def __init__(self, serve_models: ServeModels) -> None:
         self._serve_models = serve_models
 
-    @rpc(page(SERVE_MODEL, lambda served, paging: pb.ListServeModelsResponse(serve_models=served, **paging)))
+    @rpc(page(SERVE_MODEL, lambda items, paging: pb.ListServeModelsResponse(serve_models=items, **paging)))
     async def ListServeModels(self, request: pb.ListServeModelsRequest, call: Call) -> Page[ServeModel]:
         filter_ = mapping.serve_model_filter(request, call)
         sort = sort_of(request, SORT_FIELDS)
         return await self._serve_models.list(call.project_id, filter_, sort, slice_of(request, call))
 
-    @rpc(one(SERVE_MODEL, lambda served: pb.GetServeModelResponse(serve_model=served)))
+    @rpc(one(SERVE_MODEL, lambda it: pb.GetServeModelResponse(serve_model=it)))
     async def GetServeModel(self, request: pb.GetServeModelRequest, call: Call) -> ServeModel:
         return await self._serve_models.get(call.project_id, _id(request.id))
 
-    @rpc(one(SERVE_MODEL, lambda served: pb.CreateServeModelResponse(serve_model=served), status=201))
+    @rpc(one(SERVE_MODEL, lambda it: pb.CreateServeModelResponse(serve_model=it), status=201))
     async def CreateServeModel(self, request: pb.CreateServeModelRequest, call: Call) -> ServeModel:
         return await self._serve_models.create(call.project_id, mapping.new_serve_model(request.serve_model))
 

@@ -35,10 +35,7 @@ class ServingEnvironmentServicer:
 
     @rpc(
         page(
-            ENVIRONMENT,
-            lambda environments, paging: pb.ListServingEnvironmentsResponse(
-                serving_environments=environments, **paging
-            ),
+            ENVIRONMENT, lambda items, paging: pb.ListServingEnvironmentsResponse(serving_environments=items, **paging)
         )
     )
     async def ListServingEnvironments(
@@ -48,44 +45,23 @@ class ServingEnvironmentServicer:
         sort = sort_of(request, SORT_FIELDS)
         return await self._environments.list(call.project_id, filter_, sort, slice_of(request, call))
 
-    @rpc(
-        one(
-            ENVIRONMENT,
-            lambda environment: pb.GetServingEnvironmentResponse(serving_environment=environment),
-        )
-    )
+    @rpc(one(ENVIRONMENT, lambda it: pb.GetServingEnvironmentResponse(serving_environment=it)))
     async def GetServingEnvironment(self, request: pb.GetServingEnvironmentRequest, call: Call) -> ServingEnvironment:
         return await self._environments.get(call.project_id, _id(request.id))
 
-    @rpc(
-        one(
-            ENVIRONMENT,
-            lambda environment: pb.FindServingEnvironmentResponse(serving_environment=environment),
-        )
-    )
+    @rpc(one(ENVIRONMENT, lambda it: pb.FindServingEnvironmentResponse(serving_environment=it)))
     async def FindServingEnvironment(self, request: pb.FindServingEnvironmentRequest, call: Call) -> ServingEnvironment:
         if not request.name:
             raise InvalidRequest([Violation("name", "is required")], "name query parameter is required")
         return await self._environments.find(call.project_id, request.name)
 
-    @rpc(
-        one(
-            ENVIRONMENT,
-            lambda environment: pb.CreateServingEnvironmentResponse(serving_environment=environment),
-            status=201,
-        )
-    )
+    @rpc(one(ENVIRONMENT, lambda it: pb.CreateServingEnvironmentResponse(serving_environment=it), status=201))
     async def CreateServingEnvironment(
         self, request: pb.CreateServingEnvironmentRequest, call: Call
     ) -> ServingEnvironment:
         return await self._environments.create(call.project_id, mapping.new_environment(request.serving_environment))
 
-    @rpc(
-        one(
-            ENVIRONMENT,
-            lambda environment: pb.UpdateServingEnvironmentResponse(serving_environment=environment),
-        )
-    )
+    @rpc(one(ENVIRONMENT, lambda it: pb.UpdateServingEnvironmentResponse(serving_environment=it)))
     async def UpdateServingEnvironment(
         self, request: pb.UpdateServingEnvironmentRequest, call: Call
     ) -> ServingEnvironment:
