@@ -6,18 +6,18 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import serving as mapping
-from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
-from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import InvalidRequest, Violation
-from registry_grpc.domain.inference_service import SORT_FIELDS, InferenceService
+from registry_grpc.domain.inference_service import SORT_FIELDS, InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as pb
 from registry_grpc.services.inference_services import InferenceServices
 
 SERVICE_RECORD: Resource[InferenceService, pb.InferenceService, encoders.ServiceJson] = Resource(
-    mapping.service_message, encoders.service
+    message(pb.InferenceService), encoders.service
 )
 
 
@@ -69,7 +69,7 @@ class InferenceServiceServicer:
     @rpc(one(SERVICE_RECORD, lambda it: pb.UpdateInferenceServiceResponse(inference_service=it)))
     async def UpdateInferenceService(self, request: pb.UpdateInferenceServiceRequest, call: Call) -> InferenceService:
         id_ = _id(request.id)
-        patch = mapping.service_patch(request.inference_service)
+        patch = Reader(request.inference_service).make(InferenceServicePatch)
         return await self._services.update(call.project_id, id_, patch, user=call.user)
 
     @rpc(nothing(pb.DeleteInferenceServiceResponse))

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import serving as mapping
-from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
-from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.paging import Page
-from registry_grpc.domain.serve_model import SORT_FIELDS, ServeModel
+from registry_grpc.domain.serve_model import SORT_FIELDS, NewServeModel, ServeModel
 from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as pb
 from registry_grpc.services.serve_models import ServeModels
 
 SERVE_MODEL: Resource[ServeModel, pb.ServeModel, encoders.ServeModelJson] = Resource(
-    mapping.serve_model_message, encoders.serve_model
+    message(pb.ServeModel), encoders.serve_model
 )
 
 
@@ -44,7 +44,10 @@ class ServeModelServicer:
 
     @rpc(one(SERVE_MODEL, lambda it: pb.CreateServeModelResponse(serve_model=it), status=201))
     async def CreateServeModel(self, request: pb.CreateServeModelRequest, call: Call) -> ServeModel:
-        return await self._serve_models.create(call.project_id, mapping.new_serve_model(request.serve_model))
+        return await self._serve_models.create(
+            call.project_id,
+            Reader(request.serve_model, required=("inference_service_id", "model_version_id")).make(NewServeModel),
+        )
 
     @rpc(nothing(pb.DeleteServeModelResponse))
     async def DeleteServeModel(self, request: pb.DeleteServeModelRequest, call: Call) -> None:
