@@ -12,8 +12,7 @@ end
 
 local function replace_body(handle, text)
   -- The first call answers nil where the worker failed after it had sent headers, but no body.
-  local body = handle:body(true) or handle:body(true)
-  body:setBytes(text)
+  (handle:body(true) or handle:body(true)):setBytes(text)
 end
 
 function envoy_on_response(handle)

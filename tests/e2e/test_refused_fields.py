@@ -73,10 +73,9 @@ def test_a_refusal_fits_into_the_trailers_of_any_client(rpc: Rpc, keys: list[str
     assert len(keys) == 1 or refusal.text.endswith(f"… ({len(keys)} violations)")
 
 
-@pytest.mark.parametrize("keys", [["k" * 300_000], [f"{i}é{'k' * 50}" for i in range(2000)]], ids=["long", "many"])
-def test_a_rest_client_reads_the_whole_refusal(api: Api, keys: list[str]) -> None:
-    answer = api.patch(f"/models/{ID}", {"labels": dict.fromkeys(keys, 1)})
-    assert_error(answer, 400, "; ".join(f"labels.{key} must be a string" for key in keys))
+def test_a_rest_client_reads_the_whole_refusal(api: Api) -> None:
+    key = "ké" * 150_000
+    assert_error(api.patch(f"/models/{ID}", {"labels": {key: 1}}), 400, f"labels.{key} must be a string")
 
 
 # --- all of them -------------------------------------------------------------------------------------------------
@@ -154,13 +153,15 @@ def test_all_violations_are_named(rpc: Rpc) -> None:
         assert all(refusal.violations.values())
 
 
-def test_a_single_fault_keeps_the_text_of_the_contract(api: Api) -> None:
+def test_texts_of_the_contract_stay_whatever_else_is_wrong(api: Api) -> None:
     world = World(api)
     service, environment = f"/inference_services/{world.service['id']}", f"/serving_environments/{ID}"
     assert_error(api.patch(service, {"desired_state": "x", "current_state": "y"}), 400, "invalid state")
     assert_error(api.patch(environment, {"name": ""}), 400, "serving environment name is required")
-    text = "url must be at most 500 characters; desired_state must be DEPLOYED or UNDEPLOYED"
-    assert_error(api.patch(service, {"desired_state": "x", "url": "u" * 501}), 400, text)
+    assert_error(api.patch(service, {"desired_state": "x", "url": "u" * 501}), 400, "invalid state")
+    assert_error(
+        api.patch(environment, {"name": "", "external_id": "x" * 256}), 400, "serving environment name is required"
+    )
 
 
 # --- as the client knows them ------------------------------------------------------------------------------------

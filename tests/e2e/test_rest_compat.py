@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.e2e.api import PREFIX, Api
-from tests.e2e.builders import World, a_model, fresh
+from tests.e2e.builders import World, fresh
 from tests.e2e.checks import assert_error, json_of
 
 
@@ -62,7 +62,7 @@ def test_a_target_that_is_not_escaped_is_malformed(api: Api, target: str) -> Non
 def test_a_method_that_envoy_does_not_know_is_malformed(api: Api, method: str) -> None:
     status, headers, body = raw(api, f"{method} {PREFIX}/models HTTP/1.1".encode())
     assert (status, body) == MALFORMED
-    assert "x-request-id" not in headers
+    assert "x-request-id: " in headers
 
 
 def test_an_upgrade_is_refused(api: Api) -> None:
@@ -75,7 +75,7 @@ def test_headers_of_60_kib_pass_and_larger_ones_do_not(api: Api) -> None:
     json_of(api.request("GET", "/models", headers={"x-long": "x" * 59_000}))
     status, headers, body = raw(api, f"GET {PREFIX}/models?x={'x' * 62_000} HTTP/1.1".encode())
     assert (status, body) == (431, b'{"error":"request URL or headers too large"}')
-    assert "x-request-id" not in headers
+    assert "x-request-id: " in headers
 
 
 def test_more_than_a_hundred_header_lines_are_too_many(api: Api) -> None:
@@ -90,17 +90,6 @@ def test_grpc_on_a_rest_path_is_told_so(api: Api, content_type: str) -> None:
     answer = api.request("POST", "/models", content="{}", headers={"content-type": content_type})
     assert (answer.headers["grpc-status"], answer.headers["grpc-message"]) == ("2", "this path is not gRPC")
     assert api.read("/models")["total"] == 0
-
-
-def test_a_header_name_that_grpc_reserves_must_hold_base64(api: Api) -> None:
-    answer = api.request("GET", "/models", headers={"x-some-bin": "not base64!"})
-    assert_error(answer, 500, "Error parsing 'x-some-bin' metadata: illegal base64 encoding")
-
-
-@pytest.mark.parametrize("text", ["<b>", "a & b", "\u2028\u2029"])
-def test_texts_are_written_as_they_are(api: Api, text: str) -> None:
-    model = a_model(api, description=text)
-    assert text in api.get(f"/models/{model['id']}").text
 
 
 @pytest.mark.parametrize("form", ["urn:uuid:{id}", "{{{id}}}", "URN:UUID:{id}", "x{id}x"])

@@ -446,7 +446,7 @@ class WatchingServicer:
 async def test_a_stream_is_one_call_with_one_line(fault: BaseException | None, code: str) -> None:
     servicer = WatchingServicer(fault)
     method = servicer.SERVICE.methods_by_name["WatchDeployment"]
-    call: Any = handlers._stream(servicer, WatchingServicer.watch, method)
+    call: Any = handlers._native(servicer, WatchingServicer.watch, method)
     context = FakeContext((*PROJECT, ("x-request-id", str(uuid4()))))
     request = deployment_pb2.WatchDeploymentRequest(id=str(UUID(int=7))).SerializeToString()
     with capture_logs() as logs:

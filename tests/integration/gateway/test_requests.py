@@ -200,11 +200,12 @@ async def test_a_body_as_large_as_the_limit_passes(rest: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize(
-    ("verb", "limit"), [("POST", LIMIT), ("PATCH", LIMIT), ("DELETE", LARGEST_UNREAD), ("GET", LARGEST_UNREAD)]
+    ("verb", "longest_chunked"),
+    [("POST", LIMIT), ("PATCH", LIMIT), ("DELETE", LARGEST_UNREAD), ("GET", LARGEST_UNREAD)],
 )
-async def test_a_larger_body_is_413(rest: httpx.AsyncClient, verb: str, limit: int) -> None:
+async def test_a_larger_body_is_413(rest: httpx.AsyncClient, verb: str, longest_chunked: int) -> None:
     path = f"{API}/models" if verb == "POST" else f"{API}/models/a"
-    for content in (b" " * (limit + 1), chunks(limit + 1024 * 1024)):
+    for content in (b" " * (LIMIT + 1), chunks(longest_chunked + 1024 * 1024)):
         assert_error(await rest.request(verb, path, content=content), 413, "request body too large")
 
 

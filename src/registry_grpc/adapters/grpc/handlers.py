@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, TypeAlias, get_type_hints
+from typing import Any, Protocol, TypeAlias, get_type_hints
 from uuid import UUID
 
 import grpc
@@ -21,9 +21,9 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from registry_grpc.adapters.grpc.call import Call, metadata_of
-from registry_grpc.adapters.grpc.errors import Refusal, refusal_of, trailing_metadata
+from registry_grpc.adapters.grpc.errors import refusal_of, trailing_metadata
 from registry_grpc.adapters.grpc.parsing import parse
-from registry_grpc.adapters.grpc.rpc import Rpc, StreamRpc
+from registry_grpc.adapters.grpc.rpc import Rpc
 from registry_grpc.adapters.rest.answers import error_body, http_body
 from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
 from registry_grpc.domain.errors import ProjectIdRequired
@@ -56,76 +56,67 @@ def handlers_of(servicers: Iterable[Servicer]) -> list[grpc.GenericRpcHandler]:
     handlers = []
     for servicer in servicers:
         service: ServiceDescriptor = servicer.SERVICE
-        declared = {name: rpc for name, rpc in vars(type(servicer)).items() if isinstance(rpc, Rpc | StreamRpc)}
+        declared = {name: rpc for name, rpc in vars(type(servicer)).items() if isinstance(rpc, Rpc)}
         if declared.keys() != set(service.methods_by_name):
             raise TypeError(f"{type(servicer).__name__} does not declare the methods of {service.full_name}")
         native, rest = {}, {}
         for name, rpc in declared.items():
             method = service.methods_by_name[name]
             _check_declaration(rpc, method)
-            native[name] = (
-                _stream(servicer, rpc, method) if isinstance(rpc, StreamRpc) else _unary(servicer, rpc, method)
-            )
-            if isinstance(rpc, Rpc) and rpc.answer.status:
+            native[name] = _native(servicer, rpc, method)
+            if rpc.answer.status:
                 rest[name] = _rest(servicer, rpc, method)
         handlers.append(grpc.method_handlers_generic_handler(service.full_name, native))
         handlers.append(grpc.method_handlers_generic_handler(rest_service_name(service), rest))
     return handlers
 
 
-def _check_declaration(rpc: Rpc[Any, Any, Any] | StreamRpc[Any, Any, Any], method: MethodDescriptor) -> None:
+def _check_declaration(rpc: Rpc, method: MethodDescriptor) -> None:
     request = get_type_hints(rpc.serve)["request"]
     has_route = method.GetOptions().HasExtension(annotations_pb2.http)
     if (
         request.DESCRIPTOR is not method.input_type
         or has_route != bool(rpc.answer.status)
-        or method.server_streaming != isinstance(rpc, StreamRpc)
+        or method.server_streaming != rpc.is_stream
     ):
         raise TypeError(f"the declaration of {method.full_name} does not fit its proto")
 
 
-def _unary(servicer: Servicer, rpc: Rpc[Any, Any, Any], method: MethodDescriptor) -> Handler:
+def _native(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
+    """For gRPC clients. A stream goes on for as long as its caller likes."""
     name, kind = f"{method.containing_service.full_name}/{method.name}", method.input_type
     serve, message = rpc.serve, rpc.answer.message
 
-    async def handle(data: bytes, context: Context) -> bytes:
+    async def unary(call: Call, data: bytes, context: Context) -> Any:
+        request = parse(kind, data)
+        async with asyncio.timeout(_longest(context)):
+            result = await serve(servicer, request, call)
+        return message(result, request, call).SerializeToString()
+
+    async def stream(call: Call, data: bytes, context: Context) -> Any:
+        request = parse(kind, data)
+        async for result in serve(servicer, request, call):
+            await context.write(message(result, request, call).SerializeToString())
+
+    answer = stream if rpc.is_stream else unary
+
+    async def handle(data: bytes, context: Context) -> Any:
         call = Call(method=name)
         with _Logged(call, context):
             try:
                 call.identify(metadata := metadata_of(context.invocation_metadata()))
                 call.project_id = project_of(metadata)
-                request = parse(kind, data)
-                async with asyncio.timeout(_longest(context)):
-                    result = await serve(servicer, request, call)
-                answer: bytes = message(result, request, call).SerializeToString()
+                return await answer(call, data, context)
             except Exception as error:  # noqa: BLE001 - the last line of defence
-                await _abort(refusal_of(error, call, kind), call, context)
-            return answer
+                refusal = refusal_of(error, call, kind)
+                call.code = refusal.code
+                await context.abort(refusal.code, refusal.message, trailing_metadata(refusal))
 
-    return grpc.unary_unary_rpc_method_handler(handle)
-
-
-def _stream(servicer: Servicer, rpc: StreamRpc[Any, Any, Any], method: MethodDescriptor) -> Handler:
-    """Streams are watched for as long as the caller likes."""
-    name, kind = f"{method.containing_service.full_name}/{method.name}", method.input_type
-    serve, message = rpc.serve, rpc.answer.message
-
-    async def handle(data: bytes, context: Context) -> None:
-        call = Call(method=name)
-        with _Logged(call, context):
-            try:
-                call.identify(metadata := metadata_of(context.invocation_metadata()))
-                call.project_id = project_of(metadata)
-                request = parse(kind, data)
-                async for result in serve(servicer, request, call):
-                    await context.write(message(result, request, call).SerializeToString())
-            except Exception as error:  # noqa: BLE001 - the last line of defence
-                await _abort(refusal_of(error, call, kind), call, context)
-
-    return grpc.unary_stream_rpc_method_handler(handle)
+    make = grpc.unary_stream_rpc_method_handler if rpc.is_stream else grpc.unary_unary_rpc_method_handler
+    return make(handle)
 
 
-def _rest(servicer: Servicer, rpc: Rpc[Any, Any, Any], method: MethodDescriptor) -> Handler:
+def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
     """In the contract's order (0.4): the project, the ids in the path, the body. Errors are answers like all others."""
     name = f"{rest_service_name(method.containing_service)}/{method.name}"
     read, serve, status, json = RequestReader(method).read, rpc.serve, rpc.answer.status, rpc.answer.json
@@ -172,11 +163,6 @@ def _longest(context: Context) -> float | None:
     """A caller's own deadline is kept by gRPC, which cancels the handler."""
     remaining = context.time_remaining()
     return LONGEST_SECONDS if remaining is None or remaining > LONGEST_SECONDS else None
-
-
-async def _abort(refusal: Refusal, call: Call, context: Context) -> NoReturn:
-    call.code = refusal.code
-    await context.abort(refusal.code, refusal.message, trailing_metadata(refusal))
 
 
 class _Logged:

@@ -3,13 +3,13 @@ store, are the client's mistake. All other rules are the domain's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
-from google.protobuf.struct_pb2 import Struct
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
@@ -21,7 +21,7 @@ def parse(kind: Descriptor, data: bytes) -> Message:
     except DecodeError as error:
         raise InvalidRequest((), f"the request is not a {kind.name}, or a string in it is not UTF-8") from error
     # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
-    if b"\x00" in data and (paths := list(_with_nul(message))):
+    if b"\x00" in data and (paths := list(_with_nul(MessageToDict(message, preserving_proto_field_name=True)))):
         raise InvalidRequest(Violation(path, "must not hold NUL characters") for path in paths)
     return message
 
@@ -36,26 +36,13 @@ def path_of(kind: Descriptor, field: str) -> str:
     return field
 
 
-def _with_nul(message: Message, path: str = "") -> Iterator[str]:
-    """The paths of the fields with NUL characters. Maps and lists are named as a whole."""
-    for field, value in message.ListFields():
-        name = f"{path}{field.name}"
-        if isinstance(value, Message) and not isinstance(value, Struct):
-            yield from _with_nul(value, f"{name}.")
-        elif any("\x00" in text for text in _texts(value)):
-            yield name
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """All texts in the value of a field, keys of maps included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Message):
-        for _, inner in value.ListFields():
-            yield from _texts(inner)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from (*_texts(key), *_texts(item))
-    elif isinstance(value, Sequence):
+def _with_nul(value: Any, path: str = "") -> Iterator[str]:
+    """The paths of the texts with NUL characters."""
+    if isinstance(value, str) and "\x00" in value:
+        yield path
+    elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from _with_nul(item, path)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from (path,) if "\x00" in key else _with_nul(item, f"{path}.{key}".removeprefix("."))

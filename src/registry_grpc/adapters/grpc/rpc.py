@@ -52,27 +52,20 @@ class Answer(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Rpc(Generic[S, Q, R]):
-    """A declared RPC; `serve` takes the servicer, the request and the call."""
+class Rpc:
+    """A declared RPC. `serve` takes the servicer, the request and the call; of a stream it returns an iterator."""
 
-    serve: Callable[[S, Q, Call], Awaitable[R]]
-    answer: Answer[R]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRpc(Generic[S, Q, R]):
-    """A declared RPC that answers a stream."""
-
-    serve: Callable[[S, Q, Call], AsyncIterator[R]]
-    answer: Answer[R]
+    serve: Callable[..., Any]
+    answer: Answer[Any]
+    is_stream: bool = False
 
 
-def rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], Awaitable[R]]], Rpc[S, Q, R]]:
+def rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], Awaitable[R]]], Rpc]:
     return lambda serve: Rpc(serve, answer)
 
 
-def stream_rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], AsyncIterator[R]]], StreamRpc[S, Q, R]]:
-    return lambda serve: StreamRpc(serve, answer)
+def stream_rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], AsyncIterator[R]]], Rpc]:
+    return lambda serve: Rpc(serve, answer, is_stream=True)
 
 
 def one(resource: Resource[D, M, J], response: Callable[[M], Message], *, status: int = 200) -> Answer[D]:

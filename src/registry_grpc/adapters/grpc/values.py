@@ -29,13 +29,12 @@ def path_id(text: str, field: str, message: str) -> UUID:
 
 def require(message: Message, *fields: str) -> None:
     """Raise InvalidRequest that names all missing fields: empty texts, and ids that are all zero (contract 0.5)."""
-    missing = [name for name in fields if not (text := getattr(message, name)) or _is_zero_id(name, text)]
+    values = {name: getattr(message, name) for name in fields}
+    missing = [
+        name for name, text in values.items() if not text or (name.endswith("_id") and parse_uuid(text) == NO_ID)
+    ]
     if missing:
         raise InvalidRequest([Violation(name, "is required") for name in missing])
-
-
-def _is_zero_id(name: str, text: str) -> bool:
-    return name.endswith("_id") and parse_uuid(text) == NO_ID
 
 
 def body_id(text: str, field: str) -> UUID:

@@ -287,12 +287,12 @@ def sort_columns(table: str, fields: tuple[str, ...], *nullable_ids: str) -> dic
 
 def search_pattern(search: str) -> str:
     """For ILIKE: `%`, `_` and backslash keep their meaning (contract 0.10)."""
-    return re.sub("%+", "%", f"%{search}%")
+    return f"%{search}%"
 
 
 def is_beyond_names(search: str) -> bool:
     """Whether no name is long enough for this search. To look for its pairs of letters would take seconds."""
-    return len(search_pattern(search)) > _LONGEST_PATTERN
+    return len(re.sub("%+", "%", search)) > _LONGEST_PATTERN
 
 
 def longest_literal(text: str) -> str:

@@ -50,7 +50,8 @@ class RequestReader:
         self._bindings = tuple(bindings)
         self._new: Callable[[], Any] = GetMessageClass(method.input_type)
         self._body = rule.body
-        self._read_body = _body_reader(method, rule.body) if rule.body else None
+        body = method.input_type.fields_by_name[rule.body].message_type if rule.body else None
+        self._read_body = BodyReader(body).read if body else None
         in_path = {field for binding in bindings for _, field in binding.variables}
         self._query = {
             _QUERY_NAMES.get(field.name, field.name).encode(): field
@@ -104,13 +105,6 @@ class RequestReader:
                 setattr(request, field.name, text if field.type == FieldDescriptor.TYPE_STRING else integer(text))
         if violations:
             raise InvalidRequest(violations)
-
-
-def _body_reader(method: MethodDescriptor, field: str) -> Callable[[bytes, Any], None]:
-    kind = method.input_type.fields_by_name[field].message_type
-    if kind is None:
-        raise TypeError(f"the body of {method.full_name} is not a message")
-    return BodyReader(kind).read
 
 
 def _binding(rule: HttpRule) -> _Binding:

@@ -1,4 +1,1 @@
-"""Between protos and domain: pure functions, one module per aggregate.
-
-Requests become domain values, which raise InvalidRequest when they break a rule; domain objects become messages.
-"""
+"""Requests to domain values, and domain objects to messages."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from registry_grpc.adapters.grpc.call import Call
@@ -29,22 +30,37 @@ def timestamp(time: datetime) -> Timestamp:
 M = TypeVar("M", bound=Message)
 
 
+def message(kind: type[M]) -> Callable[[object], M]:
+    """What makes a domain object a message of this kind."""
+    return lambda thing: message_of(kind, thing)
+
+
 def message_of(kind: type[M], thing: object, **given: Any) -> M:
     """A message made of the attributes of its fields' names; what is given takes the place of the thing's own value."""
-    names = _field_names(kind.DESCRIPTOR)
-    return kind(**{name: given[name] if name in given else _value_of(thing, name) for name in names})
+    fields = _fields(kind.DESCRIPTOR)
+    return kind(
+        **{name: given[name] if name in given else _value(getattr(thing, name), inner) for name, inner in fields}
+    )
 
 
 @cache
-def _field_names(kind: Descriptor) -> tuple[str, ...]:
-    return tuple(field.name for field in kind.fields)
+def _fields(kind: Descriptor) -> tuple[tuple[str, type[Message] | None], ...]:
+    """The names of the fields, and what those are made of that hold messages."""
+    return tuple(
+        (field.name, GetMessageClass(field.message_type) if field.message_type else None) for field in kind.fields
+    )
 
 
-def _value_of(thing: object, name: str) -> Any:
-    value = getattr(thing, name)
+def _value(value: Any, inner: type[Message] | None) -> Any:
     if isinstance(value, UUID):
         return str(value)
-    return timestamp(value) if isinstance(value, datetime) else value
+    if inner is None or value is None or isinstance(value, Mapping):
+        return value
+    if isinstance(value, datetime):
+        return timestamp(value)
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return [message_of(inner, each) for each in value]
+    return message_of(inner, value)
 
 
 def sort_of(request: Any, allowed: Collection[str]) -> Sort:

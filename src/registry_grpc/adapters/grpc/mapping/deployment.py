@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from registry_grpc.adapters.grpc.mapping.common import message_of
-from registry_grpc.adapters.grpc.mapping.serving import service_message, version_ids_of
+from registry_grpc.adapters.grpc.mapping.serving import version_ids_of
 from registry_grpc.adapters.grpc.values import Reader
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
@@ -15,13 +15,13 @@ from registry_grpc.domain.deployment import (
     DeploymentMode,
     DeploymentOptions,
     DeploymentRevision,
-    FieldDifference,
     Orphan,
     Phase,
     ScaleMetric,
 )
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
+from registry_grpc.gen.modelregistry.v1.inference_service_pb2 import InferenceService
 from registry_grpc.services.deployments import Deployed
 from registry_grpc.services.planning import Plan
 
@@ -91,7 +91,7 @@ def time_of(message: pb.GetServedRevisionRequest) -> datetime | None:
 
 def deployed_message(deployed: Deployed) -> pb.DeployModelResponse:
     return pb.DeployModelResponse(
-        inference_service=service_message(deployed.service),
+        inference_service=message_of(InferenceService, deployed.service),
         status=deployed.status,
         message=deployed.message,
         deployment=deployment_message(deployed.deployment) if deployed.deployment else None,
@@ -108,7 +108,6 @@ def deployment_message(deployment: Deployment) -> pb.Deployment:
         serving_revision=deployment.serving_generation,
         phase=_phase(deployment.phase),
         options=_options_message(deployment.spec.options),
-        drift=_differences(deployment.drift),
     )
 
 
@@ -137,11 +136,7 @@ def event_message(event: DeploymentEvent) -> pb.DeploymentEvent:
 
 
 def plan_message(plan: Plan) -> pb.PlanDeployResponse:
-    return pb.PlanDeployResponse(
-        manifest=plan.manifest,
-        differences=_differences(plan.differences),
-        findings=[message_of(pb.Finding, finding) for finding in plan.findings],
-    )
+    return message_of(pb.PlanDeployResponse, plan)
 
 
 def orphans_message(orphans: Iterable[Orphan]) -> pb.ListOrphansResponse:
@@ -160,7 +155,3 @@ def _options_message(options: DeploymentOptions) -> pb.DeploymentOptions:
         resources=pb.ResourceRequirements(requests=options.requests, limits=options.limits),
         storage=pb.StorageOptions(endpoint=options.storage_endpoint, region=options.storage_region),
     )
-
-
-def _differences(differences: Iterable[FieldDifference]) -> list[pb.FieldDifference]:
-    return [message_of(pb.FieldDifference, difference) for difference in differences]

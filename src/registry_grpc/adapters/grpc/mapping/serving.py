@@ -1,44 +1,23 @@
-"""Serving environments, inference services and serve models between protos and domain."""
+"""Requests about inference services and serve models."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping.common import message_of
 from registry_grpc.adapters.grpc.values import Reader, distinct_ids
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.ids import parse_uuid
 from registry_grpc.domain.inference_service import (
-    InferenceService,
     InferenceServiceFilter,
-    InferenceServicePatch,
     NewInferenceService,
 )
-from registry_grpc.domain.serve_model import NewServeModel, ServeModel, ServeModelFilter
-from registry_grpc.domain.serving_environment import (
-    NewServingEnvironment,
-    ServingEnvironment,
-    ServingEnvironmentPatch,
-)
+from registry_grpc.domain.serve_model import ServeModelFilter
 from registry_grpc.gen.modelregistry.v1 import (
     deployment_pb2,
     inference_service_pb2,
     serve_model_pb2,
-    serving_environment_pb2,
 )
-
-
-def new_environment(message: serving_environment_pb2.NewServingEnvironment) -> NewServingEnvironment:
-    return Reader(message).make(NewServingEnvironment)
-
-
-def environment_patch(message: serving_environment_pb2.ServingEnvironmentPatch) -> ServingEnvironmentPatch:
-    return Reader(message).make(ServingEnvironmentPatch)
-
-
-def environment_message(environment: ServingEnvironment) -> serving_environment_pb2.ServingEnvironment:
-    return message_of(serving_environment_pb2.ServingEnvironment, environment)
 
 
 def new_service(message: inference_service_pb2.NewInferenceService) -> NewInferenceService:
@@ -59,10 +38,6 @@ def version_ids_of(
     return tuple(dict.fromkeys((*ids, *reader.read(distinct_ids, (), message.model_version_ids, "model_version_ids"))))
 
 
-def service_patch(message: inference_service_pb2.InferenceServicePatch) -> InferenceServicePatch:
-    return Reader(message).make(InferenceServicePatch)
-
-
 def service_filter(request: inference_service_pb2.ListInferenceServicesRequest, call: Call) -> InferenceServiceFilter:
     return InferenceServiceFilter(
         serving_environment_id=filter_id(request.serving_environment_id, "serving_environment_id", call),
@@ -73,25 +48,12 @@ def service_filter(request: inference_service_pb2.ListInferenceServicesRequest, 
     )
 
 
-def service_message(service: InferenceService) -> inference_service_pb2.InferenceService:
-    served = [serve_model_message(each) for each in service.served_models]
-    return message_of(inference_service_pb2.InferenceService, service, served_models=served)
-
-
-def new_serve_model(message: serve_model_pb2.NewServeModel) -> NewServeModel:
-    return Reader(message, required=("inference_service_id", "model_version_id")).make(NewServeModel)
-
-
 def serve_model_filter(request: serve_model_pb2.ListServeModelsRequest, call: Call) -> ServeModelFilter:
     return ServeModelFilter(
         inference_service_id=filter_id(request.inference_service_id, "inference_service_id", call),
         model_version_id=filter_id(request.model_version_id, "model_version_id", call),
         state=request.state,
     )
-
-
-def serve_model_message(served: ServeModel) -> serve_model_pb2.ServeModel:
-    return message_of(serve_model_pb2.ServeModel, served)
 
 
 def filter_id(text: str, field: str, call: Call) -> UUID | None:

@@ -58,7 +58,7 @@ class DeploymentServicer:
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
         await self._deployments.undeploy(call.project_id, _service_id(request.id), call.user)
 
-    @rpc(one(SERVICE_RECORD, lambda service: pb.SyncInferenceServiceResponse(inference_service=service)))
+    @rpc(one(SERVICE_RECORD, lambda it: pb.SyncInferenceServiceResponse(inference_service=it)))
     async def SyncInferenceService(self, request: pb.SyncInferenceServiceRequest, call: Call) -> InferenceService:
         return await self._deployments.sync(call.project_id, _service_id(request.id))
 
@@ -66,7 +66,7 @@ class DeploymentServicer:
     async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
         return await self._planning.plan(call.project_id, mapping.new_deployment(request.deployment))
 
-    @rpc(only_grpc(mapping.deployment_message, lambda deployment: pb.UpdateDeploymentResponse(deployment=deployment)))
+    @rpc(only_grpc(mapping.deployment_message, lambda it: pb.UpdateDeploymentResponse(deployment=it)))
     async def UpdateDeployment(self, request: pb.UpdateDeploymentRequest, call: Call) -> Deployment:
         return await self._deployments.update(
             call.project_id,
@@ -78,20 +78,20 @@ class DeploymentServicer:
             user=call.user,
         )
 
-    @rpc(only_grpc(mapping.deployment_message, lambda deployment: pb.RollbackDeploymentResponse(deployment=deployment)))
+    @rpc(only_grpc(mapping.deployment_message, lambda it: pb.RollbackDeploymentResponse(deployment=it)))
     async def RollbackDeployment(self, request: pb.RollbackDeploymentRequest, call: Call) -> Deployment:
         if request.revision < 0:
             raise InvalidRequest([Violation("revision", "must not be negative")])
         return await self._deployments.roll_back(call.project_id, _id(request.id), request.revision or None, call.user)
 
-    @rpc(only_grpc(mapping.deployment_message, lambda deployment: pb.GetDeploymentResponse(deployment=deployment)))
+    @rpc(only_grpc(mapping.deployment_message, lambda it: pb.GetDeploymentResponse(deployment=it)))
     async def GetDeployment(self, request: pb.GetDeploymentRequest, call: Call) -> Deployment:
         return await self._history.get(call.project_id, _id(request.id))
 
     @rpc(
         cursor_page(
             mapping.deployment_message,
-            lambda deployments, token: pb.ListDeploymentsResponse(deployments=deployments, next_page_token=token),
+            lambda items, token: pb.ListDeploymentsResponse(deployments=items, next_page_token=token),
         )
     )
     async def ListDeployments(self, request: pb.ListDeploymentsRequest, call: Call) -> Page[Deployment]:
@@ -104,7 +104,7 @@ class DeploymentServicer:
     @rpc(
         cursor_page(
             mapping.revision_message,
-            lambda revisions, token: pb.ListDeploymentRevisionsResponse(revisions=revisions, next_page_token=token),
+            lambda items, token: pb.ListDeploymentRevisionsResponse(revisions=items, next_page_token=token),
         )
     )
     async def ListDeploymentRevisions(
@@ -116,7 +116,7 @@ class DeploymentServicer:
     async def GetServedRevision(self, request: pb.GetServedRevisionRequest, call: Call) -> DeploymentRevision | None:
         return await self._history.served_at(call.project_id, _id(request.id), mapping.time_of(request))
 
-    @stream_rpc(only_grpc(mapping.event_message, lambda event: pb.WatchDeploymentResponse(event=event)))
+    @stream_rpc(only_grpc(mapping.event_message, lambda it: pb.WatchDeploymentResponse(event=it)))
     def WatchDeployment(self, request: pb.WatchDeploymentRequest, call: Call) -> AsyncIterator[DeploymentEvent]:
         after = request.after_sequence if request.HasField("after_sequence") else None
         return self._history.watch(call.project_id, _id(request.id), after)

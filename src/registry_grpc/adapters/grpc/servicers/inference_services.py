@@ -6,18 +6,18 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import serving as mapping
-from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
-from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import InvalidRequest, Violation
-from registry_grpc.domain.inference_service import SORT_FIELDS, InferenceService
+from registry_grpc.domain.inference_service import SORT_FIELDS, InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as pb
 from registry_grpc.services.inference_services import InferenceServices
 
 SERVICE_RECORD: Resource[InferenceService, pb.InferenceService, encoders.ServiceJson] = Resource(
-    mapping.service_message, encoders.service
+    message(pb.InferenceService), encoders.service
 )
 
 
@@ -34,10 +34,7 @@ class InferenceServiceServicer:
         self._services = services
 
     @rpc(
-        page(
-            SERVICE_RECORD,
-            lambda services, paging: pb.ListInferenceServicesResponse(inference_services=services, **paging),
-        )
+        page(SERVICE_RECORD, lambda items, paging: pb.ListInferenceServicesResponse(inference_services=items, **paging))
     )
     async def ListInferenceServices(
         self, request: pb.ListInferenceServicesRequest, call: Call
@@ -46,21 +43,11 @@ class InferenceServiceServicer:
         sort = sort_of(request, SORT_FIELDS)
         return await self._services.list(call.project_id, filter_, sort, slice_of(request, call))
 
-    @rpc(
-        one(
-            SERVICE_RECORD,
-            lambda service: pb.GetInferenceServiceResponse(inference_service=service),
-        )
-    )
+    @rpc(one(SERVICE_RECORD, lambda it: pb.GetInferenceServiceResponse(inference_service=it)))
     async def GetInferenceService(self, request: pb.GetInferenceServiceRequest, call: Call) -> InferenceService:
         return await self._services.get(call.project_id, _id(request.id))
 
-    @rpc(
-        one(
-            SERVICE_RECORD,
-            lambda service: pb.FindInferenceServiceResponse(inference_service=service),
-        )
-    )
+    @rpc(one(SERVICE_RECORD, lambda it: pb.FindInferenceServiceResponse(inference_service=it)))
     async def FindInferenceService(self, request: pb.FindInferenceServiceRequest, call: Call) -> InferenceService:
         if request.external_id:
             return await self._services.find_by_external_id(call.project_id, request.external_id)
@@ -75,25 +62,14 @@ class InferenceServiceServicer:
         )
         return await self._services.find_by_name(call.project_id, environment_id, request.name)
 
-    @rpc(
-        one(
-            SERVICE_RECORD,
-            lambda service: pb.CreateInferenceServiceResponse(inference_service=service),
-            status=201,
-        )
-    )
+    @rpc(one(SERVICE_RECORD, lambda it: pb.CreateInferenceServiceResponse(inference_service=it), status=201))
     async def CreateInferenceService(self, request: pb.CreateInferenceServiceRequest, call: Call) -> InferenceService:
         return await self._services.create(call.project_id, mapping.new_service(request.inference_service))
 
-    @rpc(
-        one(
-            SERVICE_RECORD,
-            lambda service: pb.UpdateInferenceServiceResponse(inference_service=service),
-        )
-    )
+    @rpc(one(SERVICE_RECORD, lambda it: pb.UpdateInferenceServiceResponse(inference_service=it)))
     async def UpdateInferenceService(self, request: pb.UpdateInferenceServiceRequest, call: Call) -> InferenceService:
         id_ = _id(request.id)
-        patch = mapping.service_patch(request.inference_service)
+        patch = Reader(request.inference_service).make(InferenceServicePatch)
         return await self._services.update(call.project_id, id_, patch, user=call.user)
 
     @rpc(nothing(pb.DeleteInferenceServiceResponse))

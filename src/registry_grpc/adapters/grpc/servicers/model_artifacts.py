@@ -5,18 +5,24 @@ from __future__ import annotations
 from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping import model_version as mapping
-from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.model_version import version_key
 from registry_grpc.adapters.grpc.rpc import Resource, one, page, rpc
-from registry_grpc.adapters.grpc.values import body_id, path_id, require
+from registry_grpc.adapters.grpc.values import Reader, body_id, path_id, require
 from registry_grpc.adapters.rest import encoders
-from registry_grpc.domain.model_version import SORT_FIELDS, ModelVersion
+from registry_grpc.domain.model_version import (
+    SORT_FIELDS,
+    ModelVersion,
+    ModelVersionFilter,
+    ModelVersionPatch,
+    NewModelVersion,
+)
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2 as pb
 from registry_grpc.services.model_versions import ModelVersions
 
 ARTIFACT: Resource[ModelVersion, pb.ModelArtifact, encoders.ArtifactJson] = Resource(
-    mapping.artifact_message, encoders.artifact
+    message(pb.ModelArtifact), encoders.artifact
 )
 
 
@@ -32,39 +38,33 @@ class ModelArtifactServicer:
     def __init__(self, versions: ModelVersions) -> None:
         self._versions = versions
 
-    @rpc(
-        page(
-            ARTIFACT,
-            lambda artifacts, paging: pb.ListModelArtifactsResponse(model_artifacts=artifacts, **paging),
-        )
-    )
+    @rpc(page(ARTIFACT, lambda items, paging: pb.ListModelArtifactsResponse(model_artifacts=items, **paging)))
     async def ListModelArtifacts(self, request: pb.ListModelArtifactsRequest, call: Call) -> Page[ModelVersion]:
         return await self._versions.list(
-            call.project_id, mapping.version_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
+            call.project_id,
+            ModelVersionFilter(state=request.state, status=request.status),
+            sort_of(request, SORT_FIELDS),
+            slice_of(request, call),
         )
 
-    @rpc(one(ARTIFACT, lambda artifact: pb.GetModelArtifactResponse(model_artifact=artifact)))
+    @rpc(one(ARTIFACT, lambda it: pb.GetModelArtifactResponse(model_artifact=it)))
     async def GetModelArtifact(self, request: pb.GetModelArtifactRequest, call: Call) -> ModelVersion:
         return await self._versions.get(call.project_id, _id(request.id))
 
-    @rpc(one(ARTIFACT, lambda artifact: pb.FindModelArtifactResponse(model_artifact=artifact)))
+    @rpc(one(ARTIFACT, lambda it: pb.FindModelArtifactResponse(model_artifact=it)))
     async def FindModelArtifact(self, request: pb.FindModelArtifactRequest, call: Call) -> ModelVersion:
-        return await self._versions.find(call.project_id, mapping.version_key(request))
+        return await self._versions.find(call.project_id, version_key(request))
 
-    @rpc(
-        one(
-            ARTIFACT,
-            lambda artifact: pb.CreateModelArtifactResponse(model_artifact=artifact),
-            status=201,
-        )
-    )
+    @rpc(one(ARTIFACT, lambda it: pb.CreateModelArtifactResponse(model_artifact=it), status=201))
     async def CreateModelArtifact(self, request: pb.CreateModelArtifactRequest, call: Call) -> ModelVersion:
         message = request.model_artifact
         require(message, "registered_model_id", "name", "model_framework", "model_framework_version", "uri")
         model_id = body_id(message.registered_model_id, "registered_model_id")
-        return await self._versions.create(call.project_id, model_id, mapping.new_artifact(message))
+        return await self._versions.create(
+            call.project_id, model_id, Reader(message, but=("registered_model_id",)).make(NewModelVersion)
+        )
 
-    @rpc(one(ARTIFACT, lambda artifact: pb.UpdateModelArtifactResponse(model_artifact=artifact)))
+    @rpc(one(ARTIFACT, lambda it: pb.UpdateModelArtifactResponse(model_artifact=it)))
     async def UpdateModelArtifact(self, request: pb.UpdateModelArtifactRequest, call: Call) -> ModelVersion:
         id_ = _id(request.id)
-        return await self._versions.update(call.project_id, id_, mapping.artifact_patch(request.model_artifact))
+        return await self._versions.update(call.project_id, id_, Reader(request.model_artifact).make(ModelVersionPatch))

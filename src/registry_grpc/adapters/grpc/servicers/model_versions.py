@@ -5,18 +5,24 @@ from __future__ import annotations
 from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping import model_version as mapping
-from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.model_version import version_key
 from registry_grpc.adapters.grpc.rpc import Resource, one, page, rpc
-from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
-from registry_grpc.domain.model_version import SORT_FIELDS, ModelVersion
+from registry_grpc.domain.model_version import (
+    SORT_FIELDS,
+    ModelVersion,
+    ModelVersionFilter,
+    ModelVersionPatch,
+    NewModelVersion,
+)
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as pb
 from registry_grpc.services.model_versions import ModelVersions
 
 VERSION: Resource[ModelVersion, pb.ModelVersion, encoders.VersionJson] = Resource(
-    mapping.version_message, encoders.version
+    message(pb.ModelVersion), encoders.version
 )
 
 
@@ -36,47 +42,46 @@ class ModelVersionServicer:
     def __init__(self, versions: ModelVersions) -> None:
         self._versions = versions
 
-    @rpc(
-        page(
-            VERSION,
-            lambda versions, paging: pb.ListModelVersionsResponse(model_versions=versions, **paging),
-        )
-    )
+    @rpc(page(VERSION, lambda items, paging: pb.ListModelVersionsResponse(model_versions=items, **paging)))
     async def ListModelVersions(self, request: pb.ListModelVersionsRequest, call: Call) -> Page[ModelVersion]:
-        filter_ = mapping.version_filter(request, _model_id(request.registered_model_id))
+        filter_ = ModelVersionFilter(
+            registered_model_id=_model_id(request.registered_model_id), state=request.state, status=request.status
+        )
         return await self._versions.list(
             call.project_id, filter_, sort_of(request, SORT_FIELDS), slice_of(request, call)
         )
 
-    @rpc(
-        page(
-            VERSION,
-            lambda versions, paging: pb.ListProjectModelVersionsResponse(model_versions=versions, **paging),
-        )
-    )
+    @rpc(page(VERSION, lambda items, paging: pb.ListProjectModelVersionsResponse(model_versions=items, **paging)))
     async def ListProjectModelVersions(
         self, request: pb.ListProjectModelVersionsRequest, call: Call
     ) -> Page[ModelVersion]:
         return await self._versions.list(
-            call.project_id, mapping.version_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
+            call.project_id,
+            ModelVersionFilter(state=request.state, status=request.status),
+            sort_of(request, SORT_FIELDS),
+            slice_of(request, call),
         )
 
-    @rpc(one(VERSION, lambda version: pb.GetModelVersionResponse(model_version=version)))
+    @rpc(one(VERSION, lambda it: pb.GetModelVersionResponse(model_version=it)))
     async def GetModelVersion(self, request: pb.GetModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id) if request.registered_model_id else None
         return await self._versions.get(call.project_id, _id(request.id), model_id)
 
-    @rpc(one(VERSION, lambda version: pb.FindModelVersionResponse(model_version=version)))
+    @rpc(one(VERSION, lambda it: pb.FindModelVersionResponse(model_version=it)))
     async def FindModelVersion(self, request: pb.FindModelVersionRequest, call: Call) -> ModelVersion:
-        return await self._versions.find(call.project_id, mapping.version_key(request))
+        return await self._versions.find(call.project_id, version_key(request))
 
-    @rpc(one(VERSION, lambda version: pb.CreateModelVersionResponse(model_version=version), status=201))
+    @rpc(one(VERSION, lambda it: pb.CreateModelVersionResponse(model_version=it), status=201))
     async def CreateModelVersion(self, request: pb.CreateModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id)
-        return await self._versions.create(call.project_id, model_id, mapping.new_version(request.model_version))
+        return await self._versions.create(
+            call.project_id, model_id, Reader(request.model_version).make(NewModelVersion)
+        )
 
-    @rpc(one(VERSION, lambda version: pb.UpdateModelVersionResponse(model_version=version)))
+    @rpc(one(VERSION, lambda it: pb.UpdateModelVersionResponse(model_version=it)))
     async def UpdateModelVersion(self, request: pb.UpdateModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id) if request.registered_model_id else None
         id_ = _id(request.id)
-        return await self._versions.update(call.project_id, id_, mapping.version_patch(request.model_version), model_id)
+        return await self._versions.update(
+            call.project_id, id_, Reader(request.model_version).make(ModelVersionPatch), model_id
+        )

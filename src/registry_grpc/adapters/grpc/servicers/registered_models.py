@@ -3,21 +3,52 @@
 from __future__ import annotations
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
-from registry_grpc.adapters.grpc.mapping.registered_model import model_filter, model_message, model_patch, new_model
+from registry_grpc.adapters.grpc.mapping.common import message_of, slice_of, sort_of
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
-from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.ids import parse_own_id
 from registry_grpc.domain.paging import Page
-from registry_grpc.domain.registered_model import SORT_FIELDS, RegisteredModel
+from registry_grpc.domain.registered_model import (
+    SORT_FIELDS,
+    NewRegisteredModel,
+    RegisteredModel,
+    RegisteredModelFilter,
+    RegisteredModelPatch,
+    Tags,
+)
 from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
+from registry_grpc.gen.modelregistry.v1.model_version_pb2 import ModelVersion
 from registry_grpc.services.registered_models import RegisteredModels
 
-MODEL: Resource[RegisteredModel, pb.RegisteredModel, encoders.ModelJson] = Resource(model_message, encoders.model)
-
 _INVALID_ID = "invalid model id"
+
+
+def _message(model: RegisteredModel) -> pb.RegisteredModel:
+    versions = {"latest_version": model.latest_version, "default_version": model.default_version}
+    # Inside of a model they have no emails (quirk Q51).
+    bare = {
+        name: version and message_of(ModelVersion, version, created_by_email="", updated_by_email="")
+        for name, version in versions.items()
+    }
+    return message_of(pb.RegisteredModel, model, **bare)
+
+
+def _new_model(message: pb.NewRegisteredModel) -> NewRegisteredModel:
+    return Reader(message).make(NewRegisteredModel, tags=_tags(message.tags))
+
+
+def _model_patch(message: pb.RegisteredModelPatch) -> RegisteredModelPatch:
+    tags = {"tags": _tags(message.tags)} if message.HasField("tags") else {}
+    return Reader(message).make(RegisteredModelPatch, **tags)
+
+
+def _tags(message: pb.Tags) -> Tags:
+    return Tags(**{name: tuple(getattr(message, name)) for name in Tags._fields})
+
+
+MODEL: Resource[RegisteredModel, pb.RegisteredModel, encoders.ModelJson] = Resource(_message, encoders.model)
 
 
 class RegisteredModelServicer:
@@ -28,31 +59,30 @@ class RegisteredModelServicer:
     def __init__(self, models: RegisteredModels) -> None:
         self._models = models
 
-    @rpc(page(MODEL, lambda models, paging: pb.ListRegisteredModelsResponse(registered_models=models, **paging)))
+    @rpc(page(MODEL, lambda items, paging: pb.ListRegisteredModelsResponse(registered_models=items, **paging)))
     async def ListRegisteredModels(self, request: pb.ListRegisteredModelsRequest, call: Call) -> Page[RegisteredModel]:
-        return await self._models.list(
-            call.project_id, model_filter(request), sort_of(request, SORT_FIELDS), slice_of(request, call)
-        )
+        filter_ = RegisteredModelFilter(state=request.state, model_type=request.model_type, search=request.search)
+        return await self._models.list(call.project_id, filter_, sort_of(request, SORT_FIELDS), slice_of(request, call))
 
-    @rpc(one(MODEL, lambda model: pb.GetRegisteredModelResponse(registered_model=model)))
+    @rpc(one(MODEL, lambda it: pb.GetRegisteredModelResponse(registered_model=it)))
     async def GetRegisteredModel(self, request: pb.GetRegisteredModelRequest, call: Call) -> RegisteredModel:
         return await self._models.get(call.project_id, path_id(request.id, "id", _INVALID_ID))
 
-    @rpc(one(MODEL, lambda model: pb.FindRegisteredModelResponse(registered_model=model)))
+    @rpc(one(MODEL, lambda it: pb.FindRegisteredModelResponse(registered_model=it)))
     async def FindRegisteredModel(self, request: pb.FindRegisteredModelRequest, call: Call) -> RegisteredModel:
         id_ = parse_own_id(request.external_id)
         if request.external_id and id_ is None:
             raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND)
         return await self._models.find(call.project_id, name=request.name, id=id_)
 
-    @rpc(one(MODEL, lambda model: pb.CreateRegisteredModelResponse(registered_model=model), status=201))
+    @rpc(one(MODEL, lambda it: pb.CreateRegisteredModelResponse(registered_model=it), status=201))
     async def CreateRegisteredModel(self, request: pb.CreateRegisteredModelRequest, call: Call) -> RegisteredModel:
-        return await self._models.create(call.project_id, new_model(request.registered_model))
+        return await self._models.create(call.project_id, _new_model(request.registered_model))
 
-    @rpc(one(MODEL, lambda model: pb.UpdateRegisteredModelResponse(registered_model=model)))
+    @rpc(one(MODEL, lambda it: pb.UpdateRegisteredModelResponse(registered_model=it)))
     async def UpdateRegisteredModel(self, request: pb.UpdateRegisteredModelRequest, call: Call) -> RegisteredModel:
         id_ = path_id(request.id, "id", _INVALID_ID)
-        return await self._models.update(call.project_id, id_, model_patch(request.registered_model))
+        return await self._models.update(call.project_id, id_, _model_patch(request.registered_model))
 
     @rpc(nothing(pb.DeleteRegisteredModelResponse, status=200, json=b'{"status":"deleted"}'))
     async def DeleteRegisteredModel(self, request: pb.DeleteRegisteredModelRequest, call: Call) -> None:

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import serving as mapping
-from registry_grpc.adapters.grpc.mapping.common import slice_of, sort_of
+from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
-from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.paging import Page
-from registry_grpc.domain.serve_model import SORT_FIELDS, ServeModel
+from registry_grpc.domain.serve_model import SORT_FIELDS, NewServeModel, ServeModel
 from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as pb
 from registry_grpc.services.serve_models import ServeModels
 
 SERVE_MODEL: Resource[ServeModel, pb.ServeModel, encoders.ServeModelJson] = Resource(
-    mapping.serve_model_message, encoders.serve_model
+    message(pb.ServeModel), encoders.serve_model
 )
 
 
@@ -32,19 +32,22 @@ class ServeModelServicer:
     def __init__(self, serve_models: ServeModels) -> None:
         self._serve_models = serve_models
 
-    @rpc(page(SERVE_MODEL, lambda served, paging: pb.ListServeModelsResponse(serve_models=served, **paging)))
+    @rpc(page(SERVE_MODEL, lambda items, paging: pb.ListServeModelsResponse(serve_models=items, **paging)))
     async def ListServeModels(self, request: pb.ListServeModelsRequest, call: Call) -> Page[ServeModel]:
         filter_ = mapping.serve_model_filter(request, call)
         sort = sort_of(request, SORT_FIELDS)
         return await self._serve_models.list(call.project_id, filter_, sort, slice_of(request, call))
 
-    @rpc(one(SERVE_MODEL, lambda served: pb.GetServeModelResponse(serve_model=served)))
+    @rpc(one(SERVE_MODEL, lambda it: pb.GetServeModelResponse(serve_model=it)))
     async def GetServeModel(self, request: pb.GetServeModelRequest, call: Call) -> ServeModel:
         return await self._serve_models.get(call.project_id, _id(request.id))
 
-    @rpc(one(SERVE_MODEL, lambda served: pb.CreateServeModelResponse(serve_model=served), status=201))
+    @rpc(one(SERVE_MODEL, lambda it: pb.CreateServeModelResponse(serve_model=it), status=201))
     async def CreateServeModel(self, request: pb.CreateServeModelRequest, call: Call) -> ServeModel:
-        return await self._serve_models.create(call.project_id, mapping.new_serve_model(request.serve_model))
+        return await self._serve_models.create(
+            call.project_id,
+            Reader(request.serve_model, required=("inference_service_id", "model_version_id")).make(NewServeModel),
+        )
 
     @rpc(nothing(pb.DeleteServeModelResponse))
     async def DeleteServeModel(self, request: pb.DeleteServeModelRequest, call: Call) -> None:
