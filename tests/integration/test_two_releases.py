@@ -43,7 +43,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
     head = git("rev-parse", "HEAD")
     for commit in ("origin/main", "HEAD~1"):
         found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-        if found and found != head and (archive := git("archive", found.decode().strip(), "src", "migrations", "gateway")):
+        if (
+            found
+            and found != head
+            and (archive := git("archive", found.decode().strip(), "src", "migrations", "gateway"))
+        ):
             folder = tmp_path_factory.mktemp("before")
             with tarfile.open(fileobj=BytesIO(archive)) as files:
                 files.extractall(folder, filter="data")
