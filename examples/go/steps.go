@@ -50,7 +50,7 @@ func findOrCreateEnvironment(
 		ServingEnvironment: &registry.NewServingEnvironment{Name: name},
 	})
 	if status.Code(err) == codes.AlreadyExists {
-		found, err := environments.FindServingEnvironment(ctx, &registry.FindServingEnvironmentRequest{Name: &name})
+		found, err := environments.FindServingEnvironment(ctx, &registry.FindServingEnvironmentRequest{Name: name})
 		return found.GetServingEnvironment(), err
 	}
 	return created.GetServingEnvironment(), err
