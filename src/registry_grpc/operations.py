@@ -71,7 +71,7 @@ async def _print_status(settings: Settings, known: tuple[migrations.Migration, .
     for migration in status.pending:
         print(f"pending  {migration.version} {migration.name}")  # noqa: T201
     if status.current and status.current.dirty:
-        print(f"dirty at {status.current.version}: a migration stopped half-way")  # noqa: T201
+        print(f"dirty at {status.current.version}: a migration runs, or stopped half-way")  # noqa: T201
 
 
 async def _rewrite_secrets(
@@ -82,11 +82,11 @@ async def _rewrite_secrets(
     """Raises MigrationError when the schema has no room for encrypted secrets, or one needs a key that is not here."""
     from registry_grpc.bootstrap import cipher_of  # noqa: PLC0415 - it loads the whole service
 
-    current = await migrations.current_version(connection)
-    if current is None or current.version < migrations.LOWEST_VERSION:
-        raise migrations.MigrationError("migrations are pending: run `registry-grpc migrate up` first")
+    await connection.execute("SET lock_timeout = '4s'")  # rows are waited for: unlike tables, one at a time
     try:
         return await rewrite(connection, cipher_of(settings))
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        raise migrations.MigrationError("migrations are pending: run `registry-grpc migrate up` first") from None
     except SecretUnreadable as error:
         raise migrations.MigrationError(str(error)) from error
 
