@@ -23,6 +23,7 @@ from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.adoption import adopt
 from registry_grpc.devtools.embedded_postgres import embedded_postgres
 
+Change = Callable[[asyncpg.Connection], Awaitable[object]]
 PAUSE = 0.02
 GO_FILES = 3
 """How many of the migrations make the Go service's schema."""
@@ -38,12 +39,14 @@ SELECT gen_random_uuid(), now() - random() * interval '300 days', m.id, 'v' || n
     (ARRAY['READY', 'PENDING', 'FAILED'])[1 + n % 3], 'sklearn', 's3://bucket/' || m.id || '/' || n, 'plain'
 FROM registered_model AS m, generate_series(1, {_PER_MODEL}) AS n
 """
-# As the Go service asks: by id, a page of a model's versions, a page of a project's models.
+# As the Go service asks: by id, a page of a model's versions, of a project's, and of its models.
 _COLUMNS = "id, created_at, updated_at, registered_model_id, name, state, status, uri, access_key, secret_key, labels"
 _MODEL_OF = "(SELECT registered_model_id FROM model_version WHERE id = $1)"
+_JOIN = "model_version v JOIN registered_model m ON m.id = v.registered_model_id"
 _READS = (
     f"SELECT {_COLUMNS} FROM model_version WHERE id = $1",
     f"SELECT {_COLUMNS} FROM model_version WHERE registered_model_id = {_MODEL_OF} ORDER BY created_at DESC LIMIT 20",
+    f"SELECT v.id FROM {_JOIN} WHERE m.project_id = '{_PROJECT}' AND v.id <> $1 ORDER BY v.created_at DESC LIMIT 20",
     f"SELECT id FROM registered_model WHERE project_id = '{_PROJECT}' AND id <> $1 ORDER BY created_at DESC LIMIT 9",
 )
 _WRITES = (
@@ -113,7 +116,7 @@ async def go_database(url: str, versions: int) -> None:
     await connection.close()
 
 
-async def waits_while(url: str, change: Callable[[asyncpg.Connection], Awaitable[object]]) -> tuple[Waits, Waits]:
+async def waits_while(url: str, change: Change) -> tuple[Waits, Waits]:
     """How long statements took before the change, for as long as two seconds, and during it."""
     async with probing(url) as before:
         await asyncio.sleep(2)
@@ -122,13 +125,13 @@ async def waits_while(url: str, change: Callable[[asyncpg.Connection], Awaitable
     return before, during
 
 
-async def _adopt(connection: asyncpg.Connection) -> None:
+async def adopt_all(connection: asyncpg.Connection) -> None:
     await connection.execute("DROP TABLE virtual_model_backend, virtual_model")
     await migrate.set_version(connection, 4, dirty=True)
     await adopt(connection, migrate.load_migrations())
 
 
-async def _each_up(connection: asyncpg.Connection) -> None:
+async def migrate_all(connection: asyncpg.Connection) -> None:
     known = migrate.load_migrations()
     while True:
         begun = time.perf_counter()
@@ -143,7 +146,7 @@ async def main(versions: int) -> None:
         tempfile.TemporaryDirectory(prefix="registry-probe-") as folder,
         embedded_postgres(Path(folder) / "postgres") as server,
     ):
-        for name, change in (("up", _each_up), ("adopt", _adopt)):
+        for name, change in (("up", migrate_all), ("adopt", adopt_all)):
             connection = await asyncpg.connect(server.url)
             await connection.execute(f"CREATE DATABASE {name}")
             await connection.close()

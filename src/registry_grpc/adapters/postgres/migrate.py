@@ -192,8 +192,8 @@ async def _known_status(connection: asyncpg.Connection, migrations: Sequence[Mig
     if migration is None:
         raise MigrationError(
             f"the database is at version {version}, which is none of the migrations here. A database of the Go "
-            "service is taken over with adopt. One of a development version of this service (2026112…) cannot be "
-            "brought on: make it anew, the embedded one by removing REGISTRY_DATA_DIR/postgres"
+            "service is taken over with adopt. One of an early development version of this service cannot be brought "
+            "on: make it anew, the embedded one by removing REGISTRY_DATA_DIR/postgres"
         )
     return found
 
