@@ -278,6 +278,8 @@ async def test_a_newer_schema_is_left_alone(connection: asyncpg.Connection) -> N
     await migrate.up(connection, MIGRATIONS)
     await migrate.set_version(connection, NEWEST + 1, dirty=False)
     assert await migrate.up(connection, MIGRATIONS) == []
+    with pytest.raises(MigrationError, match="newer than this program"):
+        await migrate.down(connection, MIGRATIONS)
     assert await migrate.current_version(connection) == SchemaVersion(NEWEST + 1, dirty=False)
 
 

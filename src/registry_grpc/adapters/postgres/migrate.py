@@ -168,6 +168,8 @@ async def up(
 async def down(connection: asyncpg.Connection, migrations: Sequence[Migration], *, steps: int = 1) -> list[Migration]:
     """Take back the newest `steps` applied migrations, the newest first, and return them. Data in them is lost."""
     current = (await _known_status(connection, migrations)).current
+    if current and current.version > migrations[-1].version:
+        raise MigrationError(f"version {current.version} is newer than this program, which cannot take it back")
     begun = [migration for migration in migrations if current and migration.version <= current.version]
     undone = list(reversed(begun))[:steps]
     for migration in undone:
