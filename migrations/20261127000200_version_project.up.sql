@@ -34,7 +34,7 @@ BEGIN
             END IF;
         END LOOP;
         COMMIT;
-        PERFORM pg_sleep(0.05);
+        PERFORM pg_sleep(0.2);
     END LOOP;
 END $$;
 
