@@ -10,7 +10,7 @@ from typing import Any
 
 from registry_grpc.ports.secrets import SecretCipher
 
-COLUMNS = ("access_key", "secret_key", "access_key_rest", "secret_key_rest")
+COLUMNS = ("access_key", "access_key_rest", "secret_key", "secret_key_rest")
 READ = "access_key || access_key_rest AS access_key, secret_key || secret_key_rest AS secret_key"
 _ROOM = 500
 _BATCH = 500
@@ -20,15 +20,15 @@ WHERE id > $1 AND (access_key <> '' OR secret_key <> '') ORDER BY id LIMIT $2
 """
 # Only where nothing was changed meanwhile.
 _REPLACE = """
-UPDATE model_version SET access_key = $4, secret_key = $5, access_key_rest = $6, secret_key_rest = $7
+UPDATE model_version SET access_key = $4, access_key_rest = $5, secret_key = $6, secret_key_rest = $7
 WHERE id = $1 AND access_key || access_key_rest = $2 AND secret_key || secret_key_rest = $3
 RETURNING id
 """
 
 
-def stored(access_key: str, secret_key: str) -> tuple[str, ...]:
+def stored(*keys: str) -> list[str]:
     """The values of COLUMNS."""
-    return access_key[:_ROOM], secret_key[:_ROOM], access_key[_ROOM:], secret_key[_ROOM:]
+    return [part for key in keys for part in (key[:_ROOM], key[_ROOM:])]
 
 
 async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
