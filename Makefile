@@ -27,7 +27,7 @@ test-cluster: $(INSTALLED) ## against a real kube-apiserver, built with Go on th
 examples: $(INSTALLED) ## the Go and TypeScript clients, run against the service
 	$(BIN)/pytest tests/examples
 
-check: $(INSTALLED) ## format, lint, types, import rules, protos, generated code
+check: $(INSTALLED) ## format, lint, types, import rules, protos, generated code, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -36,6 +36,8 @@ check: $(INSTALLED) ## format, lint, types, import rules, protos, generated code
 	$(BIN)/buf format --diff --exit-code proto
 	$(BIN)/buf breaking --against '.git#ref=$(PUBLISHED)'
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/squawk --assume-in-transaction $$(grep -L '^-- migrate:no-transaction' migrations/20261*.up.sql)
+	$(BIN)/squawk $$(grep -l '^-- migrate:no-transaction' migrations/20261*.up.sql)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

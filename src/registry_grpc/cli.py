@@ -55,9 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     command("controller", _controller, "bring deployments about").set_defaults(logs_to=sys.stdout)
 
     migrate = command("migrate", _migrate, "change the database's schema")
-    migrate.add_argument("action", choices=("up", "down", "status", "adopt", "encrypt-secrets"))
+    migrate.add_argument("action", choices=("up", "down", "status", "adopt", "encrypt-secrets", "decrypt-secrets"))
     migrate.add_argument("--steps", type=_at_least_one, default=1, help="how many migrations `down` takes back")
-    migrate.add_argument("--yes", action="store_true", help="`down` loses data: say that you know")
+    migrate.add_argument("--yes", action="store_true", help="for `down` and `decrypt-secrets`: say that you know")
 
     healthcheck = command("healthcheck", _healthcheck, "ask all workers, one of them or the gateway whether it serves")
     healthcheck.add_argument("--address", help="host:port or unix:/path; default is all workers")

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import shutil
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
@@ -13,16 +14,21 @@ import asyncpg
 from registry_grpc.adapters.postgres import migrate as migrations
 from registry_grpc.adapters.postgres.adoption import adopt
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
-from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.adapters.postgres.secrets import decrypt_stored_secrets, encrypt_stored_secrets
+from registry_grpc.ports.secrets import SecretCipher, SecretUnreadable
 from registry_grpc.settings import Settings
 from registry_grpc.shipped import GATEWAY
+
+_DANGERS = {
+    "down": "drops tables and columns with what is in them",
+    "decrypt-secrets": "stores keys as plain text, as the Go service needs them",
+}
 
 
 def migrate(settings: Settings, arguments: argparse.Namespace) -> None:
     """Raises ConfigurationError when no database is set, and SystemExit when it is not as it should be."""
-    if arguments.action == "down" and not arguments.yes:
-        sys.exit("`migrate down` drops tables and columns with what is in them; add --yes if you mean it")
+    if arguments.action in _DANGERS and not arguments.yes:
+        sys.exit(f"`migrate {arguments.action}` {_DANGERS[arguments.action]}; add --yes if you mean it")
     try:
         asyncio.run(_migrate(settings, arguments))
     except migrations.MigrationError as error:
@@ -49,8 +55,11 @@ async def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
                 print("\n".join(adoption.changes) or "nothing to take over")  # noqa: T201
                 _tell("applied", list(adoption.applied))
             case "encrypt-secrets":
-                count = await _encrypt_secrets(connection, known, settings)
+                count = await _rewrite_secrets(connection, encrypt_stored_secrets, settings)
                 print(f"encrypted the secrets of {count} versions with the current key")  # noqa: T201
+            case "decrypt-secrets":
+                count = await _rewrite_secrets(connection, decrypt_stored_secrets, settings)
+                print(f"the secrets of {count} versions are plain text now")  # noqa: T201
 
 
 async def _print_status(settings: Settings, known: tuple[migrations.Migration, ...]) -> None:
@@ -62,19 +71,22 @@ async def _print_status(settings: Settings, known: tuple[migrations.Migration, .
     for migration in status.pending:
         print(f"pending  {migration.version} {migration.name}")  # noqa: T201
     if status.current and status.current.dirty:
-        print(f"dirty at {status.current.version}: a migration stopped half-way")  # noqa: T201
+        print(f"dirty at {status.current.version}: a migration runs, or stopped half-way")  # noqa: T201
 
 
-async def _encrypt_secrets(
-    connection: asyncpg.Connection, known: tuple[migrations.Migration, ...], settings: Settings
+async def _rewrite_secrets(
+    connection: asyncpg.Connection,
+    rewrite: Callable[[asyncpg.Connection, SecretCipher], Awaitable[int]],
+    settings: Settings,
 ) -> int:
     """Raises MigrationError when the schema has no room for encrypted secrets, or one needs a key that is not here."""
     from registry_grpc.bootstrap import cipher_of  # noqa: PLC0415 - it loads the whole service
 
-    if (await migrations.status(connection, known)).pending:
-        raise migrations.MigrationError("migrations are pending: run `registry-grpc migrate up` first")
+    await connection.execute("SET lock_timeout = '4s'")  # rows are waited for: unlike tables, one at a time
     try:
-        return await encrypt_stored_secrets(connection, cipher_of(settings))
+        return await rewrite(connection, cipher_of(settings))
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        raise migrations.MigrationError("migrations are pending: run `registry-grpc migrate up` first") from None
     except SecretUnreadable as error:
         raise migrations.MigrationError(str(error)) from error
 

@@ -17,7 +17,7 @@ from registry_grpc.adapters.grpc.handlers import handlers_of
 from registry_grpc.adapters.grpc.health import healthz_handler
 from registry_grpc.adapters.grpc.reflection import reflection_handlers
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.migrate import MigrationError, minimum_schema_version
+from registry_grpc.adapters.postgres.migrate import LOWEST_VERSION, MigrationError, load_migrations
 from registry_grpc.adapters.postgres.sessions import ADVICE, NOT_A_SESSION
 from registry_grpc.bootstrap import App, build, database_of
 from registry_grpc.domain.errors import RegistryError
@@ -154,19 +154,22 @@ async def _check_database(database: Database, settings: Settings) -> None:
     if not await database.keeps_sessions():
         raise ConfigurationError(f"{NOT_A_SESSION}: {ADVICE}")
     row = await database.fetchrow("SELECT to_regclass('schema_migrations') IS NOT NULL AS exists")
-    version = None
+    found = None
     if row is not None and row["exists"]:
-        version = await database.fetchrow("SELECT version, dirty FROM schema_migrations")
+        found = await database.fetchrow("SELECT version, dirty FROM schema_migrations")
     try:
-        needed = minimum_schema_version(settings.migrations_dir)
+        newest = load_migrations(settings.migrations_dir)[-1].version
     except MigrationError as error:
         raise ConfigurationError(f"REGISTRY_MIGRATIONS_DIR: {error}") from error
-    if version is not None and version["dirty"]:
+    version = found["version"] if found else 0
+    if found and found["dirty"] and version <= LOWEST_VERSION:
         raise ConfigurationError(
-            f"the schema of the database is dirty at {version['version']}: `registry-grpc doctor` says what to do"
+            f"the schema of the database is dirty at {version}: `registry-grpc doctor` says what to do"
         )
-    if version is None or version["version"] < needed:
-        found = version["version"] if version else "none"
+    if version < LOWEST_VERSION:
         raise ConfigurationError(
-            f"the schema of the database is {found}, needed is {needed}: run `registry-grpc migrate up`"
+            f"the schema of the database is {version or 'none'}, needed is {LOWEST_VERSION}: "
+            "run `registry-grpc migrate up`"
         )
+    if version > newest:
+        _log.warning("the schema of the database is newer than this program knows", schema=version, known=newest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -266,6 +267,45 @@ async def test_a_second_adoption_changes_nothing(connection: asyncpg.Connection,
     assert first.changes
     assert (again.found, again.changes, again.applied) == (NEWEST, (), ())
     assert await shape_of(connection) == shape
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+async def test_statements_that_the_go_service_has_prepared_stay_usable(
+    connection: asyncpg.Connection, empty_database_url: str, state: GoDatabase
+) -> None:
+    """`SELECT *`, which the Go service does not use, fails where a table gets a column: docs/migration-from-go.md."""
+    await make(connection, state)
+    tables = await connection.fetch(
+        "SELECT table_name, string_agg(column_name, ', ') AS columns FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name <> 'schema_migrations' GROUP BY 1"
+    )
+    go_service = await asyncpg.connect(empty_database_url)
+    named = [await go_service.prepare(f"SELECT {columns} FROM {table}") for table, columns in tables]
+    starred = {table: await go_service.prepare(f"SELECT * FROM {table}") for table, _ in tables}
+    insert = await go_service.prepare(GO_INSERT_VERSION)
+    for statement in (*named, *starred.values()):
+        await statement.fetch()
+    broken = set()
+
+    async def ask() -> None:
+        for statement in named:
+            await statement.fetch()
+        await insert.fetch(uuid.uuid4(), MODEL, str(uuid.uuid4()))
+        for table, statement in starred.items():
+            try:
+                await statement.fetch()
+            except asyncpg.InvalidCachedStatementError:
+                broken.add(table)
+
+    adopting = asyncio.create_task(adopt(connection, MIGRATIONS))
+    while not adopting.done():
+        await ask()
+        await asyncio.sleep(0.01)
+    await ask()
+    await adopting
+    await go_service.close()
+    grown = {"model_version", "serving_environment"} | ({"inference_service"} if state.after_data else set())
+    assert broken == grown & starred.keys()
 
 
 async def test_a_database_that_went_back_can_be_adopted_again(connection: asyncpg.Connection) -> None:

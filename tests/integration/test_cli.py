@@ -85,11 +85,14 @@ async def test_the_status_does_not_wait_for_a_migration_that_runs(fresh_database
 async def test_a_dirty_schema_shows_in_the_status_and_stops_up(
     database: asyncpg.Connection[Any], fresh_database_url: str
 ) -> None:
-    await migrate.set_version(database, NEWEST.version, dirty=True)
-    assert f"dirty at {NEWEST.version}" in (await command("migrate", "status", database_url=fresh_database_url)).out
+    await migrate.set_version(database, migrate.LOWEST_VERSION, dirty=True)
+    assert (
+        f"dirty at {migrate.LOWEST_VERSION}"
+        in (await command("migrate", "status", database_url=fresh_database_url)).out
+    )
     stopped = await command("migrate", "up", database_url=fresh_database_url)
     assert stopped.status == 1
-    assert stopped.err.startswith(f"the database is marked dirty at version {NEWEST.version}")
+    assert stopped.err.startswith(f"the database is marked dirty at version {migrate.LOWEST_VERSION}")
 
 
 async def test_a_database_of_the_go_service_is_adopted(empty_database_url: str) -> None:
@@ -120,8 +123,45 @@ async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_databas
     )
 
 
+async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection[Any], fresh_database_url: str) -> None:
+    """Also one whose ciphertext is longer than the Go service's column, and those of a key that was rotated away."""
+    longest, keys = "ключ" * 125, f"k2:{NEW},k1:{OLD}"
+    version, plain = await add_version(database, longest, "secret"), await add_version(database, "", "plain text")
+    for encryption_keys in (f"k1:{OLD}", keys):
+        await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=encryption_keys)
+    first = await database.fetchval("SELECT access_key FROM model_version WHERE id = $1", version)
+    rest = await database.fetchval("SELECT access_key_rest FROM model_version WHERE id = $1", version)
+    assert first.startswith("enc:v1:k2:")
+    assert rest
+    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(first + rest) == longest
+
+    decrypt = ("migrate", "decrypt-secrets")
+    hesitating = await command(*decrypt, database_url=fresh_database_url, encryption_keys=keys)
+    assert (hesitating.status, "add --yes" in hesitating.err) == (1, True)
+    lost = await command(*decrypt, "--yes", database_url=fresh_database_url, encryption_keys=f"k3:{NEW}")
+    assert (lost.status, "encryption key 'k2'" in lost.err) == (1, True)
+    for count in (2, 0):
+        done = await command(*decrypt, "--yes", database_url=fresh_database_url, encryption_keys=keys)
+        assert done.out == f"the secrets of {count} versions are plain text now\n", done.err
+    rows = await database.fetch("SELECT id, access_key, secret_key, access_key_rest FROM model_version")
+    assert {tuple(row) for row in rows} == {(version, longest, "secret", ""), (plain, "", "plain text", "")}
+
+
+async def test_encrypted_secrets_are_not_left_to_the_go_service(
+    database: asyncpg.Connection[Any], fresh_database_url: str
+) -> None:
+    await add_version(database, "plain text", "")
+    await command("migrate", "encrypt-secrets", database_url=fresh_database_url)
+    down = ("migrate", "down", "--yes", f"--steps={len(MIGRATIONS) - 3}")
+    refused = await command(*down, database_url=fresh_database_url)
+    assert refused.status == 1
+    assert "version_columns: encrypted secrets are stored" in refused.err
+    await command("migrate", "decrypt-secrets", "--yes", database_url=fresh_database_url)
+    assert (await command(*down, database_url=fresh_database_url)).status == 0
+
+
 async def test_secrets_need_a_schema_with_room_for_them(empty_database_url: str) -> None:
-    refused = await command("migrate", "encrypt-secrets", database_url=empty_database_url)
+    refused = await command("migrate", "encrypt-secrets", database_url=empty_database_url, encryption_keys=f"k1:{OLD}")
     assert refused.status == 1
     assert refused.err == "migrations are pending: run `registry-grpc migrate up` first\n"
 

@@ -42,6 +42,11 @@ SELECT registered_model_id FROM model_version_count c
 WHERE NOT EXISTS (SELECT FROM registered_model m WHERE m.id = c.registered_model_id)
 """
 
+STRAYED = """
+SELECT v.id FROM model_version v JOIN registered_model m ON m.id = v.registered_model_id
+WHERE v.project_id <> m.project_id
+"""
+
 INSERT_MODEL = "INSERT INTO registered_model (id, project_id, name, state) VALUES ($1, $2, $1::uuid::text, $3)"
 INSERT_VERSION = """
 INSERT INTO model_version (id, registered_model_id, name, status) SELECT gen_random_uuid(), $1, gen_random_uuid(), $2
@@ -71,6 +76,7 @@ async def assert_exact(connection: asyncpg.Connection) -> None:
         assert await connection.fetch(PROJECT_VERSIONS_COUNTED) == await connection.fetch(PROJECT_VERSIONS)
         assert await connection.fetch(MODEL_VERSIONS_COUNTED) == await connection.fetch(MODEL_VERSIONS)
         assert await connection.fetch(LEFT_BEHIND) == []
+        assert await connection.fetch(STRAYED) == []
 
 
 async def set_shard(connection: asyncpg.Connection, expression: str) -> None:
@@ -187,7 +193,7 @@ async def test_a_model_stays_in_its_project(connection: asyncpg.Connection) -> N
 async def test_the_first_fill_misses_nothing_of_writers_that_run_on(empty_database_url: str) -> None:
     async with migrate.migration_connection(empty_database_url) as connection:
         migrations = migrate.load_migrations()
-        await migrate.up(connection, migrations, steps=4)
+        await migrate.up(connection, migrations, steps=3)
         models = await some_models(connection)
         stop = asyncio.Event()
 
@@ -208,6 +214,28 @@ async def test_the_first_fill_misses_nothing_of_writers_that_run_on(empty_databa
             stop.set()
         assert all(writer.result() > 0 for writer in writers)
         await assert_exact(connection)
+
+
+async def test_a_version_never_gets_the_project_of_a_model_that_was_replaced(
+    connection: asyncpg.Connection, fresh_database_url: str
+) -> None:
+    """The trigger that reads the project must see the model that the foreign key sees."""
+    (model,) = await some_models(connection, 1)
+    writer = await asyncpg.connect(fresh_database_url)
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("DELETE FROM registered_model")
+    await connection.execute(INSERT_MODEL, model, PROJECTS[1], "LIVE")
+    inserting = asyncio.create_task(writer.execute(INSERT_VERSION, model, "READY"))
+    await asyncio.sleep(0.2)
+    assert not inserting.done()
+    await transaction.commit()
+    with contextlib.suppress(asyncpg.ForeignKeyViolationError):
+        await inserting
+    await writer.close()
+    assert await connection.fetch(STRAYED) == []
+    await connection.execute(INSERT_VERSION, model, "READY")
+    await assert_exact(connection)
 
 
 def random_write(dice: random.Random, own: uuid.UUID, shared: list[uuid.UUID]) -> tuple[str, list[object]]:

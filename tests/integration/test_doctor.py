@@ -32,6 +32,8 @@ from registry_grpc.settings import ClusterKind, Settings
 OLD, NEW = (AesGcmCipher({name: name.encode() * 16}) for name in ("k1", "k2"))
 KEYS = ",".join(f"{name}:{base64.b64encode(name.encode() * 16).decode()}" for name in ("k2", "k1"))
 PASSWORD = "the-passw0rd"
+MIGRATIONS = migrate.load_migrations()
+NEWEST = MIGRATIONS[-1].version
 
 
 class Doctor:
@@ -119,7 +121,7 @@ async def test_nothing_is_missing(doctor: Doctor) -> None:
     assert await doctor.finds_all_well(), doctor.text
     assert doctor.line("encryption key") == "ok       encryption key: k2 encrypts, k1 can still decrypt"
     assert doctor.line("database").startswith("ok       database: PostgreSQL 1")
-    assert doctor.line("schema").startswith(f"ok       schema: version {migrate.minimum_schema_version()}, ")
+    assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST}, ")
     assert doctor.line("stored secrets").startswith("ok ")
     assert doctor.line("cluster").startswith("ok       cluster: Kubernetes v1.37.1")
     assert doctor.line("KServe").startswith("ok ")
@@ -275,25 +277,40 @@ async def test_no_database_is_set(doctor: Doctor) -> None:
 
 
 async def test_a_dirty_schema(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    await database.execute("UPDATE schema_migrations SET dirty = true")
+    tables = next(migration for migration in MIGRATIONS if migration.name == "deployments")
+    await migrate.set_version(database, tables.version, dirty=True)
     assert not await doctor.finds_all_well()
     line = doctor.line("schema")
-    assert line.startswith(f"MISSING  schema: dirty at {migrate.minimum_schema_version()}")
+    assert line.startswith(f"MISSING  schema: dirty at {tables.version}")
     assert "-> repair what that migration left" in line
     assert doctor.line("stored secrets").startswith("skipped ")
 
 
+async def test_a_schema_that_can_be_resumed(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    """Workers need the columns, but not the indexes."""
+    for name, verdict in (("counting", "MISSING"), ("indexes", "warning")):
+        migration = next(migration for migration in MIGRATIONS if migration.name == name)
+        await migrate.set_version(database, migration.version, dirty=True)
+        assert await doctor.finds_all_well() == (verdict == "warning")
+        assert doctor.line("schema").startswith(f"{verdict:<8} schema: dirty at {migration.version}: a migration runs")
+        assert "-> run `registry-grpc migrate up`" in doctor.line("schema")
+
+
 async def test_pending_migrations(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    *_, before, newest = migrate.load_migrations()
+    *_, before, newest = MIGRATIONS
     await migrate.set_version(database, before.version, dirty=False)
-    assert not await doctor.finds_all_well()
+    assert await doctor.finds_all_well()
     advice = "run `registry-grpc migrate up`"
-    assert doctor.line("schema") == f"MISSING  schema: pending: {newest.version}_{newest.name} -> {advice}"
+    assert doctor.line("schema") == f"warning  schema: pending: {newest.version}_{newest.name} -> {advice}"
+    await migrate.set_version(database, MIGRATIONS[3].version, dirty=False)
+    assert not await doctor.finds_all_well()
+    assert doctor.line("schema").startswith("MISSING  schema: pending: ")
 
 
 async def test_a_newer_schema_does_no_harm(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    await migrate.set_version(database, migrate.minimum_schema_version() + 1, dirty=False)
+    await migrate.set_version(database, NEWEST + 1, dirty=False)
     assert await doctor.finds_all_well()
+    assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST + 1} is newer than this program knows")
 
 
 @pytest.mark.parametrize("version", [None, 3])

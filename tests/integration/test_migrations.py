@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from tests.integration.commands import command
 
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.migrate import Migration, MigrationError, SchemaVersion
@@ -61,7 +62,7 @@ async def test_up_ends_at_the_newest_version_and_is_repeatable(connection: async
     assert await migrate.current_version(connection) is None
     assert await migrate.up(connection, MIGRATIONS) == list(MIGRATIONS)
     assert await migrate.current_version(connection) == SchemaVersion(NEWEST, dirty=False)
-    assert migrate.minimum_schema_version() == NEWEST
+    assert migrate.LOWEST_VERSION in {migration.version for migration in MIGRATIONS}
     assert await migrate.up(connection, MIGRATIONS) == []
 
 
@@ -101,44 +102,184 @@ async def test_a_failing_migration_leaves_nothing_behind(connection: asyncpg.Con
     assert await tables_of(connection) == {"schema_migrations", "one"}
 
 
-async def test_a_failing_migration_without_a_transaction_leaves_the_database_dirty(
-    connection: asyncpg.Connection,
-) -> None:
-    table = Migration(1, "table", "CREATE TABLE pairs AS VALUES (1), (1)", "DROP TABLE pairs")
-    index = "-- migrate:no-transaction\nCREATE {unique} INDEX CONCURRENTLY pair ON pairs (column1)"
-    drop = "-- migrate:no-transaction\nDROP INDEX CONCURRENTLY pair"
+RESUMABLE = """-- migrate:no-transaction
+-- A semicolon; in a comment, in a text and in a body ends nothing.
+CREATE TABLE IF NOT EXISTS log (entry TEXT);
+INSERT INTO log VALUES ('one;two');
+DO $$
+BEGIN
+    INSERT INTO log VALUES ('committed');
+    COMMIT;
+END $$;
+
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS pair ON pairs (column1);
+INSERT INTO log VALUES ('done'); -- the end
+"""
+DROP = "-- migrate:no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS pair; DROP TABLE IF EXISTS log"
+STEPS = (
+    Migration(1, "table", "CREATE TABLE pairs AS VALUES (1), (1)", "DROP TABLE pairs"),
+    Migration(2, "index", RESUMABLE, DROP),
+)
+INVALID = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+
+
+async def test_statements_without_a_transaction_are_resumed(connection: asyncpg.Connection) -> None:
     with pytest.raises(MigrationError, match="2_index: could not create unique index"):
-        await migrate.up(connection, (table, Migration(2, "index", index.format(unique="UNIQUE"), drop)))
-    assert await migrate.current_version(connection) == SchemaVersion(2, dirty=True)
+        await migrate.up(connection, STEPS)
+    status = await migrate.status(connection, STEPS)
+    assert (status.current, status.applied, status.pending) == (SchemaVersion(2, dirty=True), STEPS[:1], STEPS[1:])
+    assert await connection.fetchval(INVALID) == 1
 
-    repaired = (table, Migration(2, "index", index.format(unique=""), drop))
-    for refused in (migrate.up, migrate.down):
-        with pytest.raises(MigrationError, match="marked dirty at version 2"):
-            await refused(connection, repaired)
-
-    await connection.execute("DROP INDEX pair; UPDATE schema_migrations SET version = 1, dirty = false")
-    assert await migrate.up(connection, repaired) == [repaired[1]]
-    assert await migrate.down(connection, repaired) == [repaired[1]]
+    await connection.execute("TRUNCATE log; DELETE FROM pairs")
+    assert await migrate.up(connection, STEPS) == [STEPS[1]]
+    assert await connection.fetchval(INVALID) == 0
+    assert await connection.fetchval("SELECT array_agg(entry) FROM log") == ["one;two", "committed", "done"]
+    assert await migrate.down(connection, STEPS) == [STEPS[1]]
     assert await migrate.current_version(connection) == SchemaVersion(1, dirty=False)
 
 
-async def test_a_lock_held_by_others_ends_the_migration_with_a_clear_text(empty_database_url: str) -> None:
+async def test_what_stopped_half_way_can_be_taken_back(connection: asyncpg.Connection) -> None:
+    with pytest.raises(MigrationError, match="2_index"):
+        await migrate.up(connection, STEPS)
+    assert await migrate.down(connection, STEPS) == [STEPS[1]]
+    assert await migrate.current_version(connection) == SchemaVersion(1, dirty=False)
+    assert await tables_of(connection) == {"schema_migrations", "pairs"}
+
+
+async def test_only_what_can_be_repeated_is_resumed(connection: asyncpg.Connection) -> None:
+    await migrate.up(connection, STEPS, steps=1)
+    await migrate.set_version(connection, 1, dirty=True)  # as another tool leaves it
+    for refused in (migrate.up, migrate.down):
+        with pytest.raises(MigrationError, match="marked dirty at version 1"):
+            await refused(connection, STEPS)
+
+
+async def test_every_statement_without_a_transaction_can_be_repeated(empty_database_url: str) -> None:
     async with migrate.migration_connection(empty_database_url) as connection:
-        await migrate.up(connection, MIGRATIONS, steps=4)
+        for migration in MIGRATIONS:
+            if migration.resumable:
+                await migrate.set_version(connection, migration.version, dirty=True)
+                for statement in migrate.statements_of(migration.up):
+                    await connection.execute(statement)
+            await migrate.up(connection, MIGRATIONS, steps=1)
+        resumed = schema_of(empty_database_url)
+        await migrate.down(connection, MIGRATIONS, steps=len(MIGRATIONS))
+        await migrate.up(connection, MIGRATIONS)
+        assert schema_of(empty_database_url) == resumed
+
+
+async def test_a_runner_that_lost_its_database_is_resumed(empty_database_url: str) -> None:
+    """While it builds an index, which stays behind and is invalid."""
+    other, older = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)
+    async with migrate.migration_connection(empty_database_url) as connection:
+        await migrate.up(connection, MIGRATIONS, steps=len(MIGRATIONS) - 2)
+    transaction = older.transaction()
+    await transaction.start()
+    await older.execute("LOCK TABLE model_version IN ROW EXCLUSIVE MODE")  # what CREATE INDEX CONCURRENTLY waits for
+    migrating = asyncio.create_task(command("migrate", "up", database_url=empty_database_url))
+    building = (
+        "pid IN (SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%model_version_list%')"
+    )
+    async with asyncio.timeout(30):
+        while not await other.fetchval(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND {building}"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await other.fetchval(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {building}")
+    failed = await migrating
+    assert failed.status == 1
+    assert "Traceback" not in failed.err
+    assert await other.fetchval(INVALID) == 1
+    await transaction.rollback()
+
+    resumed = await command("migrate", "up", database_url=empty_database_url)
+    assert resumed.out == "".join(f"applied {step.version} {step.name}\n" for step in MIGRATIONS[-2:]), resumed.err
+    assert await other.fetchval(INVALID) == 0
+    await other.close()
+    await older.close()
+
+
+async def test_a_broken_index_of_this_service_is_built_again(connection: asyncpg.Connection) -> None:
+    indexes = next(migration for migration in MIGRATIONS if migration.name == "indexes")
+    await migrate.up(connection, MIGRATIONS, steps=MIGRATIONS.index(indexes))
+    await connection.execute("CREATE INDEX idx_model_version_list ON model_version (id)")
+    await connection.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_model_version_list'::regclass"
+    )
+    await migrate.set_version(connection, indexes.version, dirty=True)
+    await migrate.up(connection, MIGRATIONS)
+    assert await connection.fetchval(INVALID) == 0
+    definition = await connection.fetchval("SELECT pg_get_indexdef('idx_model_version_list'::regclass)")
+    assert "created_at DESC" in definition
+
+
+async def test_a_lock_held_by_others_ends_the_migration_with_a_clear_text(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_PATIENCE", 0.5)
+    async with migrate.migration_connection(empty_database_url) as connection:
+        await migrate.up(connection, MIGRATIONS, steps=3)
     other = await asyncpg.connect(empty_database_url)
     async with other.transaction():
         await other.execute("LOCK TABLE model_version IN ROW EXCLUSIVE MODE")
-        async with migrate.migration_connection(empty_database_url, lock_timeout="100ms") as connection:
-            with pytest.raises(MigrationError, match="20261122000100_counters: a table is in use"):
+        async with migrate.migration_connection(empty_database_url) as connection:
+            with pytest.raises(MigrationError, match="20261127000100_version_columns: a table is in use"):
                 await migrate.up(connection, MIGRATIONS)
-            assert await migrate.current_version(connection) == SchemaVersion(MIGRATIONS[3].version, dirty=False)
+            assert await migrate.current_version(connection) == SchemaVersion(MIGRATIONS[2].version, dirty=False)
     await other.close()
+
+
+async def test_a_lock_that_is_given_back_is_waited_for(empty_database_url: str) -> None:
+    async with migrate.migration_connection(empty_database_url) as connection:
+        await migrate.up(connection, MIGRATIONS, steps=3)
+        other = await asyncpg.connect(empty_database_url)
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("LOCK TABLE model_version IN ROW EXCLUSIVE MODE")
+        migrating = asyncio.create_task(migrate.up(connection, MIGRATIONS))
+        await asyncio.sleep(0.5)
+        assert not migrating.done()
+        await transaction.rollback()
+        await migrating
+        await other.close()
+
+
+async def test_versions_whose_rows_are_locked_get_their_project_later(empty_database_url: str) -> None:
+    async with migrate.migration_connection(empty_database_url) as connection:
+        await migrate.up(connection, MIGRATIONS, steps=3)
+        await connection.execute(
+            "INSERT INTO registered_model (id, project_id, name) SELECT gen_random_uuid(), gen_random_uuid(), 'm'"
+        )
+        await connection.execute(
+            "INSERT INTO model_version (id, registered_model_id, name)"
+            " SELECT gen_random_uuid(), m.id, n::text FROM registered_model m, generate_series(1, 1200) n"
+        )
+        await migrate.up(connection, MIGRATIONS, steps=1)
+        other = await asyncpg.connect(empty_database_url)
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("SELECT FROM model_version WHERE name IN ('7', '1100') FOR UPDATE")
+        migrating = asyncio.create_task(migrate.up(connection, MIGRATIONS))
+        await asyncio.sleep(0.7)
+        assert await other.fetchval("SELECT count(*) FROM model_version WHERE project_id IS NULL") == 2
+        await transaction.rollback()
+        await migrating
+        assert await other.fetchval("SELECT count(*) FROM model_version WHERE project_id IS NULL") == 0
+        assert await other.fetchval("SELECT sum(versions)::bigint FROM project_version_count") == 1200
+        await other.close()
+
+
+async def test_a_development_schema_of_before_is_refused(connection: asyncpg.Connection) -> None:
+    await migrate.up(connection, ())
+    await migrate.set_version(connection, 20261126000500, dirty=False)
+    with pytest.raises(MigrationError, match="development version"):
+        await migrate.up(connection, MIGRATIONS)
 
 
 async def test_a_newer_schema_is_left_alone(connection: asyncpg.Connection) -> None:
     await migrate.up(connection, MIGRATIONS)
     await migrate.set_version(connection, NEWEST + 1, dirty=False)
     assert await migrate.up(connection, MIGRATIONS) == []
+    with pytest.raises(MigrationError, match="newer than this program"):
+        await migrate.down(connection, MIGRATIONS)
     assert await migrate.current_version(connection) == SchemaVersion(NEWEST + 1, dirty=False)
 
 

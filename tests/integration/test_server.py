@@ -39,7 +39,8 @@ from registry_grpc.gen.modelregistry.v1 import (
 )
 
 PROJECT = (("project-id", "11111111-1111-1111-1111-111111111111"),)
-NEWEST = migrate.minimum_schema_version()
+LOWEST = migrate.LOWEST_VERSION
+NEWEST = migrate.load_migrations()[-1].version
 PASSWORD = "the-passw0rd"
 _WAITING = """
 SELECT count(*) FROM pg_locks
@@ -151,13 +152,45 @@ async def test_a_request_ends_with_its_callers_deadline(
 async def test_a_schema_that_is_too_old_is_refused(
     arguments: tuple[str, ...], database: asyncpg.Connection[Any], fresh_database_url: str
 ) -> None:
-    before = migrate.load_migrations()[-2].version
+    before = LOWEST - 1
     await migrate.set_version(database, before, dirty=False)
     failed = await command(*arguments, database_url=fresh_database_url, cluster="kubeconfig")
     assert (failed.status, failed.err) == (
         1,
-        f"the schema of the database is {before}, needed is {NEWEST}: run `registry-grpc migrate up`\n",
+        f"the schema of the database is {before}, needed is {LOWEST}: run `registry-grpc migrate up`\n",
     )
+
+
+@pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
+async def test_a_migration_that_only_makes_faster_does_not_hold_workers_up(
+    empty_database_url: str, tmp_path: Path, dirty: bool
+) -> None:
+    known = migrate.load_migrations()
+    lowest = [migration.version for migration in known].index(LOWEST)
+    async with migrate.migration_connection(empty_database_url) as connection:
+        await migrate.up(connection, known, steps=lowest + 1)
+        if dirty:
+            await migrate.set_version(connection, known[lowest + 1].version, dirty=True)
+    address = f"unix:{tmp_path}/worker.sock"
+    async with (
+        running(tmp_path / "log", "worker", "--listen", address, database_url=empty_database_url) as worker,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        await until_serving(address, worker)
+        assert (await models(channel)).total_size == 0
+        assert "is newer than" not in worker.output
+
+
+@pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
+async def test_a_schema_newer_than_known_is_said_and_served(
+    database: asyncpg.Connection[Any], fresh_database_url: str, tmp_path: Path, dirty: bool
+) -> None:
+    await migrate.set_version(database, NEWEST + 1, dirty=dirty)
+    address = f"unix:{tmp_path}/worker.sock"
+    async with running(tmp_path / "log", "worker", "--listen", address, database_url=fresh_database_url) as worker:
+        await until_serving(address, worker)
+        said = [json.loads(line) for line in worker.output.splitlines() if "is newer than" in line]
+    assert [(line["level"], line["schema"], line["known"]) for line in said] == [("warning", NEWEST + 1, NEWEST)]
 
 
 async def test_a_folder_without_migrations_is_refused(fresh_database_url: str, tmp_path: Path) -> None:
@@ -185,10 +218,10 @@ async def test_a_database_without_schema_and_a_dirty_one_are_refused(
 ) -> None:
     worker = ("worker", "--listen", "127.0.0.1:0")
     failed = await command(*worker, database_url=empty_database_url, cluster="kubeconfig", kubeconfig="/nowhere")
-    assert failed.err == f"the schema of the database is none, needed is {NEWEST}: run `registry-grpc migrate up`\n"
-    await migrate.set_version(database, NEWEST, dirty=True)
+    assert failed.err == f"the schema of the database is none, needed is {LOWEST}: run `registry-grpc migrate up`\n"
+    await migrate.set_version(database, LOWEST, dirty=True)
     failed = await command(*worker, database_url=fresh_database_url)
-    assert failed.err.startswith(f"the schema of the database is dirty at {NEWEST}")
+    assert failed.err.startswith(f"the schema of the database is dirty at {LOWEST}")
 
 
 @pytest.mark.parametrize(

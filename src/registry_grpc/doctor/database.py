@@ -20,7 +20,8 @@ _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
 # Stored secrets by what stands before the ciphertext: the key id, or nothing for plain text.
 _SECRETS = """
 SELECT count(*) AS count, min(stored) AS sample
-FROM model_version CROSS JOIN LATERAL (VALUES (access_key), (secret_key)) AS secret (stored)
+FROM model_version
+CROSS JOIN LATERAL (VALUES (access_key || access_key_rest), (secret_key || secret_key_rest)) AS secret (stored)
 WHERE stored <> '' GROUP BY substring(stored FROM '^enc:v1:[^:]*:')
 """
 _NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment ORDER BY 1"
@@ -46,7 +47,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
         yield schema
         yield (
             await _stored_secrets(connection, settings)
-            if schema.verdict == "ok"
+            if schema.verdict != "MISSING"
             else skipped("stored secrets", "the schema comes first")
         )
     finally:
@@ -91,19 +92,24 @@ async def _schema(connection: asyncpg.Connection[Any], known: tuple[migrate.Migr
     if 0 <= current.version < known[0].version:
         text = f"version {current.version}, as of the Go service"
         return missing(about, text, "run `registry-grpc migrate adopt`")
-    if current.dirty:
-        return missing(
-            about,
-            f"dirty at {current.version}: a migration stopped half-way",
-            "repair what that migration left, then set schema_migrations to the last complete version, dirty = false",
+    if current.dirty and current.version <= newest:
+        resumable = any(migration.resumable for migration in known if migration.version == current.version)
+        text = f"dirty at {current.version}: a migration runs, or stopped half-way"
+        advice = "run `registry-grpc migrate up`, which waits for one that runs and resumes one that stopped"
+        repair = (
+            "repair what that migration left, then set schema_migrations to the last complete version, dirty = false"
         )
+        say = missing if current.version <= migrate.LOWEST_VERSION else warning
+        return say(about, text, advice if resumable else repair)
     if current.version < newest and current.version not in {migration.version for migration in known}:
         return missing(about, f"version {current.version} is of another program", "check REGISTRY_DATABASE_URL")
     if status.pending:
         names = ", ".join(f"{migration.version}_{migration.name}" for migration in status.pending)
-        return missing(about, f"pending: {names}", "run `registry-grpc migrate up`")
+        say = missing if current.version < migrate.LOWEST_VERSION else warning
+        return say(about, f"pending: {names}", "run `registry-grpc migrate up`")
     if current.version > newest:
-        return ok(about, f"version {current.version}, newer than this program, which does no harm")
+        text = f"version {current.version} is newer than this program knows, which is {newest}; it serves on it"
+        return ok(about, text)
     return ok(about, f"version {current.version}, nothing is pending")
 
 

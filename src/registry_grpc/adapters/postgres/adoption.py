@@ -109,10 +109,14 @@ async def adopt(connection: asyncpg.Connection, migrations: Sequence[Migration])
     """
     found = await migrate.current_version(connection)
     changes: list[str] = []
+
+    async def take_over() -> None:
+        async with connection.transaction():
+            changes[:] = await _take_over(connection, migrations, found)
+
     if found is None or found.version < migrations[0].version:
         with migrate.clear_errors("adoption"):
-            async with connection.transaction():
-                changes = await _take_over(connection, migrations, found)
+            await migrate.patiently(take_over)
     return Adoption(found, tuple(changes), tuple(await migrate.up(connection, migrations)))
 
 

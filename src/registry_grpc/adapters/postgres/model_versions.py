@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.adapters.postgres import secrets
 from registry_grpc.adapters.postgres.columns import in_order_of, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
@@ -29,7 +30,7 @@ COLUMNS = (
     "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id",
 )  # fmt: skip
 _COLUMNS = select_list(of_table("v", COLUMNS))
-_STORED = (*COLUMNS, "access_key", "secret_key")
+_STORED = (*COLUMNS, *secrets.COLUMNS)
 
 _MODEL = COLUMNS.index("registered_model_id") + 1
 _PROJECT = len(_STORED) + 1
@@ -62,7 +63,7 @@ WHERE v.id = $1 AND v.project_id = $2 FOR NO KEY UPDATE OF m
 _CLEAR_DEFAULT = (
     "UPDATE model_version SET is_default = false WHERE registered_model_id = $1 AND is_default AND id <> $2"
 )
-_CREDENTIALS = "SELECT access_key, secret_key FROM model_version WHERE id = $1 AND project_id = $2"
+_CREDENTIALS = f"SELECT {secrets.READ} FROM model_version WHERE id = $1 AND project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM model_version v WHERE "
 _OLDEST = " ORDER BY v.created_at, v.id LIMIT 1"
 _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {conditions}"
@@ -95,8 +96,7 @@ class PostgresModelVersionRepository:
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
         args = [
             *(getattr(version, name) for name in COLUMNS),
-            self._cipher.encrypt(credentials.access_key),
-            self._cipher.encrypt(credentials.secret_key),
+            *secrets.stored(self._cipher.encrypt(credentials.access_key), self._cipher.encrypt(credentials.secret_key)),
             project_id,
         ]
         if not version.is_default:

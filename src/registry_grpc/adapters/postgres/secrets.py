@@ -1,34 +1,57 @@
-"""Re-encryption of stored secrets: those of before encryption came, and those under a key that shall go."""
+"""Stored secrets: where they stand in a row, and the changes of all of them at once.
+
+The columns are the Go service's, of 500 characters; what a ciphertext has beyond that stands in a column beside them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from registry_grpc.ports.secrets import SecretCipher
 
+COLUMNS = ("access_key", "access_key_rest", "secret_key", "secret_key_rest")
+READ = "access_key || access_key_rest AS access_key, secret_key || secret_key_rest AS secret_key"
+_ROOM = 500
 _BATCH = 500
-_SECRETS = """
-SELECT id, access_key, secret_key FROM model_version
+_SECRETS = f"""
+SELECT id, {READ} FROM model_version
 WHERE id > $1 AND (access_key <> '' OR secret_key <> '') ORDER BY id LIMIT $2
 """
 # Only where nothing was changed meanwhile.
 _REPLACE = """
-UPDATE model_version SET access_key = $4, secret_key = $5 WHERE id = $1 AND access_key = $2 AND secret_key = $3
+UPDATE model_version SET access_key = $4, access_key_rest = $5, secret_key = $6, secret_key_rest = $7
+WHERE id = $1 AND access_key || access_key_rest = $2 AND secret_key || secret_key_rest = $3
 RETURNING id
 """
 
 
+def stored(*keys: str) -> list[str]:
+    """The values of COLUMNS."""
+    return [part for key in keys for part in (key[:_ROOM], key[_ROOM:])]
+
+
 async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
-    """Encrypt with the current key what is not. Returns how many versions were changed. May run beside the service.
+    """Encrypt with the current key those of before encryption came, and those under a key that shall go."""
+    return await _rewrite(
+        connection, lambda text: text if cipher.is_current(text) else cipher.encrypt(cipher.decrypt(text))
+    )
+
+
+async def decrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
+    """Bring back the plain text, which is what the Go service reads."""
+    return await _rewrite(connection, cipher.decrypt)
+
+
+async def _rewrite(connection: Any, rewritten: Callable[[str], str]) -> int:
+    """Returns how many versions were changed. May run beside the service, and be repeated.
 
     Raises SecretUnreadable; what was changed until then stays changed."""
     changed, last = 0, "00000000-0000-0000-0000-000000000000"
     while rows := await connection.fetch(_SECRETS, last, _BATCH):
         for row in rows:
             last, old = row["id"], (row["access_key"], row["secret_key"])
-            if all(cipher.is_current(stored) for stored in old):
-                continue
-            new = (cipher.encrypt(cipher.decrypt(stored)) for stored in old)
-            if await connection.fetchval(_REPLACE, last, *old, *new):
+            new = tuple(map(rewritten, old))
+            if new != old and await connection.fetchval(_REPLACE, last, *old, *stored(*new)):
                 changed += 1
     return changed

@@ -42,7 +42,7 @@ CREATE TABLE deployment (
 
 CREATE INDEX idx_deployment_due ON deployment (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX idx_deployment_list ON deployment (project_id, created_at DESC, id DESC);
-CREATE INDEX idx_deployment_model ON deployment (registered_model_id);
+CREATE INDEX idx_deployment_model_list ON deployment (registered_model_id, created_at DESC, id DESC);
 CREATE INDEX idx_deployment_object ON deployment (namespace, name);
 
 CREATE TABLE deployment_revision (
@@ -59,6 +59,12 @@ CREATE TABLE deployment_revision (
     PRIMARY KEY (deployment_id, generation)
 );
 
+-- Which revision of a deployment served at a time, and which serves still.
+CREATE INDEX idx_deployment_revision_served ON deployment_revision (deployment_id, served_from DESC)
+    WHERE served_from IS NOT NULL;
+CREATE INDEX idx_deployment_revision_serving ON deployment_revision (deployment_id)
+    WHERE served_from IS NOT NULL AND served_until IS NULL;
+
 -- Append-only. Rows of one deployment are written while its row is locked, so their order is that of their commits.
 CREATE TABLE deployment_event (
     sequence           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -73,11 +79,13 @@ CREATE TABLE deployment_event (
 );
 CREATE INDEX idx_deployment_event_of ON deployment_event (deployment_id, sequence);
 
--- The ids that callers gave to their requests, so that a repeated request finds what the first one made.
+-- The ids that callers gave to their requests, so that a repeated request finds what the first one made. The digest is of what
+-- the request asked for, so that another one under its id is refused.
 CREATE TABLE deployment_request (
     project_id    UUID NOT NULL,
     request_id    TEXT NOT NULL,
     deployment_id UUID NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
+    digest        TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (project_id, request_id)
 );
 
@@ -89,3 +97,5 @@ CREATE TABLE orphan (
     deployment_id TEXT        NOT NULL DEFAULT '',
     seen_at       TIMESTAMPTZ NOT NULL DEFAULT now()
 );
+-- Orphans are told by the namespaces of a project.
+CREATE INDEX idx_orphan_namespace ON orphan (namespace);

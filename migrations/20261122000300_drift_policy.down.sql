@@ -1,1 +1,0 @@
-ALTER TABLE serving_environment DROP COLUMN drift_policy;

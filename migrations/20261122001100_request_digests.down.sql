@@ -1,1 +1,0 @@
-ALTER TABLE deployment_request DROP COLUMN digest;

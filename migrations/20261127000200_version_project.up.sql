@@ -1,0 +1,48 @@
+-- migrate:no-transaction
+-- Fill in the project of the versions that were there before. Every statement can be repeated after an interruption.
+
+CREATE OR REPLACE FUNCTION refuse_project_change() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a registered model cannot move to another project'
+        USING ERRCODE = 'restrict_violation', HINT = 'Its versions and services are counted and found by project.';
+END $$;
+
+CREATE OR REPLACE TRIGGER refuse_project_change BEFORE UPDATE OF project_id ON registered_model
+    FOR EACH ROW WHEN (old.project_id <> new.project_id) EXECUTE FUNCTION refuse_project_change();
+
+-- In batches of a few milliseconds each, in the order of the table's blocks, with a pause after each, so that neither rows nor
+-- disks are taken from the writers at work. A row that somebody else has locked is left to the next round: nobody waits for
+-- anybody, so there is no deadlock.
+DO $$
+DECLARE
+    step CONSTANT BIGINT := 16; -- blocks, some 500 rows
+BEGIN
+    WHILE EXISTS (SELECT FROM model_version WHERE project_id IS NULL) LOOP
+        FOR block IN 0 .. pg_relation_size('model_version') / current_setting('block_size')::int BY step LOOP
+            UPDATE model_version AS v SET project_id = m.project_id
+            FROM (
+                SELECT id, registered_model_id FROM model_version
+                WHERE ctid >= format('(%s,0)', block)::tid AND ctid < format('(%s,0)', block + step)::tid
+                    AND project_id IS NULL
+                FOR NO KEY UPDATE SKIP LOCKED
+            ) AS batch JOIN registered_model AS m ON m.id = batch.registered_model_id
+            WHERE v.id = batch.id;
+            IF FOUND THEN
+                COMMIT;
+                PERFORM pg_sleep(0.01);
+            END IF;
+        END LOOP;
+        COMMIT;
+        PERFORM pg_sleep(0.2);
+    END LOOP;
+END $$;
+
+-- NOT NULL without a scan of the table under a lock: the constraint proves it.
+ALTER TABLE model_version DROP CONSTRAINT IF EXISTS model_version_has_project;
+ALTER TABLE model_version ADD CONSTRAINT model_version_has_project CHECK (project_id IS NOT NULL) NOT VALID;
+ALTER TABLE model_version VALIDATE CONSTRAINT model_version_has_project;
+-- It can be repeated.
+-- squawk-ignore prefer-robust-stmts
+ALTER TABLE model_version ALTER COLUMN project_id SET NOT NULL;
+ALTER TABLE model_version DROP CONSTRAINT IF EXISTS model_version_has_project;

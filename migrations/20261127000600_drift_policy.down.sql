@@ -1,0 +1,2 @@
+-- migrate:no-transaction
+ALTER TABLE serving_environment DROP COLUMN IF EXISTS drift_policy;
