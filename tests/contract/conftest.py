@@ -31,6 +31,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def postgres_repositories(database: Database) -> Repositories:
+    return repositories_on(database)
+
+
+def repositories_on(database: Database) -> Repositories:
     return Repositories(
         models=PostgresRegisteredModelRepository(database),
         versions=PostgresModelVersionRepository(database, AesGcmCipher({"k1": bytes(32)})),
