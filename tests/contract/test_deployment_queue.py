@@ -66,9 +66,8 @@ def queues(request: pytest.FixtureRequest) -> Queues:
 
 
 @pytest.fixture(autouse=True)
-async def _no_others(queues: Queues, request: pytest.FixtureRequest) -> None:
-    if request.node.callspec.params["queues"] == "postgres":
-        await request.getfixturevalue("own_database").fetch("TRUNCATE deployment, orphan CASCADE")
+async def _no_others(own_database: Database) -> None:
+    await own_database.fetch("TRUNCATE deployment, orphan CASCADE")
 
 
 @pytest.fixture
@@ -183,6 +182,19 @@ async def test_what_is_released_is_due_again_soon(queues: Queues, around: Surrou
     assert await queues.claimed() == []
     await queues.let_pass(timedelta(seconds=1.1))
     assert [claim.deployment for claim in await queues.claimed()] == [deployment]
+
+
+async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_database: Database) -> None:
+    """A fake has no locks."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
+    await queues.queue.mark_changed([deployment.id])
+
+    async with own_database.transaction() as connection:
+        await connection.execute("SELECT FROM deployment FOR UPDATE")
+        assert await queues.claimed() == []
+        assert await queues.queue.claim_one(deployment.id) is None
+    assert len(await queues.claimed()) == 1
 
 
 # Results
@@ -331,6 +343,17 @@ async def test_a_newer_revision_keeps_its_own_state_but_not_what_was_applied(
     assert [claim.deployment for claim in await queues.claimed()] == [after]
 
 
+async def test_an_undeployment_forgets_which_revision_the_object_is_of(queues: Queues, around: Surroundings) -> None:
+    """So that a redeployment knows that nobody else took the object away."""
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    assert deployment.applied_generation == 1
+
+    await queues.repositories.deployments.undeploy(deployment.project_id, deployment.id, "")
+
+    after = await queues.repositories.deployments.get(deployment.project_id, deployment.id)
+    assert (after.applied, after.applied_generation) == (APPLIED, 0)
+
+
 async def test_a_deletion_meanwhile_keeps_what_was_applied(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     claim = await queues.taken(deployment)
@@ -383,6 +406,9 @@ async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surrou
 
     await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
     assert await deployments.served_at(project_id, first.id, None) is None
+    await queues.passed(third)
+    assert await deployments.served_at(project_id, first.id, None) == three, "as if it had never stopped"
+    await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
     await queues.passed(third, phase=Phase.FAILED, serving_generation=None)
     assert (await deployments.revision(project_id, first.id, 3)).outcome is Outcome.SERVED, "it did once"
 
@@ -447,15 +473,15 @@ async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
     holder = await deployed(queues.repositories, around)
 
     async def waiting(namespace: str, reason: str) -> UUID:
-        service = other.service(name=holder.name, model_version_id=other.version.id)
-        if namespace != "models":
-            service = replace(service, name=f"{holder.name}-{reason}")
+        environment = await stored_environment(queues.repositories, other_project_id)
+        service = replace(other.service(name=holder.name), serving_environment_id=environment.id)
         _, deployment = await queues.repositories.deployments.deploy(service, (), an_intent(other, namespace=namespace))
         await queues.passed(deployment, phase=Phase.FAILED, reason=reason, serving_generation=None, again_in=HOUR)
         return deployment.id
 
     waits = await waiting("models", "NAME_TAKEN")
     await waiting("others", "NAME_TAKEN")
+    await waiting("models", "QUOTA")
     await queues.repositories.services.delete(holder.project_id, holder.id)
     gone = await queues.repositories.deployments.get(holder.project_id, holder.id)
     await queues.passed(gone, phase=Phase.UNDEPLOYED, serving_generation=None)

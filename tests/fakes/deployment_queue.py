@@ -102,6 +102,7 @@ class InMemoryDeploymentQueue:
         due = [row.id for row in rows if _differs(row, found.get((row.id, row.namespace, row.name)))]
         for id_ in due:
             self._store.work[id_].change(now)
+            self._store.news.set()
         known = {(row.id, row.namespace, row.name) for row in rows}
         stays = {orphan.uid: orphan for orphan in self._store.orphans}
         self._store.orphans[:] = [
