@@ -149,7 +149,7 @@ async def test_changes_and_relists_make_due(world: AtWork) -> None:
         await until(lambda: world.is_free(deployment.id))
         del world.cluster.objects["models", deployment.name]
         world.cluster.news.put_nowait(Relisted((seen(deployment, deployment_id=uuid4(), name="stray"),)))
-        await until(lambda: world.store.deployments[deployment.id].reason == "DELETED_EXTERNALLY")
+        await until(lambda: ("models", deployment.name) in world.cluster.objects)
         assert [orphan.name for orphan in world.store.orphans] == ["stray"]
 
 
