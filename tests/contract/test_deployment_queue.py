@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from tests.contract.conftest import repositories_on
@@ -612,3 +613,17 @@ async def test_one_leads_and_another_after_it(queues: Queues) -> None:
         async with queues.elsewhere.leadership() as third:
             while not await anext(third):
                 pass
+
+
+async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) -> None:
+    """And its lock with it: another one leads by now."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    async with asyncio.timeout(20), queues.queue.leadership() as first:
+        assert await anext(first)
+        await own_database.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        )
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await anext(first)
+        async with queues.elsewhere.leadership() as second:
+            assert await anext(second)
