@@ -10,8 +10,8 @@ PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --ver
 run: $(INSTALLED) ## everything on this machine: database, migrations, workers, controller, cluster, gateway
 	@exec $(BIN)/registry-grpc dev
 
-test: $(INSTALLED) ## unit, contract, integration and end-to-end tests
-	$(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not node and not slow"
+test: $(INSTALLED) ## unit, contract, integration and end-to-end tests, and the lines and branches that none of them runs
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term -m "not cluster and not golang and not node and not slow"
 
 test-slow: $(INSTALLED) ## failures injected, whole matrices of requests, the real golang-migrate tool, the generated clients
 	$(BIN)/pytest -n auto --dist loadgroup -m "(golang or node or slow) and not cluster"

@@ -28,7 +28,7 @@ from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import a_serve_model
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_environment, stored_version
-from tests.postgres import ServerForRun, new_database
+from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
@@ -53,7 +53,7 @@ HOUR = timedelta(hours=1)
 async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
     """Of this suite: claims are for the deployments of all projects."""
     async with new_database(server_for_run, server_for_run.template) as url:
-        database = Database(url)
+        database = Database(url, PATIENT)
         yield database
         await database.close()
 
@@ -502,7 +502,7 @@ async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
         ({"deployment_id": uuid4()}, True),
         (None, True),
     ],
-    ids=str,
+    ids=["as applied", "uid", "generation", "readiness", "namespace", "name", "of another", "missing"],
 )
 async def test_a_relist_makes_due_what_differs_from_it(
     queues: Queues, around: Surroundings, change: dict[str, object] | None, *, is_due: bool
