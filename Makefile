@@ -14,8 +14,8 @@ wheel: $(INSTALLED) ## what production installs, into dist/
 	rm -rf build
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
-test: $(INSTALLED) ## unit, contract, integration and end-to-end tests
-	$(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not node and not slow"
+test: $(INSTALLED) ## unit, contract, integration and end-to-end tests, and the lines and branches that none of them runs
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term -m "not cluster and not golang and not node and not slow"
 
 test-slow: $(INSTALLED) ## failures injected, whole matrices of requests, the real golang-migrate tool, the generated clients
 	$(BIN)/pytest -n auto --dist loadgroup -m "(golang or node or slow) and not cluster"

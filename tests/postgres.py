@@ -23,10 +23,13 @@ import pytest
 import pytest_asyncio
 
 from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres.database import DatabaseOptions
 from registry_grpc.devtools.embedded_postgres import embedded_postgres
 
 # The data is thrown away with the run, so nothing has to reach the disk.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+PATIENT = DatabaseOptions(connect_timeout=60, statement_timeout=60, lock_timeout=60)
+"""For tests that are about something else than time: a busy machine must not fail them."""
 _SERVER = pytest.StashKey["ServerForRun"]()
 _RESOURCES = pytest.StashKey[contextlib.ExitStack]()
 

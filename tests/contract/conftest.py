@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests.contract.surroundings import Surroundings
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.store import InMemoryStore
+from tests.postgres import PATIENT
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres.database import Database
@@ -24,13 +25,17 @@ from registry_grpc.adapters.postgres.serving_environments import PostgresServing
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def database(database_url: str) -> AsyncIterator[Database]:
     """This worker's database."""
-    database = Database(database_url)
+    database = Database(database_url, PATIENT)
     yield database
     await database.close()
 
 
 @pytest.fixture(scope="session")
 def postgres_repositories(database: Database) -> Repositories:
+    return repositories_on(database)
+
+
+def repositories_on(database: Database) -> Repositories:
     return Repositories(
         models=PostgresRegisteredModelRepository(database),
         versions=PostgresModelVersionRepository(database, AesGcmCipher({"k1": bytes(32)})),

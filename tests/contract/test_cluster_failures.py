@@ -162,6 +162,23 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
     assert secrets(simulated) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [(webhook_denied("no"), False), (quota_exceeded("iris"), False), (unavailable(), True), (webhook_down(), True)],
+    ids=["webhook denies", "quota", "503", "webhook down"],
+)
+async def test_a_refused_first_apply_leaves_its_secret_only_where_the_object_may_have_been_made(
+    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, *, stays: bool
+) -> None:
+    """The next revision may have other keys: nobody would know its name then."""
+    deployment = replace(deployment, spec=S3)
+    simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
+
+    await refused(cluster, deployment, KEYS)
+
+    assert len(secrets(simulated)) == stays
+
+
 async def test_another_deployment_that_wins_the_race_for_a_name_keeps_it(
     simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:

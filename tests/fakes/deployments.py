@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from tests.fakes.inference_services import InMemoryInferenceServiceRepository
 from tests.fakes.serve_models import served_by
-from tests.fakes.store import InMemoryStore, fitting, page_of
+from tests.fakes.store import FIRST_PASS_BY_THE_REQUEST, InMemoryStore, Work, fitting, page_of
 
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
@@ -59,6 +59,7 @@ class InMemoryDeploymentRepository:
             revised_at=now,
             phase_since=now,
         )
+        self._store.work[deployment.id] = Work(next_at=now + FIRST_PASS_BY_THE_REQUEST)
         self._put(deployment, intent.created_by, Cause.DEPLOY)
         if intent.request:
             self._store.requests[project_id, intent.request.request_id] = (service.id, intent.request.digest)
@@ -119,8 +120,11 @@ class InMemoryDeploymentRepository:
             message="",
             next_step="",
             url="" if want is Want.ABSENT else before.url,
+            applied_generation=0 if want is Want.ABSENT else before.applied_generation,
             attempts=0,
         )
+        work = self._store.work[id]
+        work.next_at, work.dirty_at = now + FIRST_PASS_BY_THE_REQUEST, now
         self._put(revised, created_by, cause)
         await self._let_service_follow(revised, spec)
 
@@ -169,7 +173,7 @@ class InMemoryDeploymentRepository:
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
         await self.get(project_id, id)
-        then = at or self._store.clock.now()
+        then = at or self._store.write_time()
         serving = [
             r
             for r in self._store.revisions[id].values()
@@ -210,19 +214,7 @@ class InMemoryDeploymentRepository:
             outcome=Outcome.PENDING,
         )
         self._store.deployments[deployment.id] = deployment
-        self._store.events.append(
-            DeploymentEvent(
-                sequence=len(self._store.events) + 1,
-                occurred_at=deployment.revised_at,
-                deployment_id=deployment.id,
-                generation=deployment.generation,
-                serving_generation=deployment.serving_generation,
-                phase=deployment.phase,
-                reason=deployment.reason,
-                message=deployment.message,
-                next_step=deployment.next_step,
-            )
-        )
+        self._store.log(deployment, deployment.revised_at)
 
     async def _let_service_follow(self, deployment: Deployment, spec: DeploymentSpec | None) -> None:
         if deployment.id not in self._store.services:

@@ -109,6 +109,7 @@ class InMemoryInferenceServiceRepository:
         del self._store.services[id]
         if deployment := self._store.deployments.get(id):
             self._store.deployments[id] = replace(deployment, want=Want.ABSENT)
+            self._store.work[id].change(self._store.write_time())
 
     def _of_project(self, project_id: UUID) -> Iterator[InferenceService]:
         return (service for service in self._store.services.values() if service.project_id == project_id)

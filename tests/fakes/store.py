@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -22,8 +23,29 @@ from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
 from registry_grpc.ports.clock import Clock
 
+LEASE = timedelta(seconds=60)
+FIRST_PASS_BY_THE_REQUEST = timedelta(seconds=2)
+
 # Stands for an id that is not set: above all others, as NULL is in PostgreSQL's order.
 _NO_ID = UUID(int=2**128 - 1)
+
+
+@dataclass
+class Work:
+    """When a deployment is due (None: not before something changes), and who works on it."""
+
+    next_at: datetime | None
+    dirty_at: datetime | None = None
+    holder: str = ""
+    lease_until: datetime | None = None
+
+    def is_free(self, now: datetime) -> bool:
+        return self.lease_until is None or self.lease_until < now
+
+    def change(self, now: datetime) -> None:
+        """Something that a pass under way has not seen makes it due, unless it is due already."""
+        self.dirty_at = now
+        self.next_at = min(self.next_at or now, now)
 
 
 @dataclass
@@ -42,6 +64,9 @@ class InMemoryStore:
     """By deployment and generation."""
     events: list[DeploymentEvent] = field(default_factory=list)
     orphans: list[Orphan] = field(default_factory=list)
+    work: dict[UUID, Work] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    leader: asyncio.Lock = field(default_factory=asyncio.Lock)
     requests: dict[tuple[UUID, str], tuple[UUID, str]] = field(default_factory=dict)
     """Which deployment a request of a project has made, and the digest of the request."""
     _written_at: datetime | None = None
@@ -53,6 +78,22 @@ class InMemoryStore:
             now = max(now, self._written_at + timedelta(microseconds=1))
         self._written_at = now
         return now
+
+    def log(self, deployment: Deployment, at: datetime) -> None:
+        """Add an event that tells how the deployment is now."""
+        self.events.append(
+            DeploymentEvent(
+                sequence=len(self.events) + 1,
+                occurred_at=at,
+                deployment_id=deployment.id,
+                generation=deployment.generation,
+                serving_generation=deployment.serving_generation,
+                phase=deployment.phase,
+                reason=deployment.reason,
+                message=deployment.message,
+                next_step=deployment.next_step,
+            )
+        )
 
 
 class Row(Protocol):

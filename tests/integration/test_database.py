@@ -12,17 +12,17 @@ from typing import Any
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
+from tests.postgres import PATIENT
 
 from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
 from registry_grpc.domain.errors import ConcurrentChange, Overloaded, Reason, Unavailable
 
 SLEEP = "SELECT pg_sleep(0.3)"
-PATIENT = DatabaseOptions(connect_timeout=60, statement_timeout=60, lock_timeout=60)
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, DatabaseOptions(size=2, queue=3, connect_timeout=5))
+    database = Database(database_url, replace(PATIENT, size=2, queue=3))
     yield database
     await database.close()
 

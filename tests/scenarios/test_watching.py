@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,10 @@ import grpc
 import pytest_asyncio
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
-from tests.scenarios.world import World
+from tests.postgres import PATIENT
+from tests.scenarios.world import PATIENCE, World
 
-from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
+from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.bootstrap import build
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
@@ -40,12 +42,12 @@ class Server:
     def watch(self, world: World, id: UUID, after: int | None = 0) -> Any:
         request = pb.WatchDeploymentRequest(id=str(id), after_sequence=after)
         stub: Any = deployment_pb2_grpc.DeploymentServiceStub(self.channel)  # type: ignore[no-untyped-call]
-        return stub.WatchDeployment(request, metadata=[("project-id", str(world.project_id))], timeout=60)
+        return stub.WatchDeployment(request, metadata=[("project-id", str(world.project_id))], timeout=120)
 
 
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[Server]:
-    database = Database(url, DatabaseOptions(size=_POOL, application_name="a worker under test"))
+    database = Database(url, replace(PATIENT, size=_POOL, application_name="a worker under test"))
     settings = Settings.model_validate({"shutdown_grace": 30, "drain_delay": 0, "cluster": "none"})
     app = await build(settings, database)
     worker = Worker(settings, app)
@@ -68,7 +70,7 @@ async def server(own_database_url: str) -> AsyncIterator[Server]:
 
 async def read_until(stream: Any, phase: Phase) -> list[Any]:
     events = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         async for response in stream:
             events.append(response.event)
             if pb.DeploymentPhase.Name(response.event.phase).endswith(f"_{phase}"):
@@ -121,7 +123,7 @@ async def test_all_watchers_share_one_session(faulty: World, server: Server) -> 
             await read_until(stream, Phase.DEPLOYED)
     for stream in streams:
         stream.cancel()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while await sessions(faulty) > _POOL:  # nobody listens for nobody
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
@@ -151,7 +153,7 @@ async def test_a_server_that_stops_sends_its_watchers_elsewhere(
         seen = await read_until(stream, Phase.DEPLOYED)
         began = time.monotonic()
         await stopping.worker.stop()
-        assert time.monotonic() - began < 5, "an open watch does not use the grace up"
+        assert time.monotonic() - began < 20, "an open watch does not use the grace up"
         status = await ended(stream)
         assert status.code == grpc.StatusCode.UNAVAILABLE.value[0]
         info = ErrorInfo()
@@ -165,7 +167,7 @@ async def test_a_server_that_stops_sends_its_watchers_elsewhere(
 
 async def ended(stream: Any) -> Any:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for _ in stream:
                 pass
     except grpc.aio.AioRpcError as error:

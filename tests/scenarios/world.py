@@ -53,7 +53,7 @@ from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 KEYS = Credentials("AKIA", "s3cr3t-s3cr3t")
 MODEL = "s3://models/iris"
 _BACKDATE = """

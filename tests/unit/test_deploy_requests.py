@@ -55,6 +55,14 @@ def test_what_is_asked_for_differently_has_another_digest(other: dict[str, Any])
     assert a_wish(**other).digest != a_wish().digest
 
 
+def test_a_request_stored_before_digests_were_kept_is_the_same() -> None:
+    key = RequestKey(request_id="once", digest=a_wish().digest)
+    key.check_same("")
+    key.check_same(key.digest)
+    with pytest.raises(InvalidRequest):
+        key.check_same(a_wish(name="another").digest)
+
+
 def test_the_digest_stays_the_same_in_later_releases() -> None:
     """It is stored: what is not said must not count, and nothing that is said may be written otherwise."""
     wish = NewDeployment(registered_model_id=UUID(int=1), serving_environment_id=UUID(int=2), name="iris")

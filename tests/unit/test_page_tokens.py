@@ -14,7 +14,10 @@ import pytest
 from registry_grpc.adapters.grpc.page_tokens import cursor_of, page_token
 from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import Cursor
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import ListDeploymentRevisionsRequest
+from registry_grpc.gen.modelregistry.v1.deployment_pb2 import (
+    ListDeploymentRevisionsRequest,
+    ListDeploymentsRequest,
+)
 
 ID = UUID(int=7)
 
@@ -49,3 +52,15 @@ def test_a_revision_is_a_number(value: Any) -> None:
     token = base64.urlsafe_b64encode(orjson.dumps([*content[:-1], value])).decode().rstrip("=")
     with pytest.raises(InvalidPageToken):
         cursor_of(request_with(token), CALL, int)
+
+
+def test_a_token_is_of_one_project_list_and_filter() -> None:
+    token = page_token(Cursor(3, ID), request_with(""), CALL)
+    elsewhere: Any = SimpleNamespace(project_id=UUID(int=2))
+    other_filter = ListDeploymentRevisionsRequest(id=str(UUID(int=8)), page_token=token)
+    # Equal on the wire: the deployment's id is the first field of one, as the model's is of the other.
+    other_list = ListDeploymentsRequest(registered_model_id=str(ID), page_token=token)
+    for request, call in ((request_with(token), elsewhere), (other_filter, CALL), (other_list, CALL)):
+        with pytest.raises(InvalidPageToken):
+            cursor_of(request, call)
+    assert cursor_of(ListDeploymentRevisionsRequest(id=str(ID), page_token=token, page_size=7), CALL) == Cursor(3, ID)

@@ -247,12 +247,12 @@ class PostgresDeploymentRepository:
         return Page(items, next=Cursor(items[-1].generation, id) if has_more else None)
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
-        await self.get(project_id, id)
         if generation is None:
             record = await self._database.fetchrow(_LAST_SERVED, id, project_id)
         else:
             record = await self._database.fetchrow(_REVISION, id, project_id, generation)
         if record is None:
+            await self.get(project_id, id)
             raise NotFound(Reason.REVISION_NOT_FOUND, id=str(id), revision=str(generation or "last served"))
         return revision_from(record)
 

@@ -1,0 +1,111 @@
+"""A queue with deployments of a test's own, and its time; and results of passes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from tests.fakes.deployment_queue import InMemoryDeploymentQueue
+from tests.fakes.repositories import Repositories, in_memory_repositories
+from tests.fakes.store import InMemoryStore
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
+from registry_grpc.domain.deployment import Applied, Deployment, Phase
+from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.serve_model import ServeModelState
+from registry_grpc.ports.cluster import OwnedObject
+from registry_grpc.ports.deployments import Claim, DeploymentQueue, PassResult, ServiceView
+
+AFTER_THE_REQUEST = timedelta(seconds=3)
+"""When the request that made a deployment should have made its first pass."""
+AFTER_THE_LEASE = timedelta(seconds=61)
+APPLIED = Applied(uid="uid-1", k8s_generation=1, resource_version="7", content={"spec": {}})
+SERVING = ServiceView(
+    current_state=ServiceState.DEPLOYED,
+    external_id="uid-1",
+    url="http://iris",
+    last_error="",
+    served_state=ServeModelState.RUNNING,
+)
+_BACKDATE = """
+UPDATE deployment SET next_at = next_at - $1::interval, lease_until = lease_until - $1::interval,
+    dirty_at = dirty_at - $1::interval
+"""
+
+
+@dataclass(frozen=True)
+class Queues:
+    """What two processes have on one set of deployments, and a way to let time pass."""
+
+    repositories: Repositories
+    queue: DeploymentQueue
+    elsewhere: DeploymentQueue
+    let_pass: Callable[[timedelta], Awaitable[None]]
+
+    async def claimed(self) -> list[Claim]:
+        """All that is due."""
+        return await self.queue.claim(100)
+
+    async def taken(self, deployment: Deployment) -> Claim:
+        claim = await self.queue.claim_one(deployment.id)
+        assert claim is not None
+        return claim
+
+    async def passed(self, deployment: Deployment, **result: Any) -> Deployment:
+        """After a pass with this result."""
+        assert await self.queue.record(await self.taken(deployment), a_result(deployment, **result))
+        return await self.repositories.deployments.get(deployment.project_id, deployment.id)
+
+
+def queues_in_memory() -> Queues:
+    store = InMemoryStore()
+    clock: Any = store.clock
+
+    async def let_pass(span: timedelta) -> None:
+        clock.advance(span)
+
+    queues = InMemoryDeploymentQueue(store), InMemoryDeploymentQueue(store)
+    return Queues(in_memory_repositories(store), *queues, let_pass)
+
+
+def queues_on(database: Database, repositories: Repositories) -> Queues:
+    async def let_pass(span: timedelta) -> None:
+        await database.execute(_BACKDATE, span)
+
+    return Queues(repositories, PostgresDeploymentQueue(database), PostgresDeploymentQueue(database), let_pass)
+
+
+def a_result(deployment: Deployment, **fields: Any) -> PassResult:
+    """Of a pass that found the current revision serving."""
+    said: dict[str, Any] = {
+        "phase": Phase.DEPLOYED,
+        "reason": "",
+        "message": "",
+        "next_step": "",
+        "url": "http://iris",
+        "drift": (),
+        "applied": APPLIED,
+        "applied_generation": deployment.generation,
+        "applied_at": deployment.revised_at,
+        "serving_generation": deployment.generation,
+        "attempts": 0,
+        "again_in": None,
+        "service": SERVING,
+    }
+    return PassResult(**said | fields)
+
+
+def seen(deployment: Deployment, **fields: Any) -> OwnedObject:
+    """The object of a deployment, as it was applied and ready."""
+    said: dict[str, Any] = {
+        "namespace": deployment.namespace,
+        "name": deployment.name,
+        "uid": APPLIED.uid,
+        "k8s_generation": APPLIED.k8s_generation,
+        "is_ready": True,
+        "deployment_id": deployment.id,
+    }
+    return OwnedObject(**said | fields)

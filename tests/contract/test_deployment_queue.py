@@ -1,0 +1,629 @@
+"""What every DeploymentQueue does: who works on what and when, and what becomes of the results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from tests.contract.conftest import repositories_on
+from tests.contract.intents import an_intent, deployed
+from tests.contract.queues import (
+    AFTER_THE_LEASE,
+    AFTER_THE_REQUEST,
+    APPLIED,
+    SERVING,
+    Queues,
+    a_result,
+    queues_in_memory,
+    queues_on,
+    seen,
+)
+from tests.contract.surroundings import Surroundings
+from tests.fakes.builders import a_serve_model
+from tests.fakes.repositories import Repositories
+from tests.fakes.seeding import stored_environment, stored_version
+from tests.postgres import PATIENT, ServerForRun, new_database
+from tests.refusals import refused
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.domain.deployment import (
+    Cause,
+    DeploymentOptions,
+    DeploymentSpec,
+    FieldDifference,
+    Outcome,
+    Phase,
+    Want,
+)
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.serve_model import ServeModelState
+from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
+
+HOUR = timedelta(hours=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
+    """Of this suite: claims are for the deployments of all projects."""
+    async with new_database(server_for_run, server_for_run.template) as url:
+        database = Database(url, PATIENT)
+        yield database
+        await database.close()
+
+
+@pytest.fixture(params=["fake", "postgres"])
+def queues(request: pytest.FixtureRequest) -> Queues:
+    if request.param == "fake":
+        return queues_in_memory()
+    database: Database = request.getfixturevalue("own_database")
+    return queues_on(database, repositories_on(database))
+
+
+@pytest.fixture(autouse=True)
+async def _no_others(own_database: Database) -> None:
+    await own_database.fetch("TRUNCATE deployment, orphan CASCADE")
+
+
+@pytest.fixture
+def repositories(queues: Queues) -> Repositories:
+    return queues.repositories
+
+
+# Who works on what
+
+
+async def test_a_new_deployment_is_left_to_its_request_for_a_moment(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+
+    assert await queues.claimed() == []
+    delay = await queues.queue.next_due()
+    assert delay is not None
+    assert timedelta() < delay <= AFTER_THE_REQUEST
+    await queues.let_pass(AFTER_THE_REQUEST)
+
+    (claim,) = await queues.claimed()
+    assert claim.deployment == deployment
+    assert claim.now >= deployment.created_at
+
+
+async def test_deployments_of_all_projects_are_worked_on(
+    queues: Queues, around: Surroundings, other_project_id: UUID
+) -> None:
+    elsewhere = await Surroundings.stored(queues.repositories, other_project_id)
+    deployments = [await deployed(queues.repositories, place) for place in (around, elsewhere)]
+    await queues.let_pass(AFTER_THE_REQUEST)
+
+    assert {claim.deployment.project_id for claim in await queues.claimed()} == {d.project_id for d in deployments}
+
+
+async def test_those_due_longest_come_first(queues: Queues, around: Surroundings) -> None:
+    first, second, third = [await deployed(queues.repositories, around) for _ in range(3)]
+    await queues.let_pass(AFTER_THE_REQUEST)
+    await queues.queue.mark_changed([third.id])
+    await queues.queue.mark_changed([second.id])
+
+    assert [claim.deployment.id for claim in await queues.queue.claim(1)] == [first.id]
+    assert {claim.deployment.id for claim in await queues.queue.claim(2)} == {second.id, third.id}
+
+
+async def test_what_is_leased_is_not_claimed_again(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await queues.taken(deployment)
+    await queues.let_pass(AFTER_THE_REQUEST)
+    await queues.queue.mark_changed([deployment.id])
+
+    for queue in (queues.queue, queues.elsewhere):
+        assert await queue.claim(100) == []
+        assert await queue.claim_one(deployment.id) is None
+
+
+async def test_many_claims_at_once_share_the_work(queues: Queues, around: Surroundings) -> None:
+    deployments = [await deployed(queues.repositories, around) for _ in range(20)]
+    await queues.let_pass(AFTER_THE_REQUEST)
+
+    claims = await asyncio.gather(*(queue.claim(3) for queue in (queues.queue, queues.elsewhere) * 8))
+
+    claimed = [claim.deployment.id for some in claims for claim in some]
+    claimed += [claim.deployment.id for claim in await queues.claimed()]  # what one saw locked, another may have left
+    assert sorted(claimed) == sorted(d.id for d in deployments)
+
+
+async def test_one_that_is_not_due_can_be_claimed_and_one_that_is_not_there_cannot(
+    queues: Queues, around: Surroundings
+) -> None:
+    deployment = await deployed(queues.repositories, around)
+
+    assert (await queues.taken(deployment)).deployment == deployment
+    assert await queues.queue.claim_one(uuid4()) is None
+
+
+@pytest.mark.parametrize("is_claimed_again", [False, True])
+async def test_a_claim_whose_lease_has_ended_records_nothing(
+    queues: Queues, around: Surroundings, *, is_claimed_again: bool
+) -> None:
+    deployment = await deployed(queues.repositories, around)
+    lost = await queues.taken(deployment)
+    await queues.let_pass(AFTER_THE_LEASE)
+    again = await queues.elsewhere.claim_one(deployment.id) if is_claimed_again else None
+
+    assert await queues.queue.record(lost, a_result(deployment)) is False
+
+    deployments = queues.repositories.deployments
+    assert await deployments.get(deployment.project_id, deployment.id) == deployment
+    assert len(await deployments.events(deployment.project_id, deployment.id, 0, 10)) == 1
+    service = await queues.repositories.services.get(deployment.project_id, deployment.id)
+    assert service.current_state == ServiceState.UNDEPLOYED
+    if again:
+        await queues.queue.release(lost)
+        assert await queues.queue.claim_one(deployment.id) is None, "the lease of another is not given back"
+        assert await queues.elsewhere.record(again, a_result(deployment))
+    else:
+        assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id]
+
+
+async def test_a_recorded_claim_records_once(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    claim = await queues.taken(deployment)
+
+    assert await queues.queue.record(claim, a_result(deployment)) is True
+    assert await queues.queue.record(claim, a_result(deployment, phase=Phase.FAILED)) is False
+
+
+async def test_what_is_released_is_due_again_soon(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await queues.queue.release(await queues.taken(deployment))
+
+    assert await queues.claimed() == []
+    await queues.let_pass(timedelta(seconds=1.1))
+    assert [claim.deployment for claim in await queues.claimed()] == [deployment]
+
+
+async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_database: Database) -> None:
+    """A fake has no locks."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
+    await queues.queue.mark_changed([deployment.id])
+
+    async with own_database.transaction() as connection:
+        await connection.execute("SELECT FROM deployment FOR UPDATE")
+        assert await queues.claimed() == []
+        assert await queues.queue.claim_one(deployment.id) is None
+    assert len(await queues.claimed()) == 1
+
+
+# Results
+
+
+async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings) -> None:
+    before = await deployed(queues.repositories, around)
+    result = a_result(
+        before,
+        phase=Phase.DRIFTED,
+        reason="SPEC_CHANGED",
+        message="somebody changed it",
+        next_step="look",
+        drift=(FieldDifference("spec.x", "1", "2"),),
+        attempts=3,
+        again_in=HOUR,
+    )
+    claim = await queues.taken(before)
+    assert await queues.queue.record(claim, result)
+
+    after = await queues.repositories.deployments.get(before.project_id, before.id)
+    assert after.observed_at is not None
+    assert after.observed_at == after.updated_at == after.phase_since > before.created_at
+    assert after == replace(
+        before,
+        phase=Phase.DRIFTED,
+        reason="SPEC_CHANGED",
+        message="somebody changed it",
+        next_step="look",
+        url="http://iris",
+        drift=result.drift,
+        attempts=3,
+        applied=APPLIED,
+        applied_generation=1,
+        applied_at=before.revised_at,
+        serving_generation=1,
+        observed_at=after.observed_at,
+        updated_at=after.updated_at,
+        phase_since=after.phase_since,
+    )
+    event = (await queues.repositories.deployments.events(before.project_id, before.id, None, 1))[0]
+    told = (event.generation, event.serving_generation, event.phase, event.reason, event.message, event.next_step)
+    assert told == (1, 1, Phase.DRIFTED, "SPEC_CHANGED", "somebody changed it", "look")
+
+
+async def test_the_service_follows(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    by_hand = await stored_version(queues.repositories, around.model)
+    before = await queues.repositories.services.get(deployment.project_id, deployment.id)
+    await queues.repositories.serve_models.create(a_serve_model(before, by_hand, last_known_state="PENDING"))
+
+    await queues.passed(deployment)
+    service = await queues.repositories.services.get(deployment.project_id, deployment.id)
+    assert (service.current_state, service.external_id, service.url) == ("DEPLOYED", "uid-1", "http://iris")
+    assert service.last_error == ""
+    assert service.updated_at > before.updated_at
+    states = {served.model_version_id: served.last_known_state for served in service.served_models}
+    assert states == {around.version.id: "RUNNING", by_hand.id: "PENDING"}
+
+    view = replace(SERVING, last_error=None, served_state=ServeModelState.FAILED)
+    await queues.passed(deployment, service=replace(view, last_error="it broke"))
+    await queues.passed(deployment, service=view)
+    service = await queues.repositories.services.get(deployment.project_id, deployment.id)
+    assert service.last_error == "it broke", "None leaves the text that is there"
+    assert "FAILED" in {served.last_known_state for served in service.served_models}
+
+
+async def test_what_is_as_before_is_not_told_again(queues: Queues, around: Surroundings) -> None:
+    first = await queues.passed(await deployed(queues.repositories, around))
+    second = await queues.passed(first)
+
+    assert second.observed_at is not None
+    assert first.observed_at is not None
+    assert second.observed_at > first.observed_at
+    assert second == replace(first, observed_at=second.observed_at)
+    assert len(await queues.repositories.deployments.events(first.project_id, first.id, 0, 10)) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": "X"},
+        {"message": "x"},
+        {"url": "http://other"},
+        {"serving_generation": None},
+        {"applied": replace(APPLIED, uid="uid-2")},
+        {"applied": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_what_has_changed_is_told(queues: Queues, around: Surroundings, change: dict[str, object]) -> None:
+    first = await queues.passed(await deployed(queues.repositories, around))
+    second = await queues.passed(first, **change)
+
+    assert second.updated_at > first.updated_at
+    assert second.phase_since == first.phase_since
+    assert len(await queues.repositories.deployments.events(first.project_id, first.id, 0, 10)) == 3
+
+
+async def test_a_result_says_when_to_look_again(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+
+    await queues.passed(deployment, again_in=HOUR)
+    delay = await queues.queue.next_due()
+    assert delay is not None
+    assert HOUR / 2 < delay <= HOUR
+    assert await queues.claimed() == []
+    await queues.let_pass(HOUR + timedelta(seconds=1))
+    assert len(await queues.claimed()) == 1
+
+    await queues.let_pass(AFTER_THE_LEASE)
+    await queues.passed(deployment, again_in=None)
+    await queues.let_pass(100 * HOUR)
+    assert await queues.claimed() == []
+    assert await queues.queue.next_due() is None
+
+
+async def test_what_changed_since_the_claim_is_due_at_once(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await queues.queue.mark_changed([deployment.id])
+    claim = await queues.taken(deployment)
+    await queues.queue.record(claim, a_result(deployment, again_in=HOUR))
+    assert await queues.claimed() == [], "the pass has seen what changed before its claim"
+
+    claim = await queues.taken(deployment)
+    await queues.queue.mark_changed([deployment.id])
+    await queues.queue.record(claim, a_result(deployment, again_in=HOUR))
+    assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id]
+
+
+async def test_a_newer_revision_keeps_its_own_state_but_not_what_was_applied(
+    queues: Queues, around: Surroundings
+) -> None:
+    deployment = await deployed(queues.repositories, around)
+    claim = await queues.taken(deployment)
+    await queues.repositories.deployments.revise(
+        deployment.project_id, deployment.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+    )
+    revised = await queues.repositories.deployments.get(deployment.project_id, deployment.id)
+
+    assert await queues.queue.record(claim, a_result(deployment, again_in=HOUR)) is True
+
+    after = await queues.repositories.deployments.get(deployment.project_id, deployment.id)
+    assert after == replace(revised, applied=APPLIED, applied_generation=1, applied_at=deployment.revised_at)
+    assert len(await queues.repositories.deployments.events(deployment.project_id, deployment.id, 0, 10)) == 2
+    assert [claim.deployment for claim in await queues.claimed()] == [after]
+
+
+async def test_an_undeployment_forgets_which_revision_the_object_is_of(queues: Queues, around: Surroundings) -> None:
+    """So that a redeployment knows that nobody else took the object away."""
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    assert deployment.applied_generation == 1
+
+    await queues.repositories.deployments.undeploy(deployment.project_id, deployment.id, "")
+
+    after = await queues.repositories.deployments.get(deployment.project_id, deployment.id)
+    assert (after.applied, after.applied_generation) == (APPLIED, 0)
+
+
+async def test_a_deletion_meanwhile_keeps_what_was_applied(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    claim = await queues.taken(deployment)
+    await queues.repositories.services.delete(deployment.project_id, deployment.id)
+
+    assert await queues.queue.record(claim, a_result(deployment, again_in=HOUR)) is True
+
+    (claim,) = await queues.claimed()
+    assert (claim.deployment.want, claim.deployment.phase) == (Want.ABSENT, Phase.PENDING)
+    assert (claim.deployment.applied, claim.deployment.applied_generation) == (APPLIED, 0)
+
+
+async def test_a_tombstone_is_recorded_without_a_service(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await queues.repositories.services.delete(deployment.project_id, deployment.id)
+
+    gone = await queues.passed(
+        deployment, phase=Phase.UNDEPLOYED, applied=None, applied_generation=0, applied_at=None, serving_generation=None
+    )
+
+    assert (gone.phase, gone.applied) == (Phase.UNDEPLOYED, None)
+
+
+# Revisions
+
+
+async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surroundings) -> None:
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    first = await queues.passed(await deployed(queues.repositories, around))
+    for _ in range(2):
+        await deployments.revise(
+            project_id, first.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+        )
+    third = await deployments.get(project_id, first.id)
+
+    await queues.passed(third, phase=Phase.FAILED, reason="MODEL_LOAD_FAILED", serving_generation=1)
+    one, two, three = [await deployments.revision(project_id, first.id, generation) for generation in (1, 2, 3)]
+    assert (one.outcome, two.outcome, three.outcome) == (Outcome.SERVED, Outcome.SUPERSEDED, Outcome.FAILED)
+    assert (one.served_from, one.served_until) == (first.observed_at, None)
+    assert (three.reason, three.served_from) == ("MODEL_LOAD_FAILED", None)
+
+    after = await queues.passed(third)
+    one, three = [await deployments.revision(project_id, first.id, generation) for generation in (1, 3)]
+    assert (one.served_until, three.served_from) == (after.observed_at, after.observed_at)
+    assert (three.outcome, three.reason) == (Outcome.SERVED, "")
+    at = [first.created_at, first.observed_at, after.observed_at, None]
+    served = [await deployments.served_at(project_id, first.id, moment) for moment in at]
+    assert [revision and revision.generation for revision in served] == [None, 1, 3, 3]
+    assert await deployments.revision(project_id, first.id, None) == one, "the last one that served before"
+
+    await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
+    assert await deployments.served_at(project_id, first.id, None) is None
+    await queues.passed(third)
+    assert await deployments.served_at(project_id, first.id, None) == three, "as if it had never stopped"
+    await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
+    await queues.passed(third, phase=Phase.FAILED, serving_generation=None)
+    assert (await deployments.revision(project_id, first.id, 3)).outcome is Outcome.SERVED, "it did once"
+
+
+async def test_what_served_is_told_to_its_own_project_only(
+    queues: Queues, around: Surroundings, other_project_id: UUID
+) -> None:
+    deployments = queues.repositories.deployments
+    first = await queues.passed(await deployed(queues.repositories, around))
+    await deployments.revise(
+        first.project_id, first.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+    )
+
+    for missing in (
+        deployments.served_at(other_project_id, first.id, None),
+        deployments.served_at(other_project_id, first.id, first.observed_at),
+        deployments.revision(other_project_id, first.id, None),
+        deployments.revision(other_project_id, first.id, 1),
+    ):
+        with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
+            await missing
+
+
+async def test_links_of_superseded_versions_go_when_the_new_one_serves(queues: Queues, around: Surroundings) -> None:
+    project_id = around.environment.project_id
+    first = await queues.passed(await deployed(queues.repositories, around))
+    service = await queues.repositories.services.get(project_id, first.id)
+    new, by_hand = [await stored_version(queues.repositories, around.model) for _ in range(2)]
+    await queues.repositories.serve_models.create(a_serve_model(service, by_hand))
+    spec = DeploymentSpec.serving((new,), {}, DeploymentOptions())
+    await queues.repositories.deployments.revise(
+        project_id, first.id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by=""
+    )
+
+    async def linked() -> set[UUID]:
+        service = await queues.repositories.services.get(project_id, first.id)
+        return {served.model_version_id for served in service.served_models}
+
+    second = await queues.repositories.deployments.get(project_id, first.id)
+    await queues.passed(second, phase=Phase.UPDATING, serving_generation=1)
+    assert await linked() == {around.version.id, new.id, by_hand.id}
+    await queues.passed(second)
+    assert await linked() == {new.id, by_hand.id}
+
+
+# What makes due
+
+
+async def test_a_change_makes_due(queues: Queues, around: Surroundings) -> None:
+    deployments = [await deployed(queues.repositories, around) for _ in range(3)]
+    await queues.passed(deployments[0], again_in=None)
+    await queues.queue.mark_changed([deployments[0].id, deployments[1].id, uuid4()])
+
+    assert {claim.deployment.id for claim in await queues.claimed()} == {d.id for d in deployments[:2]}
+
+
+async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
+    queues: Queues, around: Surroundings, other_project_id: UUID
+) -> None:
+    """Two environments, of two projects even, may be one namespace."""
+    other = await Surroundings.stored(queues.repositories, other_project_id)
+    holder = await deployed(queues.repositories, around)
+
+    async def waiting(namespace: str, reason: str) -> UUID:
+        environment = await stored_environment(queues.repositories, other_project_id)
+        service = replace(other.service(name=holder.name), serving_environment_id=environment.id)
+        _, deployment = await queues.repositories.deployments.deploy(service, (), an_intent(other, namespace=namespace))
+        await queues.passed(deployment, phase=Phase.FAILED, reason=reason, serving_generation=None, again_in=HOUR)
+        return deployment.id
+
+    waits = await waiting("models", "NAME_TAKEN")
+    await waiting("others", "NAME_TAKEN")
+    await waiting("models", "QUOTA")
+    await queues.repositories.services.delete(holder.project_id, holder.id)
+    gone = await queues.repositories.deployments.get(holder.project_id, holder.id)
+    await queues.passed(gone, phase=Phase.UNDEPLOYED, serving_generation=None)
+
+    assert [claim.deployment.id for claim in await queues.claimed()] == [waits]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_due"),
+    [
+        ({}, False),
+        ({"uid": "another"}, True),
+        ({"k8s_generation": 2}, True),
+        ({"is_ready": False}, True),
+        ({"namespace": "elsewhere"}, True),
+        ({"name": "a-copy"}, True),
+        ({"deployment_id": uuid4()}, True),
+        (None, True),
+    ],
+    ids=["as applied", "uid", "generation", "readiness", "namespace", "name", "of another", "missing"],
+)
+async def test_a_relist_makes_due_what_differs_from_it(
+    queues: Queues, around: Surroundings, change: dict[str, object] | None, *, is_due: bool
+) -> None:
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+
+    objects = [] if change is None else [seen(deployment, **change)]
+    assert await queues.queue.compare(objects) == is_due
+
+    assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id] * is_due
+
+
+async def test_a_relist_makes_due_who_could_not_reach_the_cluster_and_what_is_not_gone(
+    queues: Queues, around: Surroundings
+) -> None:
+    never_applied = await deployed(queues.repositories, around)
+    out_of_reach = await deployed(queues.repositories, around)
+    await queues.passed(out_of_reach, phase=Phase.PENDING, applied=None, serving_generation=None, attempts=1)
+    going = await queues.passed(await deployed(queues.repositories, around))
+    gone = await queues.passed(await deployed(queues.repositories, around))
+    for deployment in (going, gone):
+        await queues.repositories.deployments.undeploy(deployment.project_id, deployment.id, "")
+    gone = await queues.repositories.deployments.get(gone.project_id, gone.id)
+    gone = await queues.passed(gone, phase=Phase.UNDEPLOYED, applied=None, serving_generation=None)
+
+    assert await queues.queue.compare([]) == 2
+    assert {claim.deployment.id for claim in await queues.claimed()} == {out_of_reach.id, going.id}
+    assert never_applied.applied is None
+    assert await queues.queue.compare([seen(gone), seen(going)]) == 3
+
+
+async def test_what_changed_in_a_relist_is_due_at_once(queues: Queues, around: Surroundings) -> None:
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    claim = await queues.taken(deployment)
+    await queues.queue.compare([])
+    await queues.queue.record(claim, a_result(deployment, again_in=HOUR))
+
+    assert len(await queues.claimed()) == 1
+
+
+# Orphans
+
+
+async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues: Queues, around: Surroundings) -> None:
+    project_id, namespace = around.environment.project_id, around.environment.namespace
+    deployment = await deployed(queues.repositories, around, namespace=namespace)
+    own = seen(deployment)
+    strays = [
+        replace(own, uid="a", deployment_id=uuid4()),
+        replace(own, uid="b", name="a-copy"),
+        replace(own, uid="c", name="not-ours", deployment_id=None),
+    ]
+
+    for _ in range(2):
+        await queues.queue.compare([own, *strays])
+    orphans = await queues.repositories.deployments.orphans(project_id)
+    assert {(orphan.uid, orphan.name, orphan.deployment_id) for orphan in orphans} == {
+        ("a", own.name, str(strays[0].deployment_id)),
+        ("b", "a-copy", str(deployment.id)),
+        ("c", "not-ours", ""),
+    }
+    await queues.queue.compare([own, strays[1]])
+    kept = [orphan for orphan in orphans if orphan.uid == "b"]
+    assert list(await queues.repositories.deployments.orphans(project_id)) == kept, "with the time it was first seen"
+
+
+async def test_orphans_are_told_to_the_projects_of_their_namespace_only(
+    queues: Queues, around: Surroundings, project_id: UUID, other_project_id: UUID
+) -> None:
+    elsewhere = await Surroundings.stored(queues.repositories, other_project_id)
+    theirs = await stored_environment(queues.repositories, other_project_id, external_id="", name="their-namespace")
+    deployment = await deployed(queues.repositories, elsewhere)
+    stray = seen(deployment, deployment_id=uuid4())
+    await queues.queue.compare(
+        [
+            replace(stray, uid="1", namespace=around.environment.namespace),
+            replace(stray, uid="2", namespace=theirs.name, name="second"),
+            replace(stray, uid="3", namespace="of-nobody"),
+        ]
+    )
+    await queues.repositories.environments.update(
+        other_project_id, elsewhere.environment.id, ServingEnvironmentPatch(external_id="not-that-one")
+    )
+
+    orphans = queues.repositories.deployments.orphans
+    assert [orphan.uid for orphan in await orphans(project_id)] == ["1"]
+    assert [orphan.uid for orphan in await orphans(other_project_id)] == ["2"]
+
+
+# Waking and leading
+
+
+async def test_controllers_wake_at_the_start_and_when_something_changes(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    wake_ups = queues.queue.wake_ups()
+    async with asyncio.timeout(20):
+        await anext(wake_ups)
+        await queues.elsewhere.mark_changed([deployment.id])
+        await anext(wake_ups)
+    await wake_ups.aclose()  # type: ignore[attr-defined]
+
+
+async def test_one_leads_and_another_after_it(queues: Queues) -> None:
+    async with asyncio.timeout(20):
+        async with queues.queue.leadership() as first, queues.elsewhere.leadership() as second:
+            assert [await anext(first), await anext(second)] == [True, False]
+            assert [await anext(first), await anext(second)] == [True, False]
+        async with queues.elsewhere.leadership() as third:
+            while not await anext(third):
+                pass
+
+
+async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) -> None:
+    """And its lock with it: another one leads by now."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    async with asyncio.timeout(20), queues.queue.leadership() as first:
+        assert await anext(first)
+        await own_database.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        )
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await anext(first)
+        async with queues.elsewhere.leadership() as second:
+            assert await anext(second)

@@ -1,0 +1,119 @@
+"""A cluster in memory: objects and what a test makes of them. Nothing happens by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from tests.fakes.clock import FakeClock
+
+from registry_grpc.domain.deployment import Applied, Deployment, Want
+from registry_grpc.domain.evidence import Condition, Evidence, LiveObject, Rollout
+from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.ports.cluster import Changed, Cluster, DryRun, Relisted
+
+TRUE = Condition(status="True")
+FALSE = Condition(status="False", reason="Starting")
+
+
+async def nothing(_: str) -> None:
+    """Happens meanwhile."""
+
+
+@dataclass
+class InMemoryCluster(Cluster):
+    """Implements ports.cluster.Cluster. What is applied serves at once unless `serves` is False; `meanwhile` is called
+    with the name of each method before it does anything, and may raise."""
+
+    clock: FakeClock
+    serves: bool = True
+    meanwhile: Callable[[str], Awaitable[None]] = nothing
+    objects: dict[tuple[str, str], LiveObject] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    cleaned: list[tuple[Want, Credentials | None]] = field(default_factory=list)
+    forced: list[bool] = field(default_factory=list)
+    news: asyncio.Queue[Relisted | Changed] = field(default_factory=asyncio.Queue)
+    watching: int = 0
+
+    async def observe(self, deployment: Deployment) -> Evidence:
+        await self._called("observe")
+        live = self.objects.get((deployment.namespace, deployment.name))
+        if live is None:
+            return Evidence(at=self.clock.now())
+        stamp = live.revision_stamp
+        rollout = Rollout(revision_stamp=stamp, is_observed=True, is_complete=live.ready is TRUE, is_available=True)
+        return Evidence(at=self.clock.now(), live=live, rollout=rollout)
+
+    async def apply(self, deployment: Deployment, credentials: Credentials, *, seen: Evidence, force: bool) -> Applied:
+        await self._called("apply")
+        self.forced.append(force)
+        live = seen.live
+        ready = TRUE if self.serves else FALSE
+        stored = LiveObject(
+            uid=live.uid if live else f"uid-{self.calls['apply']}",
+            k8s_generation=live.k8s_generation + 1 if live else 1,
+            resource_version=str(self.calls["apply"]),
+            deployment_id=str(deployment.id),
+            registry_id="registry",
+            revision_stamp=deployment.revision_stamp,
+            has_conditions=True,
+            ready=ready,
+            predictor_ready=ready,
+            ingress_ready=TRUE,
+            status_written_at=self.clock.now(),
+            url="http://iris",
+        )
+        self.objects[deployment.namespace, deployment.name] = stored
+        return Applied(
+            uid=stored.uid, k8s_generation=stored.k8s_generation, resource_version="1", content={"annotations": {}}
+        )
+
+    async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
+        await self._called("delete")
+        del self.objects[deployment.namespace, deployment.name]
+
+    async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
+        await self._called("clean_up")
+        self.cleaned.append((deployment.want, credentials))
+
+    async def look(self, namespace: str, name: str) -> LiveObject | None:
+        await self._called("look")
+        return self.objects.get((namespace, name))
+
+    async def remove(self, namespace: str, name: str, inference_service_id: UUID) -> None:
+        await self._called("remove")
+        self.objects.pop((namespace, name), None)
+
+    async def changes(self) -> AsyncIterator[Relisted | Changed]:
+        self.watching += 1
+        try:
+            while True:
+                yield await self.news.get()
+        finally:
+            self.watching -= 1
+
+    def change(self, deployment: Deployment, **fields: Any) -> None:
+        """Somebody changes its object."""
+        place = deployment.namespace, deployment.name
+        self.objects[place] = replace(self.objects[place], **fields)
+
+    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+        raise NotImplementedError
+
+    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
+        raise NotImplementedError
+
+    async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
+        return ClusterFacts()
+
+    async def close(self) -> None:
+        pass
+
+    async def _called(self, method: str) -> None:
+        self.calls[method] += 1
+        await self.meanwhile(method)

@@ -1,0 +1,220 @@
+"""The work on deployments, shared out in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from tests.fakes.deployments import InMemoryDeploymentRepository
+from tests.fakes.serve_models import served_by
+from tests.fakes.store import LEASE, InMemoryStore
+
+from registry_grpc.domain.deployment import Deployment, Orphan, Outcome, Phase, Want
+from registry_grpc.ports.cluster import OwnedObject
+from registry_grpc.ports.deployments import Claim, PassResult, ServiceView
+
+_SEEN = (
+    "phase", "reason", "message", "next_step", "url", "drift", "applied", "applied_generation", "applied_at",
+    "serving_generation", "attempts",
+)  # fmt: skip
+
+
+class InMemoryDeploymentQueue:
+    """One process's view of the work in the store."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+        self._repository = InMemoryDeploymentRepository(store)
+
+    async def claim(self, limit: int) -> list[Claim]:
+        now = self._store.write_time()
+        due = sorted(
+            (work.next_at, id_)
+            for id_, work in self._store.work.items()
+            if work.next_at is not None and work.next_at <= now and work.is_free(now)
+        )
+        return [await self._take(id_, now) for _, id_ in due[:limit]]
+
+    async def next_due(self) -> timedelta | None:
+        now = self._store.write_time()
+        later = [work.next_at for work in self._store.work.values() if work.next_at is not None and work.next_at > now]
+        return min(later) - now if later else None
+
+    async def claim_one(self, id: UUID) -> Claim | None:
+        now = self._store.write_time()
+        work = self._store.work.get(id)
+        return await self._take(id, now) if work and work.is_free(now) else None
+
+    async def record(self, claim: Claim, result: PassResult) -> bool:
+        id_, now = claim.deployment.id, self._store.write_time()
+        work, row = self._store.work[id_], self._store.deployments[id_]
+        if work.holder != claim.holder or work.lease_until is None or work.lease_until <= now:
+            return False
+        work.holder, work.lease_until = "", None
+        if (row.generation, row.want) != (claim.deployment.generation, claim.deployment.want):
+            self._store.deployments[id_] = replace(
+                row,
+                applied=result.applied,
+                applied_generation=0 if row.want is Want.ABSENT else result.applied_generation,
+                applied_at=result.applied_at,
+            )
+            work.next_at = now
+            return True
+        seen = {name: getattr(result, name) for name in _SEEN}
+        has_changed = _told(row) != _told(after := replace(row, **seen))
+        after = replace(
+            after,
+            observed_at=now,
+            phase_since=row.phase_since if row.phase is result.phase else now,
+            updated_at=now if has_changed else row.updated_at,
+        )
+        self._store.deployments[id_] = after
+        is_dirty = work.dirty_at is not None and work.dirty_at > claim.now
+        work.next_at = now if is_dirty else None if result.again_in is None else now + result.again_in
+        self._let_service_follow(after, result.service, now)
+        if has_changed:
+            self._tell(after, now)
+        if result.phase is Phase.UNDEPLOYED:
+            self._free_name(after, now)
+        return True
+
+    async def release(self, claim: Claim) -> None:
+        work = self._store.work[claim.deployment.id]
+        if work.holder == claim.holder:
+            work.holder, work.lease_until = "", None
+            work.next_at = self._store.write_time() + timedelta(seconds=1)
+
+    async def mark_changed(self, ids: Collection[UUID]) -> None:
+        now = self._store.write_time()
+        for id_ in ids:
+            if work := self._store.work.get(id_):
+                work.change(now)
+                self._store.news.set()
+
+    async def compare(self, objects: Sequence[OwnedObject]) -> int:
+        now = self._store.write_time()
+        found = {(seen.deployment_id, seen.namespace, seen.name): seen for seen in objects}
+        rows = self._store.deployments.values()
+        due = [row.id for row in rows if _differs(row, found.get((row.id, row.namespace, row.name)))]
+        for id_ in due:
+            self._store.work[id_].change(now)
+            self._store.news.set()
+        known = {(row.id, row.namespace, row.name) for row in rows}
+        stays = {orphan.uid: orphan for orphan in self._store.orphans}
+        self._store.orphans[:] = [
+            stays.get(seen.uid)
+            or Orphan(
+                namespace=seen.namespace,
+                name=seen.name,
+                uid=seen.uid,
+                deployment_id=str(seen.deployment_id or ""),
+                seen_at=now,
+            )
+            for place, seen in found.items()
+            if place not in known or seen.uid in stays
+        ]
+        return len(due)
+
+    async def wake_ups(self) -> AsyncGenerator[None, None]:
+        while True:
+            yield
+            await self._store.news.wait()
+            self._store.news.clear()
+
+    @asynccontextmanager
+    async def leadership(self) -> AsyncIterator[AsyncIterator[bool]]:
+        lock, leads = self._store.leader, False
+
+        async def states() -> AsyncIterator[bool]:
+            nonlocal leads
+            while True:
+                if not leads and not lock.locked():
+                    leads = await lock.acquire()
+                yield leads
+                await asyncio.sleep(0.01)
+
+        try:
+            yield states()
+        finally:
+            if leads:
+                lock.release()
+
+    async def _take(self, id: UUID, now: datetime) -> Claim:
+        work = self._store.work[id]
+        work.holder, work.lease_until = uuid4().hex, now + LEASE
+        deployment = self._store.deployments[id]
+        deployment = await self._repository.get(deployment.project_id, id)
+        return Claim(deployment=deployment, holder=work.holder, now=now)
+
+    def _let_service_follow(self, deployment: Deployment, view: ServiceView, now: datetime) -> None:
+        service = self._store.services.get(deployment.id)
+        if service is None:
+            return
+        follows = replace(
+            service,
+            current_state=view.current_state,
+            external_id=view.external_id,
+            url=view.url,
+            last_error=service.last_error if view.last_error is None else view.last_error,
+        )
+        if follows != service:
+            self._store.services[service.id] = replace(follows, updated_at=now)
+        for served in served_by(self._store, service.id):
+            is_meant = served.model_version_id in deployment.spec.served_version_ids
+            if is_meant and served.last_known_state != view.served_state:
+                self._store.serve_models[served.id] = replace(
+                    served, last_known_state=view.served_state, updated_at=now
+                )
+
+    def _tell(self, deployment: Deployment, now: datetime) -> None:
+        self._store.log(deployment, now)
+        revisions = self._store.revisions[deployment.id]
+        for generation, revision in revisions.items():
+            if generation == deployment.serving_generation:
+                revisions[generation] = replace(
+                    revision,
+                    outcome=Outcome.SERVED,
+                    reason="",
+                    served_from=revision.served_from or now,
+                    served_until=None,
+                )
+            elif revision.served_from and revision.served_until is None:
+                revisions[generation] = replace(revision, served_until=now)
+        current = revisions[deployment.generation]
+        if deployment.phase is Phase.DEPLOYED:
+            self._drop_superseded(deployment)
+        elif deployment.phase is Phase.FAILED and current.served_from is None:
+            revisions[deployment.generation] = replace(current, outcome=Outcome.FAILED, reason=deployment.reason)
+
+    def _drop_superseded(self, deployment: Deployment) -> None:
+        revisions = self._store.revisions[deployment.id].values()
+        superseded = {id_ for revision in revisions for id_ in revision.spec.served_version_ids}
+        for served in served_by(self._store, deployment.id):
+            if served.model_version_id in superseded - set(deployment.spec.served_version_ids):
+                del self._store.serve_models[served.id]
+
+    def _free_name(self, gone: Deployment, now: datetime) -> None:
+        for other in self._store.deployments.values():
+            if (other.namespace, other.name) == (gone.namespace, gone.name) and other.reason == "NAME_TAKEN":
+                self._store.work[other.id].next_at = now
+
+
+def _told(row: Deployment) -> tuple[object, ...]:
+    """What the event log tells of."""
+    uid = row.applied.uid if row.applied else None
+    return row.phase, row.reason, row.message, row.serving_generation, row.url, uid
+
+
+def _differs(row: Deployment, seen: OwnedObject | None) -> bool:
+    if row.attempts:
+        return True
+    if row.want is Want.ABSENT:
+        return seen is not None or row.phase is not Phase.UNDEPLOYED
+    if row.applied is None:
+        return False
+    applied = (row.applied.uid, row.applied.k8s_generation, row.phase is Phase.DEPLOYED)
+    return seen is None or (seen.uid, seen.k8s_generation, seen.is_ready) != applied

@@ -1,0 +1,399 @@
+"""Passes: what they do to the cluster, what they must not do, and that a lease is given back however they end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+from unittest.mock import AsyncMock
+from uuid import uuid4
+
+import pytest
+from tests.fakes.builders import a_service
+from tests.fakes.cluster import FALSE, TRUE, nothing
+from tests.refusals import refused
+from tests.unit.at_work import KEYS, AtWork, at_work
+
+from registry_grpc.domain.deploy_request import RequestKey
+from registry_grpc.domain.deployment import FieldDifference, Phase, Want
+from registry_grpc.domain.errors import (
+    ClusterReadFailed,
+    ConcurrentChange,
+    NotFound,
+    Reason,
+    RegistryError,
+    Unavailable,
+)
+from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
+from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.serving_environment import DriftPolicy
+from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.services import reconciliation
+
+DRIFT = (FieldDifference("spec.predictor.minReplicas", "1", "3"),)
+
+
+@pytest.fixture
+async def world() -> AtWork:
+    return await at_work()
+
+
+def raising(error: BaseException, during: str) -> Any:
+    async def meanwhile(method: str) -> None:
+        if method == during:
+            raise error
+
+    return meanwhile
+
+
+# Secrets
+
+
+async def test_the_first_revision_cleans_up_once_it_serves(world: AtWork) -> None:
+    world.cluster.serves = False
+    deployment = await world.deployed()
+    assert (deployment.phase, world.cluster.calls["clean_up"]) == (Phase.DEPLOYING, 0)
+
+    world.cluster.change(deployment, ready=TRUE, predictor_ready=TRUE)
+    for _ in range(3):
+        assert (await world.passed(deployment)).phase is Phase.DEPLOYED
+    assert world.cluster.cleaned == [(Want.PRESENT, None)]
+
+
+async def test_secrets_of_earlier_revisions_go_when_the_new_one_serves_and_not_before(world: AtWork) -> None:
+    deployment = await world.deployed()
+    world.cluster.cleaned.clear()
+    world.cluster.serves = False
+    updated = await world.update(deployment)
+    assert (updated.generation, updated.phase, world.cluster.cleaned) == (2, Phase.UPDATING, [])
+
+    world.cluster.change(updated, ready=TRUE, predictor_ready=TRUE)
+    for _ in range(2):
+        assert (await world.passed(updated)).serving_generation == 2
+    assert world.cluster.cleaned == [(Want.PRESENT, None)]
+
+
+@pytest.mark.parametrize(
+    "error", [ApplyRefused(Refusal.FORBIDDEN, "no"), Unavailable(Reason.CLUSTER_UNAVAILABLE, "away")], ids=repr
+)
+async def test_a_clean_up_that_fails_does_not_fail_the_pass(world: AtWork, error: Exception) -> None:
+    world.cluster.meanwhile = raising(error, "clean_up")
+
+    assert (await world.deployed()).phase is Phase.DEPLOYED
+
+
+async def test_an_undeployment_takes_the_secrets_along(world: AtWork) -> None:
+    deployment = await world.deployed()
+    world.cluster.cleaned.clear()
+
+    await world.deployments.undeploy(world.project_id, deployment.id)
+
+    assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
+    assert world.cluster.objects == {}
+    assert world.cluster.cleaned == [(Want.ABSENT, KEYS)], "those of an apply that did not get further too"
+
+
+async def test_secrets_stay_while_the_object_is_still_there(world: AtWork) -> None:
+    deployment = await world.deployed()
+    world.cluster.cleaned.clear()
+    live = world.cluster.objects["models", deployment.name]
+
+    async def comes_back(method: str) -> None:
+        if method == "observe" and world.cluster.calls["delete"]:
+            world.cluster.objects["models", deployment.name] = replace(live, deleting_since=world.clock.now())
+
+    world.cluster.meanwhile = comes_back
+    await world.deployments.undeploy(world.project_id, deployment.id)
+
+    assert (await world.now(deployment)).phase is Phase.DELETING
+    assert world.cluster.cleaned == []
+
+
+@pytest.mark.parametrize(
+    "error", [NotFound(Reason.MODEL_VERSION_NOT_FOUND), SecretUnreadable("the key is gone")], ids=repr
+)
+async def test_an_undeployment_does_not_need_the_keys(
+    world: AtWork, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    deployment = await world.deployed()
+    world.cluster.cleaned.clear()
+    monkeypatch.setattr(world.repositories.versions, "credentials", AsyncMock(side_effect=error))
+
+    await world.deployments.undeploy(world.project_id, deployment.id)
+
+    assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
+    assert world.cluster.cleaned == [(Want.ABSENT, Credentials())]
+
+
+async def test_keys_that_cannot_be_read_are_told(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = SecretUnreadable("the key is gone")
+    monkeypatch.setattr(world.repositories.versions, "credentials", AsyncMock(side_effect=error))
+    deployment = await world.deployed()
+
+    assert (deployment.phase, deployment.reason) == (Phase.FAILED, "CREDENTIALS_UNREADABLE")
+    assert world.cluster.calls["apply"] == 0
+
+
+# What a pass writes
+
+
+async def test_what_is_sure_to_fail_is_not_sent(world: AtWork) -> None:
+    deployment = (await world.deployments.deploy(world.project_id, world.new(name="Not A Name"))).deployment
+
+    assert deployment is not None
+    assert (deployment.phase, deployment.reason) == (Phase.FAILED, "NAME_INVALID")
+    assert world.cluster.calls["apply"] == 0
+
+
+async def test_a_pass_on_an_old_row_does_not_write_over_a_newer_object(world: AtWork) -> None:
+    deployment = await world.deployed()
+    old = await world.queue.claim_one(deployment.id)
+    assert old is not None
+    old = replace(old, deployment=replace(old.deployment, applied_generation=0))
+    world.cluster.change(deployment, revision_stamp="2")
+    applies = world.cluster.calls["apply"]
+
+    await world.reconciler.work(old)
+
+    assert world.cluster.calls["apply"] == applies
+    assert world.cluster.objects["models", deployment.name].revision_stamp == "2"
+
+
+async def test_an_object_that_is_going_is_not_written_to(world: AtWork) -> None:
+    deployment = await world.deployed()
+    world.cluster.change(deployment, deleting_since=world.clock.now())
+    applies = world.cluster.calls["apply"]
+
+    await world.update(deployment)
+
+    assert world.cluster.calls["apply"] == applies
+
+
+async def test_what_was_deleted_by_others_is_told_and_then_made_again(world: AtWork) -> None:
+    deployment = await world.deployed()
+    del world.cluster.objects["models", deployment.name]
+
+    told = await world.passed(deployment)
+    assert (told.phase, told.reason, told.applied) == (Phase.DRIFTED, "DELETED_EXTERNALLY", None)
+    assert (told.serving_generation, told.url) == (None, "")
+
+    again = await world.passed(deployment)
+    assert again.phase is Phase.DEPLOYED
+    assert again.applied is not None
+    assert again.applied != deployment.applied
+
+
+async def test_an_object_of_others_is_never_deleted(world: AtWork) -> None:
+    deployment = await world.deployed()
+    world.cluster.change(deployment, deployment_id=str(uuid4()))
+
+    await world.deployments.undeploy(world.project_id, deployment.id)
+
+    assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
+    assert ("models", deployment.name) in world.cluster.objects
+
+
+@pytest.mark.parametrize("policy", DriftPolicy)
+async def test_drift_is_told_first_and_put_right_by_force_where_that_is_the_policy(policy: DriftPolicy) -> None:
+    world = await at_work(policy)
+    is_enforced = policy is DriftPolicy.ENFORCE
+    deployment = await world.deployed()
+    world.cluster.change(deployment, drift=DRIFT)
+
+    told = await world.passed(deployment)
+    assert (told.phase, told.reason, told.drift) == (Phase.DRIFTED, "SPEC_CHANGED", DRIFT)
+    assert world.cluster.forced == [is_enforced]
+    after = await world.passed(deployment)
+    assert after.phase is (Phase.DEPLOYED if is_enforced else Phase.DRIFTED)
+    assert world.cluster.forced == [is_enforced] * (1 + is_enforced)
+
+
+# What cannot be reached
+
+
+async def test_the_cluster_out_of_reach_is_recorded_and_tried_again(world: AtWork) -> None:
+    world.cluster.meanwhile = raising(Unavailable(Reason.CLUSTER_UNAVAILABLE, "away"), "observe")
+    deployed = await world.deploy()
+    deployment = deployed.deployment
+    assert deployment is not None
+
+    assert (deployed.status, deployed.message) == ("FAILED", deployment.message)
+    assert (deployment.reason, deployment.attempts) == ("API_UNAVAILABLE", 1)
+    service = await world.repositories.services.get(world.project_id, deployment.id)
+    assert service.last_error.startswith("create kserve inferenceservice: ")
+    assert (await world.passed(deployment)).attempts == 2
+    world.cluster.meanwhile = nothing
+    assert (await world.passed(deployment)).phase is Phase.DEPLOYED
+
+
+async def test_a_cluster_that_may_not_be_read_is_told(world: AtWork) -> None:
+    world.cluster.meanwhile = raising(ClusterReadFailed("pods is forbidden"), "observe")
+    deployment = await world.deployed()
+
+    assert (deployment.phase, deployment.reason) == (Phase.FAILED, "FORBIDDEN")
+    assert "pods is forbidden" in deployment.message
+
+
+async def test_the_database_out_of_reach_is_not_taken_for_the_cluster(
+    world: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = Unavailable(Reason.DATABASE_UNAVAILABLE, "away")
+    monkeypatch.setattr(world.repositories.versions, "credentials", AsyncMock(side_effect=error))
+    with refused(Unavailable, Reason.DATABASE_UNAVAILABLE):
+        await world.deploy()
+
+    (deployment,) = world.store.deployments.values()
+    assert (deployment.observed_at, deployment.attempts) == (None, 0)
+    assert world.is_free(deployment.id)
+
+
+async def test_a_cluster_without_an_answer_is_recorded_in_time(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "ATTEMPT_SECONDS", 0.01)
+
+    async def forever(_: str) -> None:
+        await asyncio.Event().wait()
+
+    world.cluster.meanwhile = forever
+    deployment = await world.deployed()
+
+    assert (deployment.reason, deployment.message) == ("API_UNAVAILABLE", "the Kubernetes API did not answer in time")
+    assert world.is_free(deployment.id)
+    with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
+        await world.reconciler.observe_now(deployment.id)
+    assert world.is_free(deployment.id)
+
+
+# Leases
+
+
+@pytest.mark.parametrize("during", ["observe", "apply", "clean_up"])
+async def test_a_caller_who_goes_away_leaves_no_lease(world: AtWork, during: str) -> None:
+    await world.broken_off(world.deploy, during)
+
+    (id_,) = world.store.deployments
+    assert world.is_free(id_)
+
+
+async def test_a_look_that_is_broken_off_leaves_no_lease(world: AtWork) -> None:
+    deployment = await world.deployed()
+    await world.broken_off(lambda: world.reconciler.observe_now(deployment.id), "observe")
+    assert world.is_free(deployment.id)
+
+    world.cluster.meanwhile = raising(Unavailable(Reason.CLUSTER_UNAVAILABLE, "away"), "observe")
+    before = await world.now(deployment)
+    with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
+        await world.deployments.sync(world.project_id, deployment.id)
+    assert world.is_free(deployment.id)
+    assert await world.now(deployment) == before, "told to the caller, and not recorded"
+
+
+async def test_who_finds_another_at_work_lets_it_work(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "ATTEMPT_SECONDS", 0.01)
+    monkeypatch.setattr(reconciliation, "_WAIT_FOR_OTHERS_SECONDS", 0.01)
+    deployment = await world.deployed()
+    claim = await world.queue.claim_one(deployment.id)
+    looks = world.cluster.calls["observe"]
+
+    await world.reconciler.attempt(deployment.id)
+    await world.reconciler.observe_now(deployment.id)
+
+    assert world.cluster.calls["observe"] == looks
+    assert claim is not None
+    assert not world.is_free(deployment.id)
+
+
+# Services that are records only
+
+
+async def record_only(world: AtWork, **fields: Any) -> InferenceService:
+
+    service = a_service(world.environment, world.model, name="iris", **fields)
+    return await world.repositories.services.create(service, ())
+
+
+async def test_the_object_of_a_record_goes_before_the_record(world: AtWork) -> None:
+    """Nobody could repeat a deletion that was broken off in between."""
+    service = await record_only(world)
+    await world.broken_off(lambda: world.deployments.delete_service(world.project_id, service.id), "remove")
+    assert await world.repositories.services.get(world.project_id, service.id) == service
+
+    there = []
+
+    async def look(method: str) -> None:
+        there.append((method, service.id in world.store.services))
+
+    world.cluster.meanwhile = look
+    await world.deployments.delete_service(world.project_id, service.id)
+    assert there == [("remove", True)]
+    assert service.id not in world.store.services
+
+
+@pytest.mark.parametrize("error", [Unavailable(Reason.CLUSTER_UNAVAILABLE, "away"), ClusterReadFailed("no")], ids=repr)
+async def test_a_cluster_that_fails_does_not_keep_a_record(world: AtWork, error: RegistryError) -> None:
+    world.cluster.meanwhile = raising(error, "remove")
+    service = await record_only(world)
+
+    await world.deployments.undeploy(world.project_id, service.id)
+    await world.deployments.delete_service(world.project_id, service.id)
+
+    assert service.id not in world.store.services
+
+
+async def test_a_record_follows_the_object_of_its_name(world: AtWork) -> None:
+    service = await record_only(world)
+
+    async def synced() -> tuple[str, str, str, str]:
+        after = await world.deployments.sync(world.project_id, service.id)
+        return after.current_state, after.url, after.last_error, after.external_id
+
+    assert await synced() == ("UNDEPLOYED", "", "the object is not in the cluster", service.external_id)
+    live = replace(await an_object(world), deployment_id="somebody else's", ready=TRUE, uid="uid-x", url="http://x")
+    world.cluster.objects["models", "iris"] = live
+    assert await synced() == ("DEPLOYED", "http://x", "", "uid-x")
+    world.cluster.objects["models", "iris"] = replace(live, ready=replace(FALSE, message="no pods"), uid="uid-y")
+    assert await synced() == ("DEPLOYED", "http://x", "no pods", "uid-y")
+    world.cluster.objects["models", "iris"] = replace(live, ready=None)
+    assert await synced() == ("DEPLOYED", "http://x", "no pods", "uid-x")
+
+
+async def test_a_record_that_changed_since_the_look_is_left_alone(world: AtWork) -> None:
+    service = await record_only(world)
+
+    async def meanwhile(_: str) -> None:
+        patch = InferenceServicePatch(url="http://by-hand")
+        await world.repositories.services.update(world.project_id, service.id, patch)
+
+    world.cluster.meanwhile = meanwhile
+    with pytest.raises(ConcurrentChange):
+        await world.deployments.sync(world.project_id, service.id)
+    assert (await world.repositories.services.get(world.project_id, service.id)).url == "http://by-hand"
+
+
+async def an_object(world: AtWork) -> LiveObject:
+    """Of another service."""
+    deployment = await world.deployed()
+    return world.cluster.objects["models", deployment.name]
+
+
+# Requests with an id
+
+
+async def test_of_two_requests_with_one_id_the_second_is_answered_as_the_first(
+    world: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await world.deploy(request_id="once")
+    assert first.deployment is not None
+    looks = world.cluster.calls["observe"]
+
+    # The second looks before the first has stored anything, and stores after it.
+    stored = await world.repositories.deployments.requested(
+        world.project_id, RequestKey(request_id="once", digest=world.new().digest)
+    )
+    monkeypatch.setattr(world.repositories.deployments, "requested", AsyncMock(side_effect=[None, stored]))
+    second = await world.deploy(request_id="once")
+
+    assert second.service.id == first.service.id
+    assert (second.status, second.message) == ("DEPLOYED", "Deployment made by an earlier request")
+    assert world.cluster.calls["observe"] == looks, "it is not the second's to make a pass on"
+    assert len(world.store.deployments) == 1
