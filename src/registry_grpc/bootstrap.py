@@ -69,11 +69,12 @@ class App:
 
 async def build(settings: Settings, database: Database) -> App:
     """Put the service together. Raises Unavailable when a cluster is configured and the database does not answer."""
-    cluster = await cluster_of(settings, database)
+    cipher = cipher_of(settings)
+    cluster = await cluster_of(settings, database, cipher.name_key)
     clock = SystemClock()
 
     models = PostgresRegisteredModelRepository(database)
-    versions = PostgresModelVersionRepository(database, cipher_of(settings))
+    versions = PostgresModelVersionRepository(database, cipher)
     environments = PostgresServingEnvironmentRepository(database)
     services = PostgresInferenceServiceRepository(database)
     queue = PostgresDeploymentQueue(database)
@@ -107,12 +108,12 @@ async def build(settings: Settings, database: Database) -> App:
         deployments=deployments,
         clock=clock,
     )
-    model_versions = ModelVersions(versions=versions, clock=clock)
+    model_versions = ModelVersions(versions=versions, deployments=intents, clock=clock)
     serve_models = ServeModels(
         serve_models=PostgresServeModelRepository(database), services=services, versions=versions, clock=clock
     )
     history = DeploymentHistory(deployments=intents, events=queue)
-    planning = Planning(deployments=deployments, versions=versions, clock=clock, cluster=cluster)
+    planning = Planning(deployments=deployments, history=intents, versions=versions, clock=clock, cluster=cluster)
     return App(
         servicers=(
             RegisteredModelServicer(RegisteredModels(models=models, clock=clock)),
@@ -139,7 +140,7 @@ def database_of(settings: Settings) -> Database:
     return Database(settings.dsn, options)
 
 
-async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
+async def cluster_of(settings: Settings, database: Database, name_key: bytes) -> Cluster | None:
     """None when deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable for a database
     that does not answer."""
     if settings.cluster is ClusterKind.NONE:
@@ -148,7 +149,12 @@ async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
     # The Kubernetes client takes most of a second to import: nobody waits for it who does not need it.
     from registry_grpc.adapters.kserve.cluster import KServeCluster  # noqa: PLC0415
 
-    return KServeCluster(await kubernetes_of(settings), registry_id=registry_id, namespaces=settings.watch_namespaces)
+    return KServeCluster(
+        await kubernetes_of(settings),
+        registry_id=registry_id,
+        name_key=name_key,
+        namespaces=settings.watch_namespaces,
+    )
 
 
 async def kubernetes_of(settings: Settings) -> Api:

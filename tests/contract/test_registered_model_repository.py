@@ -180,7 +180,7 @@ async def test_deletes_an_archived_model_with_its_versions(repositories: Reposit
         repositories.models.get(project_id, model.id),
         repositories.models.delete(project_id, model.id),
         repositories.versions.get(project_id, version.id),
-        repositories.versions.credentials(project_id, version.id),
+        repositories.versions.credentials(project_id, version.id, version.uri),
     ):
         with pytest.raises(NotFound):
             await gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 from tests.fakes.store import InMemoryStore, oldest_first, page_of
@@ -17,6 +18,7 @@ from registry_grpc.domain.model_version import (
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
+from registry_grpc.domain.storage import place_of
 
 
 class InMemoryModelVersionRepository:
@@ -63,14 +65,16 @@ class InMemoryModelVersionRepository:
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
         version = await self.get(project_id, id, registered_model_id=registered_model_id)
-        changed = version._replace(**changes(patch), updated_at=self._store.write_time())
+        fields = {name: value for name, value in changes(patch).items() if name in version._fields}
+        changed = version._replace(**fields, updated_at=self._store.write_time())
         self._check_name(changed)
         self._put(changed)
+        self._store.credentials[id] = replace(self._store.credentials[id], **patch.keys_after(version.uri))
         return changed
 
-    async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
+    async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
         version = await self.get(project_id, id)
-        return self._store.credentials[version.id]
+        return self._store.credentials[version.id] if place_of(version.uri) == place_of(uri) else None
 
     def _of_project(self, project_id: UUID) -> Iterator[ModelVersion]:
         models = self._store.models

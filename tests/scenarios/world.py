@@ -379,7 +379,8 @@ async def connected_cluster(
     """The adapter under the registry's own rights, where the cluster has such."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), QUICK)
     namespaces = () if kubernetes.simulated else (namespace,)
-    cluster = KServeCluster(api, registry_id=await installation_id(database), namespaces=namespaces, pace=pace)
+    registry_id = await installation_id(database)
+    cluster = KServeCluster(api, registry_id=registry_id, name_key=b"key", namespaces=namespaces, pace=pace)
     try:
         yield cluster
     finally:

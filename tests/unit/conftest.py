@@ -56,7 +56,7 @@ def registry() -> Registry:
         clock=clock,
         repositories=r,
         models=RegisteredModels(models=r.models, clock=clock),
-        versions=ModelVersions(versions=r.versions, clock=clock),
+        versions=ModelVersions(versions=r.versions, deployments=r.deployments, clock=clock),
         environments=ServingEnvironments(environments=r.environments, clock=clock),
         deployments=deployments,
         history=DeploymentHistory(deployments=r.deployments, events=NoNews()),

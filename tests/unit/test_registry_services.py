@@ -75,7 +75,7 @@ async def test_creates_a_version_with_its_credentials(registry: Registry, projec
     assert (version.registered_model_id, version.created_at) == (model.id, registry.clock.now())
     assert await registry.versions.get(project_id, version.id) == version
     assert await registry.versions.get(project_id, version.id, model.id) == version
-    stored = await registry.repositories.versions.credentials(project_id, version.id)
+    stored = await registry.repositories.versions.credentials(project_id, version.id, version.uri)
     assert stored == Credentials("acc3ss", "s3cret")
 
 

@@ -90,11 +90,13 @@ class ModelVersionRepository(Protocol):
     async def update(
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
-        """Change what is set and `updated_at`. Raises NotFound, AlreadyExists."""
+        """Change what is set and `updated_at`. A uri at another place (`domain.storage.place_of`) clears the keys that
+        are not set with it. Raises NotFound, AlreadyExists."""
         ...
 
-    async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
-        """The keys for the version's uri, in clear. Raises NotFound."""
+    async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
+        """The version's keys for `uri`, in clear; None when they are for another place, to which the version's own uri
+        was changed. Raises NotFound, SecretUnreadable."""
         ...
 
 

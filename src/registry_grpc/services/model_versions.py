@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.model_version import (
+    COPIED,
     Credentials,
     ModelVersion,
     ModelVersionFilter,
@@ -14,15 +15,18 @@ from registry_grpc.domain.model_version import (
     NewModelVersion,
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.patch import UNSET
 from registry_grpc.ports.clock import Clock
+from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import ModelVersionRepository
 
 
 class ModelVersions:
     """Create, read and change the versions of a project's models. Nothing deletes one but the deletion of its model."""
 
-    def __init__(self, *, versions: ModelVersionRepository, clock: Clock) -> None:
+    def __init__(self, *, versions: ModelVersionRepository, deployments: DeploymentRepository, clock: Clock) -> None:
         self._versions = versions
+        self._deployments = deployments
         self._clock = clock
 
     async def create(self, project_id: UUID, registered_model_id: UUID, new: NewModelVersion) -> ModelVersion:
@@ -46,7 +50,22 @@ class ModelVersions:
         return await self._versions.list(project_id, filter, sort, slice)
 
     async def update(
-        self, project_id: UUID, id: UUID, patch: ModelVersionPatch, registered_model_id: UUID | None = None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: ModelVersionPatch,
+        registered_model_id: UUID | None = None,
+        *,
+        edits_deployed: bool = False,
     ) -> ModelVersion:
-        """Raises NotFound, also when it is not a version of the model given (Q3); AlreadyExists."""
+        """`edits_deployed` allows to change what a READY version that was deployed serves, as the contract does; its
+        deployments keep their copies.
+
+        Raises NotFound, also when it is not a version of the model given (Q3); AlreadyExists; FailedPrecondition.
+        """
+        if not edits_deployed and any(getattr(patch, name) is not UNSET for name in COPIED):
+            version = await self._versions.get(project_id, id, registered_model_id=registered_model_id)
+            edited = [name for name in COPIED if getattr(patch, name) not in {UNSET, getattr(version, name)}]
+            if edited and version.is_ready and await self._deployments.last_copy(project_id, id):
+                raise FailedPrecondition(Reason.MODEL_VERSION_DEPLOYED, id=str(id), fields=", ".join(edited))
         return await self._versions.update(project_id, id, patch, registered_model_id=registered_model_id)

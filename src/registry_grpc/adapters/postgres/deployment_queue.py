@@ -18,7 +18,7 @@ from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_relist import compare
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
-    JOIN_ENVIRONMENT,
+    DEPLOYMENT_JOINS,
     applied_to_json,
     deployment_from,
     drift_to_json,
@@ -53,13 +53,13 @@ _THIS_ONE = (
 )
 _CLAIM = f"""
 WITH claimed AS ({_CLAIMED.format(due=_DUE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT}
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
 _NEXT_DUE = "SELECT min(next_at) - now() AS delay FROM deployment WHERE next_at > now()"
 _CLAIM_ONE = f"""
 WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT}
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
 _LOCK_MINE = """

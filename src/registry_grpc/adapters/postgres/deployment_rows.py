@@ -23,6 +23,7 @@ from registry_grpc.domain.deployment import (
     ScaleMetric,
     Want,
 )
+from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 DEPLOYMENT_FIELDS = (
@@ -30,10 +31,16 @@ DEPLOYMENT_FIELDS = (
     "applied_generation", "applied", "applied_at", "serving_generation", "phase", "phase_since", "reason", "message",
     "next_step", "url", "drift", "observed_at", "attempts",
 )  # fmt: skip
-# The drift policy is the environment's; the environment may be gone when only the object is left to remove.
-DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {"drift_policy": "coalesce(e.drift_policy, 'report')"}
+# The drift policy is the environment's. Environment and version may be gone when only the object is left to remove.
+DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {
+    "drift_policy": "coalesce(e.drift_policy, 'report')",
+    "version_now": f"CASE WHEN v.id IS NOT NULL THEN ARRAY[{', '.join(f'v.{name}' for name in COPIED)}] END",
+}
 DEPLOYMENT_COLUMNS = select_list(DEPLOYMENT_READ)
-JOIN_ENVIRONMENT = "LEFT JOIN serving_environment e ON e.id = d.serving_environment_id"
+DEPLOYMENT_JOINS = """
+LEFT JOIN serving_environment e ON e.id = d.serving_environment_id
+LEFT JOIN model_version v ON v.id = (d.spec->>'model_version_id')::uuid
+"""
 REVISION_FIELDS = (
     "deployment_id", "generation", "created_at", "created_by", "cause", "spec", "outcome", "reason", "served_from",
     "served_until",
@@ -46,15 +53,17 @@ EVENT_FIELDS = (
 
 def deployment_from(record: Any) -> Deployment:
     values = {name: record[name] for name in DEPLOYMENT_FIELDS}
+    spec = spec_from(record["spec"])
     return Deployment(
         **values
         | {
             "want": Want(record["want"]),
-            "spec": spec_from(record["spec"]),
+            "spec": spec,
             "applied": Applied(**record["applied"]) if record["applied"] else None,
             "phase": Phase(record["phase"]),
             "drift": tuple(FieldDifference(**difference) for difference in record["drift"]),
             "drift_policy": DriftPolicy(record["drift_policy"]),
+            "edited_version_fields": spec.edited_fields(record["version_now"] or spec.copied),
         }
     )
 
@@ -84,7 +93,7 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "model_format": spec.model_format,
         "model_format_version": spec.model_format_version,
         "storage_uri": spec.storage_uri,
-        "runtime": spec.runtime,
+        "container_image": spec.container_image,
         "labels": dict(spec.labels),
         "options": {field.name: getattr(spec.options, field.name) for field in fields(spec.options)},
     }
@@ -95,6 +104,9 @@ def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
     metric = options["scale_metric"]
     options["scale_metric"] = ScaleMetric(metric) if metric else None
     options["deployment_mode"] = DeploymentMode(options["deployment_mode"])
+    if "runtime" in stored:  # as it was stored before 2026-11-28, when a runtime asked for hid that of the version
+        stored = {**stored, "container_image": "" if options["runtime"] else stored["runtime"]}
+        del stored["runtime"]
     return DeploymentSpec(
         **{
             **stored,

@@ -12,13 +12,14 @@ from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_requests import lock, remember, requested
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
+    DEPLOYMENT_JOINS,
     DEPLOYMENT_READ,
     EVENT_FIELDS,
-    JOIN_ENVIRONMENT,
     REVISION_FIELDS,
     deployment_from,
     event_from,
     revision_from,
+    spec_from,
     spec_to_json,
 )
 from registry_grpc.adapters.postgres.inference_services import insert_service, update_service
@@ -42,7 +43,7 @@ from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
 CHANNEL = "deployment"
 EVENT_CHANNEL = "deployment_event"
 
-_GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {JOIN_ENVIRONMENT} WHERE d.id = $1 AND d.project_id = $2"
+_GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {DEPLOYMENT_JOINS} WHERE d.id = $1 AND d.project_id = $2"
 # The request that stores an intent makes the first pass itself; controllers come in only if it does not.
 _INSERT = """
 INSERT INTO deployment (
@@ -114,6 +115,13 @@ SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
 ORDER BY r.generation DESC LIMIT 1
 """
+_LAST_COPY = """
+SELECT r.spec
+FROM model_version v JOIN deployment d ON d.registered_model_id = v.registered_model_id
+JOIN deployment_revision r ON r.deployment_id = d.id
+WHERE v.id = $1 AND v.project_id = $2 AND r.spec->>'model_version_id' = $1::text
+ORDER BY r.created_at DESC LIMIT 1
+"""
 _SERVED_AT = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.served_from <= coalesce($3, now())
@@ -145,7 +153,7 @@ _LISTING = Listing(
     columns=DEPLOYMENT_READ,
     large=bytes_of("d", texts=["message"], json=["spec", "drift", "applied"]),
     has_nulls=True,
-    source=f"deployment d {JOIN_ENVIRONMENT}",
+    source=f"deployment d {DEPLOYMENT_JOINS}",
     table="d",
     sort_columns={"created_at": "d.created_at"},
 )
@@ -262,6 +270,10 @@ class PostgresDeploymentRepository:
             await self.get(project_id, id)
             return None
         return revision_from(record)
+
+    async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
+        record = await self._database.fetchrow(_LAST_COPY, model_version_id, project_id)
+        return spec_from(record["spec"]) if record else None
 
     async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
         await self.get(project_id, id)

@@ -10,6 +10,7 @@ from registry_grpc.adapters.postgres.columns import in_order_of, of_table, param
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
+from registry_grpc.adapters.postgres.secrets import KEYS, place_of_key
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.model_version import (
     SORT_FIELDS,
@@ -21,6 +22,7 @@ from registry_grpc.domain.model_version import (
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET, changes
+from registry_grpc.domain.storage import place_of
 from registry_grpc.ports.secrets import SecretCipher
 
 COLUMNS = (
@@ -29,7 +31,7 @@ COLUMNS = (
     "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id",
 )  # fmt: skip
 _COLUMNS = select_list(of_table("v", COLUMNS))
-_STORED = (*COLUMNS, "access_key", "secret_key")
+_STORED = (*COLUMNS, *KEYS)
 
 _MODEL = COLUMNS.index("registered_model_id") + 1
 _PROJECT = len(_STORED) + 1
@@ -48,7 +50,7 @@ PATCHED = (
     "model_framework_version", "container_image", "uri", "labels",
 )  # fmt: skip
 _UPDATE = f"""
-UPDATE model_version v SET {assignments(PATCHED, first=4)}, updated_at = now()
+UPDATE model_version v SET {assignments((*PATCHED, *KEYS), first=4)}, updated_at = now()
 WHERE v.id = $1 AND v.project_id = $2
     AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 RETURNING {_COLUMNS}
@@ -62,7 +64,8 @@ WHERE v.id = $1 AND v.project_id = $2 FOR NO KEY UPDATE OF m
 _CLEAR_DEFAULT = (
     "UPDATE model_version SET is_default = false WHERE registered_model_id = $1 AND is_default AND id <> $2"
 )
-_CREDENTIALS = "SELECT access_key, secret_key FROM model_version WHERE id = $1 AND project_id = $2"
+_LOCK_URI = "SELECT uri FROM model_version WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
+_CREDENTIALS = "SELECT uri, access_key, secret_key FROM model_version WHERE id = $1 AND project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM model_version v WHERE "
 _OLDEST = " ORDER BY v.created_at, v.id LIMIT 1"
 _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {conditions}"
@@ -95,8 +98,7 @@ class PostgresModelVersionRepository:
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
         args = [
             *(getattr(version, name) for name in COLUMNS),
-            self._cipher.encrypt(credentials.access_key),
-            self._cipher.encrypt(credentials.secret_key),
+            *(self._encrypted(version.id, name, getattr(credentials, name)) for name in KEYS),
             project_id,
         ]
         if not version.is_default:
@@ -137,18 +139,27 @@ class PostgresModelVersionRepository:
     ) -> ModelVersion:
         changed = changes(patch)
         args = [id, project_id, registered_model_id, *(changed.get(name) for name in PATCHED)]
-        if patch.is_default is UNSET or not patch.is_default:
-            return _found(await self._database.fetchrow(_UPDATE, *args), id)
+        becomes_default = patch.is_default is not UNSET and patch.is_default
+        if not becomes_default and not patch.concerns_keys:
+            return _found(await self._database.fetchrow(_UPDATE, *args, None, None), id)
         async with self._database.transaction() as connection:
-            model_id = await connection.fetchval(_LOCK_MODEL_OF_VERSION, id, project_id)
-            await connection.execute(_CLEAR_DEFAULT, model_id, id)
-            return _found(await connection.fetchrow(_UPDATE, *args), id)
+            if becomes_default:
+                model_id = await connection.fetchval(_LOCK_MODEL_OF_VERSION, id, project_id)
+                await connection.execute(_CLEAR_DEFAULT, model_id, id)
+            uri = await connection.fetchval(_LOCK_URI, id, project_id)
+            keys = {name: self._encrypted(id, name, key) for name, key in patch.keys_after(uri or "").items()}
+            return _found(await connection.fetchrow(_UPDATE, *args, *map(keys.get, KEYS)), id)
 
-    async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
+    async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
         record = await self._database.fetchrow(_CREDENTIALS, id, project_id)
         if record is None:
             raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
-        return Credentials(self._cipher.decrypt(record["access_key"]), self._cipher.decrypt(record["secret_key"]))
+        if place_of(record["uri"]) != place_of(uri):
+            return None
+        return Credentials(*(self._cipher.decrypt(record[name], place_of_key(id, name)) for name in KEYS))
+
+    def _encrypted(self, id: UUID, column: str, key: str) -> str:
+        return self._cipher.encrypt(key, place_of_key(id, column))
 
 
 async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> None:

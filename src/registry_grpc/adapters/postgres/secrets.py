@@ -1,8 +1,9 @@
-"""Re-encryption of stored secrets: those of before encryption came, and those under a key that shall go."""
+"""Where secrets are stored, and their re-encryption: of those that are not encrypted as new ones are."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from registry_grpc.ports.secrets import SecretCipher
 
@@ -18,8 +19,17 @@ RETURNING id
 """
 
 
+KEYS = ("access_key", "secret_key")
+
+
+def place_of_key(model_version_id: UUID | str, column: str) -> str:
+    """To which a stored key is bound."""
+    return f"model_version/{model_version_id}/{column}"
+
+
 async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
-    """Encrypt with the current key what is not. Returns how many versions were changed. May run beside the service.
+    """Encrypt with the current key, and bind to its place, what is not. Returns how many versions were changed. May run
+    beside the service.
 
     Raises SecretUnreadable; what was changed until then stays changed."""
     changed, last = 0, "00000000-0000-0000-0000-000000000000"
@@ -28,7 +38,10 @@ async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
             last, old = row["id"], (row["access_key"], row["secret_key"])
             if all(cipher.is_current(stored) for stored in old):
                 continue
-            new = (cipher.encrypt(cipher.decrypt(stored)) for stored in old)
+            places = (place_of_key(last, column) for column in KEYS)
+            new = (
+                cipher.encrypt(cipher.decrypt(stored, place), place) for stored, place in zip(old, places, strict=True)
+            )
             if await connection.fetchval(_REPLACE, last, *old, *new):
                 changed += 1
     return changed

@@ -66,5 +66,5 @@ class ModelArtifactServicer:
 
     @rpc(one(ARTIFACT, lambda artifact: pb.UpdateModelArtifactResponse(model_artifact=artifact)))
     async def UpdateModelArtifact(self, request: pb.UpdateModelArtifactRequest, call: Call) -> ModelVersion:
-        id_ = _id(request.id)
-        return await self._versions.update(call.project_id, id_, mapping.artifact_patch(request.model_artifact))
+        id_, patch = _id(request.id), mapping.artifact_patch(request.model_artifact)
+        return await self._versions.update(call.project_id, id_, patch, edits_deployed=call.is_rest)

@@ -78,5 +78,5 @@ class ModelVersionServicer:
     @rpc(one(VERSION, lambda version: pb.UpdateModelVersionResponse(model_version=version)))
     async def UpdateModelVersion(self, request: pb.UpdateModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id) if request.registered_model_id else None
-        id_ = _id(request.id)
-        return await self._versions.update(call.project_id, id_, mapping.version_patch(request.model_version), model_id)
+        id_, patch = _id(request.id), mapping.version_patch(request.model_version)
+        return await self._versions.update(call.project_id, id_, patch, model_id, edits_deployed=call.is_rest)
