@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from registry_grpc.adapters.clock import SystemClock
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
 from registry_grpc.adapters.grpc.handlers import Servicer
 from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
@@ -71,7 +70,6 @@ async def build(settings: Settings, database: Database) -> App:
     """Put the service together. Raises Unavailable when a cluster is configured and the database does not answer."""
     cipher = cipher_of(settings)
     cluster = await cluster_of(settings, database, cipher.name_key)
-    clock = SystemClock()
 
     models = PostgresRegisteredModelRepository(database)
     versions = PostgresModelVersionRepository(database, cipher)
@@ -89,7 +87,6 @@ async def build(settings: Settings, database: Database) -> App:
         environments=environments,
         models=models,
         versions=versions,
-        clock=clock,
         policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
     )
     deployments = Deployments(
@@ -106,20 +103,19 @@ async def build(settings: Settings, database: Database) -> App:
         models=models,
         versions=versions,
         deployments=deployments,
-        clock=clock,
     )
-    model_versions = ModelVersions(versions=versions, deployments=intents, clock=clock)
+    model_versions = ModelVersions(versions=versions, deployments=intents)
     serve_models = ServeModels(
-        serve_models=PostgresServeModelRepository(database), services=services, versions=versions, clock=clock
+        serve_models=PostgresServeModelRepository(database), services=services, versions=versions
     )
     history = DeploymentHistory(deployments=intents, events=queue)
-    planning = Planning(deployments=deployments, history=intents, versions=versions, clock=clock, cluster=cluster)
+    planning = Planning(deployments=deployments, history=intents, versions=versions, cluster=cluster)
     return App(
         servicers=(
-            RegisteredModelServicer(RegisteredModels(models=models, clock=clock)),
+            RegisteredModelServicer(RegisteredModels(models=models)),
             ModelVersionServicer(model_versions),
             ModelArtifactServicer(model_versions),
-            ServingEnvironmentServicer(ServingEnvironments(environments=environments, clock=clock)),
+            ServingEnvironmentServicer(ServingEnvironments(environments=environments)),
             InferenceServiceServicer(inference_services),
             ServeModelServicer(serve_models),
             DeploymentServicer(deployments, history, planning),

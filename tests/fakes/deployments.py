@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from tests.fakes.inference_services import InMemoryInferenceServiceRepository
-from tests.fakes.serve_models import served_by
+from tests.fakes.serve_models import put_serve_model, served_by
 from tests.fakes.store import InMemoryStore, fitting, page_of
 
 from registry_grpc.domain.deploy_request import RequestKey
@@ -258,9 +258,8 @@ class InMemoryDeploymentRepository:
                     project_id=deployment.project_id,
                     inference_service_id=deployment.id,
                     model_version_id=version_id,
-                    now=deployment.revised_at,
                 )
-                self._store.serve_models[link.id] = link
+                put_serve_model(self._store, link)
 
 
 def _check_generation(deployment: Deployment, after: int | None) -> None:

@@ -8,7 +8,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
-from tests.fakes.clock import FakeClock
 from tests.fakes.model_versions import InMemoryModelVersionRepository
 from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
@@ -70,7 +69,6 @@ def planning(world: World, cluster: Any = None) -> Planning:
         deployments=world.deployments,
         history=world.repositories.deployments,
         versions=world.repositories.versions,
-        clock=FakeClock(),
         cluster=cluster,
     )
 
@@ -105,7 +103,6 @@ async def test_a_plan_for_keys_that_cannot_be_decrypted(world: World, wish: NewD
         deployments=world.deployments,
         history=world.repositories.deployments,
         versions=Unreadable(world.store),
-        clock=FakeClock(),
         cluster=cast("Cluster", Stage()),
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.fakes.clock import FakeClock
 from tests.fakes.seeding import stored_version
 from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
@@ -67,9 +66,7 @@ async def test_an_update_that_names_the_version_serves_it_as_it_is_now(world: Wo
 
 
 def versions_of(world: World) -> ModelVersions:
-    return ModelVersions(
-        versions=world.repositories.versions, deployments=world.repositories.deployments, clock=FakeClock()
-    )
+    return ModelVersions(versions=world.repositories.versions, deployments=world.repositories.deployments)
 
 
 @pytest.mark.parametrize("name", COPIED)

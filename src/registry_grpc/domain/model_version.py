@@ -11,6 +11,7 @@ from uuid import UUID
 from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.rules import DESCRIPTION, LABELS, check_fields, renaming_errors
 from registry_grpc.domain.storage import place_of
+from registry_grpc.domain.times import NOT_STORED
 
 READY = "READY"
 ARCHIVED = "ARCHIVED"
@@ -127,11 +128,11 @@ class ModelVersion(NamedTuple):
     prebuilt_container_id: UUID | None
 
     @classmethod
-    def create(cls, new: NewModelVersion, *, id: UUID, registered_model_id: UUID, now: datetime) -> Self:
+    def create(cls, new: NewModelVersion, *, id: UUID, registered_model_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             registered_model_id=registered_model_id,
             name=new.name,
             description=new.description,

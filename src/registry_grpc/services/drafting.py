@@ -25,7 +25,6 @@ from registry_grpc.domain.naming import deployment_name
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.registered_model import ARCHIVED, RegisteredModel
 from registry_grpc.domain.serve_model import ServeModel
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import (
     ModelVersionRepository,
@@ -66,14 +65,12 @@ class Drafting:
         environments: ServingEnvironmentRepository,
         models: RegisteredModelRepository,
         versions: ModelVersionRepository,
-        clock: Clock,
         policy: DeploymentPolicy,
     ) -> None:
         self._deployments = deployments
         self._environments = environments
         self._models = models
         self._versions = versions
-        self._clock = clock
         self._policy = policy
 
     async def draft(self, project_id: UUID, new: NewDeployment) -> Draft:
@@ -86,7 +83,6 @@ class Drafting:
         model = await within("get model", self._models.get(project_id, new.registered_model_id))
         versions = await self._versions_of(model, new.model_version_ids)
         self._policy.check(new.options, environment.namespace)
-        now = self._clock.now()
         service = InferenceService.create(
             NewInferenceService(
                 name=new.name or deployment_name(model.slug, versions[0].id, environment.namespace),
@@ -97,9 +93,8 @@ class Drafting:
             ),
             id=uuid4(),
             project_id=project_id,
-            now=now,
         )
-        served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id, now=now)
+        served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id)
         spec = DeploymentSpec.serving(versions, new.labels, new.options)
         refusals = tuple(_refusals(model, versions))
         return Draft(service=service, served=served, namespace=environment.namespace, spec=spec, refusals=refusals)

@@ -16,7 +16,6 @@ from registry_grpc.domain.model_version import (
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import ModelVersionRepository
 
@@ -24,16 +23,14 @@ from registry_grpc.ports.repositories import ModelVersionRepository
 class ModelVersions:
     """Create, read and change the versions of a project's models. Nothing deletes one but the deletion of its model."""
 
-    def __init__(self, *, versions: ModelVersionRepository, deployments: DeploymentRepository, clock: Clock) -> None:
+    def __init__(self, *, versions: ModelVersionRepository, deployments: DeploymentRepository) -> None:
         self._versions = versions
         self._deployments = deployments
-        self._clock = clock
 
     async def create(self, project_id: UUID, registered_model_id: UUID, new: NewModelVersion) -> ModelVersion:
         """Raises NotFound for the model, AlreadyExists for a name taken."""
-        version = ModelVersion.create(new, id=uuid4(), registered_model_id=registered_model_id, now=self._clock.now())
-        await self._versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
-        return version
+        version = ModelVersion.create(new, id=uuid4(), registered_model_id=registered_model_id)
+        return await self._versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
 
     async def get(self, project_id: UUID, id: UUID, registered_model_id: UUID | None = None) -> ModelVersion:
         """Raises NotFound, also when it is not a version of the model given."""

@@ -19,7 +19,7 @@ from registry_grpc.domain.evidence import ApplyRefused, Refusal
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import findings
-from registry_grpc.ports.clock import Clock
+from registry_grpc.domain.times import NOT_STORED
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import ModelVersionRepository
@@ -56,13 +56,11 @@ class Planning:
         deployments: Deployments,
         history: DeploymentRepository,
         versions: ModelVersionRepository,
-        clock: Clock,
         cluster: Cluster | None = None,
     ) -> None:
         self._deployments = deployments
         self._history = history
         self._versions = versions
-        self._clock = clock
         self._cluster = cluster
 
     async def plan(self, project_id: UUID, new: NewDeployment) -> Plan:
@@ -96,18 +94,17 @@ class Planning:
         return (_edited(edited),) if edited else ()
 
     async def _plan(self, cluster: Cluster, draft: Draft) -> Plan:
-        now = self._clock.now()
         deployment = Deployment(
             id=draft.service.id,
             project_id=draft.service.project_id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             namespace=draft.namespace,
             name=draft.service.name,
             want=Want.PRESENT,
             spec=draft.spec,
-            revised_at=now,
-            phase_since=now,
+            revised_at=NOT_STORED,
+            phase_since=NOT_STORED,
         )
         try:
             credentials = await self._versions.credentials(

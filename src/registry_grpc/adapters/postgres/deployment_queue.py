@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from registry_grpc.adapters.postgres.channel import Channel
+from registry_grpc.adapters.postgres.columns import TOUCHED
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_relist import compare
 from registry_grpc.adapters.postgres.deployment_rows import (
@@ -92,14 +93,14 @@ _ADD_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
-_FOLLOW = """
+_FOLLOW = f"""
 UPDATE inference_service SET
-    current_state = $2, external_id = $3, url = left($4, 500), last_error = coalesce($5, last_error), updated_at = now()
+    current_state = $2, external_id = $3, url = left($4, 500), last_error = coalesce($5, last_error), {TOUCHED}
 WHERE id = $1 AND (current_state, external_id, url, last_error)
     IS DISTINCT FROM ($2, $3, left($4, 500), coalesce($5, last_error))
 """
-_SET_SERVED = """
-UPDATE serve_model SET last_known_state = $2, updated_at = now()
+_SET_SERVED = f"""
+UPDATE serve_model SET last_known_state = $2, {TOUCHED}
 WHERE inference_service_id = $1 AND model_version_id = ANY($3::uuid[]) AND last_known_state <> $2
 """
 # Versions that only earlier revisions served; links that somebody made by hand stay.

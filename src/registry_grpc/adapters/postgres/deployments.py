@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import of_table, select_list
+from registry_grpc.adapters.postgres.columns import TOUCHED, of_table, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_requests import lock, remember, requested
 from registry_grpc.adapters.postgres.deployment_rows import (
@@ -83,10 +83,10 @@ UPDATE deployment SET
 WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
 RETURNING id
 """
-_FOLLOW_REVISION = """
+_FOLLOW_REVISION = f"""
 UPDATE inference_service SET
     desired_state = CASE WHEN $2 = 'ABSENT' THEN 'UNDEPLOYED' ELSE 'DEPLOYED' END,
-    model_version_id = coalesce($3, model_version_id), updated_at = now()
+    model_version_id = coalesce($3, model_version_id), {TOUCHED}
 WHERE id = $1
 """
 _ADD_SERVED = """
@@ -94,14 +94,14 @@ INSERT INTO serve_model (id, project_id, inference_service_id, model_version_id)
 SELECT gen_random_uuid(), $2, $1, version FROM unnest($3::uuid[]) AS version
 ON CONFLICT (inference_service_id, model_version_id) DO NOTHING
 """
-_UNDEPLOY_SERVICE = """
+_UNDEPLOY_SERVICE = f"""
 UPDATE inference_service SET
-    desired_state = 'UNDEPLOYED', current_state = 'UNDEPLOYED', url = '', external_id = '', updated_at = now()
+    desired_state = 'UNDEPLOYED', current_state = 'UNDEPLOYED', url = '', external_id = '', {TOUCHED}
 WHERE id = $1 AND project_id = $2
 RETURNING id
 """
-_RESET_SERVED = """
-UPDATE serve_model SET last_known_state = 'PENDING', updated_at = now()
+_RESET_SERVED = f"""
+UPDATE serve_model SET last_known_state = 'PENDING', {TOUCHED}
 WHERE inference_service_id = $1 AND last_known_state <> 'PENDING'
 """
 _REVISION_READ = of_table("r", REVISION_FIELDS)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import in_order_of, of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import TOUCHED, arguments, in_order_of, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
@@ -35,11 +35,17 @@ _STORED = (*COLUMNS, *KEYS)
 
 _MODEL = COLUMNS.index("registered_model_id") + 1
 _PROJECT = len(_STORED) + 1
-# The model must be of the project: no row is written otherwise.
+# The model must be of the project: no row is written otherwise. A version is younger than those of its model that are
+# there, even if the database's clock was set back, or is another one since a failover.
 _INSERT = f"""
-INSERT INTO model_version ({", ".join(_STORED)}, project_id)
-SELECT {parameters(_STORED)}, project_id FROM registered_model WHERE id = ${_MODEL} AND project_id = ${_PROJECT}
-RETURNING id
+INSERT INTO model_version AS v ({", ".join(_STORED)}, project_id)
+SELECT {parameters(_STORED, now="clock.now")}, m.project_id
+FROM registered_model m CROSS JOIN LATERAL (
+    SELECT greatest(now(), max(created_at) + interval '1 microsecond') AS now
+    FROM model_version WHERE registered_model_id = m.id
+) clock
+WHERE m.id = ${_MODEL} AND m.project_id = ${_PROJECT}
+RETURNING {_COLUMNS}
 """
 _GET = f"""
 SELECT {_COLUMNS} FROM model_version v
@@ -50,7 +56,7 @@ PATCHED = (
     "model_framework_version", "container_image", "uri", "labels",
 )  # fmt: skip
 _UPDATE = f"""
-UPDATE model_version v SET {assignments((*PATCHED, *KEYS), first=4)}, updated_at = now()
+UPDATE model_version v SET {assignments((*PATCHED, *KEYS), first=4)}, {TOUCHED}
 WHERE v.id = $1 AND v.project_id = $2
     AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 RETURNING {_COLUMNS}
@@ -95,19 +101,18 @@ class PostgresModelVersionRepository:
         self._database = database.share("model_version")
         self._cipher = cipher
 
-    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
+    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
         args = [
-            *(getattr(version, name) for name in COLUMNS),
+            *arguments(version, COLUMNS),
             *(self._encrypted(version.id, name, getattr(credentials, name)) for name in KEYS),
             project_id,
         ]
         if not version.is_default:
-            await _insert(self._database, args, version)
-            return
+            return await _insert(self._database, args, version)
         async with self._database.transaction() as connection:
             await connection.execute(_LOCK_MODEL, version.registered_model_id, project_id)
             await connection.execute(_CLEAR_DEFAULT, version.registered_model_id, version.id)
-            await _insert(connection, args, version)
+            return await _insert(connection, args, version)
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
         return _found(await self._database.fetchrow(_GET, id, project_id, registered_model_id), id)
@@ -162,9 +167,10 @@ class PostgresModelVersionRepository:
         return self._cipher.encrypt(key, place_of_key(id, column))
 
 
-async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> None:
-    if await connection.fetchrow(_INSERT, *args) is None:
+async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> ModelVersion:
+    if (record := await connection.fetchrow(_INSERT, *args)) is None:
         raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
+    return _version_from(record)
 
 
 def _found(record: Any | None, id: UUID | None = None) -> ModelVersion:

@@ -16,6 +16,7 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.page_tokens import cursor_of
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_limit
+from registry_grpc.domain.times import NOT_STORED
 
 # A REST page goes through the gateway's buffer, and its clients do not expect to get less than they asked for.
 LARGEST_REST_PAGE = 16 * 1024 * 1024
@@ -44,7 +45,9 @@ def _value_of(thing: object, name: str) -> Any:
     value = getattr(thing, name)
     if isinstance(value, UUID):
         return str(value)
-    return timestamp(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return None if value is NOT_STORED else timestamp(value)
+    return value
 
 
 def sort_of(request: Any, allowed: Collection[str]) -> Sort:
