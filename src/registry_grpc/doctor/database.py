@@ -20,9 +20,9 @@ _OLDEST_SERVER = 15
 _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
 # Stored secrets by what stands before the ciphertext: the key id, or nothing for plain text.
 _SECRETS = """
-SELECT count(*) AS count, min(ARRAY[stored, v.id::text, name]) AS sample
+SELECT count(*) AS count, min(ARRAY[stored, v.id::text, place]) AS sample
 FROM model_version v
-CROSS JOIN LATERAL (VALUES (access_key, 'access_key'), (secret_key, 'secret_key')) AS secret (stored, name)
+CROSS JOIN LATERAL (VALUES (access_key, 'access_key'), (secret_key, 'secret_key')) AS secret (stored, place)
 WHERE stored <> '' GROUP BY substring(stored FROM '^enc:v[12]:[^:]*:')
 """
 _NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment ORDER BY 1"
