@@ -379,7 +379,7 @@ async def connected_cluster(
     api = Api(await connect(kubernetes.registry or kubernetes.admin), QUICK)
     namespaces = () if kubernetes.simulated else (namespace,)
     registry_id = await installation_id(database)
-    cluster = KServeCluster(api, registry_id=registry_id, name_key=b"key", namespaces=namespaces, pace=pace)
+    cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
     try:
         yield cluster
     finally:

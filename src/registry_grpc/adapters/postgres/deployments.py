@@ -115,12 +115,12 @@ SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
 ORDER BY r.generation DESC LIMIT 1
 """
+# All revisions of a version are of one project.
 _LAST_COPY = """
-SELECT r.spec
-FROM model_version v JOIN deployment d ON d.registered_model_id = v.registered_model_id
-JOIN deployment_revision r ON r.deployment_id = d.id
-WHERE v.id = $1 AND v.project_id = $2 AND r.spec->>'model_version_id' = $1::text
-ORDER BY r.created_at DESC LIMIT 1
+SELECT r.spec FROM (
+    SELECT deployment_id, spec FROM deployment_revision
+    WHERE spec->>'model_version_id' = $1 ORDER BY created_at DESC LIMIT 1
+) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
 """
 _SERVED_AT = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
@@ -272,7 +272,7 @@ class PostgresDeploymentRepository:
         return revision_from(record)
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
-        record = await self._database.fetchrow(_LAST_COPY, model_version_id, project_id)
+        record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)
         return spec_from(record["spec"]) if record else None
 
     async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
