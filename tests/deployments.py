@@ -22,7 +22,7 @@ def a_spec(*, options: DeploymentOptions | None = None, **fields: Any) -> Deploy
         model_format="sklearn",
         model_format_version="1",
         storage_uri="gs://kfserving-examples/models/sklearn/1.0/model",
-        runtime="",
+        container_image="",
         options=options or DeploymentOptions(),
     )
     return replace(spec, **fields)

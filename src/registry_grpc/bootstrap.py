@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from registry_grpc.adapters.clock import SystemClock
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
 from registry_grpc.adapters.grpc.handlers import Servicer
 from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
@@ -69,11 +68,11 @@ class App:
 
 async def build(settings: Settings, database: Database) -> App:
     """Put the service together. Raises Unavailable when a cluster is configured and the database does not answer."""
-    cluster = await cluster_of(settings, database)
-    clock = SystemClock()
+    cipher = cipher_of(settings)
+    cluster = await cluster_of(settings, database, cipher.name_key)
 
     models = PostgresRegisteredModelRepository(database)
-    versions = PostgresModelVersionRepository(database, cipher_of(settings))
+    versions = PostgresModelVersionRepository(database, cipher)
     environments = PostgresServingEnvironmentRepository(database)
     services = PostgresInferenceServiceRepository(database)
     queue = PostgresDeploymentQueue(database)
@@ -88,7 +87,6 @@ async def build(settings: Settings, database: Database) -> App:
         environments=environments,
         models=models,
         versions=versions,
-        clock=clock,
         policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
     )
     deployments = Deployments(
@@ -105,20 +103,19 @@ async def build(settings: Settings, database: Database) -> App:
         models=models,
         versions=versions,
         deployments=deployments,
-        clock=clock,
     )
-    model_versions = ModelVersions(versions=versions, clock=clock)
+    model_versions = ModelVersions(versions=versions, deployments=intents)
     serve_models = ServeModels(
-        serve_models=PostgresServeModelRepository(database), services=services, versions=versions, clock=clock
+        serve_models=PostgresServeModelRepository(database), services=services, versions=versions
     )
     history = DeploymentHistory(deployments=intents, events=queue)
-    planning = Planning(deployments=deployments, versions=versions, clock=clock, cluster=cluster)
+    planning = Planning(deployments=deployments, history=intents, versions=versions, cluster=cluster)
     return App(
         servicers=(
-            RegisteredModelServicer(RegisteredModels(models=models, clock=clock)),
+            RegisteredModelServicer(RegisteredModels(models=models)),
             ModelVersionServicer(model_versions),
             ModelArtifactServicer(model_versions),
-            ServingEnvironmentServicer(ServingEnvironments(environments=environments, clock=clock)),
+            ServingEnvironmentServicer(ServingEnvironments(environments=environments)),
             InferenceServiceServicer(inference_services),
             ServeModelServicer(serve_models),
             DeploymentServicer(deployments, history, planning),
@@ -139,7 +136,7 @@ def database_of(settings: Settings) -> Database:
     return Database(settings.dsn, options)
 
 
-async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
+async def cluster_of(settings: Settings, database: Database, name_key: bytes) -> Cluster | None:
     """None when deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable for a database
     that does not answer."""
     if settings.cluster is ClusterKind.NONE:
@@ -148,7 +145,12 @@ async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
     # The Kubernetes client takes most of a second to import: nobody waits for it who does not need it.
     from registry_grpc.adapters.kserve.cluster import KServeCluster  # noqa: PLC0415
 
-    return KServeCluster(await kubernetes_of(settings), registry_id=registry_id, namespaces=settings.watch_namespaces)
+    return KServeCluster(
+        await kubernetes_of(settings),
+        registry_id=registry_id,
+        name_key=name_key,
+        namespaces=settings.watch_namespaces,
+    )
 
 
 async def kubernetes_of(settings: Settings) -> Api:

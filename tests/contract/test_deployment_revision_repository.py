@@ -23,7 +23,9 @@ from registry_grpc.domain.deployment import (
 )
 from registry_grpc.domain.errors import AlreadyExists, ConcurrentChange, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceServicePatch
+from registry_grpc.domain.model_version import ModelVersionPatch
 from registry_grpc.domain.paging import Slice
+from registry_grpc.ports.deployments import DeploymentFilter
 
 
 async def test_a_revision_serves_another_version(
@@ -255,3 +257,24 @@ async def test_pages_through_revisions_and_events(
     assert list(await repositories.deployments.events(project_id, id_, all_events[0].sequence, 1)) == all_events[1:2]
     assert list(await repositories.deployments.events(project_id, id_, all_events[2].sequence, 10)) == []
     assert list(await repositories.deployments.events(project_id, id_, None, 10)) == all_events[2:]
+
+
+async def test_the_last_copy_of_a_version_and_what_was_edited_since(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    r, version = repositories, around.version
+    assert await r.deployments.last_copy(project_id, version.id) is None
+    first = await deployed(r, around)
+    edited = await r.versions.update(project_id, version.id, ModelVersionPatch(uri="s3://new", model_framework="x"))
+
+    found = await r.deployments.get(project_id, first.id)
+    assert (found.spec, found.edited_version_fields) == (first.spec, ("uri", "model_framework"))
+    page = await r.deployments.list(project_id, DeploymentFilter(), Slice(by_cursor=True))
+    assert [deployment.edited_version_fields for deployment in page.items] == [("uri", "model_framework")]
+    assert await r.deployments.last_copy(project_id, version.id) == first.spec
+
+    spec = DeploymentSpec.serving((edited,), {}, DeploymentOptions())
+    await r.deployments.revise(project_id, first.id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob")
+    assert (await r.deployments.get(project_id, first.id)).edited_version_fields == ()
+    assert await r.deployments.last_copy(project_id, version.id) == spec
+    assert await r.deployments.last_copy(uuid4(), version.id) is None

@@ -36,11 +36,48 @@ async def test_reads_a_version_as_it_was_created(
 async def test_keeps_the_credentials(repositories: Repositories, project_id: UUID, credentials: Credentials) -> None:
     version = a_version(await stored_model(repositories, project_id))
     await repositories.versions.create(project_id, version, credentials)
-    await repositories.versions.update(project_id, version.id, ModelVersionPatch(uri="s3://elsewhere"))
+    await repositories.versions.update(project_id, version.id, ModelVersionPatch(uri="s3://bucket/another-key"))
 
-    assert await repositories.versions.credentials(project_id, version.id) == credentials
+    assert await repositories.versions.credentials(project_id, version.id, version.uri) == credentials
     with refused(NotFound, Reason.MODEL_VERSION_NOT_FOUND):
-        await repositories.versions.credentials(project_id, uuid4())
+        await repositories.versions.credentials(project_id, uuid4(), version.uri)
+
+
+@pytest.mark.parametrize("uri", ["s3://elsewhere/key", "https://bucket/key", "S4://bucket", "/mnt/key", ""])
+async def test_keys_do_not_follow_a_uri_to_another_place(
+    repositories: Repositories, project_id: UUID, uri: str
+) -> None:
+    version = a_version(await stored_model(repositories, project_id), uri="s3://bucket/key")
+    await repositories.versions.create(project_id, version, Credentials("key", "secret"))
+
+    await repositories.versions.update(project_id, version.id, ModelVersionPatch(uri=uri))
+
+    assert await repositories.versions.credentials(project_id, version.id, uri) == Credentials()
+    assert await repositories.versions.credentials(project_id, version.id, version.uri) is None
+    await repositories.versions.update(project_id, version.id, ModelVersionPatch(uri=version.uri))
+    assert await repositories.versions.credentials(project_id, version.id, version.uri) == Credentials()
+
+
+@pytest.mark.parametrize(
+    ("patch", "after"),
+    [
+        (ModelVersionPatch(secret_key="new"), Credentials("key", "new")),
+        (ModelVersionPatch(access_key="k2", secret_key="s2"), Credentials("k2", "s2")),
+        (ModelVersionPatch(access_key="", secret_key=""), Credentials()),
+        (ModelVersionPatch(uri="s3://elsewhere/key", secret_key="new", is_default=True), Credentials("", "new")),
+        (ModelVersionPatch(uri="s3://bucket/other", description="d"), Credentials("key", "secret")),
+        (ModelVersionPatch(is_default=True), Credentials("key", "secret")),
+    ],
+)
+async def test_keys_are_replaced_and_removed(
+    repositories: Repositories, project_id: UUID, patch: ModelVersionPatch, after: Credentials
+) -> None:
+    version = a_version(await stored_model(repositories, project_id), uri="s3://bucket/key")
+    await repositories.versions.create(project_id, version, Credentials("key", "secret"))
+
+    updated = await repositories.versions.update(project_id, version.id, patch)
+
+    assert await repositories.versions.credentials(project_id, version.id, updated.uri) == after
 
 
 @pytest.mark.parametrize("is_default", [False, True])

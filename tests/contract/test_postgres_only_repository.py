@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from tests.contract.surroundings import Surroundings
-from tests.fakes.builders import a_model
+from tests.fakes.builders import a_model, a_version
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_model, stored_version
 from tests.refusals import refused
@@ -17,9 +17,11 @@ from tests.refusals import refused
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, Reason
+from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
 from registry_grpc.ports.repositories import RegisteredModelRepository
+from registry_grpc.ports.secrets import SecretUnreadable
 
 
 async def test_deletes_no_model_with_a_version_in_a_traffic_variant(
@@ -131,3 +133,19 @@ async def test_rows_beyond_the_size_of_a_page_are_not_loaded(
     assert [type(refusal) for refusal in refusals] == [InvalidRequest] * 8
     assert sum(counting.loaded) < PAGE_BYTES
     await counting.close()
+
+
+@pytest.mark.parametrize("column", ["access_key", "secret_key"])
+async def test_stored_keys_cannot_be_moved_to_another_row_or_column(
+    postgres_repositories: Repositories, database: Database, project_id: UUID, column: str
+) -> None:
+    model = await stored_model(postgres_repositories, project_id)
+    one, other = a_version(model), a_version(model)
+    for version in (one, other):
+        await postgres_repositories.versions.create(project_id, version, Credentials("key", "secret"))
+    move = f"UPDATE model_version SET {column} = f.access_key FROM model_version f WHERE f.id = $1 AND model_version.id"
+    moved_to = one if column == "secret_key" else other
+    await database.execute(f"{move} = $2", one.id, moved_to.id)
+
+    with pytest.raises(SecretUnreadable, match=f"model_version/{moved_to.id}/{column}"):
+        await postgres_repositories.versions.credentials(project_id, moved_to.id, moved_to.uri)

@@ -19,7 +19,7 @@ from tests.fakes.seeding import (
 from tests.refusals import refused
 
 from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
-from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
 from registry_grpc.domain.registered_model import RegisteredModelPatch, Tags
 
 
@@ -84,15 +84,16 @@ async def test_get_tells_of_the_versions(repositories: Repositories, project_id:
     assert updated._replace(updated_at=model.updated_at) == read
 
 
-async def test_of_versions_created_at_once_the_greatest_id_is_the_latest(
+async def test_of_versions_created_at_once_the_last_one_stored_is_the_latest(
     repositories: Repositories, project_id: UUID
 ) -> None:
     model = await stored_model(repositories, project_id)
-    versions = [await stored_version(repositories, model) for _ in range(4)]
-
-    latest = (await repositories.models.get(project_id, model.id)).latest_version
-
-    assert latest == max(versions, key=lambda version: version.id)
+    for _ in range(4):
+        version = await stored_version(repositories, model)
+        await repositories.versions.update(project_id, version.id, ModelVersionPatch(state="ARCHIVED"))
+        latest = (await repositories.models.get(project_id, model.id)).latest_version
+        assert latest is not None
+        assert latest.id == version.id
 
 
 async def test_finds_by_name_by_id_and_by_both(repositories: Repositories, project_id: UUID) -> None:
@@ -180,7 +181,7 @@ async def test_deletes_an_archived_model_with_its_versions(repositories: Reposit
         repositories.models.get(project_id, model.id),
         repositories.models.delete(project_id, model.id),
         repositories.versions.get(project_id, version.id),
-        repositories.versions.credentials(project_id, version.id),
+        repositories.versions.credentials(project_id, version.id, version.uri),
     ):
         with pytest.raises(NotFound):
             await gone

@@ -75,8 +75,8 @@ class Registry(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.projects = uuid4(), uuid4()
         self.expected: dict[UUID, Model] = {}
-        self.model_service = RegisteredModels(models=self.repositories.models, clock=self.clock)
-        self.version_service = ModelVersions(versions=self.repositories.versions, clock=self.clock)
+        self.model_service = RegisteredModels(models=self.repositories.models)
+        self.version_service = ModelVersions(versions=self.repositories.versions)
 
     def does(self, call: Coroutine[Any, Any, T], refusal: type[RegistryError] | None) -> T | None:
         """What the call answers, which must be refused just so, or not at all."""

@@ -114,7 +114,10 @@ NOT_FOUND: dict[str, tuple[Reason, Call]] = {
             p, t.version.id, ModelVersionPatch(is_default=True), registered_model_id=t.model.id
         ),
     ),
-    "versions.credentials": (Reason.MODEL_VERSION_NOT_FOUND, lambda r, p, t: r.versions.credentials(p, t.version.id)),
+    "versions.credentials": (
+        Reason.MODEL_VERSION_NOT_FOUND,
+        lambda r, p, t: r.versions.credentials(p, t.version.id, t.version.uri),
+    ),
     "environments.get": (Reason.SERVING_ENVIRONMENT_NOT_FOUND, lambda r, p, t: r.environments.get(p, t.environment.id)),
     "environments.find": (
         Reason.SERVING_ENVIRONMENT_NOT_FOUND,

@@ -72,7 +72,7 @@ async def test_versions_keep_texts(repositories: Repositories, project_id: UUID,
     await repositories.versions.create(project_id, other, Credentials())
 
     assert await repositories.versions.find(project_id, ModelVersionKey(name=text)) == created
-    assert await repositories.versions.credentials(project_id, created.id) == Credentials(text, text)
+    assert await repositories.versions.credentials(project_id, created.id, created.uri) == Credentials(text, text)
     filter_ = ModelVersionFilter(state=text, status=text)
     assert await repositories.versions.list(project_id, filter_, Sort(), Slice()) == Page((created,), total=1)
     await repositories.versions.update(project_id, created.id, ModelVersionPatch(name="moved"))
@@ -126,7 +126,7 @@ async def test_limits_count_code_points(repositories: Repositories, project_id: 
     read = await repositories.models.get(project_id, model.id)
     assert read._replace(version_count=0, latest_version=None) == model
     assert read.latest_version == version
-    assert await repositories.versions.credentials(project_id, version.id) == credentials
+    assert await repositories.versions.credentials(project_id, version.id, version.uri) == credentials
     assert await repositories.environments.get(project_id, environment.id) == environment
     assert created == around.as_read(service)
 

@@ -49,7 +49,9 @@ class InMemoryCluster(Cluster):
         rollout = Rollout(revision_stamp=stamp, is_observed=True, is_complete=live.ready is TRUE, is_available=True)
         return Evidence(at=self.clock.now(), live=live, rollout=rollout)
 
-    async def apply(self, deployment: Deployment, credentials: Credentials, *, seen: Evidence, force: bool) -> Applied:
+    async def apply(
+        self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
+    ) -> Applied:
         await self._called("apply")
         self.forced.append(force)
         live = seen.live

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from tests.fakes.inference_services import InMemoryInferenceServiceRepository
-from tests.fakes.serve_models import served_by
+from tests.fakes.serve_models import put_serve_model, served_by
 from tests.fakes.store import FIRST_PASS_BY_THE_REQUEST, InMemoryStore, Work, fitting, page_of
 
 from registry_grpc.domain.deploy_request import RequestKey
@@ -25,6 +25,7 @@ from registry_grpc.domain.deployment import (
 )
 from registry_grpc.domain.errors import ConcurrentChange, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
+from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.serve_model import ServeModel, ServeModelState
@@ -76,11 +77,11 @@ class InMemoryDeploymentRepository:
         deployment = self._store.deployments.get(id)
         if deployment is None or deployment.project_id != project_id:
             raise NotFound.of(Reason.DEPLOYMENT_NOT_FOUND, id)
-        return replace(deployment, drift_policy=self._drift_policy(id))
+        return self._read(deployment)
 
     async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
         rows = (
-            replace(deployment, drift_policy=self._drift_policy(deployment.id))
+            self._read(deployment)
             for deployment in self._store.deployments.values()
             if deployment.project_id == project_id
             and filter.registered_model_id in {None, deployment.spec.registered_model_id}
@@ -181,6 +182,16 @@ class InMemoryDeploymentRepository:
         ]
         return max(serving, key=lambda r: r.generation, default=None)
 
+    async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
+        copies = [
+            revision
+            for id_, revisions in self._store.revisions.items()
+            if self._store.deployments[id_].project_id == project_id
+            for revision in revisions.values()
+            if revision.spec.model_version_id == model_version_id
+        ]
+        return max(copies, key=lambda revision: revision.created_at).spec if copies else None
+
     async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
         await self.get(project_id, id)
         events = [event for event in self._store.events if event.deployment_id == id]
@@ -192,6 +203,12 @@ class InMemoryDeploymentRepository:
             (orphan for orphan in self._store.orphans if orphan.namespace in namespaces),
             key=lambda o: (o.seen_at, o.uid),
         )
+
+    def _read(self, deployment: Deployment) -> Deployment:
+        version = self._store.versions.get(deployment.spec.model_version_id)
+        now = [getattr(version, name) for name in COPIED] if version else deployment.spec.copied
+        edited = deployment.spec.edited_fields(now)
+        return replace(deployment, drift_policy=self._drift_policy(deployment.id), edited_version_fields=edited)
 
     def _drift_policy(self, id: UUID) -> DriftPolicy:
         """The environment's, while it is there."""
@@ -233,9 +250,8 @@ class InMemoryDeploymentRepository:
                     project_id=deployment.project_id,
                     inference_service_id=deployment.id,
                     model_version_id=version_id,
-                    now=deployment.revised_at,
                 )
-                self._store.serve_models[link.id] = link
+                put_serve_model(self._store, link)
 
 
 def _check_generation(deployment: Deployment, after: int | None) -> None:

@@ -41,8 +41,8 @@ class InMemoryInferenceServiceRepository:
             if version_id is not None:
                 require_version(store, service.project_id, version_id)
         self._check_name(service)
-        store.services[service.id] = replace(service, served_models=())
-        for serve_model in served:
+        store.services[service.id] = replace(service, served_models=(), **store.times_of(service))
+        for serve_model in reversed(served):  # the first one is the newest
             put_serve_model(store, serve_model)
         return await self.get(service.project_id, service.id)
 
@@ -73,7 +73,8 @@ class InMemoryInferenceServiceRepository:
         return page_of(rows, sort, slice)
 
     async def update(self, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> InferenceService:
-        changed = replace(self._row(project_id, id), **changes(patch), updated_at=self._store.write_time())
+        service = self._row(project_id, id)
+        changed = replace(service, **changes(patch), updated_at=self._store.write_time(service.created_at))
         self._check_name(changed)
         if changed.model_version_id is not None:
             require_version(self._store, project_id, changed.model_version_id)

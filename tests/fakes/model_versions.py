@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from tests.fakes.store import InMemoryStore, oldest_first, page_of
@@ -17,6 +19,8 @@ from registry_grpc.domain.model_version import (
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
+from registry_grpc.domain.storage import place_of
+from registry_grpc.domain.times import NOT_STORED
 
 
 class InMemoryModelVersionRepository:
@@ -25,13 +29,16 @@ class InMemoryModelVersionRepository:
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
 
-    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
+    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
         model = self._store.models.get(version.registered_model_id)
         if model is None or model.project_id != project_id:
             raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
         self._check_name(version)
-        self._put(version)
+        newest = max((other.created_at for other in self._of_same_model(version)), default=NOT_STORED)
+        stored = version._replace(**self._store.times_of(version, newest + timedelta(microseconds=1)))
+        self._put(stored)
         self._store.credentials[version.id] = credentials
+        return stored
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
         for version in self._of_project(project_id):
@@ -63,14 +70,16 @@ class InMemoryModelVersionRepository:
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
         version = await self.get(project_id, id, registered_model_id=registered_model_id)
-        changed = version._replace(**changes(patch), updated_at=self._store.write_time())
+        fields = {name: value for name, value in changes(patch).items() if name in version._fields}
+        changed = version._replace(**fields, updated_at=self._store.write_time(version.created_at))
         self._check_name(changed)
         self._put(changed)
+        self._store.credentials[id] = replace(self._store.credentials[id], **patch.keys_after(version.uri))
         return changed
 
-    async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
+    async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
         version = await self.get(project_id, id)
-        return self._store.credentials[version.id]
+        return self._store.credentials[version.id] if place_of(version.uri) == place_of(uri) else None
 
     def _of_project(self, project_id: UUID) -> Iterator[ModelVersion]:
         models = self._store.models

@@ -24,18 +24,24 @@ class InMemoryRegisteredModelRepository:
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
 
-    async def create(self, model: RegisteredModel) -> None:
+    async def create(self, model: RegisteredModel) -> RegisteredModel:
         self._check_name(model)
         if model.parent_model_id is not None:
             self._row(model.project_id, model.parent_model_id)
-        self._store.models[model.id] = model._replace(version_count=0, latest_version=None, default_version=None)
+        stored = model._replace(
+            version_count=0, latest_version=None, default_version=None, **self._store.times_of(model)
+        )
+        self._store.models[model.id] = stored
+        return stored
 
     async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
         model = self._row(project_id, id)
-        versions = newest_first(v for v in self._store.versions.values() if v.registered_model_id == id)
+        stored = [v for v in self._store.versions.values() if v.registered_model_id == id]
+        versions = newest_first(stored)
         return model._replace(
             version_count=len(versions),
-            latest_version=versions[0] if versions else None,
+            # Of those created at once the one that was stored last.
+            latest_version=max(reversed(stored), key=lambda version: version.created_at, default=None),
             default_version=next((version for version in versions if version.is_default), None),
         )
 
@@ -59,7 +65,8 @@ class InMemoryRegisteredModelRepository:
         return page_of(rows, sort, slice)
 
     async def update(self, project_id: UUID, id: UUID, patch: RegisteredModelPatch) -> RegisteredModel:
-        changed = self._row(project_id, id)._replace(**changes(patch), updated_at=self._store.write_time())
+        model = self._row(project_id, id)
+        changed = model._replace(**changes(patch), updated_at=self._store.write_time(model.created_at))
         self._check_name(changed)
         self._store.models[id] = changed
         return await self.get(project_id, id)

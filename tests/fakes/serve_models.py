@@ -19,8 +19,7 @@ class InMemoryServeModelRepository:
         self._store = store
 
     async def create(self, serve_model: ServeModel) -> ServeModel:
-        put_serve_model(self._store, serve_model)
-        return named(self._store, serve_model)
+        return named(self._store, put_serve_model(self._store, serve_model))
 
     async def get(self, project_id: UUID, id: UUID) -> ServeModel:
         serve_model = self._store.serve_models.get(id)
@@ -44,7 +43,7 @@ class InMemoryServeModelRepository:
         del self._store.serve_models[serve_model.id]
 
 
-def put_serve_model(store: InMemoryStore, new: ServeModel) -> None:
+def put_serve_model(store: InMemoryStore, new: ServeModel) -> ServeModel:
     """Store it. Raises NotFound when its service or version is not of its project, AlreadyExists for the pair."""
     service = store.services.get(new.inference_service_id)
     if service is None or service.project_id != new.project_id:
@@ -55,7 +54,9 @@ def put_serve_model(store: InMemoryStore, new: ServeModel) -> None:
         for other in store.serve_models.values()
     ):
         raise AlreadyExists(Reason.SERVE_MODEL_EXISTS)
-    store.serve_models[new.id] = new
+    stored = replace(new, **store.times_of(new))
+    store.serve_models[new.id] = stored
+    return stored
 
 
 def require_version(store: InMemoryStore, project_id: UUID, id: UUID) -> None:

@@ -23,9 +23,11 @@ class InMemoryServingEnvironmentRepository:
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
 
-    async def create(self, environment: ServingEnvironment) -> None:
+    async def create(self, environment: ServingEnvironment) -> ServingEnvironment:
         self._check_name(environment)
-        self._store.environments[environment.id] = environment
+        stored = replace(environment, **self._store.times_of(environment))
+        self._store.environments[environment.id] = stored
+        return stored
 
     async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
         environment = self._store.environments.get(id)
@@ -51,7 +53,7 @@ class InMemoryServingEnvironmentRepository:
 
     async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:
         environment = await self.get(project_id, id)
-        changed = replace(environment, **changes(patch), updated_at=self._store.write_time())
+        changed = replace(environment, **changes(patch), updated_at=self._store.write_time(environment.created_at))
         self._check_name(changed)
         self._store.environments[id] = changed
         return changed

@@ -21,7 +21,7 @@ from registry_grpc.domain.paging import OBJECT_BYTES, Cursor, Page, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModel, Tags
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
-from registry_grpc.ports.clock import Clock
+from registry_grpc.domain.times import NOT_STORED
 
 LEASE = timedelta(seconds=60)
 FIRST_PASS_BY_THE_REQUEST = timedelta(seconds=2)
@@ -52,7 +52,7 @@ class Work:
 class InMemoryStore:
     """The rows as they were written; what is computed on reading (counts, names, served models) is not in them."""
 
-    clock: Clock = field(default_factory=FakeClock)
+    clock: FakeClock = field(default_factory=FakeClock)
     models: dict[UUID, RegisteredModel] = field(default_factory=dict)
     versions: dict[UUID, ModelVersion] = field(default_factory=dict)
     credentials: dict[UUID, Credentials] = field(default_factory=dict)
@@ -71,13 +71,18 @@ class InMemoryStore:
     """Which deployment a request of a project has made, and the digest of the request."""
     _written_at: datetime | None = None
 
-    def write_time(self) -> datetime:
-        """The time of a change: like a database's, it is never the same twice."""
+    def write_time(self, after: datetime = NOT_STORED) -> datetime:
+        """The time of a change: like a database's, it is never the same twice; and not before `after`."""
         now = self.clock.now()
         if self._written_at is not None:
             now = max(now, self._written_at + timedelta(microseconds=1))
         self._written_at = now
-        return now
+        return max(now, after)
+
+    def times_of(self, thing: Row, after: datetime = NOT_STORED) -> dict[str, Any]:
+        """The times of an object that is stored now; those of tests that tell them stay."""
+        now = self.write_time(after)
+        return {"created_at": now, "updated_at": now} if thing.created_at is NOT_STORED else {}
 
     def log(self, deployment: Deployment, at: datetime) -> None:
         """Add an event that tells how the deployment is now."""

@@ -18,6 +18,7 @@ from tests.integration.commands import command, free_ports, running, until_servi
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres.secrets import place_of_key
 
 pytestmark = pytest.mark.slow
 
@@ -115,7 +116,7 @@ async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_databas
         rotated = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=both)
         assert rotated.out == f"encrypted the secrets of {count} versions with the current key\n"
     stored = await database.fetchval("SELECT access_key FROM model_version WHERE id = $1", version)
-    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored) == "plain text"
+    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored, place_of_key(version, "access_key")) == "plain text"
     lost = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=f"k3:{NEW}")
     assert (lost.status, lost.err) == (
         1,
@@ -131,9 +132,9 @@ async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection
         await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=encryption_keys)
     first = await database.fetchval("SELECT access_key FROM model_version WHERE id = $1", version)
     rest = await database.fetchval("SELECT access_key_rest FROM model_version WHERE id = $1", version)
-    assert first.startswith("enc:v1:k2:")
+    assert first.startswith("enc:v2:k2:")
     assert rest
-    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(first + rest) == longest
+    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(first + rest, place_of_key(version, "access_key")) == longest
 
     decrypt = ("migrate", "decrypt-secrets")
     hesitating = await command(*decrypt, database_url=fresh_database_url, encryption_keys=keys)

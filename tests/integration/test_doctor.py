@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres.secrets import place_of_key
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster import faults as simulated_faults
 from registry_grpc.devtools.simulated_cluster.api.resources import (
@@ -102,7 +103,9 @@ async def add_environment(connection: asyncpg.Connection[Any], name: str, namesp
     await connection.execute(statement, uuid.uuid4(), uuid.uuid4(), name, namespace)
 
 
-async def add_version(connection: asyncpg.Connection[Any], access_key: str, secret_key: str) -> None:
+async def add_version(
+    connection: asyncpg.Connection[Any], access_key: str, secret_key: str, id: uuid.UUID | None = None
+) -> None:
     project, model = uuid.uuid4(), uuid.uuid4()
     await connection.execute(
         "INSERT INTO registered_model (id, project_id, name, slug) VALUES ($1, $2, 'm', 'm')", model, project
@@ -110,7 +113,7 @@ async def add_version(connection: asyncpg.Connection[Any], access_key: str, secr
     await connection.execute(
         "INSERT INTO model_version (id, registered_model_id, name, uri, access_key, secret_key)"
         " VALUES ($1, $2, 'v', 's3://m/v', $3, $4)",
-        uuid.uuid4(),
+        id or uuid.uuid4(),
         model,
         access_key,
         secret_key,
@@ -328,8 +331,9 @@ async def test_an_empty_database(doctor: Doctor, empty_database_url: str) -> Non
 
 
 async def test_secrets_under_an_older_key(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    await add_version(database, "plain text", OLD.encrypt("s3cret"))
-    await add_version(database, NEW.encrypt("s3cret"), "")
+    one, other = uuid.uuid4(), uuid.uuid4()
+    await add_version(database, "plain text", OLD.encrypt("s3cret", place_of_key(one, "secret_key")), one)
+    await add_version(database, NEW.encrypt("s3cret", place_of_key(other, "access_key")), "", other)
     assert await doctor.finds_all_well()
     assert doctor.line("stored secrets") == (
         "warning  stored secrets: 2 of 3 are not encrypted with the current key"
@@ -341,7 +345,8 @@ async def test_secrets_under_an_older_key(doctor: Doctor, database: asyncpg.Conn
 async def test_secrets_that_no_key_reads(
     doctor: Doctor, database: asyncpg.Connection[Any], key: dict[str, bytes]
 ) -> None:
-    await add_version(database, AesGcmCipher(key).encrypt("s3cret"), "")
+    id_ = uuid.uuid4()
+    await add_version(database, AesGcmCipher(key).encrypt("s3cret", place_of_key(id_, "access_key")), "", id_)
     assert not await doctor.finds_all_well()
     assert doctor.line("stored secrets").startswith("MISSING  stored secrets: 1 cannot be read: ")
 

@@ -16,7 +16,6 @@ from tests.cluster.targets import TestCluster
 from tests.fakes.builders import a_model, a_version, an_environment
 from tests.kserve import IMPATIENT, QUICK
 
-from registry_grpc.adapters.clock import SystemClock
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
@@ -379,7 +378,8 @@ async def connected_cluster(
     """The adapter under the registry's own rights, where the cluster has such."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), QUICK)
     namespaces = () if kubernetes.simulated else (namespace,)
-    cluster = KServeCluster(api, registry_id=await installation_id(database), namespaces=namespaces, pace=pace)
+    registry_id = await installation_id(database)
+    cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
     try:
         yield cluster
     finally:
@@ -417,7 +417,6 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
         intents = PostgresDeploymentRepository(database)
         queue = PostgresDeploymentQueue(database)
         parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions, "services": services}
-        clock = SystemClock()
         reconciler = Reconciler(**parts)
 
         def use_cases(policy: DeploymentPolicy, reconciler: Reconciler) -> Deployments:
@@ -426,7 +425,6 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
                 environments=environments,
                 models=models,
                 versions=versions,
-                clock=clock,
                 policy=policy,
             )
             return Deployments(
@@ -455,7 +453,6 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
                 models=models,
                 versions=versions,
                 deployments=deployments,
-                clock=clock,
             ),
             environments=environments,
             versions=versions,

@@ -115,7 +115,6 @@ async def at_work(drift_policy: DriftPolicy = DriftPolicy.REPORT) -> AtWork:
         environments=r.environments,
         models=r.models,
         versions=r.versions,
-        clock=clock,
         policy=DeploymentPolicy(),
     )
     deployments = Deployments(

@@ -46,7 +46,6 @@ def registry() -> Registry:
         environments=r.environments,
         models=r.models,
         versions=r.versions,
-        clock=clock,
         policy=DeploymentPolicy(service_accounts=("namespace-x/reader",), env=("LOG_*",)),
     )
     deployments = Deployments(
@@ -55,9 +54,9 @@ def registry() -> Registry:
     return Registry(
         clock=clock,
         repositories=r,
-        models=RegisteredModels(models=r.models, clock=clock),
-        versions=ModelVersions(versions=r.versions, clock=clock),
-        environments=ServingEnvironments(environments=r.environments, clock=clock),
+        models=RegisteredModels(models=r.models),
+        versions=ModelVersions(versions=r.versions, deployments=r.deployments),
+        environments=ServingEnvironments(environments=r.environments),
         deployments=deployments,
         history=DeploymentHistory(deployments=r.deployments, events=NoNews()),
         services=InferenceServices(
@@ -66,9 +65,8 @@ def registry() -> Registry:
             models=r.models,
             versions=r.versions,
             deployments=deployments,
-            clock=clock,
         ),
-        serve_models=ServeModels(serve_models=r.serve_models, services=r.services, versions=r.versions, clock=clock),
+        serve_models=ServeModels(serve_models=r.serve_models, services=r.services, versions=r.versions),
     )
 
 

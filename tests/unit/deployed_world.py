@@ -50,7 +50,6 @@ class World:
             environments=r.environments,
             models=r.models,
             versions=r.versions,
-            clock=FakeClock(),
             policy=policy,
         )
         return Deployments(

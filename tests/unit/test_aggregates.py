@@ -20,18 +20,19 @@ from registry_grpc.domain.serving_environment import (
     ServingEnvironment,
     ServingEnvironmentPatch,
 )
+from registry_grpc.domain.times import NOT_STORED
 
 NOW = datetime(2026, 2, 11, 8, 0, 38, 346231, tzinfo=UTC)
 ID, PROJECT_ID, OTHER_ID = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
 def test_a_new_model_is_live_and_undeployed() -> None:
-    model = RegisteredModel.register(NewRegisteredModel(name="My Model"), id=ID, project_id=PROJECT_ID, now=NOW)
+    model = RegisteredModel.register(NewRegisteredModel(name="My Model"), id=ID, project_id=PROJECT_ID)
 
     assert model == RegisteredModel(
         id=ID,
-        created_at=NOW,
-        updated_at=NOW,
+        created_at=NOT_STORED,
+        updated_at=NOT_STORED,
         project_id=PROJECT_ID,
         owner_email="",
         name="My Model",
@@ -58,19 +59,19 @@ def test_a_new_model_keeps_what_the_client_says() -> None:
         parent_model_id=OTHER_ID,
     )
 
-    model = RegisteredModel.register(new, id=ID, project_id=PROJECT_ID, now=NOW)
+    model = RegisteredModel.register(new, id=ID, project_id=PROJECT_ID)
 
     for field in ("name", "description", "owner_email", "model_type", "tags", "labels", "parent_model_id"):
         assert getattr(model, field) == getattr(new, field)
 
 
 def test_a_new_version_is_live_and_pending() -> None:
-    version = ModelVersion.create(a_new_version(), id=ID, registered_model_id=OTHER_ID, now=NOW)
+    version = ModelVersion.create(a_new_version(), id=ID, registered_model_id=OTHER_ID)
 
     assert version == ModelVersion(
         id=ID,
-        created_at=NOW,
-        updated_at=NOW,
+        created_at=NOT_STORED,
+        updated_at=NOT_STORED,
         registered_model_id=OTHER_ID,
         name="v1",
         description="",
@@ -103,7 +104,7 @@ def test_a_new_version_keeps_what_the_client_says() -> None:
         "updated_by_email": "u@example.com",
     }
 
-    version = ModelVersion.create(a_new_version(**said), id=ID, registered_model_id=OTHER_ID, now=NOW)
+    version = ModelVersion.create(a_new_version(**said), id=ID, registered_model_id=OTHER_ID)
 
     assert {field: getattr(version, field) for field in said} == said
 
@@ -120,10 +121,10 @@ def test_only_the_status_makes_a_version_ready(status: str, state: str, is_ready
 def test_a_new_environment_reports_drift() -> None:
     new = NewServingEnvironment(name="n", description="d", external_id="x")
 
-    assert ServingEnvironment.create(new, id=ID, project_id=PROJECT_ID, now=NOW) == ServingEnvironment(
+    assert ServingEnvironment.create(new, id=ID, project_id=PROJECT_ID) == ServingEnvironment(
         id=ID,
-        created_at=NOW,
-        updated_at=NOW,
+        created_at=NOT_STORED,
+        updated_at=NOT_STORED,
         project_id=PROJECT_ID,
         name="n",
         description="d",
@@ -141,7 +142,7 @@ def test_the_namespace_is_the_external_id_or_else_the_name(external_id: str, nam
 def test_an_environment_takes_a_drift_policy(policy: str) -> None:
     new = NewServingEnvironment(name="n", drift_policy=policy)
 
-    assert ServingEnvironment.create(new, id=ID, project_id=PROJECT_ID, now=NOW).drift_policy is DriftPolicy(policy)
+    assert ServingEnvironment.create(new, id=ID, project_id=PROJECT_ID).drift_policy is DriftPolicy(policy)
     assert ServingEnvironmentPatch(drift_policy=policy).drift_policy == policy
 
 
@@ -166,10 +167,10 @@ def test_a_new_service_wants_to_be_deployed(version_ids: tuple[UUID, ...]) -> No
         name="n", serving_environment_id=OTHER_ID, registered_model_id=UUID(int=4), model_version_ids=version_ids
     )
 
-    assert InferenceService.create(new, id=ID, project_id=PROJECT_ID, now=NOW) == InferenceService(
+    assert InferenceService.create(new, id=ID, project_id=PROJECT_ID) == InferenceService(
         id=ID,
-        created_at=NOW,
-        updated_at=NOW,
+        created_at=NOT_STORED,
+        updated_at=NOT_STORED,
         project_id=PROJECT_ID,
         name="n",
         external_id="",
@@ -199,13 +200,13 @@ def test_a_service_takes_two_states_only(field: str, state: str) -> None:
 
 def test_a_new_serve_model_is_pending() -> None:
     serve_model = ServeModel.create(
-        id=ID, project_id=PROJECT_ID, inference_service_id=OTHER_ID, model_version_id=UUID(int=4), now=NOW
+        id=ID, project_id=PROJECT_ID, inference_service_id=OTHER_ID, model_version_id=UUID(int=4)
     )
 
     assert serve_model == ServeModel(
         id=ID,
-        created_at=NOW,
-        updated_at=NOW,
+        created_at=NOT_STORED,
+        updated_at=NOT_STORED,
         project_id=PROJECT_ID,
         inference_service_id=OTHER_ID,
         inference_service_name="",
@@ -218,7 +219,7 @@ def test_a_new_serve_model_is_pending() -> None:
 def test_secrets_show_up_nowhere() -> None:
     credentials = Credentials("acc3ss", "s3cret")
     new = a_new_version(access_key="acc3ss", secret_key="s3cret")
-    version = ModelVersion.create(new, id=ID, registered_model_id=OTHER_ID, now=NOW)
+    version = ModelVersion.create(new, id=ID, registered_model_id=OTHER_ID)
 
     for shown in (repr(credentials), str(credentials), f"{new}", f"{[new, credentials]!r}", repr(version)):
         assert "acc3ss" not in shown

@@ -10,16 +10,23 @@ from typing import Any
 import pytest
 from tests.deployments import a_deployment, a_spec
 
-from registry_grpc.adapters.kserve.secrets import applied_secret, credentials_secret, known_secrets, owned_by
+from registry_grpc.adapters.kserve.secrets import (
+    applied_secret,
+    credentials_secret,
+    kept_secret,
+    known_secrets,
+    owned_by,
+)
 from registry_grpc.domain.deployment import Applied, DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
 
 KEYS = Credentials("AKIA", "s3cr3t")
+KEY = b"the server's"
 DEPLOYMENT = a_deployment(spec=a_spec(storage_uri="s3://bucket/key"))
 
 
 def secret(credentials: Credentials = KEYS, **spec: Any) -> dict[str, Any]:
-    made = credentials_secret(replace(DEPLOYMENT, spec=a_spec(**spec)), credentials, registry_id="r")
+    made = credentials_secret(replace(DEPLOYMENT, spec=a_spec(**spec)), credentials, registry_id="r", name_key=KEY)
     assert made is not None
     return made
 
@@ -84,7 +91,7 @@ def test_https_has_the_host_and_a_header(credentials: Credentials, authorization
 )
 def test_no_secret_without_keys_or_use_for_them(uri: str, credentials: Credentials) -> None:
     deployment = replace(DEPLOYMENT, spec=a_spec(storage_uri=uri))
-    assert credentials_secret(deployment, credentials, registry_id="r") is None
+    assert credentials_secret(deployment, credentials, registry_id="r", name_key=KEY) is None
 
 
 def test_the_name_is_told_by_the_content_alone() -> None:
@@ -98,10 +105,36 @@ def test_the_name_is_told_by_the_content_alone() -> None:
 
 
 def test_equal_keys_do_not_show_across_deployments() -> None:
-    one, other = (credentials_secret(a_deployment(spec=DEPLOYMENT.spec), KEYS, registry_id="r") for _ in range(2))
+    one, other = (
+        credentials_secret(a_deployment(spec=DEPLOYMENT.spec), KEYS, registry_id="r", name_key=KEY) for _ in range(2)
+    )
     assert one is not None
     assert other is not None
     assert one["metadata"]["name"] != other["metadata"]["name"]
+
+
+def test_who_lacks_the_servers_key_cannot_try_keys_on_the_name() -> None:
+    names = {
+        made["metadata"]["name"]
+        for key in (KEY, b"another", b"")
+        if (made := credentials_secret(DEPLOYMENT, KEYS, registry_id="r", name_key=key))
+    }
+    assert len(names) == 3
+
+
+def applied_at(uri: str) -> Applied:
+    content = {
+        "spec": {"predictor": {"model": {"storageUri": uri}}},
+        "annotations": {"serving.kserve.io/storageSecretName": "iris-creds-1"},
+    }
+    return Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
+
+
+def test_the_secret_applied_last_is_kept_for_its_place_only() -> None:
+    spec = a_spec(storage_uri="s3://bucket/new")
+    assert kept_secret(a_deployment(spec=spec, applied=applied_at("s3://bucket/old"))) == "iris-creds-1"
+    assert kept_secret(a_deployment(spec=spec, applied=applied_at("s3://other/new"))) == ""
+    assert kept_secret(a_deployment(spec=spec)) == ""
 
 
 def test_the_owner_is_the_inference_service() -> None:

@@ -96,7 +96,7 @@ def test_a_spec_is_a_copy_of_the_first_version() -> None:
         model_format="onnx",
         model_format_version="1.17",
         storage_uri="s3://first",
-        runtime="registry.example.com/onnx:1",
+        container_image="registry.example.com/onnx:1",
         labels={"a": "1"},
         options=DeploymentOptions(),
     )

@@ -107,12 +107,6 @@ NOT_TOLD_TO_GRPC = {
     "Applied.resource_version": "of the controller",
     "Applied.content": "of the controller",
     "DeploymentSpec.registered_model_id": "told of the deployment",
-    "DeploymentSpec.served_version_ids": "issue 10 adds it",
-    "DeploymentSpec.model_format": "issue 10 adds it",
-    "DeploymentSpec.model_format_version": "issue 10 adds it",
-    "DeploymentSpec.storage_uri": "issue 10 adds it",
-    "DeploymentSpec.runtime": "issue 10 adds it",
-    "DeploymentSpec.labels": "issue 10 adds it",
 }
 ONLY_FOR_GRPC = ("Deployment.", "DeploymentSpec.", "DeploymentOptions.", "FieldDifference.", "Applied.")
 """The contract's answer to a deploy has no deployment."""

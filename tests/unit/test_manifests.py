@@ -62,7 +62,7 @@ def test_the_object_of_the_contract_with_our_marks() -> None:
 
 
 def test_all_options() -> None:
-    predictor = manifest(a_deployment(spec=a_spec(options=FULL, runtime="kserve-mlserver")))["spec"]["predictor"]
+    predictor = manifest(a_deployment(spec=a_spec(options=FULL)))["spec"]["predictor"]
     assert predictor["model"]["runtime"] == "kserve-mlserver"
     assert predictor["model"]["resources"] == {
         "requests": {"cpu": "500m"},

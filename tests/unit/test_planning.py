@@ -8,7 +8,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
-from tests.fakes.clock import FakeClock
 from tests.fakes.model_versions import InMemoryModelVersionRepository
 from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
@@ -25,8 +24,9 @@ from registry_grpc.domain.errors import (
     Unavailable,
 )
 from registry_grpc.domain.evidence import ApplyRefused, Refusal
-from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
 from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.domain.registered_model import RegisteredModelPatch
 from registry_grpc.ports.cluster import Cluster, DryRun
 from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.services.planning import Planning
@@ -66,7 +66,10 @@ def wish(world: World) -> NewDeployment:
 
 def planning(world: World, cluster: Any = None) -> Planning:
     return Planning(
-        deployments=world.deployments, versions=world.repositories.versions, clock=FakeClock(), cluster=cluster
+        deployments=world.deployments,
+        history=world.repositories.deployments,
+        versions=world.repositories.versions,
+        cluster=cluster,
     )
 
 
@@ -93,13 +96,13 @@ async def test_a_plan_has_everything_that_speaks_against_it(world: World, wish: 
 
 async def test_a_plan_for_keys_that_cannot_be_decrypted(world: World, wish: NewDeployment) -> None:
     class Unreadable(InMemoryModelVersionRepository):
-        async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
+        async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials:
             raise SecretUnreadable("a stored secret needs the encryption key 'k1', which is not configured")
 
     planned = Planning(
         deployments=world.deployments,
+        history=world.repositories.deployments,
         versions=Unreadable(world.store),
-        clock=FakeClock(),
         cluster=cast("Cluster", Stage()),
     )
 
@@ -163,3 +166,20 @@ async def test_a_cluster_that_does_not_answer(world: World, wish: NewDeployment)
         await planning(world, Stage(ApplyRefused(Refusal.UNAVAILABLE, "away"))).plan(world.project_id, wish)
     with refused(FailedPrecondition, Reason.CLUSTER_DISABLED):
         await planning(world).plan(world.project_id, wish)
+
+
+async def test_a_plan_says_what_may_not_be_deployed_now_or_was_edited(world: World, wish: NewDeployment) -> None:
+    versions, models = world.repositories.versions, world.repositories.models
+    patch = ModelVersionPatch(status="FAILED", state="ARCHIVED", uri="s3://bucket/edited")
+    await versions.update(world.project_id, world.version.id, patch)
+    await models.update(world.project_id, world.version.registered_model_id, RegisteredModelPatch(state="ARCHIVED"))
+
+    found = (await planning(world, Stage()).plan(world.project_id, wish)).findings
+
+    assert [finding.code for finding in found if finding.blocking] == [
+        "MODEL_VERSION_NOT_READY", "REGISTERED_MODEL_ARCHIVED", "MODEL_VERSION_ARCHIVED",
+    ]  # fmt: skip
+    (edited,) = [finding for finding in found if finding.code == "VERSION_EDITED"]
+    assert (edited.blocking, edited.message) == (False, "uri of the version changed since it was deployed last")
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
+        await planning(world, Stage()).validate(world.project_id, wish)

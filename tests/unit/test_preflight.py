@@ -39,7 +39,7 @@ def test_nothing_speaks_against_a_good_spec() -> None:
 
 
 def test_unknown_facts_claim_nothing() -> None:
-    assert found(facts=ClusterFacts(), runtime="any", options=DeploymentOptions(service_account="x")) == {}
+    assert found(facts=ClusterFacts(), container_image="any", options=DeploymentOptions(service_account="x")) == {}
 
 
 def test_all_findings_at_once_with_blocking_ones_first() -> None:
@@ -195,7 +195,7 @@ def test_unknown_format_names_the_known_ones() -> None:
 def test_runtimes_that_must_be_named() -> None:
     finding = found(model_format="catboost", facts=WELL)["NO_RUNTIME"]
     assert finding.hint == "name one in `options.runtime`: kserve-manual"
-    assert found(model_format="catboost", runtime="kserve-manual", facts=WELL) == {}
+    assert found(model_format="catboost", container_image="kserve-manual", facts=WELL) == {}
 
 
 def test_triton_is_asked_for_protocol_v2() -> None:
@@ -203,18 +203,18 @@ def test_triton_is_asked_for_protocol_v2() -> None:
 
 
 def test_named_runtime_not_found() -> None:
-    assert "kserve-bare, kserve-manual" in found(runtime="nope", facts=WELL)["RUNTIME_NOT_FOUND"].message
+    assert "kserve-bare, kserve-manual" in found(container_image="nope", facts=WELL)["RUNTIME_NOT_FOUND"].message
 
 
 def test_named_runtime_disabled() -> None:
-    assert "RUNTIME_DISABLED" in found(runtime="kserve-off", model_format="pmml", facts=WELL)
+    assert "RUNTIME_DISABLED" in found(container_image="kserve-off", model_format="pmml", facts=WELL)
 
 
 @pytest.mark.parametrize(
     ("spec", "hint"),
     [
-        ({"runtime": "kserve-old", "model_format_version": "1"}, "drop the version or use 0"),
-        ({"runtime": "kserve-bare"}, "name another runtime, or none to let KServe choose by model format"),
+        ({"container_image": "kserve-old", "model_format_version": "1"}, "drop the version or use 0"),
+        ({"container_image": "kserve-bare"}, "name another runtime, or none to let KServe choose by model format"),
     ],
 )
 def test_named_runtime_that_does_not_fit(spec: dict[str, Any], hint: str) -> None:
@@ -222,4 +222,4 @@ def test_named_runtime_that_does_not_fit(spec: dict[str, Any], hint: str) -> Non
 
 
 def test_a_named_runtime_may_speak_another_protocol() -> None:
-    assert found(runtime="kserve-mlserver", model_format_version="0", facts=WELL) == {}
+    assert found(container_image="kserve-mlserver", model_format_version="0", facts=WELL) == {}

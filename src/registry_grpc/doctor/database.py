@@ -9,6 +9,7 @@ import asyncpg
 
 from registry_grpc.adapters.postgres import migrate, sessions
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
+from registry_grpc.adapters.postgres.secrets import place_of_key
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
 from registry_grpc.ports.secrets import SecretUnreadable
@@ -19,10 +20,12 @@ _OLDEST_SERVER = 15
 _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
 # Stored secrets by what stands before the ciphertext: the key id, or nothing for plain text.
 _SECRETS = """
-SELECT count(*) AS count, min(stored) AS sample
-FROM model_version
-CROSS JOIN LATERAL (VALUES (access_key || access_key_rest), (secret_key || secret_key_rest)) AS secret (stored)
-WHERE stored <> '' GROUP BY substring(stored FROM '^enc:v1:[^:]*:')
+SELECT count(*) AS count, min(ARRAY[stored, v.id::text, place]) AS sample
+FROM model_version v
+CROSS JOIN LATERAL (
+    VALUES (access_key || access_key_rest, 'access_key'), (secret_key || secret_key_rest, 'secret_key')
+) AS secret (stored, place)
+WHERE stored <> '' GROUP BY substring(stored FROM '^enc:v[12]:[^:]*:')
 """
 _NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment ORDER BY 1"
 
@@ -116,13 +119,14 @@ async def _schema(connection: asyncpg.Connection[Any], known: tuple[migrate.Migr
 async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Settings) -> Diagnosis:
     about, cipher, total, outdated = "stored secrets", cipher_of(settings), 0, 0
     for row in await connection.fetch(_SECRETS):
+        stored, id_, column = row["sample"]
         try:
-            cipher.decrypt(row["sample"])
+            cipher.decrypt(stored, place_of_key(id_, column))
         except SecretUnreadable as error:
             text = f"{row['count']} cannot be read: {error}"
             return missing(about, text, "add the key that encrypted them to REGISTRY_ENCRYPTION_KEYS, not as the first")
         total += row["count"]
-        outdated += 0 if cipher.is_current(row["sample"]) else row["count"]
+        outdated += 0 if cipher.is_current(stored) else row["count"]
     if outdated:
         text = f"{outdated} of {total} are not encrypted with the current key"
         return warning(about, text, "run `registry-grpc migrate encrypt-secrets`")

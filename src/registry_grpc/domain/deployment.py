@@ -6,7 +6,7 @@ A deployment has the id of its inference service. Every change of the intent is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import ServiceState
-from registry_grpc.domain.model_version import ModelVersion
+from registry_grpc.domain.model_version import COPIED, ModelVersion
 from registry_grpc.domain.patch import Unset
 from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.serving_environment import DriftPolicy
@@ -196,7 +196,7 @@ class DeploymentSpec:
     model_format: str
     model_format_version: str
     storage_uri: str
-    runtime: str
+    container_image: str
     labels: Mapping[str, str] = field(default_factory=dict)
     options: DeploymentOptions = field(default_factory=DeploymentOptions)
     unknown: Mapping[str, Any] = field(default_factory=dict)
@@ -213,10 +213,24 @@ class DeploymentSpec:
             model_format=version.model_framework,
             model_format_version=version.model_framework_version,
             storage_uri=version.uri,
-            runtime=options.runtime or version.container_image,
+            container_image=version.container_image,
             labels=labels,
             options=options,
         )
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """The values of `domain.model_version.COPIED`."""
+        return self.storage_uri, self.model_format, self.model_format_version, self.container_image
+
+    def edited_fields(self, now: Sequence[str]) -> tuple[str, ...]:
+        """Those of `COPIED` that are no longer as they were copied; `now` are the version's values."""
+        return tuple(name for name, then, value in zip(COPIED, self.copied, now, strict=True) if value != then)
+
+    @property
+    def runtime(self) -> str:
+        """The serving runtime; empty lets KServe choose one by the model format."""
+        return self.options.runtime or self.container_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +286,8 @@ class Deployment:
     attempts: int = 0
     """How many passes in a row could not reach the API server."""
     drift_policy: DriftPolicy = DriftPolicy.REPORT
+    edited_version_fields: tuple[str, ...] = ()
+    """Of the version's fields those that were changed since the spec copied them."""
 
     @property
     def revision_stamp(self) -> str:

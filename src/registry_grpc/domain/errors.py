@@ -35,6 +35,9 @@ class Reason(StrEnum):
     ENVIRONMENT_HAS_INFERENCE_SERVICES = "ENVIRONMENT_HAS_INFERENCE_SERVICES"
     INFERENCE_SERVICE_DEPLOYED = "INFERENCE_SERVICE_DEPLOYED"
     MODEL_VERSION_NOT_READY = "MODEL_VERSION_NOT_READY"
+    MODEL_VERSION_DEPLOYED = "MODEL_VERSION_DEPLOYED"
+    REGISTERED_MODEL_ARCHIVED = "REGISTERED_MODEL_ARCHIVED"
+    MODEL_VERSION_ARCHIVED = "MODEL_VERSION_ARCHIVED"
     DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"
     CLUSTER_DISABLED = "CLUSTER_DISABLED"
     CONCURRENT_CHANGE = "CONCURRENT_CHANGE"
@@ -65,6 +68,10 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.ENVIRONMENT_HAS_INFERENCE_SERVICES: "serving environment has active inference services",
     Reason.INFERENCE_SERVICE_DEPLOYED: "cannot delete deployed inference service",
     Reason.MODEL_VERSION_NOT_READY: "model version is not ready for deployment",
+    Reason.MODEL_VERSION_DEPLOYED: "a READY version that was deployed keeps its uri, framework and container image: "
+    "add a version instead",
+    Reason.REGISTERED_MODEL_ARCHIVED: "registered model is archived",
+    Reason.MODEL_VERSION_ARCHIVED: "model version is archived",
     Reason.CLUSTER_DISABLED: "deploying to Kubernetes is switched off in this installation",
     Reason.CONCURRENT_CHANGE: "another request changed the same rows; try again",
     Reason.OVERLOADED: "too many requests at once; try again in a second",

@@ -19,6 +19,7 @@ from registry_grpc.domain.rules import (
     version_count_errors,
 )
 from registry_grpc.domain.serve_model import ServeModel
+from registry_grpc.domain.times import NOT_STORED
 
 LIMITS = {"name": 100, "runtime": 50, "external_id": 255, "url": 500}
 SORT_FIELDS = (
@@ -116,11 +117,11 @@ class InferenceService:
     served_models: tuple[ServeModel, ...] = ()
 
     @classmethod
-    def create(cls, new: NewInferenceService, *, id: UUID, project_id: UUID, now: datetime) -> Self:
+    def create(cls, new: NewInferenceService, *, id: UUID, project_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             project_id=project_id,
             name=new.name,
             serving_environment_id=new.serving_environment_id,

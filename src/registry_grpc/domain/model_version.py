@@ -10,8 +10,13 @@ from uuid import UUID
 
 from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.rules import DESCRIPTION, LABELS, check_fields, renaming_errors
+from registry_grpc.domain.storage import place_of
+from registry_grpc.domain.times import NOT_STORED
 
 READY = "READY"
+ARCHIVED = "ARCHIVED"
+COPIED = ("uri", "model_framework", "model_framework_version", "container_image")
+"""What a deployment copies of a version, and serves."""
 LIMITS = {
     "name": 100, "state": 50, "status": 50, "artifact_type": 50, "model_framework": 100, "model_framework_version": 50,
     "container_image": 500, "model_catalog_name": 200, "uri": 500, "access_key": 500, "secret_key": 500,
@@ -77,6 +82,18 @@ class ModelVersionPatch:
     container_image: str | Unset = UNSET
     uri: str | Unset = UNSET
     labels: Mapping[str, str] | Unset = UNSET
+    access_key: str | Unset = field(default=UNSET, repr=False)
+    secret_key: str | Unset = field(default=UNSET, repr=False)
+
+    @property
+    def concerns_keys(self) -> bool:
+        return any(value is not UNSET for value in (self.uri, self.access_key, self.secret_key))
+
+    def keys_after(self, uri: str) -> dict[str, str]:
+        """The keys that change, for a version that is at `uri`: those given, and both when the place changes."""
+        moves = self.uri is not UNSET and place_of(self.uri) != place_of(uri)
+        given = {"access_key": self.access_key, "secret_key": self.secret_key}
+        return {name: "" if key is UNSET else key for name, key in given.items() if moves or key is not UNSET}
 
     def __post_init__(self) -> None:
         limits = {name: limit for name, limit in LIMITS.items() if name in self.__slots__}
@@ -111,11 +128,11 @@ class ModelVersion(NamedTuple):
     prebuilt_container_id: UUID | None
 
     @classmethod
-    def create(cls, new: NewModelVersion, *, id: UUID, registered_model_id: UUID, now: datetime) -> Self:
+    def create(cls, new: NewModelVersion, *, id: UUID, registered_model_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             registered_model_id=registered_model_id,
             name=new.name,
             description=new.description,
@@ -138,6 +155,10 @@ class ModelVersion(NamedTuple):
     def is_ready(self) -> bool:
         """Only READY versions can be deployed; `state` is not looked at (quirk Q47)."""
         return self.status == READY
+
+    @property
+    def is_archived(self) -> bool:
+        return self.state == ARCHIVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

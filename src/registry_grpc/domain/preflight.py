@@ -114,8 +114,9 @@ def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credential
     if needs_keys and not has_credentials and not options.service_account:
         yield Finding(
             code="CREDENTIALS_MISSING",
-            message=f"nothing says how to get at `{uri}`: that works for public models only",
-            hint="give the version its keys, or name a `service_account` that may read the model",
+            message=f"no credentials for `{uri}`; works for public models only",
+            hint="give the version its keys, which a uri that is changed to another scheme, host or bucket loses; "
+            "or name a `service_account` that may read the model",
             blocking=False,
             field="model_version_id",
         )

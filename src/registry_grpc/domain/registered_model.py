@@ -12,6 +12,7 @@ from uuid import UUID
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.rules import DESCRIPTION, LABELS, TAGS, check_fields, renaming_errors
+from registry_grpc.domain.times import NOT_STORED
 
 LIMITS = {"name": 100, "owner_email": 255, "model_type": 50, "state": 50, "deployment_status": 50}
 SIZES = {"description": DESCRIPTION, "labels": LABELS, "tags": TAGS}
@@ -101,11 +102,11 @@ class RegisteredModel(NamedTuple):
     default_version: ModelVersion | None = None
 
     @classmethod
-    def register(cls, new: NewRegisteredModel, *, id: UUID, project_id: UUID, now: datetime) -> Self:
+    def register(cls, new: NewRegisteredModel, *, id: UUID, project_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             project_id=project_id,
             owner_email=new.owner_email,
             name=new.name,

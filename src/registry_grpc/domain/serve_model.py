@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID, uuid4
+
+from registry_grpc.domain.times import NOT_STORED
 
 SORT_FIELDS = (
     "id",
@@ -50,13 +52,11 @@ class ServeModel:
     last_known_state: str = ServeModelState.PENDING
 
     @classmethod
-    def create(
-        cls, *, id: UUID, project_id: UUID, inference_service_id: UUID, model_version_id: UUID, now: datetime
-    ) -> Self:
+    def create(cls, *, id: UUID, project_id: UUID, inference_service_id: UUID, model_version_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             project_id=project_id,
             inference_service_id=inference_service_id,
             model_version_id=model_version_id,
@@ -64,19 +64,17 @@ class ServeModel:
 
     @classmethod
     def create_all(
-        cls, inference_service_id: UUID, model_version_ids: Iterable[UUID], *, project_id: UUID, now: datetime
+        cls, inference_service_id: UUID, model_version_ids: Iterable[UUID], *, project_id: UUID
     ) -> tuple[Self, ...]:
-        """The links of a new service. Each is a microsecond older than the one before: lists are newest first, and the
-        contract wants the order of the request (2.4)."""
+        """The links of a new service."""
         return tuple(
             cls.create(
                 id=uuid4(),
                 project_id=project_id,
                 inference_service_id=inference_service_id,
                 model_version_id=version_id,
-                now=now - timedelta(microseconds=place),
             )
-            for place, version_id in enumerate(model_version_ids)
+            for version_id in model_version_ids
         )
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.rules import DESCRIPTION, check_fields, renaming_errors
+from registry_grpc.domain.times import NOT_STORED
 
 LIMITS = {"name": 100, "external_id": 255}
 SIZES = {"description": DESCRIPTION}
@@ -72,11 +73,11 @@ class ServingEnvironment:
     drift_policy: DriftPolicy = DriftPolicy.REPORT
 
     @classmethod
-    def create(cls, new: NewServingEnvironment, *, id: UUID, project_id: UUID, now: datetime) -> Self:
+    def create(cls, new: NewServingEnvironment, *, id: UUID, project_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             project_id=project_id,
             name=new.name,
             description=new.description,

@@ -17,6 +17,17 @@ _AZURE_HOST = "blob.core.windows.net"
 _AZURE = re.compile(rf"https://(.+?).{_AZURE_HOST}/(.+)")
 
 
+_PLACE = re.compile(r"[^:/?#]+://[^/?#]*")
+
+
+def place_of(uri: str) -> str:
+    """Scheme and authority, to which keys are bound; empty for a local path. The authority of s3:// and gs:// is the
+    bucket. It is compared as it is written, with user and port, because parsers disagree about what they call the host.
+    """
+    found = _PLACE.match(uri)
+    return found[0].lower() if found else ""
+
+
 class Storage(StrEnum):
     """The kinds of storage whose credentials KServe can hand to the downloader; OTHER takes none."""
 

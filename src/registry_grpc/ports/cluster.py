@@ -56,8 +56,11 @@ class Cluster(Protocol):
         """Look at the deployment's object, its workload and pods, and, when it is not well, its warning events."""
         ...
 
-    async def apply(self, deployment: Deployment, credentials: Credentials, *, seen: Evidence, force: bool) -> Applied:
-        """Bring the object to the deployment's spec by server-side apply, its Secret first.
+    async def apply(
+        self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
+    ) -> Applied:
+        """Bring the object to the deployment's spec by server-side apply, its Secret first. Without credentials (None:
+        they are stored no longer) the Secret applied last stays in use if it was made for the same place.
 
         `seen` is the look it is based on: a missing object is created, an own one updated with its uid and
         resourceVersion as preconditions. `force` takes fields over from other managers and takes out what they added.

@@ -163,6 +163,10 @@ class DeploymentRepository(Protocol):
         """The revision that served then; None when nothing did. Raises NotFound."""
         ...
 
+    async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
+        """The spec of the newest revision that deploys the version; None when none does."""
+        ...
+
     async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
         """In order, those after the sequence number; only the newest one without it. Raises NotFound."""
         ...

@@ -3,7 +3,9 @@
 For all repositories: objects of other projects do not exist. `create` trusts the ids of environments, services, models
 and versions that serving objects name: use cases look them up in the project first. `list` is sorted as asked, ties by
 id in the same direction; by offset it counts the total, by cursor it does not. Names and guards are decided by the
-store itself, in the same transaction as the write. Every method may raise Unavailable, Overloaded or ConcurrentChange.
+store itself, in the same transaction as the write. `create` sets times that are NOT_STORED by the store's clock, and
+returns the object as stored; `updated_at` is never before `created_at`. Every method may raise Unavailable, Overloaded
+or ConcurrentChange.
 
 A page of a `list` ends before the object with which it would exceed the slice's `max_bytes`, but has one object at
 least; if the slice is not to be cut, `list` raises InvalidRequest instead. Objects that are left out are not read.
@@ -39,7 +41,7 @@ from registry_grpc.domain.serving_environment import (
 class RegisteredModelRepository(Protocol):
     """Keeps registered models."""
 
-    async def create(self, model: RegisteredModel) -> None:
+    async def create(self, model: RegisteredModel) -> RegisteredModel:
         """Raises AlreadyExists for a name taken in the project, NotFound when the parent is not of the project."""
         ...
 
@@ -71,8 +73,9 @@ class ModelVersionRepository(Protocol):
     """Keeps model versions. Of a model, at most one is the default: setting it clears the others (without touching
     their `updated_at`), and of concurrent requests exactly one wins."""
 
-    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
-        """Raises NotFound for a model that is not of the project, AlreadyExists for a name taken in the model."""
+    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
+        """The new version is younger than those that the model has. Raises NotFound for a model that is not of the
+        project, AlreadyExists for a name taken in the model."""
         ...
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
@@ -90,18 +93,20 @@ class ModelVersionRepository(Protocol):
     async def update(
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
-        """Change what is set and `updated_at`. Raises NotFound, AlreadyExists."""
+        """Change what is set and `updated_at`. A uri at another place (`domain.storage.place_of`) clears the keys that
+        are not set with it. Raises NotFound, AlreadyExists."""
         ...
 
-    async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
-        """The keys for the version's uri, in clear. Raises NotFound."""
+    async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
+        """The version's keys for `uri`, in clear; None when they are for another place, to which the version's own uri
+        was changed. Raises NotFound, SecretUnreadable."""
         ...
 
 
 class ServingEnvironmentRepository(Protocol):
     """Keeps serving environments."""
 
-    async def create(self, environment: ServingEnvironment) -> None:
+    async def create(self, environment: ServingEnvironment) -> ServingEnvironment:
         """Raises AlreadyExists for a name taken in the project."""
         ...
 
@@ -130,8 +135,8 @@ class InferenceServiceRepository(Protocol):
     """Keeps inference services. All but `list` fill in `served_models`, newest first."""
 
     async def create(self, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
-        """Store the service and its serve models at once. Raises AlreadyExists for a name taken in the environment,
-        NotFound when the environment, the model or a version has gone meanwhile."""
+        """Store the service and its serve models at once, the first of those as the newest. Raises AlreadyExists for a
+        name taken in the environment, NotFound when the environment, the model or a version has gone meanwhile."""
         ...
 
     async def get(self, project_id: UUID, id: UUID) -> InferenceService:

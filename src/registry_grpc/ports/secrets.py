@@ -12,17 +12,19 @@ class SecretUnreadable(Exception):
 class SecretCipher(Protocol):
     """Encrypts short texts; the empty text stays empty."""
 
-    def encrypt(self, text: str) -> str:
-        """The text as it may be stored; the same text gives another result each time."""
+    def encrypt(self, text: str, place: str) -> str:
+        """The text as it may be stored, which can be read at this place only; the same text gives another result each
+        time."""
         ...
 
     def is_current(self, stored: str) -> bool:
-        """Whether it is encrypted with the key that new texts take, or empty."""
+        """Whether it is encrypted as new texts are, or empty."""
         ...
 
-    def decrypt(self, stored: str) -> str:
+    def decrypt(self, stored: str, place: str) -> str:
         """The text back; what was stored before encryption came is returned as it is.
 
-        Raises SecretUnreadable when the key it was encrypted with is not known or the stored text was tampered with.
+        Raises SecretUnreadable when the key it was encrypted with is not known, or the stored text was changed or is of
+        another place.
         """
         ...

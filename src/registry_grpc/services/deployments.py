@@ -82,17 +82,26 @@ class Deployments:
             return False
         return True
 
-    async def deploy(self, project_id: UUID, new: NewDeployment, *, user: str = "", request_id: str = "") -> Deployed:
+    async def deploy(
+        self,
+        project_id: UUID,
+        new: NewDeployment,
+        *,
+        user: str = "",
+        request_id: str = "",
+        ignore_archived: bool = False,
+    ) -> Deployed:
         """Store the intent, try it once with a short deadline, and answer PENDING, or FAILED with the cluster's text.
         With the request id of an earlier call, answer how what that one made is now.
 
-        Raises as `draft`; AlreadyExists for a name taken in the environment; InvalidRequest for a request id that is
-        too long or was used for another request.
+        Raises as `draft` and Draft.check; AlreadyExists for a name taken in the environment; InvalidRequest for a
+        request id that is too long or was used for another request.
         """
         request = RequestKey(request_id=request_id, digest=new.digest) if request_id else None
         if request and (earlier := await self._deployments.requested(project_id, request)):
             return _repeated(*earlier)
         draft = await self.draft(project_id, new)
+        draft.check(ignore_archived=ignore_archived)
         if self._reconciler is None:
             stored = self._services.create(draft.service, draft.served)
             return Deployed(service=await within("create inference service", stored))

@@ -3,8 +3,8 @@ what is in the cluster already."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -24,9 +24,8 @@ from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.naming import deployment_name
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.preflight import unknown_findings
-from registry_grpc.domain.registered_model import RegisteredModel
+from registry_grpc.domain.registered_model import ARCHIVED, RegisteredModel
 from registry_grpc.domain.serve_model import ServeModel
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import (
     ModelVersionRepository,
@@ -35,6 +34,8 @@ from registry_grpc.ports.repositories import (
 )
 
 T = TypeVar("T")
+
+_ARCHIVED = {Reason.REGISTERED_MODEL_ARCHIVED, Reason.MODEL_VERSION_ARCHIVED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,14 @@ class Draft:
     served: tuple[ServeModel, ...]
     namespace: str
     spec: DeploymentSpec
+    refusals: tuple[FailedPrecondition, ...]
+    """Why its versions or its model may not be deployed now."""
+
+    def check(self, *, ignore_archived: bool = False) -> None:
+        """Raises the first refusal. The contract does not look at ARCHIVED (quirk Q47)."""
+        for refusal in self.refusals:
+            if not (ignore_archived and refusal.reason in _ARCHIVED):
+                raise refusal
 
 
 class Drafting:
@@ -57,27 +66,24 @@ class Drafting:
         environments: ServingEnvironmentRepository,
         models: RegisteredModelRepository,
         versions: ModelVersionRepository,
-        clock: Clock,
         policy: DeploymentPolicy,
     ) -> None:
         self._deployments = deployments
         self._environments = environments
         self._models = models
         self._versions = versions
-        self._clock = clock
         self._policy = policy
 
     async def draft(self, project_id: UUID, new: NewDeployment) -> Draft:
-        """Check a deployment in the order of the contract (2.4): environment, model, versions, their status.
+        """Check a deployment in the order of the contract (2.4): environment, model, versions; then `Draft.check`.
 
-        Raises NotFound and FailedPrecondition, with the step in the text; InvalidRequest for what is not allowed.
+        Raises NotFound, with the step in the text; InvalidRequest for what is not allowed.
         """
         environment_id = new.serving_environment_id
         environment = await within("get serving environment", self._environments.get(project_id, environment_id))
         model = await within("get model", self._models.get(project_id, new.registered_model_id))
         versions = await self._versions_of(model, new.model_version_ids)
         self._policy.check(new.options, environment.namespace)
-        now = self._clock.now()
         service = InferenceService.create(
             NewInferenceService(
                 name=new.name or deployment_name(model.slug, versions[0].id, environment.namespace),
@@ -88,16 +94,17 @@ class Drafting:
             ),
             id=uuid4(),
             project_id=project_id,
-            now=now,
         )
-        served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id, now=now)
+        served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id)
         spec = DeploymentSpec.serving(versions, new.labels, new.options)
-        return Draft(service=service, served=served, namespace=environment.namespace, spec=spec)
+        refusals = tuple(_refusals(model, versions))
+        return Draft(service=service, served=served, namespace=environment.namespace, spec=spec, refusals=refusals)
 
     async def updated(
         self, deployment: Deployment, model_version_id: UUID | None, options: DeploymentOptions | None
     ) -> DeploymentSpec:
-        """What a deployment shall serve with another version or other options; None keeps what it has.
+        """What a deployment shall serve with another version or other options. None keeps what it has: without a
+        version that is the target revision's copy, whatever was changed of the version since.
 
         Raises NotFound; InvalidRequest for options; FailedPrecondition, also when options that are kept are no longer
         allowed.
@@ -106,13 +113,17 @@ class Drafting:
         _check_known(spec)
         version = await self._version(project_id, spec.registered_model_id, model_version_id or spec.model_version_id)
         _check_ready(version)
+        if model_version_id is not None:
+            if version.is_archived:
+                raise _archived(version)
+            spec = DeploymentSpec.serving((version,), spec.labels, spec.options)
         if options is None:
             self._check_kept(deployment, spec.options)
-            return DeploymentSpec.serving((version,), spec.labels, spec.options)
+            return spec
         self._policy.check(options, deployment.namespace)
         if fault := await self._mode_fault(deployment, options.deployment_mode):
             raise InvalidRequest([Violation("options.deployment_mode", fault)])
-        return DeploymentSpec.serving((version,), spec.labels, options)
+        return replace(spec, options=options)
 
     async def check_repeated(self, deployment: Deployment, spec: DeploymentSpec) -> None:
         """What could be deployed once may be forbidden by now.
@@ -143,15 +154,13 @@ class Drafting:
         return f"cannot be changed from `{there.options.deployment_mode}` to `{mode}`: undeploy it first"
 
     async def _versions_of(self, model: RegisteredModel, ids: tuple[UUID, ...]) -> tuple[ModelVersion, ...]:
-        """Those versions of a model, or the one meant without ids; all of them READY."""
+        """Those versions of a model, or the one meant without ids."""
         versions = tuple([await self._version(model.project_id, model.id, id_) for id_ in ids])
         if not versions:
             chosen = model.default_version or model.latest_version
             if chosen is None:
                 raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND)
             versions = (chosen,)
-        for version in versions:
-            _check_ready(version)
         return versions
 
     async def _version(self, project_id: UUID, registered_model_id: UUID, id: UUID) -> ModelVersion:
@@ -165,12 +174,26 @@ def _check_known(spec: DeploymentSpec) -> None:
         raise DeploymentBlocked(violations)
 
 
+def _refusals(model: RegisteredModel, versions: Iterable[ModelVersion]) -> Iterator[FailedPrecondition]:
+    yield from (_not_ready(version) for version in versions if not version.is_ready)
+    if model.state == ARCHIVED:
+        yield FailedPrecondition(Reason.REGISTERED_MODEL_ARCHIVED, registered_model_id=str(model.id))
+    yield from (_archived(version) for version in versions if version.is_archived)
+
+
 def _check_ready(version: ModelVersion) -> None:
     if not version.is_ready:
-        error = FailedPrecondition(
-            Reason.MODEL_VERSION_NOT_READY, model_version_id=str(version.id), status=version.status
-        )
-        raise error.within(f"version {version.name}")
+        raise _not_ready(version)
+
+
+def _not_ready(version: ModelVersion) -> FailedPrecondition:
+    error = FailedPrecondition(Reason.MODEL_VERSION_NOT_READY, model_version_id=str(version.id), status=version.status)
+    return error.within(f"version {version.name}")
+
+
+def _archived(version: ModelVersion) -> FailedPrecondition:
+    error = FailedPrecondition(Reason.MODEL_VERSION_ARCHIVED, model_version_id=str(version.id))
+    return error.within(f"version {version.name}")
 
 
 async def within(step: str, work: Awaitable[T]) -> T:

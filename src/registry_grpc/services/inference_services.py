@@ -13,7 +13,6 @@ from registry_grpc.domain.inference_service import (
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.serve_model import ServeModel
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.repositories import (
     InferenceServiceRepository,
     ModelVersionRepository,
@@ -34,14 +33,12 @@ class InferenceServices:
         models: RegisteredModelRepository,
         versions: ModelVersionRepository,
         deployments: Deployments,
-        clock: Clock,
     ) -> None:
         self._services = services
         self._environments = environments
         self._models = models
         self._versions = versions
         self._deployments = deployments
-        self._clock = clock
 
     async def create(self, project_id: UUID, new: NewInferenceService) -> InferenceService:
         """Raises NotFound for the environment first, then the model, then a version that is not of the model (Q12);
@@ -50,9 +47,8 @@ class InferenceServices:
         await self._models.get(project_id, new.registered_model_id)
         for version_id in new.model_version_ids:
             await self._versions.get(project_id, version_id, registered_model_id=new.registered_model_id)
-        now = self._clock.now()
-        service = InferenceService.create(new, id=uuid4(), project_id=project_id, now=now)
-        served = ServeModel.create_all(service.id, new.model_version_ids, project_id=project_id, now=now)
+        service = InferenceService.create(new, id=uuid4(), project_id=project_id)
+        served = ServeModel.create_all(service.id, new.model_version_ids, project_id=project_id)
         return await self._services.create(service, served)
 
     async def get(self, project_id: UUID, id: UUID) -> InferenceService:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.model_version import (
+    COPIED,
     Credentials,
     ModelVersion,
     ModelVersionFilter,
@@ -14,22 +15,22 @@ from registry_grpc.domain.model_version import (
     NewModelVersion,
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
-from registry_grpc.ports.clock import Clock
+from registry_grpc.domain.patch import UNSET
+from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import ModelVersionRepository
 
 
 class ModelVersions:
     """Create, read and change the versions of a project's models. Nothing deletes one but the deletion of its model."""
 
-    def __init__(self, *, versions: ModelVersionRepository, clock: Clock) -> None:
+    def __init__(self, *, versions: ModelVersionRepository, deployments: DeploymentRepository) -> None:
         self._versions = versions
-        self._clock = clock
+        self._deployments = deployments
 
     async def create(self, project_id: UUID, registered_model_id: UUID, new: NewModelVersion) -> ModelVersion:
         """Raises NotFound for the model, AlreadyExists for a name taken."""
-        version = ModelVersion.create(new, id=uuid4(), registered_model_id=registered_model_id, now=self._clock.now())
-        await self._versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
-        return version
+        version = ModelVersion.create(new, id=uuid4(), registered_model_id=registered_model_id)
+        return await self._versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
 
     async def get(self, project_id: UUID, id: UUID, registered_model_id: UUID | None = None) -> ModelVersion:
         """Raises NotFound, also when it is not a version of the model given."""
@@ -46,7 +47,22 @@ class ModelVersions:
         return await self._versions.list(project_id, filter, sort, slice)
 
     async def update(
-        self, project_id: UUID, id: UUID, patch: ModelVersionPatch, registered_model_id: UUID | None = None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: ModelVersionPatch,
+        registered_model_id: UUID | None = None,
+        *,
+        edits_deployed: bool = False,
     ) -> ModelVersion:
-        """Raises NotFound, also when it is not a version of the model given (Q3); AlreadyExists."""
+        """`edits_deployed` allows to change what a READY version that was deployed serves, as the contract does; its
+        deployments keep their copies.
+
+        Raises NotFound, also when it is not a version of the model given (Q3); AlreadyExists; FailedPrecondition.
+        """
+        if not edits_deployed and any(getattr(patch, name) is not UNSET for name in COPIED):
+            version = await self._versions.get(project_id, id, registered_model_id=registered_model_id)
+            edited = [name for name in COPIED if getattr(patch, name) not in {UNSET, getattr(version, name)}]
+            if edited and version.is_ready and await self._deployments.last_copy(project_id, id):
+                raise FailedPrecondition(Reason.MODEL_VERSION_DEPLOYED, id=str(id), fields=", ".join(edited))
         return await self._versions.update(project_id, id, patch, registered_model_id=registered_model_id)

@@ -17,13 +17,21 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.evidence import ApplyRefused, Refusal
 from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import findings
-from registry_grpc.ports.clock import Clock
+from registry_grpc.domain.times import NOT_STORED
 from registry_grpc.ports.cluster import Cluster
+from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import ModelVersionRepository
 from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.drafting import Draft
+
+_HINTS = {
+    Reason.MODEL_VERSION_NOT_READY: "set the version's status to READY, or deploy another one",
+    Reason.REGISTERED_MODEL_ARCHIVED: "set the model's state to LIVE",
+    Reason.MODEL_VERSION_ARCHIVED: "set the version's state to LIVE, or deploy another one",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +54,13 @@ class Planning:
         self,
         *,
         deployments: Deployments,
+        history: DeploymentRepository,
         versions: ModelVersionRepository,
-        clock: Clock,
         cluster: Cluster | None = None,
     ) -> None:
         self._deployments = deployments
+        self._history = history
         self._versions = versions
-        self._clock = clock
         self._cluster = cluster
 
     async def plan(self, project_id: UUID, new: NewDeployment) -> Plan:
@@ -61,6 +69,7 @@ class Planning:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
         draft = await self._deployments.draft(project_id, new)
         plan = await self._plan(self._cluster, draft)
+        plan = replace(plan, findings=(*map(_refusal, draft.refusals), *plan.findings, *await self._edits(draft)))
         if await self._deployments.is_name_taken(draft):
             return replace(plan, findings=(_name_taken(draft), *plan.findings))
         return plan
@@ -71,30 +80,39 @@ class Planning:
         Raises as that does, Unavailable, and DeploymentBlocked with all that is sure to fail in the cluster.
         """
         draft = await self._deployments.draft(project_id, new)
+        draft.check()
         if await self._deployments.is_name_taken(draft):
             raise AlreadyExists(Reason.INFERENCE_SERVICE_NAME_TAKEN).within("create inference service")
         if self._cluster is not None and (blocking := (await self._plan(self._cluster, draft)).blocking):
             raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in blocking)
         return Deployed(service=draft.service, message="nothing speaks against it")
 
+    async def _edits(self, draft: Draft) -> tuple[Finding, ...]:
+        """Whether the version is no longer what was deployed of it before."""
+        copy = await self._history.last_copy(draft.service.project_id, draft.spec.model_version_id)
+        edited = copy.edited_fields(draft.spec.copied) if copy else ()
+        return (_edited(edited),) if edited else ()
+
     async def _plan(self, cluster: Cluster, draft: Draft) -> Plan:
-        now = self._clock.now()
         deployment = Deployment(
             id=draft.service.id,
             project_id=draft.service.project_id,
-            created_at=now,
-            updated_at=now,
+            created_at=NOT_STORED,
+            updated_at=NOT_STORED,
             namespace=draft.namespace,
             name=draft.service.name,
             want=Want.PRESENT,
             spec=draft.spec,
-            revised_at=now,
-            phase_since=now,
+            revised_at=NOT_STORED,
+            phase_since=NOT_STORED,
         )
         try:
-            credentials = await self._versions.credentials(deployment.project_id, draft.spec.model_version_id)
+            credentials = await self._versions.credentials(
+                deployment.project_id, draft.spec.model_version_id, draft.spec.storage_uri
+            )
         except SecretUnreadable as error:
             return Plan(manifest="", differences=(), findings=(_unreadable(error),))
+        credentials = credentials or Credentials()
         facts = await cluster.facts(draft.namespace, draft.spec.options.service_account)
         found = findings(deployment.name, draft.namespace, draft.spec, has_credentials=bool(credentials), facts=facts)
         manifest = cluster.manifest(deployment, credentials)
@@ -114,6 +132,20 @@ def _name_taken(draft: Draft) -> Finding:
         message=f"the environment has an inference service `{draft.service.name}` already",
         hint="give another `name`; or delete that service, or update its deployment",
         field="name",
+    )
+
+
+def _refusal(error: FailedPrecondition) -> Finding:
+    return Finding(code=error.reason, message=error.message, hint=_HINTS[error.reason], field="model_version_id")
+
+
+def _edited(fields: tuple[str, ...]) -> Finding:
+    return Finding(
+        code="VERSION_EDITED",
+        message=f"{', '.join(fields)} of the version changed since it was deployed last",
+        hint="check that this is meant; deployments that exist keep what they serve. Add a version for every change",
+        blocking=False,
+        field="model_version_id",
     )
 
 

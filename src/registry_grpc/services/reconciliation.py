@@ -174,18 +174,20 @@ class Reconciler:
             await self._cluster.delete(deployment, seen=evidence)
             evidence = await self._cluster.observe(deployment)
         if not _is_there(deployment, evidence):
-            credentials = Credentials()
+            credentials: Credentials | None = None
             with contextlib.suppress(ApplyRefused):  # what was applied names its Secret, too
                 credentials = await self._credentials(deployment)
             await self._cluster.clean_up(deployment, credentials)
         return evidence
 
-    async def _credentials(self, deployment: Deployment) -> Credentials:
-        """None left when the version went with its model. Raises ApplyRefused for those that cannot be decrypted."""
+    async def _credentials(self, deployment: Deployment) -> Credentials | None:
+        """None when they went with the version, or when its uri was changed to another place. Raises ApplyRefused for
+        those that cannot be decrypted."""
+        spec = deployment.spec
         try:
-            return await self._versions.credentials(deployment.project_id, deployment.spec.model_version_id)
+            return await self._versions.credentials(deployment.project_id, spec.model_version_id, spec.storage_uri)
         except NotFound:
-            return Credentials()
+            return None
         except SecretUnreadable as error:
             raise ApplyRefused(Refusal.REJECTED, str(error), reason="CREDENTIALS_UNREADABLE") from error
 

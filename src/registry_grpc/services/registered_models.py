@@ -12,22 +12,18 @@ from registry_grpc.domain.registered_model import (
     RegisteredModelFilter,
     RegisteredModelPatch,
 )
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.repositories import RegisteredModelRepository
 
 
 class RegisteredModels:
     """Register, read, change and delete the models of a project."""
 
-    def __init__(self, *, models: RegisteredModelRepository, clock: Clock) -> None:
+    def __init__(self, *, models: RegisteredModelRepository) -> None:
         self._models = models
-        self._clock = clock
 
     async def create(self, project_id: UUID, new: NewRegisteredModel) -> RegisteredModel:
         """Raises AlreadyExists for a name taken, NotFound for a parent that is not of the project."""
-        model = RegisteredModel.register(new, id=uuid4(), project_id=project_id, now=self._clock.now())
-        await self._models.create(model)
-        return model
+        return await self._models.create(RegisteredModel.register(new, id=uuid4(), project_id=project_id))
 
     async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
         """Raises NotFound."""

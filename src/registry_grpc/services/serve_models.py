@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.serve_model import NewServeModel, ServeModel, ServeModelFilter
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.repositories import (
     InferenceServiceRepository,
     ModelVersionRepository,
@@ -23,12 +22,10 @@ class ServeModels:
         serve_models: ServeModelRepository,
         services: InferenceServiceRepository,
         versions: ModelVersionRepository,
-        clock: Clock,
     ) -> None:
         self._serve_models = serve_models
         self._services = services
         self._versions = versions
-        self._clock = clock
 
     async def create(self, project_id: UUID, new: NewServeModel) -> ServeModel:
         """Raises NotFound for the service first, then for a version that is not of the service's model (quirk Q14);
@@ -40,7 +37,6 @@ class ServeModels:
             project_id=project_id,
             inference_service_id=new.inference_service_id,
             model_version_id=new.model_version_id,
-            now=self._clock.now(),
         )
         return await self._serve_models.create(serve_model)
 

@@ -11,22 +11,18 @@ from registry_grpc.domain.serving_environment import (
     ServingEnvironmentFilter,
     ServingEnvironmentPatch,
 )
-from registry_grpc.ports.clock import Clock
 from registry_grpc.ports.repositories import ServingEnvironmentRepository
 
 
 class ServingEnvironments:
     """Create, read, change and delete the environments of a project."""
 
-    def __init__(self, *, environments: ServingEnvironmentRepository, clock: Clock) -> None:
+    def __init__(self, *, environments: ServingEnvironmentRepository) -> None:
         self._environments = environments
-        self._clock = clock
 
     async def create(self, project_id: UUID, new: NewServingEnvironment) -> ServingEnvironment:
         """Raises AlreadyExists."""
-        environment = ServingEnvironment.create(new, id=uuid4(), project_id=project_id, now=self._clock.now())
-        await self._environments.create(environment)
-        return environment
+        return await self._environments.create(ServingEnvironment.create(new, id=uuid4(), project_id=project_id))
 
     async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
         """Raises NotFound."""

@@ -176,6 +176,7 @@ CASES: dict[str, Case] = {
     "list revisions after a cursor": revisions(after(1000)),
     "get a revision": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, 1000)),
     "get the revision before": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, None)),
+    "the last copy of a version": Case(lambda loaded: loaded.deployments.last_copy(PROJECT, NEW_VERSION)),
     "what serves": served_at(None),
     "what served then": served_at(THEN),
     "what served when nothing did": served_at(CREATED_AT),

@@ -1,13 +1,15 @@
-"""AES-256-GCM with named keys: `enc:v1:<key id>:<base64 of nonce and ciphertext>`.
+"""AES-256-GCM with named keys: `enc:v2:<key id>:<base64 of nonce and ciphertext>`.
 
 The key id in every stored text makes rotation possible: new texts take the first key, old ones stay readable as long as
-their key is configured. The key id is authenticated together with the text.
+their key is configured. Key id and place are authenticated together with the text, so that nobody can move a text to
+another row or column. Texts of version 1 were not bound to their place; `migrate encrypt-secrets` binds them.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 from collections.abc import Mapping
 
@@ -18,7 +20,8 @@ from registry_grpc.ports.secrets import SecretUnreadable
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-_PREFIX = "enc:v1:"
+_PREFIX = "enc:v2:"
+_UNBOUND_PREFIX = "enc:v1:"
 
 
 class AesGcmCipher:
@@ -29,30 +32,40 @@ class AesGcmCipher:
             raise ValueError("at least one encryption key is needed")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
+        *_, oldest = keys.values()
+        self.name_key = hmac.digest(oldest, b"registry-grpc: names of Kubernetes Secrets", "sha256")
+        """For names that tell nothing of what they name. Of the last key, which a new first key does not change."""
 
-    def encrypt(self, text: str) -> str:
+    def encrypt(self, text: str, place: str) -> str:
         if not text:
             return ""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), self._current.encode())
+        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), _bound(self._current, place))
         return f"{_PREFIX}{self._current}:{base64.b64encode(nonce + sealed).decode()}"
 
-    def decrypt(self, stored: str) -> str:
-        if not stored.startswith(_PREFIX):
+    def decrypt(self, stored: str, place: str) -> str:
+        if not stored.startswith((_PREFIX, _UNBOUND_PREFIX)):
             return stored
-        key_id, _, encoded = stored.removeprefix(_PREFIX).partition(":")
+        key_id, _, encoded = stored[len(_PREFIX) :].partition(":")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise SecretUnreadable(f"a stored secret needs the encryption key {key_id!r}, which is not configured")
         try:
             sealed = base64.b64decode(encoded, validate=True)
-            return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], key_id.encode()).decode()
-        except (binascii.Error, InvalidTag) as error:
-            raise SecretUnreadable("a stored secret was changed outside of this service") from error
+            bound = _bound(key_id, place) if stored.startswith(_PREFIX) else key_id.encode()
+            return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
+        except (binascii.Error, InvalidTag, ValueError) as error:
+            text = f"the secret stored at {place} was changed outside of this service, or moved there"
+            raise SecretUnreadable(text) from error
 
     def is_current(self, stored: str) -> bool:
-        """Whether the stored text needs no re-encryption with the first key."""
+        """Whether the stored text needs no re-encryption with the first key, bound to its place."""
         return not stored or stored.startswith(f"{_PREFIX}{self._current}:")
+
+
+def _bound(key_id: str, place: str) -> bytes:
+    """Neither has a NUL in it."""
+    return f"{key_id}\0{place}".encode()
 
 
 def parse_keys(setting: str) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
-from registry_grpc.adapters.kserve.secrets import credentials_secret, known_secrets, owned_by
+from registry_grpc.adapters.kserve.secrets import credentials_secret, kept_secret, known_secrets, owned_by
 from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
 from registry_grpc.domain.model_version import Credentials
@@ -38,12 +38,17 @@ class _Base:
 class Application:
     """One deployment about to be applied. Raises ApplyRefused, StatusError and Unreachable."""
 
-    def __init__(self, api: Api, deployment: Deployment, credentials: Credentials, *, registry_id: str) -> None:
+    def __init__(
+        self, api: Api, deployment: Deployment, credentials: Credentials | None, *, registry_id: str, name_key: bytes
+    ) -> None:
         self._api = api
         self._deployment = deployment
         self._manager = field_manager(deployment.id)
-        self._secret = credentials_secret(deployment, credentials, registry_id=registry_id)
-        secret_name = self._secret["metadata"]["name"] if self._secret else ""
+        self._secret = credentials_secret(
+            deployment, credentials or Credentials(), registry_id=registry_id, name_key=name_key
+        )
+        kept = "" if credentials is not None else kept_secret(deployment)
+        secret_name = self._secret["metadata"]["name"] if self._secret else kept
         self.manifest = inference_service(deployment, registry_id=registry_id, secret_name=secret_name)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:

@@ -30,15 +30,23 @@ _FACTS_LAST = 30.0
 
 
 class KServeCluster:
-    """Implements ports.cluster.Cluster. `registry_id` marks what belongs to this installation.
+    """Implements ports.cluster.Cluster. `registry_id` marks what belongs to this installation; `name_key` is for the
+    names of Secrets.
 
     `namespaces` are those to watch where the registry may not watch all of them. Owns the Api.
     """
 
     def __init__(
-        self, api: Api, *, registry_id: UUID, namespaces: tuple[str, ...] = (), pace: Pace | None = None
+        self,
+        api: Api,
+        *,
+        registry_id: UUID,
+        name_key: bytes,
+        namespaces: tuple[str, ...] = (),
+        pace: Pace | None = None,
     ) -> None:
         self._api = api
+        self._name_key = name_key
         self._registry_id = str(registry_id)
         self._watch = Watch(api, registry_id=self._registry_id, namespaces=namespaces, pace=pace or Pace())
         self._facts: dict[tuple[str, str], tuple[float, ClusterFacts]] = {}
@@ -53,7 +61,9 @@ class KServeCluster:
             raw = await self._api.find(kinds.INFERENCE_SERVICES, name, namespace=namespace)
         return None if raw is None else live_object(raw)
 
-    async def apply(self, deployment: Deployment, credentials: Credentials, *, seen: Evidence, force: bool) -> Applied:
+    async def apply(
+        self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
+    ) -> Applied:
         application = self._application(deployment, credentials)
         with writing():
             return await application.carry_out(seen.live, force=force)
@@ -75,8 +85,8 @@ class KServeCluster:
             else content_differences(content_of(result, manifest), content_of(raw, manifest)),
         )
 
-    def _application(self, deployment: Deployment, credentials: Credentials) -> Application:
-        return Application(self._api, deployment, credentials, registry_id=self._registry_id)
+    def _application(self, deployment: Deployment, credentials: Credentials | None) -> Application:
+        return Application(self._api, deployment, credentials, registry_id=self._registry_id, name_key=self._name_key)
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         live = seen.live
@@ -97,7 +107,9 @@ class KServeCluster:
         names = known_secrets(deployment)
         if deployment.want is Want.PRESENT:
             names -= {applied_secret(deployment)}
-        elif secret := credentials_secret(deployment, credentials or Credentials(), registry_id=self._registry_id):
+        elif secret := credentials_secret(
+            deployment, credentials or Credentials(), registry_id=self._registry_id, name_key=self._name_key
+        ):
             names |= {secret["metadata"]["name"]}
         with writing():
             for name in sorted(names):

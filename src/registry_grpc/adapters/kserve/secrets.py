@@ -1,7 +1,8 @@
 """The Secret that hands a version's keys to KServe's downloader (design: deployment control, section 3).
 
-It is immutable and its name holds a hash of its content: applying it again changes nothing, and other keys make
-another Secret, so that pods of the revision before keep theirs. KServe finds it by an annotation and tells the kind of
+It is immutable and its name holds a keyed hash of its content: applying it again changes nothing, and other keys make
+another Secret, so that pods of the revision before keep theirs. Who does not have the server's key cannot try keys on
+the name. KServe finds it by an annotation and tells the kind of
 storage by the keys of its data, of which only one kind may be present.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,12 +19,14 @@ from registry_grpc.adapters.kserve.identity import identity_labels
 from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest
 from registry_grpc.domain.deployment import Deployment, DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
-from registry_grpc.domain.storage import Storage
+from registry_grpc.domain.storage import Storage, place_of
 
 _HASH_LENGTH = 8
 
 
-def credentials_secret(deployment: Deployment, credentials: Credentials, *, registry_id: str) -> Manifest | None:
+def credentials_secret(
+    deployment: Deployment, credentials: Credentials, *, registry_id: str, name_key: bytes
+) -> Manifest | None:
     """The Secret for a deployment; None when there are no keys, or none that KServe would use."""
     data = _data(deployment.spec.storage_uri, credentials) if credentials else {}
     if not data:
@@ -33,7 +37,7 @@ def credentials_secret(deployment: Deployment, credentials: Credentials, *, regi
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": f"{deployment.name}-creds-{_hash(deployment, data, annotations)}",
+            "name": f"{deployment.name}-creds-{_hash(name_key, deployment, data, annotations)}",
             "namespace": deployment.namespace,
             "labels": identity_labels(registry_id, deployment.id),
             "annotations": annotations,
@@ -55,6 +59,16 @@ def applied_secret(deployment: Deployment) -> str:
     """The name of the Secret that the object as applied last refers to; empty when it has none."""
     annotations = deployment.applied.content["annotations"] if deployment.applied else {}
     return str(annotations.get(STORAGE_SECRET_NAME, ""))
+
+
+def kept_secret(deployment: Deployment) -> str:
+    """The Secret applied last, for when the keys in it are stored no longer; empty when it is for another place, or the
+    object has none."""
+    if deployment.applied is None:
+        return ""
+    model = deployment.applied.content["spec"]["predictor"]["model"]
+    is_same_place = place_of(model["storageUri"]) == place_of(deployment.spec.storage_uri)
+    return applied_secret(deployment) if is_same_place else ""
 
 
 def owned_by(secret: Manifest, inference_service: str, uid: str) -> Manifest:
@@ -114,7 +128,7 @@ def _s3_annotations(options: DeploymentOptions) -> dict[str, str]:
     return annotations
 
 
-def _hash(deployment: Deployment, *content: dict[str, Any]) -> str:
+def _hash(key: bytes, deployment: Deployment, *content: dict[str, Any]) -> str:
     """The deployment's id is part of it, so that equal keys of two deployments do not show as equal names."""
     text = json.dumps([str(deployment.id), *content], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]

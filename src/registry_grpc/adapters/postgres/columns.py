@@ -11,6 +11,8 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import Any, TypeVar, cast
 
+from registry_grpc.domain.times import NOT_STORED
+
 D = TypeVar("D")
 E = TypeVar("E", bound=StrEnum)
 
@@ -25,9 +27,21 @@ def select_list(columns: Mapping[str, str]) -> str:
     return ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
 
 
-def parameters(names: Sequence[str], first: int = 1) -> str:
-    """One parameter for each column."""
-    return ", ".join(f"${place}" for place in range(first, len(names) + first))
+_TIMES = {"created_at", "updated_at"}
+TOUCHED = "updated_at = greatest(now(), created_at)"
+"""For SET. A transaction may have begun before the one that made the row."""
+
+
+def parameters(names: Sequence[str], now: str = "now()") -> str:
+    """One parameter for each column; `now` where the time of an object is NULL."""
+    places = enumerate(names, 1)
+    return ", ".join(f"coalesce(${place}, {now})" if name in _TIMES else f"${place}" for place, name in places)
+
+
+def arguments(thing: object, names: Iterable[str]) -> list[Any]:
+    """The values for `parameters`."""
+    values = (getattr(thing, name) for name in names)
+    return [None if value is NOT_STORED else value for value in values]
 
 
 def in_order_of(fields: Sequence[str], columns: Sequence[str], first: int = 0) -> Callable[[Any], Sequence[Any]]:

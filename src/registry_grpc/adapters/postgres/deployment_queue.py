@@ -14,11 +14,12 @@ from uuid import UUID, uuid4
 import structlog
 
 from registry_grpc.adapters.postgres.channel import Channel
+from registry_grpc.adapters.postgres.columns import TOUCHED
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_relist import compare
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
-    JOIN_ENVIRONMENT,
+    DEPLOYMENT_JOINS,
     applied_to_json,
     deployment_from,
     drift_to_json,
@@ -54,13 +55,13 @@ _THIS_ONE = (
 )
 _CLAIM = f"""
 WITH claimed AS ({_CLAIMED.format(due=_DUE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT}
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
 _NEXT_DUE = "SELECT min(next_at) - now() AS delay FROM deployment WHERE next_at > now()"
 _CLAIM_ONE = f"""
 WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {JOIN_ENVIRONMENT}
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
 _LOCK_MINE = """
@@ -96,14 +97,14 @@ _ADD_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
-_FOLLOW = """
+_FOLLOW = f"""
 UPDATE inference_service SET
-    current_state = $2, external_id = $3, url = left($4, 500), last_error = coalesce($5, last_error), updated_at = now()
+    current_state = $2, external_id = $3, url = left($4, 500), last_error = coalesce($5, last_error), {TOUCHED}
 WHERE id = $1 AND (current_state, external_id, url, last_error)
     IS DISTINCT FROM ($2, $3, left($4, 500), coalesce($5, last_error))
 """
-_SET_SERVED = """
-UPDATE serve_model SET last_known_state = $2, updated_at = now()
+_SET_SERVED = f"""
+UPDATE serve_model SET last_known_state = $2, {TOUCHED}
 WHERE inference_service_id = $1 AND model_version_id = ANY($3::uuid[]) AND last_known_state <> $2
 """
 # Versions that only earlier revisions served; links that somebody made by hand stay.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.deployment_rows import DEPLOYMENT_COLUMNS, JOIN_ENVIRONMENT, deployment_from
+from registry_grpc.adapters.postgres.deployment_rows import DEPLOYMENT_COLUMNS, DEPLOYMENT_JOINS, deployment_from
 from registry_grpc.adapters.postgres.inference_services import service_by_id
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Deployment
@@ -19,7 +19,7 @@ ON CONFLICT (project_id, request_id) DO UPDATE SET digest = excluded.digest, dep
 """
 _REQUESTED = f"""
 SELECT r.digest, {DEPLOYMENT_COLUMNS}
-FROM deployment_request r JOIN deployment d ON d.id = r.deployment_id {JOIN_ENVIRONMENT}
+FROM deployment_request r JOIN deployment d ON d.id = r.deployment_id {DEPLOYMENT_JOINS}
 WHERE r.project_id = $1 AND r.request_id = $2
 """
 # Requests with one id wait for one another, so that the second finds what the first has stored.

@@ -23,6 +23,7 @@ from registry_grpc.domain.deployment import (
     ScaleMetric,
     Want,
 )
+from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 T = TypeVar("T")
@@ -32,10 +33,16 @@ DEPLOYMENT_FIELDS = (
     "applied_generation", "applied", "applied_at", "serving_generation", "phase", "phase_since", "reason", "message",
     "next_step", "url", "drift", "observed_at", "attempts",
 )  # fmt: skip
-# The drift policy is the environment's; the environment may be gone when only the object is left to remove.
-DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {"drift_policy": "coalesce(e.drift_policy, 'report')"}
+# The drift policy is the environment's. Environment and version may be gone when only the object is left to remove.
+DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {
+    "drift_policy": "coalesce(e.drift_policy, 'report')",
+    "version_now": f"CASE WHEN v.id IS NOT NULL THEN ARRAY[{', '.join(f'v.{name}' for name in COPIED)}] END",
+}
 DEPLOYMENT_COLUMNS = select_list(DEPLOYMENT_READ)
-JOIN_ENVIRONMENT = "LEFT JOIN serving_environment e ON e.id = d.serving_environment_id"
+DEPLOYMENT_JOINS = """
+LEFT JOIN serving_environment e ON e.id = d.serving_environment_id
+LEFT JOIN model_version v ON v.id = (d.spec->>'model_version_id')::uuid
+"""
 REVISION_FIELDS = (
     "deployment_id", "generation", "created_at", "created_by", "cause", "spec", "outcome", "reason", "served_from",
     "served_until",
@@ -53,15 +60,17 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 def deployment_from(record: Any) -> Deployment:
     values = {name: record[name] for name in DEPLOYMENT_FIELDS}
+    spec = spec_from(record["spec"])
     return Deployment(
         **values
         | {
             "want": Want(record["want"]),
-            "spec": spec_from(record["spec"]),
+            "spec": spec,
             "applied": _made(Applied, record["applied"]) if record["applied"] else None,
             "phase": known(Phase, record["phase"], Phase.PENDING),
             "drift": tuple(_made(FieldDifference, difference) for difference in record["drift"]),
             "drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT),
+            "edited_version_fields": spec.edited_fields(record["version_now"] or spec.copied),
         }
     )
 
@@ -91,7 +100,7 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "model_format": spec.model_format,
         "model_format_version": spec.model_format_version,
         "storage_uri": spec.storage_uri,
-        "runtime": spec.runtime,
+        "container_image": spec.container_image,
         "labels": dict(spec.labels),
         "options": {field.name: getattr(spec.options, field.name) for field in fields(spec.options)},
     }
@@ -103,6 +112,9 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
 
 def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
     """What this release does not know is kept apart, unless it says nothing: a newer one writes all its fields."""
+    if "runtime" in stored:  # as it was stored before 2026-11-28, when a runtime asked for hid that of the version
+        stored = {**stored, "container_image": "" if stored["options"].get("runtime") else stored["runtime"]}
+        del stored["runtime"]
     unknown = _strange(stored, DeploymentSpec, "") | _strange(stored["options"], DeploymentOptions, _OPTIONS)
     options = dict(stored["options"])
     for name, kind, default in _CLOSED_OPTIONS:

@@ -7,18 +7,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import of_table, select_list
+from registry_grpc.adapters.postgres.columns import TOUCHED, of_table, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_requests import lock, remember, requested
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
+    DEPLOYMENT_JOINS,
     DEPLOYMENT_READ,
     EVENT_FIELDS,
-    JOIN_ENVIRONMENT,
     REVISION_FIELDS,
     deployment_from,
     event_from,
     revision_from,
+    spec_from,
     spec_to_json,
 )
 from registry_grpc.adapters.postgres.inference_services import insert_service, update_service
@@ -42,7 +43,7 @@ from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
 CHANNEL = "deployment"
 EVENT_CHANNEL = "deployment_event"
 
-_GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {JOIN_ENVIRONMENT} WHERE d.id = $1 AND d.project_id = $2"
+_GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {DEPLOYMENT_JOINS} WHERE d.id = $1 AND d.project_id = $2"
 # The request that stores an intent makes the first pass itself; controllers come in only if it does not.
 _INSERT = """
 INSERT INTO deployment (
@@ -82,10 +83,10 @@ UPDATE deployment SET
 WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
 RETURNING id
 """
-_FOLLOW_REVISION = """
+_FOLLOW_REVISION = f"""
 UPDATE inference_service SET
     desired_state = CASE WHEN $2 = 'ABSENT' THEN 'UNDEPLOYED' ELSE 'DEPLOYED' END,
-    model_version_id = coalesce($3, model_version_id), updated_at = now()
+    model_version_id = coalesce($3, model_version_id), {TOUCHED}
 WHERE id = $1
 """
 _ADD_SERVED = """
@@ -93,14 +94,14 @@ INSERT INTO serve_model (id, project_id, inference_service_id, model_version_id)
 SELECT gen_random_uuid(), $2, $1, version FROM unnest($3::uuid[]) AS version
 ON CONFLICT (inference_service_id, model_version_id) DO NOTHING
 """
-_UNDEPLOY_SERVICE = """
+_UNDEPLOY_SERVICE = f"""
 UPDATE inference_service SET
-    desired_state = 'UNDEPLOYED', current_state = 'UNDEPLOYED', url = '', external_id = '', updated_at = now()
+    desired_state = 'UNDEPLOYED', current_state = 'UNDEPLOYED', url = '', external_id = '', {TOUCHED}
 WHERE id = $1 AND project_id = $2
 RETURNING id
 """
-_RESET_SERVED = """
-UPDATE serve_model SET last_known_state = 'PENDING', updated_at = now()
+_RESET_SERVED = f"""
+UPDATE serve_model SET last_known_state = 'PENDING', {TOUCHED}
 WHERE inference_service_id = $1 AND last_known_state <> 'PENDING'
 """
 _REVISION_READ = of_table("r", REVISION_FIELDS)
@@ -113,6 +114,13 @@ _LAST_SERVED = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
 ORDER BY r.generation DESC LIMIT 1
+"""
+# All revisions of a version are of one project.
+_LAST_COPY = """
+SELECT r.spec FROM (
+    SELECT deployment_id, spec FROM deployment_revision
+    WHERE spec->>'model_version_id' = $1 ORDER BY created_at DESC LIMIT 1
+) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
 """
 _SERVED_AT = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
@@ -145,7 +153,7 @@ _LISTING = Listing(
     columns=DEPLOYMENT_READ,
     large=bytes_of("d", texts=["message"], json=["spec", "drift", "applied"]),
     has_nulls=True,
-    source=f"deployment d {JOIN_ENVIRONMENT}",
+    source=f"deployment d {DEPLOYMENT_JOINS}",
     table="d",
     sort_columns={"created_at": "d.created_at"},
 )
@@ -262,6 +270,10 @@ class PostgresDeploymentRepository:
             await self.get(project_id, id)
             return None
         return revision_from(record)
+
+    async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
+        record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)
+        return spec_from(record["spec"]) if record else None
 
     async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
         await self.get(project_id, id)

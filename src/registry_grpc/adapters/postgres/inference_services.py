@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import TOUCHED, arguments, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
@@ -59,15 +59,15 @@ PATCHED = (
 )  # fmt: skip
 _UPDATE = f"""
 WITH i AS (
-    UPDATE inference_service SET {assignments(PATCHED, first=3)}, updated_at = now()
+    UPDATE inference_service SET {assignments(PATCHED, first=3)}, {TOUCHED}
     WHERE id = $1 AND project_id = $2
     RETURNING *
 )
 SELECT {_COLUMNS} FROM i {_JOINS}
 """
 _LOCK = "SELECT updated_at FROM inference_service WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
-_SET_SERVED_STATE = """
-UPDATE serve_model SET last_known_state = $2, updated_at = now()
+_SET_SERVED_STATE = f"""
+UPDATE serve_model SET last_known_state = $2, {TOUCHED}
 WHERE inference_service_id = $1 AND last_known_state <> $2
 """
 _DELETE = f"""
@@ -89,8 +89,8 @@ _LISTING = Listing(
 
 async def insert_service(connection: Any, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
     """Store a service with its serve models, in the caller's transaction."""
-    record = await connection.fetchrow(_INSERT, *(getattr(service, name) for name in STORED))
-    await connection.executemany(INSERT_SERVE_MODEL, [values_of(serve_model) for serve_model in served])
+    record = await connection.fetchrow(_INSERT, *arguments(service, STORED))
+    await connection.executemany(INSERT_SERVE_MODEL, [values_of(each, place) for place, each in enumerate(served)])
     return await _whole(connection, record)
 
 

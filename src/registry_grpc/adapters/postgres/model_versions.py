@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from registry_grpc.adapters.postgres import secrets
-from registry_grpc.adapters.postgres.columns import in_order_of, of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import TOUCHED, arguments, in_order_of, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
+from registry_grpc.adapters.postgres.secrets import KEYS, place_of_key
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.model_version import (
     SORT_FIELDS,
@@ -22,6 +23,7 @@ from registry_grpc.domain.model_version import (
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET, changes
+from registry_grpc.domain.storage import place_of
 from registry_grpc.ports.secrets import SecretCipher
 
 COLUMNS = (
@@ -34,11 +36,17 @@ _STORED = (*COLUMNS, *secrets.COLUMNS)
 
 _MODEL = COLUMNS.index("registered_model_id") + 1
 _PROJECT = len(_STORED) + 1
-# The model must be of the project: no row is written otherwise.
+# The model must be of the project: no row is written otherwise. A version is younger than those of its model that are
+# there, even if the database's clock was set back, or is another one since a failover.
 _INSERT = f"""
-INSERT INTO model_version ({", ".join(_STORED)}, project_id)
-SELECT {parameters(_STORED)}, project_id FROM registered_model WHERE id = ${_MODEL} AND project_id = ${_PROJECT}
-RETURNING id
+INSERT INTO model_version AS v ({", ".join(_STORED)}, project_id)
+SELECT {parameters(_STORED, now="clock.now")}, m.project_id
+FROM registered_model m CROSS JOIN LATERAL (
+    SELECT greatest(now(), max(created_at) + interval '1 microsecond') AS now
+    FROM model_version WHERE registered_model_id = m.id
+) clock
+WHERE m.id = ${_MODEL} AND m.project_id = ${_PROJECT}
+RETURNING {_COLUMNS}
 """
 _GET = f"""
 SELECT {_COLUMNS} FROM model_version v
@@ -49,7 +57,7 @@ PATCHED = (
     "model_framework_version", "container_image", "uri", "labels",
 )  # fmt: skip
 _UPDATE = f"""
-UPDATE model_version v SET {assignments(PATCHED, first=4)}, updated_at = now()
+UPDATE model_version v SET {assignments((*PATCHED, *secrets.COLUMNS), first=4)}, {TOUCHED}
 WHERE v.id = $1 AND v.project_id = $2
     AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 RETURNING {_COLUMNS}
@@ -63,7 +71,9 @@ WHERE v.id = $1 AND v.project_id = $2 FOR NO KEY UPDATE OF m
 _CLEAR_DEFAULT = (
     "UPDATE model_version SET is_default = false WHERE registered_model_id = $1 AND is_default AND id <> $2"
 )
-_CREDENTIALS = f"SELECT {secrets.READ} FROM model_version WHERE id = $1 AND project_id = $2"
+_NO_KEYS = (None,) * len(secrets.COLUMNS)
+_LOCK_URI = "SELECT uri FROM model_version WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
+_CREDENTIALS = f"SELECT uri, {secrets.READ} FROM model_version WHERE id = $1 AND project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM model_version v WHERE "
 _OLDEST = " ORDER BY v.created_at, v.id LIMIT 1"
 _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {conditions}"
@@ -93,19 +103,18 @@ class PostgresModelVersionRepository:
         self._database = database.share("model_version")
         self._cipher = cipher
 
-    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> None:
+    async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
         args = [
-            *(getattr(version, name) for name in COLUMNS),
-            *secrets.stored(self._cipher.encrypt(credentials.access_key), self._cipher.encrypt(credentials.secret_key)),
+            *arguments(version, COLUMNS),
+            *secrets.stored(*(self._encrypted(version.id, name, getattr(credentials, name)) for name in KEYS)),
             project_id,
         ]
         if not version.is_default:
-            await _insert(self._database, args, version)
-            return
+            return await _insert(self._database, args, version)
         async with self._database.transaction() as connection:
             await connection.execute(_LOCK_MODEL, version.registered_model_id, project_id)
             await connection.execute(_CLEAR_DEFAULT, version.registered_model_id, version.id)
-            await _insert(connection, args, version)
+            return await _insert(connection, args, version)
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
         return _found(await self._database.fetchrow(_GET, id, project_id, registered_model_id), id)
@@ -137,23 +146,34 @@ class PostgresModelVersionRepository:
     ) -> ModelVersion:
         changed = changes(patch)
         args = [id, project_id, registered_model_id, *(changed.get(name) for name in PATCHED)]
-        if patch.is_default is UNSET or not patch.is_default:
-            return _found(await self._database.fetchrow(_UPDATE, *args), id)
+        becomes_default = patch.is_default is not UNSET and patch.is_default
+        if not becomes_default and not patch.concerns_keys:
+            return _found(await self._database.fetchrow(_UPDATE, *args, *_NO_KEYS), id)
         async with self._database.transaction() as connection:
-            model_id = await connection.fetchval(_LOCK_MODEL_OF_VERSION, id, project_id)
-            await connection.execute(_CLEAR_DEFAULT, model_id, id)
-            return _found(await connection.fetchrow(_UPDATE, *args), id)
+            if becomes_default:
+                model_id = await connection.fetchval(_LOCK_MODEL_OF_VERSION, id, project_id)
+                await connection.execute(_CLEAR_DEFAULT, model_id, id)
+            uri = await connection.fetchval(_LOCK_URI, id, project_id)
+            keys = {name: self._encrypted(id, name, key) for name, key in patch.keys_after(uri or "").items()}
+            stored = [part for key in KEYS for part in (secrets.stored(keys[key]) if key in keys else (None, None))]
+            return _found(await connection.fetchrow(_UPDATE, *args, *stored), id)
 
-    async def credentials(self, project_id: UUID, id: UUID) -> Credentials:
+    async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
         record = await self._database.fetchrow(_CREDENTIALS, id, project_id)
         if record is None:
             raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
-        return Credentials(self._cipher.decrypt(record["access_key"]), self._cipher.decrypt(record["secret_key"]))
+        if place_of(record["uri"]) != place_of(uri):
+            return None
+        return Credentials(*(self._cipher.decrypt(record[name], place_of_key(id, name)) for name in KEYS))
+
+    def _encrypted(self, id: UUID, column: str, key: str) -> str:
+        return self._cipher.encrypt(key, place_of_key(id, column))
 
 
-async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> None:
-    if await connection.fetchrow(_INSERT, *args) is None:
+async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> ModelVersion:
+    if (record := await connection.fetchrow(_INSERT, *args)) is None:
         raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, version.registered_model_id)
+    return _version_from(record)
 
 
 def _found(record: Any | None, id: UUID | None = None) -> ModelVersion:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import in_order_of, of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import TOUCHED, arguments, in_order_of, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import (
     Conditions,
@@ -54,7 +54,8 @@ _WHOLE = f"""
 SELECT {select_list(_COLUMNS)}, {", ".join(f"{table}.{name}" for table in "ld" for name in VERSION_COLUMNS)}
 FROM {{source}} m
 LEFT JOIN LATERAL (
-    SELECT * FROM model_version v WHERE v.registered_model_id = m.id ORDER BY v.created_at DESC, v.id DESC LIMIT 1
+    SELECT * FROM model_version v WHERE v.registered_model_id = m.id
+    ORDER BY v.created_at DESC, v.sequence DESC NULLS LAST, v.id DESC LIMIT 1
 ) l ON true
 LEFT JOIN LATERAL (
     SELECT * FROM model_version v WHERE v.registered_model_id = m.id AND v.is_default = true
@@ -72,11 +73,12 @@ INSERT INTO registered_model ({", ".join(STORED)})
 SELECT {parameters(STORED)}
 WHERE ${_PARENT}::uuid IS NULL
     OR EXISTS (SELECT FROM registered_model WHERE id = ${_PARENT} AND project_id = ${_PROJECT})
+RETURNING created_at, updated_at
 """
 PATCHED = ("name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels")
 _UPDATE = f"""
 WITH updated AS (
-    UPDATE registered_model SET {assignments(PATCHED, first=3)}, updated_at = now()
+    UPDATE registered_model SET {assignments(PATCHED, first=3)}, {TOUCHED}
     WHERE id = $1 AND project_id = $2
     RETURNING *
 )
@@ -100,10 +102,11 @@ class PostgresRegisteredModelRepository:
     def __init__(self, database: Database) -> None:
         self._database = database.share("registered_model")
 
-    async def create(self, model: RegisteredModel) -> None:
-        values = [_stored(name, getattr(model, name)) for name in STORED]
-        if not await self._database.execute(_INSERT, *values):
+    async def create(self, model: RegisteredModel) -> RegisteredModel:
+        values = map(_stored, STORED, arguments(model, STORED))
+        if (times := await self._database.fetchrow(_INSERT, *values)) is None:
             raise NotFound.of(Reason.REGISTERED_MODEL_NOT_FOUND, model.parent_model_id)
+        return model._replace(**times)
 
     async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
         return _found(await self._database.fetchrow(_GET, id, project_id), id)

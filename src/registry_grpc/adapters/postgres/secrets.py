@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from registry_grpc.ports.secrets import SecretCipher
 
+KEYS = ("access_key", "secret_key")
 COLUMNS = ("access_key", "access_key_rest", "secret_key", "secret_key_rest")
 READ = "access_key || access_key_rest AS access_key, secret_key || secret_key_rest AS secret_key"
 _ROOM = 500
@@ -31,11 +33,19 @@ def stored(*keys: str) -> list[str]:
     return [part for key in keys for part in (key[:_ROOM], key[_ROOM:])]
 
 
+def place_of_key(model_version_id: UUID | str, column: str) -> str:
+    """To which a stored key is bound."""
+    return f"model_version/{model_version_id}/{column}"
+
+
 async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
-    """Encrypt with the current key those of before encryption came, and those under a key that shall go."""
-    return await _rewrite(
-        connection, lambda text: text if cipher.is_current(text) else cipher.encrypt(cipher.decrypt(text))
-    )
+    """Encrypt with the current key, and bind to their places, those of before encryption came, those that are not bound
+    yet, and those under a key that shall go."""
+
+    def encrypted(text: str, place: str) -> str:
+        return text if cipher.is_current(text) else cipher.encrypt(cipher.decrypt(text, place), place)
+
+    return await _rewrite(connection, encrypted)
 
 
 async def decrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
@@ -43,7 +53,7 @@ async def decrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
     return await _rewrite(connection, cipher.decrypt)
 
 
-async def _rewrite(connection: Any, rewritten: Callable[[str], str]) -> int:
+async def _rewrite(connection: Any, rewritten: Callable[[str, str], str]) -> int:
     """Returns how many versions were changed. May run beside the service, and be repeated.
 
     Raises SecretUnreadable; what was changed until then stays changed."""
@@ -51,7 +61,7 @@ async def _rewrite(connection: Any, rewritten: Callable[[str], str]) -> int:
     while rows := await connection.fetch(_SECRETS, last, _BATCH):
         for row in rows:
             last, old = row["id"], (row["access_key"], row["secret_key"])
-            new = tuple(map(rewritten, old))
+            new = tuple(rewritten(text, place_of_key(last, key)) for key, text in zip(KEYS, old, strict=True))
             if new != old and await connection.fetchval(_REPLACE, last, *old, *stored(*new)):
                 changed += 1
     return changed

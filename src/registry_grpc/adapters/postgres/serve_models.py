@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import arguments, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, sort_columns
 from registry_grpc.domain.errors import NotFound, Reason
@@ -19,8 +19,11 @@ READ = of_table("s", STORED) | {"inference_service_name": "i.name", "model_versi
 _COLUMNS = select_list(READ)
 _JOINS = "JOIN inference_service i ON i.id = s.inference_service_id JOIN model_version v ON v.id = s.model_version_id"
 _FROM = f"serve_model s {_JOINS}"
+# Of the links that come with a new service each is a microsecond older than the one before: lists are newest first, and
+# the contract wants the order of the request (2.4).
+_NOW = f"now() - ${len(STORED) + 1} * interval '1 microsecond'"
 INSERT = f"""
-INSERT INTO serve_model ({", ".join(STORED)}) VALUES ({parameters(STORED)})
+INSERT INTO serve_model ({", ".join(STORED)}) VALUES ({parameters(STORED, _NOW)})
 """
 _CREATE = f"WITH s AS ({INSERT} RETURNING *) SELECT {_COLUMNS} FROM s {_JOINS}"
 _GET = f"SELECT {_COLUMNS} FROM {_FROM} WHERE s.id = $1 AND s.project_id = $2"
@@ -32,9 +35,9 @@ _DELETE = "DELETE FROM serve_model WHERE id = $1 AND project_id = $2"
 _LISTING = Listing(columns=READ, large={}, source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
 
 
-def values_of(serve_model: ServeModel) -> list[Any]:
+def values_of(serve_model: ServeModel, place: int = 0) -> list[Any]:
     """The parameters of INSERT."""
-    return [getattr(serve_model, name) for name in STORED]
+    return [*arguments(serve_model, STORED), place]
 
 
 async def serve_models_of(connection: Any, inference_service_id: UUID) -> tuple[ServeModel, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import known, of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import TOUCHED, arguments, known, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import (
     Conditions,
@@ -33,12 +33,13 @@ STORED = (
 _COLUMNS = select_list(of_table("e", STORED))
 _INSERT = f"""
 INSERT INTO serving_environment ({", ".join(STORED)}) VALUES ({parameters(STORED)})
+RETURNING {", ".join(STORED)}
 """
 _GET = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.id = $1 AND e.project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.project_id = $1 AND e.name = $2"
 PATCHED = ("name", "description", "external_id", "drift_policy")
 _UPDATE = f"""
-UPDATE serving_environment e SET {assignments(PATCHED, first=3)}, updated_at = now()
+UPDATE serving_environment e SET {assignments(PATCHED, first=3)}, {TOUCHED}
 WHERE e.id = $1 AND e.project_id = $2
 RETURNING {_COLUMNS}
 """
@@ -59,8 +60,8 @@ class PostgresServingEnvironmentRepository:
     def __init__(self, database: Database) -> None:
         self._database = database.share("serving_environment")
 
-    async def create(self, environment: ServingEnvironment) -> None:
-        await self._database.execute(_INSERT, *(getattr(environment, name) for name in STORED))
+    async def create(self, environment: ServingEnvironment) -> ServingEnvironment:
+        return _environment_from(await self._database.fetchrow(_INSERT, *arguments(environment, STORED)))
 
     async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
         return _found(await self._database.fetchrow(_GET, id, project_id), id)

@@ -17,6 +17,7 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.page_tokens import cursor_of
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_limit
+from registry_grpc.domain.times import NOT_STORED
 
 # A REST page goes through the gateway's buffer, and its clients do not expect to get less than they asked for.
 LARGEST_REST_PAGE = 16 * 1024 * 1024
@@ -57,7 +58,7 @@ def _value(value: Any, inner: type[Message] | None) -> Any:
     if inner is None or value is None or isinstance(value, Mapping):
         return value
     if isinstance(value, datetime):
-        return timestamp(value)
+        return None if value is NOT_STORED else timestamp(value)
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return [message_of(inner, each) for each in value]
     return message_of(inner, value)

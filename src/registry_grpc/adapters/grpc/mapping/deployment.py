@@ -15,6 +15,7 @@ from registry_grpc.domain.deployment import (
     DeploymentMode,
     DeploymentOptions,
     DeploymentRevision,
+    DeploymentSpec,
     Orphan,
     Phase,
     ScaleMetric,
@@ -108,6 +109,7 @@ def deployment_message(deployment: Deployment) -> pb.Deployment:
         serving_revision=deployment.serving_generation,
         phase=_phase(deployment.phase),
         options=_options_message(deployment.spec.options),
+        snapshot=_snapshot(deployment.spec),
     )
 
 
@@ -118,6 +120,7 @@ def revision_message(revision: DeploymentRevision) -> pb.DeploymentRevision:
         revision=revision.generation,
         model_version_id=str(revision.spec.model_version_id),
         options=_options_message(revision.spec.options),
+        snapshot=_snapshot(revision.spec),
     )
 
 
@@ -145,6 +148,17 @@ def orphans_message(orphans: Iterable[Orphan]) -> pb.ListOrphansResponse:
 
 def _phase(phase: Phase) -> pb.DeploymentPhase:
     return getattr(pb, f"DEPLOYMENT_PHASE_{phase}")  # type: ignore[no-any-return]
+
+
+def _snapshot(spec: DeploymentSpec) -> pb.Snapshot:
+    return message_of(
+        pb.Snapshot,
+        spec,
+        model_version_ids=map(str, spec.served_version_ids),
+        uri=spec.storage_uri,
+        model_framework=spec.model_format,
+        model_framework_version=spec.model_format_version,
+    )
 
 
 def _options_message(options: DeploymentOptions) -> pb.DeploymentOptions:

@@ -52,7 +52,9 @@ class DeploymentServicer:
         new = mapping.new_deployment(request.deployment)
         if request.validate_only:
             return await self._planning.validate(call.project_id, new)
-        return await self._deployments.deploy(call.project_id, new, user=call.user, request_id=request.request_id)
+        return await self._deployments.deploy(
+            call.project_id, new, user=call.user, request_id=request.request_id, ignore_archived=call.is_rest
+        )
 
     @rpc(nothing(pb.UndeployModelResponse))
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:

@@ -66,5 +66,5 @@ class ModelArtifactServicer:
 
     @rpc(one(ARTIFACT, lambda it: pb.UpdateModelArtifactResponse(model_artifact=it)))
     async def UpdateModelArtifact(self, request: pb.UpdateModelArtifactRequest, call: Call) -> ModelVersion:
-        id_ = _id(request.id)
-        return await self._versions.update(call.project_id, id_, Reader(request.model_artifact).make(ModelVersionPatch))
+        id_, patch = _id(request.id), Reader(request.model_artifact).make(ModelVersionPatch)
+        return await self._versions.update(call.project_id, id_, patch, edits_deployed=call.is_rest)

@@ -81,7 +81,5 @@ class ModelVersionServicer:
     @rpc(one(VERSION, lambda it: pb.UpdateModelVersionResponse(model_version=it)))
     async def UpdateModelVersion(self, request: pb.UpdateModelVersionRequest, call: Call) -> ModelVersion:
         model_id = _model_id(request.registered_model_id) if request.registered_model_id else None
-        id_ = _id(request.id)
-        return await self._versions.update(
-            call.project_id, id_, Reader(request.model_version).make(ModelVersionPatch), model_id
-        )
+        id_, patch = _id(request.id), Reader(request.model_version).make(ModelVersionPatch)
+        return await self._versions.update(call.project_id, id_, patch, model_id, edits_deployed=call.is_rest)

@@ -38,7 +38,7 @@ DEPLOYMENT_PHASE_UNDEPLOYED: DeploymentPhase
 DEPLOYMENT_PHASE_FAILED: DeploymentPhase
 
 class Deployment(_message.Message):
-    __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift")
+    __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift", "snapshot", "edited_version_fields")
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,8 @@ class Deployment(_message.Message):
     OBSERVED_AT_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DRIFT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    EDITED_VERSION_FIELDS_FIELD_NUMBER: _ClassVar[int]
     id: str
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
@@ -75,7 +77,34 @@ class Deployment(_message.Message):
     observed_at: _timestamp_pb2.Timestamp
     options: DeploymentOptions
     drift: _containers.RepeatedCompositeFieldContainer[FieldDifference]
-    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ...) -> None: ...
+    snapshot: Snapshot
+    edited_version_fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., edited_version_fields: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Snapshot(_message.Message):
+    __slots__ = ("model_version_ids", "uri", "model_framework", "model_framework_version", "container_image", "runtime", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    MODEL_VERSION_IDS_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    model_version_ids: _containers.RepeatedScalarFieldContainer[str]
+    uri: str
+    model_framework: str
+    model_framework_version: str
+    container_image: str
+    runtime: str
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, model_version_ids: _Optional[_Iterable[str]] = ..., uri: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., runtime: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class DeploymentOptions(_message.Message):
     __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage")
@@ -168,7 +197,7 @@ class NewDeployment(_message.Message):
     def __init__(self, registered_model_id: _Optional[str] = ..., serving_environment_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., model_version_ids: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ...) -> None: ...
 
 class DeploymentRevision(_message.Message):
-    __slots__ = ("revision", "created_at", "created_by", "cause", "model_version_id", "options", "outcome", "reason", "served_from", "served_until")
+    __slots__ = ("revision", "created_at", "created_by", "cause", "model_version_id", "options", "outcome", "reason", "served_from", "served_until", "snapshot")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +208,7 @@ class DeploymentRevision(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     SERVED_FROM_FIELD_NUMBER: _ClassVar[int]
     SERVED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     revision: int
     created_at: _timestamp_pb2.Timestamp
     created_by: str
@@ -189,7 +219,8 @@ class DeploymentRevision(_message.Message):
     reason: str
     served_from: _timestamp_pb2.Timestamp
     served_until: _timestamp_pb2.Timestamp
-    def __init__(self, revision: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., cause: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., served_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., served_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    snapshot: Snapshot
+    def __init__(self, revision: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., cause: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., served_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., served_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ...) -> None: ...
 
 class DeploymentEvent(_message.Message):
     __slots__ = ("sequence", "occurred_at", "deployment_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step")

@@ -82,20 +82,24 @@ class NewModelArtifact(_message.Message):
     def __init__(self, registered_model_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., uri: _Optional[str] = ..., access_key: _Optional[str] = ..., secret_key: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., prebuilt_container_id: _Optional[str] = ...) -> None: ...
 
 class ModelArtifactPatch(_message.Message):
-    __slots__ = ("artifact_type", "model_framework", "model_framework_version", "container_image", "uri", "labels")
+    __slots__ = ("artifact_type", "model_framework", "model_framework_version", "container_image", "uri", "labels", "access_key", "secret_key")
     ARTIFACT_TYPE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
     MODEL_FRAMEWORK_VERSION_FIELD_NUMBER: _ClassVar[int]
     CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
     URI_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_KEY_FIELD_NUMBER: _ClassVar[int]
+    SECRET_KEY_FIELD_NUMBER: _ClassVar[int]
     artifact_type: str
     model_framework: str
     model_framework_version: str
     container_image: str
     uri: str
     labels: _struct_pb2.Struct
-    def __init__(self, artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., uri: _Optional[str] = ..., labels: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    access_key: str
+    secret_key: str
+    def __init__(self, artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., uri: _Optional[str] = ..., labels: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_key: _Optional[str] = ..., secret_key: _Optional[str] = ...) -> None: ...
 
 class ListModelArtifactsRequest(_message.Message):
     __slots__ = ("state", "status", "sort_by", "order", "limit", "offset", "page_size", "page_token")

@@ -95,7 +95,8 @@ class ModelArtifactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateModelArtifact(self, request, context):
-        """UpdateModelArtifact changes the fields that are present. Any update, an empty one too, sets `updated_at`.
+        """UpdateModelArtifact changes the fields that are present. Any update, an empty one too, sets `updated_at`. Refuses what
+        UpdateModelVersion refuses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

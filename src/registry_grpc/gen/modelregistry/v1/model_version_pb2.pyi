@@ -102,7 +102,7 @@ class NewModelVersion(_message.Message):
     def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., is_default: _Optional[bool] = ..., artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., model_catalog_name: _Optional[str] = ..., uri: _Optional[str] = ..., access_key: _Optional[str] = ..., secret_key: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., prebuilt_container_id: _Optional[str] = ..., created_by_email: _Optional[str] = ..., updated_by_email: _Optional[str] = ...) -> None: ...
 
 class ModelVersionPatch(_message.Message):
-    __slots__ = ("name", "description", "is_default", "state", "status", "artifact_type", "model_framework", "model_framework_version", "container_image", "uri", "labels")
+    __slots__ = ("name", "description", "is_default", "state", "status", "artifact_type", "model_framework", "model_framework_version", "container_image", "uri", "labels", "access_key", "secret_key")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,8 @@ class ModelVersionPatch(_message.Message):
     CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
     URI_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_KEY_FIELD_NUMBER: _ClassVar[int]
+    SECRET_KEY_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     is_default: bool
@@ -125,7 +127,9 @@ class ModelVersionPatch(_message.Message):
     container_image: str
     uri: str
     labels: _struct_pb2.Struct
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., is_default: _Optional[bool] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., uri: _Optional[str] = ..., labels: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    access_key: str
+    secret_key: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., is_default: _Optional[bool] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., artifact_type: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., uri: _Optional[str] = ..., labels: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_key: _Optional[str] = ..., secret_key: _Optional[str] = ...) -> None: ...
 
 class ListModelVersionsRequest(_message.Message):
     __slots__ = ("registered_model_id", "state", "status", "sort_by", "order", "limit", "offset", "page_size", "page_token")

@@ -107,7 +107,8 @@ class ModelVersionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateModelVersion(self, request, context):
-        """UpdateModelVersion changes the fields that are present. Any update, an empty one too, sets `updated_at`.
+        """UpdateModelVersion changes the fields that are present. Any update, an empty one too, sets `updated_at`. What a READY
+        version that was deployed serves (uri, framework, container image) cannot be changed: add a version instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

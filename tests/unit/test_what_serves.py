@@ -1,0 +1,143 @@
+"""What serves is fixed: a revision keeps its copy of the version, whatever is changed of the version afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.fakes.seeding import stored_version
+from tests.refusals import refused
+from tests.unit.deployed_world import World, a_world
+
+from registry_grpc.domain.deploy_request import NewDeployment
+from registry_grpc.domain.deployment import DeploymentOptions
+from registry_grpc.domain.errors import FailedPrecondition, Reason
+from registry_grpc.domain.model_version import COPIED, ModelVersionPatch
+from registry_grpc.domain.registered_model import RegisteredModelPatch
+from registry_grpc.services.model_versions import ModelVersions
+
+EDIT = ModelVersionPatch(
+    uri="s3://elsewhere/model", model_framework="onnx", model_framework_version="9", container_image="another"
+)
+
+
+@pytest.fixture
+async def world(project_id: UUID) -> World:
+    return await a_world(project_id)
+
+
+async def test_an_update_without_a_version_repeats_the_snapshot(world: World) -> None:
+    before = (await world.deployment()).spec
+    await world.repositories.versions.update(world.project_id, world.version.id, EDIT)
+
+    scaled = await world.update(DeploymentOptions(min_replicas=2))
+
+    assert scaled.spec == replace(before, options=DeploymentOptions(min_replicas=2))
+    assert (scaled.spec.storage_uri, scaled.spec.runtime) == (world.version.uri, world.version.container_image)
+
+
+async def test_a_runtime_that_is_no_longer_asked_for_gives_way_to_the_snapshots_image(world: World) -> None:
+    await world.update(DeploymentOptions(runtime="asked-for"))
+    await world.repositories.versions.update(world.project_id, world.version.id, EDIT)
+
+    assert (await world.update(DeploymentOptions())).spec.runtime == world.version.container_image
+
+
+async def test_an_update_without_a_version_keeps_all_served_versions(world: World) -> None:
+    model = world.store.models[world.version.registered_model_id]
+    other = await stored_version(world.repositories, model, name="v2", status="READY")
+    environment_id = next(iter(world.store.environments))
+    ids = (world.version.id, other.id)
+    new = NewDeployment(
+        serving_environment_id=environment_id, registered_model_id=model.id, model_version_ids=ids, name="both"
+    )
+    world.id = (await world.deployments.deploy(world.project_id, new)).service.id
+
+    assert (await world.update(DeploymentOptions(min_replicas=2))).spec.served_version_ids == ids
+    assert (await world.update(version=other)).spec.served_version_ids == (other.id,)
+
+
+async def test_an_update_that_names_the_version_serves_it_as_it_is_now(world: World) -> None:
+    edited = await world.repositories.versions.update(world.project_id, world.version.id, EDIT)
+
+    assert (await world.update(version=edited)).spec.storage_uri == "s3://elsewhere/model"
+
+
+def versions_of(world: World) -> ModelVersions:
+    return ModelVersions(versions=world.repositories.versions, deployments=world.repositories.deployments)
+
+
+@pytest.mark.parametrize("name", COPIED)
+async def test_a_ready_version_that_was_deployed_keeps_what_it_serves(world: World, name: str) -> None:
+    edit: dict[str, Any] = {name: "s3://bucket/edited"}
+    versions, patch = versions_of(world), ModelVersionPatch(**edit)
+
+    with pytest.raises(FailedPrecondition) as refusal:
+        await versions.update(world.project_id, world.version.id, patch)
+    assert refusal.value.reason is Reason.MODEL_VERSION_DEPLOYED
+    assert refusal.value.metadata == {"id": str(world.version.id), "fields": name}
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_DEPLOYED):
+        await versions.update(world.project_id, world.version.id, replace(patch, status="PENDING"))
+
+    edited = await versions.update(world.project_id, world.version.id, patch, edits_deployed=True)
+    assert getattr(edited, name) == "s3://bucket/edited"
+    assert (await world.deployment()).edited_version_fields == (name,)
+
+
+async def test_what_can_be_changed_of_a_version_that_was_deployed(world: World) -> None:
+    same = ModelVersionPatch(**{name: getattr(world.version, name) for name in COPIED}, secret_key="new", name="v0")
+    assert (await versions_of(world).update(world.project_id, world.version.id, same)).name == "v0"
+    assert (await world.deployment()).edited_version_fields == ()
+
+
+@pytest.mark.parametrize("status", ["PENDING", "READY"])
+async def test_a_version_that_was_not_deployed_or_is_not_ready_can_be_changed(world: World, status: str) -> None:
+    model = world.store.models[world.version.registered_model_id]
+    other = await stored_version(world.repositories, model, status="READY")
+    await world.set_status("PENDING")
+
+    for version in (other, world.version):
+        edited = await versions_of(world).update(world.project_id, version.id, ModelVersionPatch(uri="s3://new"))
+        assert edited.uri == "s3://new"
+    await world.set_status(status)
+    assert (await world.deployment()).spec.storage_uri == world.version.uri
+
+
+async def archive(world: World, what: str) -> None:
+    model_id = world.version.registered_model_id
+    if what == "model":
+        await world.repositories.models.update(world.project_id, model_id, RegisteredModelPatch(state="ARCHIVED"))
+    else:
+        patch = ModelVersionPatch(state="ARCHIVED")
+        await world.repositories.versions.update(world.project_id, world.version.id, patch)
+
+
+ARCHIVED = pytest.mark.parametrize(
+    ("what", "reason"), [("model", Reason.REGISTERED_MODEL_ARCHIVED), ("version", Reason.MODEL_VERSION_ARCHIVED)]
+)
+
+
+@ARCHIVED
+async def test_what_is_archived_is_not_deployed_anew(world: World, what: str, reason: Reason) -> None:
+    await archive(world, what)
+    new = NewDeployment(
+        registered_model_id=world.version.registered_model_id,
+        serving_environment_id=next(iter(world.store.environments)),
+        name="anew",
+    )
+
+    with refused(FailedPrecondition, reason):
+        await world.deployments.deploy(world.project_id, new)
+
+    await world.deployments.deploy(world.project_id, new, ignore_archived=True)
+    await world.update(DeploymentOptions(min_replicas=2))
+    await world.deployments.roll_back(world.project_id, world.id, 1)
+
+
+async def test_no_update_names_an_archived_version(world: World) -> None:
+    await archive(world, "version")
+
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_ARCHIVED):
+        await world.update(version=world.version)
