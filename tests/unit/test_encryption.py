@@ -52,8 +52,9 @@ def test_texts_of_before_stay_readable_and_are_to_be_encrypted_again() -> None:
     assert CIPHER.is_current("")
 
 
-def test_a_new_first_key_changes_no_name() -> None:
-    rotated = AesGcmCipher({"k2": NEW, "k1": OLD})
+@pytest.mark.parametrize("keys", [{"k1": OLD, "k2": NEW}, {"k2": NEW, "k1": OLD}], ids=["second", "first"])
+def test_a_new_key_changes_no_name(keys: dict[str, bytes]) -> None:
+    rotated = AesGcmCipher(keys)
 
     assert rotated.name_key == CIPHER.name_key
     assert rotated.name_key != AesGcmCipher({"k2": NEW}).name_key

@@ -150,7 +150,7 @@ def _edited(fields: tuple[str, ...]) -> Finding:
 
 
 def _unreadable(error: SecretUnreadable) -> Finding:
-    hint = "configure that encryption key, or give the version its keys again"
+    hint = "configure that encryption key, or give the version its keys again by UpdateModelVersion or PATCH"
     return Finding(code="CREDENTIALS_UNREADABLE", message=str(error), hint=hint)
 
 

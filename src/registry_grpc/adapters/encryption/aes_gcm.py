@@ -32,9 +32,9 @@ class AesGcmCipher:
             raise ValueError("at least one encryption key is needed")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
-        *_, oldest = keys.values()
-        self.name_key = hmac.digest(oldest, b"registry-grpc: names of Kubernetes Secrets", "sha256")
-        """For names that tell nothing of what they name. Of the last key, which a new first key does not change."""
+        self.name_key = hmac.digest(keys[min(keys)], b"registry-grpc: names of Kubernetes Secrets", "sha256")
+        """For names that tell nothing of what they name. Made of the key whose id sorts first, wherever it stands, so
+        that a rotation changes no name before that key is taken away."""
 
     def encrypt(self, text: str, place: str) -> str:
         if not text:
