@@ -76,7 +76,9 @@ class Registry(RuleBasedStateMachine):
         self.projects = uuid4(), uuid4()
         self.expected: dict[UUID, Model] = {}
         self.model_service = RegisteredModels(models=self.repositories.models)
-        self.version_service = ModelVersions(versions=self.repositories.versions)
+        self.version_service = ModelVersions(
+            versions=self.repositories.versions, deployments=self.repositories.deployments
+        )
 
     def does(self, call: Coroutine[Any, Any, T], refusal: type[RegistryError] | None) -> T | None:
         """What the call answers, which must be refused just so, or not at all."""

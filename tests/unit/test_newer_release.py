@@ -71,6 +71,7 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
         "spec": spec_to_json(deployment.spec),
         "phase": "HIBERNATING",
         "drift_policy": "ask",
+        "version_now": None,
         "drift": [{"path": "p", "applied": "1", "found": "2", "since": "today"}],
         "applied": {"uid": "u", "k8s_generation": 1, "resource_version": "2", "content": {}, "by": "me"},
     }

@@ -26,7 +26,6 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
-from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.services import reconciliation
@@ -123,7 +122,7 @@ async def test_an_undeployment_does_not_need_the_keys(
     await world.deployments.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
-    assert world.cluster.cleaned == [(Want.ABSENT, Credentials())]
+    assert world.cluster.cleaned == [(Want.ABSENT, None)]
 
 
 async def test_keys_that_cannot_be_read_are_told(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,8 @@ class RequestReader:
         self._new: Callable[[], Any] = GetMessageClass(method.input_type)
         self._body = rule.body
         body = method.input_type.fields_by_name[rule.body].message_type if rule.body else None
+        if rule.body and body is None:
+            raise TypeError(f"the body of {method.full_name} is not a message")
         self._read_body = BodyReader(body).read if body else None
         in_path = {field for binding in bindings for _, field in binding.variables}
         self._query = {
