@@ -32,6 +32,7 @@ from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.domain.deployment import (
     Cause,
     DeploymentOptions,
@@ -196,6 +197,25 @@ async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_databas
         assert await queues.claimed() == []
         assert await queues.queue.claim_one(deployment.id) is None
     assert len(await queues.claimed()) == 1
+
+
+async def test_who_is_broken_off_while_claiming_leaves_no_lease(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the commit: a fake has no such moment."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
+    queue = PostgresDeploymentQueue(own_database)
+    fetchrow = queue._database.fetchrow
+
+    async def broken_off(statement: str, *args: object) -> None:
+        await fetchrow(statement, *args)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(queue._database, "fetchrow", broken_off)
+    with pytest.raises(asyncio.CancelledError):
+        await queue.claim_one(deployment.id)
+    assert (await queues.taken(deployment)).deployment == deployment
 
 
 # Results
