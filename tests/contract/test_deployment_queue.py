@@ -486,6 +486,22 @@ async def test_a_change_makes_due(queues: Queues, around: Surroundings) -> None:
     assert {claim.deployment.id for claim in await queues.claimed()} == {d.id for d in deployments[:2]}
 
 
+async def test_the_object_of_a_deleted_service_is_due_at_once(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await queues.passed(
+        deployment,
+        phase=Phase.FAILED,
+        serving_generation=None,
+        service=replace(SERVING, current_state=ServiceState.UNDEPLOYED),
+        again_in=HOUR,
+    )
+    await queues.repositories.services.delete(deployment.project_id, deployment.id)
+
+    assert [(claim.deployment.id, claim.deployment.want) for claim in await queues.claimed()] == [
+        (deployment.id, Want.ABSENT)
+    ]
+
+
 async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:

@@ -212,6 +212,23 @@ async def test_lists_show_their_own_project_only(
     assert {page.total for page in listed} == {None if slice.by_cursor else 1}
 
 
+@pytest.mark.parametrize("search", ["m", "mo", "model", "l_i"])
+async def test_searches_find_their_own_project_only(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID, search: str
+) -> None:
+    for other in (project_id, other_project_id):
+        await stored_model(repositories, other, name="model if any")
+        await stored_environment(repositories, other, name="model if any")
+
+    for slice_ in (Slice(), Slice(by_cursor=True)):
+        models = await repositories.models.list(project_id, RegisteredModelFilter(search=search), Sort(), slice_)
+        environments = await repositories.environments.list(
+            project_id, ServingEnvironmentFilter(search=search), Sort(), slice_
+        )
+        assert {item.project_id for item in (*models.items, *environments.items)} <= {project_id}
+        assert (len(models.items), len(environments.items)) == (1, 1)
+
+
 async def test_filters_by_foreign_ids_find_nothing(
     repositories: Repositories, project_id: UUID, other_project_id: UUID
 ) -> None:
