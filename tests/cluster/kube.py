@@ -20,7 +20,7 @@ from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"
 _MERGE_PATCH = "application/merge-patch+json"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.domain.deployment import (
     Cause,
     DeploymentOptions,
@@ -196,6 +197,25 @@ async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_databas
         assert await queues.claimed() == []
         assert await queues.queue.claim_one(deployment.id) is None
     assert len(await queues.claimed()) == 1
+
+
+async def test_who_is_broken_off_while_claiming_leaves_no_lease(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the commit: a fake has no such moment."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
+    queue = PostgresDeploymentQueue(own_database)
+    fetchrow = queue._database.fetchrow
+
+    async def broken_off(statement: str, *args: object) -> None:
+        await fetchrow(statement, *args)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(queue._database, "fetchrow", broken_off)
+    with pytest.raises(asyncio.CancelledError):
+        await queue.claim_one(deployment.id)
+    assert (await queues.taken(deployment)).deployment == deployment
 
 
 # Results
@@ -464,6 +484,22 @@ async def test_a_change_makes_due(queues: Queues, around: Surroundings) -> None:
     await queues.queue.mark_changed([deployments[0].id, deployments[1].id, uuid4()])
 
     assert {claim.deployment.id for claim in await queues.claimed()} == {d.id for d in deployments[:2]}
+
+
+async def test_the_object_of_a_deleted_service_is_due_at_once(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await queues.passed(
+        deployment,
+        phase=Phase.FAILED,
+        serving_generation=None,
+        service=replace(SERVING, current_state=ServiceState.UNDEPLOYED),
+        again_in=HOUR,
+    )
+    await queues.repositories.services.delete(deployment.project_id, deployment.id)
+
+    assert [(claim.deployment.id, claim.deployment.want) for claim in await queues.claimed()] == [
+        (deployment.id, Want.ABSENT)
+    ]
 
 
 async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(

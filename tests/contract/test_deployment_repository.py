@@ -13,6 +13,7 @@ from tests.fakes.builders import a_serve_model
 from tests.fakes.repositories import Repositories
 from tests.refusals import refused
 
+from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
@@ -23,7 +24,7 @@ from registry_grpc.domain.deployment import (
     Want,
 )
 from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound, Reason
-from registry_grpc.domain.inference_service import InferenceService
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice
 from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironmentPatch
 from registry_grpc.ports.deployments import DeploymentFilter
@@ -231,3 +232,20 @@ async def test_knows_the_deployments_of_the_project_only(
         await deployments.undeploy(project_id, id_, "")
     assert await deployments.list(project_id, DeploymentFilter(), Slice(by_cursor=True)) == Page(())
     assert await deployments.get(other_project_id, before.id) == before
+
+
+async def test_nobody_waits_for_the_deployments_of_another_project(
+    postgres_repositories: Repositories, database: Database, project_id: UUID, other_project_id: UUID
+) -> None:
+    r = postgres_repositories
+    id_ = (await deployed(r, await Surroundings.stored(r, other_project_id))).id
+    async with database.transaction() as connection, asyncio.timeout(10):
+        await connection.execute("SELECT FROM deployment WHERE id = $1 FOR UPDATE", id_)
+        for refusal in (
+            r.services.delete(project_id, id_),
+            r.deployments.undeploy(project_id, id_, ""),
+            r.deployments.change_service(project_id, id_, InferenceServicePatch(desired_state="DEPLOYED"), ""),
+            r.deployments.revise(project_id, id_, want=Want.ABSENT, spec=None, cause=Cause.UNDEPLOY, created_by=""),
+        ):
+            with pytest.raises(NotFound):
+                await refusal

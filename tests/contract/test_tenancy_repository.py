@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from uuid import UUID
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from tests.fakes.builders import a_serve_model, a_service, a_version
@@ -12,6 +14,7 @@ from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_environment, stored_model, stored_version
 from tests.refusals import refused
 
+from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.inference_service import (
     InferenceService,
@@ -154,6 +157,12 @@ NOT_FOUND: dict[str, tuple[Reason, Call]] = {
             unchanged_since=t.service.updated_at,
         ),
     ),
+    "services.follow after a change": (
+        Reason.INFERENCE_SERVICE_NOT_FOUND,
+        lambda r, p, t: r.services.follow(
+            p, t.service.id, InferenceServicePatch(), None, unchanged_since=t.service.updated_at - timedelta(days=1)
+        ),
+    ),
     "services.delete": (Reason.INFERENCE_SERVICE_NOT_FOUND, lambda r, p, t: r.services.delete(p, t.service.id)),
     "serve_models.get": (Reason.SERVE_MODEL_NOT_FOUND, lambda r, p, t: r.serve_models.get(p, t.serve_model.id)),
     "serve_models.delete": (Reason.SERVE_MODEL_NOT_FOUND, lambda r, p, t: r.serve_models.delete(p, t.serve_model.id)),
@@ -170,6 +179,21 @@ async def test_what_another_project_has_is_not_found(
         await call(repositories, other_project_id, tenant)
 
     assert await read_again(repositories, tenant) == tenant
+
+
+@pytest.mark.parametrize(("reason", "call"), NOT_FOUND.values(), ids=NOT_FOUND.keys())
+async def test_nobody_waits_for_what_another_project_writes(
+    postgres_repositories: Repositories, database: Database, other_project_id: UUID, reason: Reason, call: Call
+) -> None:
+    """Nor keeps it waiting: rows of other projects are not even locked. A fake has no locks."""
+    project_id = uuid4()
+    tenant = await stored_tenant(postgres_repositories, project_id)
+
+    async with database.transaction() as connection, asyncio.timeout(10):
+        for table in ("registered_model", "model_version", "serving_environment", "inference_service", "serve_model"):
+            await connection.execute(f"SELECT FROM {table} WHERE project_id = $1 FOR UPDATE", project_id)
+        with refused(NotFound, reason):
+            await call(postgres_repositories, other_project_id, tenant)
 
 
 @pytest.mark.parametrize("slice", [Slice(), Slice(by_cursor=True)], ids=["offset", "cursor"])
@@ -189,6 +213,23 @@ async def test_lists_show_their_own_project_only(
         [tenant.serve_model.id],
     ]
     assert {page.total for page in listed} == {None if slice.by_cursor else 1}
+
+
+@pytest.mark.parametrize("search", ["m", "mo", "model", "l_i"])
+async def test_searches_find_their_own_project_only(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID, search: str
+) -> None:
+    for other in (project_id, other_project_id):
+        await stored_model(repositories, other, name="model if any")
+        await stored_environment(repositories, other, name="model if any")
+
+    for slice_ in (Slice(), Slice(by_cursor=True)):
+        models = await repositories.models.list(project_id, RegisteredModelFilter(search=search), Sort(), slice_)
+        environments = await repositories.environments.list(
+            project_id, ServingEnvironmentFilter(search=search), Sort(), slice_
+        )
+        assert {item.project_id for item in (*models.items, *environments.items)} <= {project_id}
+        assert (len(models.items), len(environments.items)) == (1, 1)
 
 
 async def test_filters_by_foreign_ids_find_nothing(

@@ -50,7 +50,10 @@ async def is_rolled_out(world: World, id_: UUID, revision: str) -> None:
             is_new and status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 1
         )
 
-    name = (await world.deployment(id_)).name
+    # The request's own pass may have met a write of KServe's, and there is no controller to come again.
+    while (deployment := await world.deployment(id_)).applied_generation < int(revision):
+        await world.reconciler.attempt(id_)
+    name = deployment.name
     await world.kube.until(DEPLOYMENTS, f"{name}-predictor", holds)
     await world.kube.until_ready(name)
 

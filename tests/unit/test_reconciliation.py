@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from tests.fakes.builders import a_service
 from tests.fakes.cluster import FALSE, TRUE, nothing
+from tests.fakes.deployments import NoNews
 from tests.refusals import refused
 from tests.unit.at_work import KEYS, AtWork, at_work
 
@@ -26,9 +27,12 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
+from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.serving_environment import DriftPolicy
+from registry_grpc.ports.deployments import DeploymentFilter
 from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.services import reconciliation
+from registry_grpc.services.deployment_history import DeploymentHistory
 
 DRIFT = (FieldDifference("spec.predictor.minReplicas", "1", "3"),)
 
@@ -302,6 +306,16 @@ async def test_who_finds_another_at_work_lets_it_work(world: AtWork, monkeypatch
     assert not world.is_free(deployment.id)
 
 
+async def test_a_look_now_is_recorded_and_answered(world: AtWork) -> None:
+    deployment = await world.deployed()
+    world.cluster.change(deployment, url="http://moved")
+
+    service = await world.deployments.sync(world.project_id, deployment.id)
+
+    assert service.url == (await world.now(deployment)).url == "http://moved"
+    assert world.is_free(deployment.id)
+
+
 # Services that are records only
 
 
@@ -396,3 +410,27 @@ async def test_of_two_requests_with_one_id_the_second_is_answered_as_the_first(
     assert (second.status, second.message) == ("DEPLOYED", "Deployment made by an earlier request")
     assert world.cluster.calls["observe"] == looks, "it is not the second's to make a pass on"
     assert len(world.store.deployments) == 1
+
+
+# What became of it
+
+
+async def test_the_history_tells_of_one_project(world: AtWork) -> None:
+    deployment = await world.deployed()
+    await world.update(deployment)
+    history = DeploymentHistory(deployments=world.repositories.deployments, events=NoNews())
+    project_id, id_, page = world.project_id, deployment.id, Slice(by_cursor=True)
+
+    watched = [event async for event in history.watch(project_id, id_, 0)]
+    assert watched == world.store.events
+    after = watched[1].sequence
+    assert [event async for event in history.watch(project_id, id_, after)] == watched[2:]
+    assert [event async for event in history.watch(project_id, id_, None)] == watched[-1:]
+    assert [d.id for d in (await history.list(project_id, DeploymentFilter(), page)).items] == [id_]
+    assert [r.generation for r in (await history.revisions(project_id, id_, page)).items] == [2, 1]
+    serving = await history.served_at(project_id, id_, None)
+    assert serving is not None
+    assert serving.generation == 2
+    assert list(await history.orphans(project_id)) == []
+    with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
+        await anext(history.watch(uuid4(), id_, 0))

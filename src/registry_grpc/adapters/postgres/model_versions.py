@@ -112,8 +112,8 @@ class PostgresModelVersionRepository:
         if not version.is_default:
             return await _insert(self._database, args, version)
         async with self._database.transaction() as connection:
-            await connection.execute(_LOCK_MODEL, version.registered_model_id, project_id)
-            await connection.execute(_CLEAR_DEFAULT, version.registered_model_id, version.id)
+            model_id = await connection.fetchval(_LOCK_MODEL, version.registered_model_id, project_id)
+            await connection.execute(_CLEAR_DEFAULT, model_id, version.id)
             return await _insert(connection, args, version)
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
