@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
 
+from registry_grpc.adapters.rest.body import MOST_VALUES
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
 
@@ -20,6 +21,8 @@ def parse(kind: Descriptor, data: bytes) -> Message:
         message: Message = GetMessageClass(kind).FromString(data)
     except DecodeError as error:
         raise InvalidRequest((), f"the request is not a {kind.name}, or a string in it is not UTF-8") from error
+    if len(data) > MOST_VALUES and _values_in(message) > MOST_VALUES:
+        raise InvalidRequest((), f"the request must not hold more than {MOST_VALUES} values")
     # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
     if b"\x00" in data and (paths := list(_with_nul(message))):
         raise InvalidRequest(Violation(path, "must not hold NUL characters") for path in paths)
@@ -36,6 +39,14 @@ def path_of(kind: Descriptor, field: str) -> str:
     return field
 
 
+def _values_in(message: Message) -> int:
+    """How many entries its lists and maps have: to read two million of them would take seconds."""
+    return sum(
+        len(value) if field.is_repeated else _values_in(value) if isinstance(value, Message) else 1
+        for field, value in message.ListFields()
+    )
+
+
 def _with_nul(message: Message, path: str = "") -> Iterator[str]:
     """The paths of the fields with NUL characters. Maps and lists are named as a whole."""
     for field, value in message.ListFields():
@@ -47,15 +58,14 @@ def _with_nul(message: Message, path: str = "") -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in the value of a field, keys of maps included."""
+    """All texts in the value of a field, keys of maps included. In a Struct there is nothing else, or it is refused."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Message):
-        for _, inner in value.ListFields():
-            yield from _texts(inner)
+    elif isinstance(value, Struct):
+        for key, item in value.fields.items():
+            yield from (key, item.string_value)
     elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from (*_texts(key), *_texts(item))
+        for pair in value.items():
+            yield from pair
     elif isinstance(value, Sequence):
-        for item in value:
-            yield from _texts(item)
+        yield from value
