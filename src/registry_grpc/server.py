@@ -37,6 +37,8 @@ SERVER_OPTIONS = (
     # a connection's headers, and other clients' requests that refer to it would fail. Without a table nothing stays.
     # (Envoy's own `hpack_table_size: 0` breaks new connections under load: gRPC's encoder is late to notice.)
     ("grpc.http2.hpack_table_size.decoder", 0),
+    # A message of 15 KiB may unpack to 16 MiB. Only `identity` is known, the others are UNIMPLEMENTED.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
     # Envoy keeps its connections to workers and asks whether they are alive.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),

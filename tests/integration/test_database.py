@@ -263,6 +263,14 @@ async def test_one_name_is_one_share(database: Database) -> None:
     assert len({row["pid"] for row in await asyncio.gather(*running) if row}) == 1
 
 
+async def test_a_share_can_be_smaller_than_others(database_url: str) -> None:
+    """As large pages are, which a worker turns into answers one by one."""
+    database = Database(database_url, replace(PATIENT, size=8))
+    running = [database.share("large", 2).fetchrow("SELECT pg_backend_pid() AS pid, pg_sleep(0.05)") for _ in range(6)]
+    assert len({row["pid"] for row in await asyncio.gather(*running) if row}) == 2
+    await database.close()
+
+
 async def test_who_waits_longer_than_the_lock_timeout_is_told_to_come_again(
     database_url: str, lockable: asyncpg.Connection[Any]
 ) -> None:

@@ -73,3 +73,23 @@ async def test_rest_clients_have_no_headers_of_grpc(rest: httpx.AsyncClient, nam
     """What they send is theirs, and means nothing here."""
     answer = await rest.get(f"{API}/models/a", headers=dict([name_and_value]))
     assert answer.status_code == 200
+
+
+async def test_a_call_that_workers_would_break_off_is_not_held_against_them(own_gateway: Envoy) -> None:
+    """Without `te`, as behind some proxies, and with other methods. Three in a row would have a worker left out."""
+    async with httpx.AsyncClient(base_url=own_gateway.url, trust_env=False, timeout=10) as client:
+        headers = {"content-type": "application/grpc"}
+        answer = await client.post(f"/{SERVICE}/Call", content=frame(b"x"), headers=headers)
+        assert (answer.status_code, answer.content[:6]) == (200, frame(b"x"))
+        for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+            refused = await client.request(method, f"/{SERVICE}/Call", content=frame(b"x"), headers=headers)
+            assert (refused.headers["grpc-status"], refused.headers.get("grpc-message")) == ("2", "a call is a POST")
+
+
+async def test_a_message_is_not_unpacked(own_gateway: Envoy) -> None:
+    """15 KiB would become 16 MiB, of which 128 requests at a time are more than a worker's memory."""
+    zip_ = grpc.Compression.Gzip
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{own_gateway.port}", compression=zip_) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await unary(channel, f"/{SERVICE}/Call")(b"x" * 100_000, timeout=30)
+        assert failure.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2
 from tests.integration.gateway.backend import NATIVE_SERVICE, backend_server
 from tests.integration.gateway.test_answers import API
 from tests.integration.gateway.test_native import chat, hold
+from tests.integration.gateway.test_uploads import memory_limit, peak_memory
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 
@@ -81,3 +82,19 @@ async def test_an_answer_may_take_longer(gateway: Envoy, rest: httpx.AsyncClient
         assert await watch.read()
         await asyncio.sleep(2 * TIMEOUT)
         assert not watch.done()
+
+
+@pytest.mark.slow
+async def test_answers_that_are_not_read_do_not_stay(gateway: Envoy, rest: httpx.AsyncClient) -> None:
+    """A hundred of 15 MiB would be more than Envoy may hold, and it would refuse everything, probes too."""
+    head = f"GET {API}/models HTTP/1.1\r\nHost: x\r\nX-Test-Size: {15 * 1024 * 1024}\r\n\r\n".encode()
+    writers = []
+    for _ in range(100):
+        _, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1)
+        writer.write(head)
+        writers.append(writer)
+        await asyncio.sleep(0.1)  # as long as a worker takes
+        assert (await rest.get("/healthz")).status_code == 200
+    assert peak_memory(gateway) < memory_limit()
+    for writer in writers:
+        writer.close()

@@ -150,8 +150,9 @@ async def test_uploads_by_http_1_that_stop(own_gateway: Envoy, kind: str) -> Non
     [
         (f"{API}/models", "application/json", SENT, UPLOADS),
         (f"/{NATIVE_SERVICE}/Unary", "application/grpc", 4_100_000, 2 * UPLOADS),
+        (f"/{NATIVE_SERVICE}/Unary", "application/grpc", 4_100_000, 10 * UPLOADS),
     ],
-    ids=["rest", "native"],
+    ids=["rest", "native", "many-native"],
 )
 async def test_uploads_by_http_2_that_stop(
     own_gateway: Envoy, path: str, content_type: str, size: int, uploads: int

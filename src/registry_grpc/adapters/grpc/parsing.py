@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from registry_grpc.adapters.rest.body import MOST_VALUES
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
 
@@ -20,6 +21,8 @@ def parse(kind: Descriptor, data: bytes) -> Message:
         message: Message = GetMessageClass(kind).FromString(data)
     except DecodeError as error:
         raise InvalidRequest((), f"the request is not a {kind.name}, or a string in it is not UTF-8") from error
+    if len(data) > MOST_VALUES and _values_in(message) > MOST_VALUES:
+        raise InvalidRequest((), f"the request must not hold more than {MOST_VALUES} values")
     # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
     if b"\x00" in data and (paths := list(_with_nul(MessageToDict(message, preserving_proto_field_name=True)))):
         raise InvalidRequest(Violation(path, "must not hold NUL characters") for path in paths)
@@ -34,6 +37,14 @@ def path_of(kind: Descriptor, field: str) -> str:
             if outer.message_type and first in outer.message_type.fields_by_name:
                 return f"{outer.name}.{field}"
     return field
+
+
+def _values_in(message: Message) -> int:
+    """How many entries its lists and maps have: to read two million of them would take seconds."""
+    return sum(
+        len(value) if field.is_repeated else _values_in(value) if isinstance(value, Message) else 1
+        for field, value in message.ListFields()
+    )
 
 
 def _with_nul(value: Any, path: str = "") -> Iterator[str]:

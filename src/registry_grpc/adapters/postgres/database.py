@@ -62,12 +62,11 @@ class Database:
         self._lane = self._pool.lane("", self._options.size)
         self._said: dict[str, float] = {}
 
-    def share(self, name: str) -> Self:
+    def share(self, name: str, most: int | None = None) -> Self:
         """The same database for one class of statements: when they wait, for a lock on their table for example, they do
-        not keep the statements of other classes waiting."""
+        not keep the statements of other classes waiting. `most` is how many run at a time, else the options say it."""
         share = copy(self)
-        most = math.ceil(self._options.size * self._options.share)
-        share._lane = self._pool.lane(name, most)  # noqa: SLF001 - it is a Database, too
+        share._lane = self._pool.lane(name, most or math.ceil(self._options.size * self._options.share))  # noqa: SLF001 - it is a Database, too
         return share
 
     async def fetch(self, statement: str, *args: Any) -> list[Any]:

@@ -25,6 +25,7 @@ T = TypeVar("T")
 _DEEP = 500
 
 _LONGEST_PATTERN = 1000  # names are far shorter, with an escape and a wildcard for each character too
+_LARGE_PAGES = 2  # at a time, in a worker
 
 # Stands for NULL in the order of nullable ids: greater than all others, as NULL is to PostgreSQL.
 NULL_ID = UUID(int=2**128 - 1)
@@ -195,7 +196,9 @@ class Listing:
             f"SELECT {self._whole}, {self.sort_columns[sort.field]} AS sorted_by, {total_of(self.large)} AS bytes{page}"
         )
         statement = before + fitting(sized, self.columns, _direction(sort), slice, more_columns, first=len(args) + 1)
-        return checked(await database.fetch(statement, *args, slice.limit, slice.max_bytes), slice)
+        # A worker turns megabytes into an answer at one go: with too many such pages at a time, others would wait.
+        large = database.share("large pages", _LARGE_PAGES)
+        return checked(await large.fetch(statement, *args, slice.limit, slice.max_bytes), slice)
 
     def _order(self, sort: Sort) -> str:
         direction = _direction(sort)

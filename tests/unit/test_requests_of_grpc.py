@@ -1,0 +1,47 @@
+"""The requests of gRPC clients, before anything is read of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from registry_grpc.adapters.grpc.parsing import parse
+from registry_grpc.domain.errors import InvalidRequest
+from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
+
+CREATE: Any = pb.CreateRegisteredModelRequest.DESCRIPTOR
+UPDATE: Any = pb.UpdateRegisteredModelRequest.DESCRIPTOR
+
+
+@pytest.mark.parametrize("count", [99_000, 100_001])
+@pytest.mark.parametrize("field", ["tags", "labels", "struct"])
+def test_a_request_of_more_than_100_000_values_is_refused(field: str, count: int) -> None:
+    """To read two million empty tags, which are 4 MiB, would take seconds."""
+    model = pb.NewRegisteredModel(name="m")
+    patch = pb.RegisteredModelPatch()
+    if field == "tags":
+        model.tags.tasks.extend([""] * count)
+    elif field == "labels":
+        model.labels.update({str(number): "" for number in range(count)})
+    else:
+        patch.labels.update({str(number): "" for number in range(count)})
+    kind, request = (
+        (UPDATE, pb.UpdateRegisteredModelRequest(registered_model=patch))
+        if field == "struct"
+        else (CREATE, pb.CreateRegisteredModelRequest(registered_model=model))
+    )
+    data = request.SerializeToString()
+    if count < 100_000:
+        assert parse(kind, data) == request
+    else:
+        with pytest.raises(InvalidRequest, match="the request must not hold more than 100000 values"):
+            parse(kind, data)
+
+
+def test_nul_characters_are_found_in_the_labels_of_a_patch() -> None:
+    patch = pb.RegisteredModelPatch()
+    patch.labels.update({"key": "a\x00"})
+    with pytest.raises(InvalidRequest) as error:
+        parse(UPDATE, pb.UpdateRegisteredModelRequest(registered_model=patch).SerializeToString())
+    assert [violation.field for violation in error.value.violations] == ["registered_model.labels"]
