@@ -21,7 +21,7 @@ def parse(kind: Descriptor, data: bytes) -> Message:
         message: Message = GetMessageClass(kind).FromString(data)
     except DecodeError as error:
         raise InvalidRequest((), f"the request is not a {kind.name}, or a string in it is not UTF-8") from error
-    if len(data) > MOST_VALUES and _values_in(message) > MOST_VALUES:
+    if len(data) > MOST_VALUES and _values_in(message, MOST_VALUES) > MOST_VALUES:
         raise InvalidRequest((), f"the request must not hold more than {MOST_VALUES} values")
     # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
     if b"\x00" in data and (paths := list(_with_nul(MessageToDict(message, preserving_proto_field_name=True)))):
@@ -39,12 +39,18 @@ def path_of(kind: Descriptor, field: str) -> str:
     return field
 
 
-def _values_in(message: Message) -> int:
-    """How many entries its lists and maps have: to read two million of them would take seconds."""
-    return sum(
-        len(value) if field.is_repeated else _values_in(value) if isinstance(value, Message) else 1
-        for field, value in message.ListFields()
-    )
+def _values_in(message: Message, most: int) -> int:
+    """How many values it holds, or any number above `most`: to read two million would take seconds."""
+    count = 0
+    for field, value in message.ListFields():
+        values = (value,) if not field.is_repeated else value.values() if hasattr(value, "values") else value
+        count += len(values)
+        for item in values if field.message_type else ():
+            if count > most:
+                return count
+            if isinstance(item, Message):
+                count += _values_in(item, most - count)
+    return count
 
 
 def _with_nul(value: Any, path: str = "") -> Iterator[str]:
