@@ -12,3 +12,4 @@ DROP INDEX CONCURRENTLY IF EXISTS idx_registered_model_search;
 DROP INDEX CONCURRENTLY IF EXISTS idx_registered_model_parent;
 DROP INDEX CONCURRENTLY IF EXISTS idx_registered_model_updated;
 DROP INDEX CONCURRENTLY IF EXISTS idx_registered_model_list;
+DROP INDEX CONCURRENTLY IF EXISTS idx_deployment_revision_version;

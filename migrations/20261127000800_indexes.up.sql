@@ -40,3 +40,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_inference_service_model_list
     ON inference_service (registered_model_id, created_at DESC, id DESC);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_serve_model_list
     ON serve_model (project_id, created_at DESC, id DESC);
+
+-- What was deployed last of a version.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_deployment_revision_version
+    ON deployment_revision ((spec->>'model_version_id'), created_at DESC);

@@ -187,14 +187,14 @@ def test_fields_are_named_by_their_path_in_the_request(rpc: Rpc) -> None:
                     name="a\0", description="\0", tags=m.Tags(tasks=["a", "\0"]), labels={"a": "\0", "\0": ""}
                 )
             ),
-            {f"registered_model.{name}" for name in ("name", "description", "tags.tasks", "labels")},
+            {f"registered_model.{name}" for name in ("name", "description", "tags.tasks", "labels", "labels.a")},
         ),
         (
             rpc.models.UpdateRegisteredModel,
             m.UpdateRegisteredModelRequest(
                 id=ID, registered_model=m.RegisteredModelPatch(labels=struct(a=["\0"], b={"c": 1}))
             ),
-            {"registered_model.labels"},
+            {"registered_model.labels.a"},
         ),
     ]:
         refusal = rpc.refused(method, request)

@@ -29,9 +29,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 async def _backends(database: Database) -> set[int]:
     """The connections that two statements at once are given."""
-    rows = await asyncio.gather(
-        *(database.fetchrow("SELECT pg_backend_pid() AS pid, pg_sleep(0.05)") for _ in range(2))
-    )
+    rows = await asyncio.gather(*(database.fetchrow("SELECT pg_backend_pid() AS pid, pg_sleep(0.5)") for _ in range(2)))
     return {row["pid"] for row in rows if row}
 
 

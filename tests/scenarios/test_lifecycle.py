@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from uuid import UUID
 
 import pytest
 from tests.scenarios.world import View, World
 
 from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, Outcome, Phase
-from registry_grpc.domain.errors import DeploymentBlocked, InvalidRequest
+from registry_grpc.domain.errors import DeploymentBlocked, FailedPrecondition, InvalidRequest
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.policy import DeploymentPolicy
 
@@ -196,8 +198,13 @@ async def test_delete_and_deploy_again_under_the_same_name(running: World) -> No
 async def test_delete_of_the_record_takes_the_object_along(running: World) -> None:
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
-    await running.services.update(running.project_id, id_, InferenceServicePatch(current_state=ServiceState.UNDEPLOYED))
-    await running.services.delete(running.project_id, id_)
+    async with asyncio.timeout(10):
+        while True:  # until the controller does not look at it in between, and finds it deployed
+            patch = InferenceServicePatch(current_state=ServiceState.UNDEPLOYED)
+            await running.services.update(running.project_id, id_, patch)
+            with contextlib.suppress(FailedPrecondition):
+                await running.services.delete(running.project_id, id_)
+                break
     await running.until_phase(id_, Phase.UNDEPLOYED)
     await running.until_nothing_is_left()
     assert not await running.history.orphans(running.project_id)

@@ -25,7 +25,7 @@ import asyncpg
 from registry_grpc.adapters.postgres import sessions
 from registry_grpc.shipped import MIGRATIONS
 
-LOWEST_VERSION = 20261128000100
+LOWEST_VERSION = 20261127000700
 """The lowest schema that the statements of this program work on: raise it with a migration that they need. Migrations
 after it only make them faster, so that workers need not wait for them."""
 
