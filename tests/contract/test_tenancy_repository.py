@@ -225,7 +225,8 @@ async def test_searches_find_their_own_project_only(
         environments = await repositories.environments.list(
             project_id, ServingEnvironmentFilter(search=search), Sort(), slice_
         )
-        assert {item.project_id for item in (*models.items, *environments.items)} <= {project_id}
+        assert {item.project_id for item in models.items} == {project_id}
+        assert {item.project_id for item in environments.items} == {project_id}
         assert (len(models.items), len(environments.items)) == (1, 1)
 
 
