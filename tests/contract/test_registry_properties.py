@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 from tests.contract.conftest import repositories_on
@@ -217,7 +217,9 @@ def test_the_registry_is_as_the_contract_has_it(request: pytest.FixtureRequest, 
         repositories = repositories_on(database) if database else in_memory_repositories(InMemoryStore())
 
     try:
-        run_state_machine_as_test(Machine, settings=settings(SETTINGS, max_examples=examples))
+        # In a database, to look for a shorter example takes minutes.
+        phases = [Phase.generate] if database else [Phase.generate, Phase.shrink]
+        run_state_machine_as_test(Machine, settings=settings(SETTINGS, max_examples=examples, phases=phases))
     finally:
         if database:
             loop.run_until_complete(database.close())
