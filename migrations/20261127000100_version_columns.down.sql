@@ -1,6 +1,6 @@
 DO $$
 BEGIN
-    IF EXISTS (SELECT FROM model_version WHERE access_key LIKE 'enc:v1:%' OR secret_key LIKE 'enc:v1:%') THEN
+    IF EXISTS (SELECT FROM model_version WHERE access_key LIKE 'enc:v_:%' OR secret_key LIKE 'enc:v_:%') THEN
         RAISE EXCEPTION 'encrypted secrets are stored, which the Go service cannot read'
             USING HINT = 'Run `registry-grpc migrate decrypt-secrets` first.';
     END IF;

@@ -1,7 +1,7 @@
 -- Versions know their project, so that a project's versions are listed and found by an index. The registry writes the project
 -- itself; for other writers, the Go service included, a trigger does. The next migration fills in the rows that are there.
 --
--- Secrets are stored as `enc:v1:<key id>:<base64>`, which is longer than the text it protects. access_key and secret_key keep
+-- Secrets are stored as `enc:v2:<key id>:<base64>`, which is longer than the text it protects. access_key and secret_key keep
 -- their type, because a change would break the Go service's prepared statements; what exceeds their 500 characters stands in
 -- access_key_rest and secret_key_rest.
 

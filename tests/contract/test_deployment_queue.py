@@ -657,7 +657,8 @@ async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) ->
     async with asyncio.timeout(20), queues.queue.leadership() as first:
         assert await anext(first)
         await own_database.fetch(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await anext(first)

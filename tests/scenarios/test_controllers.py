@@ -153,7 +153,8 @@ async def test_another_one_leads_when_the_leaders_session_is_gone(faulty: World)
         id_ = (await faulty.deploy()).service.id
         before = await faulty.until_deployed(id_)
         killed = await faulty.database.fetch(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         assert killed
         await faulty.kube.delete(INFERENCE_SERVICES, before.name)
