@@ -20,9 +20,10 @@ from tests.unit.conftest import Registry
 
 from registry_grpc.adapters.grpc import handlers
 from registry_grpc.adapters.grpc.call import Call, metadata_of
-from registry_grpc.adapters.grpc.handlers import LONGEST_SECONDS, handlers_of, rest_service_name
+from registry_grpc.adapters.grpc.handlers import LONGEST_SECONDS, handlers_of
 from registry_grpc.adapters.grpc.rpc import nothing, only_grpc, rpc, stream_rpc
 from registry_grpc.adapters.grpc.servicers.registered_models import RegisteredModelServicer
+from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.domain.errors import NotFound, Overloaded, Reason
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
 
@@ -86,7 +87,7 @@ async def rest(
     """Status and JSON of the answer to a REST request."""
     if metadata is None:
         metadata = (("project-id", str(UUID(int=1))),)
-    call = handler(servicer, f"/{rest_service_name(servicer.SERVICE)}/{method}").unary_unary
+    call = handler(servicer, f"/{REST_PACKAGE}.{servicer.SERVICE.name}/{method}").unary_unary
     context = FakeContext((*metadata, ("x-envoy-original-path", target)))
     answer = HttpBody.FromString(await call(HttpBody(data=body).SerializeToString(), context))
     content_type, _, status = answer.content_type.partition("; status=")

@@ -86,8 +86,13 @@ class Slice:
     def check(self, size: int) -> None:
         """Raises InvalidRequest when a page of this size is to be refused."""
         if not self.is_cut and size > self.max_bytes:
-            text = f"must be smaller: the answer would be larger than {self.max_bytes // 2**20} MiB"
-            raise InvalidRequest([Violation("limit", text)])
+            raise too_large(self.max_bytes)
+
+
+def too_large(max_bytes: int) -> InvalidRequest:
+    """The refusal of a page that would be larger than this."""
+    text = f"must be smaller: the answer would be larger than {max_bytes // 2**20} MiB"
+    return InvalidRequest([Violation("limit", text)])
 
 
 def effective_limit(limit: int) -> int:

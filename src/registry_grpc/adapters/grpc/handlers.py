@@ -25,6 +25,7 @@ from registry_grpc.adapters.grpc.errors import refusal_of, trailing_metadata
 from registry_grpc.adapters.grpc.parsing import parse
 from registry_grpc.adapters.grpc.rpc import Rpc
 from registry_grpc.adapters.rest.answers import error_body, http_body
+from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
 from registry_grpc.domain.errors import ProjectIdRequired
 from registry_grpc.domain.ids import parse_uuid
@@ -46,11 +47,6 @@ class Servicer(Protocol):
     SERVICE: Any
 
 
-def rest_service_name(service: ServiceDescriptor) -> str:
-    """modelregistry.v1.X becomes modelregistry.v1.rest.X."""
-    return f"{service.file.package}.rest.{service.name}"
-
-
 def handlers_of(servicers: Iterable[Servicer]) -> list[grpc.GenericRpcHandler]:
     """The handlers to add to a server. Raises TypeError when a servicer does not declare just its service's RPCs."""
     handlers = []
@@ -67,7 +63,7 @@ def handlers_of(servicers: Iterable[Servicer]) -> list[grpc.GenericRpcHandler]:
             if rpc.answer.status:
                 rest[name] = _rest(servicer, rpc, method)
         handlers.append(grpc.method_handlers_generic_handler(service.full_name, native))
-        handlers.append(grpc.method_handlers_generic_handler(rest_service_name(service), rest))
+        handlers.append(grpc.method_handlers_generic_handler(f"{REST_PACKAGE}.{service.name}", rest))
     return handlers
 
 
@@ -118,7 +114,7 @@ def _native(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
 
 def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
     """In the contract's order (0.4): the project, the ids in the path, the body. Errors are answers like all others."""
-    name = f"{rest_service_name(method.containing_service)}/{method.name}"
+    name = f"{REST_PACKAGE}.{method.containing_service.name}/{method.name}"
     read, serve, status, json = RequestReader(method).read, rpc.serve, rpc.answer.status, rpc.answer.json
 
     async def handle(data: bytes, context: Context) -> bytes:

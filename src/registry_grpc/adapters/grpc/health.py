@@ -11,11 +11,12 @@ import structlog
 
 from registry_grpc.adapters.grpc.errors import INTERNAL_ERROR
 from registry_grpc.adapters.rest.answers import http_body
+from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.domain.errors import RegistryError
 
 _log = structlog.get_logger("health")
 
-HEALTHZ_SERVICE = "modelregistry.v1.rest.HealthService"
+HEALTHZ_SERVICE = f"{REST_PACKAGE}.HealthService"
 
 
 def healthz_handler(ping: Callable[[], Awaitable[None]]) -> grpc.GenericRpcHandler:

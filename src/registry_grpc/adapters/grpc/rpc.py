@@ -16,11 +16,10 @@ from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 from google.protobuf.message import Message
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping.common import requested_limit
+from registry_grpc.adapters.grpc.mapping.common import LARGEST_REST_PAGE, requested_limit
 from registry_grpc.adapters.grpc.page_tokens import page_token
 from registry_grpc.adapters.rest.encoders import json_bytes
-from registry_grpc.domain.errors import InvalidRequest, Violation
-from registry_grpc.domain.paging import Page
+from registry_grpc.domain.paging import Page, too_large
 
 S = TypeVar("S")
 Q = TypeVar("Q", bound=Message)
@@ -30,7 +29,7 @@ M = TypeVar("M", bound=Message)
 J = TypeVar("J", bound=Mapping[str, object])
 
 # The gateway buffers 16 MiB of an answer (max_response_body_size), its framing included.
-LARGEST_ANSWER = 16 * 1024 * 1024 - 1024
+LARGEST_ANSWER = LARGEST_REST_PAGE - 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def page(resource: Resource[D, M, J], response: Callable[[list[M], Paging], Mess
             }
         )
         if len(body) > LARGEST_ANSWER:
-            raise InvalidRequest([Violation("limit", "must be smaller: the answer would be larger than 16 MiB")])
+            raise too_large(LARGEST_REST_PAGE)
         return body
 
     return Answer(message=message, status=200, json=json)
