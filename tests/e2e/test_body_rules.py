@@ -1,4 +1,4 @@
-"""Each rule of decoding a body, once (0.5, 0.6; decisions 3-5). The matrix over all routes and fields: test_bodies."""
+"""Each rule of decoding a body, once (contract 0.5, 0.6; decisions 3-5). The matrix over all routes and fields: test_bodies."""
 
 from __future__ import annotations
 
