@@ -23,7 +23,9 @@ _LISTS = {
     "section": rf"contract,? (?:sections? )?\(?(\d\.{_ITEMS})",
     "decision": rf"\bdecisions? ({_ITEMS})",
 }
-_FOLDERS = "adapters|deploy|docs|domain|e2e|examples|gateway|integration|migrations|ports|proto|scripts|services|src|tests"
+_FOLDERS = (
+    "adapters|deploy|docs|domain|e2e|examples|gateway|integration|migrations|ports|proto|scripts|services|src|tests"
+)
 _PATH = re.compile(rf"(?<![\w./-])(?:{_FOLDERS})(?:/[\w.-]+)*/[\w-]+\.(?:lua|md|proto|py|sql|svg|yaml)\b")
 _TEST = re.compile(r"\b((?:[\w-]+/)*\w+)(?:\.py)?::(test_\w+)")
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -120,7 +122,9 @@ def test_named_files_exist() -> None:
 
 
 def test_links_of_the_documentation_lead_to_a_heading() -> None:
-    assert [f"{path}: {dead}" for path, text in texts() if path.suffix == ".md" for dead in dead_links(path, text)] == []
+    assert [
+        f"{path}: {dead}" for path, text in texts() if path.suffix == ".md" for dead in dead_links(path, text)
+    ] == []
 
 
 def test_tests_that_the_documentation_names_exist() -> None:

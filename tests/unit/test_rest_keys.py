@@ -27,7 +27,9 @@ def of_contract(thing: str) -> Iterator[str]:
     (part,) = re.findall(
         rf"^(?:## \d\.\d {thing} object|{thing}:)$(.+?)^(?:#|\w+:$|Examples? \()", text, re.MULTILINE | re.DOTALL
     )
-    lines = re.findall(r"^\|([^|]+)\|", part, re.MULTILINE) or re.findall(r"Exactly these keys, in this order:(.+?)\(", part)
+    lines = re.findall(r"^\|([^|]+)\|", part, re.MULTILINE) or re.findall(
+        r"Exactly these keys, in this order:(.+?)\(", part
+    )
     for line in lines:
         yield from re.findall(r"`(\w+)`", line)
 
