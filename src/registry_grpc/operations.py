@@ -14,8 +14,8 @@ import asyncpg
 from registry_grpc.adapters.postgres import migrate as migrations
 from registry_grpc.adapters.postgres.adoption import adopt
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
-from registry_grpc.adapters.postgres.secrets import decrypt_stored_secrets, encrypt_stored_secrets
-from registry_grpc.ports.secrets import SecretCipher, SecretUnreadable
+from registry_grpc.adapters.postgres.stored_keys import decrypt_stored_secrets, encrypt_stored_secrets
+from registry_grpc.ports.encryption import SecretCipher, SecretUnreadable
 from registry_grpc.settings import Settings
 from registry_grpc.shipped import GATEWAY
 

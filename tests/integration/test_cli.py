@@ -18,7 +18,7 @@ from tests.integration.commands import command, free_ports, running, until_servi
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.adapters.postgres.secrets import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
 
 pytestmark = pytest.mark.slow
 

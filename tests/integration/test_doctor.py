@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.adapters.postgres.secrets import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster import faults as simulated_faults
 from registry_grpc.devtools.simulated_cluster.api.resources import (

@@ -9,10 +9,10 @@ import asyncpg
 
 from registry_grpc.adapters.postgres import migrate, sessions
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
-from registry_grpc.adapters.postgres.secrets import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.settings import ConfigurationError, Settings
 
 _CONNECT_SECONDS = 5.0

@@ -32,8 +32,8 @@ def _picked(found: Mapping[str, str] | None, keys: Mapping[str, str]) -> dict[st
 def drift(applied: Applied, live: Manifest) -> tuple[FieldDifference, ...]:
     """How the live object differs from what the API server stored at the last apply.
 
-    If the generation is the same, nobody has written the spec: differences come from a new version of the CRD and do not
-    count.
+    If the generation is the same, nobody has written the spec: differences come from a new version of the CRD and are
+    ignored.
     """
     metadata, content = live["metadata"], applied.content
     is_unwritten = metadata["generation"] == applied.k8s_generation

@@ -37,7 +37,7 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
 
 
 def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
-    """The rollout of a Knative Service. It may be complete without replicas. `pods`: the pods of its newest revision."""
+    """The rollout of a Knative Service. It may be complete without replicas. `pods`: those of its newest revision."""
     status = service.get("status") or {}
     created, ready = (status.get(f"latest{word}RevisionName") or "" for word in ("Created", "Ready"))
     is_observed = _is_observed(service)
