@@ -299,7 +299,7 @@ async def test_an_older_revision_does_not_overwrite_a_newer_one(cluster: KServeC
     refusal = await refused(cluster, revised(deployment))
     assert (refusal.refusal, refusal.message) == (
         Refusal.STALE,
-        "revision 3 was applied already, which is newer than 2",
+        "revision 3, which is newer than 2, has been applied already",
     )
 
 

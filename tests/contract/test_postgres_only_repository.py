@@ -20,8 +20,8 @@ from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, Reas
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import RegisteredModelRepository
-from registry_grpc.ports.secrets import SecretUnreadable
 
 
 async def test_deletes_no_model_with_a_version_in_a_traffic_variant(

@@ -1,4 +1,4 @@
-"""The objects of the contract (1.2, 1.3, 1.4, 2.2), whole and in the order of their keys."""
+"""The objects of the contract (contract 1.2, 1.3, 1.4, 2.2), whole and in the order of their keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding of request bodies on every route that reads one (0.5, 0.6, 0.7; Q6, Q38, Q40, Q41; decisions 3-5)."""
+"""Decoding of request bodies on every route that reads one (contract 0.5-0.7; Q6, Q38, Q40, Q41; decisions 3-5)."""
 
 from __future__ import annotations
 

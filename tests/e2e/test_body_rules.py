@@ -1,4 +1,7 @@
-"""Each rule of decoding a body, once (0.5, 0.6; decisions 3-5). The matrix over all routes and fields: test_bodies."""
+"""Each rule of decoding a body, tested once (contract 0.5, 0.6; decisions 3-5).
+
+`test_bodies.py` tests the rules on all routes and fields.
+"""
 
 from __future__ import annotations
 

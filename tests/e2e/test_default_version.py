@@ -1,4 +1,4 @@
-"""At most one default version per model, also under concurrency; the latest version (1.6; Q20, decision 1)."""
+"""At most one default version per model, also under concurrency; the latest version (contract 1.6; Q20, decision 1)."""
 
 from __future__ import annotations
 

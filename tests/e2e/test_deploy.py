@@ -1,4 +1,4 @@
-"""Deploying to a cluster, the simulated one (2.4; Q13, Q16-Q19, Q42, Q43, Q45-Q47; decision 6)."""
+"""Deploying to a cluster, the simulated one (contract 2.4; Q13, Q16-Q19, Q42, Q43, Q45-Q47; decision 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a deployment leaves in the cluster, and what others do to it there (2.4; Q13, Q17, Q18)."""
+"""What a deployment leaves in the cluster, and what others do to it there (contract 2.4; Q13, Q17, Q18)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deploy, undeploy and sync while the cluster is switched off: rows only (2.4; Q14, Q15, Q16, Q43, Q46, Q47, Q49)."""
+"""Deploy, undeploy and sync with the cluster switched off: only rows (contract 2.4; Q14-Q16, Q43, Q46, Q47, Q49)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_a_killed_database_is_started_again() -> None:
             assert wait_until(lambda: not server.runs, 5)
             assert wait_until(lambda: api.get("!/healthz").status_code == 200, 20)
             assert api.read(f"/models/{model['id']}")["id"] == model["id"]
-        assert "PostgreSQL ended, starting it again" in stack.log.read_text()
+        assert "PostgreSQL ended, restarting it" in stack.log.read_text()
         assert not Path(f"/proc/{server.pid}").exists(), "it was waited for"
 
         # What keeps it from starting ends the stack, and is told.

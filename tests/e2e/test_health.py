@@ -1,4 +1,4 @@
-"""The health route (5.5). That it answers 503 without a database is in test_failures."""
+"""The health route (contract 5.5). That it answers 503 without a database is in test_failures."""
 
 from __future__ import annotations
 

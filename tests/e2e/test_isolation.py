@@ -1,4 +1,4 @@
-"""A project sees and changes nothing of another one, on any route (1.6 Isolation; Q1, Q9)."""
+"""A project sees and changes nothing of another one, on any route (contract 1.6 Isolation; Q1, Q9)."""
 
 from __future__ import annotations
 

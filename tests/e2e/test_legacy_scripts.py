@@ -1,4 +1,4 @@
-"""The checks of the Go service's own e2e scripts, as far as Parts 1 and 2 go (5.1, 5.2)."""
+"""The checks of the Go service's own e2e scripts, as far as Parts 1 and 2 go (contract 5.1, 5.2)."""
 
 from __future__ import annotations
 

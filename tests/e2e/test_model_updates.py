@@ -1,4 +1,4 @@
-"""PATCH /models/{id} (route 5; Q6, Q10, Q26, Q28, Q29, Q38, Q49)."""
+"""PATCH /models/{id} (contract, route 5; Q6, Q10, Q26, Q28, Q29, Q38, Q49)."""
 
 from __future__ import annotations
 

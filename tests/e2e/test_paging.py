@@ -1,4 +1,4 @@
-"""`limit`, `offset` and the list envelope on every list route (0.9; Q4, Q21, Q22)."""
+"""`limit`, `offset` and the list envelope on every list route (contract 0.9; Q4, Q21, Q22)."""
 
 from __future__ import annotations
 

@@ -219,7 +219,8 @@ PATCH = m.UpdateRegisteredModelRequest(id=ID, registered_model=m.RegisteredModel
 def test_bytes_that_are_no_such_message_are_refused(rpc: Rpc, method: str, request_bytes: bytes) -> None:
     """Protobuf does not say where the fault is."""
     refusal = refused_bytes(rpc, method, request_bytes)
-    text = f"the request is not a {method.partition('/')[2]}Request, or a string in it is not UTF-8"
+    kind = f"{method.partition('/')[2]}Request"
+    text = f"the request cannot be decoded as {kind}: its bytes are malformed or a string is not UTF-8"
     assert (refusal.code, refusal.reason, refusal.text) == (StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", text)
     assert refusal.violations == {}
 

@@ -1,4 +1,4 @@
-"""Routing, headers and the outer form of answers (0.1, 0.2; Q39, Q52, Q53; decisions 4 and 5)."""
+"""Routing, headers and the outer form of answers (contract 0.1, 0.2; Q39, Q52, Q53; decisions 4 and 5)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.integration.commands import command, free_ports, running, until_servi
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.adapters.postgres.secrets import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ async def test_migrations_up_and_down(empty_database_url: str) -> None:
     assert refused.status == 1
     assert "--yes" in refused.err
     undone = await command("migrate", "down", "--yes", "--steps", "2", database_url=empty_database_url)
-    assert undone.out.splitlines() == [f"took back {m.version} {m.name}" for m in reversed(MIGRATIONS[-2:])]
+    assert undone.out.splitlines() == [f"reverted {m.version} {m.name}" for m in reversed(MIGRATIONS[-2:])]
     status = await command("migrate", "status", database_url=empty_database_url)
     assert status.out.splitlines() == [
         *(f"applied  {m.version} {m.name}" for m in MIGRATIONS[:-2]),
@@ -104,7 +104,7 @@ async def test_a_database_of_the_go_service_is_adopted(empty_database_url: str) 
     assert adopted.status == 0, adopted.err
     assert f"applied {NEWEST.version} {NEWEST.name}" in adopted.out
     again = await command("migrate", "adopt", database_url=empty_database_url)
-    assert again.out == "nothing to take over\nnothing to do\n"
+    assert again.out == "the database is adopted already\nnothing to do\n"
 
 
 async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_database_url: str) -> None:
@@ -143,7 +143,7 @@ async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection
     assert (lost.status, "encryption key 'k2'" in lost.err) == (1, True)
     for count in (2, 0):
         done = await command(*decrypt, "--yes", database_url=fresh_database_url, encryption_keys=keys)
-        assert done.out == f"the secrets of {count} versions are plain text now\n", done.err
+        assert done.out == f"decrypted the secrets of {count} versions\n", done.err
     rows = await database.fetch("SELECT id, access_key, secret_key, access_key_rest FROM model_version")
     assert {tuple(row) for row in rows} == {(version, longest, "secret", ""), (plain, "", "plain text", "")}
 

@@ -52,7 +52,7 @@ async def test_a_database_that_is_not_there(postgres_server: str, tmp_path: Path
 
 async def test_a_parameter_the_server_does_not_know(fresh_database_url: str, tmp_path: Path) -> None:
     failed = await dev(tmp_path, database_url=f"{fresh_database_url}?foo=bar")
-    assert_told(failed, 'the database refuses: unrecognized configuration parameter "foo"')
+    assert_told(failed, 'the database refuses the migration: unrecognized configuration parameter "foo"')
 
 
 @pytest.mark.parametrize(("version", "dirty", "text"), [(1, True, "is marked dirty"), (7, False, "is at version 7")])

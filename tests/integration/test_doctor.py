@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.adapters.postgres.secrets import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster import faults as simulated_faults
 from registry_grpc.devtools.simulated_cluster.api.resources import (
@@ -132,8 +132,8 @@ async def test_nothing_is_missing(doctor: Doctor) -> None:
         assert doctor.line(f"permissions {where}").startswith("ok ")
     assert "sklearn" in doctor.line("serving runtimes")
     assert doctor.line("dry run in namespace models").startswith("ok ")
-    assert doctor.line("KServe's webhook") == "ok       KServe's webhook: answers, so KServe's controller runs"
-    assert doctor.line("gateway").startswith("skipped  gateway: nobody listens")
+    assert doctor.line("KServe's webhook") == "ok       KServe's webhook: it answers, so KServe's controller runs"
+    assert doctor.line("gateway").startswith("skipped  gateway: nothing listens")
     assert "ClusterRole" not in doctor.text
 
 
@@ -210,7 +210,7 @@ async def test_no_serving_runtimes(doctor: Doctor, cluster: SimulatedCluster) ->
     for runtime in cluster.store.list(CLUSTER_SERVING_RUNTIMES):
         cluster.verbs.delete(CLUSTER_SERVING_RUNTIMES, "", runtime["metadata"]["name"], {})
     assert not await doctor.finds_all_well()
-    assert doctor.line("serving runtimes").startswith("MISSING  serving runtimes: none")
+    assert doctor.line("serving runtimes").startswith("MISSING  serving runtimes: there are none")
 
 
 async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) -> None:
@@ -218,7 +218,7 @@ async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) ->
     assert not await doctor.finds_all_well()
     line = doctor.line("dry run in namespace models")
     assert "failed calling webhook" in line
-    assert line.endswith("-> see that KServe's controller and its webhook service run")
+    assert line.endswith("-> check that KServe's controller and its webhook service run")
     assert doctor.line("KServe's webhook").startswith("skipped ")
 
 
@@ -226,7 +226,7 @@ async def test_the_webhook_was_never_installed(doctor: Doctor, cluster: Simulate
     cluster.admission._validators.clear()
     assert not await doctor.finds_all_well()
     assert doctor.line("dry run in namespace models").startswith("ok ")
-    assert doctor.line("KServe's webhook").startswith("MISSING  KServe's webhook: is not called")
+    assert doctor.line("KServe's webhook").startswith("MISSING  KServe's webhook: it is not called")
 
 
 async def test_a_policy_refuses(doctor: Doctor, cluster: SimulatedCluster) -> None:
@@ -285,7 +285,7 @@ async def test_a_dirty_schema(doctor: Doctor, database: asyncpg.Connection[Any])
     assert not await doctor.finds_all_well()
     line = doctor.line("schema")
     assert line.startswith(f"MISSING  schema: dirty at {tables.version}")
-    assert "-> repair what that migration left" in line
+    assert "-> repair the schema by hand" in line
     assert doctor.line("stored secrets").startswith("skipped ")
 
 
@@ -295,7 +295,9 @@ async def test_a_schema_that_can_be_resumed(doctor: Doctor, database: asyncpg.Co
         migration = next(migration for migration in MIGRATIONS if migration.name == name)
         await migrate.set_version(database, migration.version, dirty=True)
         assert await doctor.finds_all_well() == (verdict == "warning")
-        assert doctor.line("schema").startswith(f"{verdict:<8} schema: dirty at {migration.version}: a migration runs")
+        assert doctor.line("schema").startswith(
+            f"{verdict:<8} schema: dirty at {migration.version}: a migration is running"
+        )
         assert "-> run `registry-grpc migrate up`" in doctor.line("schema")
 
 
@@ -313,7 +315,7 @@ async def test_pending_migrations(doctor: Doctor, database: asyncpg.Connection[A
 async def test_a_newer_schema_does_no_harm(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
     await migrate.set_version(database, NEWEST + 1, dirty=False)
     assert await doctor.finds_all_well()
-    assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST + 1} is newer than this program knows")
+    assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST + 1} is newer than this program")
 
 
 @pytest.mark.parametrize("version", [None, 3])
@@ -353,7 +355,7 @@ async def test_secrets_that_no_key_reads(
 
 async def test_the_development_key(doctor: Doctor) -> None:
     assert await doctor.finds_all_well(encryption_keys=None)
-    assert doctor.line("encryption key").startswith("warning  encryption key: the development key")
+    assert doctor.line("encryption key").startswith("warning  encryption key: it is the development key")
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(200, "ok"), (503, "MISSING")])

@@ -286,7 +286,7 @@ async def test_a_newer_schema_is_left_alone(connection: asyncpg.Connection) -> N
 async def test_an_unknown_version_is_refused(connection: asyncpg.Connection) -> None:
     await migrate.up(connection, ())
     await migrate.set_version(connection, 5, dirty=False)
-    with pytest.raises(MigrationError, match="version 5, which is none of the migrations here"):
+    with pytest.raises(MigrationError, match="version 5, which this program does not know"):
         await migrate.up(connection, MIGRATIONS)
 
 

@@ -148,6 +148,11 @@ async def test_a_request_ends_with_its_callers_deadline(
     assert '"code":"DEADLINE_EXCEEDED"' in worker.output
 
 
+def too_old(version: object) -> str:
+    text = f"the schema of the database has version {version}, but at least {LOWEST} is needed"
+    return f"{text}: run `registry-grpc migrate up`\n"
+
+
 @pytest.mark.parametrize("arguments", [("worker", "--listen", "127.0.0.1:0"), ("controller",)])
 async def test_a_schema_that_is_too_old_is_refused(
     arguments: tuple[str, ...], database: asyncpg.Connection[Any], fresh_database_url: str
@@ -155,10 +160,7 @@ async def test_a_schema_that_is_too_old_is_refused(
     before = LOWEST - 1
     await migrate.set_version(database, before, dirty=False)
     failed = await command(*arguments, database_url=fresh_database_url, cluster="kubeconfig")
-    assert (failed.status, failed.err) == (
-        1,
-        f"the schema of the database is {before}, needed is {LOWEST}: run `registry-grpc migrate up`\n",
-    )
+    assert (failed.status, failed.err) == (1, too_old(before))
 
 
 @pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
@@ -218,7 +220,7 @@ async def test_a_database_without_schema_and_a_dirty_one_are_refused(
 ) -> None:
     worker = ("worker", "--listen", "127.0.0.1:0")
     failed = await command(*worker, database_url=empty_database_url, cluster="kubeconfig", kubeconfig="/nowhere")
-    assert failed.err == f"the schema of the database is none, needed is {LOWEST}: run `registry-grpc migrate up`\n"
+    assert failed.err == too_old("none")
     await migrate.set_version(database, LOWEST, dirty=True)
     failed = await command(*worker, database_url=fresh_database_url)
     assert failed.err.startswith(f"the schema of the database is dirty at {LOWEST}")
@@ -227,10 +229,10 @@ async def test_a_database_without_schema_and_a_dirty_one_are_refused(
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"cluster": "none"}, "there is nothing to control: REGISTRY_CLUSTER is `none`\n"),
+        ({"cluster": "none"}, "the controller needs a cluster, but REGISTRY_CLUSTER is `none`\n"),
         ({"cluster": "simulated"}, "REGISTRY_CLUSTER=simulated is for `registry-grpc dev` only\n"),
         ({"cluster": "kubeconfig", "kubeconfig": "/nowhere"}, "there is no kubeconfig /nowhere: set REGISTRY_KUBECONF"),
-        ({"cluster": "in-cluster"}, "the cluster cannot be found (in-cluster): "),
+        ({"cluster": "in-cluster"}, "the configuration of the cluster cannot be read (in-cluster): "),
     ],
 )
 async def test_a_controller_without_a_cluster_is_refused(
@@ -271,7 +273,7 @@ async def test_the_supervisor_replaces_a_worker_and_stops_them_all(fresh_databas
         assert len(after) == 2
         assert victim not in after
         assert len(set(before) & set(after)) == 1, "the other worker was left alone"
-        assert '"process ended, starting it anew"' in supervisor.output
+        assert '"process ended, restarting it"' in supervisor.output
 
         supervisor.terminate()
         assert await supervisor.ended() == 0

@@ -158,7 +158,8 @@ async def test_a_server_that_stops_sends_its_watchers_elsewhere(
         assert status.code == grpc.StatusCode.UNAVAILABLE.value[0]
         info = ErrorInfo()
         assert status.details[0].Unpack(info)
-        assert (info.reason, status.message) == ("SHUTTING_DOWN", "shutting down; go on with another server")
+        text = "the server is shutting down; continue with another server"
+        assert (info.reason, status.message) == ("SHUTTING_DOWN", text)
         resumed = server.watch(faulty, id_, after=seen[-1].sequence)
         await faulty.undeploy(id_)
         events = await read_until(resumed, Phase.UNDEPLOYED)

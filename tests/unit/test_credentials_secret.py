@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.deployments import a_deployment, a_spec
 
-from registry_grpc.adapters.kserve.secrets import (
+from registry_grpc.adapters.kserve.credentials_secret import (
     applied_secret,
     credentials_secret,
     kept_secret,

@@ -169,6 +169,6 @@ async def test_another_request_under_its_id_is_refused(world: World, wish: NewDe
     for other in (replace(wish, name="other"), replace(wish, registered_model_id=uuid4())):
         with pytest.raises(InvalidRequest) as refusal:
             await deploy(world, other)
-        assert str(refusal.value) == "request_id was used for another request: choose a new one for each"
+        assert str(refusal.value) == "request_id was used for another request: use a new one per request"
     with pytest.raises(InvalidRequest):
         await deploy(world, wish, "x" * 3000)

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 
 OLD, NEW = bytes(32), b"n" * 32
 CIPHER = AesGcmCipher({"k1": OLD})

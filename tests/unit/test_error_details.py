@@ -125,7 +125,7 @@ def test_what_nobody_foresaw_is_internal_and_only_the_log_knows_what_it_was() ->
 
 def test_a_timeout_is_a_deadline_that_passed() -> None:
     refusal = refusal_of(TimeoutError(), Call(method="m"), REQUEST)
-    assert (refusal.code, refusal.text) == (StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
+    assert (refusal.code, refusal.text) == (StatusCode.DEADLINE_EXCEEDED, "the request took too long")
 
 
 def test_a_failed_read_of_the_cluster_is_told_to_the_log_alone() -> None:

@@ -53,7 +53,9 @@ def test_invalid_names_are_found(name: str) -> None:
 def test_too_long_by_the_pod_label() -> None:
     (finding,) = name_findings("a" * 49, "ns")
     assert finding.code == "NAME_TOO_LONG"
-    assert "has 49 characters, at most 48 fit: 63 for the label `isvc.<name>-predictor` - 15 = 48" in finding.message
+    assert (
+        "has 49 characters, but at most 48 fit: 63 for the label `isvc.<name>-predictor` - 15 = 48" in finding.message
+    )
 
 
 def test_too_long_by_the_host_says_what_the_namespace_takes() -> None:

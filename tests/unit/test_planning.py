@@ -28,7 +28,7 @@ from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
 from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.domain.registered_model import RegisteredModelPatch
 from registry_grpc.ports.cluster import Cluster, DryRun
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.services.planning import Planning
 
 

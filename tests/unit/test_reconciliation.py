@@ -30,7 +30,7 @@ from registry_grpc.domain.inference_service import InferenceService, InferenceSe
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.deployments import DeploymentFilter
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.services import reconciliation
 from registry_grpc.services.deployment_history import DeploymentHistory
 

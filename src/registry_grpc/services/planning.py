@@ -22,8 +22,8 @@ from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.times import NOT_STORED
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import DeploymentRepository
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import ModelVersionRepository
-from registry_grpc.ports.secrets import SecretUnreadable
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.drafting import Draft
 

@@ -33,8 +33,8 @@ from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import Claim, DeploymentQueue, PassResult, ServiceView
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import InferenceServiceRepository, ModelVersionRepository
-from registry_grpc.ports.secrets import SecretUnreadable
 
 PASS_SECONDS = 45.0
 """Less than a lease, so that nobody works on a row whose lease is over."""

@@ -11,7 +11,7 @@ from tests.fakes.builders import a_model, a_version
 from tests.integration.query_plans import serving_data
 from tests.integration.query_plans.loaded import CIPHER, CURSOR, PAGE, Case, Loaded, after, from_, full, once
 
-from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
+from registry_grpc.adapters.postgres.stored_keys import encrypt_stored_secrets
 from registry_grpc.domain.model_version import Credentials, ModelVersionFilter, ModelVersionKey, ModelVersionPatch
 from registry_grpc.domain.paging import Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch

@@ -1,8 +1,8 @@
-"""Domain objects in the JSON of the REST contract: exact keys in their order, nulls, numbers and times (0.11, 0.12).
+"""Domain objects in the JSON of the REST contract: keys, their order, nulls, numbers and times (contract 0.11, 0.12).
 
-Each object's keys stand in a table, in the contract's order. A key with `?` is omitted while its value is empty; one
-with `!` is always null; one with `=` has a value that is not the domain object's own. The result types are NewTypes so
-that mypy tells the encoders apart.
+A table lists each object's keys in the contract's order. A key with `?` is omitted while its value is empty; a key with
+`!` is always null; the value of a key with `=` is not the domain object's own. The result types are NewTypes so that
+mypy tells the encoders apart.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ ServeModelJson = NewType("ServeModelJson", dict[str, Any])
 DeployedJson = NewType("DeployedJson", dict[str, Any])
 
 
-# As Go writes them (contract 0.12). They can only be part of a string.
+# Characters that Go escapes (contract 0.12). In JSON they only occur in strings.
 _ESCAPES = [(character.encode(), f"\\u{ord(character):04x}".encode()) for character in "<>&\u2028\u2029"]
 _ASCII_ESCAPES = [(character, escape) for character, escape in _ESCAPES if character.isascii()]
 
 
 def json_bytes(encoded: Mapping[str, Any]) -> bytes:
-    """Times are truncated to whole seconds; those of serving objects are texts already."""
+    """Writes times with whole seconds, truncated. The times of serving objects are strings already."""
     json = orjson.dumps(encoded, default=_text_of_id, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
-    # To look for the longer ones takes as long as to write the JSON.
+    # Searching for the longer ones takes as long as writing the JSON does.
     for character, escape in _ASCII_ESCAPES if json.isascii() else _ESCAPES:
         json = json.replace(character, escape)
     return json
 
 
 def _text_of_id(value: Any) -> str:
-    """The driver's UUIDs are of a class of their own, which orjson does not know."""
+    """asyncpg has its own class of UUIDs, which orjson does not know."""
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON")
@@ -63,7 +63,7 @@ class _Table:
         self._nulls = dict.fromkeys(key.rstrip("?!=") for key in keys)
 
     def encode(self, thing: object, **given: Any) -> dict[str, Any]:
-        """The values of the keys with `=` are given; the others are the thing's own."""
+        """The JSON object of the thing's attributes and of the values `given`, which are those of the keys with `=`."""
         encoded = {**self._nulls, **given}
         encoded.update(zip(self._attributes, self._values(thing), strict=True))
         for key in self._optional:
@@ -114,7 +114,7 @@ def version(version: ModelVersion) -> VersionJson:
 
 
 def _version_of_model(version: ModelVersion) -> dict[str, Any]:
-    """Without emails (quirk Q51)."""
+    """A version inside a model, which has no emails (quirk Q51)."""
     encoded = _VERSION.encode(version, labels=_sorted(version.labels))
     encoded.pop("created_by_email", None)
     encoded.pop("updated_by_email", None)
@@ -130,7 +130,7 @@ def environment(environment: ServingEnvironment) -> EnvironmentJson:
 
 
 def service(service: InferenceService) -> ServiceJson:
-    """`served_models` is there whenever it was read and is not empty (quirk Q45)."""
+    """`served_models` is omitted if it is empty, and in lists, which do not read it (quirk Q45)."""
     served = [serve_model(each) for each in service.served_models]
     labels = _sorted(service.labels)
     return ServiceJson(_SERVICE.encode(service, labels=labels, served_models=served, **_times(service)))
@@ -154,7 +154,7 @@ def _times(thing: ServingEnvironment | InferenceService | ServeModel) -> dict[st
 
 
 def _microseconds(time: datetime) -> str:
-    """Trailing zeros are removed, and there is no fraction at all when it is zero."""
+    """Removes trailing zeros, and the whole fraction when it is zero (contract 0.11)."""
     text = time.isoformat(timespec="microseconds")[:26]
     return text.rstrip("0").rstrip(".") + "Z"
 

@@ -1,4 +1,4 @@
-"""Deployments between protos and domain."""
+"""Maps deployments between protos and domain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from registry_grpc.adapters.grpc.mapping.common import message_of
 from registry_grpc.adapters.grpc.mapping.serving import version_ids_of
-from registry_grpc.adapters.grpc.values import Reader
+from registry_grpc.adapters.grpc.request_fields import Reader
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
     Deployment,
@@ -26,7 +26,7 @@ from registry_grpc.gen.modelregistry.v1.inference_service_pb2 import InferenceSe
 from registry_grpc.services.deployments import Deployed
 from registry_grpc.services.planning import Plan
 
-# KServe took other names until 0.15 and still takes them.
+# RawDeployment and Serverless are the names that KServe used until 0.15 and still accepts.
 _MODES = {
     "": DeploymentMode.STANDARD,
     "Standard": DeploymentMode.STANDARD,
@@ -50,7 +50,7 @@ def new_deployment(message: pb.NewDeployment) -> NewDeployment:
 
 
 def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
-    """Raises InvalidRequest for words that are not known; all other rules are the domain's."""
+    """Raises InvalidRequest for an unknown mode or metric. All other rules are in the domain."""
     unknown = []
     if message.deployment_mode not in _MODES:
         unknown.append(Violation("options.deployment_mode", "must be `Standard` or `Knative`"))
@@ -70,7 +70,7 @@ def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
 
 
 def phase_of(phase: int) -> Phase | None:
-    """None for UNSPECIFIED. Raises InvalidRequest for numbers this version does not know."""
+    """None for UNSPECIFIED. Raises InvalidRequest for a number that this release does not know."""
     if phase == pb.DEPLOYMENT_PHASE_UNSPECIFIED:
         return None
     try:
@@ -80,13 +80,13 @@ def phase_of(phase: int) -> Phase | None:
 
 
 def time_of(message: pb.GetServedRevisionRequest) -> datetime | None:
-    """Raises InvalidRequest for what is no valid google.protobuf.Timestamp."""
+    """None if no time is given. Raises InvalidRequest if it is not a valid google.protobuf.Timestamp."""
     if not message.HasField("at"):
         return None
     try:
         return message.at.ToDatetime(tzinfo=UTC)
     except ValueError as error:
-        text = "must be a time of the years 1 to 9999, with 0 to 999999999 nanoseconds"
+        text = "must be a time in the years 1 to 9999, with 0 to 999999999 nanoseconds"
         raise InvalidRequest([Violation("at", text)]) from error
 
 

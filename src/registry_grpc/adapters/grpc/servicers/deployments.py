@@ -10,9 +10,9 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import deployment as mapping
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of
 from registry_grpc.adapters.grpc.mapping.serving import filter_id
+from registry_grpc.adapters.grpc.request_fields import body_id, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, cursor_page, nothing, one, only_grpc, rpc, stream_rpc
 from registry_grpc.adapters.grpc.servicers.inference_services import SERVICE_RECORD
-from registry_grpc.adapters.grpc.values import body_id, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
 from registry_grpc.domain.errors import InvalidRequest, Violation

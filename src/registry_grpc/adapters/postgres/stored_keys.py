@@ -1,6 +1,6 @@
-"""Stored secrets: where they stand in a row, and the changes of all of them at once.
+"""The encrypted keys of model versions: their columns, and changing all of them at once.
 
-The columns are the Go service's, of 500 characters; what a ciphertext has beyond that stands in a column beside them.
+The Go service's columns hold 500 characters. A second column for each key holds the rest of a longer ciphertext.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.ports.secrets import SecretCipher
+from registry_grpc.ports.encryption import SecretCipher
 
 KEYS = ("access_key", "secret_key")
 COLUMNS = ("access_key", "access_key_rest", "secret_key", "secret_key_rest")
@@ -20,7 +20,7 @@ _SECRETS = f"""
 SELECT id, {READ} FROM model_version
 WHERE id > $1 AND (access_key <> '' OR secret_key <> '') ORDER BY id LIMIT $2
 """
-# Only where nothing was changed meanwhile.
+# Changes nothing if the keys have changed since they were read.
 _REPLACE = """
 UPDATE model_version SET access_key = $4, access_key_rest = $5, secret_key = $6, secret_key_rest = $7
 WHERE id = $1 AND access_key || access_key_rest = $2 AND secret_key || secret_key_rest = $3
@@ -29,18 +29,18 @@ RETURNING id
 
 
 def stored(*keys: str) -> list[str]:
-    """The values of COLUMNS."""
+    """The values of COLUMNS for these keys, or for one of them."""
     return [part for key in keys for part in (key[:_ROOM], key[_ROOM:])]
 
 
 def place_of_key(model_version_id: UUID | str, column: str) -> str:
-    """To which a stored key is bound."""
+    """The place to which the ciphertext of a key is bound."""
     return f"model_version/{model_version_id}/{column}"
 
 
 async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
-    """Encrypt with the current key, and bind to their places, those of before encryption came, those that are not bound
-    yet, and those under a key that shall go."""
+    """Encrypt with the current key all secrets that are stored in plain text, not bound to their place, or encrypted
+    with another key. As `_rewrite`."""
 
     def encrypted(text: str, place: str) -> str:
         return text if cipher.is_current(text) else cipher.encrypt(cipher.decrypt(text, place), place)
@@ -49,14 +49,15 @@ async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
 
 
 async def decrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
-    """Bring back the plain text, which is what the Go service reads."""
+    """Store all secrets in plain text, as the Go service needs them. As `_rewrite`."""
     return await _rewrite(connection, cipher.decrypt)
 
 
 async def _rewrite(connection: Any, rewritten: Callable[[str, str], str]) -> int:
-    """Returns how many versions were changed. May run beside the service, and be repeated.
+    """Returns how many versions were changed. May run while the service runs, and may be repeated.
 
-    Raises SecretUnreadable; what was changed until then stays changed."""
+    Raises SecretUnreadable; versions changed before that stay changed.
+    """
     changed, last = 0, "00000000-0000-0000-0000-000000000000"
     while rows := await connection.fetch(_SECRETS, last, _BATCH):
         for row in rows:

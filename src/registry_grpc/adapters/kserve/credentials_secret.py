@@ -1,9 +1,9 @@
-"""The Secret that hands a version's keys to KServe's downloader (design: deployment control, section 3).
+"""The Secret that gives a version's keys to KServe's downloader.
 
-It is immutable and its name holds a keyed hash of its content: applying it again changes nothing, and other keys make
-another Secret, so that pods of the revision before keep theirs. Who does not have the server's key cannot try keys on
-the name. KServe finds it by an annotation and tells the kind of
-storage by the keys of its data, of which only one kind may be present.
+It is immutable and its name has a keyed hash of its content: applying it again changes nothing, and other keys make
+another Secret, so that pods of the previous revision keep theirs. Without the server's key nobody can find the content
+by guessing. KServe finds the Secret by an annotation, and the kind of storage by the keys of its data, so it may only
+have the keys of one kind.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HASH_LENGTH = 8
 def credentials_secret(
     deployment: Deployment, credentials: Credentials, *, registry_id: str, name_key: bytes
 ) -> Manifest | None:
-    """The Secret for a deployment; None when there are no keys, or none that KServe would use."""
+    """The Secret for a deployment; None if there are no keys or KServe would not use them."""
     data = _data(deployment.spec.storage_uri, credentials) if credentials else {}
     if not data:
         return None
@@ -49,21 +49,21 @@ def credentials_secret(
 
 
 def known_secrets(deployment: Deployment) -> set[str]:
-    """The names of the Secrets made for the deployment so far. They are kept with what was applied, for the registry
+    """The names of all Secrets made for the deployment. They are stored with the applied content, because the registry
     may not list Secrets."""
     content = deployment.applied.content if deployment.applied else {}
     return set(content.get("secrets", ()))
 
 
 def applied_secret(deployment: Deployment) -> str:
-    """The name of the Secret that the object as applied last refers to; empty when it has none."""
+    """The name of the Secret that the last applied object refers to; empty if there is none."""
     annotations = deployment.applied.content["annotations"] if deployment.applied else {}
     return str(annotations.get(STORAGE_SECRET_NAME, ""))
 
 
 def kept_secret(deployment: Deployment) -> str:
-    """The Secret applied last, for when the keys in it are stored no longer; empty when it is for another place, or the
-    object has none."""
+    """The name of the last applied Secret, to keep it when its keys are no longer stored. Empty if there is none or it
+    was made for another place."""
     if deployment.applied is None:
         return ""
     model = deployment.applied.content["spec"]["predictor"]["model"]
@@ -72,7 +72,7 @@ def kept_secret(deployment: Deployment) -> str:
 
 
 def owned_by(secret: Manifest, inference_service: str, uid: str) -> Manifest:
-    """The Secret with the InferenceService as its owner, so that it goes with it."""
+    """The Secret with the InferenceService as its owner, so that Kubernetes deletes both together."""
     owner = {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -87,7 +87,7 @@ def _data(uri: str, credentials: Credentials) -> dict[str, str]:
     only_key = credentials.secret_key or credentials.access_key
     match Storage.of(uri):
         case Storage.S3:
-            # KServe's configuration says which names count: the shipped one the first two, none at all the others.
+            # KServe's shipped configuration reads the first two names, and KServe without configuration the others.
             return {
                 "AWS_ACCESS_KEY_ID": credentials.access_key,
                 "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
@@ -107,7 +107,7 @@ def _data(uri: str, credentials: Credentials) -> dict[str, str]:
 
 
 def _authorization(credentials: Credentials, only_key: str) -> str:
-    """Both keys are user and password, one alone is a token. KServe shows the headers in the pod's environment."""
+    """Two keys are a user and a password, one alone is a token. KServe puts the headers into the pod's environment."""
     if credentials.access_key and credentials.secret_key:
         pair = f"{credentials.access_key}:{credentials.secret_key}"
         value = f"Basic {base64.b64encode(pair.encode()).decode()}"
@@ -129,6 +129,6 @@ def _s3_annotations(options: DeploymentOptions) -> dict[str, str]:
 
 
 def _hash(key: bytes, deployment: Deployment, *content: dict[str, Any]) -> str:
-    """The deployment's id is part of it, so that equal keys of two deployments do not show as equal names."""
+    """Includes the deployment's id, so that two deployments with equal keys have different hashes."""
     text = json.dumps([str(deployment.id), *content], sort_keys=True)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]

@@ -1,4 +1,4 @@
-"""Values of requests: ids and maps of texts, one by one or all of a message."""
+"""Reads the fields of request messages: ids, maps of strings, and whole messages by `Reader`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_ID = UUID(int=0)
 
 
 def path_id(text: str, field: str, message: str) -> UUID:
-    """An id in the path. Raises InvalidRequest with the contract's text for this route."""
+    """Reads an id of the path. Raises InvalidRequest with `message`, the contract's text for the route."""
     value = parse_uuid(text)
     if value is None:
         raise InvalidRequest([Violation(field, "must be a UUID")], message)
@@ -28,7 +28,7 @@ def path_id(text: str, field: str, message: str) -> UUID:
 
 
 def require(message: Message, *fields: str) -> None:
-    """Raise InvalidRequest that names all missing fields: empty texts, and ids that are all zero (contract 0.5)."""
+    """Raise InvalidRequest that names all missing fields. Empty strings and all-zero ids are missing (contract 0.5)."""
     values = {name: getattr(message, name) for name in fields}
     missing = [
         name for name, text in values.items() if not text or (name.endswith("_id") and parse_uuid(text) == NO_ID)
@@ -38,7 +38,7 @@ def require(message: Message, *fields: str) -> None:
 
 
 def body_id(text: str, field: str) -> UUID:
-    """An id in a body."""
+    """Reads an id of the body. Raises InvalidRequest that names the field."""
     value = parse_uuid(text)
     if value is None:
         raise InvalidRequest([Violation(field, "must be a UUID")])
@@ -46,7 +46,7 @@ def body_id(text: str, field: str) -> UUID:
 
 
 def distinct_ids(texts: Iterable[str], field: str) -> tuple[UUID, ...]:
-    """Ids in the order given, repeated ones once (quirk Q16)."""
+    """The ids in the order given, without repetitions (quirk Q16). Raises InvalidRequest."""
     ids = []
     for text in texts:
         value = parse_uuid(text)
@@ -57,7 +57,7 @@ def distinct_ids(texts: Iterable[str], field: str) -> tuple[UUID, ...]:
 
 
 def texts_of(labels: Struct) -> dict[str, str]:
-    """A Struct that stands for a map of texts; null is the empty text. Raises InvalidRequest for all other values."""
+    """Reads a Struct as a map of strings; null becomes the empty string. Raises InvalidRequest for other values."""
     texts, wrong = {}, []
     for key, value in labels.fields.items():
         if value.WhichOneof("kind") in {"string_value", "null_value"}:
@@ -70,7 +70,7 @@ def texts_of(labels: Struct) -> dict[str, str]:
 
 
 class Reader:
-    """Reads the fields of a message and remembers what is wrong with them, so that all of it is told at once."""
+    """Reads the fields of a message and collects their errors, so that one refusal names all of them."""
 
     def __init__(self, message: Any, *, required: Collection[str] = (), but: Collection[str] = ()) -> None:
         self._errors: list[InvalidRequest] = []
@@ -82,7 +82,7 @@ class Reader:
         }
 
     def read(self, read: Callable[P, T], otherwise: T, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `read` makes of its arguments; `otherwise` stands in for what it refuses."""
+        """The result of `read`, or `otherwise` when it raises InvalidRequest, which is collected."""
         try:
             return read(*args, **kwargs)
         except InvalidRequest as error:
@@ -90,9 +90,9 @@ class Reader:
             return otherwise
 
     def make(self, kind: Callable[..., T], **given: Any) -> T:
-        """The domain's object of the message's fields and of what is given.
+        """A domain object made of the message's fields and of `given`, which wins.
 
-        Raises InvalidRequest with all that is wrong, by the rules of `kind` too.
+        Raises InvalidRequest with all errors collected so far and those that `kind` itself finds.
         """
         made = self.read(kind, None, **self._values | given)
         if self._errors or made is None:
@@ -106,6 +106,6 @@ class Reader:
         if field.message_type and field.is_repeated:
             return dict(value)
         if field.name.endswith("_id") and field.name != "external_id":
-            # An empty text of a required field was complained about already.
+            # `require` has already reported an empty id of a required field.
             return self.read(body_id, NO_ID, value, field.name) if value or field.has_presence else NO_ID
         return value
