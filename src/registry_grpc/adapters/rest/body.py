@@ -18,7 +18,7 @@ from google.protobuf.struct_pb2 import Struct
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
 MOST_VALUES = 50_000
-"""How many values a body may hold, counted by its brackets and commas. Converting so many, once they are read, takes the
+"""How many values a body may hold, counted by its brackets and commas. Converting so many, once read, takes the
 event loop less than 50 ms at a time."""
 LARGE_BYTES = 32 * 1024
 """Reading a body above this size may take the event loop longer than other requests should wait."""
