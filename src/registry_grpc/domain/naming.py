@@ -1,4 +1,4 @@
-"""Names of InferenceServices: what KServe makes of them limits them (design: deployment control, section 1).
+"""Names of InferenceServices: what KServe makes of them limits them.
 
 KServe accepts longer names and fails later: it derives the pod label `isvc.<name>-predictor` and the DNS label
 `<name>-predictor-<namespace>` from a name, and Kubernetes allows 63 characters for each.
@@ -7,9 +7,11 @@ KServe accepts longer names and fails later: it derives the pod label `isvc.<nam
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from uuid import UUID
 
 from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -40,22 +42,13 @@ def deployment_name(slug: str, version_id: UUID, namespace: str) -> str:
     return f"{stem if _NAME.fullmatch(stem) else 'model'[:longest_stem]}{suffix}"
 
 
-def name_findings(name: str, namespace: str) -> tuple[Finding, ...]:
+def name_findings(name: str, namespace: str) -> Iterator[Finding]:
     """What is wrong with a name in a namespace, with the arithmetic in the message."""
-    found = []
     if not _NAME.fullmatch(name):
-        found.append(
-            Finding(
-                code="NAME_INVALID",
-                message=f"`{name}` is no name for an InferenceService: lower-case letters, digits and `-` only, "
-                "beginning with a letter and not ending with `-`",
-                hint="give a `name`, for example `my-model`",
-                field="name",
-            )
-        )
+        rule = "lower-case letters, digits and `-` only, beginning with a letter and not ending with `-`"
+        yield Finding(Why.NAME_INVALID, f"`{name}` is no name for an InferenceService: {rule}", field="name")
     if len(name) > longest_name(namespace):
-        found.append(_too_long(name, namespace))
-    return tuple(found)
+        yield _too_long(name, namespace)
 
 
 def _too_long(name: str, namespace: str) -> Finding:
@@ -68,25 +61,15 @@ def _too_long(name: str, namespace: str) -> Finding:
             f"{_LONGEST_LABEL} for the host `<name>-predictor-<namespace>` - {fixed} - {len(namespace)} for the "
             f"namespace `{namespace}` = {room}"
         )
-    hint = f"give a `name` of at most {room} characters" if room > 0 else "deploy into a namespace with a shorter name"
-    return Finding(
-        code="NAME_TOO_LONG",
-        message=f"`{name}` has {len(name)} characters, at most {max(room, 0)} fit: {why}",
-        hint=hint,
-        field="name",
-    )
+    hint = f"Give a `name` of at most {room} characters." if room > 0 else "Deploy into a namespace of a shorter name."
+    message = f"`{name}` has {len(name)} characters, at most {max(room, 0)} fit: {why}"
+    return Finding(Why.NAME_TOO_LONG, message, hint=hint, field="name")
 
 
 def namespace_findings(namespace: str) -> tuple[Finding, ...]:
     """What is wrong with the name of a namespace."""
     if _NAMESPACE.fullmatch(namespace) and len(namespace) <= _LONGEST_LABEL:
         return ()
-    return (
-        Finding(
-            code="NAMESPACE_INVALID",
-            message=f"`{namespace}` is no name for a namespace: at most {_LONGEST_LABEL} lower-case letters, digits "
-            "and `-`, beginning and ending with a letter or digit",
-            hint="set the environment's `external_id` to the name of the namespace",
-            field="serving_environment_id",
-        ),
-    )
+    rule = f"at most {_LONGEST_LABEL} lower-case letters, digits and `-`, beginning and ending with a letter or digit"
+    message = f"`{namespace}` is no name for a namespace: {rule}"
+    return (Finding(Why.NAMESPACE_INVALID, message, field="serving_environment_id"),)

@@ -1,4 +1,4 @@
-"""Serving runtimes, and whether KServe will find one for a model: its own rules repeated (design: section 1).
+"""Serving runtimes, and whether KServe will find one for a model: its own rules repeated.
 
 A format matches by exact text: version 1.3 does not match a runtime that lists 1, and no version matches any.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from registry_grpc.domain.deployment import DeploymentSpec
 from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _SPEAK_V2 = frozenset({"triton", "vllm"})
 """The formats for which KServe's defaulter asks for protocol v2."""
@@ -37,7 +38,7 @@ class RuntimeFormat:
 
 
 def runtime_findings(spec: DeploymentSpec, formats: Sequence[RuntimeFormat] | None) -> tuple[Finding, ...]:
-    """What is wrong with the runtime asked for, or that KServe will find none; nothing when none is known."""
+    """Findings about the requested or matching runtime; empty if runtimes are unknown."""
     if formats is None or not spec.model_format:
         return ()
     finding = _named(spec, formats) if spec.runtime else _chosen(spec, formats)
@@ -48,29 +49,17 @@ def _named(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding | 
     own = [item for item in formats if item.runtime == spec.runtime]
     if not own:
         known = ", ".join(sorted({item.runtime for item in formats})) or "none"
-        return Finding(
-            code="RUNTIME_NOT_FOUND",
-            message=f"there is no serving runtime `{spec.runtime}`; there are: {known}",
-            hint="name one of them in `options.runtime`, or none to let KServe choose by model format",
-            field="options.runtime",
-        )
+        message = f"there is no serving runtime `{spec.runtime}`; there are: {known}"
+        return Finding(Why.RUNTIME_NOT_FOUND, message, field="options.runtime")
     if all(item.is_disabled for item in own):
-        return Finding(
-            code="RUNTIME_DISABLED",
-            message=f"the serving runtime `{spec.runtime}` is disabled",
-            hint="name another runtime, or have it enabled",
-            field="options.runtime",
-        )
+        message = f"the serving runtime `{spec.runtime}` is disabled"
+        return Finding(Why.RUNTIME_DISABLED, message, field="options.runtime")
     speaks = spec.model_format not in _SPEAK_V2 or any(item.speaks("v2") for item in own)
     if speaks and any(item.matches(spec.model_format, spec.model_format_version) for item in own):
         return None
     supported = ", ".join(dict.fromkeys(f"{item.name} {item.version}".strip() for item in own if item.name))
-    return Finding(
-        code="RUNTIME_MISMATCH",
-        message=f"the serving runtime `{spec.runtime}` does not take {_wanted(spec)}; it lists {supported or 'none'}",
-        hint=_version_hint(spec, own) or "name another runtime, or none to let KServe choose by model format",
-        field="options.runtime",
-    )
+    message = f"the serving runtime `{spec.runtime}` does not take {_wanted(spec)}; it lists {supported or 'none'}"
+    return Finding(Why.RUNTIME_MISMATCH, message, hint=_version_hint(spec, own), field="options.runtime")
 
 
 def _chosen(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding | None:
@@ -81,20 +70,13 @@ def _chosen(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding |
     near = [item for item in choosable if item.name == spec.model_format]
     if near:
         versions = ", ".join(sorted({item.version for item in near}))
-        return Finding(
-            code="NO_RUNTIME",
-            message=f"no serving runtime takes {_wanted(spec)}: runtimes list {versions}",
-            hint=_version_hint(spec, near),
-            field="model_version_id",
-        )
+        message = f"no serving runtime takes {_wanted(spec)}: runtimes list {versions}"
+        return Finding(Why.NO_RUNTIME, message, hint=_version_hint(spec, near), field="model_version_id")
     by_name = sorted({item.runtime for item in formats if item.name == spec.model_format and not item.is_disabled})
     known = ", ".join(sorted({item.name for item in choosable if item.name})) or "none"
-    return Finding(
-        code="NO_RUNTIME",
-        message=f"no serving runtime is chosen for {_wanted(spec)}; the formats KServe chooses one for are: {known}",
-        hint=f"name one in `options.runtime`: {', '.join(by_name)}" if by_name else "install a runtime for the format",
-        field="model_version_id",
-    )
+    message = f"no serving runtime is chosen for {_wanted(spec)}; the formats KServe chooses one for are: {known}"
+    hint = f"Name one in `options.runtime`: {', '.join(by_name)}." if by_name else ""
+    return Finding(Why.NO_RUNTIME, message, hint=hint, field="model_version_id")
 
 
 def _wanted(spec: DeploymentSpec) -> str:
@@ -107,4 +89,4 @@ def _version_hint(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> str
     if not versions:
         return ""
     nearest = next((v for v in versions if spec.model_format_version.startswith(f"{v}.")), versions[-1])
-    return f"drop the version or use {nearest}"
+    return f"Drop the version or use {nearest}."
