@@ -1,4 +1,4 @@
-"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, gateway, doctor and dev.
+"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, gateway, doctor, orphans and dev.
 
 Every command imports what it needs when it runs: probes ask `healthcheck` every few seconds, and the whole service
 takes a second of CPU to import.
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, help="envoy.yaml expects it to be called `gateway`, where Envoy is started"
     )
     command("doctor", _doctor, "check everything the service needs")
+    command("orphans", _orphans, "list what only the cluster knows, of all projects")
     command("dev", _dev, "run all of it on this machine").set_defaults(logs_to=sys.stdout)
     return parser
 
@@ -125,6 +126,12 @@ def _doctor(settings: Settings, _parsed: argparse.Namespace) -> None:
     from registry_grpc.operations import doctor  # noqa: PLC0415
 
     doctor(settings)
+
+
+def _orphans(settings: Settings, _parsed: argparse.Namespace) -> None:
+    from registry_grpc.operations import orphans  # noqa: PLC0415
+
+    orphans(settings)
 
 
 def _dev(settings: Settings, _parsed: argparse.Namespace) -> None:

@@ -67,6 +67,8 @@ class InMemoryStore:
     work: dict[UUID, Work] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     leader: asyncio.Lock = field(default_factory=asyncio.Lock)
+    epoch: str = "first"
+    """Another one after a restore."""
     requests: dict[tuple[UUID, str], tuple[UUID, str]] = field(default_factory=dict)
     """Which deployment a request of a project has made, and the digest of the request."""
     _written_at: datetime | None = None
@@ -89,6 +91,7 @@ class InMemoryStore:
         self.events.append(
             DeploymentEvent(
                 sequence=len(self.events) + 1,
+                resume_token=f"{self.epoch}-{len(self.events) + 1}",
                 occurred_at=at,
                 deployment_id=deployment.id,
                 generation=deployment.generation,

@@ -71,6 +71,7 @@ class Cause(StrEnum):
     ROLLBACK = "ROLLBACK"
     REDEPLOY = "REDEPLOY"
     UNDEPLOY = "UNDEPLOY"
+    RESTORE = "RESTORE"
 
 
 class Outcome(StrEnum):
@@ -317,9 +318,11 @@ class DeploymentRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentEvent:
-    """One change of a deployment in the append-only log; `sequence` grows."""
+    """One change of a deployment in the append-only log; `sequence` grows. `resume_token` is the place after it in
+    this history of the log, also when another one, of a restored database, gives the same numbers."""
 
     sequence: int
+    resume_token: str
     occurred_at: datetime
     deployment_id: UUID
     generation: int

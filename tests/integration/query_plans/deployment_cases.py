@@ -127,6 +127,7 @@ def _seen(number: int, **fields: Any) -> OwnedObject:
         name=f"service-{number}",
         uid=f"uid-{number}",
         k8s_generation=1,
+        revision=1,
         is_ready=number % 100 != 1,
     )
     return replace(seen, **fields)

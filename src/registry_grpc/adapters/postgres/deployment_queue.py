@@ -25,6 +25,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     drift_to_json,
 )
 from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
+from registry_grpc.adapters.postgres.epoch import EPOCH
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.ports.cluster import OwnedObject
@@ -134,6 +135,7 @@ _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
+_WRITABLE_EPOCH = f"{EPOCH} WHERE current_setting('transaction_read_only') = 'off'"
 # Those that were refused because of it, and would try again minutes later.
 _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
@@ -223,14 +225,15 @@ class PostgresDeploymentQueue:
             yield self._leading(connection)
 
     async def _leading(self, connection: Any) -> AsyncIterator[bool]:
-        leads = False
-        while True:
-            if leads:
-                await connection.fetchval("SELECT 1")  # raises when the session is gone, and the lock with it
-            else:
-                leads = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
+        """A standby would give the lock, too."""
+        leads, began_in = False, await connection.fetchval(_WRITABLE_EPOCH)
+        epoch = began_in
+        while epoch is not None and epoch == began_in:
+            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
             yield leads
             await asyncio.sleep(_HEARTBEAT_SECONDS)
+            epoch = await connection.fetchval(_WRITABLE_EPOCH)  # raises when the session is gone, and the lock with it
+        _log.warning("the database takes no writes" if epoch is None else "the database was restored or failed over")
 
     async def _wake_controllers(self) -> None:
         await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)

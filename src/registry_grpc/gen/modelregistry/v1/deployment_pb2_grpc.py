@@ -181,7 +181,8 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchDeployment(self, request, context):
-        """WatchDeployment streams every change of a deployment with its reason, first those since `after_sequence`.
+        """WatchDeployment streams every change of a deployment with its reason, first those after the event that is named. It
+        ends with OUT_OF_RANGE (EVENT_LOG_CHANGED), also in between, when the database was restored or failed over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
