@@ -70,7 +70,7 @@ def queues_in_memory() -> Queues:
         clock.advance(span)
 
     async def restore() -> None:
-        store.epoch = "another"
+        store.restore()
 
     queues = InMemoryDeploymentQueue(store), InMemoryDeploymentQueue(store)
     return Queues(in_memory_repositories(store), *queues, let_pass, restore)

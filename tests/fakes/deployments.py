@@ -199,7 +199,7 @@ class InMemoryDeploymentRepository:
             epoch, _, number = after.rpartition("-")
             if not epoch or not number.isdecimal() or len(number) > 18:
                 raise InvalidRequest([Violation("resume_token", "must be that of an event")])
-            if epoch != self._store.epoch:
+            if after not in {event.resume_token for event in self._store.events if event.deployment_id == id}:
                 raise EventLogChanged
             after = int(number)
         await self.get(project_id, id)

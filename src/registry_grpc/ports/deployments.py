@@ -171,8 +171,8 @@ class DeploymentRepository(Protocol):
         self, project_id: UUID, id: UUID, after: int | str | None, limit: int
     ) -> Sequence[DeploymentEvent]:
         """In order, those after an event, by its resume token or sequence number, or after 0; without any, only the
-        newest one. Raises EventLogChanged when the log has no such event, or that of a token was one of another
-        history; NotFound; InvalidRequest for what is no token."""
+        newest one. Raises EventLogChanged when the log has no such event, or that of a token was another one or of
+        another history; NotFound; InvalidRequest for what is no token."""
         ...
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:

@@ -40,10 +40,11 @@ _HEARTBEAT_SECONDS = 1.0
 _RELEASED_SECONDS, _UNREADABLE_SECONDS = 1.0, 30.0
 _LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
+# Nothing is written into what is being restored, or keys that the restore makes last would be broken already.
 # ARRAY: planned for few, however many are due. As joins, after an outage they would read whole tables for each claim.
 _CLAIMED = f"""
 UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs => {LEASE_SECONDS})
-WHERE id = ANY(ARRAY({{due}}))
+WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
 RETURNING id
 """
 _DUE = """
@@ -135,7 +136,7 @@ _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
-_WRITABLE_EPOCH = f"{EPOCH} WHERE current_setting('transaction_read_only') = 'off'"
+_WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 # Those that were refused because of it, and would try again minutes later.
 _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()

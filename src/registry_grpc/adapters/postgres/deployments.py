@@ -140,16 +140,18 @@ SELECT {_REVISION_COLUMNS},
 FROM deployment_revision r
 WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3
 """
+# With the time, because also within an epoch numbers are given again where a disk is set back.
+_TOKEN = "concat_ws('-', here.epoch, (extract(epoch FROM occurred_at) * 1000000)::bigint, sequence)"  # noqa: S105 - no password
 # One row at least. All of it in one statement, or events of a history could be taken for those of another.
 _EVENTS_OF = f"""
 SELECT {", ".join(f"event.{name}" for name in EVENT_FIELDS)}, d.id IS NOT NULL AS is_there,
-    coalesce($3, here.epoch) = here.epoch AND ($4::bigint <= 0 OR d.id IS NULL OR EXISTS (
-        SELECT FROM deployment_event WHERE deployment_id = d.id AND sequence = $4
-    )) AS goes_on
+    $3::text IS NULL AND ($4::bigint <= 0 OR d.id IS NULL) OR EXISTS (
+        SELECT FROM deployment_event WHERE deployment_id = d.id AND sequence = $4 AND coalesce($3, {_TOKEN}) = {_TOKEN}
+    ) AS goes_on
 FROM ({EPOCH}) here
 LEFT JOIN deployment d ON d.id = $1 AND d.project_id = $2
 LEFT JOIN LATERAL (
-    SELECT *, here.epoch || '-' || sequence AS resume_token FROM deployment_event WHERE deployment_id = d.id {{}}
+    SELECT *, {_TOKEN} AS resume_token FROM deployment_event WHERE deployment_id = d.id {{}}
 ) event ON true
 """
 _EVENTS = _EVENTS_OF.format("AND sequence > $4 ORDER BY sequence LIMIT $5")
@@ -291,11 +293,11 @@ class PostgresDeploymentRepository:
     async def events(
         self, project_id: UUID, id: UUID, after: int | str | None, limit: int
     ) -> Sequence[DeploymentEvent]:
-        epoch, sequence = _place(after) if isinstance(after, str) else (None, after)
+        token, sequence = (after, _sequence_in(after)) if isinstance(after, str) else (None, after)
         if sequence is None:
             rows = await self._database.fetch(_NEWEST_EVENT, id, project_id, None, 0, 1)
         else:
-            rows = await self._database.fetch(_EVENTS, id, project_id, epoch, sequence, limit)
+            rows = await self._database.fetch(_EVENTS, id, project_id, token, sequence, limit)
         if not rows:
             raise unavailable()  # in the middle of a restore
         if not rows[0]["goes_on"]:
@@ -308,12 +310,11 @@ class PostgresDeploymentRepository:
         return [Orphan(**row) for row in await self._database.fetch(_ORPHANS, project_id)]
 
 
-def _place(token: str) -> tuple[str, int]:
-    """The epoch and the sequence number of a resume token."""
-    epoch, _, sequence = token.rpartition("-")
-    if not epoch or not sequence.isdecimal() or len(sequence) > _LONGEST_SEQUENCE:
+def _sequence_in(token: str) -> int:
+    before, _, sequence = token.rpartition("-")
+    if not before or not sequence.isdecimal() or len(sequence) > _LONGEST_SEQUENCE:
         raise InvalidRequest([Violation("resume_token", "must be that of an event, as WatchDeployment has told it")])
-    return epoch, int(sequence)
+    return int(sequence)
 
 
 async def add_revision(  # noqa: PLR0917 - the parameters of `revise`
