@@ -118,7 +118,7 @@ async def test_a_demoted_primary_is_left_for_the_new_one(servers: Servers) -> No
 
 async def test_a_server_that_is_set_to_read_only_and_back(servers: Servers) -> None:
     """With the connections that were there before."""
-    async with on(servers.url) as database, PostgresDeploymentQueue(database).leadership() as leading:
+    async with on(servers.url_of("primary")) as database, PostgresDeploymentQueue(database).leadership() as leading:
         await takes_writes(database)
         assert await anext(leading)
         await servers.run("primary", "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")

@@ -127,7 +127,7 @@ async def test_a_database_that_has_forgotten_the_end(
         lost = (await world.deploy("s3://models/lost")).deployment
         assert lost is not None
         await world.until_deployed(lost.id)
-        watched = [(id_, server.watch(world, id_)) for id_ in (kept, lost.id)]
+        watched = [(id_, server.watch(world, id_, None)) for id_ in (kept, lost.id)]
         tokens = [(await read_until(stream, Phase.DEPLOYED))[-1].resume_token for _, stream in watched]
 
         await forget(servers)
