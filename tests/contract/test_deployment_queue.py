@@ -42,7 +42,7 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import NotFound, Reason, Unavailable
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.serve_model import ServeModelState
@@ -703,21 +703,38 @@ async def test_a_leadership_ends_with_the_history_that_it_began_in(queues: Queue
             assert [await anext(again), await anext(again)] == [True, True]
 
 
-async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_through(own_database: Database) -> None:
-    """A standby would give the lock, and the objects of deployments that are still to come would be orphans."""
+async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_through(
+    own_database: Database, project_id: UUID
+) -> None:
+    """A standby would give the lock. In the middle of a restore, the objects of deployments that are still to come would
+    be orphans, and what a pass writes would keep the restore from making its keys."""
     queues = queues_on(own_database, repositories_on(own_database))
+    around = await Surroundings.stored(queues.repositories, project_id)
+    deployment = await deployed(queues.repositories, around)
+    await queues.queue.mark_changed([deployment.id])
+    key = "CONSTRAINT deployment_event_deployment_id_fkey"
     row = await own_database.fetchrow("SELECT current_database() AS name, id FROM registry_installation")
     assert row is not None
     for breaking, mending in (
         ("ALTER DATABASE {name} SET default_transaction_read_only = on", "ALTER DATABASE {name} RESET ALL"),
         ("DELETE FROM registry_installation", "INSERT INTO registry_installation (id) VALUES ('{id}')"),
+        (
+            f"ALTER TABLE deployment_event DROP {key}",
+            f"ALTER TABLE deployment_event ADD {key} FOREIGN KEY (deployment_id) REFERENCES deployment ON DELETE CASCADE",
+        ),
     ):
         await own_database.fetch(breaking.format(**row))
         try:
             async with asyncio.timeout(20), queues.queue.leadership() as none:
                 assert [state async for state in none] == []
+            if "DATABASE" not in breaking:  # whose setting is for new sessions
+                assert await queues.queue.claim(9) == []
+                assert await queues.queue.claim_one(deployment.id) is None
+                with refused(Unavailable, Reason.DATABASE_UNAVAILABLE):
+                    await queues.repositories.deployments.events(project_id, deployment.id, 0, 9)
         finally:
             await own_database.fetch(mending.format(**row))
+    assert len(await queues.claimed()) == 1
 
 
 async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) -> None:

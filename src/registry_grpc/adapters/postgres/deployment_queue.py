@@ -234,7 +234,9 @@ class PostgresDeploymentQueue:
             yield leads
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             epoch = await connection.fetchval(_WRITABLE_EPOCH)  # raises when the session is gone, and the lock with it
-        _log.warning("the database takes no writes" if epoch is None else "the database was restored or failed over")
+        if leads:
+            now = "takes no writes, or is being restored" if epoch is None else "was restored or failed over"
+            _log.warning(f"the database {now}: the lead begins anew")
 
     async def _wake_controllers(self) -> None:
         await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
