@@ -25,6 +25,7 @@ CREATE TABLE deployment (
     applied                JSONB,
     applied_at             TIMESTAMPTZ,
     serving_generation     BIGINT,
+    served_known_from      TIMESTAMPTZ, -- NULL: since its beginning; else revisions that served before are forgotten
     phase                  TEXT         NOT NULL DEFAULT 'PENDING',
     phase_since            TIMESTAMPTZ  NOT NULL DEFAULT now(),
     reason                 TEXT         NOT NULL DEFAULT '',
@@ -65,7 +66,7 @@ CREATE INDEX idx_deployment_revision_served ON deployment_revision (deployment_i
 CREATE INDEX idx_deployment_revision_serving ON deployment_revision (deployment_id)
     WHERE served_from IS NOT NULL AND served_until IS NULL;
 
--- Append-only. Rows of one deployment are written while its row is locked, so their order is that of their commits.
+-- Append-only; the oldest are forgotten. Rows of one deployment are written while its row is locked, so their order is that of their commits.
 CREATE TABLE deployment_event (
     sequence           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     deployment_id      UUID        NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
@@ -86,8 +87,11 @@ CREATE TABLE deployment_request (
     request_id    TEXT NOT NULL,
     deployment_id UUID NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
     digest        TEXT NOT NULL DEFAULT '',
+    created_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (project_id, request_id)
 );
+-- They go with their deployment.
+CREATE INDEX idx_deployment_request_of ON deployment_request (deployment_id);
 
 -- Objects in the cluster with our mark and without a deployment: reported, never deleted by themselves.
 CREATE TABLE orphan (

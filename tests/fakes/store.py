@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -67,8 +67,11 @@ class InMemoryStore:
     work: dict[UUID, Work] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     leader: asyncio.Lock = field(default_factory=asyncio.Lock)
-    requests: dict[tuple[UUID, str], tuple[UUID, str]] = field(default_factory=dict)
-    """Which deployment a request of a project has made, and the digest of the request."""
+    requests: dict[tuple[UUID, str], tuple[UUID, str, datetime]] = field(default_factory=dict)
+    """Which deployment a request of a project has made, the digest of the request, and when it came."""
+    served_known_from: dict[UUID, datetime] = field(default_factory=dict)
+    """Of deployments of which revisions that served are forgotten."""
+    _sequences: Iterator[int] = field(default_factory=lambda: count(1))
     _written_at: datetime | None = None
 
     def write_time(self, after: datetime = NOT_STORED) -> datetime:
@@ -84,11 +87,18 @@ class InMemoryStore:
         now = self.write_time(after)
         return {"created_at": now, "updated_at": now} if thing.created_at is NOT_STORED else {}
 
+    def forget(self, deployment_id: UUID) -> None:
+        """Remove a deployment and all that is about it."""
+        for rows in (self.deployments, self.revisions, self.work):
+            rows.pop(deployment_id, None)
+        self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]
+        self.requests = {key: made for key, made in self.requests.items() if made[0] != deployment_id}
+
     def log(self, deployment: Deployment, at: datetime) -> None:
         """Add an event that tells how the deployment is now."""
         self.events.append(
             DeploymentEvent(
-                sequence=len(self.events) + 1,
+                sequence=next(self._sequences),
                 occurred_at=at,
                 deployment_id=deployment.id,
                 generation=deployment.generation,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
@@ -46,6 +47,8 @@ class Reason(StrEnum):
     CLUSTER_UNAVAILABLE = "CLUSTER_UNAVAILABLE"
     CLUSTER_READ_FAILED = "CLUSTER_READ_FAILED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
+    EVENT_LOG_CHANGED = "EVENT_LOG_CHANGED"
+    HISTORY_FORGOTTEN = "HISTORY_FORGOTTEN"
 
 
 _TEXTS: Mapping[Reason, str] = {
@@ -80,6 +83,10 @@ _TEXTS: Mapping[Reason, str] = {
     # The contract (2.4, sync) has the same text for every failed read of the cluster.
     Reason.CLUSTER_READ_FAILED: "internal server error",
     Reason.SHUTTING_DOWN: "shutting down; go on with another server",
+    Reason.EVENT_LOG_CHANGED: "the event log no longer has the event to go on after: the database was restored or "
+    "failed over, or the event was too old to keep; read the deployment again, then watch it from its newest event, "
+    "without resume_token and after_sequence",
+    Reason.HISTORY_FORGOTTEN: "what served then is no longer known",
 }
 
 
@@ -162,6 +169,22 @@ class DeploymentBlocked(FailedPrecondition):
             Reason.DEPLOYMENT_BLOCKED,
             "; ".join(v.description for v in self.violations) or "deployment is blocked",
         )
+
+
+class EventLogChanged(RegistryError):
+    """The log cannot go on where somebody stopped reading it."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.EVENT_LOG_CHANGED)
+
+
+class HistoryForgotten(RegistryError):
+    """The history that is kept does not reach back to the time asked about."""
+
+    def __init__(self, id: UUID, known_from: datetime) -> None:
+        since = known_from.isoformat()
+        text = f"what served before {since} is no longer known: ask about a later time"
+        super().__init__(Reason.HISTORY_FORGOTTEN, text, id=str(id), known_from=since)
 
 
 class ConcurrentChange(RegistryError):
