@@ -86,7 +86,6 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.EVENT_LOG_CHANGED: "the event log no longer has the event to go on after: the database was restored or "
     "failed over, or the event was too old to keep; read the deployment again, then watch it from its newest event, "
     "without resume_token and after_sequence",
-    Reason.HISTORY_FORGOTTEN: "what served then is no longer known",
 }
 
 

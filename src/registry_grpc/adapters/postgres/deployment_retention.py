@@ -74,7 +74,7 @@ _REQUESTS = "DELETE FROM deployment_request WHERE deployment_id = ANY($1::uuid[]
 _TOMBSTONES = """
 DELETE FROM deployment WHERE id = ANY(ARRAY(
     SELECT id FROM deployment d
-    WHERE id = ANY($1::uuid[]) AND want = 'ABSENT' AND phase = 'UNDEPLOYED' AND next_at IS NULL
+    WHERE id = ANY($1::uuid[]) AND phase = 'UNDEPLOYED' AND next_at IS NULL
         AND observed_at < now() - $2::interval
         AND NOT EXISTS (SELECT FROM inference_service s WHERE s.id = d.id)
     FOR UPDATE SKIP LOCKED
