@@ -145,7 +145,8 @@ class Writer(Client):
         """Until there is an answer: 2xx, or another one that the caller knows of; and how often it was sent."""
         for tries in range(1, 1_000_000):
             try:
-                answer = send()
+                with self.ledger.timed():
+                    answer = send()
             except httpx.TransportError as error:
                 self.ledger.count(type(error).__name__)
             else:
@@ -173,7 +174,8 @@ class Caller(Client):
         """Until there is an answer, or a refusal that the caller knows of (then None); and how often it was called."""
         for tries in range(1, 1_000_000):
             try:
-                answer = self.rpc.call(method, request)
+                with self.ledger.timed():
+                    answer = self.rpc.call(method, request)
             except grpc.RpcError as error:
                 code, text = error.code(), error.details() or ""
                 self.ledger.count(code.name)

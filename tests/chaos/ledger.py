@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -38,12 +41,22 @@ class Ledger:
     """What a watch was told, by deployment."""
     wrong: list[str] = field(default_factory=list)
     """What no client may be answered."""
+    longest: float = 0
+    """Seconds that somebody waited for an answer."""
     answers: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, answer: str) -> None:
         with self._lock:
             self.answers[answer] += 1
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.longest = max(self.longest, time.monotonic() - began)
 
     def complain(self, text: str) -> None:
         with self._lock:

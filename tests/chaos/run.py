@@ -41,8 +41,9 @@ _DISK_MEGABYTES = 400
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--longest-pause", type=float, default=4, help="seconds between two kills, at most")
+    parser.add_argument("--longest-pause", type=float, default=8, help="seconds between two kills, at most")
     parser.add_argument("--full-disk", action="store_true", help="let the disk be full in the middle; needs root")
+    parser.add_argument("--keep-logs", action="store_true", help="also when nothing is wrong")
     parser.add_argument("--seed", type=int, default=None, help="of the choice what to kill and to do")
     arguments = parser.parse_args()
     random.seed(arguments.seed)
@@ -59,10 +60,11 @@ def main() -> None:
         _say(f"{addresses.base_url}, data in {folder}, log {stack.log}")
         wrong = _run(stack, addresses, disk, arguments.minutes * 60, arguments.longest_pause)
         _say("\n".join(wrong) or "nothing is wrong")
-        if wrong:
+        if wrong or arguments.keep_logs:
             kept = Path(tempfile.mkdtemp(prefix="registry-chaos-"))
             shutil.copytree(Path(folder) / "data" / "logs", kept / "logs")
             shutil.copy(stack.log, kept)
+            shutil.copy(Path(folder) / "data" / "postgres" / "server.log", kept)
             _say(f"logs are kept in {kept}")
     if not wrong:
         stack.remove()
@@ -89,7 +91,7 @@ def _run(stack: Stack, addresses: Addresses, disk: Path | None, seconds: float, 
     stop.set()
     for client in clients:
         client.join()
-    _say(f"answers {dict(ledger.answers)}")
+    _say(f"answers {dict(ledger.answers)}, after {ledger.longest:.1f} s at most")
     _say(
         f"acknowledged {len(ledger.models)} models ({len(ledger.deleted)} deleted), {len(ledger.versions)} versions, "
         f"{len(ledger.deployments)} deployments, {sum(one.updates for one in ledger.deployments.values())} updates; "
