@@ -27,6 +27,8 @@ ONE_VERSION_EACH = range(data.MODELS_WITH_VERSIONS + 1, ROWS - data.ALL_VERSIONS
 """More models that have a version, so that there are 100,000 of those as well."""
 DUE_EVERY = 200
 """One deployment in so many is due."""
+LOOKED_AT_EVERY = 50
+"""Of those that are gone, one in so many was looked at since, and can be forgotten."""
 
 _VERSIONS = """
 INSERT INTO model_version (
@@ -88,10 +90,10 @@ FROM ({_NUMBERS}) AS n WHERE i % 10 < 9
 _GONE = f"""
 INSERT INTO deployment (
     id, created_at, project_id, serving_environment_id, registered_model_id, namespace, name, want, spec, generation,
-    phase, next_at
+    phase, observed_at, next_at
 )
 SELECT md5('gone-' || i)::uuid, t, $1, environment, model, 'environment-' || i, 'gone-' || i, 'ABSENT',
-    $2::text::jsonb, 2, 'UNDEPLOYED', NULL
+    $2::text::jsonb, 2, 'UNDEPLOYED', CASE WHEN i % {LOOKED_AT_EVERY} = 0 THEN t END, NULL
 FROM ({_NUMBERS}) AS n WHERE i < {GONE}
 """
 _REVISIONS = """
