@@ -230,7 +230,7 @@ async def test_a_database_without_schema_and_a_dirty_one_are_refused(
     ("settings", "complaint"),
     [
         ({"cluster": "none"}, "the controller needs a cluster, but REGISTRY_CLUSTER is `none`\n"),
-        ({"cluster": "simulated"}, "REGISTRY_CLUSTER=simulated is for `registry-grpc dev` only\n"),
+        ({"cluster": "simulated"}, "REGISTRY_CLUSTER=simulated works with `registry-grpc dev` only\n"),
         ({"cluster": "kubeconfig", "kubeconfig": "/nowhere"}, "there is no kubeconfig /nowhere: set REGISTRY_KUBECONF"),
         ({"cluster": "in-cluster"}, "the configuration of the cluster cannot be read (in-cluster): "),
     ],
