@@ -44,7 +44,8 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w proto
 
-generate: $(INSTALLED) ## generates the stubs under src/registry_grpc/gen from proto/
+generate: $(INSTALLED) ## generates docs/reasons.md, and the stubs under src/registry_grpc/gen from proto/
+	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
 
 lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows

@@ -76,7 +76,7 @@ def is_serving(evidence: Evidence) -> bool:
         and live.transition_status == "UpToDate"
         and rollout is not None
         and rollout.is_complete
-        and rollout.revision_stamp == live.revision_stamp
+        and rollout.revision == live.revision
     )
 
 

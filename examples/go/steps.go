@@ -75,7 +75,7 @@ func watchUntilDeployed(ctx context.Context, deployments registry.DeploymentServ
 		case registry.DeploymentPhase_DEPLOYMENT_PHASE_DEPLOYED:
 			return nil
 		case registry.DeploymentPhase_DEPLOYMENT_PHASE_FAILED:
-			return errors.New(event.Reason + ": " + event.Message + "\nnext step: " + event.NextStep)
+			return errors.New(event.Reason.String() + ": " + event.Message + "\nnext step: " + event.NextStep)
 		}
 	}
 }

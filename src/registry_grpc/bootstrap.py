@@ -79,7 +79,7 @@ async def build(settings: Settings, database: Database) -> App:
     queue = PostgresDeploymentQueue(database)
     reconciler = controller = None
     if cluster is not None:
-        reconciler = Reconciler(queue=queue, cluster=cluster, versions=versions, services=services)
+        reconciler = Reconciler(queue=queue, cluster=cluster, versions=versions)
         controller = Controller(queue=queue, reconciler=reconciler, cluster=cluster, report=_report)
 
     intents = PostgresDeploymentRepository(database)
@@ -90,27 +90,23 @@ async def build(settings: Settings, database: Database) -> App:
         versions=versions,
         policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
     )
-    deployments = Deployments(
-        deployments=intents,
-        services=services,
-        environments=environments,
-        drafting=drafting,
-        cluster=cluster,
-        reconciler=reconciler,
-    )
+    deployments = Deployments(deployments=intents, services=services, drafting=drafting, reconciler=reconciler)
     inference_services = InferenceServices(
         services=services,
         environments=environments,
         models=models,
         versions=versions,
-        deployments=deployments,
+        deployments=intents,
+        drafting=drafting,
+        cluster=cluster,
+        reconciler=reconciler,
     )
     model_versions = ModelVersions(versions=versions, deployments=intents)
     serve_models = ServeModels(
         serve_models=PostgresServeModelRepository(database), services=services, versions=versions
     )
     history = DeploymentHistory(deployments=intents, events=queue)
-    planning = Planning(deployments=deployments, history=intents, versions=versions, cluster=cluster)
+    planning = Planning(drafting=drafting, services=services, deployments=intents, versions=versions, cluster=cluster)
     return App(
         servicers=(
             RegisteredModelServicer(RegisteredModels(models=models)),
@@ -119,7 +115,7 @@ async def build(settings: Settings, database: Database) -> App:
             ServingEnvironmentServicer(ServingEnvironments(environments=environments)),
             InferenceServiceServicer(inference_services),
             ServeModelServicer(serve_models),
-            DeploymentServicer(deployments, history, planning),
+            DeploymentServicer(deployments, inference_services, history, planning),
         ),
         database=database,
         history=history,

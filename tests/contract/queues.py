@@ -13,11 +13,13 @@ from tests.fakes.store import InMemoryStore
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
+from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deployment import Applied, Deployment, Phase
 from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, DeploymentQueue, PassResult, ServiceView
+from registry_grpc.ports.deployments import Claim, DeploymentQueue
 
 AFTER_THE_REQUEST = timedelta(seconds=3)
 """The time after which the request that made a deployment should have made its first pass."""
@@ -82,9 +84,8 @@ def a_result(deployment: Deployment, **fields: Any) -> PassResult:
     """The result of a pass that found the current revision serving."""
     said: dict[str, Any] = {
         "phase": Phase.DEPLOYED,
-        "reason": "",
+        "reason": DeploymentReason.NONE,
         "message": "",
-        "next_step": "",
         "url": "http://iris",
         "drift": (),
         "applied": APPLIED,

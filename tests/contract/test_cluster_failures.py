@@ -37,8 +37,9 @@ from registry_grpc.devtools.simulated_cluster.faults import (
 )
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
-from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 KEYS = Credentials("AKIA", "s3cr3t-s3cr3t")
 S3 = a_spec(storage_uri="s3://bucket/iris")
@@ -78,21 +79,25 @@ def secrets(simulated: SimulatedCluster) -> list[str]:
 @pytest.mark.parametrize(
     ("error", "refusal"),
     [
-        (unavailable(), Refusal.UNAVAILABLE),
-        (webhook_down(), Refusal.UNAVAILABLE),
-        (throttled(0), Refusal.UNAVAILABLE),
-        (webhook_denied("no models on Fridays"), Refusal.REJECTED),
-        (quota_exceeded("iris-81744a02"), Refusal.QUOTA),
-        (ApiError(401, "Unauthorized", "Unauthorized"), Refusal.UNAVAILABLE),
+        (unavailable(), Why.API_UNAVAILABLE),
+        (webhook_down(), Why.API_UNAVAILABLE),
+        (throttled(0), Why.API_UNAVAILABLE),
+        (webhook_denied("no models on Fridays"), Why.REJECTED),
+        (quota_exceeded("iris-81744a02"), Why.QUOTA),
+        (ApiError(401, "Unauthorized", "Unauthorized"), Why.API_UNAVAILABLE),
     ],
     ids=["503", "webhook down", "429", "webhook denies", "quota", "401"],
 )
 async def test_refused_applies(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, refusal: Refusal
+    simulated: SimulatedCluster,
+    cluster: KServeCluster,
+    deployment: Deployment,
+    error: ApiError,
+    refusal: Why,
 ) -> None:
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
     refused_apply = await refused(cluster, deployment)
-    assert (refused_apply.refusal, refused_apply.message) == (refusal, error.message)
+    assert (refused_apply.reason, refused_apply.message) == (refusal, error.message)
 
 
 async def test_retry_after_is_told_and_kept(
@@ -112,7 +117,7 @@ async def test_a_missing_permission(
 ) -> None:
     simulated.faults.forbid("patch", "inferenceservices")
     refusal = await refused(cluster, deployment)
-    assert refusal.refusal is Refusal.FORBIDDEN
+    assert refusal.reason is Why.FORBIDDEN
     assert "cannot patch resource" in refusal.message
 
 
@@ -123,7 +128,7 @@ async def test_a_missing_permission_to_delete(
     simulated.faults.forbid("delete", "inferenceservices")
     with pytest.raises(ApplyRefused) as error:
         await cluster.delete(deployment, seen=await cluster.observe(deployment))
-    assert error.value.refusal is Refusal.FORBIDDEN
+    assert error.value.reason is Why.FORBIDDEN
 
 
 async def test_kserve_is_not_installed(
@@ -132,7 +137,7 @@ async def test_kserve_is_not_installed(
     for resource in CUSTOM_RESOURCES:
         simulated.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", resource.qualified)
     assert is_gone(await cluster.observe(deployment))
-    assert (await refused(cluster, deployment)).refusal is Refusal.KSERVE_NOT_INSTALLED
+    assert (await refused(cluster, deployment)).reason is Why.KSERVE_NOT_INSTALLED
     facts = await cluster.facts("models")
     assert (facts.kserve_installed, facts.runtimes, facts.storage_prefixes) == (False, (), ())
 
@@ -142,7 +147,7 @@ async def test_an_answer_that_is_lost_makes_no_second_object(
 ) -> None:
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", times=1, lose_response=True))
-    assert (await refused(cluster, deployment, KEYS)).refusal is Refusal.UNAVAILABLE
+    assert (await refused(cluster, deployment, KEYS)).reason is Why.API_UNAVAILABLE
     uid = simulated.verbs.get(INFERENCE_SERVICES, "models", deployment.name)["metadata"]["uid"]
     deployment = await applied(cluster, deployment, KEYS)
     assert deployment.applied is not None
@@ -190,7 +195,7 @@ async def test_another_deployment_that_wins_the_race_for_a_name_keeps_it(
         return_exceptions=True,
     )
     (loser,) = [outcome for outcome in outcomes if isinstance(outcome, ApplyRefused)]
-    assert loser.refusal is Refusal.STALE
+    assert loser.reason is Why.OVERTAKEN
     winner = rivals[0] if outcomes[1] is loser else rivals[1]
     live = (await cluster.observe(winner)).live
     assert live is not None
@@ -211,7 +216,7 @@ async def test_no_answer(simulated: SimulatedCluster, tmp_path: Path, deployment
         assert unreachable.value.reason is Reason.CLUSTER_UNAVAILABLE
         with pytest.raises(ApplyRefused) as refusal:
             await cluster.apply(deployment, NO_KEYS, seen=seen, force=False)
-        assert refusal.value.refusal is Refusal.UNAVAILABLE
+        assert refusal.value.reason is Why.API_UNAVAILABLE
 
 
 async def test_nobody_listens(tmp_path: Path, deployment: Deployment) -> None:

@@ -44,6 +44,7 @@ from registry_grpc.domain.deployment import (
 )
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
 
@@ -226,9 +227,8 @@ async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings)
     result = a_result(
         before,
         phase=Phase.DRIFTED,
-        reason="SPEC_CHANGED",
+        reason=DeploymentReason.SPEC_CHANGED,
         message="somebody changed it",
-        next_step="look",
         drift=(FieldDifference("spec.x", "1", "2"),),
         attempts=3,
         again_in=HOUR,
@@ -242,9 +242,9 @@ async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings)
     assert after == replace(
         before,
         phase=Phase.DRIFTED,
-        reason="SPEC_CHANGED",
+        reason=DeploymentReason.SPEC_CHANGED,
         message="somebody changed it",
-        next_step="look",
+        next_step=DeploymentReason.SPEC_CHANGED.next_step,
         url="http://iris",
         drift=result.drift,
         attempts=3,
@@ -258,7 +258,7 @@ async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings)
     )
     event = (await queues.repositories.deployments.events(before.project_id, before.id, None, 1))[0]
     told = (event.generation, event.serving_generation, event.phase, event.reason, event.message, event.next_step)
-    assert told == (1, 1, Phase.DRIFTED, "SPEC_CHANGED", "somebody changed it", "look")
+    assert told == (1, 1, Phase.DRIFTED, DeploymentReason.SPEC_CHANGED, "somebody changed it", after.next_step)
 
 
 async def test_the_service_follows(queues: Queues, around: Surroundings) -> None:
@@ -297,7 +297,7 @@ async def test_what_is_as_before_is_not_told_again(queues: Queues, around: Surro
 @pytest.mark.parametrize(
     "change",
     [
-        {"reason": "X"},
+        {"reason": DeploymentReason.QUOTA},
         {"message": "x"},
         {"url": "http://other"},
         {"serving_generation": None},
@@ -410,11 +410,11 @@ async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surrou
         )
     third = await deployments.get(project_id, first.id)
 
-    await queues.passed(third, phase=Phase.FAILED, reason="MODEL_LOAD_FAILED", serving_generation=1)
+    await queues.passed(third, phase=Phase.FAILED, reason=DeploymentReason.MODEL_LOAD, serving_generation=1)
     one, two, three = [await deployments.revision(project_id, first.id, generation) for generation in (1, 2, 3)]
     assert (one.outcome, two.outcome, three.outcome) == (Outcome.SERVED, Outcome.SUPERSEDED, Outcome.FAILED)
     assert (one.served_from, one.served_until) == (first.observed_at, None)
-    assert (three.reason, three.served_from) == ("MODEL_LOAD_FAILED", None)
+    assert (three.reason, three.served_from) == (DeploymentReason.MODEL_LOAD, None)
 
     after = await queues.passed(third)
     one, three = [await deployments.revision(project_id, first.id, generation) for generation in (1, 3)]
@@ -509,16 +509,16 @@ async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
     other = await Surroundings.stored(queues.repositories, other_project_id)
     holder = await deployed(queues.repositories, around)
 
-    async def waiting(namespace: str, reason: str) -> UUID:
+    async def waiting(namespace: str, reason: DeploymentReason) -> UUID:
         environment = await stored_environment(queues.repositories, other_project_id)
         service = replace(other.service(name=holder.name), serving_environment_id=environment.id)
         _, deployment = await queues.repositories.deployments.deploy(service, (), an_intent(other, namespace=namespace))
         await queues.passed(deployment, phase=Phase.FAILED, reason=reason, serving_generation=None, again_in=HOUR)
         return deployment.id
 
-    waits = await waiting("models", "NAME_TAKEN")
-    await waiting("others", "NAME_TAKEN")
-    await waiting("models", "QUOTA")
+    waits = await waiting("models", DeploymentReason.NAME_TAKEN)
+    await waiting("others", DeploymentReason.NAME_TAKEN)
+    await waiting("models", DeploymentReason.QUOTA)
     await queues.repositories.services.delete(holder.project_id, holder.id)
     gone = await queues.repositories.deployments.get(holder.project_id, holder.id)
     await queues.passed(gone, phase=Phase.UNDEPLOYED, serving_generation=None)

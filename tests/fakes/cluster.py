@@ -45,8 +45,7 @@ class InMemoryCluster(Cluster):
         live = self.objects.get((deployment.namespace, deployment.name))
         if live is None:
             return Evidence(at=self.clock.now())
-        stamp = live.revision_stamp
-        rollout = Rollout(revision_stamp=stamp, is_observed=True, is_complete=live.ready is TRUE, is_available=True)
+        rollout = Rollout(revision=live.revision, is_observed=True, is_complete=live.ready is TRUE, is_available=True)
         return Evidence(at=self.clock.now(), live=live, rollout=rollout)
 
     async def apply(
@@ -62,7 +61,7 @@ class InMemoryCluster(Cluster):
             resource_version=str(self.calls["apply"]),
             deployment_id=str(deployment.id),
             registry_id="registry",
-            revision_stamp=deployment.revision_stamp,
+            revision=deployment.generation,
             has_conditions=True,
             ready=ready,
             predictor_ready=ready,

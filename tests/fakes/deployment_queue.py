@@ -13,13 +13,15 @@ from tests.fakes.deployments import InMemoryDeploymentRepository
 from tests.fakes.serve_models import served_by
 from tests.fakes.store import LEASE, InMemoryStore
 
+from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deployment import Deployment, Orphan, Outcome, Phase, Want
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, PassResult, ServiceView
+from registry_grpc.ports.deployments import Claim
 
 _SEEN = (
-    "phase", "reason", "message", "next_step", "url", "drift", "applied", "applied_generation", "applied_at",
-    "serving_generation", "attempts",
+    "phase", "reason", "message", "url", "drift", "applied", "applied_generation", "applied_at", "serving_generation",
+    "attempts",
 )  # fmt: skip
 
 
@@ -64,7 +66,7 @@ class InMemoryDeploymentQueue:
             )
             work.next_at = now
             return True
-        seen = {name: getattr(result, name) for name in _SEEN}
+        seen = {name: getattr(result, name) for name in _SEEN} | {"next_step": result.reason.next_step}
         has_changed = _told(row) != _told(after := replace(row, **seen))
         after = replace(
             after,
@@ -178,7 +180,7 @@ class InMemoryDeploymentQueue:
                 revisions[generation] = replace(
                     revision,
                     outcome=Outcome.SERVED,
-                    reason="",
+                    reason=DeploymentReason.NONE,
                     served_from=revision.served_from or now,
                     served_until=None,
                 )
@@ -199,7 +201,8 @@ class InMemoryDeploymentQueue:
 
     def _free_name(self, gone: Deployment, now: datetime) -> None:
         for other in self._store.deployments.values():
-            if (other.namespace, other.name) == (gone.namespace, gone.name) and other.reason == "NAME_TAKEN":
+            waits = other.reason is DeploymentReason.NAME_TAKEN
+            if waits and (other.namespace, other.name) == (gone.namespace, gone.name):
                 self._store.work[other.id].next_at = now
 
 

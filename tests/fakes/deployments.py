@@ -28,6 +28,7 @@ from registry_grpc.domain.inference_service import InferenceService, InferenceSe
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModel, ServeModelState
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
@@ -117,7 +118,7 @@ class InMemoryDeploymentRepository:
             revised_at=now,
             phase=phase,
             phase_since=now,
-            reason="",
+            reason=DeploymentReason.NONE,
             message="",
             next_step="",
             url="" if want is Want.ABSENT else before.url,

@@ -89,7 +89,7 @@ async def test_killed_in_a_delete(
         id_ = (await faulty.deploy()).service.id
         await faulty.until_deployed(id_)
     async with killed_at(faulty, own_database_url, tmp_path, step):
-        await faulty.dying_requests.undeploy(faulty.project_id, id_)
+        await faulty.dying_requests.services.undeploy(faulty.project_id, id_)
         await faulty.make_due(id_)
     async with faulty.controller():
         await faulty.make_due(id_)
@@ -107,7 +107,8 @@ async def test_killed_in_an_update(
         before = await faulty.until_deployed(id_)
     version = await faulty.version("s3://models/other")
     async with killed_at(faulty, own_database_url, tmp_path, step):
-        await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=version.id, options=None)
+        dying = faulty.dying_requests.deployments
+        await dying.update(faulty.project_id, id_, model_version_id=version.id, options=None)
         await faulty.make_due(id_)
     async with faulty.controller():
         await faulty.make_due(id_)

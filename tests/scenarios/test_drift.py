@@ -43,7 +43,7 @@ async def test_an_edit_is_reported(running: World, patch: dict[str, Any], field:
     view = await running.view(before.id)
     assert (view.current_state, view.url, view.served) == ("DEPLOYED", before.url, ("RUNNING",))
     # It is not changed. An update of the deployment takes the field over, or reports a conflict.
-    await running.deployments.sync(running.project_id, before.id)
+    await running.services.sync(running.project_id, before.id)
     assert (await running.deployment(before.id)).phase is Phase.DRIFTED
 
 

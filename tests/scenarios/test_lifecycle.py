@@ -166,7 +166,7 @@ async def test_redeploy_before_the_undeployment_was_carried_out(world: World) ->
     id_ = await world.intent()
     async with world.controller():
         before = await world.until_deployed(id_)
-    await world.dying_requests.undeploy(world.project_id, id_)
+    await world.dying_requests.services.undeploy(world.project_id, id_)
     await world.deployments.update(world.project_id, id_, model_version_id=None, options=None)
     async with world.controller():
         after = await world.until_deployed(id_, revision=3)

@@ -83,7 +83,7 @@ async def test_what_serves_is_told_when_the_next_revision_is_refused(faulty: Wor
     await faulty.deployments.update(faulty.project_id, id_, model_version_id=two.id, options=None)
     await is_rolled_out(faulty, id_, "2")
     faulty.simulated.faults.add(NO_MORE)
-    await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=three.id, options=None)
+    await faulty.dying_requests.deployments.update(faulty.project_id, id_, model_version_id=three.id, options=None)
     async with faulty.controller():
         await faulty.make_due(id_)
         await faulty.until(id_, lambda d: d.phase is Phase.FAILED and d.serving_generation == 2)
@@ -107,12 +107,12 @@ async def test_nothing_serves_after_an_undeployment_that_was_taken_back(faulty: 
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
         await faulty.until_deployed(id_)
-    await faulty.dying_requests.undeploy(faulty.project_id, id_)
+    await faulty.dying_requests.services.undeploy(faulty.project_id, id_)
     claim = await faulty.queue.claim_one(id_)
     assert claim is not None
     while (result := await faulty.reconciler._pass(claim)).phase is not Phase.UNDEPLOYED:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
-    await faulty.dying_requests.change_service(faulty.project_id, id_, UP, "ann")
+    await faulty.dying_requests.services.update(faulty.project_id, id_, UP, "ann")
     assert await faulty.queue.record(claim, result)
     faulty.simulated.faults.add(NO_MORE)
     async with faulty.controller():
@@ -183,7 +183,7 @@ async def test_a_name_that_is_free_again_is_taken_at_once(faulty: World) -> None
         new = faulty.new(await faulty.version(), name="iris")
         old = (await faulty.deployments.deploy(faulty.project_id, new)).service.id
         await faulty.until_deployed(old)
-    await faulty.dying_requests.undeploy(faulty.project_id, old)
+    await faulty.dying_requests.services.undeploy(faulty.project_id, old)
     await PostgresInferenceServiceRepository(faulty.database).delete(faulty.project_id, old)  # then it is cancelled
     again = await faulty.deployments.deploy(faulty.project_id, new)
     assert again.status == "FAILED"
@@ -204,7 +204,7 @@ async def test_a_sync_does_not_bring_back_what_was_undeployed(faulty: World) -> 
 
     faulty.cluster.look = look_and_be_overtaken  # type: ignore[method-assign,assignment]
     with pytest.raises(ConcurrentChange):
-        await faulty.deployments.sync(faulty.project_id, service.id)
+        await faulty.services.sync(faulty.project_id, service.id)
     assert (await faulty.view(service.id)).current_state == "UNDEPLOYED"
 
 

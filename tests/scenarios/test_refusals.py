@@ -200,7 +200,7 @@ async def test_an_api_server_that_is_away_for_a_minute(faulty: World) -> None:
         assert "cannot be reached" in deployed.message
         await faulty.undeploy(going)
         with pytest.raises(Unavailable):
-            await faulty.deployments.sync(faulty.project_id, steady)
+            await faulty.services.sync(faulty.project_id, steady)
         for _ in range(3):
             for id_ in (late, going, steady):
                 await faulty.make_due(id_)

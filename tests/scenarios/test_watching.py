@@ -83,7 +83,7 @@ async def test_every_change_once_and_in_order_and_across_a_restart(faulty: World
         id_ = (await faulty.deploy()).service.id
         stream = server.watch(faulty, id_)
         seen = await read_until(stream, Phase.DEPLOYED)
-    await faulty.dying_requests.undeploy(faulty.project_id, id_)
+    await faulty.dying_requests.services.undeploy(faulty.project_id, id_)
     async with faulty.controller():  # another one
         await faulty.make_due(id_)
         seen += await read_until(stream, Phase.UNDEPLOYED)
@@ -106,7 +106,7 @@ async def test_a_change_reaches_the_watcher_at_once(faulty: World, server: Serve
     took = []
     for _ in range(3):
         began = time.monotonic()
-        await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=None, options=None)
+        await faulty.dying_requests.deployments.update(faulty.project_id, id_, model_version_id=None, options=None)
         await read_until(stream, Phase.PENDING)
         took.append(time.monotonic() - began)
     assert min(took) < 1

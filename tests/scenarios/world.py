@@ -14,6 +14,8 @@ from uuid import UUID, uuid4
 from tests.cluster.kube import Kube, Object
 from tests.cluster.targets import TestCluster
 from tests.fakes.builders import a_model, a_version, an_environment
+from tests.fakes.repositories import Repositories
+from tests.fakes.use_cases import UseCases, use_cases
 from tests.kserve import IMPATIENT, QUICK
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
@@ -27,6 +29,7 @@ from registry_grpc.adapters.postgres.deployments import PostgresDeploymentReposi
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
 from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
+from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
@@ -48,7 +51,6 @@ from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnviron
 from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
-from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
@@ -97,7 +99,7 @@ class World:
     queue: PostgresDeploymentQueue
     reconciler: Reconciler
     deployments: Deployments
-    dying_requests: Deployments
+    dying_requests: UseCases
     history: DeploymentHistory
     services: InferenceServices
     environments: PostgresServingEnvironmentRepository
@@ -105,7 +107,7 @@ class World:
     environment: ServingEnvironment
     model: RegisteredModel
     project_id: UUID
-    under_policy: Callable[[DeploymentPolicy], Deployments]
+    under_policy: Callable[[DeploymentPolicy], UseCases]
     faults: list[BaseException] = field(default_factory=list)
 
     @property
@@ -144,12 +146,12 @@ class World:
     async def intent(self, uri: str = MODEL, **fields: Any) -> UUID:
         """A deployment whose request ended before its first pass. It is due."""
         new = self.new(await self.version(uri), **fields)
-        deployed = await self.dying_requests.deploy(self.project_id, new, user="ann")
+        deployed = await self.dying_requests.deployments.deploy(self.project_id, new, user="ann")
         await self.make_due(deployed.service.id)
         return deployed.service.id
 
     async def undeploy(self, id: UUID) -> None:
-        await self.deployments.undeploy(self.project_id, id, "ann")
+        await self.services.undeploy(self.project_id, id, "ann")
 
     async def until_undeployed(self, id: UUID, *others: str) -> None:
         """Undeploy, and check that only objects of others are left, whatever the state was before."""
@@ -159,7 +161,7 @@ class World:
 
     def set_policy(self, policy: DeploymentPolicy) -> None:
         """Change the operator's policy."""
-        self.deployments = self.under_policy(policy)
+        _, self.deployments, self.services = self.under_policy(policy)
 
     async def use_namespace(self, namespace: str) -> None:
         """Deploy there from now on."""
@@ -391,12 +393,7 @@ def cipher() -> AesGcmCipher:
 
 
 def reconciler_of(database: Database, queue: PostgresDeploymentQueue, cluster: KServeCluster) -> Reconciler:
-    return Reconciler(
-        queue=queue,
-        cluster=cluster,
-        versions=PostgresModelVersionRepository(database, cipher()),
-        services=PostgresInferenceServiceRepository(database),
-    )
+    return Reconciler(queue=queue, cluster=cluster, versions=PostgresModelVersionRepository(database, cipher()))
 
 
 @asynccontextmanager
@@ -416,27 +413,17 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
         services = PostgresInferenceServiceRepository(database)
         intents = PostgresDeploymentRepository(database)
         queue = PostgresDeploymentQueue(database)
-        parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions, "services": services}
+        parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions}
         reconciler = Reconciler(**parts)
-
-        def use_cases(policy: DeploymentPolicy, reconciler: Reconciler) -> Deployments:
-            drafting = Drafting(
-                deployments=intents,
-                environments=environments,
-                models=models,
-                versions=versions,
-                policy=policy,
-            )
-            return Deployments(
-                deployments=intents,
-                services=services,
-                environments=environments,
-                drafting=drafting,
-                cluster=cluster,
-                reconciler=reconciler,
-            )
-
-        deployments = use_cases(DeploymentPolicy(), reconciler)
+        repositories = Repositories(
+            models=models,
+            versions=versions,
+            environments=environments,
+            services=services,
+            serve_models=PostgresServeModelRepository(database),
+            deployments=intents,
+        )
+        now = use_cases(repositories, cluster=cluster, reconciler=reconciler)
         yield World(
             kubernetes=kubernetes,
             kube=kube,
@@ -444,20 +431,14 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
             cluster=cluster,
             queue=queue,
             reconciler=reconciler,
-            deployments=deployments,
-            dying_requests=use_cases(DeploymentPolicy(), _LeavesItToControllers(**parts)),
+            deployments=now.deployments,
+            services=now.services,
+            dying_requests=use_cases(repositories, cluster=cluster, reconciler=_LeavesItToControllers(**parts)),
             history=DeploymentHistory(deployments=intents, events=queue),
-            services=InferenceServices(
-                services=services,
-                environments=environments,
-                models=models,
-                versions=versions,
-                deployments=deployments,
-            ),
             environments=environments,
             versions=versions,
             environment=environment,
             model=model,
             project_id=project_id,
-            under_policy=lambda policy: use_cases(policy, reconciler),
+            under_policy=lambda policy: use_cases(repositories, policy, cluster=cluster, reconciler=reconciler),
         )

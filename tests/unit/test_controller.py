@@ -215,12 +215,7 @@ async def test_a_pass_that_fails_is_reported_and_the_others_go_on(world: AtWork)
                 raise ValueError("a fault of the code")
             await world.reconciler.work(claim)
 
-    reconciler = Bad(
-        queue=world.queue,
-        cluster=world.cluster,
-        versions=world.repositories.versions,
-        services=world.repositories.services,
-    )
+    reconciler = Bad(queue=world.queue, cluster=world.cluster, versions=world.repositories.versions)
     async with running(world, reconciler=reconciler) as faults:
         await until(lambda: world.store.deployments[good.id].phase is Phase.DEPLOYED)
         await until(lambda: faults.said == [("pass", "a fault of the code")])

@@ -12,6 +12,7 @@ from tests.unit.deployed_world import World, a_world
 from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
 from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, Phase, ScaleMetric
 from registry_grpc.domain.errors import AlreadyExists, InvalidRequest
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.services.deployments import Deployed
 
 MODEL, ENVIRONMENT, VERSION = uuid4(), uuid4(), uuid4()
@@ -122,10 +123,10 @@ async def test_without_an_id_it_is_another_request(world: World, wish: NewDeploy
     [
         ({"phase": Phase.DEPLOYING}, "PENDING", "Deployment initiated"),
         ({"phase": Phase.UPDATING}, "PENDING", "Deployment initiated"),
-        ({"phase": Phase.PENDING, "reason": "API_UNAVAILABLE", "message": "away"}, "FAILED", "away"),
-        ({"phase": Phase.FAILED, "reason": "REJECTED", "message": "no"}, "FAILED", "no"),
+        ({"phase": Phase.PENDING, "reason": DeploymentReason.API_UNAVAILABLE, "message": "away"}, "FAILED", "away"),
+        ({"phase": Phase.FAILED, "reason": DeploymentReason.REJECTED, "message": "no"}, "FAILED", "no"),
         ({"phase": Phase.DEPLOYED}, "DEPLOYED", "Deployment made by an earlier request"),
-        ({"phase": Phase.DEPLOYED, "reason": "API_UNAVAILABLE", "message": "away"}, "DEPLOYED", "away"),
+        ({"phase": Phase.DEPLOYED, "reason": DeploymentReason.API_UNAVAILABLE, "message": "away"}, "DEPLOYED", "away"),
         ({"phase": Phase.DRIFTED, "message": "edited"}, "DRIFTED", "edited"),
         ({"phase": Phase.UNDEPLOYED}, "UNDEPLOYED", "Deployment made by an earlier request"),
     ],
@@ -145,7 +146,7 @@ async def test_is_answered_as_what_it_made_is_by_then(
 
 async def test_after_an_undeployment_nothing_is_initiated(world: World, wish: NewDeployment) -> None:
     id_ = (await deploy(world, wish)).service.id
-    await world.deployments.undeploy(world.project_id, id_)
+    await world.services.undeploy(world.project_id, id_)
 
     again = await deploy(world, wish)
 
@@ -154,7 +155,7 @@ async def test_after_an_undeployment_nothing_is_initiated(world: World, wish: Ne
 
 async def test_is_forgotten_with_the_service(world: World, wish: NewDeployment) -> None:
     id_ = (await deploy(world, wish)).service.id
-    await world.deployments.undeploy(world.project_id, id_)
+    await world.services.undeploy(world.project_id, id_)
     await world.repositories.services.delete(world.project_id, id_)
 
     again = await deploy(world, wish)

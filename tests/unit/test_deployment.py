@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.fakes.builders import CREATED_AT, a_model, a_version
+from tests.fakes.builders import a_model, a_version
 
 from registry_grpc.domain.deployment import (
-    Deployment,
     DeploymentMode,
     DeploymentOptions,
     DeploymentSpec,
-    Want,
 )
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
@@ -107,28 +104,6 @@ def test_the_runtime_asked_for_comes_before_that_of_the_version() -> None:
 
     assert DeploymentSpec.serving((version,), {}, DeploymentOptions(runtime="asked-for")).runtime == "asked-for"
     assert DeploymentSpec.serving((version,), {}, DeploymentOptions()).runtime == "of-the-version"
-
-
-def test_the_deadline_counts_from_the_last_revision() -> None:
-    spec = DeploymentSpec.serving((a_version(a_model(PROJECT_ID)),), {}, DeploymentOptions(deadline_seconds=60))
-    fields: dict[str, Any] = {
-        "id": UUID(int=2),
-        "project_id": PROJECT_ID,
-        "created_at": CREATED_AT,
-        "updated_at": CREATED_AT,
-        "namespace": "n",
-        "name": "s",
-        "want": Want.PRESENT,
-        "spec": spec,
-        "generation": 3,
-        "revised_at": CREATED_AT + timedelta(hours=1),
-        "phase_since": CREATED_AT,
-    }
-
-    deployment = Deployment(**fields)
-
-    assert deployment.deadline == CREATED_AT + timedelta(hours=1, seconds=60)
-    assert deployment.revision_stamp == "3"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def service(status: Any = None, **metadata: Any) -> dict[str, Any]:
 
 def test_an_object_without_status() -> None:
     live = live_object(service())
-    assert (live.uid, live.k8s_generation, live.resource_version, live.revision_stamp) == ("u", 3, "7", "2")
+    assert (live.uid, live.k8s_generation, live.resource_version, live.revision) == ("u", 3, "7", 2)
     assert not live.has_conditions
     assert (live.deployment_id, live.registry_id, live.url, live.ready) == ("", "", "", None)
 
@@ -210,7 +210,7 @@ def test_whether_a_deployment_serves_at_all(counts: dict[str, Any], available: b
 
 def test_counts_of_a_template_before_count_nothing() -> None:
     rollout = deployment_rollout(workload(generation=5, **replicas(1, 1, 1)), min_replicas=1)
-    assert (rollout.is_observed, rollout.is_complete, rollout.revision_stamp) == (False, False, "2")
+    assert (rollout.is_observed, rollout.is_complete, rollout.revision) == (False, False, 2)
 
 
 def test_conditions_of_a_deployment() -> None:
@@ -226,7 +226,7 @@ def test_conditions_of_a_deployment() -> None:
 def test_a_template_without_stamp() -> None:
     raw = workload()
     raw["spec"]["template"]["metadata"] = {}
-    assert deployment_rollout(raw, min_replicas=1).revision_stamp == ""
+    assert deployment_rollout(raw, min_replicas=1).revision == 0
 
 
 @pytest.mark.parametrize(

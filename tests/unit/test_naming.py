@@ -31,7 +31,7 @@ LONG_NAMESPACE = "n" * 30
 )
 def test_deployment_name(slug: str, namespace: str, name: str) -> None:
     assert deployment_name(slug, VERSION, namespace) == name
-    assert name_findings(name, namespace) == ()
+    assert list(name_findings(name, namespace)) == []
 
 
 def test_longest_name_is_the_stricter_of_both_limits() -> None:
@@ -63,7 +63,7 @@ def test_too_long_by_the_host_says_what_the_namespace_takes() -> None:
     assert f"63 for the host `<name>-predictor-<namespace>` - 11 - 30 for the namespace `{LONG_NAMESPACE}` = 22" in (
         finding.message
     )
-    assert finding.hint == "give a `name` of at most 22 characters"
+    assert finding.hint == "Give a `name` of at most 22 characters."
 
 
 def test_a_namespace_that_leaves_no_room() -> None:
@@ -71,7 +71,7 @@ def test_a_namespace_that_leaves_no_room() -> None:
     name = deployment_name("iris", VERSION, namespace)
     assert re.fullmatch("[a-z][-a-z0-9]*", name)
     (finding,) = name_findings(name, namespace)
-    assert finding.hint == "deploy into a namespace with a shorter name"
+    assert finding.hint == "Deploy into a namespace with a shorter name."
 
 
 @pytest.mark.parametrize("namespace", ["models", "team-a", "1st", "n" * 63])

@@ -180,7 +180,7 @@ def test_missing_permissions(permission: str, has_credentials: bool, blocking: b
 def test_near_miss_of_a_version() -> None:
     finding = found(model_format_version="1.3", facts=WELL)["NO_RUNTIME"]
     assert finding.message == "no serving runtime supports sklearn 1.3; the supported versions are: 0, 1"
-    assert finding.hint == "clear the framework version, or use 1"
+    assert finding.hint == "Clear the framework version, or use 1."
 
 
 def test_no_version_matches_any() -> None:
@@ -194,7 +194,7 @@ def test_unknown_format_names_the_known_ones() -> None:
 
 def test_runtimes_that_must_be_named() -> None:
     finding = found(model_format="catboost", facts=WELL)["NO_RUNTIME"]
-    assert finding.hint == "name one in `options.runtime`: kserve-manual"
+    assert finding.hint == "Name one in `options.runtime`: kserve-manual."
     assert found(model_format="catboost", container_image="kserve-manual", facts=WELL) == {}
 
 
@@ -213,8 +213,8 @@ def test_named_runtime_disabled() -> None:
 @pytest.mark.parametrize(
     ("spec", "hint"),
     [
-        ({"container_image": "kserve-old", "model_format_version": "1"}, "clear the framework version, or use 0"),
-        ({"container_image": "kserve-bare"}, "name another runtime, or name none to let KServe choose by model format"),
+        ({"container_image": "kserve-old", "model_format_version": "1"}, "Clear the framework version, or use 0."),
+        ({"container_image": "kserve-bare"}, "Name another runtime, or none to let KServe choose by model format."),
     ],
 )
 def test_named_runtime_that_does_not_fit(spec: dict[str, Any], hint: str) -> None:

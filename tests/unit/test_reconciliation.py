@@ -25,9 +25,10 @@ from registry_grpc.domain.errors import (
     RegistryError,
     Unavailable,
 )
-from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
+from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.deployments import DeploymentFilter
 from registry_grpc.ports.encryption import SecretUnreadable
@@ -78,7 +79,7 @@ async def test_secrets_of_earlier_revisions_go_when_the_new_one_serves_and_not_b
 
 
 @pytest.mark.parametrize(
-    "error", [ApplyRefused(Refusal.FORBIDDEN, "no"), Unavailable(Reason.CLUSTER_UNAVAILABLE, "away")], ids=repr
+    "error", [ApplyRefused(Why.FORBIDDEN, "no"), Unavailable(Reason.CLUSTER_UNAVAILABLE, "away")], ids=repr
 )
 async def test_a_clean_up_that_fails_does_not_fail_the_pass(world: AtWork, error: Exception) -> None:
     world.cluster.meanwhile = raising(error, "clean_up")
@@ -90,7 +91,7 @@ async def test_an_undeployment_takes_the_secrets_along(world: AtWork) -> None:
     deployment = await world.deployed()
     world.cluster.cleaned.clear()
 
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
     assert world.cluster.objects == {}
@@ -107,7 +108,7 @@ async def test_secrets_stay_while_the_object_is_still_there(world: AtWork) -> No
             world.cluster.objects["models", deployment.name] = replace(live, deleting_since=world.clock.now())
 
     world.cluster.meanwhile = comes_back
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.DELETING
     assert world.cluster.cleaned == []
@@ -123,7 +124,7 @@ async def test_an_undeployment_does_not_need_the_keys(
     world.cluster.cleaned.clear()
     monkeypatch.setattr(world.repositories.versions, "credentials", AsyncMock(side_effect=error))
 
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
     assert world.cluster.cleaned == [(Want.ABSENT, None)]
@@ -154,13 +155,13 @@ async def test_a_pass_on_an_old_row_does_not_write_over_a_newer_object(world: At
     old = await world.queue.claim_one(deployment.id)
     assert old is not None
     old = replace(old, deployment=replace(old.deployment, applied_generation=0))
-    world.cluster.change(deployment, revision_stamp="2")
+    world.cluster.change(deployment, revision=2)
     applies = world.cluster.calls["apply"]
 
     await world.reconciler.work(old)
 
     assert world.cluster.calls["apply"] == applies
-    assert world.cluster.objects["models", deployment.name].revision_stamp == "2"
+    assert world.cluster.objects["models", deployment.name].revision == 2
 
 
 async def test_an_object_that_is_going_is_not_written_to(world: AtWork) -> None:
@@ -191,7 +192,7 @@ async def test_an_object_of_others_is_never_deleted(world: AtWork) -> None:
     deployment = await world.deployed()
     world.cluster.change(deployment, deployment_id=str(uuid4()))
 
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
     assert ("models", deployment.name) in world.cluster.objects
@@ -286,7 +287,7 @@ async def test_a_look_that_is_broken_off_leaves_no_lease(world: AtWork) -> None:
     world.cluster.meanwhile = raising(Unavailable(Reason.CLUSTER_UNAVAILABLE, "away"), "observe")
     before = await world.now(deployment)
     with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
-        await world.deployments.sync(world.project_id, deployment.id)
+        await world.services.sync(world.project_id, deployment.id)
     assert world.is_free(deployment.id)
     assert await world.now(deployment) == before, "told to the caller, and not recorded"
 
@@ -310,7 +311,7 @@ async def test_a_look_now_is_recorded_and_answered(world: AtWork) -> None:
     deployment = await world.deployed()
     world.cluster.change(deployment, url="http://moved")
 
-    service = await world.deployments.sync(world.project_id, deployment.id)
+    service = await world.services.sync(world.project_id, deployment.id)
 
     assert service.url == (await world.now(deployment)).url == "http://moved"
     assert world.is_free(deployment.id)
@@ -328,7 +329,7 @@ async def record_only(world: AtWork, **fields: Any) -> InferenceService:
 async def test_the_object_of_a_record_goes_before_the_record(world: AtWork) -> None:
     """Nobody could repeat a deletion that was broken off in between."""
     service = await record_only(world)
-    await world.broken_off(lambda: world.deployments.delete_service(world.project_id, service.id), "remove")
+    await world.broken_off(lambda: world.services.delete(world.project_id, service.id), "remove")
     assert await world.repositories.services.get(world.project_id, service.id) == service
 
     there = []
@@ -337,7 +338,7 @@ async def test_the_object_of_a_record_goes_before_the_record(world: AtWork) -> N
         there.append((method, service.id in world.store.services))
 
     world.cluster.meanwhile = look
-    await world.deployments.delete_service(world.project_id, service.id)
+    await world.services.delete(world.project_id, service.id)
     assert there == [("remove", True)]
     assert service.id not in world.store.services
 
@@ -347,8 +348,8 @@ async def test_a_cluster_that_fails_does_not_keep_a_record(world: AtWork, error:
     world.cluster.meanwhile = raising(error, "remove")
     service = await record_only(world)
 
-    await world.deployments.undeploy(world.project_id, service.id)
-    await world.deployments.delete_service(world.project_id, service.id)
+    await world.services.undeploy(world.project_id, service.id)
+    await world.services.delete(world.project_id, service.id)
 
     assert service.id not in world.store.services
 
@@ -357,7 +358,7 @@ async def test_a_record_follows_the_object_of_its_name(world: AtWork) -> None:
     service = await record_only(world)
 
     async def synced() -> tuple[str, str, str, str]:
-        after = await world.deployments.sync(world.project_id, service.id)
+        after = await world.services.sync(world.project_id, service.id)
         return after.current_state, after.url, after.last_error, after.external_id
 
     assert await synced() == ("UNDEPLOYED", "", "the object is not in the cluster", service.external_id)
@@ -379,7 +380,7 @@ async def test_a_record_that_changed_since_the_look_is_left_alone(world: AtWork)
 
     world.cluster.meanwhile = meanwhile
     with pytest.raises(ConcurrentChange):
-        await world.deployments.sync(world.project_id, service.id)
+        await world.services.sync(world.project_id, service.id)
     assert (await world.repositories.services.get(world.project_id, service.id)).url == "http://by-hand"
 
 

@@ -13,7 +13,7 @@ from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refus
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS, Permission, runtime_formats
 from registry_grpc.bootstrap import kubernetes_of
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, missing, ok, skipped, warning
-from registry_grpc.domain.evidence import Refusal
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.settings import ClusterKind, ConfigurationError, Settings
 
 _EVERYWHERE = ""
@@ -154,7 +154,7 @@ async def _webhook(patient: Patient) -> AsyncIterator[Diagnosis]:
         # Kubernetes accepts a name that begins with a digit, but KServe does not.
         await _rehearse(patient.api, patient.namespaces[0], "0-registry-grpc-doctor")
     except StatusError as error:
-        if refusal_of(error) is Refusal.REJECTED:
+        if refusal_of(error) is DeploymentReason.REJECTED:
             yield ok(about, "it answers, so KServe's controller runs")
         else:
             yield skipped(about, f"it cannot be checked: {error.message}")
@@ -169,13 +169,13 @@ async def _dry_run(api: Api, namespace: str) -> Diagnosis:
         await _rehearse(api, namespace, "registry-grpc-doctor")
     except StatusError as error:
         match refusal_of(error):
-            case Refusal.NAMESPACE_NOT_FOUND:
+            case DeploymentReason.NAMESPACE_NOT_FOUND:
                 advice = "create the namespace, or correct the serving environment"
-            case Refusal.FORBIDDEN:
+            case DeploymentReason.FORBIDDEN:
                 advice = _GRANT
-            case Refusal.KSERVE_NOT_INSTALLED:
+            case DeploymentReason.KSERVE_NOT_INSTALLED:
                 advice = _INSTALL_KSERVE
-            case Refusal.UNAVAILABLE:
+            case DeploymentReason.API_UNAVAILABLE:
                 advice = "check that KServe's controller and its webhook service run"
             case _:
                 advice = "deployments would fail with this error; ask whoever set up the policy or quota"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
@@ -18,6 +18,7 @@ from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.model_version import COPIED, ModelVersion
 from registry_grpc.domain.patch import Unset
 from registry_grpc.domain.quantity import fault_of_quantity
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 DEFAULT_DEADLINE_SECONDS = 900
@@ -277,7 +278,7 @@ class Deployment:
     serving_generation: int | None = None
     phase: Phase = Phase.PENDING
     phase_since: datetime
-    reason: str = ""
+    reason: DeploymentReason = DeploymentReason.NONE
     message: str = ""
     next_step: str = ""
     url: str = ""
@@ -288,15 +289,6 @@ class Deployment:
     drift_policy: DriftPolicy = DriftPolicy.REPORT
     edited_version_fields: tuple[str, ...] = ()
     """The fields of the version that were changed since they were copied into the spec."""
-
-    @property
-    def revision_stamp(self) -> str:
-        """The value of the annotation that tells which revision runs, because KServe copies it to the pods."""
-        return str(self.generation)
-
-    @property
-    def deadline(self) -> datetime:
-        return self.revised_at + timedelta(seconds=self.spec.options.deadline_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,7 +302,7 @@ class DeploymentRevision:
     cause: Cause
     spec: DeploymentSpec
     outcome: Outcome
-    reason: str = ""
+    reason: DeploymentReason = DeploymentReason.NONE
     served_from: datetime | None = None
     served_until: datetime | None = None
 
@@ -325,7 +317,7 @@ class DeploymentEvent:
     generation: int
     serving_generation: int | None
     phase: Phase
-    reason: str
+    reason: DeploymentReason
     message: str
     next_step: str
 

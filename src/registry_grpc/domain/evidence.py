@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from registry_grpc.domain.deployment import FieldDifference
+from registry_grpc.domain.deployment import Deployment, FieldDifference
+from registry_grpc.domain.reason import DeploymentReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +70,8 @@ class PodEvidence:
 class Rollout:
     """The workload that KServe made: a Deployment, or a Knative Service."""
 
-    revision_stamp: str
-    """The revision annotation of the pod template."""
+    revision: int
+    """The one in the annotation of the pod template; 0 without it."""
     is_observed: bool
     """Whether the workload's own controller has seen the latest template."""
     is_complete: bool
@@ -103,8 +103,8 @@ class LiveObject:
     """The value of our identity label, or, of an object that the Go service made, of its inference service's id;
     empty when there is neither."""
     registry_id: str
-    revision_stamp: str = ""
-    """The revision it was applied with last, perhaps by a pass that overtook ours."""
+    revision: int = 0
+    """The one it was applied with last, perhaps by a pass that overtook ours; 0 for an object of the Go service."""
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     is_stopped: bool = False
@@ -122,6 +122,9 @@ class LiveObject:
     changed_by: str = ""
     """The field manager of the newest change that is neither ours nor a status."""
 
+    def is_of(self, deployment: Deployment) -> bool:
+        return self.deployment_id == str(deployment.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -136,29 +139,12 @@ class Evidence:
     warning: WarningEvent | None = None
 
 
-class Refusal(StrEnum):
-    """Why an apply or a delete was not done."""
-
-    REJECTED = "REJECTED"
-    FORBIDDEN = "FORBIDDEN"
-    KSERVE_NOT_INSTALLED = "KSERVE_NOT_INSTALLED"
-    NAMESPACE_NOT_FOUND = "NAMESPACE_NOT_FOUND"
-    QUOTA = "QUOTA"
-    FIELD_CONFLICT = "FIELD_CONFLICT"
-    NAME_TAKEN = "NAME_TAKEN"
-    STALE = "STALE"
-    """The object changed between our read and our write."""
-    UNAVAILABLE = "UNAVAILABLE"
-    """429, 5xx, a webhook that could not be called, no connection, or no answer in time."""
-
-
 class ApplyRefused(Exception):
-    """The API server did not do it. `message` is its own text; `retry_after` seconds, when it said so."""
+    """An apply or a delete was not done. `message` is the API server's own text, where it was asked; `retry_after` is
+    in seconds, when it said so."""
 
-    def __init__(self, refusal: Refusal, message: str, retry_after: float | None = None, *, reason: str = "") -> None:
+    def __init__(self, reason: DeploymentReason, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.refusal = refusal
+        self.reason = reason
         self.message = message
         self.retry_after = retry_after
-        self.reason = reason or str(refusal)
-        """The word a user sees; more exact than the refusal where a check found the cause."""

@@ -7,9 +7,11 @@ KServe accepts names that are too long and fails later: it makes the pod label `
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from uuid import UUID
 
 from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -41,22 +43,14 @@ def deployment_name(slug: str, version_id: UUID, namespace: str) -> str:
     return f"{stem if _NAME.fullmatch(stem) else 'model'[:longest_stem]}{suffix}"
 
 
-def name_findings(name: str, namespace: str) -> tuple[Finding, ...]:
+def name_findings(name: str, namespace: str) -> Iterator[Finding]:
     """The findings about a name in a namespace. The message shows how the limit is computed."""
-    found = []
     if not _NAME.fullmatch(name):
-        found.append(
-            Finding(
-                code="NAME_INVALID",
-                message=f"`{name}` is not a valid name for an InferenceService: it must have only lower-case letters, "
-                "digits and `-`, begin with a letter and not end with `-`",
-                hint="give a valid `name`, for example `my-model`",
-                field="name",
-            )
-        )
+        rule = "must have only lower-case letters, digits and `-`, begin with a letter and not end with `-`"
+        message = f"`{name}` is not a valid name for an InferenceService: it {rule}"
+        yield Finding(Why.NAME_INVALID, message, field="name")
     if len(name) > longest_name(namespace):
-        found.append(_too_long(name, namespace))
-    return tuple(found)
+        yield _too_long(name, namespace)
 
 
 def _too_long(name: str, namespace: str) -> Finding:
@@ -69,25 +63,17 @@ def _too_long(name: str, namespace: str) -> Finding:
             f"{_LONGEST_LABEL} for the host `<name>-predictor-<namespace>` - {fixed} - {len(namespace)} for the "
             f"namespace `{namespace}` = {room}"
         )
-    hint = f"give a `name` of at most {room} characters" if room > 0 else "deploy into a namespace with a shorter name"
-    return Finding(
-        code="NAME_TOO_LONG",
-        message=f"`{name}` has {len(name)} characters, but at most {max(room, 0)} fit: {why}",
-        hint=hint,
-        field="name",
+    hint = (
+        f"Give a `name` of at most {room} characters." if room > 0 else "Deploy into a namespace with a shorter name."
     )
+    message = f"`{name}` has {len(name)} characters, but at most {max(room, 0)} fit: {why}"
+    return Finding(Why.NAME_TOO_LONG, message, hint=hint, field="name")
 
 
 def namespace_findings(namespace: str) -> tuple[Finding, ...]:
     """The findings about the name of a namespace."""
     if _NAMESPACE.fullmatch(namespace) and len(namespace) <= _LONGEST_LABEL:
         return ()
-    return (
-        Finding(
-            code="NAMESPACE_INVALID",
-            message=f"`{namespace}` is not a valid name for a namespace: it must have at most {_LONGEST_LABEL} "
-            "lower-case letters, digits and `-`, and begin and end with a letter or digit",
-            hint="set the environment's `external_id` to the name of the namespace",
-            field="serving_environment_id",
-        ),
-    )
+    rule = "lower-case letters, digits and `-`, and begin and end with a letter or digit"
+    message = f"`{namespace}` is not a valid name for a namespace: it must have at most {_LONGEST_LABEL} {rule}"
+    return (Finding(Why.NAMESPACE_INVALID, message, field="serving_environment_id"),)

@@ -64,7 +64,7 @@ class Cluster(Protocol):
 
         `seen` is the look it is based on: a missing object is created, an own one updated with its uid and
         resourceVersion as preconditions. `force` takes fields over from other managers and takes out what they added.
-        The same deployment applied twice changes nothing. Raises domain.evidence.ApplyRefused, with UNAVAILABLE for
+        The same deployment applied twice changes nothing. Raises domain.evidence.ApplyRefused, with API_UNAVAILABLE for
         all that may pass by itself, and NAME_TAKEN for an object of that name that is not this deployment's.
         """
         ...
@@ -72,7 +72,7 @@ class Cluster(Protocol):
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         """Delete the object that was seen (by uid, in the foreground) if it is this deployment's; repeatable.
 
-        Raises ApplyRefused (FORBIDDEN, REJECTED, UNAVAILABLE).
+        Raises ApplyRefused (FORBIDDEN, REJECTED, API_UNAVAILABLE).
         """
         ...
 

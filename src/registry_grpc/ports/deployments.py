@@ -14,22 +14,21 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from registry_grpc.domain.decision import PassResult
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
-    Applied,
     Cause,
     Deployment,
     DeploymentEvent,
     DeploymentRevision,
     DeploymentSpec,
-    FieldDifference,
     Orphan,
     Phase,
     Want,
 )
-from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Page, Slice
-from registry_grpc.domain.serve_model import ServeModel, ServeModelState
+from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.cluster import OwnedObject
 
 
@@ -51,39 +50,6 @@ class Claim:
     deployment: Deployment
     holder: str
     now: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceView:
-    """What a deployment's inference service says of it in the terms of the REST contract (2.4, state machine).
-
-    `last_error` None leaves the text that is there. `served_state` is for the versions of the target revision.
-    """
-
-    current_state: ServiceState
-    external_id: str
-    url: str
-    last_error: str | None
-    served_state: ServeModelState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassResult:
-    """What a pass found out. `again_in` None: not before something changes."""
-
-    phase: Phase
-    reason: str
-    message: str
-    next_step: str
-    url: str
-    drift: tuple[FieldDifference, ...]
-    applied: Applied | None
-    applied_generation: int
-    applied_at: datetime | None
-    serving_generation: int | None
-    attempts: int
-    again_in: timedelta | None
-    service: ServiceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

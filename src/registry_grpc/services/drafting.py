@@ -24,6 +24,7 @@ from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.naming import deployment_name
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.preflight import unknown_findings
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.registered_model import ARCHIVED, RegisteredModel
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.deployments import DeploymentRepository
@@ -134,12 +135,15 @@ class Drafting:
         _check_ready(await self._version(deployment.project_id, spec.registered_model_id, spec.model_version_id))
         self._check_kept(deployment, spec.options)
         if fault := await self._mode_fault(deployment, spec.options.deployment_mode):
-            raise DeploymentBlocked([Violation("DEPLOYMENT_MODE_FIXED", f"options.deployment_mode {fault}")])
+            text = f"options.deployment_mode {fault}"
+            raise DeploymentBlocked([Violation(DeploymentReason.DEPLOYMENT_MODE_FIXED, text)])
 
     def _check_kept(self, deployment: Deployment, options: DeploymentOptions) -> None:
         """Options that the request does not have in it: what is stored is at fault, not the request."""
         if violations := self._policy.violations(options, deployment.namespace):
-            raise DeploymentBlocked(Violation("OPTION_NOT_ALLOWED", f"{v.field} {v.description}") for v in violations)
+            raise DeploymentBlocked(
+                Violation(DeploymentReason.OPTION_NOT_ALLOWED, f"{v.field} {v.description}") for v in violations
+            )
 
     async def _mode_fault(self, deployment: Deployment, mode: DeploymentMode) -> str:
         """What speaks against a deployment mode: KServe takes no other for an object that is there."""

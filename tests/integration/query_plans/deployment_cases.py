@@ -15,13 +15,15 @@ from tests.integration.query_plans import serving_data
 from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, once
 
 from registry_grpc.adapters.postgres.deployment_queue import installation_id
+from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Applied, Cause, Phase, Want
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent, PassResult, ServiceView
+from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent
 
 PROJECT = data.PROJECT
 ONE, HISTORIC = serving_data.service_id(7), serving_data.HISTORIC
@@ -78,9 +80,8 @@ def _result(claim: Claim, phase: Phase) -> PassResult:
     deployment = claim.deployment
     return PassResult(
         phase=phase,
-        reason="SAID",
+        reason=DeploymentReason.QUOTA,
         message="so",
-        next_step="do",
         url="http://new.example.com",
         drift=(),
         applied=Applied(uid=str(uuid4()), k8s_generation=1, resource_version="2", content={}),

@@ -25,6 +25,7 @@ from registry_grpc.adapters.grpc.errors import refusal_of, trailing_metadata
 from registry_grpc.adapters.grpc.parsing import parse
 from registry_grpc.adapters.grpc.rpc import Rpc
 from registry_grpc.adapters.rest.answers import error_body, http_body
+from registry_grpc.adapters.rest.body import LARGE_BYTES
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
 from registry_grpc.domain.errors import ProjectIdRequired
@@ -130,7 +131,10 @@ def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
             try:
                 call.identify(metadata)
                 call.project_id = project_of(metadata)
-                request = read(target, HttpBody.FromString(data).data)
+                body = HttpBody.FromString(data).data
+                # A thread leaves the event loop its turns while it reads.
+                is_large = len(body) > LARGE_BYTES
+                request = await asyncio.to_thread(read, target, body) if is_large else read(target, body)
                 result = await serve(servicer, request, call)
                 return http_body(json(result, request), status)
             except NoSuchRouteError:

@@ -18,9 +18,11 @@ from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
+from registry_grpc.domain.decision import is_overtaken
 from registry_grpc.domain.deployment import Applied, Deployment
-from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
+from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.reason import DeploymentReason
 
 _STATUS_WRITES = 5
 """How often a write is repeated because KServe wrote its status between our read and our write."""
@@ -60,7 +62,7 @@ class Application:
         try:
             stored = await self._apply_first()
         except StatusError as error:
-            if self._secret and refusal_of(error) not in {Refusal.UNAVAILABLE, Refusal.STALE}:
+            if self._secret and refusal_of(error) not in {DeploymentReason.API_UNAVAILABLE, DeploymentReason.OVERTAKEN}:
                 # No object owns the Secret, and a revision with other keys could not compute its name any more.
                 with suppress(StatusError, Unreachable):
                     await delete_secret(self._api, self._namespace, self._secret["metadata"]["name"])
@@ -81,21 +83,22 @@ class Application:
     def _check(self, live: LiveObject | None) -> None:
         if live is None:
             return
-        name, generation = self._deployment.name, self._deployment.generation
-        if live.deployment_id != str(self._deployment.id):
+        name = self._deployment.name
+        if not live.is_of(self._deployment):
             text = f"namespace `{self._namespace}` has an InferenceService `{name}` that belongs to something else"
-            raise ApplyRefused(Refusal.NAME_TAKEN, text)
-        if live.revision_stamp.isdecimal() and int(live.revision_stamp) > generation:
-            text = f"revision {live.revision_stamp}, which is newer than {generation}, has been applied already"
-            raise ApplyRefused(Refusal.STALE, text)
+            raise ApplyRefused(DeploymentReason.NAME_TAKEN, text)
+        if is_overtaken(self._deployment, live):
+            newer = f"is newer than {self._deployment.generation}"
+            text = f"revision {live.revision}, which {newer}, has been applied already"
+            raise ApplyRefused(DeploymentReason.OVERTAKEN, text)
 
     async def _apply_first(self, *, dry_run: bool = False) -> Json:
         """Without force, so that an object that another client has created meanwhile is not taken over."""
         try:
             return await self._apply(self.manifest, force=False, dry_run=dry_run)
         except StatusError as error:
-            if refusal_of(error) is Refusal.FIELD_CONFLICT:
-                raise ApplyRefused(Refusal.STALE, error.message) from error
+            if refusal_of(error) is DeploymentReason.FIELD_CONFLICT:
+                raise ApplyRefused(DeploymentReason.OVERTAKEN, error.message) from error
             raise
 
     async def _apply_over(self, live: LiveObject, *, force: bool) -> Json:
@@ -133,7 +136,7 @@ class Application:
             try:
                 return await write({"uid": base.uid, "resourceVersion": version})
             except StatusError as error:
-                if refusal_of(error) is not Refusal.STALE:
+                if refusal_of(error) is not DeploymentReason.OVERTAKEN:
                     raise
                 raw = await self._api.find(kinds.INFERENCE_SERVICES, self._deployment.name, namespace=self._namespace)
                 if raw is None or _base_of(raw) != replace(base, version=raw["metadata"]["resourceVersion"]):

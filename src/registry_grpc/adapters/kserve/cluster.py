@@ -90,7 +90,7 @@ class KServeCluster:
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         live = seen.live
-        if live is None or live.deployment_id != str(deployment.id):
+        if live is None or not live.is_of(deployment):
             return
         with writing():
             await delete_object(self._api, deployment.namespace, deployment.name, uid=live.uid)

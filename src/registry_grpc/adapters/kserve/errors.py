@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
-from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.evidence import ApplyRefused
+from registry_grpc.domain.reason import DeploymentReason
 
 _UNAUTHORIZED = 401
 _TOO_MANY_REQUESTS = 429
@@ -97,37 +98,41 @@ def writing() -> Iterator[None]:
     try:
         yield
     except Unreachable as error:
-        raise ApplyRefused(Refusal.UNAVAILABLE, str(error)) from error
+        raise ApplyRefused(DeploymentReason.API_UNAVAILABLE, str(error)) from error
     except StatusError as error:
         raise ApplyRefused(refusal_of(error), error.message, error.retry_after) from error
 
 
-def refusal_of(error: StatusError) -> Refusal:
+def refusal_of(error: StatusError) -> DeploymentReason:
     """The reason why a write failed."""
     if any(text in error.message for text in _ADMISSION):
-        return Refusal.REJECTED
+        return DeploymentReason.REJECTED
     if error.may_pass:
-        return Refusal.UNAVAILABLE
+        return DeploymentReason.API_UNAVAILABLE
     match error.code:
         case 403:
             return _forbidden(error)
         case 404 if error.kind == "namespaces":
-            return Refusal.NAMESPACE_NOT_FOUND
+            return DeploymentReason.NAMESPACE_NOT_FOUND
         case 404 if not error.kind:
             # The path is missing, not an object: the server does not know the kind.
-            return Refusal.KSERVE_NOT_INSTALLED
+            return DeploymentReason.KSERVE_NOT_INSTALLED
         case 409:
-            return Refusal.FIELD_CONFLICT if error.has_cause("FieldManagerConflict") else Refusal.STALE
+            return (
+                DeploymentReason.FIELD_CONFLICT
+                if error.has_cause("FieldManagerConflict")
+                else DeploymentReason.OVERTAKEN
+            )
         case 422 if error.has_cause("FieldValueInvalid", "metadata.uid"):
             # Another object has the name now: its uid is not the one that was seen.
-            return Refusal.STALE
+            return DeploymentReason.OVERTAKEN
         case _:
-            return Refusal.REJECTED
+            return DeploymentReason.REJECTED
 
 
-def _forbidden(error: StatusError) -> Refusal:
+def _forbidden(error: StatusError) -> DeploymentReason:
     if _QUOTA in error.message:
-        return Refusal.QUOTA
+        return DeploymentReason.QUOTA
     if error.has_cause("NamespaceTerminating"):
-        return Refusal.NAMESPACE_NOT_FOUND
-    return Refusal.FORBIDDEN
+        return DeploymentReason.NAMESPACE_NOT_FOUND
+    return DeploymentReason.FORBIDDEN

@@ -38,7 +38,7 @@ def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
         resource_version=metadata["resourceVersion"],
         deployment_id=deployment_id_of(labels),
         registry_id=labels.get(REGISTRY_ID, ""),
-        revision_stamp=(predictor.get("annotations") or {}).get(REVISION, ""),
+        revision=revision_of(predictor),
         deleting_since=time_of(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         is_stopped=annotations.get(_STOP) == "true" or (stopped is not None and stopped.is_true),
@@ -60,6 +60,12 @@ def deployment_mode(raw: Raw) -> DeploymentMode:
     annotations = raw["metadata"].get("annotations") or {}
     mode = (raw.get("status") or {}).get("deploymentMode") or annotations.get(_DEPLOYMENT_MODE)
     return _MODES.get(mode or "", DeploymentMode.STANDARD)
+
+
+def revision_of(annotated: Raw) -> int:
+    """The revision of ours in the annotations of a predictor or a pod template; 0 without one."""
+    stamp = str((annotated.get("annotations") or {}).get(REVISION, ""))
+    return int(stamp) if stamp.isdecimal() else 0
 
 
 def min_replicas(raw: Raw) -> int:

@@ -35,7 +35,7 @@ def inference_service(deployment: Deployment, *, registry_id: str, secret_name: 
         },
         "spec": {
             "predictor": {
-                "annotations": {REVISION: deployment.revision_stamp},
+                "annotations": {REVISION: str(deployment.generation)},
                 "model": _model(deployment.spec),
                 **_scaling(options),
             }

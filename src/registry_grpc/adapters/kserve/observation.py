@@ -35,18 +35,18 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
         raise
     live = live_object(answer.body, deployment.applied)
     # For an object that is to be deleted the rest is not read, so that missing rights on it do not stop the deletion.
-    if live.deployment_id != str(deployment.id) or deployment.want is Want.ABSENT:
+    if not live.is_of(deployment) or deployment.want is Want.ABSENT:
         return Evidence(at=answer.at, live=live)
     rollout = await _rollout(api, answer.body)
-    is_well = _is_well(live, rollout, deployment.revision_stamp)
+    is_well = _is_well(live, rollout, deployment.generation)
     return Evidence(
         at=answer.at, live=live, rollout=rollout, warning=None if is_well else await _warning(api, answer.body)
     )
 
 
-def _is_well(live: LiveObject, rollout: Rollout | None, stamp: str) -> bool:
+def _is_well(live: LiveObject, rollout: Rollout | None, generation: int) -> bool:
     is_ready = live.ready is not None and live.ready.is_true
-    return is_ready and rollout is not None and rollout.is_complete and rollout.revision_stamp == stamp
+    return is_ready and rollout is not None and rollout.is_complete and rollout.revision == generation
 
 
 async def _rollout(api: Api, raw: Raw) -> Rollout | None:

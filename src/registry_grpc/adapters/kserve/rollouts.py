@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, time_of
-from registry_grpc.adapters.kserve.identity import REVISION
+from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, revision_of, time_of
 from registry_grpc.domain.evidence import ContainerEvidence, PodEvidence, Rollout
 
 _TEMPLATE_HASH = "pod-template-hash"
@@ -26,7 +25,7 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
     updated, total, available = (status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas"))
     is_observed = _is_observed(deployment)
     return Rollout(
-        revision_stamp=_stamp(deployment),
+        revision=revision_of(_template(deployment)),
         is_observed=is_observed,
         is_complete=is_observed and updated == total == available >= max(min_replicas, 1),
         is_available=available > 0,
@@ -42,7 +41,7 @@ def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
     created, ready = (status.get(f"latest{word}RevisionName") or "" for word in ("Created", "Ready"))
     is_observed = _is_observed(service)
     return Rollout(
-        revision_stamp=_stamp(service),
+        revision=revision_of(_template(service)),
         is_observed=is_observed,
         is_complete=is_observed and bool(created) and created == ready,
         is_available=bool(ready),
@@ -56,9 +55,8 @@ def _is_observed(workload: Raw) -> bool:
     return bool(observed >= workload["metadata"]["generation"])
 
 
-def _stamp(workload: Raw) -> str:
-    template = ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
-    return str((template.get("annotations") or {}).get(REVISION, ""))
+def _template(workload: Raw) -> Raw:
+    return ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
 
 
 def newest_pods(deployment: Raw, pods: Iterable[Raw]) -> list[Raw]:
@@ -67,10 +65,8 @@ def newest_pods(deployment: Raw, pods: Iterable[Raw]) -> list[Raw]:
     The stamp alone is not enough, because KServe may change the template without a new revision. ReplicaSets are not
     read, so that the registry's role needs no right to see them.
     """
-    stamp = _stamp(deployment)
-    stamped = [
-        pod for pod in newest_first(pods) if (pod["metadata"].get("annotations") or {}).get(REVISION, "") == stamp
-    ]
+    revision = revision_of(_template(deployment))
+    stamped = [pod for pod in newest_first(pods) if revision_of(pod["metadata"]) == revision]
     return [pod for pod in stamped if _template_hash(pod) == _template_hash(stamped[0])]
 
 

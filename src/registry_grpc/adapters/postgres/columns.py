@@ -52,8 +52,9 @@ def in_order_of(fields: Sequence[str], columns: Sequence[str], first: int = 0) -
     if missing := [name for name in fields if name not in columns]:
         raise ValueError(f"no column is declared for {', '.join(missing)}")
     places = [first + columns.index(name) for name in fields]
-    if places == list(range(first, first + len(fields))):
-        return cast("Callable[[Any], Sequence[Any]]", itemgetter(slice(first, first + len(fields))))
+    start = min(places, default=first)
+    if places == list(range(start, start + len(fields))):
+        return cast("Callable[[Any], Sequence[Any]]", itemgetter(slice(start, start + len(fields))))
     return itemgetter(*places)
 
 

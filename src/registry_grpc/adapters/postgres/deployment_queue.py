@@ -25,10 +25,12 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     drift_to_json,
 )
 from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
+from registry_grpc.domain.decision import PassResult
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.errors import RegistryError
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, PassResult
+from registry_grpc.ports.deployments import Claim
 
 _log = structlog.get_logger("deployments")
 
@@ -137,7 +139,7 @@ WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER 
 # Those that were refused because of it, and would try again minutes later.
 _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
-WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = 'NAME_TAKEN'
+WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = $4
 """
 
 
@@ -180,7 +182,8 @@ class PostgresDeploymentQueue:
                 return True
             changed = _has_changed(row, result)
             await connection.execute(
-                _RECORD, id_, claim.holder, result.phase, result.reason, result.message, result.next_step, result.url,
+                _RECORD, id_, claim.holder, result.phase, result.reason, result.message, result.reason.next_step,
+                result.url,
                 drift_to_json(result.drift), applied, result.applied_generation, result.applied_at,
                 result.serving_generation, result.attempts, claim.now, result.again_in, changed,
             )  # fmt: skip
@@ -188,7 +191,7 @@ class PostgresDeploymentQueue:
             if changed:
                 await _tell(connection, claim, result)
             if result.phase is Phase.UNDEPLOYED:
-                await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"])
+                await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"], DeploymentReason.NAME_TAKEN)
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
@@ -272,7 +275,7 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
     id_, spec = claim.deployment.id, claim.deployment.spec
     generation, serving = claim.deployment.generation, result.serving_generation
     await connection.execute(
-        _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.next_step
+        _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.reason.next_step
     )
     await connection.execute(_END_SERVING, id_, serving)
     if serving is not None:

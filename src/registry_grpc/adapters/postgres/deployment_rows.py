@@ -24,6 +24,7 @@ from registry_grpc.domain.deployment import (
     Want,
 )
 from registry_grpc.domain.model_version import COPIED
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ def deployment_from(record: Any) -> Deployment:
             "spec": spec,
             "applied": _made(Applied, record["applied"]) if record["applied"] else None,
             "phase": known(Phase, record["phase"], Phase.PENDING),
+            "reason": DeploymentReason.stored(record["reason"]),
             "drift": tuple(_made(FieldDifference, difference) for difference in record["drift"]),
             "drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT),
             "edited_version_fields": spec.edited_fields(record["version_now"] or spec.copied),
@@ -83,13 +85,15 @@ def revision_from(record: Any) -> DeploymentRevision:
             "cause": known(Cause, record["cause"], Cause.UPDATE),
             "spec": spec_from(record["spec"]),
             "outcome": known(Outcome, record["outcome"], Outcome.PENDING),
+            "reason": DeploymentReason.stored(record["reason"]),
         }
     )
 
 
 def event_from(record: Any) -> DeploymentEvent:
     values = {name: record[name] for name in EVENT_FIELDS}
-    return DeploymentEvent(**values | {"phase": known(Phase, record["phase"], Phase.PENDING)})
+    said = {"phase": known(Phase, record["phase"], Phase.PENDING), "reason": DeploymentReason.stored(record["reason"])}
+    return DeploymentEvent(**values | said)
 
 
 def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:

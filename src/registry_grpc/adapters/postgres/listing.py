@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from registry_grpc.adapters.postgres.columns import of_table, select_list
+from registry_grpc.adapters.postgres.columns import in_order_of, of_table, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import OBJECT_BYTES, SORTED_CHARACTERS, Cursor, Page, Slice, Sort
@@ -74,6 +74,7 @@ class Listing:
     _whole: str = field(init=False)
     _small: str = field(init=False)
     """The columns with NULL instead of large values above `$largest`. `_whole` has all values."""
+    _large_of: Callable[[Any], Sequence[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         small = {
@@ -81,6 +82,7 @@ class Listing:
         }
         object.__setattr__(self, "_whole", select_list(self.columns))
         object.__setattr__(self, "_small", select_list({**self.columns, **small}))
+        object.__setattr__(self, "_large_of", in_order_of(tuple(self.large), tuple(self.columns)))
 
     async def page(
         self,
@@ -192,7 +194,7 @@ class Listing:
             columns = self._small.replace("$largest", f"${len(args) + 1}")
             limits = [largest // len(self.large)] if self.large else []
             rows = await database.fetch(f"{before}SELECT {columns}{more_columns}{page}", *args, *limits)
-            if not any(None in [row[name] for row in rows] for name in self.large):
+            if not any(None in self._large_of(row) for row in rows):
                 return rows[: slice.limit], len(rows) > slice.limit
         sized = (
             f"SELECT {self._whole}, {self.sort_columns[sort.field]} AS sorted_by, {total_of(self.large)} AS bytes{page}"

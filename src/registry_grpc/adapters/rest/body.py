@@ -17,12 +17,13 @@ from google.protobuf.struct_pb2 import Struct
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
-MOST_VALUES = 100_000
-"""How many values a body may hold, counted by its brackets and commas. Reading more would block the event loop for
-longer than 50 ms: 8 MiB of `[],` take more than a second."""
+MOST_VALUES = 50_000
+"""How many values a body may hold, counted by its brackets and commas. Converting so many, once read, takes the
+event loop less than 50 ms at a time."""
+LARGE_BYTES = 32 * 1024
+"""Reading a body above this size may take the event loop longer than other requests should wait."""
 
 _MOST_ESCAPES = 500_000  # beyond this, commas in strings are not told from those between values: the body is refused
-_SMALL_BYTES = 64 * 1024  # a body of this size cannot hold MOST_VALUES
 _LENIENT_BYTES = 1024 * 1024
 _BLANKS = b" \t\r\n"
 _BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
@@ -33,7 +34,7 @@ Put = Callable[[Any, Any, str], None]
 
 def json_object(data: bytes) -> dict[str, Any]:
     """The object in the body; `null` is an empty one. Raises InvalidRequest, for an empty body with the text `EOF`."""
-    if len(data) > _SMALL_BYTES and _has_too_many_values(data):
+    if len(data) > LARGE_BYTES and _has_too_many_values(data):
         raise InvalidRequest((), f"request body must not hold more than {MOST_VALUES} values")
     try:
         value = orjson.loads(data)

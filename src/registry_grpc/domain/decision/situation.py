@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from registry_grpc.domain.deployment import Deployment, Want
-from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Refusal, Rollout
+from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 GRACE = timedelta(seconds=10)
 """KServe skips writing a status that says nothing new, so after this time an old status counts for the new spec."""
@@ -30,14 +31,14 @@ class Situation:
     def wants(self, want: Want) -> bool:
         return self.deployment.want is want
 
-    def was_refused(self, *refusals: Refusal) -> bool:
-        return self.refused is not None and self.refused.refusal in refusals
+    def was_refused(self, *reasons: Why) -> bool:
+        return self.refused is not None and self.refused.reason in reasons
 
     @property
     def live(self) -> LiveObject | None:
         """The object, if it is this deployment's."""
         live = self.evidence.live if self.evidence else None
-        return live if live and live.deployment_id == str(self.deployment.id) else None
+        return live if live and live.is_of(self.deployment) else None
 
     @property
     def others(self) -> LiveObject | None:
@@ -47,7 +48,7 @@ class Situation:
     @property
     def seen(self) -> LiveObject:
         """The object, in rows after those for a missing one."""
-        assert self.live is not None  # noqa: S101 - row 11 is the last one for a missing object
+        assert self.live is not None  # noqa: S101 - `no status yet` is the last row for a missing object
         return self.live
 
     @property
@@ -66,7 +67,7 @@ class Situation:
         What has served already stays fresh while an autoscaler's change is not observed yet: the template was.
         """
         rollout = self.rollout
-        if rollout is None or rollout.revision_stamp != self.deployment.revision_stamp:
+        if rollout is None or rollout.revision != self.deployment.generation:
             return False
         return rollout.is_observed or self.has_served_target
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.deployment import Phase
-from registry_grpc.domain.next_steps import next_step_for
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 AT_ONCE = timedelta(0)
 SLOW = timedelta(minutes=5)
@@ -24,14 +23,10 @@ class Verdict:
     """Where the deployment stands and when to look again. Of a watched object every change also brings a look."""
 
     phase: Phase
-    reason: str = ""
+    reason: Why = Why.NONE
     message: str = ""
     again_in: timedelta | None
     """None: not before something changes."""
-
-    @property
-    def next_step(self) -> str:
-        return next_step_for(self.phase, self.reason)
 
 
 def watched(situation: Situation, phase: Phase) -> timedelta:
@@ -46,7 +41,12 @@ def watched(situation: Situation, phase: Phase) -> timedelta:
 
 
 def stands(
-    situation: Situation, phase: Phase, reason: str = "", message: str = "", *, again_in: timedelta | None = None
+    situation: Situation,
+    phase: Phase,
+    reason: Why = Why.NONE,
+    message: str = "",
+    *,
+    again_in: timedelta | None = None,
 ) -> Verdict:
     """A verdict that is watched, unless said otherwise."""
     if again_in is None:
@@ -54,21 +54,11 @@ def stands(
     return Verdict(phase=phase, reason=reason, message=message, again_in=again_in)
 
 
-def says(phase: Phase, reason: str = "", message: str = "") -> Callable[[Situation], Verdict]:
-    """The same verdict in every situation."""
-    return lambda s: stands(s, phase, reason, message)
-
-
-def failed(situation: Situation, reason: str, message: str, *, again_in: timedelta | None = None) -> Verdict:
+def failed(situation: Situation, reason: Why, message: str, *, again_in: timedelta | None = None) -> Verdict:
     """FAILED is about the target revision: that an earlier one still serves is the other half of the truth."""
     if situation.serves_earlier:
         message = f"{message} (revision {situation.deployment.serving_generation} is still serving)".strip()
     return stands(situation, Phase.FAILED, reason, message, again_in=again_in)
-
-
-def upper_snake(words: str) -> str:
-    """KServe's reasons are in CamelCase: NoSupportingRuntime becomes NO_SUPPORTING_RUNTIME."""
-    return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(words)).upper()
 
 
 def why_not_ready(situation: Situation) -> str:

@@ -22,6 +22,7 @@ from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.ports.deployments import DeploymentFilter
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
+from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.planning import Plan, Planning
 
 DEPLOYED: Resource[Deployed, pb.DeployModelResponse, encoders.DeployedJson] = Resource(
@@ -42,8 +43,11 @@ class DeploymentServicer:
 
     SERVICE = pb.DESCRIPTOR.services_by_name["DeploymentService"]
 
-    def __init__(self, deployments: Deployments, history: DeploymentHistory, planning: Planning) -> None:
+    def __init__(
+        self, deployments: Deployments, services: InferenceServices, history: DeploymentHistory, planning: Planning
+    ) -> None:
         self._deployments = deployments
+        self._services = services
         self._history = history
         self._planning = planning
 
@@ -58,11 +62,11 @@ class DeploymentServicer:
 
     @rpc(nothing(pb.UndeployModelResponse))
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
-        await self._deployments.undeploy(call.project_id, _service_id(request.id), call.user)
+        await self._services.undeploy(call.project_id, _service_id(request.id), call.user)
 
     @rpc(one(SERVICE_RECORD, lambda it: pb.SyncInferenceServiceResponse(inference_service=it)))
     async def SyncInferenceService(self, request: pb.SyncInferenceServiceRequest, call: Call) -> InferenceService:
-        return await self._deployments.sync(call.project_id, _service_id(request.id))
+        return await self._services.sync(call.project_id, _service_id(request.id))
 
     @rpc(only_grpc(mapping.plan_message))
     async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
