@@ -1,4 +1,4 @@
-"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, gateway, doctor and dev.
+"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, gateway, doctor, orphans and dev.
 
 Each command imports its modules when it runs, because probes run `healthcheck` every few seconds and importing the
 whole service takes a second of CPU time.
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, help="the folder to write to; name it `gateway` and start Envoy in its parent folder"
     )
     command("doctor", _doctor, "check everything that the service needs")
+    command("orphans", _orphans, "list what only the cluster knows, of all projects")
     command("dev", _dev, "run everything on this machine, for development").set_defaults(logs_to=sys.stdout)
     return parser
 
@@ -129,6 +130,12 @@ def _doctor(settings: Settings, _parsed: argparse.Namespace) -> None:
     from registry_grpc.operations import doctor  # noqa: PLC0415
 
     doctor(settings)
+
+
+def _orphans(settings: Settings, _parsed: argparse.Namespace) -> None:
+    from registry_grpc.operations import orphans  # noqa: PLC0415
+
+    orphans(settings)
 
 
 def _dev(settings: Settings, _parsed: argparse.Namespace) -> None:

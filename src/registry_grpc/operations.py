@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -19,6 +20,11 @@ from registry_grpc.ports.encryption import SecretCipher, SecretUnreadable
 from registry_grpc.settings import Settings
 from registry_grpc.shipped import GATEWAY
 
+_ORPHANS = """
+SELECT to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), namespace || '/' || name, 'uid ' || uid,
+    'deployment ' || coalesce(nullif(deployment_id, ''), 'unknown')
+FROM orphan ORDER BY seen_at, uid
+"""
 _DANGERS = {
     "down": "drops tables and columns with their data",
     "decrypt-secrets": "stores keys in plain text, as the Go service needs them",
@@ -29,8 +35,12 @@ def migrate(settings: Settings, arguments: argparse.Namespace) -> None:
     """Raises ConfigurationError without a database URL, and SystemExit if the database cannot be migrated."""
     if arguments.action in _DANGERS and not arguments.yes:
         sys.exit(f"`migrate {arguments.action}` {_DANGERS[arguments.action]}; add --yes if you mean it")
+    _run(_migrate(settings, arguments))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
-        asyncio.run(_migrate(settings, arguments))
+        asyncio.run(work)
     except migrations.MigrationError as error:
         sys.exit(str(error))
     except CONNECTION_LOST as error:
@@ -96,6 +106,18 @@ def _tell(done: str, what: list[migrations.Migration]) -> None:
         print(f"{done} {migration.version} {migration.name}")  # noqa: T201
     if not what:
         print("nothing to do")  # noqa: T201
+
+
+def orphans(settings: Settings) -> None:
+    """A line for each object in the cluster without a deployment, oldest first, whether or not an environment still
+    leads to its namespace. Raises as `migrate`."""
+    _run(_print_orphans(settings))
+
+
+async def _print_orphans(settings: Settings) -> None:
+    async with migrations.connected(settings.dsn) as connection:
+        for row in await connection.fetch(_ORPHANS):
+            print("  ".join(row))  # noqa: T201
 
 
 def print_config(settings: Settings) -> None:

@@ -46,6 +46,8 @@ class Queues:
     queue: DeploymentQueue
     elsewhere: DeploymentQueue
     let_pass: Callable[[timedelta], Awaitable[None]]
+    restore: Callable[[], Awaitable[None]]
+    """Makes it another history, in which the same has happened."""
 
     async def claimed(self) -> list[Claim]:
         """Claim everything that is due."""
@@ -69,15 +71,22 @@ def queues_in_memory() -> Queues:
     async def let_pass(span: timedelta) -> None:
         clock.advance(span)
 
+    async def restore() -> None:
+        store.restore()
+
     queues = InMemoryDeploymentQueue(store), InMemoryDeploymentQueue(store)
-    return Queues(in_memory_repositories(store), *queues, let_pass)
+    return Queues(in_memory_repositories(store), *queues, let_pass, restore)
 
 
 def queues_on(database: Database, repositories: Repositories) -> Queues:
     async def let_pass(span: timedelta) -> None:
         await database.execute(_BACKDATE, span)
 
-    return Queues(repositories, PostgresDeploymentQueue(database), PostgresDeploymentQueue(database), let_pass)
+    async def restore() -> None:
+        await database.execute("UPDATE registry_installation SET id = id")  # as a restore writes it anew
+
+    queues = PostgresDeploymentQueue(database), PostgresDeploymentQueue(database)
+    return Queues(repositories, *queues, let_pass, restore)
 
 
 def a_result(deployment: Deployment, **fields: Any) -> PassResult:
@@ -106,6 +115,7 @@ def seen(deployment: Deployment, **fields: Any) -> OwnedObject:
         "name": deployment.name,
         "uid": APPLIED.uid,
         "k8s_generation": APPLIED.k8s_generation,
+        "revision": deployment.generation,
         "is_ready": True,
         "deployment_id": deployment.id,
     }

@@ -42,8 +42,9 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import NotFound, Reason, Unavailable
 from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
@@ -579,6 +580,30 @@ async def test_what_changed_in_a_relist_is_due_at_once(queues: Queues, around: S
     assert len(await queues.claimed()) == 1
 
 
+async def test_a_revision_that_only_the_cluster_knows_is_gone_past(queues: Queues, around: Surroundings) -> None:
+    """A restored database has forgotten it, and its number must not be given again."""
+    r, applied = queues.repositories.deployments, {"uid": "uid-1", "k8s_generation": 9}
+    before = await queues.passed(await deployed(queues.repositories, around))
+    pending = await deployed(queues.repositories, around)
+    going = await queues.passed(await deployed(queues.repositories, around))
+    await r.undeploy(going.project_id, going.id, "")
+    there = [seen(deployment, **applied, revision=5) for deployment in (before, pending, going)]
+
+    for _ in range(2):
+        await queues.queue.compare([*there, seen(before, name="a-copy", revision=99)])
+    after = await r.get(before.project_id, before.id)
+    assert (after.generation, after.spec, after.phase) == (6, before.spec, Phase.UPDATING)
+    assert (after.applied, after.applied_generation) == (before.applied, 1), "what it can be compared with"
+    assert before.id in {claim.deployment.id for claim in await queues.claimed()}, "at once"
+    assert (await r.get(going.project_id, going.id)).generation == 2, "it goes, whatever its revision"
+
+    revisions = (await r.revisions(pending.project_id, pending.id, Slice(limit=9, by_cursor=True))).items
+    assert [(revision.generation, revision.cause, revision.outcome) for revision in revisions] == [
+        (6, Cause.RESTORE, Outcome.PENDING),
+        (1, Cause.DEPLOY, Outcome.SUPERSEDED),
+    ]
+
+
 # Orphans
 
 
@@ -603,6 +628,22 @@ async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues
     await queues.queue.compare([own, strays[1]])
     kept = [orphan for orphan in orphans if orphan.uid == "b"]
     assert list(await queues.repositories.deployments.orphans(project_id)) == kept, "with the time it was first seen"
+
+
+async def test_an_orphan_whose_deployment_is_back_is_none_any_more(
+    queues: Queues, around: Surroundings, other_project_id: UUID
+) -> None:
+    """As when a relist came in the middle of a restore."""
+    project_id, namespace = around.environment.project_id, around.environment.namespace
+    service = around.service(name="iris")
+    stray = seen(await deployed(queues.repositories, await Surroundings.stored(queues.repositories, other_project_id)))
+    stray = replace(stray, namespace=namespace, name="iris", deployment_id=service.id)
+    await queues.queue.compare([stray])
+    assert [orphan.uid for orphan in await queues.repositories.deployments.orphans(project_id)] == [stray.uid]
+
+    await queues.repositories.deployments.deploy(service, (), an_intent(around, namespace=namespace))
+    await queues.queue.compare([stray])
+    assert list(await queues.repositories.deployments.orphans(project_id)) == []
 
 
 async def test_orphans_are_told_to_the_projects_of_their_namespace_only(
@@ -649,6 +690,52 @@ async def test_one_leads_and_another_after_it(queues: Queues) -> None:
         async with queues.elsewhere.leadership() as third:
             while not await anext(third):
                 pass
+
+
+async def test_a_leadership_ends_with_the_history_that_it_began_in(queues: Queues) -> None:
+    async with asyncio.timeout(20):
+        async with queues.queue.leadership() as first, queues.elsewhere.leadership() as second:
+            assert [await anext(first), await anext(second)] == [True, False]
+            await queues.restore()
+            assert [state async for state in first] == []
+            assert [state async for state in second] == []
+        async with queues.queue.leadership() as again:
+            assert [await anext(again), await anext(again)] == [True, True]
+
+
+async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_through(
+    own_database: Database, project_id: UUID
+) -> None:
+    """A standby would give the lock. In the middle of a restore, the objects of deployments that are still missing would
+    be orphans, and the writes of a pass would keep the restore from making its keys."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    around = await Surroundings.stored(queues.repositories, project_id)
+    deployment = await deployed(queues.repositories, around)
+    await queues.queue.mark_changed([deployment.id])
+    key = "CONSTRAINT deployment_event_deployment_id_fkey"
+    row = await own_database.fetchrow("SELECT current_database() AS name, id FROM registry_installation")
+    assert row is not None
+    for breaking, mending in (
+        ("ALTER DATABASE {name} SET default_transaction_read_only = on", "ALTER DATABASE {name} RESET ALL"),
+        ("DELETE FROM registry_installation", "INSERT INTO registry_installation (id) VALUES ('{id}')"),
+        (
+            f"ALTER TABLE deployment_event DROP {key}",
+            f"ALTER TABLE deployment_event ADD {key}"
+            " FOREIGN KEY (deployment_id) REFERENCES deployment ON DELETE CASCADE",
+        ),
+    ):
+        await own_database.fetch(breaking.format(**row))
+        try:
+            async with asyncio.timeout(20), queues.queue.leadership() as none:
+                assert [state async for state in none] == []
+            if "DATABASE" not in breaking:  # whose setting is for new sessions
+                assert await queues.queue.claim(9) == []
+                assert await queues.queue.claim_one(deployment.id) is None
+                with refused(Unavailable, Reason.DATABASE_UNAVAILABLE):
+                    await queues.repositories.deployments.events(project_id, deployment.id, 0, 9)
+        finally:
+            await own_database.fetch(mending.format(**row))
+    assert len(await queues.claimed()) == 1
 
 
 async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) -> None:

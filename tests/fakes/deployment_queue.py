@@ -14,7 +14,7 @@ from tests.fakes.serve_models import served_by
 from tests.fakes.store import LEASE, InMemoryStore
 
 from registry_grpc.domain.decision import PassResult, ServiceView
-from registry_grpc.domain.deployment import Deployment, Orphan, Outcome, Phase, Want
+from registry_grpc.domain.deployment import Cause, Deployment, Orphan, Outcome, Phase, Want
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
 from registry_grpc.ports.deployments import Claim
@@ -100,6 +100,13 @@ class InMemoryDeploymentQueue:
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
         now = self._store.write_time()
         found = {(seen.deployment_id, seen.namespace, seen.name): seen for seen in objects}
+        for row in list(self._store.deployments.values()):
+            live = found.get((row.id, row.namespace, row.name))
+            if row.want is Want.PRESENT and live and live.revision > row.generation:
+                self._store.deployments[row.id] = replace(row, generation=live.revision)
+                await self._repository.revise(
+                    row.project_id, row.id, want=Want.PRESENT, spec=None, cause=Cause.RESTORE, created_by=""
+                )
         rows = self._store.deployments.values()
         due = [row.id for row in rows if _differs(row, found.get((row.id, row.namespace, row.name)))]
         for id_ in due:
@@ -117,7 +124,7 @@ class InMemoryDeploymentQueue:
                 seen_at=now,
             )
             for place, seen in found.items()
-            if place not in known or seen.uid in stays
+            if place not in known
         ]
         return len(due)
 
@@ -129,11 +136,11 @@ class InMemoryDeploymentQueue:
 
     @asynccontextmanager
     async def leadership(self) -> AsyncIterator[AsyncIterator[bool]]:
-        lock, leads = self._store.leader, False
+        lock, leads, epoch = self._store.leader, False, self._store.epoch
 
         async def states() -> AsyncIterator[bool]:
             nonlocal leads
-            while True:
+            while epoch == self._store.epoch:
                 if not leads and not lock.locked():
                     leads = await lock.acquire()
                 yield leads

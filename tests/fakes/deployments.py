@@ -23,7 +23,7 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import ConcurrentChange, NotFound, Reason
+from registry_grpc.domain.errors import ConcurrentChange, EventLogChanged, InvalidRequest, NotFound, Reason, Violation
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
@@ -193,10 +193,23 @@ class InMemoryDeploymentRepository:
         ]
         return max(copies, key=lambda revision: revision.created_at).spec if copies else None
 
-    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
+    async def events(
+        self, project_id: UUID, id: UUID, after: int | str | None, limit: int
+    ) -> Sequence[DeploymentEvent]:
+        if isinstance(after, str):
+            epoch, _, number = after.rpartition("-")
+            if not epoch or not number.isdecimal() or len(number) > 18:
+                raise InvalidRequest([Violation("resume_token", "must be that of an event")])
+            if after not in {event.resume_token for event in self._store.events if event.deployment_id == id}:
+                raise EventLogChanged
+            after = int(number)
         await self.get(project_id, id)
         events = [event for event in self._store.events if event.deployment_id == id]
-        return events[-1:] if after is None else [event for event in events if event.sequence > after][:limit]
+        if after is None:
+            return events[-1:]
+        if after > 0 and after not in {event.sequence for event in events}:
+            raise EventLogChanged
+        return [event for event in events if event.sequence > after][:limit]
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
         namespaces = {e.namespace for e in self._store.environments.values() if e.project_id == project_id}

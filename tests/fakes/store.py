@@ -6,11 +6,11 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any, Protocol, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tests.fakes.clock import FakeClock
 
@@ -67,6 +67,7 @@ class InMemoryStore:
     work: dict[UUID, Work] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     leader: asyncio.Lock = field(default_factory=asyncio.Lock)
+    epoch: str = "first"
     requests: dict[tuple[UUID, str], tuple[UUID, str]] = field(default_factory=dict)
     """The deployment that a request of a project has made, and the digest of the request."""
     _written_at: datetime | None = None
@@ -84,11 +85,17 @@ class InMemoryStore:
         now = self.write_time(after)
         return {"created_at": now, "updated_at": now} if thing.created_at is NOT_STORED else {}
 
+    def restore(self) -> None:
+        """As from a dump of right now: the same rows in another history."""
+        self.epoch = uuid4().hex
+        self.events[:] = [replace(e, resume_token=f"{self.epoch}-{e.sequence}") for e in self.events]
+
     def log(self, deployment: Deployment, at: datetime) -> None:
         """Add an event with the current state of the deployment."""
         self.events.append(
             DeploymentEvent(
                 sequence=len(self.events) + 1,
+                resume_token=f"{self.epoch}-{len(self.events) + 1}",
                 occurred_at=at,
                 deployment_id=deployment.id,
                 generation=deployment.generation,

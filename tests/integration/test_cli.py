@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from tests.integration.commands import command, free_ports, running, until_serving
+from tests.integration.commands import Outcome, command, free_ports, running, until_serving
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
@@ -275,6 +275,21 @@ async def test_healthcheck_goes_through_no_proxy(
         await until_serving(address, worker)
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
         assert (await command("healthcheck", "--address", address)).out == f"{address} SERVING\n"
+
+
+async def test_orphans_of_all_projects_are_listed(fresh_database_url: str) -> None:
+    assert await command("orphans", database_url=fresh_database_url) == Outcome(0, "", "")
+    connection = await asyncpg.connect(fresh_database_url)
+    await connection.execute(
+        "INSERT INTO orphan (uid, namespace, name, deployment_id, seen_at)"
+        " VALUES ('u2', 'gone', 'two', '', '2026-11-29T02:00Z'), ('u1', 'models', 'one', 'd1', '2026-11-29T01:00Z')"
+    )
+    await connection.close()
+    assert (await command("orphans", database_url=fresh_database_url)).out == (
+        "2026-11-29T01:00:00Z  models/one  uid u1  deployment d1\n"
+        "2026-11-29T02:00:00Z  gone/two  uid u2  deployment unknown\n"
+    )
+    assert (await command("orphans", database_url="postgresql://nobody@127.0.0.1:1/none")).status == 1
 
 
 async def test_doctor_says_by_its_status_whether_something_is_missing(fresh_database_url: str) -> None:

@@ -126,6 +126,9 @@ async def test_nothing_is_missing(doctor: Doctor) -> None:
     assert doctor.line("database").startswith("ok       database: PostgreSQL 1")
     assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST}, ")
     assert doctor.line("stored secrets").startswith("ok ")
+    assert doctor.line("orphans") == (
+        "ok       orphans: every object of this registry in the cluster belongs to a deployment"
+    )
     assert doctor.line("cluster").startswith("ok       cluster: Kubernetes v1.37.1")
     assert doctor.line("KServe").startswith("ok ")
     for where in ("of the cluster", "in all namespaces", "in namespace models"):
@@ -187,6 +190,18 @@ async def test_without_an_environment_there_is_no_namespace_to_try(
     assert await doctor.finds_all_well()
     assert doctor.line("permissions in namespaces").startswith("skipped ")
     assert doctor.line("KServe's webhook").startswith("skipped ")
+
+
+async def test_what_only_the_cluster_knows_is_counted(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    """Also where no environment leads to."""
+    await database.execute(
+        "INSERT INTO orphan (uid, namespace, name) VALUES ('1', 'models', 'a'), ('2', 'nowhere', 'b')"
+    )
+    assert await doctor.finds_all_well()
+    assert doctor.line("orphans") == (
+        "warning  orphans: 2 objects in the cluster carry this registry's mark and belong to no deployment"
+        " -> `registry-grpc orphans` lists them; docs/operations.md says what to do"
+    )
 
 
 async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:

@@ -80,6 +80,7 @@ NOT_HANDED_ON = {
     "FindInferenceService.serving_environment_id": "as the name",
     "FindModelVersion.registered_model_id": "another name of parent_resource_id, which wins",
     "FindModelArtifact.registered_model_id": "another name of parent_resource_id, which wins",
+    "WatchDeployment.after_sequence": "cannot be combined with resume_token, which is handed on instead",
     "ListInferenceServices.state": "another name of current_state, which wins",
 }
 # Fields of answers that are not set, by the ends of their paths.

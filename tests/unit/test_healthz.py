@@ -34,6 +34,10 @@ async def checked(fault: Exception | None, method: str = "GET") -> tuple[str, by
     ("fault", "text"),
     [
         (Unavailable(Reason.DATABASE_UNAVAILABLE), "the database is unavailable; try again"),
+        (
+            Unavailable(Reason.DATABASE_READ_ONLY),
+            "the database takes no writes, as a standby or a read-only server; reads go on",
+        ),
         (RuntimeError("the password is secret"), "internal server error"),
     ],
 )

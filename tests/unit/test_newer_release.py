@@ -102,7 +102,13 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
     assert (revision.cause, revision.outcome) == (Cause.UPDATE, Outcome.PENDING)
     assert_kept(revision.reason, revision_message(revision))
     event = event_from(
-        {"sequence": 1, "occurred_at": BORN + timedelta(1), "deployment_id": deployment.id, "generation": 1}
+        {
+            "sequence": 1,
+            "resume_token": "a-1",
+            "occurred_at": BORN + timedelta(1),
+            "deployment_id": deployment.id,
+            "generation": 1,
+        }
         | {"serving_generation": None, "phase": "HIBERNATING", "reason": "TOO_COLD", "message": "", "next_step": ""}
     )
     assert event.phase is Phase.PENDING

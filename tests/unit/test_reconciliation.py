@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 from unittest.mock import AsyncMock
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from tests.fakes.builders import a_service
@@ -20,6 +21,7 @@ from registry_grpc.domain.deployment import FieldDifference, Phase, Want
 from registry_grpc.domain.errors import (
     ClusterReadFailed,
     ConcurrentChange,
+    EventLogChanged,
     NotFound,
     Reason,
     RegistryError,
@@ -424,8 +426,8 @@ async def test_the_history_tells_of_one_project(world: AtWork) -> None:
 
     watched = [event async for event in history.watch(project_id, id_, 0)]
     assert watched == world.store.events
-    after = watched[1].sequence
-    assert [event async for event in history.watch(project_id, id_, after)] == watched[2:]
+    for after in (watched[1].sequence, watched[1].resume_token):
+        assert [event async for event in history.watch(project_id, id_, after)] == watched[2:]
     assert [event async for event in history.watch(project_id, id_, None)] == watched[-1:]
     assert [d.id for d in (await history.list(project_id, DeploymentFilter(), page)).items] == [id_]
     assert [r.generation for r in (await history.revisions(project_id, id_, page)).items] == [2, 1]
@@ -435,3 +437,20 @@ async def test_the_history_tells_of_one_project(world: AtWork) -> None:
     assert list(await history.orphans(project_id)) == []
     with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
         await anext(history.watch(uuid4(), id_, 0))
+
+
+async def test_a_watch_ends_when_the_database_is_restored(world: AtWork) -> None:
+    deployment = await world.deployed()
+
+    class Restored(NoNews):
+        async def listen(self, id: UUID) -> AsyncGenerator[None, None]:
+            yield
+            world.store.restore()
+            yield
+
+    history = DeploymentHistory(deployments=world.repositories.deployments, events=Restored())
+    for after in (None, 0):
+        watching = history.watch(world.project_id, deployment.id, after)
+        with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):
+            async for event in watching:
+                assert event.deployment_id == deployment.id

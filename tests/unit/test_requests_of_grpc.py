@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.parsing import parse
+from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
 from registry_grpc.domain.errors import InvalidRequest
+from registry_grpc.gen.modelregistry.v1 import deployment_pb2
 from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
 
 CREATE: Any = pb.CreateRegisteredModelRequest.DESCRIPTOR
@@ -47,3 +51,10 @@ def test_nul_characters_are_found_in_the_labels_of_a_patch() -> None:
     with pytest.raises(InvalidRequest) as error:
         parse(UPDATE, pb.UpdateRegisteredModelRequest(registered_model=patch).SerializeToString())
     assert [violation.field for violation in error.value.violations] == ["registered_model.labels.key"]
+
+
+def test_a_watch_goes_on_after_one_event_only() -> None:
+    parts: Any = [None, None, None, None]
+    request = deployment_pb2.WatchDeploymentRequest(id=str(uuid4()), after_sequence=0, resume_token="a-1")
+    with pytest.raises(InvalidRequest, match="resume_token cannot be combined with after_sequence: give one of them"):
+        DeploymentServicer.WatchDeployment.serve(DeploymentServicer(*parts), request, Call(method="m"))

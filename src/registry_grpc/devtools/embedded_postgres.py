@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -29,7 +30,7 @@ STOP_TIMEOUT_SECONDS = 60.0
 _START_ATTEMPTS = 3
 _RETRY_SECONDS = 0.2
 _DATA_IN_USE = b"pre-existing shared memory block"
-_READY = b"LOG:  database system is ready to accept connections\n"
+_READY = re.compile(rb"LOG:  database system is ready to accept (read-only )?connections\n")
 _MAX_SOCKET_PATH_BYTES = 103  # the limit of macOS; that of Linux is 107
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -244,7 +245,7 @@ def _becomes_ready(process: subprocess.Popen[bytes], log: Path, written: int) ->
     while process.poll() is None:
         with log.open("rb") as file:
             file.seek(written)
-            if _READY in file.read():
+            if _READY.search(file.read()):
                 return True
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(f"PostgreSQL is not ready after {START_TIMEOUT_SECONDS:.0f} s")

@@ -1,4 +1,4 @@
-"""Checks of the database: the server's version, the schema and the stored secrets."""
+"""Checks of the database: the server's version, the schema, the stored secrets and the orphans."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from registry_grpc.settings import ConfigurationError, Settings
 
 _CONNECT_SECONDS = 5.0
 _OLDEST_SERVER = 15
+_IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
 _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
 # Stored secrets grouped by format and key id, with one sample of each.
 _SECRETS = """
@@ -45,14 +46,14 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
         yield missing("database", text, "check REGISTRY_DATABASE_URL, and that the server runs and accepts this host")
         return
     try:
-        yield _server_version(connection)
+        yield await _server(connection)
         schema = await _schema(connection, migrate.load_migrations(settings.migrations_dir))
         yield schema
-        yield (
-            await _stored_secrets(connection, settings)
-            if schema.verdict != "MISSING"
-            else skipped("stored secrets", "they cannot be checked before the schema is right")
-        )
+        if schema.verdict == "MISSING":
+            yield skipped("stored secrets", "they cannot be checked before the schema is right")
+        else:
+            yield await _stored_secrets(connection, settings)
+            yield await _orphans(connection)
     finally:
         await connection.close()
 
@@ -76,11 +77,14 @@ async def _connect(settings: Settings) -> asyncpg.Connection[Any]:
     return connection
 
 
-def _server_version(connection: asyncpg.Connection[Any]) -> Diagnosis:
+async def _server(connection: asyncpg.Connection[Any]) -> Diagnosis:
     version = connection.get_server_version()
     if version.major < _OLDEST_SERVER:
         text = f"PostgreSQL {version.major} is too old"
         return missing("database", text, f"use PostgreSQL {_OLDEST_SERVER} or later")
+    if await connection.fetchval(_IS_READ_ONLY):
+        text = f"PostgreSQL {version.major}.{version.minor} takes no writes: it is a standby, or set to read only"
+        return missing("database", text, "promote it, or let REGISTRY_DATABASE_URL lead to the primary")
     return ok("database", f"PostgreSQL {version.major}.{version.minor} answers")
 
 
@@ -131,3 +135,11 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
         text = f"{outdated} of {total} are not encrypted with the current key"
         return warning(about, text, "run `registry-grpc migrate encrypt-secrets`")
     return ok(about, f"all {total} are encrypted with the current key")
+
+
+async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:
+    about, count = "orphans", await connection.fetchval("SELECT count(*) FROM orphan")
+    if count:
+        text = f"{count} objects in the cluster carry this registry's mark and belong to no deployment"
+        return warning(about, text, "`registry-grpc orphans` lists them; docs/operations.md says what to do")
+    return ok(about, "every object of this registry in the cluster belongs to a deployment")

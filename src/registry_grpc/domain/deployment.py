@@ -72,6 +72,7 @@ class Cause(StrEnum):
     ROLLBACK = "ROLLBACK"
     REDEPLOY = "REDEPLOY"
     UNDEPLOY = "UNDEPLOY"
+    RESTORE = "RESTORE"
 
 
 class Outcome(StrEnum):
@@ -309,9 +310,11 @@ class DeploymentRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentEvent:
-    """One change of a deployment in the append-only log, numbered by `sequence`."""
+    """One change of a deployment in the append-only log, numbered by `sequence`. `resume_token` is the place after it
+    in this history of the log; a restored database gives the same numbers again, but not the same tokens."""
 
     sequence: int
+    resume_token: str
     occurred_at: datetime
     deployment_id: UUID
     generation: int

@@ -43,9 +43,11 @@ class Reason(StrEnum):
     CONCURRENT_CHANGE = "CONCURRENT_CHANGE"
     OVERLOADED = "OVERLOADED"
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    DATABASE_READ_ONLY = "DATABASE_READ_ONLY"
     CLUSTER_UNAVAILABLE = "CLUSTER_UNAVAILABLE"
     CLUSTER_READ_FAILED = "CLUSTER_READ_FAILED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
+    EVENT_LOG_CHANGED = "EVENT_LOG_CHANGED"
 
 
 _TEXTS: Mapping[Reason, str] = {
@@ -76,10 +78,14 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.CONCURRENT_CHANGE: "another request changed the same rows; try again",
     Reason.OVERLOADED: "too many requests at once; try again in a second",
     Reason.DATABASE_UNAVAILABLE: "the database is unavailable; try again",
+    Reason.DATABASE_READ_ONLY: "the database takes no writes, as a standby or a read-only server; reads go on",
     Reason.CLUSTER_UNAVAILABLE: "the Kubernetes API is unavailable; try again",
     # The contract has one text for every failed read of the cluster (contract 2.4).
     Reason.CLUSTER_READ_FAILED: "internal server error",
     Reason.SHUTTING_DOWN: "the server is shutting down; continue with another server",
+    Reason.EVENT_LOG_CHANGED: "the event log no longer has the event to continue after: the database was restored or "
+    "failed over, or the event was too old to keep; read the deployment again, then watch it from its newest event, "
+    "without resume_token and after_sequence",
 }
 
 
@@ -162,6 +168,13 @@ class DeploymentBlocked(FailedPrecondition):
             Reason.DEPLOYMENT_BLOCKED,
             "; ".join(v.description for v in self.violations) or "deployment is blocked",
         )
+
+
+class EventLogChanged(RegistryError):
+    """The log cannot go on where somebody stopped reading it."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.EVENT_LOG_CHANGED)
 
 
 class ConcurrentChange(RegistryError):

@@ -21,6 +21,8 @@ class OwnedObject:
     name: str
     uid: str
     k8s_generation: int
+    revision: int
+    """The one it was applied from; 0 when it does not say."""
     is_ready: bool
     deployment_id: UUID | None
     """None when the label is not a UUID."""

@@ -133,8 +133,12 @@ class DeploymentRepository(Protocol):
         """The spec of the newest revision that deploys the version; None when none does."""
         ...
 
-    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
-        """In order, those after the sequence number; only the newest one without it. Raises NotFound."""
+    async def events(
+        self, project_id: UUID, id: UUID, after: int | str | None, limit: int
+    ) -> Sequence[DeploymentEvent]:
+        """In order, those after an event, by its resume token or sequence number, or after 0; without any, only the
+        newest one. Raises EventLogChanged when the log has no such event, or that of a token was another one or of
+        another history; NotFound; InvalidRequest for what is no token."""
         ...
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
@@ -175,7 +179,8 @@ class DeploymentQueue(Protocol):
 
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
         """After a relist: make due what differs from it, note objects without a deployment as orphans and forget
-        orphans that are gone. Returns how many were made due."""
+        orphans that are none any more. Where an object is of a later revision than the deployment has, the database
+        was restored: a revision after that one repeats what the deployment has. Returns how many were made due."""
         ...
 
     def wake_ups(self) -> AsyncIterator[None]:
@@ -183,7 +188,9 @@ class DeploymentQueue(Protocol):
         ...
 
     def leadership(self) -> AbstractAsyncContextManager[AsyncIterator[bool]]:
-        """Compete for the one advisory lock; the iterator tells, about every second, whether this process has it."""
+        """Compete for the one advisory lock; the iterator tells, about every second, whether this process has it. It
+        ends when the database takes no writes, or has another history than at its beginning: then all that was seen of
+        it must be looked at again."""
         ...
 
 

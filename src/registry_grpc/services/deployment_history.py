@@ -37,18 +37,19 @@ class DeploymentHistory:
         """Raises NotFound for the deployment."""
         return await self._deployments.served_at(project_id, id, at)
 
-    async def watch(self, project_id: UUID, id: UUID, after: int | None) -> AsyncGenerator[DeploymentEvent, None]:
-        """Every change in order, without end: those after the sequence number first; the newest one without it.
+    async def watch(self, project_id: UUID, id: UUID, after: int | str | None) -> AsyncGenerator[DeploymentEvent, None]:
+        """Every change in order, without end: those after the token or sequence number first; the newest one without.
 
-        Raises NotFound; Overloaded when too many watch already; Unavailable when the database does not answer or this
-        process is about to stop. A caller goes on with the last sequence number it has seen.
+        Raises NotFound; EventLogChanged and InvalidRequest as `events`, at any time; Overloaded when too many watch
+        already; Unavailable when the database does not answer or this process is about to stop. A caller goes on with
+        the last token it has seen.
         """
         async with aclosing(self._events.listen(id)) as news:
             async for _ in news:
                 while events := await self._deployments.events(project_id, id, after, _EVENTS_AT_ONCE):
                     for event in events:
                         yield event
-                    after = events[-1].sequence
+                    after = events[-1].resume_token
 
     def stop_watches(self) -> None:
         """End every watch with Unavailable (SHUTTING_DOWN)."""

@@ -121,6 +121,11 @@ async def _release(loaded: Loaded) -> None:
     await loaded.queue.release(await _claimed(loaded, ONE))
 
 
+async def _events_after_one(loaded: Loaded) -> None:
+    [event] = await loaded.deployments.events(PROJECT, HISTORIC, 0, 1)
+    assert len(await loaded.deployments.events(PROJECT, HISTORIC, event.resume_token, 100)) == 100
+
+
 def _seen(number: int, **fields: Any) -> OwnedObject:
     seen = OwnedObject(
         deployment_id=serving_data.service_id(number),
@@ -128,6 +133,7 @@ def _seen(number: int, **fields: Any) -> OwnedObject:
         name=f"service-{number}",
         uid=f"uid-{number}",
         k8s_generation=1,
+        revision=1,
         is_ready=number % 100 != 1,
     )
     return replace(seen, **fields)
@@ -135,6 +141,7 @@ def _seen(number: int, **fields: Any) -> OwnedObject:
 
 async def _relist(loaded: Loaded) -> None:
     seen = [_seen(number) for number in range(serving_data.ROWS) if number % 10 < 9]
+    seen[7] = replace(seen[7], revision=9)  # of which only the cluster knows
     await loaded.queue.compare(seen)
 
 
@@ -183,6 +190,7 @@ CASES: dict[str, Case] = {
     "what served when nothing did": served_at(CREATED_AT),
     "the newest event": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, None, 100)),
     "all events": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, 0, 100), 200),
+    "events after one": Case(_events_after_one, 200),
     # The cost grows with the environments of the project and with its orphans, which are not paged.
     "orphans": Case(
         lambda loaded: loaded.deployments.orphans(PROJECT),

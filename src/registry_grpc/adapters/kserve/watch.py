@@ -19,10 +19,12 @@ import structlog
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
-from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, uuid_or_none
+from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, REVISION, uuid_or_none
 from registry_grpc.ports.cluster import Changed, OwnedObject, Relisted
 
 _WORKLOADS = (kinds.DEPLOYMENTS, kinds.PODS)
+_LONGEST_STAMP = 18
+"""What anybody may write into an annotation must fit into 64 bits."""
 _log = structlog.get_logger(__name__)
 
 
@@ -227,11 +229,14 @@ def _is_ready(raw: Json) -> bool:
 
 def _owned(raw: Json) -> OwnedObject:
     metadata = raw["metadata"]
+    predictor = (raw.get("spec") or {}).get("predictor") or {}
+    stamp = (predictor.get("annotations") or {}).get(REVISION, "")
     return OwnedObject(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         k8s_generation=metadata["generation"],
+        revision=int(stamp) if stamp.isdecimal() and len(stamp) <= _LONGEST_STAMP else 0,
         is_ready=_is_ready(raw),
         deployment_id=uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, "")),
     )

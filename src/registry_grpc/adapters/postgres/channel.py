@@ -10,11 +10,12 @@ from typing import Any
 import asyncpg
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.epoch import EPOCH
 from registry_grpc.domain.errors import Overloaded, Reason, RegistryError, Unavailable
 
 MOST_WAITING = 1000
 """Per process: whoever waits also polls."""
-_HEARTBEAT_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 1.0
 _RECONNECT_SECONDS = 1.0
 _JITTER = 0.2
 
@@ -22,8 +23,8 @@ _JITTER = 0.2
 class Channel:
     """Wakes whoever waits for a payload. The session is opened for the first one and closed after the last.
 
-    A notification that nobody hears is lost, so everybody is woken when the session is (again) there, and every few
-    seconds in any case.
+    A notification that nobody hears is lost, so everybody is woken when the session is (again) there, when the database
+    has another history, of which nobody notifies, and every few seconds in any case.
     """
 
     def __init__(self, database: Database, name: str, *, poll_seconds: float) -> None:
@@ -75,9 +76,12 @@ class Channel:
         is_lost = asyncio.Event()
         session.add_termination_listener(lambda _: is_lost.set())
         await session.add_listener(self._name, self._wake)
-        self._wake_all()
+        known = ""
         while not is_lost.is_set():
-            await session.fetchval("SELECT 1")  # raises when the other end has gone without a word
+            epoch = await session.fetchval(EPOCH)  # raises when the other end has gone without a word
+            if epoch != known:
+                self._wake_all()
+            known = epoch
             await _set_within(is_lost, _HEARTBEAT_SECONDS)
 
     def _wake(self, _session: Any, _pid: int, _channel: str, text: object) -> None:

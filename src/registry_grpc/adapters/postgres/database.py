@@ -20,7 +20,7 @@ import structlog
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST, translate, unavailable
 from registry_grpc.adapters.postgres.pool import Pool
 from registry_grpc.adapters.postgres.sessions import connect, keeps_sessions
-from registry_grpc.domain.errors import RegistryError, Unavailable
+from registry_grpc.domain.errors import Reason, RegistryError, Unavailable
 
 T = TypeVar("T")
 
@@ -105,8 +105,10 @@ class Database:
             connection.terminate()
 
     async def ping(self) -> None:
-        """Raises Unavailable if the database does not answer."""
-        await self.fetchrow("SELECT 1")
+        """Raises Unavailable if the database does not answer, or takes no writes."""
+        row = await self.fetchrow("SELECT current_setting('transaction_read_only')::boolean AS is_read_only")
+        if row is None or row["is_read_only"]:
+            raise Unavailable(Reason.DATABASE_READ_ONLY)
 
     async def keeps_sessions(self) -> bool:
         """False behind a pooler in transaction or statement mode. Raises Unavailable."""

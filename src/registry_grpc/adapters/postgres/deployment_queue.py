@@ -25,6 +25,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     drift_to_json,
 )
 from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
+from registry_grpc.adapters.postgres.epoch import EPOCH
 from registry_grpc.domain.decision import PassResult
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.errors import RegistryError
@@ -41,10 +42,11 @@ _HEARTBEAT_SECONDS = 1.0
 _RELEASED_SECONDS, _UNREADABLE_SECONDS = 1.0, 30.0
 _LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
+# Nothing is written into what is being restored, or keys that the restore makes last would be broken already.
 # ARRAY: planned for few, however many are due. As joins, after an outage they would read whole tables for each claim.
 _CLAIMED = f"""
 UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs => {LEASE_SECONDS})
-WHERE id = ANY(ARRAY({{due}}))
+WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
 RETURNING id
 """
 _DUE = """
@@ -136,6 +138,7 @@ _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
+_WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 # Those that were refused because of it, and would try again minutes later.
 _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
@@ -226,14 +229,17 @@ class PostgresDeploymentQueue:
             yield self._leading(connection)
 
     async def _leading(self, connection: Any) -> AsyncIterator[bool]:
-        leads = False
-        while True:
-            if leads:
-                await connection.fetchval("SELECT 1")  # raises when the session is gone, and the lock with it
-            else:
-                leads = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
+        """A standby would give the lock, too."""
+        leads, began_in = False, await connection.fetchval(_WRITABLE_EPOCH)
+        epoch = began_in
+        while epoch is not None and epoch == began_in:
+            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
             yield leads
             await asyncio.sleep(_HEARTBEAT_SECONDS)
+            epoch = await connection.fetchval(_WRITABLE_EPOCH)  # raises when the session is gone, and the lock with it
+        if leads:
+            now = "takes no writes, or is being restored" if epoch is None else "was restored or failed over"
+            _log.warning(f"the database {now}: the lead begins anew")
 
     async def _wake_controllers(self) -> None:
         await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)

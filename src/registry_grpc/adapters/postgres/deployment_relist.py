@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployments import add_revision
+from registry_grpc.domain.deployment import Cause, Want
 from registry_grpc.ports.cluster import OwnedObject
 
 # An object that is missing, changed or not as ready as the row says makes its deployment due, and so does an API server
@@ -28,18 +31,27 @@ WHERE id = ANY(ARRAY(
     SELECT id FROM deployment WHERE id = ANY(ARRAY(SELECT id FROM differing)) ORDER BY id FOR UPDATE
 ))
 """
-_NOTE_ORPHANS = """
-INSERT INTO orphan (uid, namespace, name, deployment_id)
-SELECT seen.uid, seen.namespace, seen.name, coalesce(seen.id::text, '')
-FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
-WHERE NOT EXISTS (
-    SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
-)
-ON CONFLICT (uid) DO NOTHING
+# What is applied was stored before, so this finds something only where what was stored is lost.
+_AHEAD = """
+SELECT d.id, d.project_id, seen.revision FROM deployment d
+JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS seen (id, namespace, name, revision)
+    ON seen.id = d.id AND seen.namespace = d.namespace AND seen.name = d.name
+WHERE d.want = 'PRESENT' AND seen.revision > d.generation
 """
-# Not `uid <> ALL($1)`, which compares each orphan with every object.
-_FORGET_ORPHANS = """
-DELETE FROM orphan o WHERE NOT EXISTS (SELECT FROM unnest($1::text[]) AS seen (uid) WHERE seen.uid = o.uid)
+_SKIP_LOST = "UPDATE deployment SET generation = $2 WHERE id = $1 AND want = 'PRESENT' AND generation < $2"
+# An orphan is none any more when it has gone, and when a restore has brought its deployment back.
+_NOTE_ORPHANS = """
+WITH stray AS MATERIALIZED (
+    SELECT seen.* FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
+    WHERE NOT EXISTS (
+        SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
+    )
+), forgotten AS (
+    DELETE FROM orphan o WHERE NOT EXISTS (SELECT FROM stray WHERE stray.uid = o.uid)
+)
+INSERT INTO orphan (uid, namespace, name, deployment_id)
+SELECT uid, namespace, name, coalesce(id::text, '') FROM stray
+ON CONFLICT (uid) DO NOTHING
 """
 
 
@@ -50,7 +62,15 @@ async def compare(database: Database, objects: Sequence[OwnedObject]) -> int:
     uids = [seen.uid for seen in objects]
     generations = [seen.k8s_generation for seen in objects]
     readiness = [seen.is_ready for seen in objects]
+    for ahead in await database.fetch(_AHEAD, ids, *places, [seen.revision for seen in objects]):
+        await _go_past(database, ahead)
     due = await database.execute(_COMPARE, ids, *places, uids, generations, readiness)
     await database.execute(_NOTE_ORPHANS, uids, *places, ids)
-    await database.execute(_FORGET_ORPHANS, uids)
     return due
+
+
+async def _go_past(database: Database, ahead: Any) -> None:
+    """Numbers that the cluster has seen are not given again: passes would take the object for newer than the row."""
+    async with database.transaction() as connection:
+        if await connection.execute(_SKIP_LOST, ahead["id"], ahead["revision"]) == "UPDATE 1":
+            await add_revision(connection, ahead["project_id"], ahead["id"], Want.PRESENT, None, Cause.RESTORE, "")

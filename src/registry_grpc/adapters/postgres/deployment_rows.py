@@ -49,8 +49,8 @@ REVISION_FIELDS = (
     "served_until",
 )  # fmt: skip
 EVENT_FIELDS = (
-    "sequence", "occurred_at", "deployment_id", "generation", "serving_generation", "phase", "reason", "message",
-    "next_step",
+    "sequence", "resume_token", "occurred_at", "deployment_id", "generation", "serving_generation", "phase",
+    "reason", "message", "next_step",
 )  # fmt: skip
 
 

@@ -82,10 +82,12 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             | asyncpg.OutdatedSchemaCacheError()
         ):
             return ConcurrentChange()
+        case asyncpg.ReadOnlySQLTransactionError():
+            return Unavailable(Reason.DATABASE_READ_ONLY)
         case (
             asyncpg.QueryCanceledError()
             | asyncpg.LockNotAvailableError()
-            | asyncpg.ReadOnlySQLTransactionError()
+            | asyncpg.UndefinedTableError()  # it is being restored
             | asyncpg.InsufficientResourcesError()
             | asyncpg.InvalidSQLStatementNameError()  # a pooler is in transaction mode now (see sessions)
         ):

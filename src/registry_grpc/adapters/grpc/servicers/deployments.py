@@ -125,7 +125,11 @@ class DeploymentServicer:
     @stream_rpc(only_grpc(mapping.event_message, lambda it: pb.WatchDeploymentResponse(event=it)))
     def WatchDeployment(self, request: pb.WatchDeploymentRequest, call: Call) -> AsyncIterator[DeploymentEvent]:
         after = request.after_sequence if request.HasField("after_sequence") else None
-        return self._history.watch(call.project_id, _id(request.id), after)
+        if request.resume_token and after is not None:
+            raise InvalidRequest(
+                [Violation("resume_token", "cannot be combined with after_sequence: give one of them")]
+            )
+        return self._history.watch(call.project_id, _id(request.id), request.resume_token or after)
 
     @rpc(only_grpc(mapping.orphans_message))
     async def ListOrphans(self, request: pb.ListOrphansRequest, call: Call) -> Sequence[Orphan]:  # noqa: ARG002

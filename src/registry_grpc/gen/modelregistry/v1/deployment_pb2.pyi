@@ -228,7 +228,7 @@ class DeploymentRevision(_message.Message):
     def __init__(self, revision: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., cause: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., served_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., served_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., unknown_reason: _Optional[str] = ...) -> None: ...
 
 class DeploymentEvent(_message.Message):
-    __slots__ = ("sequence", "occurred_at", "deployment_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "unknown_reason")
+    __slots__ = ("sequence", "occurred_at", "deployment_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "unknown_reason", "resume_token")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -239,6 +239,7 @@ class DeploymentEvent(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_REASON_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     occurred_at: _timestamp_pb2.Timestamp
     deployment_id: str
@@ -249,7 +250,8 @@ class DeploymentEvent(_message.Message):
     message: str
     next_step: str
     unknown_reason: str
-    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deployment_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., unknown_reason: _Optional[str] = ...) -> None: ...
+    resume_token: str
+    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deployment_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., unknown_reason: _Optional[str] = ..., resume_token: _Optional[str] = ...) -> None: ...
 
 class FieldDifference(_message.Message):
     __slots__ = ("path", "applied", "found")
@@ -444,12 +446,14 @@ class GetServedRevisionResponse(_message.Message):
     def __init__(self, revision: _Optional[_Union[DeploymentRevision, _Mapping]] = ...) -> None: ...
 
 class WatchDeploymentRequest(_message.Message):
-    __slots__ = ("id", "after_sequence")
+    __slots__ = ("id", "after_sequence", "resume_token")
     ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     id: str
     after_sequence: int
-    def __init__(self, id: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+    resume_token: str
+    def __init__(self, id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., resume_token: _Optional[str] = ...) -> None: ...
 
 class WatchDeploymentResponse(_message.Message):
     __slots__ = ("event",)

@@ -181,7 +181,8 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchDeployment(self, request, context):
-        """WatchDeployment streams every change of a deployment with its reason, beginning after `after_sequence`.
+        """WatchDeployment streams every change of a deployment with its reason, beginning after the given event. It ends with
+        OUT_OF_RANGE (EVENT_LOG_CHANGED) when the database was restored or failed over, also in the middle of the stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
