@@ -1,5 +1,5 @@
-"""Puts the next steps of the domain's DeploymentReason into the proto enum, which has the numbers and the meanings, and
-writes docs/reasons.md from both: `python scripts/reasons.py`."""
+"""Copies the next steps of the domain's DeploymentReason into the proto enum, which has the numbers and the meanings,
+and writes docs/reasons.md from both: `python scripts/reasons.py`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _NEXT_STEP = "  // Next step:"
 _INTRODUCTION = """\
 # Reasons of deployments
 
-Made from `src/registry_grpc/domain/reason.py` and `proto/modelregistry/v1/deployment_reason.proto` by
-`python scripts/reasons.py`; change it there.
+`python scripts/reasons.py` generates this page from `src/registry_grpc/domain/reason.py` and
+`proto/modelregistry/v1/deployment_reason.proto`. Change it there.
 
-`GetDeployment`, `ListDeployments` and `WatchDeployment` give the reason with the message of the cluster and the next
-step; over REST the message is `last_error`. `PlanDeploy` gives reasons as the codes of its findings.
-The phase is FAILED where the meaning names no other, and DEGRADED where other pods of the revision still serve.
-[kserve.md](kserve.md) tells how deployments behave.
+`GetDeployment`, `ListDeployments` and `WatchDeployment` answer the reason with the message of the cluster and the next
+step; REST answers the message as `last_error`. `PlanDeploy` answers reasons as the codes of its findings.
+The phase is FAILED unless the meaning names another one, or DEGRADED if other pods of the revision still serve.
+[kserve.md](kserve.md) describes how deployments behave.
 
-A reason that only a newer release of the registry knows is kept as it is stored: `reason` is then
-`DEPLOYMENT_REASON_UNSPECIFIED`, and `unknown_reason` has its word. Message and next step are as the newer release said.
+A reason that only a newer release of the registry knows is kept as it was stored: then `reason` is
+`DEPLOYMENT_REASON_UNSPECIFIED`, and `unknown_reason` has the word. Message and next step are the newer release's.
 
 | Reason | What it means | Next step |
 |---|---|---|
@@ -35,7 +35,7 @@ A reason that only a newer release of the registry knows is kept as it is stored
 
 
 def proto(text: str) -> str:
-    """The proto file with the next steps as they are now."""
+    """The proto file with the current next steps."""
     return _VALUE.sub(_with_next_step, text)
 
 
@@ -48,14 +48,14 @@ def _with_next_step(value: re.Match[str]) -> str:
 
 
 def page(text: str) -> str:
-    """The page, made from the proto file."""
+    """The page for the proto file."""
     return _INTRODUCTION + "".join(
         f"| `{name}` | {meaning} | {DeploymentReason[name].next_step} |\n" for name, meaning in meanings(text)
     )
 
 
 def meanings(text: str) -> Iterator[tuple[str, str]]:
-    """The names of the proto enum, each with what its comment says before the next step."""
+    """The names of the proto enum, each with its meaning: the comment before the next step."""
     for comment, name in _VALUE.findall(text):
         lines = comment.split(_NEXT_STEP)[0].splitlines()
         yield name, " ".join(line.removeprefix("  // ") for line in lines)

@@ -63,7 +63,7 @@ def kubernetes(request: pytest.FixtureRequest) -> TestCluster:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def namespace(kubernetes: TestCluster) -> AsyncIterator[str]:
-    """A namespace of this test's own."""
+    """A namespace for this test only."""
     name = await kubernetes.create_namespace()
     yield name
     await kubernetes.delete_namespace(name)

@@ -23,7 +23,7 @@ from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
 
 _MASTERS = "system:masters"
 _USERS = {"admin": _MASTERS, "kserve": _MASTERS, "registry": ""}
-"""User and group of every identity; `registry` has what RBAC gives it."""
+"""The user and group of every identity. `registry` has the rights that RBAC gives it."""
 _CONTROLLERS = (
     "deployment-controller", "replicaset-controller", "garbage-collector-controller", "namespace-controller",
     "serviceaccount-controller", "root-ca-certificate-publisher-controller", "resourcequota-controller",
@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ControlPlane:
-    """One control plane in a folder of its own, on ports of its own."""
+    """One control plane with its own folder and ports."""
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
@@ -88,7 +88,7 @@ class ControlPlane:
         self._wait_until_ready(keys.certificate)
 
     def start_controllers(self) -> None:
-        """Starts the rest; after the custom kinds are there, of which the garbage collector learns every 30 s only."""
+        """Starts the rest. Call it when the custom kinds exist, because the garbage collector only looks every 30 s."""
         admin = self.kubeconfig("admin")
         shared = {
             "kubeconfig": admin,
@@ -164,13 +164,13 @@ class ControlPlane:
 
 
 def _die_with_parent() -> None:
-    """Runs in the child: a test run that is killed leaves no control plane behind, where Linux can see to that."""
+    """Runs in the child. On Linux, a test run that is killed leaves no control plane behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at the moment; taken at once, so that they differ."""
+    """Free ports. They are taken together, so that they differ."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [item.getsockname()[1] for item in sockets]
     for item in sockets:

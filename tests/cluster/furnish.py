@@ -1,4 +1,4 @@
-"""Puts into an empty control plane what a registry expects of a cluster: KServe's kinds, a node, RBAC."""
+"""Installs in an empty control plane what the registry needs: KServe's kinds, a node, RBAC."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def furnish(client: ClusterClient) -> None:
 async def _create_node(client: ClusterClient) -> None:
     node: dict[str, Any] = {"metadata": {"name": _NODE, "labels": {"kubernetes.io/hostname": _NODE}}}
     created = await client.call("POST", "/api/v1/nodes", node)
-    # No node-lifecycle controller runs, which would take the taint off once the node is ready.
+    # There is no node-lifecycle controller that would remove the taint once the node is ready.
     created["spec"]["taints"] = []
     created = await client.call("PUT", f"/api/v1/nodes/{_NODE}", created)
     created["status"] = {"allocatable": _CAPACITY, "capacity": _CAPACITY}
@@ -51,13 +51,13 @@ async def _create_node(client: ClusterClient) -> None:
 
 
 async def until_served(client: ClusterClient, path: str) -> None:
-    """Until there is something at the path: kinds and a namespace's service account appear after a moment."""
+    """Wait until the path exists: kinds and the service account of a namespace appear after a moment."""
     async with asyncio.timeout(30):
         while True:
             try:
                 await client.call("GET", path)
             except ApiError as error:
-                # 429: a new kind's storage is being set up.
+                # 429: the storage of a new kind is being set up.
                 if error.code not in {404, 429}:
                     raise
             else:
@@ -66,7 +66,7 @@ async def until_served(client: ClusterClient, path: str) -> None:
 
 
 async def create_namespace(client: ClusterClient, name: str, *, with_role: bool) -> None:
-    """A namespace, with the registry's role bound in it; on return pods can be created in it."""
+    """Create a namespace in which the registry's role is bound and pods can be created."""
     await client.call("POST", path_of(NAMESPACES), {"metadata": {"name": name}})
     if with_role:
         await _bind_role(client, name)
@@ -80,6 +80,6 @@ async def _bind_role(client: ClusterClient, name: str) -> None:
 
 
 def _rbac() -> list[dict[str, Any]]:
-    """The shipped manifest, so that the tests run with the rights it gives; here the registry is no service account."""
+    """The shipped manifest, so that the tests have its rights, with a user instead of a service account."""
     documents = list(yaml.safe_load_all(_RBAC.read_text()))
     return [{**document, "subjects": [_REGISTRY]} if "subjects" in document else document for document in documents]

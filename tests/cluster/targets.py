@@ -1,4 +1,4 @@
-"""The clusters tests run on."""
+"""The clusters on which tests run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TestCluster:
     simulated: SimulatedCluster | None = None
 
     async def create_namespace(self) -> str:
-        """A namespace of the caller's own, with the registry's rights in it."""
+        """A new namespace in which the registry has its rights."""
         name = f"test-{uuid4().hex[:8]}"
         if self.simulated is not None:
             self.simulated.create_namespace(name)

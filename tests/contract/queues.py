@@ -1,4 +1,4 @@
-"""A queue with deployments of a test's own, and its time; and results of passes."""
+"""A queue with the deployments and the time of a test, and results of passes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from registry_grpc.ports.cluster import OwnedObject
 from registry_grpc.ports.deployments import Claim, DeploymentQueue
 
 AFTER_THE_REQUEST = timedelta(seconds=3)
-"""When the request that made a deployment should have made its first pass."""
+"""The time after which the request that made a deployment should have made its first pass."""
 AFTER_THE_LEASE = timedelta(seconds=61)
 APPLIED = Applied(uid="uid-1", k8s_generation=1, resource_version="7", content={"spec": {}})
 SERVING = ServiceView(
@@ -46,7 +46,7 @@ _TIMES = {
 
 @dataclass(frozen=True)
 class Queues:
-    """What two processes have on one set of deployments, and a way to let time pass."""
+    """The queues of two processes on the same deployments, and a way to let time pass."""
 
     repositories: Repositories
     queue: DeploymentQueue
@@ -58,7 +58,7 @@ class Queues:
     """All that has happened is that much longer ago; returns the time when it is seen so."""
 
     async def claimed(self) -> list[Claim]:
-        """All that is due."""
+        """Claim everything that is due."""
         return await self.queue.claim(100)
 
     async def taken(self, deployment: Deployment) -> Claim:
@@ -67,7 +67,7 @@ class Queues:
         return claim
 
     async def passed(self, deployment: Deployment, **result: Any) -> Deployment:
-        """After a pass with this result."""
+        """The deployment after a pass with this result."""
         assert await self.queue.record(await self.taken(deployment), a_result(deployment, **result))
         return await self.repositories.deployments.get(deployment.project_id, deployment.id)
 
@@ -110,7 +110,7 @@ def queues_on(database: Database, repositories: Repositories) -> Queues:
 
 
 def a_result(deployment: Deployment, **fields: Any) -> PassResult:
-    """Of a pass that found the current revision serving."""
+    """The result of a pass that found the current revision serving."""
     said: dict[str, Any] = {
         "phase": Phase.DEPLOYED,
         "reason": DeploymentReason.NONE,
@@ -129,7 +129,7 @@ def a_result(deployment: Deployment, **fields: Any) -> PassResult:
 
 
 def seen(deployment: Deployment, **fields: Any) -> OwnedObject:
-    """The object of a deployment, as it was applied and ready."""
+    """The object of a deployment, applied and ready."""
     said: dict[str, Any] = {
         "namespace": deployment.namespace,
         "name": deployment.name,

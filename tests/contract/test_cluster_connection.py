@@ -1,4 +1,4 @@
-"""How the adapter gets to a cluster: kubeconfigs, tokens that change, and a pod's own service account."""
+"""How the adapter connects to a cluster: kubeconfigs, tokens that change, and the service account of a pod."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `Cluster` port when the API server or the way to it fails, on the simulated cluster, which fails on demand."""
+"""The `Cluster` port when the API server or the network fails. The simulated cluster fails on demand."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
 async def test_a_refused_first_apply_leaves_its_secret_only_where_the_object_may_have_been_made(
     simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, *, stays: bool
 ) -> None:
-    """The next revision may have other keys: nobody would know its name then."""
+    """The next revision may have other keys. Then nothing could compute the name of the Secret."""
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
 

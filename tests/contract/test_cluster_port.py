@@ -317,7 +317,7 @@ async def test_what_the_go_service_made_is_adopted(cluster: KServeCluster, kube:
 
 
 def made_by_the_go_service(deployment: Deployment) -> dict[str, Any]:
-    """As the contract has it (2.4); the mode is KServe's default in Kubernetes mode."""
+    """As in the contract (contract 2.4); the mode is KServe's default in Kubernetes mode."""
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",

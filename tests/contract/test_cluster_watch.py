@@ -1,4 +1,4 @@
-"""`Cluster.changes`: everything with our mark, and nothing missed whatever the connection does."""
+"""`Cluster.changes` reports all objects with our labels, and misses nothing when the connection fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Event = Relisted | Changed
 
 
 class Events:
-    """What has been told so far, and waiting for more."""
+    """The events so far, and ways to wait for more."""
 
     def __init__(self) -> None:
         self._seen: list[Event] = []
@@ -40,7 +40,7 @@ class Events:
                 self._more.notify_all()
 
     async def next(self, holds: Callable[[Event], bool]) -> Event:
-        """The first event after those asked for before of which something holds."""
+        """The next event that meets the condition, after the last one that was asked for."""
         async with asyncio.timeout(PATIENCE), self._more:
             await self._more.wait_for(lambda: any(holds(event) for event in self._seen))
             index = next(index for index, event in enumerate(self._seen) if holds(event))
@@ -61,7 +61,7 @@ class Events:
         return seen
 
     async def quiet(self) -> None:
-        """Until nothing has been told for a moment."""
+        """Wait until there was no event for a moment."""
         while self.drain():  # noqa: ASYNC110 - nothing tells that nothing comes
             await asyncio.sleep(0.3)
 
@@ -79,7 +79,7 @@ async def watching(cluster: KServeCluster) -> AsyncIterator[Events]:
 
 
 async def settled(cluster: KServeCluster, events: Events, deployment: Deployment) -> Deployment:
-    """The deployment applied, serving, and no longer told about."""
+    """Apply the deployment, and wait until it serves and there are no more events."""
     deployment = await applied(cluster, deployment)
     await observed(cluster, deployment, is_serving)
     await events.quiet()

@@ -1,4 +1,4 @@
-"""What every DeploymentQueue does: who works on what and when, and what becomes of the results."""
+"""The contract of DeploymentQueue: who works on which deployment, when, and what is recorded."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ HOUR = timedelta(hours=1)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
-    """Of this suite: claims are for the deployments of all projects."""
+    """A database for this suite only, because claims take the deployments of all projects."""
     async with new_database(server_for_run, server_for_run.template) as url:
         database = Database(url, PATIENT)
         yield database
@@ -134,7 +134,7 @@ async def test_many_claims_at_once_share_the_work(queues: Queues, around: Surrou
     claims = await asyncio.gather(*(queue.claim(3) for queue in (queues.queue, queues.elsewhere) * 8))
 
     claimed = [claim.deployment.id for some in claims for claim in some]
-    claimed += [claim.deployment.id for claim in await queues.claimed()]  # what one saw locked, another may have left
+    claimed += [claim.deployment.id for claim in await queues.claimed()]  # they may skip locked rows
     assert sorted(claimed) == sorted(d.id for d in deployments)
 
 
@@ -204,7 +204,7 @@ async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_databas
 async def test_who_is_broken_off_while_claiming_leaves_no_lease(
     own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the commit: a fake has no such moment."""
+    """The call is cancelled after the commit. A fake has no such moment."""
     queues = queues_on(own_database, repositories_on(own_database))
     deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
     queue = PostgresDeploymentQueue(own_database)
@@ -366,7 +366,7 @@ async def test_a_newer_revision_keeps_its_own_state_but_not_what_was_applied(
 
 
 async def test_an_undeployment_forgets_which_revision_the_object_is_of(queues: Queues, around: Surroundings) -> None:
-    """So that a redeployment knows that nobody else took the object away."""
+    """A redeployment must know that the object was not deleted by somebody else."""
     deployment = await queues.passed(await deployed(queues.repositories, around))
     assert deployment.applied_generation == 1
 
@@ -506,7 +506,7 @@ async def test_the_object_of_a_deleted_service_is_due_at_once(queues: Queues, ar
 async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:
-    """Two environments, of two projects even, may be one namespace."""
+    """Two environments, even of two projects, may use the same namespace."""
     other = await Surroundings.stored(queues.repositories, other_project_id)
     holder = await deployed(queues.repositories, around)
 
@@ -736,7 +736,7 @@ async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_t
 
 
 async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) -> None:
-    """And its lock with it: another one leads by now."""
+    """Its lock is lost as well, so another one leads now."""
     queues = queues_on(own_database, repositories_on(own_database))
     async with asyncio.timeout(20), queues.queue.leadership() as first:
         assert await anext(first)

@@ -1,4 +1,4 @@
-"""What every DeploymentRepository does when an intent changes: revisions, undeployments and their events."""
+"""The contract of DeploymentRepository for changes of an intent: revisions, undeployments and their events."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def test_redeploys_the_generation_that_was_looked_at_only(
     assert await repositories.services.get(project_id, id_) == service
     assert (await repositories.deployments.get(project_id, id_)).want is Want.ABSENT
     assert await change("DEPLOYED", 2) is True
-    # Nothing is deployed again here.
+    # This does not deploy again.
     assert await change("DEPLOYED", 1) is False
     assert await change("UNDEPLOYED", 1) is True
 

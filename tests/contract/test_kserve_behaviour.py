@@ -1,4 +1,4 @@
-"""How an InferenceService fares: the facts the registry's decisions rest on, simulated and on a real cluster."""
+"""The behaviour of KServe on which the registry's decisions rest, simulated and on a real cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
 
 
 def failing(name: str, outcome: Outcome, *, revision: str = "1", logs: bool = False) -> Object:
-    """An InferenceService whose pods fail that way."""
+    """An InferenceService whose pods fail in this way."""
     service = inference_service(name, labels={LABEL: outcome}, annotations={STAMP: revision})
     if logs:
         service["spec"]["predictor"]["model"]["terminationMessagePolicy"] = "FallbackToLogsOnError"
@@ -37,7 +37,7 @@ def waits_for(container: Object) -> str:
 
 
 async def until_pod(kube: Kube, name: str, revision: str, reason: str) -> Object:
-    """The pod of a revision once a container of it waits for this reason."""
+    """The pod of a revision, once one of its containers waits for this reason."""
 
     def is_stuck(pod: Object) -> bool:
         status = pod["status"]
@@ -202,7 +202,7 @@ class TestFailingPods:
 
         assert pod["status"]["phase"] == "Pending"
         assert main_container(pod)["state"]["waiting"]["message"]
-        # KServe does not see it: the model stays Pending.
+        # KServe does not notice it, so the model stays Pending.
         pending = await kube.until(INFERENCE_SERVICES, "iris", lambda found: bool(model_status(found).get("states")))
         assert pending["status"]["modelStatus"]["states"]["targetModelState"] in {"Pending", "Loading"}
 

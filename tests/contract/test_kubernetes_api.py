@@ -1,4 +1,4 @@
-"""What the registry relies on in a Kubernetes API, on the simulated cluster and on a real kube-apiserver."""
+"""The behaviour of a Kubernetes API on which the registry relies, simulated and on a real kube-apiserver."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ class TestValidation:
             await kube.merge(SECRETS, "a", {"stringData": {"key": "two"}})
 
         assert (refused.value.code, refused.value.reason) == (422, "Invalid")
-        # Labels and owners are not part of what is frozen.
+        # Labels and owners of an immutable object can be changed.
         assert await kube.merge(SECRETS, "a", {"metadata": {"labels": {"team": "x"}}})
 
     async def test_second_create_says_that_it_exists(self, kube: Kube) -> None:

@@ -1,4 +1,4 @@
-"""What only a database can be asked: rows of tables that no port writes, and texts it cannot hold."""
+"""Tests that only a database can pass: rows of tables that no port writes, and texts that it cannot store."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_refuses_nul_characters_in_every_call(
 
 
 class CountingDatabase(Database):
-    """Counts the characters that it loads; so do its shares."""
+    """Counts the characters that it and its shares load."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
@@ -111,7 +111,7 @@ class CountingDatabase(Database):
 async def test_rows_beyond_the_size_of_a_page_are_not_loaded(
     postgres_repositories: Repositories, database_url: str, project_id: UUID, mebibytes: int, search: str
 ) -> None:
-    """Rows of 7 MiB are older than the limit of descriptions."""
+    """Rows of 7 MiB were stored before descriptions had a limit."""
     counting = CountingDatabase(database_url)
     models = PostgresRegisteredModelRepository(counting)
     for _ in range(8):

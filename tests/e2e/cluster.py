@@ -1,4 +1,4 @@
-"""Looking into the simulated cluster as an operator would: its API by HTTP, with the kubeconfig of the stack."""
+"""Reads the simulated cluster like an operator: over HTTP, with the kubeconfig of the stack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INFERENCE_SERVICES = "/apis/serving.kserve.io/v1beta1"
 
 
 class Cluster:
-    """The InferenceServices of the cluster that a stack deploys to."""
+    """The InferenceServices of the cluster to which a stack deploys."""
 
     def __init__(self, stack: Addresses) -> None:
         (kubeconfig,) = Path(stack.folder).rglob("*kubeconfig*")
@@ -26,7 +26,7 @@ class Cluster:
         return f"{INFERENCE_SERVICES}/namespaces/{namespace}/inferenceservices/{name}"
 
     def find(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object, or None when there is none."""
+        """The object, or None."""
         response = self.http.get(self._path(namespace, name))
         if response.status_code == 404:
             return None
@@ -40,5 +40,5 @@ class Cluster:
         return found
 
     def delete(self, namespace: str, name: str) -> None:
-        """Delete it behind the registry's back."""
+        """Delete the object without the registry."""
         self.http.delete(self._path(namespace, name)).raise_for_status()

@@ -1,4 +1,4 @@
-"""Bodies at the edge: sizes and depths (contract 0.5; decision 5)."""
+"""Bodies at the limits of size and depth (contract 0.5; decision 5)."""
 
 from __future__ import annotations
 

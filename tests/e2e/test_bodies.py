@@ -47,7 +47,7 @@ NOT_JSON = [
 
 @pytest.fixture(scope="module")
 def world(http: httpx.Client) -> World:
-    """One for the whole module: what is accepted here gets a name of its own."""
+    """One for the whole module: every accepted request has its own name."""
     return World(Api(http))
 
 

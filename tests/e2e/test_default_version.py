@@ -12,7 +12,7 @@ from tests.e2e.checks import json_of
 
 
 def defaults(api: Api, model: JSON) -> list[str]:
-    """The ids of the model's default versions; the model itself must name the same one."""
+    """The ids of the model's default versions. The model itself must have the same one."""
     versions = api.read(f"/models/{model['id']}/versions", limit="100")["items"]
     flagged = [version["id"] for version in versions if version["is_default"]]
     default = api.read(f"/models/{model['id']}").get("default_version")

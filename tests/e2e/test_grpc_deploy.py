@@ -72,7 +72,7 @@ class Deployer(Place):
 
 @pytest.fixture
 def planner(simulated_http: httpx.Client, channel: grpc.Channel) -> Deployer:
-    """A deployer to a namespace that is there: plans look for it."""
+    """A deployer to a namespace that exists, because plans check that."""
     deployer = Deployer(Api(simulated_http), channel)
     deployer.environment = an_environment(deployer.api, "Default", external_id="default")
     return deployer

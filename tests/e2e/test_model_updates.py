@@ -21,7 +21,7 @@ FULL: JSON = {
 
 
 def patched(api: Api, model: JSON, body: object) -> JSON:
-    """The model after the PATCH; reading it again must give the same."""
+    """The model after the PATCH. Reading it again must return the same."""
     answer: JSON = json_of(api.patch(f"/models/{model['id']}", body))
     assert same(json_of(api.get(f"/models/{model['id']}")), answer)
     return answer

@@ -25,7 +25,7 @@ every_list = pytest.mark.parametrize("route", LISTS, ids=str)
 
 @pytest.fixture(scope="module")
 def five(http: httpx.Client) -> World:
-    """A project with five objects of every kind; nothing here changes it."""
+    """A project with five objects of every kind, which no test changes."""
     world = World(Api(http))
     for _ in range(4):
         a_model(world.api)

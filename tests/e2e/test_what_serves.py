@@ -1,4 +1,4 @@
-"""What serves is fixed and known, and keys stay at their place: by REST and gRPC, down to the cluster."""
+"""A revision keeps what it serves, and keys stay at their place: over REST and gRPC, down to the cluster."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cluster(simulated_stack: Addresses) -> Cluster:
 
 
 def scaled(deployer: Deployer, id_: str) -> Any:
-    """After an update of nothing but the replicas."""
+    """The deployment after an update of its replicas only."""
     request = d.UpdateDeploymentRequest(id=id_, options=d.DeploymentOptions(max_replicas=3))
     return deployer.rpc.call(deployer.stub.UpdateDeployment, request).deployment
 

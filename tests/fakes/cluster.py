@@ -1,4 +1,4 @@
-"""A cluster in memory: objects and what a test makes of them. Nothing happens by itself."""
+"""A cluster in memory, whose objects only change when a test changes them."""
 
 from __future__ import annotations
 

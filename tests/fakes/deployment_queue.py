@@ -1,4 +1,4 @@
-"""The work on deployments, shared out in memory."""
+"""DeploymentQueue in memory."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ class InMemoryDeploymentQueue:
 
 
 def _told(row: Deployment) -> tuple[object, ...]:
-    """What the event log tells of."""
+    """The values whose change makes an event."""
     uid = row.applied.uid if row.applied else None
     return row.phase, row.reason, row.message, row.serving_generation, row.url, uid
 

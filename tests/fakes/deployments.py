@@ -1,4 +1,4 @@
-"""Deployments in memory: the intents, their revisions and their events. Nothing works on them."""
+"""Deployments, their revisions and events in memory, without a controller."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ class InMemoryDeploymentRepository:
         return replace(deployment, drift_policy=self._drift_policy(deployment.id), edited_version_fields=edited)
 
     def _drift_policy(self, id: UUID) -> DriftPolicy:
-        """The environment's, while it is there."""
+        """The policy of the environment, while that exists."""
         service = self._store.services.get(id)
         return self._store.environments[service.serving_environment_id].drift_policy if service else DriftPolicy.REPORT
 
@@ -286,7 +286,7 @@ def _check_generation(deployment: Deployment, after: int | None) -> None:
 
 
 class NoNews:
-    """DeploymentEvents of a deployment to which nothing happens: wakes once, as every listener does at the start."""
+    """DeploymentEvents without new events: wakes once at the start, like every listener."""
 
     async def listen(self, id: UUID) -> AsyncGenerator[None, None]:
         yield

@@ -1,4 +1,4 @@
-"""The commands of an operator: what they do, what they print, and how they end."""
+"""The commands of an operator: their effects, output and exit status."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_databas
 
 
 async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection[Any], fresh_database_url: str) -> None:
-    """Also one whose ciphertext is longer than the Go service's column, and those of a key that was rotated away."""
+    """Even if the ciphertext is longer than the Go service's column, or its key was rotated."""
     longest, keys = "ключ" * 125, f"k2:{NEW},k1:{OLD}"
     version, plain = await add_version(database, longest, "secret"), await add_version(database, "", "plain text")
     for encryption_keys in (f"k1:{OLD}", keys):

@@ -1,4 +1,4 @@
-"""What `registry-grpc doctor` says of a world in which something is missing."""
+"""What `registry-grpc doctor` reports if something is missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NEWEST = MIGRATIONS[-1].version
 
 
 class Doctor:
-    """Examines, and keeps what was printed."""
+    """Runs the doctor and keeps its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], settings: Settings) -> None:
         self._capsys = capsys
@@ -52,7 +52,7 @@ class Doctor:
         return is_well
 
     def line(self, about: str) -> str:
-        """The only line about something."""
+        """The only line about this part."""
         (line,) = (line for line in self.text.splitlines() if line[9:].startswith(f"{about}: "))
         return line
 
@@ -73,7 +73,7 @@ async def database(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection[
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port where nobody listens, and nobody else will."""
+    """A port on which nothing listens, and which no other process can take."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
@@ -93,7 +93,7 @@ def settings(cluster: SimulatedCluster, fresh_database_url: str, silent_port: in
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def doctor(capsys: pytest.CaptureFixture[str], settings: Settings, database: asyncpg.Connection[Any]) -> Doctor:
-    """With an environment that deploys to `models`, everything in order, and no gateway."""
+    """A doctor that finds no problem: an environment deploys to `models`, and there is no gateway."""
     await add_environment(database, "production", "models")
     return Doctor(capsys, settings)
 
@@ -172,7 +172,7 @@ async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: Simulated
 async def test_every_namespace_is_looked_at(
     doctor: Doctor, cluster: SimulatedCluster, database: asyncpg.Connection[Any]
 ) -> None:
-    await add_environment(database, "staging", "")  # named by its name
+    await add_environment(database, "staging", "")  # the namespace is its name
     cluster.create_namespace("watched")
     cluster.create_namespace("staging")
     cluster.faults.forbid("delete", "inferenceservices", namespace="staging")
@@ -256,7 +256,7 @@ async def test_the_api_server_is_dead(doctor: Doctor, silent_port: int, tmp_path
     assert not await doctor.finds_all_well(kubeconfig=kubeconfig)
     assert doctor.line("cluster").startswith("MISSING  cluster: the Kubernetes API cannot be reached")
     assert "permissions" not in doctor.text
-    assert doctor.line("gateway")  # what does not need the cluster is looked at all the same
+    assert doctor.line("gateway")  # checks that do not need the cluster are still made
     assert "t0ken" not in doctor.text
 
 
@@ -305,7 +305,7 @@ async def test_a_dirty_schema(doctor: Doctor, database: asyncpg.Connection[Any])
 
 
 async def test_a_schema_that_can_be_resumed(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    """Workers need the columns, but not the indexes."""
+    """Workers need the columns but not the indexes."""
     for name, verdict in (("counting", "MISSING"), ("indexes", "warning")):
         migration = next(migration for migration in MIGRATIONS if migration.name == name)
         await migrate.set_version(database, migration.version, dirty=True)

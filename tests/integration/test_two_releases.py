@@ -1,4 +1,4 @@
-"""The release before and this one, side by side on one database and one cluster: no request fails, whatever it meets.
+"""The previous release and this one, side by side on one database and one cluster: no request fails.
 
 The release before is what others have (`origin/main`), or, in a checkout that is just that, the commit before.
 """
@@ -39,7 +39,7 @@ def git(*arguments: str) -> bytes | None:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """Its tree, without touching the checkout."""
+    """Extract its tree without changing the checkout."""
     head = git("rev-parse", "HEAD")
     for commit in ("origin/main", "HEAD~1"):
         found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
@@ -56,7 +56,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 
 class Users:
-    """Write and read without a pause, over REST and gRPC; `failures` is what none of them may see."""
+    """Writes and reads without a pause, over REST and gRPC. `failures` must stay empty."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -105,7 +105,7 @@ class Users:
 
 
 class Deployer:
-    """Deploys, by whichever release the gateway picks, and sees to it that either release tells the same."""
+    """Deploys by either release, and checks that both releases answer the same."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -163,7 +163,7 @@ async def test_both_serve_and_no_request_fails(
         if set(load_migrations(before.folder / "migrations")) <= set(load_migrations()):
             applied = await command_of(before, "migrate", "up", **settings)
             assert applied.status == 0, applied.err
-        else:  # the migrations before were rewritten, as is done until there is a release
+        else:  # the migrations were rewritten, which happens until there is a release
             assert (await command_of(THIS, "migrate", "up", **settings)).status == 0
         worker = await start(before, "worker", "--listen", old)
         await until_serving(old, worker)
@@ -185,7 +185,7 @@ async def test_both_serve_and_no_request_fails(
                     await Deployer(client).deploys(6)
                     await asyncio.sleep(2)
 
-            # The roll-out goes on, and is taken back.
+            # The rollout continues and is undone.
             worker.terminate()
             assert await worker.ended() == 0, worker.output
             await asyncio.sleep(2)

@@ -1,4 +1,4 @@
-"""WatchDeployment over gRPC: resumable, ordered, cheap, and ended politely."""
+"""WatchDeployment over gRPC can be resumed, is ordered and cheap, and ends with a clear error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_every_change_once_and_in_order_and_across_a_restart(faulty: World
     assert sequences == sorted(set(sequences))
     assert sequences == [event.sequence for event in await faulty.events(id_)]
     stream.cancel()
-    # From any point on, and from the newest one.
+    # A watch can begin after any event, and at the newest one.
     for after in (sequences[1], seen[1].resume_token):
         resumed = server.watch(faulty, id_, after)
         assert [event.sequence for event in await read_until(resumed, Phase.UNDEPLOYED)] == sequences[2:]
@@ -48,7 +48,7 @@ async def test_every_change_once_and_in_order_and_across_a_restart(faulty: World
 
 
 async def test_a_change_reaches_the_watcher_at_once(faulty: World, server: Server) -> None:
-    """The best of three, because the machine may be busy; without a notification it would be 12 s and more."""
+    """The best of three, because the machine may be busy. Without a notification it would take 12 s or more."""
     id_ = await faulty.intent()
     stream = server.watch(faulty, id_)
     await read_until(stream, Phase.PENDING)
@@ -73,7 +73,7 @@ async def test_all_watchers_share_one_session(faulty: World, server: Server) -> 
     for stream in streams:
         stream.cancel()
     deadline = time.monotonic() + PATIENCE
-    while await sessions(faulty) > POOL:  # nobody listens for nobody
+    while await sessions(faulty) > POOL:  # without watches, there is no session that listens
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
     again = server.watch(faulty, id_)

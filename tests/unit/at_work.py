@@ -1,4 +1,4 @@
-"""Deployments, the work on them and a cluster, all in memory."""
+"""Deployments, a reconciler and a cluster in memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEYS = Credentials("AKIA", "s3cr3t")
 
 @dataclass
 class AtWork:
-    """One project with a READY version that needs keys."""
+    """One project with a READY version that has keys."""
 
     clock: FakeClock
     store: InMemoryStore
@@ -58,19 +58,19 @@ class AtWork:
         return await self.deployments.deploy(self.project_id, self.new(), **said)
 
     async def deployed(self) -> Deployment:
-        """After its first pass."""
+        """A deployment after its first pass."""
         deployment = (await self.deploy()).deployment
         assert deployment is not None
         return deployment
 
     async def update(self, deployment: Deployment) -> Deployment:
-        """To the same version, in the next revision."""
+        """Update it to the same version, as the next revision."""
         return await self.deployments.update(
             self.project_id, deployment.id, model_version_id=self.version.id, options=None
         )
 
     async def passed(self, deployment: Deployment) -> Deployment:
-        """After another pass."""
+        """The deployment after another pass."""
         claim = await self.queue.claim_one(deployment.id)
         assert claim is not None
         await self.reconciler.work(claim)
@@ -80,11 +80,11 @@ class AtWork:
         return await self.repositories.deployments.get(self.project_id, deployment.id)
 
     def is_free(self, id: UUID) -> bool:
-        """Whether nobody holds a lease."""
+        """Whether no lease is held."""
         return not self.store.work[id].holder
 
     async def broken_off(self, call: Callable[[], Awaitable[object]], during: str) -> None:
-        """Cancel a call once it is in this method of the cluster."""
+        """Cancel a call while it is in this method of the cluster."""
         reached = asyncio.Event()
 
         async def wait(method: str) -> None:

@@ -1,4 +1,4 @@
-"""Use cases over everything in memory."""
+"""The use cases with all adapters in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from registry_grpc.services.serving_environments import ServingEnvironments
 
 @dataclass(frozen=True)
 class Registry:
-    """The use cases over one store, deploying to Kubernetes switched off; and the store's repositories."""
+    """The use cases and repositories of one store. Deploying to Kubernetes is switched off."""
 
     clock: FakeClock
     repositories: Repositories

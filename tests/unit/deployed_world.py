@@ -1,4 +1,4 @@
-"""A deployment that exists, and the use cases on it under policies that change; nothing works on it."""
+"""An existing deployment, and the use cases on it with changing policies. There are no passes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RISKY = DeploymentOptions(service_account="reader", env={"LD_PRELOAD": "x", "A":
 
 
 class Idle(Reconciler):
-    """Makes no passes: the cluster is of no interest here."""
+    """Makes no passes, because these tests are not about the cluster."""
 
     def __init__(self) -> None: ...
 
@@ -36,7 +36,7 @@ class Idle(Reconciler):
 
 @dataclass
 class World:
-    """A deployment that was allowed when it was made, with options that not every policy allows."""
+    """A deployment that was allowed when it was made, with options that some policies forbid."""
 
     store: InMemoryStore
     repositories: Repositories
@@ -72,7 +72,7 @@ class World:
         await self.repositories.versions.update(self.project_id, self.version.id, patch)
 
     def put(self, **fields: Any) -> None:
-        """What a pass has seen."""
+        """Record the observation of a pass."""
         self.store.deployments[self.id] = replace(self.store.deployments[self.id], **fields)
 
 

@@ -1,4 +1,4 @@
-"""What a failed write means: by reason and causes, and by text where Kubernetes says it in no other way."""
+"""The meaning of a failed write, by reason and causes, or by text if Kubernetes gives nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Secret with a version's keys: one kind of storage each, named by its content, and silent about it elsewhere."""
+"""The Secret with a version's keys: for one kind of storage, and with a name made of its content by a keyed hash."""
 
 from __future__ import annotations
 

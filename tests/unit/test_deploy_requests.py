@@ -1,4 +1,4 @@
-"""Deploying with a request id: what is sent again is carried out once, and answered as what it made is by then."""
+"""Deploying with a request id: a repeated request deploys once, and is answered with the current deployment."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_request_stored_before_digests_were_kept_is_the_same() -> None:
 
 
 def test_the_digest_stays_the_same_in_later_releases() -> None:
-    """It is stored: what is not said must not count, and nothing that is said may be written otherwise."""
+    """The digest is stored, so unset fields must not count, and the encoding of set fields must not change."""
     wish = NewDeployment(registered_model_id=UUID(int=1), serving_environment_id=UUID(int=2), name="iris")
     assert wish.digest == "00de93187690cdc65552889f9b7b6dcae20dc91d4b25e4a9b9dc97945384182f"
 

@@ -1,4 +1,4 @@
-"""Deployments: options that contradict each other, what a revision copies, and what the operator allows."""
+"""Deployments: contradicting options, the copy in a revision, and the operator's policy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROJECT_ID = UUID(int=1)
         {},
         {"min_replicas": 0, "deployment_mode": DeploymentMode.KNATIVE},
         {"min_replicas": 1, "max_replicas": 1},
-        {"min_replicas": 3, "max_replicas": 0},  # KServe: 0 is no maximum
+        {"min_replicas": 3, "max_replicas": 0},  # for KServe, 0 means no maximum
         {"max_replicas": 5},
         {"scale_target": 1, "timeout_seconds": 1, "deadline_seconds": 1},
         {"requests": {"cpu": "500m", "memory": "1.5Gi"}, "limits": {"cpu": "2", "nvidia.com/gpu": "1"}},

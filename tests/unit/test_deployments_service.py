@@ -1,4 +1,4 @@
-"""What is checked before a deployment, and deploying to Kubernetes switched off (REST contract 2.4)."""
+"""The checks before a deployment, and deploying to Kubernetes switched off (contract 2.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gRPC clients are told of an error besides its code: details, and how much of it all there can be."""
+"""The details of errors for gRPC clients, and the limits of their size."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CHARACTERS = ["a", "%", "é", "日", "\U0001f916", "\0"]
 
 
 def told(error: RegistryError, request: Any = REQUEST) -> tuple[str, list[Message], int]:
-    """Message, details, and the bytes that both take in the trailers."""
+    """Message and details, and their bytes in the trailers."""
     refusal = refusal_of(error, Call(method="m"), request)
     ((_, status),) = trailing_metadata(refusal)
     size = len(quote(refusal.message, safe=" ")) + len(base64.b64encode(status))

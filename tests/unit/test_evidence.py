@@ -1,4 +1,4 @@
-"""Facts from raw objects of the cluster, in the forms real ones have."""
+"""Evidence from raw Kubernetes objects, which have the form of real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of a call: identity, project, request, use case, answer, log line; for gRPC clients and for REST."""
+"""How calls are handled for gRPC and REST clients: caller, project, request, use case, answer, log line."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class AbortedError(BaseException):
-    """As grpc.aio raises one: nothing may catch it."""
+    """The exception of grpc.aio, which nothing may catch."""
 
 
 class FakeContext:
-    """What a handler asks of its context."""
+    """The part of the context that a handler uses."""
 
     def __init__(self, metadata: Pairs = (), remaining: float | None = None) -> None:
         self._metadata = metadata
@@ -116,7 +116,7 @@ PROJECT: Pairs = (("project-id", str(UUID(int=1))),)
 
 
 def declared(**more: Any) -> type:
-    """A servicer of registered models that declares what the real one does, but for `more`."""
+    """A servicer of registered models with the declarations of the real one, except for `more`."""
     real = {name: value for name, value in vars(RegisteredModelServicer).items() if name[0].isupper()}
     return type("Servicer", (), real | more)
 

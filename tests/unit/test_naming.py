@@ -1,4 +1,4 @@
-"""Names of InferenceServices: always valid, `<slug>-<8 hex>` whenever that is (quirk Q19)."""
+"""Names of InferenceServices are always valid: `<slug>-<8 hex>` if possible (quirk Q19)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a newer release stored and this one does not know: kept, and refused by its name."""
+"""Fields of a newer release that this one does not know are kept, and errors name them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from registry_grpc.services.planning import Planning
 
 
 class Stage:
-    """A cluster in which nothing is ever carried out."""
+    """A cluster in which nothing is applied or deleted."""
 
     def __init__(self, refusal: ApplyRefused | None = None) -> None:
         self.refusal = refusal
@@ -76,7 +76,7 @@ def planning(world: World, cluster: Any = None) -> Planning:
 
 
 async def taken(world: World, wish: NewDeployment) -> NewDeployment:
-    """The wish for a name that a service of the environment has."""
+    """A deployment whose name a service of the environment has."""
     service = await world.repositories.services.get(world.project_id, world.id)
     return replace(wish, name=service.name)
 

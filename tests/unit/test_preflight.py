@@ -1,4 +1,4 @@
-"""What speaks against a deployment: static findings, and those that need the cluster's facts."""
+"""Findings about a deployment: static ones, and those that need the facts of the cluster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WELL = ClusterFacts(
 
 
 def found(*, facts: ClusterFacts | None = None, has_credentials: bool = False, **spec: Any) -> dict[str, Finding]:
-    """The findings on a spec that is well but for what the test says, by code."""
+    """The findings by code, on a spec without problems except for those of the test."""
     spec.setdefault("storage_uri", "pvc://claim/model")
     return {f.code: f for f in findings("iris", "models", a_spec(**spec), has_credentials=has_credentials, facts=facts)}
 
@@ -139,7 +139,7 @@ def test_scale_metrics_that_knative_mode_refuses(metric: str, is_refused: bool) 
     assert [(code, finding.blocking) for code, finding in findings.items()] == (
         [("SCALE_METRIC_UNSUPPORTED", True)] if is_refused else []
     )
-    # In a pass, KServe says it itself.
+    # In a pass, KServe itself reports it.
     assert found(options=options) == {}
 
 

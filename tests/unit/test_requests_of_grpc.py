@@ -1,4 +1,4 @@
-"""The requests of gRPC clients, before anything is read of them."""
+"""Decoding the requests of gRPC clients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UPDATE: Any = pb.UpdateRegisteredModelRequest.DESCRIPTOR
 @pytest.mark.parametrize("count", [40_000, 60_000])
 @pytest.mark.parametrize("field", ["tags", "labels", "struct", "nested"])
 def test_a_request_of_more_than_50_000_values_is_refused(field: str, count: int) -> None:
-    """To read two million empty tags, which are 4 MiB, would take seconds."""
+    """Reading two million empty tags, which have 4 MiB, would take seconds."""
     model = pb.NewRegisteredModel(name="m")
     patch = pb.RegisteredModelPatch()
     if field == "tags":
@@ -29,7 +29,7 @@ def test_a_request_of_more_than_50_000_values_is_refused(field: str, count: int)
     elif field == "labels":
         model.labels.update({str(number): "" for number in range(count)})
     elif field == "struct":
-        patch.labels.update({str(number): "" for number in range(count // 2)})  # each is a value in a value
+        patch.labels.update({str(number): "" for number in range(count // 2)})  # each is a value inside a value
     else:
         patch.labels.update({"k": [[None] * (count // 200) for _ in range(100)]})
     kind, request = (

@@ -1,4 +1,4 @@
-"""New revisions of a deployment: what holds for a deploy holds for each of them, and none undoes another unseen."""
+"""New revisions of a deployment are checked like a deploy, and do not undo each other."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_options_that_are_kept_or_repeated_must_still_be_allowed(world: Wo
     assert (await world.deployment()).generation in {
         generation,
         generation + 1,
-    }  # the undeployment before a redeployment
+    }  # the redeployment needs an undeployment before
     assert (await world.deployment()).want is (Want.ABSENT if repeat is _redeploy else Want.PRESENT)
 
 
@@ -101,7 +101,7 @@ async def test_a_refused_redeployment_changes_nothing_of_the_service(world: Worl
 
 
 async def test_a_desired_state_that_is_there_already_asks_for_nothing(world: World) -> None:
-    """Clients send back whole objects as they have read them."""
+    """Clients send back whole objects that they have read."""
     await world.set_status("FAILED")
 
     await world.under(DeploymentPolicy()).services.update(world.project_id, world.id, UP, "ann")
@@ -142,7 +142,7 @@ async def test_the_mode_is_fixed_while_the_object_is_there(world: World) -> None
     await world.services.undeploy(world.project_id, world.id)
     world.put(applied_generation=0)
     with pytest.raises(InvalidRequest):
-        await world.update(knative)  # it is still going
+        await world.update(knative)  # the object is still being deleted
     world.put(applied=None)
     await world.update(knative)
 
@@ -153,7 +153,7 @@ async def test_the_mode_is_fixed_while_the_object_is_there(world: World) -> None
 
 
 async def test_the_mode_that_counts_is_that_of_the_object(world: World) -> None:
-    """Revisions that the cluster refused for their mode, as earlier releases stored them, are left by another one."""
+    """A revision of an earlier release that the cluster refused for its mode can be replaced by another one."""
     world.put(applied=APPLIED, applied_generation=1)
     knative = replace(
         (await world.deployment()).spec, options=DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
@@ -169,7 +169,7 @@ async def test_the_mode_that_counts_is_that_of_the_object(world: World) -> None:
 
 
 class Busy:
-    """Lets others change a deployment between what a use case reads and what it writes, so many times."""
+    """Changes a deployment this many times between the read and the write of a use case."""
 
     def __init__(self, world: World, times: int, **options: Any) -> None:
         self._world = world

@@ -1,4 +1,4 @@
-"""What a check before a deployment says."""
+"""A finding: one problem that the checks before a deployment (`preflight`) have found."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from registry_grpc.domain.reason import DeploymentReason
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that speaks against a deployment; a blocking one is sure to make it fail."""
+    """A problem of a planned deployment. With a blocking one, the deployment would certainly fail."""
 
     code: DeploymentReason
     message: str
     _: KW_ONLY
     hint: str = ""
-    """What helps: the next step of the code, unless something more exact can be said of this very case."""
+    """What to do. Default: the next step of the code."""
     blocking: bool = True
     field: str = ""
-    """The field of the request it is about, if any."""
+    """The field of the request that it is about; empty if there is none."""
 
     def __post_init__(self) -> None:
         if not self.hint:

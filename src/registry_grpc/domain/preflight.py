@@ -1,4 +1,4 @@
-"""Checks before a deployment: all that speaks against it, found at once."""
+"""Preflight: finds all problems of a deployment before it is made, from its spec and the facts of the cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _METRICS_OF_KNATIVE = {ScaleMetric.CONCURRENCY, ScaleMetric.RPS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
-    """What preflight asks the cluster about one namespace. None means: could not be found out."""
+    """The facts about a cluster and one of its namespaces that preflight needs. None: unknown."""
 
     kserve_installed: bool | None = None
     namespace_exists: bool | None = None
@@ -34,16 +34,16 @@ class ClusterFacts:
     """For example `create secrets in namespace models`."""
     runtimes: tuple[RuntimeFormat, ...] | None = None
     storage_prefixes: tuple[str, ...] | None = None
-    """Further URI prefixes that ClusterStorageContainers of the cluster take."""
+    """The URI prefixes that the cluster's ClusterStorageContainers support."""
     storage_patterns: tuple[str, ...] = ()
-    """Regular expressions of URIs that they take."""
+    """The regular expressions of URIs that they support."""
     service_account_exists: bool | None = None
 
 
 def findings(
     name: str, namespace: str, spec: DeploymentSpec, *, has_credentials: bool, facts: ClusterFacts | None = None
 ) -> tuple[Finding, ...]:
-    """All findings, the blocking ones first. Without facts only what needs no look at the cluster is checked."""
+    """All findings, the blocking ones first. Without facts, only the checks that need no cluster are made."""
     found = [
         *unknown_findings(spec),
         *name_findings(name, namespace),
@@ -60,9 +60,9 @@ def findings(
 
 
 def unknown_findings(spec: DeploymentSpec) -> Iterator[Finding]:
-    """Applied without it, the deployment would not be what was asked for."""
+    """The spec has options of a newer release. Without them, the deployment would not be as requested."""
     for place, value in sorted(spec.unknown.items()):
-        message = f"{place} (`{value}`) was set by a newer release of the registry; this one does not know it"
+        message = f"{place} (`{value}`) was set by a newer release of the registry, but this one does not know it"
         yield Finding(Why.NEWER_RELEASE, message, field=place)
 
 
@@ -71,9 +71,9 @@ def _labels(spec: DeploymentSpec) -> Iterator[Finding]:
         prefix, slash, name = key.rpartition("/")
         prefix_is_valid = not slash or (len(prefix) <= _LONGEST_PREFIX and _LABEL_PREFIX.fullmatch(prefix))
         if not prefix_is_valid or not _LABEL_NAME.fullmatch(name):
-            yield Finding(Why.INVALID_LABEL, f"`{key}` is no key for a Kubernetes label", field="labels")
+            yield Finding(Why.INVALID_LABEL, f"`{key}` is not a valid key of a Kubernetes label", field="labels")
         elif value and not _LABEL_NAME.fullmatch(value):
-            message = f"the value of label `{key}` is no value for a Kubernetes label: `{value}`"
+            message = f"the value of label `{key}` is not valid in Kubernetes: `{value}`"
             yield Finding(Why.INVALID_LABEL, message, field="labels")
 
 
@@ -82,8 +82,8 @@ def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credential
     storage = Storage.of(uri)
     prefixes = facts.storage_prefixes if facts else None
     if not is_fetchable(uri, prefixes or (), facts.storage_patterns if facts else ()):
-        further = "and no ClusterStorageContainer takes it" if prefixes is not None else "unless the cluster adds to it"
-        message = f"KServe cannot fetch `{uri}`: it takes {', '.join(KSERVE_PREFIXES)}, {further}"
+        known = "and no ClusterStorageContainer supports it" if prefixes is not None else "and those of the cluster"
+        message = f"KServe cannot fetch `{uri}`: it supports {', '.join(KSERVE_PREFIXES)}, {known}"
         yield Finding(Why.URI_SCHEME_UNSUPPORTED, message, blocking=prefixes is not None, field="model_version_id")
     if has_credentials and storage is Storage.OTHER:
         message = f"the version has keys, but KServe uses none for `{uri}`"
@@ -93,12 +93,12 @@ def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credential
         message = f"no credentials for `{uri}`; works for public models only"
         yield Finding(Why.CREDENTIALS_MISSING, message, blocking=False, field="model_version_id")
     if (options.storage_endpoint or options.storage_region) and not (has_credentials and storage is Storage.S3):
-        message = "`storage` has no effect: KServe reads endpoint and region beside the keys of an s3:// model only"
+        message = "`storage` has no effect: KServe only uses endpoint and region with the keys of an s3:// model"
         yield Finding(Why.STORAGE_OPTIONS_UNUSED, message, blocking=False, field="options.storage")
 
 
 def _metric_without_effect(options: DeploymentOptions) -> Iterator[Finding]:
-    """In Standard mode KServe takes every metric, and makes an autoscaler without one of what it cannot use."""
+    """In Standard mode KServe accepts every metric, and ignores those that it cannot use."""
     if options.deployment_mode is not DeploymentMode.STANDARD:
         return
     if options.scale_metric in _METRICS_OF_KNATIVE:
@@ -110,7 +110,7 @@ def _metric_without_effect(options: DeploymentOptions) -> Iterator[Finding]:
 
 
 def _metric_refused(options: DeploymentOptions) -> Iterator[Finding]:
-    """What KServe's webhook says itself of an object that is applied, in Knative mode only."""
+    """A metric that KServe's webhook refuses, but only in Knative mode."""
     is_knative = options.deployment_mode is DeploymentMode.KNATIVE
     if is_knative and options.scale_metric is not None and options.scale_metric not in _METRICS_OF_KNATIVE:
         message = f"KServe refuses `{options.scale_metric}` in mode `Knative`"

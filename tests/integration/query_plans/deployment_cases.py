@@ -108,7 +108,7 @@ async def _record(loaded: Loaded, id: UUID, phase: Phase) -> None:
 
 
 async def _record_update(loaded: Loaded, id: UUID) -> None:
-    """A new version takes over from the one that served."""
+    """A new version replaces the one that served."""
     await _revise(loaded, id)
     await _record(loaded, id, Phase.DEPLOYED)
 
@@ -181,7 +181,7 @@ CASES: dict[str, Case] = {
     "list deployments of a model": deployments(registered_model_id=data.model_id(3000)),
     "list deployments of a model with many": deployments(registered_model_id=BIG),
     "list deployments in a phase": deployments(phase=Phase.DEPLOYED),
-    # The index of the list is walked until the page is full: of a hundred, one has failed.
+    # The index of the list is read until the page is full. One in a hundred deployments has failed.
     "list failed deployments": deployments(phase=Phase.FAILED, walks={"Index Scan on deployment": 100 * 101}),
     "revise": Case(lambda loaded: _revise(loaded, ONE)),
     "revise once more": Case(lambda loaded: _revise(loaded, HISTORIC)),
@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
     ),
     "all events": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, 0, 100), 200),
     "events after one": Case(_events_after_one, 200),
-    # In proportion to the environments of the project and to its orphans, which are not paged.
+    # The cost grows with the environments of the project and with its orphans, which are not paged.
     "orphans": Case(
         lambda loaded: loaded.deployments.orphans(PROJECT),
         walks=once("serving_environment", ALL) | once("orphan", ALL) | {"Sort": ALL},
@@ -219,7 +219,7 @@ CASES: dict[str, Case] = {
     "record an update of many": Case(lambda loaded: _record_update(loaded, HISTORIC)),
     "record a pass on an old revision": Case(_record_outdated),
     "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
-    # Compares all that is stored with all that is there, reading each once.
+    # Compares all rows with all objects, and reads each once.
     "relist": Case(
         _relist,
         walks=once("deployment", ALL + 5_000)

@@ -1,6 +1,6 @@
-"""What the evidence means: what a pass does (`action`), the decision table (`table`), and what follows (`judgement`).
+"""Decides from the evidence what a pass does (`action`), the verdict (`table`), and the resulting row (`judgement`).
 
-FAILED is never a dead end: every pass decides anew, so any later evidence moves a deployment on.
+FAILED is never final: every pass decides again from new evidence.
 """
 
 from __future__ import annotations

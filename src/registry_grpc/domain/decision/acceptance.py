@@ -1,4 +1,4 @@
-"""Whether KServe has taken the target revision up."""
+"""Rows about whether KServe has accepted the target revision."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _INVALID = {
     "RuntimeDisabled": Why.RUNTIME_DISABLED,
     "InvalidPredictorSpec": Why.INVALID_PREDICTOR_SPEC,
 }
-"""KServe's own words; for all others INVALID_SPEC stands."""
+"""KServe's reasons with their own DeploymentReason. All others become INVALID_SPEC."""
 _NEVER_PASS = {
     "StorageURI not supported": Why.STORAGE_URI_UNSUPPORTED,
     "Knative Services are not available": Why.MODE_UNSUPPORTED,
 }
-"""What KServe says of a spec that cannot work, so that there is nothing to wait for."""
+"""Texts of KServe about a spec that can never work, so that there is no need to wait."""
 
 
 def has_no_conditions(s: Situation) -> bool:
@@ -53,7 +53,7 @@ def is_reconcile_failed(s: Situation) -> bool:
     condition = s.seen.predictor_ready
     if condition is None or not condition.is_false or condition.reason != "ReconcileFailed" or not s.status_is_newer:
         return False
-    # After a restart or under a name used before, KServe's cache lags: it makes what is there, fails and comes again.
+    # After a restart, or if the name was used before, KServe's cache lags: its create fails, and it tries again.
     return _LAGGING not in condition.message or s.lasting(condition) > _WARNING_COUNTS_AFTER
 
 
@@ -63,10 +63,9 @@ def reconcile_failed(s: Situation) -> Verdict:
 
 
 def is_warned(s: Situation) -> bool:
-    """An error that KServe tells in an event only; it counts when it is about this spec, and cannot or did not pass by
-    itself.
+    """Whether KServe reports an error in an event only. It counts if it is about this spec and lasts, or cannot pass.
 
-    An event that comes again is the old one with a new time, so that it may have begun before this spec.
+    A repeated event is the old one with a new time, so it may have begun before this spec.
     """
     warning, applied_at = (s.evidence.warning if s.evidence else None), s.deployment.applied_at
     if s.is_fresh or warning is None or applied_at is None or s.evidence is None:

@@ -1,4 +1,4 @@
-"""What a pass comes to: the verdict of the table, and what follows for the row and for its inference service."""
+"""The result of a pass: the verdict of the table, and what it means for the row and its inference service."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _TEMPORARY = (Why.API_UNAVAILABLE, Why.OVERTAKEN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
-    """What a deployment's inference service says of it in the terms of the REST contract (2.4, state machine).
+    """The state of a deployment in its inference service, by the state machine of the contract (contract 2.4).
 
-    `last_error` None leaves the text that is there. `served_state` is for the versions of the target revision.
+    `last_error` None keeps the current text. `served_state` is for the versions of the target revision.
     """
 
     current_state: ServiceState
@@ -34,7 +34,7 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassResult(Verdict):
-    """What a pass found out."""
+    """The result of a pass."""
 
     url: str
     drift: tuple[FieldDifference, ...]
@@ -49,7 +49,7 @@ class PassResult(Verdict):
 def judge(
     claimed: Deployment, deployment: Deployment, now: datetime, evidence: Evidence | None, refused: ApplyRefused | None
 ) -> PassResult:
-    """`claimed` is the deployment as it was before the pass, `deployment` as it is with what the pass applied."""
+    """`claimed` is the deployment before the pass, and `deployment` includes what the pass has applied."""
     deployment = replace(deployment, serving_generation=_still_serves(claimed, evidence))
     situation = Situation(deployment=deployment, now=now, evidence=evidence, refused=refused)
     verdict = decide(situation)
@@ -75,8 +75,8 @@ def judge(
 
 
 def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | None:
-    """Which revision served when the pass looked: none if the applied object is gone; otherwise the one that has rolled
-    out, where a newer revision came before a pass had seen that."""
+    """The revision that serves according to the evidence: none if the applied object is gone. It may be one that has
+    rolled out, but was overtaken by a newer revision before a pass could record that."""
     if evidence is None:
         return deployment.serving_generation
     live, applied, rollout = evidence.live, deployment.applied, evidence.rollout
@@ -98,7 +98,7 @@ def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
 def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int | None) -> ServiceView:
     deployment, message, is_wanted = situation.deployment, verdict.message, situation.wants(Want.PRESENT)
     if situation.refused is not None and message and is_wanted:
-        message = f"create kserve inferenceservice: {message}"  # the contract's words, 2.4
+        message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
     never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
     served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING
     if is_wanted and (verdict.phase is Phase.FAILED or never_reached):
@@ -113,7 +113,7 @@ def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int
 
 
 def of_record(live: LiveObject | None) -> InferenceServicePatch:
-    """How a service that is a record only follows the object of its name (contract 2.4, sync; quirk Q17)."""
+    """How a service without deployment control follows the object with its name (contract 2.4; quirk Q17)."""
     if live is None:
         return InferenceServicePatch(
             current_state=ServiceState.UNDEPLOYED, url="", last_error="the object is not in the cluster"

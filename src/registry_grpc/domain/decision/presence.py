@@ -1,4 +1,4 @@
-"""Whether the object is there as it should be, and who kept it from that."""
+"""Rows about whether the object exists as it should, and why not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.serving_environment import DriftPolicy
 
-# gone as wanted, going: a delete that was refused is told by the rows for refusals ------------------------------------
+# gone as wanted, going (the rows for refusals report a delete that was refused) ---------------------------------------
 
 _STUCK_AFTER = timedelta(minutes=10)
 _DELETE_AGAIN_IN = timedelta(minutes=1)
@@ -37,16 +37,16 @@ def deleting(s: Situation) -> Verdict:
     return stands(s, Phase.DELETING)
 
 
-# name being released, field conflict, try again, refused: the API server did not do it --------------------------------
+# name being released, field conflict, try again, refused: the API server refused it -----------------------------------
 
 _TRIES_BEFORE_TELLING = 3
 _LONGEST_BACKOFF = timedelta(minutes=5)
 _DOUBLINGS = 9
-"""2^9 s is more than the longest backoff; 2^1000 s is more than a timedelta holds."""
+"""2^9 s is more than the longest backoff, and 2^1000 s would be too large for a timedelta."""
 
 
 def name_is_being_released(s: Situation) -> bool:
-    """The name is still held by an object that is going: somebody else's, or the one we have given up ourselves."""
+    """Whether an object that is being deleted still has the name: somebody else's, or our own old one."""
     if s.refused is not None and not s.was_refused(Why.NAME_TAKEN):
         return False
     ours = s.live if is_withdrawn(s.deployment) else None
@@ -55,11 +55,11 @@ def name_is_being_released(s: Situation) -> bool:
 
 
 def name_being_released(s: Situation) -> Verdict:
-    return stands(s, Phase.PENDING, Why.NAME_BEING_RELEASED, "the object of that name is still being deleted")
+    return stands(s, Phase.PENDING, Why.NAME_BEING_RELEASED, "the object with this name is still being deleted")
 
 
 def field_conflict(s: Situation) -> Verdict:
-    # Looked at again soon, because the drift policy may change, which nobody tells.
+    # Observed again soon, because a change of the drift policy makes nothing due.
     return stands(s, Phase.DRIFTED, Why.FIELD_CONFLICT, _refusal(s).message, again_in=UNSTEADY)
 
 
@@ -67,7 +67,7 @@ def try_again(s: Situation) -> Verdict:
     deployment, error = s.deployment, _refusal(s)
     backoff = min(timedelta(seconds=2 ** min(deployment.attempts, _DOUBLINGS)), _LONGEST_BACKOFF)
     again_in = max(backoff, timedelta(seconds=error.retry_after or 0))
-    # The request that deploys answers what its first try met (contract 2.4), so that is told at once.
+    # The request that deploys answers the error of the first attempt (contract 2.4), so it is reported at once.
     is_first_try = deployment.applied is None and s.wants(Want.PRESENT) and s.was_refused(Why.API_UNAVAILABLE)
     if not is_first_try and deployment.attempts + 1 < _TRIES_BEFORE_TELLING:
         reason, message = deployment.reason, deployment.message
@@ -98,7 +98,7 @@ def _refusal(s: Situation) -> ApplyRefused:
     return s.refused
 
 
-# deleted by others, being deleted, changed by others, stopped: somebody else was there --------------------------------
+# deleted by others, being deleted, changed by others, stopped: somebody else did it -----------------------------------
 
 
 def was_deleted(s: Situation) -> bool:
@@ -126,7 +126,7 @@ def is_drifted(s: Situation) -> bool:
 
 
 def spec_changed(s: Situation) -> Verdict:
-    """Told before it is put right, so that the log knows of it under either policy."""
+    """Reported before it is undone, so that it is in the log under both policies."""
     fields = ", ".join(difference.path for difference in s.seen.drift)
     by = f" by {s.seen.changed_by}" if s.seen.changed_by else ""
     again_in = AT_ONCE if s.deployment.drift_policy is DriftPolicy.ENFORCE else UNSTEADY

@@ -1,4 +1,4 @@
-"""The target revision serves, or is about to."""
+"""Rows about a target revision that serves, or is about to."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def route_pending(s: Situation) -> Verdict:
 
 
 def serves(s: Situation) -> bool:
-    """Also while the replicas of a revision that has served already come and go, as autoscaling makes them; that is no
-    update. KServe calls a Deployment without replicas Ready."""
+    """Whether the target revision serves. After it has served, it also does while the number of replicas changes, as by
+    autoscaling. But KServe calls a Deployment without replicas Ready too."""
     has_replicas = s.rollout is not None and s.rollout.is_available
     return s.is_ready and (s.is_rolled_out or (s.has_served_target and has_replicas))
 

@@ -1,7 +1,7 @@
 """The decision table: the first row that holds decides.
 
-Every row has a name, by which comments and tests call it, and says what holds and what that means. The functions stand
-in the order of the table, in `presence`, `acceptance`, `workload` and `serving`.
+Every row has a name, which comments and tests use, a condition and a verdict. Their functions are in the order of the
+table, in `presence`, `acceptance`, `workload` and `serving`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 def decide(situation: Situation) -> Verdict:
-    """The verdict of the first row that holds. The last row always does."""
+    """The verdict of the first row that holds. The last row always holds."""
     return next(row.verdict(situation) for row in TABLE if row.holds(situation))
 
 

@@ -1,4 +1,4 @@
-"""Trouble of the target revision's workload. `rollout.pods` are the pods of its newest ReplicaSet."""
+"""Rows about failures of the target revision's workload. `rollout.pods` are the pods of its newest ReplicaSet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _START_FAILURE_COUNTS_AFTER = timedelta(seconds=60)
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _WHY_NO_PODS = (
-    # A quota is told as "forbidden: exceeded quota", and KServe's webhook denies pods whose Secret is missing.
+    # A quota is reported as "forbidden: exceeded quota", and KServe's webhook denies pods whose Secret is missing.
     (Why.QUOTA, ("exceeded quota",)),
     (Why.SECRET_MISSING, ("secret", "not found")),
     (Why.ADMISSION, ("denied the request",)),
@@ -37,7 +37,7 @@ def _serves_on(s: Situation) -> bool:
 
 
 def _in_trouble(s: Situation, reason: Why, message: str) -> Verdict:
-    """FAILED is for what is down: what has served and still does, with fewer replicas, is DEGRADED."""
+    """FAILED, or DEGRADED if the revision has served and still does with fewer replicas."""
     if _serves_on(s):
         return stands(s, Phase.DEGRADED, reason, message)
     return failed(s, reason, message)
@@ -80,7 +80,7 @@ def _failed_initializer(s: Situation) -> ContainerEvidence | None:
 
 
 def is_download_failure(s: Situation) -> bool:
-    """KServe says BlockedByFailedLoad of a server that crashed, too; once one was started, that is `server crashes`."""
+    """KServe also reports BlockedByFailedLoad for a crashed server. Once one has started, that is `server crashes`."""
     if _failed_initializer(s) is not None:
         return True
     blocked = s.seen.transition_status == "BlockedByFailedLoad" and s.status_is_newer
@@ -167,18 +167,18 @@ def unschedulable(s: Situation) -> Verdict:
 
 
 def is_over_deadline(s: Situation) -> bool:
-    """KServe's deadline, or ours. A revision that has served cannot miss its deadline; it becomes DEGRADED."""
+    """Whether KServe's deadline or ours has passed. A revision that has served cannot miss it; it becomes DEGRADED."""
     progressing = s.rollout.progressing if s.rollout else None
     exceeded = progressing is not None and progressing.is_false and progressing.reason == "ProgressDeadlineExceeded"
     return not s.is_rolled_out and not s.has_served_target and (exceeded or s.is_overdue)
 
 
 def over_deadline(s: Situation) -> Verdict:
-    return failed(s, Why.DEADLINE, why_not_ready(s) or "it is not up in time")
+    return failed(s, Why.DEADLINE, why_not_ready(s) or "it did not start in time")
 
 
 def first_signs(s: Situation) -> tuple[Why, str]:
-    """Reason and message of trouble with making or starting pods that is too young to count as a failure: it may pass,
-    but who waits may know. Both are empty when there is none."""
+    """Reason and message of a problem with creating or starting pods that is too recent to count as a failure, but that
+    users should see. Both are empty if there is none."""
     reason, message = _trouble_making_pods(s)
     return (reason, message) if reason else _trouble_starting(s)
