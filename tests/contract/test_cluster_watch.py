@@ -101,7 +101,7 @@ async def test_first_a_list_then_changes(cluster: KServeCluster, namespace: str)
     async with watching(cluster) as events:
         (owned,) = (await events.relisted()).objects
         assert (owned.namespace, owned.name, owned.deployment_id) == (namespace, "before", before.id)
-        assert owned.uid == before.applied.uid
+        assert (owned.uid, owned.revision) == (before.applied.uid, before.generation)
         deployment = await applied(cluster, a_deployment(namespace=namespace))
         await events.changed(deployment)
         await observed(cluster, deployment, is_serving)
