@@ -11,12 +11,12 @@ import pytest
 import pytest_asyncio
 from tests.cluster import binaries, furnish
 from tests.cluster.binaries import BinariesMissing
+from tests.cluster.client import ClusterClient
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kube import Kube
 from tests.cluster.targets import TestCluster
 
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 
 EXTERNAL = "REGISTRY_TEST_KUBECONFIG"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.cluster import furnish
+from tests.cluster.client import ClusterClient
 
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 
 
 @dataclass(frozen=True)

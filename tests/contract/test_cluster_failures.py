@@ -12,6 +12,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.cluster.failures import (
+    quota_exceeded,
+    throttled,
+    unavailable,
+    webhook_denied,
+    webhook_down,
+)
 from tests.deployments import a_deployment, a_spec
 from tests.kserve import NO_KEYS, QUICK, applied, connected, is_gone, is_serving, observed
 
@@ -21,19 +28,11 @@ from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
     CLUSTER_STORAGE_CONTAINERS,
-    CUSTOM_RESOURCE_DEFINITIONS,
     CUSTOM_RESOURCES,
     DEPLOYMENTS,
     INFERENCE_SERVICES,
     SECRETS,
     SERVING_RUNTIMES,
-)
-from registry_grpc.devtools.simulated_cluster.faults import (
-    quota_exceeded,
-    throttled,
-    unavailable,
-    webhook_denied,
-    webhook_down,
 )
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
@@ -129,8 +128,7 @@ async def test_a_missing_permission_to_delete(
 async def test_kserve_is_not_installed(
     simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
-    for resource in CUSTOM_RESOURCES:
-        simulated.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", resource.qualified)
+    simulated.uninstall(CUSTOM_RESOURCES)
     assert is_gone(await cluster.observe(deployment))
     assert (await refused(cluster, deployment)).refusal is Refusal.KSERVE_NOT_INSTALLED
     facts = await cluster.facts("models")

@@ -11,15 +11,15 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from tests.cluster.failures import gone, unavailable
 from tests.cluster.targets import TestCluster
 from tests.deployments import a_deployment
 from tests.kserve import IMPATIENT, PATIENCE, REGISTRY_ID, applied, connected, is_serving, observed
 
 from registry_grpc.adapters.kserve.cluster import KServeCluster
 from registry_grpc.adapters.kserve.watch import Pace
-from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster, Timing
+from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
-from registry_grpc.devtools.simulated_cluster.faults import gone, unavailable
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.ports.cluster import Changed, Relisted
 
@@ -135,7 +135,7 @@ async def test_it_lists_again_now_and_then(kubernetes: TestCluster, namespace: s
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def simulated() -> AsyncIterator[SimulatedCluster]:
-    async with SimulatedCluster(timing=Timing(bookmark_interval=0.1)) as cluster:
+    async with SimulatedCluster(bookmark_interval=0.1) as cluster:
         cluster.create_namespace("models")
         yield cluster
 
@@ -165,7 +165,7 @@ async def test_a_forgotten_version_brings_a_new_list(simulated: SimulatedCluster
         simulated.end_watches(abruptly=True)
         await adapter.delete(deployment, seen=await adapter.observe(deployment))
         await observed(adapter, deployment, lambda e: e.live is None)
-        simulated.compact()
+        simulated.store.compact()
         simulated.faults.remove(held)
         assert (await events.relisted()).objects == ()
 
@@ -177,7 +177,7 @@ async def test_bookmarks_keep_the_version_of_a_quiet_watch(simulated: SimulatedC
         for number in range(3):
             simulated.create_namespace(f"other-{number}")
         await asyncio.sleep(0.3)
-        simulated.compact()
+        simulated.store.compact()
         simulated.end_watches()
         await adapter.delete(deployment, seen=await adapter.observe(deployment))
         await events.changed(deployment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.cluster.client import ClusterClient, path_of
 from tests.cluster.kube import STAMP, Kube, Object, condition, inference_service, is_ready, model_status
 from tests.cluster.targets import TestCluster
 
@@ -15,8 +16,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     REPLICA_SETS,
     SECRETS,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
-from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
 
 
 def failing(name: str, outcome: Outcome, *, revision: str = "1", logs: bool = False) -> Object:

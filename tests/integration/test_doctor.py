@@ -14,19 +14,18 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from pydantic import SecretStr
+from tests.cluster.failures import webhook_denied, webhook_down
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.secrets import place_of_key
 from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster import faults as simulated_faults
+from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
-    CUSTOM_RESOURCE_DEFINITIONS,
     INFERENCE_SERVICES,
 )
 from registry_grpc.devtools.simulated_cluster.faults import Fault
-from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
 from registry_grpc.doctor import examine
 from registry_grpc.settings import ClusterKind, Settings
 
@@ -198,7 +197,7 @@ async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.C
 
 
 async def test_kserve_is_not_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", INFERENCE_SERVICES.qualified, {})
+    cluster.uninstall([INFERENCE_SERVICES])
     assert not await doctor.finds_all_well()
     line = doctor.line("KServe")
     assert line == (
@@ -214,7 +213,7 @@ async def test_no_serving_runtimes(doctor: Doctor, cluster: SimulatedCluster) ->
 
 
 async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=simulated_faults.webhook_down()))
+    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=webhook_down()))
     assert not await doctor.finds_all_well()
     line = doctor.line("dry run in namespace models")
     assert "failed calling webhook" in line
@@ -223,14 +222,14 @@ async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) ->
 
 
 async def test_the_webhook_was_never_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.admission._validators.clear()
+    cluster.policies.clear()
     assert not await doctor.finds_all_well()
     assert doctor.line("dry run in namespace models").startswith("ok ")
     assert doctor.line("KServe's webhook").startswith("MISSING  KServe's webhook: is not called")
 
 
 async def test_a_policy_refuses(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    error = simulated_faults.webhook_denied("models need an owner label")
+    error = webhook_denied("models need an owner label")
     cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
     assert not await doctor.finds_all_well()
     assert "models need an owner label" in doctor.line("dry run in namespace models")

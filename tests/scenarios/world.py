@@ -196,7 +196,7 @@ class World:
     async def allow_no_pods(self) -> None:
         """By a quota; the simulated cluster has a policy that says the same."""
         if self.kubernetes.simulated is not None:
-            self.simulated.admission.add(_no_pods)
+            self.simulated.policies.append(_no_pods)
             return
         quota = {"metadata": {"name": "no-pods"}, "spec": {"hard": {"pods": "0"}}}
         path = f"/api/v1/namespaces/{self.kube.namespace}/resourcequotas"
@@ -361,7 +361,7 @@ class World:
 def _no_pods(resource: Resource, new: Object, old: Object | None) -> None:
     if resource is PODS and old is None:
         text = "exceeded quota: no-pods, requested: pods=1, used: pods=0, limited: pods=0"
-        raise forbidden("", "pods", new["metadata"].get("generateName", ""), text)
+        raise forbidden(PODS, new["metadata"].get("generateName", ""), text)
 
 
 class _LeavesItToControllers(Reconciler):

@@ -149,10 +149,7 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
                 name="cluster",
                 module="registry_grpc.devtools.simulated_cluster",
                 # A port that stays when it is started anew: its clients read the kubeconfig once a minute only.
-                arguments=(
-                    *("--port", str(free_port()), "--kubeconfig", str(kubeconfig)),
-                    *("--state", str(folder / "cluster" / "state.json")),
-                ),
+                arguments=("--port", str(free_port()), "--folder", str(kubeconfig.parent)),
                 log=logs / "cluster.log",
             )
         )

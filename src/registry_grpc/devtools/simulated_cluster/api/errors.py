@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from registry_grpc.devtools.simulated_cluster.api.resources import Resource
+
 
 class ApiError(Exception):
     """An answer other than success, as a kube-apiserver words it."""
@@ -27,18 +29,9 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The `Status` object that goes over the wire."""
-        status: dict[str, Any] = {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": self.message,
-            "reason": self.reason,
-            "code": self.code,
-        }
-        if self.details is not None:
-            status["details"] = self.details
-        return status
+        status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        details = {} if self.details is None else {"details": self.details}
+        return {**status, "message": self.message, "reason": self.reason, "code": self.code, **details}
 
 
 def cause(reason: str, message: str, field: str) -> dict[str, str]:
@@ -50,52 +43,51 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
-def forbidden(group: str, plural: str, name: str, text: str) -> ApiError:
-    resource = f"{plural}.{group}" if group else plural
-    named = f'{resource} "{name}"' if name else resource
-    details = {"name": name, "group": group, "kind": plural}
-    return ApiError(403, "Forbidden", f"{named} is forbidden: {text}", details=details)
+def unauthorized() -> ApiError:
+    return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def not_found(group: str, plural: str, name: str) -> ApiError:
-    resource = f"{plural}.{group}" if group else plural
-    details = {"name": name, "group": group, "kind": plural}
-    return ApiError(404, "NotFound", f'{resource} "{name}" not found', details=details)
+def forbidden(resource: Resource, name: str, text: str) -> ApiError:
+    named = f'{resource.qualified} "{name}"' if name else resource.qualified
+    return ApiError(403, "Forbidden", f"{named} is forbidden: {text}", details=_details(resource, name))
 
 
-def already_exists(group: str, plural: str, name: str) -> ApiError:
-    resource = f"{plural}.{group}" if group else plural
-    details = {"name": name, "group": group, "kind": plural}
-    return ApiError(409, "AlreadyExists", f'{resource} "{name}" already exists', details=details)
+def denied_by_webhook(webhook: str, text: str) -> ApiError:
+    return ApiError(403, "Forbidden", f'admission webhook "{webhook}" denied the request: {text}')
 
 
-def conflict(group: str, plural: str, name: str, text: str) -> ApiError:
+def not_found(resource: Resource, name: str) -> ApiError:
+    text = f'{resource.qualified} "{name}" not found'
+    return ApiError(404, "NotFound", text, details=_details(resource, name))
+
+
+def already_exists(resource: Resource, name: str) -> ApiError:
+    text = f'{resource.qualified} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", text, details=_details(resource, name))
+
+
+def conflict(resource: Resource, name: str, text: str) -> ApiError:
     """A precondition did not hold: a stale resourceVersion or another uid."""
-    resource = f"{plural}.{group}" if group else plural
-    details = {"name": name, "group": group, "kind": plural}
-    message = f'Operation cannot be fulfilled on {resource} "{name}": {text}'
-    return ApiError(409, "Conflict", message, details=details)
+    message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {text}'
+    return ApiError(409, "Conflict", message, details=_details(resource, name))
 
 
-def invalid(group: str, kind: str, name: str, causes: Sequence[dict[str, str]]) -> ApiError:
-    qualified = f"{kind}.{group}" if group else kind
-    texts = [f"{item['field']}: {item['message']}" for item in causes]
-    text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details = {"name": name, "group": group, "kind": kind, "causes": list(causes)}
-    return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {text}', details=details)
+def modified(resource: Resource, name: str) -> ApiError:
+    text = "the object has been modified; please apply your changes to the latest version and try again"
+    return conflict(resource, name, text)
 
 
 def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
-def unsupported_media_type(message: str) -> ApiError:
-    return ApiError(415, "UnsupportedMediaType", message)
+def invalid(resource: Resource, name: str, causes: Sequence[dict[str, str]]) -> ApiError:
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    texts = [f"{item['field']}: {item['message']}" for item in causes]
+    text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    details = {"name": name, "group": resource.group, "kind": resource.kind, "causes": list(causes)}
+    return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {text}', details=details)
 
 
-def denied_by_webhook(webhook: str, text: str) -> ApiError:
-    message = f'admission webhook "{webhook}" denied the request: {text}'
-    return ApiError(403, "Forbidden", message)
-
-
-OBJECT_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+def _details(resource: Resource, name: str) -> dict[str, Any]:
+    return {"name": name, "group": resource.group, "kind": resource.plural}

@@ -10,9 +10,9 @@ from registry_grpc.devtools.simulated_cluster.api.errors import bad_request
 
 Selector = Callable[[dict[str, Any]], bool]
 
-_SET_BASED = re.compile(r"^(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)$")
-_EQUALITY = re.compile(r"^(?P<key>[^\s=!]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[^\s=!]*)$")
-_PRESENCE = re.compile(r"^(?P<absent>!?)\s*(?P<key>[^\s=!(),]+)$")
+_SET_BASED = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)")
+_EQUALITY = re.compile(r"(?P<key>[^\s=!]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[^\s=!]*)")
+_PRESENCE = re.compile(r"(?P<absent>!?)\s*(?P<key>[^\s=!(),]+)")
 # A comma inside "in (a,b)" belongs to the requirement.
 _COMMAS = re.compile(r",(?![^()]*\))")
 
@@ -20,65 +20,36 @@ _COMMAS = re.compile(r",(?![^()]*\))")
 def label_selector(text: str) -> Selector:
     """Parses `a=b,c!=d,e in (f,g),h,!i`; an unreadable selector is a 400."""
     requirements = [_requirement(part.strip()) for part in _COMMAS.split(text) if part.strip()]
-
-    def matches(obj: dict[str, Any]) -> bool:
-        labels = obj["metadata"].get("labels") or {}
-        return all(requirement(labels) for requirement in requirements)
-
-    return matches
+    return lambda obj: all(meets(obj["metadata"].get("labels") or {}) for meets in requirements)
 
 
 def _requirement(text: str) -> Callable[[dict[str, str]], bool]:
-    if match := _SET_BASED.match(text):
-        key = match["key"]
-        values = {value.strip() for value in match["values"].split(",")}
-        if match["operator"] == "in":
-            return lambda labels: labels.get(key) in values
-        return lambda labels: labels.get(key) not in values
-    if match := _EQUALITY.match(text):
-        key, value = match["key"], match["value"]
-        if match["operator"] == "!=":
-            return lambda labels: labels.get(key) != value
-        return lambda labels: labels.get(key) == value
-    if match := _PRESENCE.match(text):
-        key, absent = match["key"], bool(match["absent"])
-        return lambda labels: (key in labels) != absent
+    if match := _SET_BASED.fullmatch(text):
+        key, values = match["key"], {value.strip() for value in match["values"].split(",")}
+        wanted = match["operator"] == "in"
+        return lambda labels: (labels.get(key) in values) is wanted
+    if match := _EQUALITY.fullmatch(text):
+        key, value, wanted = match["key"], match["value"], match["operator"] != "!="
+        return lambda labels: (labels.get(key) == value) is wanted
+    if match := _PRESENCE.fullmatch(text):
+        key, wanted = match["key"], not match["absent"]
+        return lambda labels: (key in labels) is wanted
     raise bad_request(f'unable to parse requirement: found "{text}", expected: in, notin, =, ==, !=')
 
 
-_FIELDS = {
-    "metadata.name": ("metadata", "name"),
-    "metadata.namespace": ("metadata", "namespace"),
-    "involvedObject.uid": ("involvedObject", "uid"),
-    "involvedObject.kind": ("involvedObject", "kind"),
-    "involvedObject.name": ("involvedObject", "name"),
-    "type": ("type",),
-    "reason": ("reason",),
-    "status.phase": ("status", "phase"),
-    "spec.nodeName": ("spec", "nodeName"),
-}
-
-
 def field_selector(text: str) -> Selector:
-    """Parses `metadata.name=x,type!=Normal`; an unknown field is a 400."""
-    terms: list[tuple[tuple[str, ...], str, bool]] = []
+    """Parses `metadata.name=x,type!=Normal`, for every field that holds a text; an unreadable selector is a 400."""
+    terms: list[tuple[list[str], str, bool]] = []
     for part in filter(None, text.split(",")):
-        match = _EQUALITY.match(part)
+        match = _EQUALITY.fullmatch(part)
         if match is None:
             raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
-        path = _FIELDS.get(match["key"])
-        if path is None:
-            raise bad_request(f"field label not supported: {match['key']}")
-        terms.append((path, match["value"], match["operator"] != "!="))
-
-    def matches(obj: dict[str, Any]) -> bool:
-        return all((_at(obj, path) == value) is wanted for path, value, wanted in terms)
-
-    return matches
+        terms.append((match["key"].split("."), match["value"], match["operator"] != "!="))
+    return lambda obj: all((_at(obj, path) == value) is wanted for path, value, wanted in terms)
 
 
-def _at(obj: dict[str, Any], path: tuple[str, ...]) -> str:
+def _at(obj: dict[str, Any], path: list[str]) -> str:
     value: Any = obj
     for key in path:
-        value = (value or {}).get(key)
+        value = value.get(key) if isinstance(value, dict) else None
     return value or ""

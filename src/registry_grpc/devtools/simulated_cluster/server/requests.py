@@ -12,15 +12,17 @@ from aiohttp import web
 
 from registry_grpc.devtools.simulated_cluster.api import selectors
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
-from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, Resource, find
+from registry_grpc.devtools.simulated_cluster.api.resources import PODS, RESOURCES, Resource
 from registry_grpc.devtools.simulated_cluster.api.selectors import Selector
+from registry_grpc.devtools.simulated_cluster.api.store import Object
 from registry_grpc.devtools.simulated_cluster.api.verbs import WriteOptions
 
 _PATH = re.compile(
-    r"^/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
-    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?$"
+    r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?:/namespaces/(?P<namespace>[^/]+)(?=/(?!status$)))?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?"
 )
-_NAMESPACE_PATH = re.compile(r"^/api/v1/namespaces(?:/(?P<name>[^/]+))?(?:/(?P<subresource>status))?$")
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_KINDS = {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,13 @@ class Target:
 
 def target_of(path: str) -> Target | None:
     """The target of a request path, None for paths and kinds the cluster does not serve."""
-    if match := _NAMESPACE_PATH.match(path):
-        return Target(NAMESPACES, "", match["name"] or "", match["subresource"] or "")
-    match = _PATH.match(path)
-    if match is None:
+    match = _PATH.fullmatch(path)
+    resource = match and _KINDS.get((match["group"] or "", match["version"], match["plural"]))
+    if not match or not resource:
         return None
-    resource = find(match["group"] or "", match["core"] or match["version"], match["plural"])
     subresource = match["subresource"] or ""
-    if resource is None or (subresource and not (subresource == "status" and resource.has_status)):
+    known = {"", *(("status",) if resource.has_status else ()), *(("log",) if resource is PODS else ())}
+    if subresource not in known:
         return None
     return Target(resource, match["namespace"] or "", match["name"] or "", subresource)
 
@@ -58,7 +59,7 @@ def verb_of(request: web.Request, target: Target) -> str:
         if request.query.get("watch") in {"1", "true"}:
             return "watch"
         return "get" if target.name else "list"
-    verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method)
+    verb = _VERBS.get(request.method)
     if verb is None or (verb == "create") == bool(target.name):
         raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
     return verb
@@ -68,18 +69,16 @@ def selector_of(request: web.Request, target: Target) -> Selector:
     """One test for the namespace, the label selector and the field selector of a list or watch."""
     by_label = selectors.label_selector(request.query.get("labelSelector", ""))
     by_field = selectors.field_selector(request.query.get("fieldSelector", ""))
+    place = {key: value for key, value in (("namespace", target.namespace), ("name", target.name)) if value}
 
-    def matches(obj: dict[str, Any]) -> bool:
-        if target.namespace and obj["metadata"].get("namespace") != target.namespace:
-            return False
-        if target.name and obj["metadata"]["name"] != target.name:
-            return False
-        return by_label(obj) and by_field(obj)
+    def matches(obj: Object) -> bool:
+        is_there = all(obj["metadata"].get(key) == value for key, value in place.items())
+        return is_there and by_label(obj) and by_field(obj)
 
     return matches
 
 
-def write_options_of(request: web.Request) -> WriteOptions:
+def write_options_of(request: web.Request, target: Target) -> WriteOptions:
     """fieldManager, dryRun, fieldValidation and force; the manager is the client's name when it gives none."""
     dry_run = request.query.getall("dryRun", [])
     if any(value != "All" for value in dry_run):
@@ -87,6 +86,7 @@ def write_options_of(request: web.Request) -> WriteOptions:
     client = request.headers.get("User-Agent", "unknown").split("/")[0]
     return WriteOptions(
         manager=request.query.get("fieldManager") or client,
+        subresource=target.subresource,
         dry_run=bool(dry_run),
         strict=request.query.get("fieldValidation") == "Strict",
         force=request.query.get("force") in {"1", "true"},
@@ -96,15 +96,10 @@ def write_options_of(request: web.Request) -> WriteOptions:
 async def body_of(request: web.Request) -> dict[str, Any]:
     """The body, JSON or YAML; `{}` for an empty one."""
     text = await request.text()
-    if not text:
-        return {}
     try:
-        body = json.loads(text)
-    except ValueError:
-        try:
-            body = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise bad_request(f"error decoding the body: {error}") from None
+        body = json.loads(text) if text.startswith("{") else yaml.safe_load(text) or {}
+    except (ValueError, yaml.YAMLError) as error:
+        raise bad_request(f"error decoding the body: {error}") from None
     if not isinstance(body, dict):
         raise bad_request("the body must be an object")
     return body

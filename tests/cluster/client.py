@@ -34,7 +34,7 @@ class ClusterClient:
 
     def __init__(self, url: str, *, token: str = "", tls: ssl.SSLContext | None = None) -> None:
         self.url = url.rstrip("/")
-        headers = {"User-Agent": "kserve-controller-manager/simulated"}
+        headers = {"User-Agent": "registry-grpc-tests"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._headers = headers
