@@ -154,19 +154,12 @@ async def until_end(events: AsyncIterator[Object]) -> None:
 
 
 class TestKServe:
-    @pytest.mark.parametrize(
-        ("name", "predictor", "text"),
-        [
-            ("1st", {}, "must start with alphabetical character"),
-            ("a", {"minReplicas": 3, "maxReplicas": 2}, "'MinReplicas' cannot be greater than MaxReplicas"),
-        ],
-    )
-    async def test_its_webhook_refuses(self, kube: Kube, name: str, predictor: Object, text: str) -> None:
-        error = await refusal(kube, inference_service(name, **predictor))
+    async def test_its_webhook_refuses_a_name(self, kube: Kube) -> None:
+        error = await refusal(kube, inference_service("1st"))
 
         assert (error.code, error.reason) == (403, "Forbidden")
         assert error.message.startswith('admission webhook "inferenceservice.kserve-webhook-server.validator" denied')
-        assert text in error.message
+        assert "must start with alphabetical character" in error.message
 
     async def test_uri_can_ask_for_a_failure(self, kube: Kube) -> None:
         service = inference_service("a")
@@ -177,7 +170,7 @@ class TestKServe:
         assert "s3://models/does-not-exist" in failed["status"]["modelStatus"]["lastFailureInfo"]["message"]
 
     async def test_uninstalled_is_a_404_without_a_status(self, cluster: SimulatedCluster, kube: Kube) -> None:
-        cluster.uninstall([INFERENCE_SERVICES])
+        cluster.uninstalled.add(INFERENCE_SERVICES)
 
         error = await refusal(kube, inference_service("a"))
         assert (error.code, error.reason) == (404, "")

@@ -128,7 +128,7 @@ async def test_a_missing_permission_to_delete(
 async def test_kserve_is_not_installed(
     simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
-    simulated.uninstall(CUSTOM_RESOURCES)
+    simulated.uninstalled.update(CUSTOM_RESOURCES)
     assert is_gone(await cluster.observe(deployment))
     assert (await refused(cluster, deployment)).refusal is Refusal.KSERVE_NOT_INSTALLED
     facts = await cluster.facts("models")

@@ -197,7 +197,7 @@ async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.C
 
 
 async def test_kserve_is_not_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.uninstall([INFERENCE_SERVICES])
+    cluster.uninstalled.add(INFERENCE_SERVICES)
     assert not await doctor.finds_all_well()
     line = doctor.line("KServe")
     assert line == (

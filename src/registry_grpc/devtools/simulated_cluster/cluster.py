@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,9 +18,7 @@ from registry_grpc.devtools.simulated_cluster.api.store import Store
 from registry_grpc.devtools.simulated_cluster.api.verbs import Policy, Verbs
 from registry_grpc.devtools.simulated_cluster.faults import Faults
 from registry_grpc.devtools.simulated_cluster.journal import Journal
-from registry_grpc.devtools.simulated_cluster.kserve import webhook
-from registry_grpc.devtools.simulated_cluster.kserve.controller import KServeController
-from registry_grpc.devtools.simulated_cluster.kserve.objects import StoredObjects
+from registry_grpc.devtools.simulated_cluster.kserve.controller import KServeController, webhook
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
 from registry_grpc.devtools.simulated_cluster.server.app import Api
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches
@@ -39,6 +36,7 @@ class SimulatedCluster:
     verbs        the API without HTTP, faults and counting, for playing another writer
     policies     what refuses writes; KServe's webhook is the first of them
     faults       failures on demand
+    uninstalled  the kinds that are as if their definition was not there
     calls        how often clients asked, by (verb, resource)
     """
 
@@ -59,9 +57,11 @@ class SimulatedCluster:
         self._with_kserve = with_kserve
         self._pace = pace
         self.store = Store()
-        self.policies: list[Policy] = [webhook.validate]
+        self.policies: list[Policy] = [webhook]
         self.verbs = Verbs(self.store, self.policies, auto_create_namespaces=auto_create_namespaces)
         self.faults = Faults()
+        self.uninstalled: set[Resource] = set()
+        self.calls: Counter[tuple[str, str]] = Counter()
         self._watches = Watches(self.store, bookmark_interval=bookmark_interval)
         self._exit = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,10 +69,6 @@ class SimulatedCluster:
     @property
     def url(self) -> str:
         return f"https://{_HOST}:{self._port}"
-
-    @property
-    def calls(self) -> Counter[tuple[str, str]]:
-        return self._api.calls
 
     def token(self, user: str = "admin") -> str:
         """The bearer token that makes its holder this user."""
@@ -92,17 +88,12 @@ class SimulatedCluster:
     def create_namespace(self, name: str) -> None:
         self.verbs.create(NAMESPACES, "", {"metadata": {"name": name}})
 
-    def uninstall(self, resources: Sequence[Resource]) -> None:
-        """As if the definitions of these kinds were deleted."""
-        self._api.uninstalled.update(resources)
-
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             folder = self._folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             self._access = Access(folder / "server.pem")
             if self._folder is None or Journal(folder / "objects.jsonl", self.store).is_new:
                 self._install()
-            self._api = Api(self.store, self.verbs, self.faults, self._watches, self._access.user_of)
             self._port = await self._listen(stack)
             self._start_controllers()
             stack.push_async_callback(_stop, self._tasks)
@@ -122,7 +113,8 @@ class SimulatedCluster:
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> int:
         # Open watches must not hold up the end: the connections are closed after a moment.
-        runner = web.AppRunner(self._api.application(), access_log=None, shutdown_timeout=0.1)
+        api = Api(self, self._watches, self._access.user_of)
+        runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, _HOST, self._port, ssl_context=self._access.tls).start()
@@ -138,7 +130,7 @@ class SimulatedCluster:
             Kubelet(self.store, self.verbs, self._pace).work.run(),
         ]
         if self._with_kserve:
-            kserve = KServeController(StoredObjects(self.store, self.verbs))
+            kserve = KServeController(self.verbs)
             self.store.listen(lambda change: kserve.on_change(change.resource, change.obj))
             parts.append(kserve.work.run())
         self._tasks = [asyncio.create_task(part) for part in parts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
@@ -22,7 +22,7 @@ class Worklist(Generic[Key]):
     A key whose work meets an ApiError comes up again; any other error ends `run`.
     """
 
-    def __init__(self, work: Callable[[Key], Awaitable[None]]) -> None:
+    def __init__(self, work: Callable[[Key], None]) -> None:
         self._work = work
         self._keys: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
@@ -41,8 +41,7 @@ class Worklist(Generic[Key]):
             key = await self._keys.get()
             self._waiting.discard(key)
             try:
-                await self._work(key)
+                self._work(key)
             except ApiError as error:
-                if error.code not in {404, 409}:
-                    _LOG.warning("%s: %s", key, error.message)
+                _LOG.warning("%s: %s", key, error.message)
                 self.add_later(_AGAIN_AFTER_CONFLICT if error.code == 409 else _AGAIN_AFTER_ERROR, key)

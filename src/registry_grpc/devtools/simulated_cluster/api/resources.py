@@ -58,7 +58,6 @@ NAMESPACES = Resource(
     "", "v1", "namespaces", "Namespace", "ns", namespaced=False, has_status=True, first_phase="Active"
 )
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", "deploy", schemas.DEPLOYMENT, has_status=True)
-REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet", "rs", has_status=True)
 PODS = Resource("", "v1", "pods", "Pod", "po", schemas.POD, has_status=True, first_phase="Pending")
 SECRETS = Resource("", "v1", "secrets", "Secret", schema=schemas.SECRET)
 EVENTS = Resource("", "v1", "events", "Event", "ev")
@@ -71,7 +70,6 @@ RESOURCES = (
     CLUSTER_STORAGE_CONTAINERS,
     NAMESPACES,
     DEPLOYMENTS,
-    REPLICA_SETS,
     PODS,
     SECRETS,
     EVENTS,

@@ -30,25 +30,16 @@ def map_of(values: Schema) -> Schema:
     return {"type": "object", "additionalProperties": values}
 
 
-def set_of(items: Schema) -> Schema:
-    return {"type": "array", "items": items, "x-kubernetes-list-type": "set"}
-
-
 def keyed_list(items: Schema, key: str) -> Schema:
     """A list whose items are told apart, and merged, by the given field; other lists are replaced as a whole."""
     keys = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
     return {"type": "array", "items": {**items, "required": [key]}, **keys}
 
 
-def any_of_these(names: str) -> dict[str, Schema]:
-    """Fields that are known by name, with whatever is in them."""
-    return dict.fromkeys(names.split(), ANY)
-
-
 METADATA = open_struct(
     labels=map_of(STRING),
     annotations=map_of(STRING),
-    finalizers=set_of(STRING),
+    finalizers={"type": "array", "items": STRING, "x-kubernetes-list-type": "set"},
     ownerReferences=keyed_list(open_struct(uid=STRING), "uid"),
 )
 _OBJECT = {"apiVersion": STRING, "kind": STRING, "metadata": METADATA}
@@ -63,35 +54,18 @@ _QUANTITY: Schema = {
     r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
 }
 _RESOURCES = struct(limits=map_of(_QUANTITY), requests=map_of(_QUANTITY), claims=ANY)
-_CONTAINER: dict[str, Schema] = {
-    **any_of_these(
-        "command args envFrom ports volumeMounts securityContext livenessProbe readinessProbe startupProbe lifecycle"
-    ),
-    "name": STRING,
-    "image": STRING,
-    "imagePullPolicy": STRING,
-    "workingDir": STRING,
-    "terminationMessagePath": STRING,
-    "terminationMessagePolicy": STRING,
-    "env": keyed_list(struct(name=STRING, value=STRING, valueFrom=open_struct()), "name"),
-    "resources": _RESOURCES,
-}
-_PREDICTOR = struct(
-    **any_of_these(
-        "scaleMetricType autoScaling containerConcurrency canaryTrafficPercent deploymentStrategy logger batcher "
-        "workerSpec storageUris storageContainerName automountServiceAccountToken tolerations affinity "
-        "priorityClassName securityContext terminationGracePeriodSeconds"
-    ),
-    model=struct(
-        "modelFormat",
-        **_CONTAINER,
-        modelFormat=struct("name", name=STRING, version=STRING),
-        runtime=STRING,
-        runtimeVersion=STRING,
-        protocolVersion=STRING,
-        storageUri=STRING,
-        storage=struct(key=STRING, path=STRING, schemaPath=STRING, parameters=map_of(STRING)),
-    ),
+_MODEL = struct(
+    "modelFormat",
+    modelFormat=struct("name", name=STRING, version=STRING),
+    storageUri=STRING,
+    env=keyed_list(struct(name=STRING, value=STRING, valueFrom=open_struct()), "name"),
+    resources=_RESOURCES,
+    **dict.fromkeys(("runtime", "runtimeVersion", "protocolVersion", "image", "terminationMessagePolicy"), STRING),
+    **dict.fromkeys(("storage", "command", "args", "ports", "volumeMounts", "securityContext"), ANY),
+    **dict.fromkeys(("livenessProbe", "readinessProbe", "startupProbe", "imagePullPolicy", "envFrom"), ANY),
+)
+_PREDICTOR = open_struct(
+    model=_MODEL,
     labels=map_of(STRING),
     annotations=map_of(STRING),
     minReplicas=INTEGER,
@@ -100,27 +74,15 @@ _PREDICTOR = struct(
     scaleMetric={"type": "string", "enum": ["cpu", "memory", "concurrency", "rps"]},
     timeout=INTEGER,
     serviceAccountName=STRING,
-    nodeSelector=map_of(STRING),
-    imagePullSecrets=keyed_list(struct(name=STRING), "name"),
-    volumes=keyed_list(open_struct(name=STRING), "name"),
-    containers=keyed_list(struct(**_CONTAINER), "name"),
-    initContainers=keyed_list(struct(**_CONTAINER), "name"),
-)
-_POD_SPEC = open_struct(
-    "containers", containers={"type": "array", "items": open_struct("name", name=STRING, resources=_RESOURCES)}
-)
-POD = open_struct(**_OBJECT, spec=_POD_SPEC)
-DEPLOYMENT = open_struct(
-    **_OBJECT,
-    spec=open_struct(
-        *("selector", "template"),
-        replicas=INTEGER,
-        selector=open_struct(),
-        template=open_struct("spec", metadata=METADATA, spec=_POD_SPEC),
-    ),
 )
 INFERENCE_SERVICE = struct(
     **_OBJECT,
     spec=struct("predictor", predictor=_PREDICTOR, canary=ANY, transformer=ANY, explainer=ANY),
     status=open_struct(),
 )
+_POD_SPEC = open_struct(
+    "containers", containers={"type": "array", "items": open_struct("name", name=STRING, resources=_RESOURCES)}
+)
+POD = open_struct(**_OBJECT, spec=_POD_SPEC)
+_TEMPLATE = open_struct("spec", metadata=METADATA, spec=_POD_SPEC)
+DEPLOYMENT = open_struct(**_OBJECT, spec=open_struct("template", replicas=INTEGER, template=_TEMPLATE))

@@ -55,6 +55,12 @@ class Verbs:
         self._policies = policies
         self._auto_create_namespaces = auto_create_namespaces
 
+    def find(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        return self._store.get(resource, namespace, name)
+
+    def list(self, resource: Resource, namespace: str = "") -> list[Object]:
+        return self._store.list(resource, namespace)
+
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
         obj = self._store.get(resource, namespace, name)
         if obj is None and resource is NAMESPACES and self._auto_create_namespaces:
@@ -83,14 +89,16 @@ class Verbs:
         ownership.write(new, ownership.after_write({"metadata": {}}, new, resource.schema, manager))
         return new if options.dry_run else self._store.put(resource, new)
 
-    def update(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions = _DEFAULTS) -> Object:
+    def update(
+        self, resource: Resource, namespace: str, name: str, obj: Object, options: WriteOptions = _DEFAULTS
+    ) -> Object:
         """PUT; 409 when the object carries a resourceVersion that is no longer the newest."""
-        new = _named(resource, namespace, obj)
-        live = self.get(resource, namespace, new["metadata"]["name"])
+        new = _named(resource, namespace, obj, name)
+        live = self.get(resource, namespace, name)
         if resource.is_custom and not new["metadata"].get("resourceVersion"):
             text = "Invalid value: 0: must be specified for an update"
             causes = [cause("FieldValueInvalid", text, "metadata.resourceVersion")]
-            raise errors.invalid(resource, new["metadata"]["name"], causes)
+            raise errors.invalid(resource, name, causes)
         return self._update(resource, live, new, options)
 
     def patch(
@@ -98,7 +106,7 @@ class Verbs:
     ) -> Object:
         """A JSON merge patch."""
         live = self.get(resource, namespace, name)
-        return self._update(resource, live, _named(resource, namespace, _merged(live, patch)), options)
+        return self._update(resource, live, _named(resource, namespace, _merged(live, patch), name), options)
 
     def _update(self, resource: Resource, live: Object, new: Object, options: WriteOptions) -> Object:
         manager = options.writer("Update", resource)
@@ -115,10 +123,8 @@ class Verbs:
         """
         if "managedFields" in config.get("metadata", {}):
             raise bad_request("metadata.managedFields must be nil")
-        config = _scoped(resource, None, _named(resource, namespace, config), options.subresource)
+        config = _scoped(resource, None, _named(resource, namespace, config, name), options.subresource)
         metadata = config["metadata"]
-        if metadata["name"] != name:
-            raise bad_request(f"the name of the object ({metadata['name']}) does not match the one on the URL ({name})")
         manager = options.writer("Apply", resource)
         live = self._store.get(resource, namespace, name)
         if live is None and options.subresource:
@@ -199,7 +205,7 @@ class Verbs:
         return live if new == metadata else self._store.put(resource, {**live, "metadata": new})
 
 
-def _named(resource: Resource, namespace: str, obj: Object) -> Object:
+def _named(resource: Resource, namespace: str, obj: Object, name: str = "") -> Object:
     """A copy that carries its type and place; 400 when it says another one. What is empty in metadata is left out."""
     metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if value not in ({}, [], "", None)}
     if "name" not in metadata:
@@ -207,6 +213,8 @@ def _named(resource: Resource, namespace: str, obj: Object) -> Object:
             causes = [cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")]
             raise errors.invalid(resource, "", causes)
         metadata["name"] = f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
+    if name not in {"", metadata["name"]}:
+        raise bad_request(f"the name of the object ({metadata['name']}) does not match the one on the URL ({name})")
     if resource.namespaced and metadata.setdefault("namespace", namespace) != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     kind = {"apiVersion": resource.api_version, "kind": resource.kind}

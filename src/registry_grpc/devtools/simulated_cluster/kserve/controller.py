@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from registry_grpc.devtools.simulated_cluster.api.conditions import timestamp
+from registry_grpc.devtools.simulated_cluster.api.errors import denied_by_webhook
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
     DEPLOYMENTS,
@@ -16,31 +18,50 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     Resource,
 )
 from registry_grpc.devtools.simulated_cluster.api.store import Key, Object, key_of
+from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs, WriteOptions
 from registry_grpc.devtools.simulated_cluster.kserve.deployment import (
     SERVICE_LABEL,
     UnsupportedStorage,
     deployment_of,
     name_of,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.objects import Objects
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import NoRuntime, choose
 from registry_grpc.devtools.simulated_cluster.kserve.status import DEPLOYMENT_MODE, Status
 from registry_grpc.devtools.simulated_cluster.worklist import Worklist
-from registry_grpc.devtools.simulated_cluster.workloads.deployments import REVISION
 
 WATCHED = (INFERENCE_SERVICES, DEPLOYMENTS, PODS, SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES)
+_KSERVE = WriteOptions(manager="kserve-controller-manager")
+_OF_STATUS = WriteOptions(manager="kserve-controller-manager", subresource="status")
 _FINALIZER = "inferenceservice.finalizers"
 _STOP = "serving.kserve.io/stop"
 _MADE_FROM = "simulation.registry-grpc/made-from"
 """On a Deployment: what it was last written as, because a cluster adds to it."""
 _NO_KNATIVE = "It is not possible to use Knative deployment mode when Knative Services are not available"
+_NAME = "[a-z]([-a-z0-9]*[a-z0-9])?"
+
+
+def webhook(resource: Resource, new: Object, _old: Object | None) -> None:
+    """KServe's validating webhook, as far as anybody relies on it. Raises its 403."""
+    if resource is not INFERENCE_SERVICES or "deletionTimestamp" in new["metadata"]:
+        return
+    if not re.fullmatch(_NAME, name := new["metadata"]["name"]):
+        text = (
+            f'the InferenceService "{name}" is invalid: a InferenceService name must consist of lower case '
+            "alphanumeric characters or '-', and must start with alphabetical character. (e.g. \"my-name\" or "
+            f"\"abc-123\", regex used for validation is '{_NAME}')"
+        )
+    elif "model" not in new["spec"]["predictor"]:
+        text = "the simulated cluster serves predictors with a model only"
+    else:
+        return
+    raise denied_by_webhook("inferenceservice.kserve-webhook-server.validator", text)
 
 
 class KServeController:
     """Works on InferenceServices by namespace and name; somebody calls `on_change` with what is WATCHED."""
 
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
         self._services: set[Key] = set()
         self.work: Worklist[Key] = Worklist(self._reconcile)
 
@@ -55,79 +76,72 @@ class KServeController:
             for key in self._services:
                 self.work.add(key)
 
-    async def _reconcile(self, key: Key) -> None:
-        service = await self._objects.find(INFERENCE_SERVICES, *key)
+    def _reconcile(self, key: Key) -> None:
+        service = self._verbs.find(INFERENCE_SERVICES, *key)
         if service is None:
             self._services.discard(key)
             return
-        metadata = service["metadata"]
-        finalizers = metadata.get("finalizers", [])
-        if "deletionTimestamp" in metadata:
-            if _FINALIZER in finalizers:
-                left = [item for item in finalizers if item != _FINALIZER]
-                await self._objects.update(
-                    INFERENCE_SERVICES, {**service, "metadata": {**metadata, "finalizers": left}}
-                )
+        metadata, finalizers = service["metadata"], service["metadata"].get("finalizers", [])
+        is_going = "deletionTimestamp" in metadata
+        if (_FINALIZER in finalizers) is is_going:
+            wanted = [item for item in finalizers if item != _FINALIZER] + [_FINALIZER] * (not is_going)
+            service = {**service, "metadata": {**metadata, "finalizers": wanted}}
+            service = self._verbs.update(INFERENCE_SERVICES, *key, service, _KSERVE)
+        if is_going:
             return
-        if _FINALIZER not in finalizers:
-            metadata = {**metadata, "finalizers": [*finalizers, _FINALIZER]}
-            service = await self._objects.update(INFERENCE_SERVICES, {**service, "metadata": metadata})
         status = Status(service)
-        await self._bring_about(service, status)
+        self._bring_about(service, status)
         if status.value != service.get("status"):
-            await self._objects.update(INFERENCE_SERVICES, {**service, "status": status.value}, subresource="status")
+            self._verbs.update(INFERENCE_SERVICES, *key, {**service, "status": status.value}, _OF_STATUS)
 
-    async def _bring_about(self, service: Object, status: Status) -> None:
+    def _bring_about(self, service: Object, status: Status) -> None:
         """Writes the workload and fills in the status; what cannot be done is told the way KServe tells it."""
         namespace, annotations = service["metadata"]["namespace"], service["metadata"].get("annotations", {})
         if annotations.get(DEPLOYMENT_MODE) in {"Knative", "Serverless"}:
-            await self._warn(service, "ServerlessModeRejected", _NO_KNATIVE)
+            self._warn(service, "ServerlessModeRejected", _NO_KNATIVE)
             return
-        live = await self._objects.find(DEPLOYMENTS, namespace, name_of(service))
+        live = self._verbs.find(DEPLOYMENTS, namespace, name_of(service))
         if annotations.get(_STOP) == "true":
             if live is not None:
-                await self._objects.delete(DEPLOYMENTS, live)
+                self._verbs.delete(DEPLOYMENTS, *key_of(live))
             status.stopped()
             return
-        runtimes = await self._objects.list(SERVING_RUNTIMES, namespace)
-        runtimes += await self._objects.list(CLUSTER_SERVING_RUNTIMES)
+        runtimes = self._verbs.list(SERVING_RUNTIMES, namespace)
+        runtimes += self._verbs.list(CLUSTER_SERVING_RUNTIMES)
         try:
-            runtime = choose(service["spec"]["predictor"].get("model", {}), runtimes)
-            live = await self._write(deployment_of(service, runtime), live)
+            runtime = choose(service["spec"]["predictor"]["model"], runtimes)
+            live = self._write(deployment_of(service, runtime), live)
         except NoRuntime as error:
             status.invalid_spec(error.reason, error.message)
-            await self._warn(service, "InternalError", error.event)
+            self._warn(service, "InternalError", error.event)
         except UnsupportedStorage as error:
-            await self._warn(service, "InternalError", str(error))
+            self._warn(service, "InternalError", str(error))
         else:
+            pods = self._verbs.list(PODS, namespace)
             name = service["metadata"]["name"]
-            pods = await self._objects.list(PODS, namespace)
             own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(SERVICE_LABEL) == name]
-            status.observed(runtime, live, own)
+            status.observed(live, own)
 
-    async def _write(self, wanted: Object, live: Object | None) -> Object:
+    def _write(self, wanted: Object, live: Object | None) -> Object:
         """The Deployment as it is now."""
         made_from = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
-        metadata = wanted["metadata"]
-        annotations = {**metadata["annotations"], _MADE_FROM: made_from}
-        if live is None:
-            await self._objects.create(DEPLOYMENTS, {**wanted, "metadata": {**metadata, "annotations": annotations}})
-            return wanted
-        known = live["metadata"].get("annotations", {})
-        if known.get(_MADE_FROM) == made_from:
+        if live is not None and live["metadata"].get("annotations", {}).get(_MADE_FROM) == made_from:
             return live
-        annotations |= {REVISION: known[REVISION]} if REVISION in known else {}
-        metadata = {**metadata, "annotations": annotations, "resourceVersion": live["metadata"]["resourceVersion"]}
-        return await self._objects.update(DEPLOYMENTS, {**wanted, "metadata": metadata})
+        annotations = {**wanted["metadata"]["annotations"], _MADE_FROM: made_from}
+        wanted = {**wanted, "metadata": {**wanted["metadata"], "annotations": annotations}}
+        if live is not None:
+            wanted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+            return self._verbs.update(DEPLOYMENTS, *key_of(wanted), wanted, _KSERVE)
+        return self._verbs.create(DEPLOYMENTS, wanted["metadata"]["namespace"], wanted, _KSERVE)
 
-    async def _warn(self, service: Object, reason: str, message: str) -> None:
+    def _warn(self, service: Object, reason: str, message: str) -> None:
         """A Warning Event about the service; a repeated one is counted."""
-        metadata = service["metadata"]
+        metadata, now = service["metadata"], timestamp()
         digest = hashlib.sha256(f"{metadata['uid']} {message}".encode()).hexdigest()[:16]
         name, namespace = f"{metadata['name']}.{digest}", metadata["namespace"]
-        now = timestamp()
-        if known := await self._objects.find(EVENTS, namespace, name):
-            await self._objects.update(EVENTS, {**known, "count": known["count"] + 1, "lastTimestamp": now})
+        if known := self._verbs.find(EVENTS, namespace, name):
+            seen = {"count": known["count"] + 1, "lastTimestamp": now}
+            self._verbs.update(EVENTS, namespace, name, {**known, **seen}, _KSERVE)
             return
         about = {key: metadata[key] for key in ("name", "namespace", "uid")}
         event = {
@@ -141,4 +155,4 @@ class KServeController:
             "lastTimestamp": now,
             "count": 1,
         }
-        await self._objects.create(EVENTS, event)
+        self._verbs.create(EVENTS, namespace, event, _KSERVE)

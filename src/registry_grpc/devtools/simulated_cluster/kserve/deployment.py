@@ -16,13 +16,8 @@ _STORAGE_PREFIXES = (
     "gs://", "s3://", "pvc://", "file://", "https://", "http://", "hdfs://", "webhdfs://", "oci://",
     "oci+native://", "oci+fetch://", "hf://",
 )  # fmt: skip
-_OF_PODS = (
-    "serviceAccountName", "nodeSelector", "tolerations", "affinity", "imagePullSecrets", "volumes",
-    "priorityClassName", "securityContext",
-)  # fmt: skip
-_NOT_OF_CONTAINERS = {
-    "modelFormat", "runtime", "runtimeVersion", "protocolVersion", "storageUri", "storage", "name"
-}  # fmt: skip
+_OF_PODS = ("serviceAccountName", "nodeSelector", "tolerations", "affinity", "imagePullSecrets", "volumes")
+_NOT_OF_CONTAINERS = {"modelFormat", "runtime", "runtimeVersion", "protocolVersion", "storageUri", "storage"}
 _NOT_COPIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -83,8 +78,6 @@ def _pod_spec(service: Object, runtime: Object, labels: dict[str, str]) -> Objec
     container |= {key: value for key, value in model.items() if key not in _NOT_OF_CONTAINERS}
     container["name"] = CONTAINER
     container["args"] = [item.replace("{{.Name}}", service["metadata"]["name"]) for item in container.get("args", [])]
-    if "runtimeVersion" in model:
-        container["image"] = f"{container['image'].rpartition(':')[0]}:{model['runtimeVersion']}"
     spec: dict[str, Any] = {key: predictor[key] for key in _OF_PODS if key in predictor}
     if "storageUri" in model:
         # In KServe a webhook adds this to the pod; the pod comes out the same.

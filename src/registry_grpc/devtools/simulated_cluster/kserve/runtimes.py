@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from registry_grpc.devtools.simulated_cluster.api.store import Object
 
@@ -23,6 +22,7 @@ kserve-mlserver           docker.io/seldonio/mlserver:1.7.1     v2             s
 xgboost/1/2 xgboost/2/2 lightgbm/3/2 lightgbm/4/2 mlflow/1/1 mlflow/2/1
 """
 _RESOURCES = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
+_ARGUMENTS = ["--model_name={{.Name}}", "--model_dir=/mnt/models", "--http_port=8080"]
 
 
 def shipped_runtimes() -> list[Object]:
@@ -36,19 +36,10 @@ def _runtime(name: str, image: str, protocols: str, *formats: str) -> Object:
         model, version, priority = text.rstrip("!").split("/")
         automatic = not text.endswith("!")
         supported.append({"name": model, "version": version, "autoSelect": automatic, "priority": int(priority)})
-    container = {
-        "name": "kserve-container",
-        "image": image,
-        "args": ["--model_name={{.Name}}", "--model_dir=/mnt/models", "--http_port=8080"],
-        "resources": _RESOURCES,
-    }
+    container = {"name": "kserve-container", "image": image, "args": _ARGUMENTS, "resources": _RESOURCES}
     spec = {"supportedModelFormats": supported, "protocolVersions": protocols.split(","), "containers": [container]}
-    return {
-        "apiVersion": "serving.kserve.io/v1alpha1",
-        "kind": "ClusterServingRuntime",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
+    kind = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime"}
+    return {**kind, "metadata": {"name": name}, "spec": spec}
 
 
 @dataclass(frozen=True)
@@ -61,49 +52,38 @@ class NoRuntime(Exception):
 
 
 def choose(model: Object, runtimes: list[Object]) -> Object:
-    """The runtime for `spec.predictor.model`; those of the namespace come first. Raises NoRuntime.
+    """The runtime for `spec.predictor.model`; of several the first with the highest priority. Raises NoRuntime.
 
-    Matching is by exact string: version "1.3" does not match a runtime that lists "1".
+    Matching is by exact string: version "1.3" does not match a runtime that lists "1". Runtimes that come first, which
+    are those of the namespace, win over later ones of the same priority.
     """
-    wanted = model["modelFormat"]
+    enabled = [item for item in runtimes if not item["spec"].get("disabled")]
     if name := model.get("runtime"):
-        return _named(name, model, runtimes)
-    protocol = model.get("protocolVersion", "v1")
-    fitting = [
-        (item["kind"] == "ServingRuntime", max(priorities), number)
-        for number, item in enumerate(runtimes)
-        if not item["spec"].get("disabled") and _speaks(item, protocol)
-        if (priorities := [found.get("priority", 0) for found in _formats(item, wanted) if found.get("autoSelect")])
+        named = next((item for item in enabled if item["metadata"]["name"] == name), None)
+        if named is None:
+            text = f"No ServingRuntimes or ClusterServingRuntimes with the name: {name}"
+            raise NoRuntime("RuntimeNotRecognized", "Waiting for runtime to become available", text)
+        if not _formats(named, model):
+            text = f"specified runtime {name} does not support specified framework/version"
+            message = "Specified runtime does not support specified framework/version"
+            raise NoRuntime("NoSupportingRuntime", message, text)
+        return named
+    priorities = [
+        max((item.get("priority", 0) for item in _formats(runtime, model) if item.get("autoSelect")), default=-1)
+        if _speaks(runtime, model.get("protocolVersion", "v1"))
+        else -1
+        for runtime in enabled
     ]
-    if not fitting:
-        asked = f"{{{wanted['name']} {wanted.get('version', '<nil>')}}}"
-        text = f"no runtime found to support predictor with model type: {asked}"
+    if max(priorities, default=-1) < 0:
+        wanted = model["modelFormat"]
+        text = f"no runtime found to support predictor with model type: {{{wanted['name']} {wanted.get('version')}}}"
         raise NoRuntime("NoSupportingRuntime", "No runtime found to support specified framework/version", text)
-    return runtimes[max(fitting, key=lambda item: item[:2])[2]]
+    return enabled[priorities.index(max(priorities))]
 
 
-def _named(name: str, model: Object, runtimes: list[Object]) -> Object:
-    runtime = next((item for item in runtimes if item["metadata"]["name"] == name), None)
-    if runtime is None:
-        text = f"No ServingRuntimes or ClusterServingRuntimes with the name: {name}"
-        raise NoRuntime("RuntimeNotRecognized", "Waiting for runtime to become available", text)
-    if runtime["spec"].get("disabled"):
-        raise NoRuntime("RuntimeDisabled", "Specified runtime is disabled", f"specified runtime {name} is disabled")
-    unfit = {
-        "protocol version": "protocolVersion" in model and not _speaks(runtime, model["protocolVersion"]),
-        "framework/version": not _formats(runtime, model["modelFormat"]),
-    }
-    for what, is_so in unfit.items():
-        if is_so:
-            text = f"runtime {{}}does not support specified {what}"
-            raise NoRuntime(
-                "NoSupportingRuntime", f"Specified {text.format('')}", f"specified {text.format(name + ' ')}"
-            )
-    return runtime
-
-
-def _formats(runtime: Object, wanted: Object) -> list[Any]:
-    """What the runtime lists of this name, and of this version if one is asked for."""
+def _formats(runtime: Object, model: Object) -> list[Object]:
+    """What the runtime lists of the model's format, and of its version if it has one."""
+    wanted = model["modelFormat"]
     return [
         item
         for item in runtime["spec"].get("supportedModelFormats", ())

@@ -6,7 +6,6 @@ Its weaknesses are kept: Ready stays True while an update fails, and `lastFailur
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from registry_grpc.devtools.simulated_cluster.api.conditions import condition_of, is_ready, with_condition
 from registry_grpc.devtools.simulated_cluster.api.store import Object
@@ -20,48 +19,37 @@ class Status:
     """The status of one InferenceService, continued from the stored one."""
 
     def __init__(self, service: Object) -> None:
-        annotations = service["metadata"].get("annotations", {})
-        mode = {"deploymentMode": annotations.get(DEPLOYMENT_MODE, "Standard"), "modelStatus": {"transitionStatus": ""}}
-        self.value: dict[str, Any] = {**mode, **copy.deepcopy(service.get("status", {}))}
+        mode = service["metadata"].get("annotations", {}).get(DEPLOYMENT_MODE, "Standard")
+        first = {"deploymentMode": mode, "conditions": [], "modelStatus": {"transitionStatus": ""}}
+        self.value: Object = {**first, **copy.deepcopy(service.get("status", {}))}
         self._service = service
         for kind in ("IngressReady", "PredictorReady", "Ready"):
-            if not self._condition(kind):
+            if not condition_of({"status": self.value}, kind):
                 self._set(kind, "Unknown")
 
-    def _condition(self, kind: str) -> Object:
-        return condition_of({"status": self.value}, kind)
-
     def _set(self, kind: str, status: str, **details: str) -> None:
-        self.value["conditions"] = with_condition(self.value.get("conditions", []), kind, status, **details)
+        self.value["conditions"] = with_condition(self.value["conditions"], kind, status, **details)
 
     def invalid_spec(self, reason: str, message: str) -> None:
         """The spec can never work; the conditions stay as they were."""
-        self._set_model("FailedToLoad", "InvalidSpec")
-        self.value["modelStatus"]["lastFailureInfo"] = {"reason": reason, "message": message}
+        self._set_model("FailedToLoad", "InvalidSpec", failure={"reason": reason, "message": message})
 
     def stopped(self) -> None:
         """The service is stopped by annotation: no workload, no address."""
-        self._set("Stopped", "True", severity="Info")
+        self._set("Stopped", "True")
         for kind in ("PredictorReady", "IngressReady", "Ready"):
             self._set(kind, "False", reason="Stopped")
-        for key in ("url", "address"):
-            self.value.pop(key, None)
+        self.value.pop("url", None)
+        self.value.pop("address", None)
 
-    def observed(self, runtime: Object, deployment: Object, pods: list[Object]) -> None:
+    def observed(self, deployment: Object, pods: list[Object]) -> None:
         """Takes over what Deployment and pods show."""
         name, namespace = self._service["metadata"]["name"], self._service["metadata"]["namespace"]
-        for kind, key in (
-            ("ServingRuntime", "servingRuntimeName"),
-            ("ClusterServingRuntime", "clusterServingRuntimeName"),
-        ):
-            self.value.pop(key, None)
-            if runtime["kind"] == kind:
-                self.value[key] = runtime["metadata"]["name"]
         # The addresses are there from the start: a URL in the status is no sign of readiness.
         self.value["url"] = f"http://{name}-{namespace}.{_DOMAIN}"
         self.value["address"] = {"url": f"http://{name_of(self._service)}.{namespace}.svc.cluster.local"}
         self._set("IngressReady", "True")
-        self._set("Stopped", "False", severity="Info")
+        self._set("Stopped", "False")
         is_predictor_ready, by = _predictor_ready(deployment)
         details = {key: by[key] for key in ("reason", "message") if key in by}
         self._set("PredictorReady", str(is_predictor_ready), **details)
@@ -72,28 +60,24 @@ class Status:
     def _observe_model(self, pod: Object) -> None:
         initializer = _container(pod, "initContainerStatuses", INITIALIZER)
         server = _container(pod, "containerStatuses", CONTAINER)
-        if _has_failed(initializer):
-            self._failed_to_load(initializer)
+        if ended := _failure_of(initializer):
+            self._set_model("FailedToLoad", "BlockedByFailedLoad", failure=ended)
         elif is_ready({"status": self.value}):
             self._set_model("Loaded", "UpToDate")
             self.value["modelStatus"]["states"]["activeModelState"] = "Loaded"
-        elif "running" in initializer.get("state", {}) and not initializer.get("lastState"):
+        elif "running" in initializer.get("state", {}):
             self._set_model("Loading", "InProgress")
-        elif _has_failed(server):
-            self._failed_to_load(server)
+        elif ended := _failure_of(server):
+            self._set_model("FailedToLoad", "BlockedByFailedLoad", failure=ended)
         elif server:
             self._set_model("Pending", "InProgress")
 
-    def _set_model(self, target: str, transition: str) -> None:
+    def _set_model(self, target: str, transition: str, *, failure: Object | None = None) -> None:
         model = self.value["modelStatus"]
         model["transitionStatus"] = transition
         model.setdefault("states", {"activeModelState": ""})["targetModelState"] = target
-
-    def _failed_to_load(self, container: Object) -> None:
-        ended = container["state"].get("terminated") or container["lastState"]["terminated"]
-        self._set_model("FailedToLoad", "BlockedByFailedLoad")
-        failure = {"reason": "ModelLoadFailed", "message": ended.get("message", ""), "exitCode": ended["exitCode"]}
-        self.value["modelStatus"]["lastFailureInfo"] = failure
+        if failure:
+            model["lastFailureInfo"] = failure
 
 
 def _predictor_ready(deployment: Object) -> tuple[bool, Object]:
@@ -113,8 +97,12 @@ def _container(pod: Object, field: str, name: str) -> Object:
     return next((item for item in pod.get("status", {}).get(field, []) if item["name"] == name), {})
 
 
-def _has_failed(container: Object) -> bool:
-    state = container.get("state", {})
-    if state.get("terminated", {}).get("reason") == "Error":
-        return True
-    return bool(state.get("waiting", {}).get("reason") == "CrashLoopBackOff" and container.get("lastState"))
+def _failure_of(container: Object) -> Object | None:
+    """`lastFailureInfo` of a container that ended with an error, or that waits to be started again."""
+    state, last = container.get("state", {}), container.get("lastState", {})
+    ended: Object = state.get("terminated", {})
+    if state.get("waiting", {}).get("reason") == "CrashLoopBackOff" and last:
+        ended = last["terminated"]
+    elif ended.get("reason") != "Error":
+        return None
+    return {"reason": "ModelLoadFailed", "message": ended.get("message", ""), "exitCode": ended["exitCode"]}

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from registry_grpc.devtools.simulated_cluster.api import errors
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
-from registry_grpc.devtools.simulated_cluster.api.resources import RESOURCES, Resource
-from registry_grpc.devtools.simulated_cluster.api.store import Object, Store
-from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs
-from registry_grpc.devtools.simulated_cluster.faults import Call, Fault, Faults
+from registry_grpc.devtools.simulated_cluster.api.resources import RESOURCES
+from registry_grpc.devtools.simulated_cluster.api.store import Object
+from registry_grpc.devtools.simulated_cluster.api.verbs import WriteOptions
+from registry_grpc.devtools.simulated_cluster.faults import Call, Fault
 from registry_grpc.devtools.simulated_cluster.server import discovery, requests, tables
 from registry_grpc.devtools.simulated_cluster.server.requests import Target
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches, listed
+
+if TYPE_CHECKING:
+    from registry_grpc.devtools.simulated_cluster.cluster import SimulatedCluster
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE_PATCH = "application/merge-patch+json"
@@ -30,17 +32,12 @@ _LARGEST_BODY = 3 * 1024 * 1024
 class Api:
     """The simulated API server; `user_of` tells whose a bearer token is."""
 
-    def __init__(
-        self, store: Store, verbs: Verbs, faults: Faults, watches: Watches, user_of: Callable[[str], str | None]
-    ) -> None:
-        self._store = store
-        self._verbs = verbs
-        self._faults = faults
+    def __init__(self, cluster: SimulatedCluster, watches: Watches, user_of: Callable[[str], str | None]) -> None:
+        self._cluster = cluster
+        self._verbs = cluster.verbs
+        self._faults = cluster.faults
         self._watches = watches
         self._user_of = user_of
-        self.uninstalled: set[Resource] = set()
-        """The kinds that are as if their definition was not there."""
-        self.calls: Counter[tuple[str, str]] = Counter()
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY)
@@ -59,69 +56,59 @@ class Api:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         user = self._user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
-            raise errors.unauthorized()
+            raise ApiError(401, "Unauthorized", "Unauthorized")
         if request.path == _REVIEWS and request.method == "POST":
             return web.json_response(self._review(user, await requests.body_of(request)), status=201)
-        served = [resource for resource in RESOURCES if resource not in self.uninstalled]
+        served = [resource for resource in RESOURCES if resource not in self._cluster.uninstalled]
         if (description := discovery.describe(request.path, served)) is not None:
             return web.json_response(description)
         target = requests.target_of(request.path)
         if target is None or target.resource not in served:
             return web.Response(text="404 page not found\n", status=404)
         call = Call(requests.verb_of(request, target), target.label, target.namespace, target.name, user)
-        self.calls[call.verb, call.resource] += 1
-        self._check_rights(call, target)
+        self._cluster.calls[call.verb, call.resource] += 1
+        if self._faults.forbids(call):
+            group = target.resource.group
+            where = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
+            text = f'User "{user}" cannot {call.verb} resource "{call.resource}" in API group "{group}" {where}'
+            raise errors.forbidden(target.resource, call.name, text)
         fault = self._faults.take(call) or Fault()
         await asyncio.sleep(fault.delay)
-        if fault.drop:
-            return _hang_up(request)
         if fault.error is not None:
             raise fault.error
-        response = await self._carry_out(request, call.verb, target)
-        return _hang_up(request) if fault.lose_response else response
+        if not fault.drop:
+            response = await self._carry_out(request, call.verb, target)
+        if fault.drop or fault.lose_response:
+            return _hang_up(request)
+        return response
 
     def _review(self, user: str, body: Object) -> Object:
-        wanted = body["spec"].get("resourceAttributes", {})
+        wanted = body.get("spec", {}).get("resourceAttributes", {})
         resource = "/".join(filter(None, (wanted.get("resource", ""), wanted.get("subresource", ""))))
         call = Call(wanted.get("verb", ""), resource, wanted.get("namespace", ""), wanted.get("name", ""), user)
         return {**body, "metadata": {}, "status": {"allowed": not self._faults.forbids(call)}}
 
-    def _check_rights(self, call: Call, target: Target) -> None:
-        if self._faults.forbids(call):
-            group = target.resource.group
-            where = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
-            text = f'User "{call.user}" cannot {call.verb} resource "{call.resource}" in API group "{group}" {where}'
-            raise errors.forbidden(target.resource, call.name, text)
-
     async def _carry_out(self, request: web.Request, verb: str, target: Target) -> web.StreamResponse:
-        resource, place = target.resource, (target.resource, target.namespace, target.name)
+        resource, where = target.resource, (target.resource, target.namespace, target.name)
         if verb == "watch":
             return await self._watches.serve(request, target)
-        if verb == "list":
-            found = listed(self._store, request, target)
-            if tables.are_wanted(request):
-                found = tables.table(resource, found["items"], found["metadata"])
-            return web.json_response(found)
-        if verb == "get":
-            obj = self._verbs.get(*place)
+        if verb in {"get", "list"}:
+            found = self._verbs.get(*where) if verb == "get" else listed(self._cluster.store, request, target)
             if target.subresource == "log":
-                return web.Response(text=_log_of(obj))
-            return web.json_response(tables.table(resource, [obj], {}) if tables.are_wanted(request) else obj)
+                return web.Response(text=_log_of(found))
+            return web.json_response(tables.table(resource, found) if tables.are_wanted(request) else found)
         body = await requests.body_of(request)
         if verb == "delete":
             in_query = {key: request.query[key] for key in ("propagationPolicy", "dryRun") if key in request.query}
-            return web.json_response(self._verbs.delete(*place, {**in_query, **body}))
-        if verb == "patch":
-            return self._patch(request, target, body)
+            return web.json_response(self._verbs.delete(*where, {**in_query, **body}))
         options = requests.write_options_of(request, target)
         if verb == "create":
             return web.json_response(self._verbs.create(resource, target.namespace, body, options), status=201)
-        if (body.get("metadata") or {}).get("name", target.name) != target.name:
-            raise bad_request("the name of the object does not match the name on the URL")
-        return web.json_response(self._verbs.update(resource, target.namespace, body, options))
+        if verb == "update":
+            return web.json_response(self._verbs.update(*where, body, options))
+        return self._patch(request, target, body, options)
 
-    def _patch(self, request: web.Request, target: Target, body: Object) -> web.Response:
-        options = requests.write_options_of(request, target)
+    def _patch(self, request: web.Request, target: Target, body: Object, options: WriteOptions) -> web.Response:
         where = (target.resource, target.namespace, target.name)
         if request.content_type == _APPLY:
             if not request.query.get("fieldManager"):

@@ -47,7 +47,8 @@ def _resource_list(resources: list[Resource]) -> dict[str, Any]:
     for resource in resources:
         common = {"singularName": resource.kind.lower(), "namespaced": resource.namespaced, "kind": resource.kind}
         short = {"shortNames": [resource.short_name]} if resource.short_name else {}
-        items.append({"name": resource.plural, **common, "verbs": _VERBS, **short})
+        categories = {"categories": ["all"]} if resource.namespaced and resource.has_status else {}
+        items.append({"name": resource.plural, **common, "verbs": _VERBS, **short, **categories})
         if resource.has_status:
             items.append({"name": f"{resource.plural}/status", **common, "verbs": ["get", "patch", "update"]})
     version = resources[0].api_version

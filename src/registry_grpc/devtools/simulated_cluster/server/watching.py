@@ -6,18 +6,21 @@ import asyncio
 import base64
 import contextlib
 import json
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request, expired
-from registry_grpc.devtools.simulated_cluster.api.selectors import Selector
 from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store, key_of
 from registry_grpc.devtools.simulated_cluster.server import tables
-from registry_grpc.devtools.simulated_cluster.server.requests import Target, selector_of
+from registry_grpc.devtools.simulated_cluster.server.requests import Selector, Target, selector_of
 
 _LONGEST_WATCH = 1800.0
 _LAST_BOOKMARK = 2.0
 """A kube-apiserver sends one more bookmark this long before a watch's timeout."""
+
+Send = Callable[[str, Object], Awaitable[None]]
+"""Sends an event of this type with this object."""
 
 
 def listed(store: Store, request: web.Request, target: Target) -> Object:
@@ -65,85 +68,81 @@ class Watches:
     async def serve(self, request: web.Request, target: Target) -> web.StreamResponse:
         """Streams changes until the timeout; a forgotten resourceVersion is an ERROR event in a 200."""
         selector = selector_of(request, target)
-        watch = _Watch(request, target, selector)
         since = request.query.get("resourceVersion", "")
-        with_what_is_there = since in {"", "0"} or request.query.get("sendInitialEvents") == "true"
+        wants_all = since in {"", "0"} or request.query.get("sendInitialEvents") == "true"
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        send = _sender(request, response, target)
         try:
-            queue = self._store.watch(target.resource, None if with_what_is_there else _version(since))
+            queue = self._store.watch(target.resource, None if wants_all else _version(since))
         except ApiError as error:
             if error.code != 410:
                 raise
-            await watch.response.prepare(request)
-            await watch.send("ERROR", error.body())
-            return watch.response
-        there = self._store.list(target.resource, target.namespace) if with_what_is_there else []
+            await response.prepare(request)
+            await send("ERROR", error.body())
+            return response
+        there = filter(selector, self._store.list(target.resource, target.namespace)) if wants_all else ()
         self._open.append(request)
         try:
-            await watch.response.prepare(request)
-            for obj in filter(selector, there):
-                await watch.send_object("ADDED", obj)
+            await response.prepare(request)
+            for obj in there:
+                await send("ADDED", obj)
             if request.query.get("sendInitialEvents") == "true":
-                await watch.send_bookmark(self._store.version, {"k8s.io/initial-events-end": "true"})
+                await send("BOOKMARK", self._bookmark(target, {"k8s.io/initial-events-end": "true"}))
             with contextlib.suppress(ConnectionError):
-                await self._stream(watch, queue)
+                await self._stream(request, target, queue, selector, send)
         finally:
             self._open.remove(request)
             self._store.unwatch(queue)
-        return watch.response
+        return response
 
-    async def _stream(self, watch: _Watch, queue: asyncio.Queue[Change | None]) -> None:
+    async def _stream(
+        self, request: web.Request, target: Target, queue: asyncio.Queue[Change | None], selector: Selector, send: Send
+    ) -> None:
         loop = asyncio.get_running_loop()
-        query = watch.request.query
-        deadline = loop.time() + float(query.get("timeoutSeconds") or _LONGEST_WATCH)
-        wants_bookmarks = query.get("allowWatchBookmarks") in {"1", "true"}
+        deadline = loop.time() + float(request.query.get("timeoutSeconds") or _LONGEST_WATCH)
+        wants_bookmarks = request.query.get("allowWatchBookmarks") in {"1", "true"}
         while (now := loop.time()) < deadline:
             last = deadline - _LAST_BOOKMARK
             bookmark_at = min(now + self._bookmark_interval, last if now < last else deadline)
             try:
                 async with asyncio.timeout_at(bookmark_at if wants_bookmarks else deadline):
-                    while (change := await queue.get()) is not None:
-                        await watch.tell(change)
+                    while change := await queue.get():
+                        if event := _event_for(change, selector):
+                            await send(*event)
             except TimeoutError:
                 if loop.time() < deadline:
-                    await watch.send_bookmark(self._store.version)
+                    await send("BOOKMARK", self._bookmark(target))
             else:
                 return
 
+    def _bookmark(self, target: Target, annotations: dict[str, str] | None = None) -> Object:
+        kind = {"kind": target.resource.kind, "apiVersion": target.resource.api_version}
+        version = {"resourceVersion": str(self._store.version), "creationTimestamp": None}
+        return {**kind, "metadata": {**version, **({"annotations": annotations} if annotations else {})}}
 
-class _Watch:
-    """One watch and its response."""
 
-    def __init__(self, request: web.Request, target: Target, selector: Selector) -> None:
-        self.request = request
-        self.response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        self._target = target
-        self._selector = selector
-        self._has_columns = False
+def _sender(request: web.Request, response: web.StreamResponse, target: Target) -> Send:
+    has_columns = False
 
-    async def tell(self, change: Change) -> None:
-        """The event that this watcher sees, if any: leaving the selection is a deletion to it."""
-        before = change.before if change.before is not None and self._selector(change.before) else None
-        if change.type != "DELETED" and self._selector(change.obj):
-            await self.send_object("ADDED" if before is None else "MODIFIED", change.obj)
-        elif before is not None:
-            version = {"resourceVersion": change.obj["metadata"]["resourceVersion"]}
-            await self.send_object("DELETED", {**before, "metadata": {**before["metadata"], **version}})
+    async def send(kind: str, obj: Object) -> None:
+        nonlocal has_columns
+        if tables.are_wanted(request) and kind in {"ADDED", "MODIFIED", "DELETED"}:
+            obj = tables.table(target.resource, obj, with_columns=not has_columns)
+            has_columns = True
+        await response.write(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
 
-    async def send_object(self, kind: str, obj: Object) -> None:
-        if tables.are_wanted(self.request):
-            version = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-            obj = tables.table(self._target.resource, [obj], version, with_columns=not self._has_columns)
-            self._has_columns = True
-        await self.send(kind, obj)
+    return send
 
-    async def send_bookmark(self, version: int, annotations: dict[str, str] | None = None) -> None:
-        metadata: Object = {"resourceVersion": str(version), "creationTimestamp": None}
-        metadata |= {"annotations": annotations} if annotations else {}
-        resource = self._target.resource
-        await self.send("BOOKMARK", {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata})
 
-    async def send(self, kind: str, obj: Object) -> None:
-        await self.response.write(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
+def _event_for(change: Change, selector: Selector) -> tuple[str, Object] | None:
+    """The event a watcher with this selector sees: leaving the selection is a deletion to it."""
+    before = change.before if change.before is not None and selector(change.before) else None
+    if change.type != "DELETED" and selector(change.obj):
+        return ("ADDED" if before is None else "MODIFIED"), change.obj
+    if before is None:
+        return None
+    version = {"resourceVersion": change.obj["metadata"]["resourceVersion"]}
+    return "DELETED", {**before, "metadata": {**before["metadata"], **version}}
 
 
 def _version(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, Resource
-from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store
+from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store, key_of
 from registry_grpc.devtools.simulated_cluster.api.verbs import FOREGROUND, Verbs
 from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
@@ -32,7 +32,7 @@ class GarbageCollector:
         for reference in metadata.get("ownerReferences", ()):
             self.work.add(reference["uid"])
 
-    async def _collect(self, uid: str) -> None:
+    def _collect(self, uid: str) -> None:
         found = self._store.by_uid(uid)
         if found is None:
             return
@@ -46,8 +46,7 @@ class GarbageCollector:
             self._delete_dependents(obj)
             if not any(_blocks(dependent, uid) for _, dependent in self._store.dependents(uid)):
                 left = [item for item in metadata["finalizers"] if item != FOREGROUND]
-                patch = {"metadata": {"finalizers": left}}
-                self._verbs.patch(resource, metadata.get("namespace", ""), metadata["name"], patch)
+                self._verbs.patch(resource, *key_of(obj), {"metadata": {"finalizers": left}})
 
     def _delete_dependents(self, owner: Object) -> None:
         uid = owner["metadata"]["uid"]
@@ -57,9 +56,8 @@ class GarbageCollector:
                 self._delete(resource, dependent, "Foreground" if _blocks(dependent, uid) else "Background")
 
     def _delete(self, resource: Resource, obj: Object, policy: str) -> None:
-        metadata = obj["metadata"]
-        options = {"propagationPolicy": policy, "preconditions": {"uid": metadata["uid"]}}
-        self._verbs.delete(resource, metadata.get("namespace", ""), metadata["name"], options)
+        options = {"propagationPolicy": policy, "preconditions": {"uid": obj["metadata"]["uid"]}}
+        self._verbs.delete(resource, *key_of(obj), options)
 
 
 def _blocks(dependent: Object, uid: str) -> bool:

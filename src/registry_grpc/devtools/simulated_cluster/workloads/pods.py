@@ -7,13 +7,12 @@ its pods to fail by carrying the label (KServe copies it), or by a storage URI t
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from registry_grpc.devtools.simulated_cluster.api.conditions import Conditions, is_ready, timestamp, with_condition
+from registry_grpc.devtools.simulated_cluster.api.conditions import is_ready, timestamp, with_condition
 from registry_grpc.devtools.simulated_cluster.api.resources import PODS
-from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store
+from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store, key_of
 from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs, WriteOptions
 from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
@@ -39,7 +38,6 @@ URI_MARKERS = {
     "/too-large-model": Outcome.OUT_OF_MEMORY,
 }
 
-State = dict[str, dict[str, Any]]
 _NODE_CPUS = 32
 _NO_CPU = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims."
 _DOWNLOAD_LOG = "RuntimeError: Failed to fetch model. No model found in {uri}."
@@ -65,106 +63,104 @@ class Kubelet:
         elif change.resource is PODS and (change.type == "ADDED" or "deletionTimestamp" in metadata):
             self.work.add_later(self._pace, metadata["uid"])
 
-    async def _go_on(self, uid: str) -> None:
+    def _go_on(self, uid: str) -> None:
         found = self._store.by_uid(uid)
         if found is None:
             return
         pod, metadata = found[1], found[1]["metadata"]
         if "deletionTimestamp" in metadata:
-            self._verbs.delete(PODS, metadata["namespace"], metadata["name"], {"gracePeriodSeconds": 0})
-            return
-        left = self._left.setdefault(uid, statuses(pod))
-        if left:
-            self._verbs.update(PODS, metadata["namespace"], {**pod, "status": left[0]}, _KUBELET)
+            self._verbs.delete(PODS, *key_of(pod), {"gracePeriodSeconds": 0})
+        elif left := self._left.setdefault(uid, statuses(pod)):
+            self._verbs.update(PODS, *key_of(pod), {**pod, "status": left[0]}, _KUBELET)
             del left[0]
             self.work.add_later(self._pace, uid)
 
 
 def statuses(pod: Object) -> list[Object]:
-    """The statuses that a pod goes through; none that it has been through before a restart of the cluster."""
-    if is_ready(pod):
-        return []
+    """The statuses that a pod goes through; none for one that was ready before a restart of the cluster."""
     asked_for = pod["metadata"].get("labels", {}).get(LABEL)
     outcome = next((item for item in Outcome if item == asked_for), Outcome.READY)
+    if is_ready(pod):
+        return []
     if outcome is Outcome.UNSCHEDULABLE or _cpus(pod) > _NODE_CPUS:
         unscheduled = with_condition([], "PodScheduled", "False", reason="Unschedulable", message=_NO_CPU)
         return [{"phase": "Pending", "conditions": unscheduled}]
-    initializing, done = _waiting("PodInitializing"), _ended(0, "Completed")
-    began = _status(pod, _running(), initializing)
+    initializing = _waiting("PodInitializing")
     if outcome is Outcome.DOWNLOAD_FAILED:
-        initializer: Object = next(iter(pod["spec"].get("initContainers", ())), {})
-        failed = _ended(1, "Error", _DOWNLOAD_LOG.format(uri=next(iter(initializer.get("args", ())), "the source")))
-        return [
-            began,
-            _status(pod, failed, initializing),
-            _status(pod, _BACK_OFF, initializing, before=failed),
-        ]
-    return [began, *(_status(pod, done, state, **more) for state, more in _of_server(pod, outcome))]
+        failing = _failing(_ended(1, "Error", _DOWNLOAD_LOG.format(uri=_source(pod))))
+        return [_status(pod, container, initializing) for container in failing]
+    done = _container(_ended(0, "Completed"), ready=True)
+    servers = _of_server(pod["spec"]["containers"][0], outcome)
+    return [_status(pod, _running(), initializing), *(_status(pod, done, server) for server in servers)]
 
 
-def _of_server(pod: Object, outcome: Outcome) -> list[tuple[State, dict[str, Any]]]:
-    """The states of the model server's container, and what is to be said besides."""
-    server = pod["spec"]["containers"][0]
-    if outcome is Outcome.IMAGE_PULL:
-        error = f'failed to pull and unpack image "{server.get("image")}": failed to resolve reference: not found'
-        return [(_waiting("ErrImagePull", error), {}), (_waiting("ImagePullBackOff", f"Back-off: {error}"), {})]
-    if outcome is Outcome.CONFIG_ERROR:
-        return [(_waiting("CreateContainerConfigError", 'configmap "model-settings" not found'), {})]
-    if outcome in {Outcome.CRASH_LOOP, Outcome.OUT_OF_MEMORY}:
-        # Without this policy the kubelet reads /dev/termination-log, where a crashing server leaves nothing.
-        logged = server.get("terminationMessagePolicy") == "FallbackToLogsOnError"
-        crash = _ended(1, "Error", _CRASH_LOG if logged else "")
-        failed = crash if outcome is Outcome.CRASH_LOOP else _ended(137, "OOMKilled")
-        return [(_running(), {}), (failed, {}), (_BACK_OFF, {"before": failed})]
-    started = [(_running(), {"ready": False})]
-    return started if outcome is Outcome.NEVER_READY else [*started, (_running(), {"ready": True})]
+def _of_server(spec: Object, outcome: Outcome) -> list[Object]:
+    """The statuses of the model server's container."""
+    match outcome:
+        case Outcome.IMAGE_PULL:
+            error = f'failed to pull and unpack image "{spec.get("image")}": failed to resolve reference: not found'
+            return [_waiting("ErrImagePull", error), _waiting("ImagePullBackOff", f"Back-off pulling image: {error}")]
+        case Outcome.CONFIG_ERROR:
+            return [_waiting("CreateContainerConfigError", 'configmap "model-settings" not found')]
+        case Outcome.CRASH_LOOP:
+            # Without this policy the kubelet reads /dev/termination-log, where a crashing server leaves nothing.
+            logged = spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+            return _failing(_ended(1, "Error", _CRASH_LOG if logged else ""))
+        case Outcome.OUT_OF_MEMORY:
+            return _failing(_ended(137, "OOMKilled"))
+        case Outcome.NEVER_READY:
+            return [_running()]
+        case _:
+            return [_running(), {**_running(), "ready": True}]
 
 
-def _running() -> State:
-    return {"running": {"startedAt": timestamp()}}
+def _container(state: Object, *, last: Object | None = None, ready: bool = False) -> Object:
+    """What a container status says besides whose it is."""
+    restarts = {"restartCount": 1 if last else 0, "lastState": last or {}}
+    return {"state": state, **restarts, "ready": ready, "started": "running" in state}
 
 
-def _waiting(reason: str, message: str = "") -> State:
-    return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+def _running() -> Object:
+    return _container({"running": {"startedAt": timestamp()}})
 
 
-def _ended(exit_code: int, reason: str, message: str = "") -> State:
+def _waiting(reason: str, message: str = "") -> Object:
+    return _container({"waiting": {"reason": reason, "message": message}})
+
+
+def _ended(exit_code: int, reason: str, message: str = "") -> Object:
     times = {"startedAt": timestamp(), "finishedAt": timestamp()}
+    return {"terminated": {"exitCode": exit_code, "reason": reason, **times, "message": message}}
+
+
+def _failing(ended: Object) -> list[Object]:
+    """It runs, ends like this, and waits to be started again."""
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
+    return [_running(), _container(ended), _container({"waiting": waiting}, last=ended)]
+
+
+def _status(pod: Object, init: Object, main: Object) -> Object:
+    """By the statuses of the initializer and of the model server."""
+    conditions = with_condition([], "PodScheduled", "True")
+    for kind, of in (("Initialized", init), ("ContainersReady", main), ("Ready", main)):
+        conditions = with_condition(conditions, kind, str(of["ready"]))
+
+    def each(field: str, status: Object) -> list[Object]:
+        specs = pod["spec"].get(field, ())
+        return [{"name": item["name"], "image": item.get("image", ""), "imageID": "", **status} for item in specs]
+
     return {
-        "terminated": {"exitCode": exit_code, "reason": reason, **times, **({"message": message} if message else {})}
-    }
-
-
-_BACK_OFF = _waiting("CrashLoopBackOff", "back-off 10s restarting failed container")
-
-
-def _status(pod: Object, init: State, main: State, *, before: State | None = None, ready: bool = False) -> Object:
-    """A status by the states of the containers; `before` is how the last one that runs ended the time before."""
-    initialized = "terminated" in init and init["terminated"]["exitCode"] == 0
-    failing = main if initialized else init
-    spec = pod["spec"]
-
-    def container(item: Object, state: State, *, ready: bool) -> Object:
-        restarts = 1 if before and state is failing else 0
-        ended = {"lastState": (before or {}) if state is failing else {}, "restartCount": restarts}
-        image = {"image": item.get("image", ""), "imageID": ""}
-        return {"name": item["name"], **image, "state": state, **ended, "ready": ready, "started": "running" in state}
-
-    conditions: Conditions = []
-    for kind, is_met in (
-        ("PodScheduled", True),
-        ("Initialized", initialized),
-        ("ContainersReady", ready),
-        ("Ready", ready),
-    ):
-        conditions = with_condition(conditions, kind, str(is_met))
-    return {
-        "phase": "Running" if initialized and ("waiting" not in main or before) else "Pending",
+        "phase": "Running" if init["ready"] and ("waiting" not in main["state"] or main["lastState"]) else "Pending",
         "conditions": conditions,
         "startTime": pod["metadata"]["creationTimestamp"],
-        "initContainerStatuses": [container(item, init, ready=initialized) for item in spec.get("initContainers", ())],
-        "containerStatuses": [container(item, main, ready=ready) for item in spec["containers"]],
+        "initContainerStatuses": each("initContainers", init),
+        "containerStatuses": each("containers", main),
     }
+
+
+def _source(pod: Object) -> str:
+    """What the storage initializer fetches."""
+    return next((item["args"][0] for item in pod["spec"].get("initContainers", ()) if item.get("args")), "the source")
 
 
 def _cpus(pod: Object) -> float:
