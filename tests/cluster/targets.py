@@ -8,8 +8,7 @@ from uuid import uuid4
 
 from tests.cluster import furnish
 from tests.cluster.client import ClusterClient
-
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
+from tests.cluster.faulty import FaultyCluster
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class TestCluster:
 
     admin: Path
     registry: Path | None
-    simulated: SimulatedCluster | None = None
+    simulated: FaultyCluster | None = None
 
     async def create_namespace(self) -> str:
         """A namespace of the caller's own, with the registry's rights in it."""

@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 from tests.cluster import failures
 from tests.cluster.client import ClusterClient, path_of
+from tests.cluster.faulty import Fault, FaultyCluster
 from tests.cluster.kube import Kube, Object, inference_service, model_status, runtime
 from tests.e2e.processes import tree, wait_until
 
-from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.__main__ import run
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
@@ -33,13 +33,13 @@ from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def cluster() -> AsyncIterator[SimulatedCluster]:
-    async with SimulatedCluster(pace=0.01, bookmark_interval=0.1) as cluster:
+async def cluster() -> AsyncIterator[FaultyCluster]:
+    async with FaultyCluster(pace=0.01, bookmark_interval=0.1) as cluster:
         yield cluster
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def kube(cluster: SimulatedCluster, tmp_path: Path) -> AsyncIterator[Kube]:
+async def kube(cluster: FaultyCluster, tmp_path: Path) -> AsyncIterator[Kube]:
     async with ClusterClient.from_kubeconfig(cluster.kubeconfig(tmp_path / "kubeconfig")) as client:
         yield Kube(client, "default")
 
@@ -51,7 +51,7 @@ async def refusal(kube: Kube, service: Object) -> ApiError:
 
 
 class TestFaults:
-    async def test_hit_as_many_calls_as_they_are_made_for(self, cluster: SimulatedCluster, kube: Kube) -> None:
+    async def test_hit_as_many_calls_as_they_are_made_for(self, cluster: FaultyCluster, kube: Kube) -> None:
         fault = cluster.faults.add(
             Fault(verb="patch", resource="inferenceservices", skip=1, times=2, error=failures.throttled(7))
         )
@@ -64,9 +64,7 @@ class TestFaults:
         assert fault.hits == 2
         assert cluster.calls["patch", "inferenceservices"] == 4
 
-    async def test_can_drop_the_connection_before_or_after_the_call(
-        self, cluster: SimulatedCluster, kube: Kube
-    ) -> None:
+    async def test_can_drop_the_connection_before_or_after_the_call(self, cluster: FaultyCluster, kube: Kube) -> None:
         cluster.faults.add(Fault(verb="patch", name="before", drop=True))
         cluster.faults.add(Fault(verb="patch", name="after", lose_response=True))
         for name in ("before", "after"):
@@ -75,13 +73,13 @@ class TestFaults:
 
         assert [item["metadata"]["name"] for item in await kube.items(INFERENCE_SERVICES)] == ["after"]
 
-    async def test_can_delay(self, cluster: SimulatedCluster, kube: Kube) -> None:
+    async def test_can_delay(self, cluster: FaultyCluster, kube: Kube) -> None:
         cluster.faults.add(Fault(verb="list", delay=0.5))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await kube.items(PODS)
 
-    async def test_taken_rights_are_a_403_until_given_back(self, cluster: SimulatedCluster, kube: Kube) -> None:
+    async def test_taken_rights_are_a_403_until_given_back(self, cluster: FaultyCluster, kube: Kube) -> None:
         taken = cluster.faults.forbid("create", "inferenceservices")
         with pytest.raises(ApiError) as refused:
             await kube.create(INFERENCE_SERVICES, inference_service("a"))
@@ -95,7 +93,7 @@ class TestFaults:
 
 
 class TestIdentity:
-    async def test_unknown_token_is_unauthorized(self, cluster: SimulatedCluster, tmp_path: Path) -> None:
+    async def test_unknown_token_is_unauthorized(self, cluster: FaultyCluster, tmp_path: Path) -> None:
         kubeconfig = cluster.kubeconfig(tmp_path / "kubeconfig")
         kubeconfig.write_text(kubeconfig.read_text().replace(cluster.token(), "stolen"))
         async with ClusterClient.from_kubeconfig(kubeconfig) as client:
@@ -105,7 +103,7 @@ class TestIdentity:
         assert refused.value.code == 401
 
     async def test_who_does_not_know_its_certificate_does_not_get_in(
-        self, cluster: SimulatedCluster, tmp_path: Path
+        self, cluster: FaultyCluster, tmp_path: Path
     ) -> None:
         kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", cluster.url, cluster.token())
         async with ClusterClient.from_kubeconfig(kubeconfig) as client:
@@ -114,7 +112,7 @@ class TestIdentity:
 
 
 class TestHistory:
-    async def test_compaction_makes_old_versions_410(self, cluster: SimulatedCluster, kube: Kube) -> None:
+    async def test_compaction_makes_old_versions_410(self, cluster: FaultyCluster, kube: Kube) -> None:
         version = (await kube.listed(INFERENCE_SERVICES))["metadata"]["resourceVersion"]
         await kube.apply(inference_service("a"))
         cluster.store.compact()
@@ -123,7 +121,7 @@ class TestHistory:
         (event,) = [event async for event in watch]
         assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
 
-    async def test_continue_token_of_a_forgotten_list_is_410(self, cluster: SimulatedCluster, kube: Kube) -> None:
+    async def test_continue_token_of_a_forgotten_list_is_410(self, cluster: FaultyCluster, kube: Kube) -> None:
         for name in ("a", "b"):
             await kube.apply(inference_service(name))
         page = await kube.listed(INFERENCE_SERVICES, limit="1")
@@ -135,7 +133,7 @@ class TestHistory:
         assert (refused.value.code, refused.value.reason) == (410, "Expired")
 
     @pytest.mark.parametrize("abruptly", [True, False])
-    async def test_watches_can_be_ended(self, cluster: SimulatedCluster, kube: Kube, *, abruptly: bool) -> None:
+    async def test_watches_can_be_ended(self, cluster: FaultyCluster, kube: Kube, *, abruptly: bool) -> None:
         path = path_of(PODS, "default")
         watch = kube.client.watch(path, allowWatchBookmarks="true")
         assert (await anext(watch))["type"] == "BOOKMARK"
@@ -169,7 +167,7 @@ class TestKServe:
 
         assert "s3://models/does-not-exist" in failed["status"]["modelStatus"]["lastFailureInfo"]["message"]
 
-    async def test_uninstalled_is_a_404_without_a_status(self, cluster: SimulatedCluster, kube: Kube) -> None:
+    async def test_uninstalled_is_a_404_without_a_status(self, cluster: FaultyCluster, kube: Kube) -> None:
         cluster.uninstalled.add(INFERENCE_SERVICES)
 
         error = await refusal(kube, inference_service("a"))

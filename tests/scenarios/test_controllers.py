@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+from tests.cluster.faulty import Fault
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube, Object
 from tests.cluster.targets import TestCluster
 from tests.fakes.builders import a_model, a_version, an_environment
@@ -28,7 +29,6 @@ from registry_grpc.adapters.postgres.inference_services import PostgresInference
 from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
@@ -109,7 +109,7 @@ class World:
     faults: list[BaseException] = field(default_factory=list)
 
     @property
-    def simulated(self) -> SimulatedCluster:
+    def simulated(self) -> FaultyCluster:
         assert self.kubernetes.simulated is not None
         return self.kubernetes.simulated
 

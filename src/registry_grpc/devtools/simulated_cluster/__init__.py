@@ -12,6 +12,5 @@ For development `python -m registry_grpc.devtools.simulated_cluster` runs it as 
 from __future__ import annotations
 
 from registry_grpc.devtools.simulated_cluster.cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.faults import Fault
 
-__all__ = ["Fault", "SimulatedCluster"]
+__all__ = ["SimulatedCluster"]

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections import Counter
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from aiohttp import web
 
 from registry_grpc.devtools.simulated_cluster.access import Access
-from registry_grpc.devtools.simulated_cluster.api.resources import CLUSTER_SERVING_RUNTIMES, NAMESPACES, Resource
+from registry_grpc.devtools.simulated_cluster.api.resources import CLUSTER_SERVING_RUNTIMES, NAMESPACES
 from registry_grpc.devtools.simulated_cluster.api.store import Store
 from registry_grpc.devtools.simulated_cluster.api.verbs import Policy, Verbs
-from registry_grpc.devtools.simulated_cluster.faults import Faults
 from registry_grpc.devtools.simulated_cluster.journal import Journal
 from registry_grpc.devtools.simulated_cluster.kserve.controller import KServeController, webhook
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
@@ -35,10 +33,10 @@ class SimulatedCluster:
     store        the objects, for looking in from inside
     verbs        the API without HTTP, faults and counting, for playing another writer
     policies     what refuses writes; KServe's webhook is the first of them
-    faults       failures on demand
-    uninstalled  the kinds that are as if their definition was not there
-    calls        how often clients asked, by (verb, resource)
     """
+
+    api_class: ClassVar[type[Api]] = Api
+    api: Api
 
     def __init__(
         self,
@@ -59,9 +57,6 @@ class SimulatedCluster:
         self.store = Store()
         self.policies: list[Policy] = [webhook]
         self.verbs = Verbs(self.store, self.policies, auto_create_namespaces=auto_create_namespaces)
-        self.faults = Faults()
-        self.uninstalled: set[Resource] = set()
-        self.calls: Counter[tuple[str, str]] = Counter()
         self._watches = Watches(self.store, bookmark_interval=bookmark_interval)
         self._exit = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -78,13 +73,6 @@ class SimulatedCluster:
         """Writes a kubeconfig for this user."""
         return self._access.write_kubeconfig(path, self.url, user)
 
-    def end_watches(self, *, abruptly: bool = False) -> None:
-        """Ends every open watch, or breaks its connection."""
-        if abruptly:
-            self._watches.drop()
-        else:
-            self.store.end_watches()
-
     def create_namespace(self, name: str) -> None:
         self.verbs.create(NAMESPACES, "", {"metadata": {"name": name}})
 
@@ -94,6 +82,7 @@ class SimulatedCluster:
             self._access = Access(folder / "server.pem")
             if self._folder is None or Journal(folder / "objects.jsonl", self.store).is_new:
                 self._install()
+            self.api = self.api_class(self.store, self.verbs, self._watches, self._access.user_of)
             self._port = await self._listen(stack)
             self._start_controllers()
             stack.push_async_callback(_stop, self._tasks)
@@ -113,8 +102,7 @@ class SimulatedCluster:
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> int:
         # Open watches must not hold up the end: the connections are closed after a moment.
-        api = Api(self, self._watches, self._access.user_of)
-        runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(self.api.application(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, _HOST, self._port, ssl_context=self._access.tls).start()

@@ -34,51 +34,41 @@ class ApiError(Exception):
         return {**status, "message": self.message, "reason": self.reason, "code": self.code, **details}
 
 
-def cause(reason: str, message: str, field: str) -> dict[str, str]:
-    """One entry of `details.causes`."""
-    return {"reason": reason, "message": message, "field": field}
-
-
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
-
-
-def unauthorized() -> ApiError:
-    return ApiError(401, "Unauthorized", "Unauthorized")
-
-
-def forbidden(resource: Resource, name: str, text: str) -> ApiError:
-    named = f'{resource.qualified} "{name}"' if name else resource.qualified
-    return ApiError(403, "Forbidden", f"{named} is forbidden: {text}", details=_details(resource, name))
 
 
 def denied_by_webhook(webhook: str, text: str) -> ApiError:
     return ApiError(403, "Forbidden", f'admission webhook "{webhook}" denied the request: {text}')
 
 
+def forbidden(resource: Resource, name: str, text: str) -> ApiError:
+    named = f'{resource.qualified} "{name}"' if name else resource.qualified
+    return _about(resource, name, 403, "Forbidden", f"{named} is forbidden: {text}")
+
+
 def not_found(resource: Resource, name: str) -> ApiError:
-    text = f'{resource.qualified} "{name}" not found'
-    return ApiError(404, "NotFound", text, details=_details(resource, name))
+    return _about(resource, name, 404, "NotFound", f'{resource.qualified} "{name}" not found')
 
 
 def already_exists(resource: Resource, name: str) -> ApiError:
-    text = f'{resource.qualified} "{name}" already exists'
-    return ApiError(409, "AlreadyExists", text, details=_details(resource, name))
+    return _about(resource, name, 409, "AlreadyExists", f'{resource.qualified} "{name}" already exists')
 
 
 def conflict(resource: Resource, name: str, text: str) -> ApiError:
     """A precondition did not hold: a stale resourceVersion or another uid."""
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {text}'
-    return ApiError(409, "Conflict", message, details=_details(resource, name))
+    return _about(resource, name, 409, "Conflict", message)
 
 
-def modified(resource: Resource, name: str) -> ApiError:
-    text = "the object has been modified; please apply your changes to the latest version and try again"
-    return conflict(resource, name, text)
+def _about(resource: Resource, name: str, code: int, reason: str, message: str) -> ApiError:
+    details = {"name": name, "group": resource.group, "kind": resource.plural}
+    return ApiError(code, reason, message, details=details)
 
 
-def expired(message: str) -> ApiError:
-    return ApiError(410, "Expired", message)
+def cause(reason: str, message: str, field: str) -> dict[str, str]:
+    """One entry of `details.causes`."""
+    return {"reason": reason, "message": message, "field": field}
 
 
 def invalid(resource: Resource, name: str, causes: Sequence[dict[str, str]]) -> ApiError:
@@ -87,7 +77,3 @@ def invalid(resource: Resource, name: str, causes: Sequence[dict[str, str]]) -> 
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details = {"name": name, "group": resource.group, "kind": resource.kind, "causes": list(causes)}
     return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {text}', details=details)
-
-
-def _details(resource: Resource, name: str) -> dict[str, Any]:
-    return {"name": name, "group": resource.group, "kind": resource.plural}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from registry_grpc.devtools.simulated_cluster.api.errors import expired
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import RESOURCES, Resource
 
 Object = dict[str, Any]
@@ -123,7 +123,7 @@ class Store:
         None in the queue means that the watch is to end. Close it with `unwatch`.
         """
         if since is not None and since < self.compacted:
-            raise expired(f"too old resource version: {since} ({self.compacted})")
+            raise ApiError(410, "Expired", f"too old resource version: {since} ({self.compacted})")
         queue: asyncio.Queue[Change | None] = asyncio.Queue()
         for change in self._history if since is not None else ():
             if change.resource is resource and change.version > (since or 0):

@@ -268,7 +268,8 @@ def _check_preconditions(resource: Resource, live: Object, sent: Object) -> None
     """Of a write: the resourceVersion and the uid that the object carries, if it does."""
     metadata = live["metadata"]
     if sent.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
-        raise errors.modified(resource, metadata["name"])
+        text = "the object has been modified; please apply your changes to the latest version and try again"
+        raise errors.conflict(resource, metadata["name"], text)
     if sent.get("uid", metadata["uid"]) != metadata["uid"]:
         text = f'Invalid value: "{sent["uid"]}": field is immutable'
         raise errors.invalid(resource, metadata["name"], [cause("FieldValueInvalid", text, "metadata.uid")])

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from registry_grpc.devtools.simulated_cluster.api import errors
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
-from registry_grpc.devtools.simulated_cluster.api.resources import RESOURCES
-from registry_grpc.devtools.simulated_cluster.api.store import Object
-from registry_grpc.devtools.simulated_cluster.api.verbs import WriteOptions
-from registry_grpc.devtools.simulated_cluster.faults import Call, Fault
+from registry_grpc.devtools.simulated_cluster.api.resources import RESOURCES, Resource
+from registry_grpc.devtools.simulated_cluster.api.store import Object, Store
+from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs, WriteOptions
 from registry_grpc.devtools.simulated_cluster.server import discovery, requests, tables
 from registry_grpc.devtools.simulated_cluster.server.requests import Target
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches, listed
-
-if TYPE_CHECKING:
-    from registry_grpc.devtools.simulated_cluster.cluster import SimulatedCluster
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE_PATCH = "application/merge-patch+json"
@@ -29,15 +24,31 @@ _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _LARGEST_BODY = 3 * 1024 * 1024
 
 
-class Api:
-    """The simulated API server; `user_of` tells whose a bearer token is."""
+class Call(NamedTuple):
+    """A request as rights are given: RBAC's verb, `plural` or `plural/subresource`, and who asks."""
 
-    def __init__(self, cluster: SimulatedCluster, watches: Watches, user_of: Callable[[str], str | None]) -> None:
-        self._cluster = cluster
-        self._verbs = cluster.verbs
-        self._faults = cluster.faults
+    verb: str
+    resource: str
+    namespace: str
+    name: str
+    user: str
+
+
+class Api:
+    """The simulated API server. Tests take rights and kinds away, and let calls fail, in a class of their own."""
+
+    def __init__(self, store: Store, verbs: Verbs, watches: Watches, user_of: Callable[[str], str | None]) -> None:
+        """`user_of` tells whose a bearer token is."""
+        self._store = store
+        self._verbs = verbs
         self._watches = watches
         self._user_of = user_of
+
+    def is_allowed(self, call: Call) -> bool:  # noqa: ARG002 - everybody may do everything
+        return True
+
+    def is_served(self, resource: Resource) -> bool:  # noqa: ARG002 - all of them are
+        return True
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY)
@@ -59,41 +70,34 @@ class Api:
             raise ApiError(401, "Unauthorized", "Unauthorized")
         if request.path == _REVIEWS and request.method == "POST":
             return web.json_response(self._review(user, await requests.body_of(request)), status=201)
-        served = [resource for resource in RESOURCES if resource not in self._cluster.uninstalled]
+        served = list(filter(self.is_served, RESOURCES))
         if (description := discovery.describe(request.path, served)) is not None:
             return web.json_response(description)
         target = requests.target_of(request.path)
         if target is None or target.resource not in served:
             return web.Response(text="404 page not found\n", status=404)
         call = Call(requests.verb_of(request, target), target.label, target.namespace, target.name, user)
-        self._cluster.calls[call.verb, call.resource] += 1
-        if self._faults.forbids(call):
+        if not self.is_allowed(call):
             group = target.resource.group
             where = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
             text = f'User "{user}" cannot {call.verb} resource "{call.resource}" in API group "{group}" {where}'
             raise errors.forbidden(target.resource, call.name, text)
-        fault = self._faults.take(call) or Fault()
-        await asyncio.sleep(fault.delay)
-        if fault.error is not None:
-            raise fault.error
-        if not fault.drop:
-            response = await self._carry_out(request, call.verb, target)
-        if fault.drop or fault.lose_response:
-            return _hang_up(request)
-        return response
+        return await self.carry_out(request, call, target)
 
     def _review(self, user: str, body: Object) -> Object:
+        """The answer to SelfSubjectAccessReview."""
         wanted = body.get("spec", {}).get("resourceAttributes", {})
         resource = "/".join(filter(None, (wanted.get("resource", ""), wanted.get("subresource", ""))))
         call = Call(wanted.get("verb", ""), resource, wanted.get("namespace", ""), wanted.get("name", ""), user)
-        return {**body, "metadata": {}, "status": {"allowed": not self._faults.forbids(call)}}
+        return {**body, "metadata": {}, "status": {"allowed": self.is_allowed(call)}}
 
-    async def _carry_out(self, request: web.Request, verb: str, target: Target) -> web.StreamResponse:
-        resource, where = target.resource, (target.resource, target.namespace, target.name)
+    async def carry_out(self, request: web.Request, call: Call, target: Target) -> web.StreamResponse:
+        """What was asked for, by somebody who may."""
+        verb, resource, where = call.verb, target.resource, (target.resource, target.namespace, target.name)
         if verb == "watch":
             return await self._watches.serve(request, target)
         if verb in {"get", "list"}:
-            found = self._verbs.get(*where) if verb == "get" else listed(self._cluster.store, request, target)
+            found = self._verbs.get(*where) if verb == "get" else listed(self._store, request, target)
             if target.subresource == "log":
                 return web.Response(text=_log_of(found))
             return web.json_response(tables.table(resource, found) if tables.are_wanted(request) else found)
@@ -135,10 +139,3 @@ def _log_of(pod: Object) -> str:
         for key in ("state", "lastState")
     ]
     return "".join(f"{text}\n" for text in states if text) or "(simulated: this container has no log)\n"
-
-
-def _hang_up(request: web.Request) -> web.Response:
-    """Closes the connection under the client; the response goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()

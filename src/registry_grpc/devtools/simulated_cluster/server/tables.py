@@ -31,14 +31,13 @@ def table(resource: Resource, found: Object, *, with_columns: bool = True) -> Ob
         {"name": name, "type": "string", "format": "name" if name == "Name" else "", "description": "", "priority": 0}
         for name in columns
     ]
+    objects = found.get("items", [found])
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": found["metadata"] if "items" in found else {},
         "columnDefinitions": defined if with_columns else [],
-        "rows": [
-            {"cells": [cell(obj) for cell in columns.values()], "object": obj} for obj in found.get("items", [found])
-        ],
+        "rows": [{"cells": [cell(obj) for cell in columns.values()], "object": obj} for obj in objects],
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request, expired
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
 from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store, key_of
 from registry_grpc.devtools.simulated_cluster.server import tables
 from registry_grpc.devtools.simulated_cluster.server.requests import Selector, Target, selector_of
@@ -26,11 +26,13 @@ Send = Callable[[str, Object], Awaitable[None]]
 def listed(store: Store, request: web.Request, target: Target) -> Object:
     """The `List` object, with `continue` when `limit` cuts it short."""
     selector = selector_of(request, target)
-    version, start = store.version, ("", "")
+    version, start = store.version, tuple[str, ...]()
     if token := request.query.get("continue"):
-        version, start = _read_continue(token)
+        version, *place = json.loads(base64.urlsafe_b64decode(token))
+        start = tuple(place)
         if version < store.compacted:
-            raise expired("The provided continue parameter is too old to display a consistent list result.")
+            text = "The provided continue parameter is too old to display a consistent list result."
+            raise ApiError(410, "Expired", text)
     items = [obj for obj in store.list(target.resource, target.namespace) if selector(obj) and key_of(obj) > start]
     metadata: Object = {"resourceVersion": str(version)}
     limit = int(request.query.get("limit", "0"))
@@ -43,27 +45,12 @@ def listed(store: Store, request: web.Request, target: Target) -> Object:
     return {**kind, "metadata": metadata, "items": items}
 
 
-def _read_continue(token: str) -> tuple[int, tuple[str, str]]:
-    try:
-        version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError:
-        raise bad_request("continue key is not valid") from None
-    return version, (namespace, name)
-
-
 class Watches:
     """The open watches of a server."""
 
     def __init__(self, store: Store, *, bookmark_interval: float) -> None:
         self._store = store
         self._bookmark_interval = bookmark_interval
-        self._open: list[web.Request] = []
-
-    def drop(self) -> None:
-        """Resets the connection of every open watch."""
-        for request in list(self._open):
-            if request.transport is not None:
-                request.transport.abort()
 
     async def serve(self, request: web.Request, target: Target) -> web.StreamResponse:
         """Streams changes until the timeout; a forgotten resourceVersion is an ERROR event in a 200."""
@@ -72,8 +59,10 @@ class Watches:
         wants_all = since in {"", "0"} or request.query.get("sendInitialEvents") == "true"
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         send = _sender(request, response, target)
+        if not (wants_all or since.isdecimal()):
+            raise bad_request(f'invalid resource version "{since}"')
         try:
-            queue = self._store.watch(target.resource, None if wants_all else _version(since))
+            queue = self._store.watch(target.resource, None if wants_all else int(since))
         except ApiError as error:
             if error.code != 410:
                 raise
@@ -81,7 +70,6 @@ class Watches:
             await send("ERROR", error.body())
             return response
         there = filter(selector, self._store.list(target.resource, target.namespace)) if wants_all else ()
-        self._open.append(request)
         try:
             await response.prepare(request)
             for obj in there:
@@ -91,7 +79,6 @@ class Watches:
             with contextlib.suppress(ConnectionError):
                 await self._stream(request, target, queue, selector, send)
         finally:
-            self._open.remove(request)
             self._store.unwatch(queue)
         return response
 
@@ -143,10 +130,3 @@ def _event_for(change: Change, selector: Selector) -> tuple[str, Object] | None:
         return None
     version = {"resourceVersion": change.obj["metadata"]["resourceVersion"]}
     return "DELETED", {**before, "metadata": {**before["metadata"], **version}}
-
-
-def _version(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'invalid resource version "{text}"') from None
