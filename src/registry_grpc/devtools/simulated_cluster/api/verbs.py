@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from registry_grpc.devtools.simulated_cluster.api import errors, ownership
@@ -33,15 +33,14 @@ class WriteOptions:
 
     manager: str = "unknown"
     subresource: str = ""
+    operation: str = "Update"
     dry_run: bool = False
     strict: bool = False
     force: bool = False
 
-    def writer(self, operation: str, resource: Resource) -> Manager:
-        return Manager(self.manager, operation, resource.api_version, self.subresource)
-
 
 _DEFAULTS = WriteOptions()
+_NOTHING: Object = {"metadata": {}}
 
 
 class Verbs:
@@ -71,11 +70,6 @@ class Verbs:
 
     def create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions = _DEFAULTS) -> Object:
         """POST; 409 AlreadyExists when the name is taken."""
-        return self._create(resource, namespace, obj, options, options.writer("Update", resource))
-
-    def _create(
-        self, resource: Resource, namespace: str, obj: Object, options: WriteOptions, manager: Manager
-    ) -> Object:
         new = _scoped(resource, None, _named(resource, namespace, obj), "")
         if resource.namespaced:
             self.get(NAMESPACES, "", namespace)
@@ -86,7 +80,7 @@ class Verbs:
         new = self._admitted(resource, {**new, "metadata": metadata}, None, options)
         if resource.first_phase:
             new["status"] = {"phase": resource.first_phase}
-        ownership.write(new, ownership.after_write({"metadata": {}}, new, resource.schema, manager))
+        ownership.write(new, ownership.after_write(_NOTHING, new, resource.schema, _manager(resource, options)))
         return new if options.dry_run else self._store.put(resource, new)
 
     def update(
@@ -99,20 +93,14 @@ class Verbs:
             text = "Invalid value: 0: must be specified for an update"
             causes = [cause("FieldValueInvalid", text, "metadata.resourceVersion")]
             raise errors.invalid(resource, name, causes)
-        return self._update(resource, live, new, options)
+        return self._change(resource, live, new, options)
 
     def patch(
         self, resource: Resource, namespace: str, name: str, patch: Object, options: WriteOptions = _DEFAULTS
     ) -> Object:
         """A JSON merge patch."""
         live = self.get(resource, namespace, name)
-        return self._update(resource, live, _named(resource, namespace, _merged(live, patch), name), options)
-
-    def _update(self, resource: Resource, live: Object, new: Object, options: WriteOptions) -> Object:
-        manager = options.writer("Update", resource)
-        return self._change(
-            resource, live, new, options, lambda new: ownership.after_write(live, new, resource.schema, manager)
-        )
+        return self._change(resource, live, _named(resource, namespace, _merged(live, patch), name), options)
 
     def apply(
         self, resource: Resource, namespace: str, name: str, config: Object, options: WriteOptions
@@ -124,44 +112,37 @@ class Verbs:
         if "managedFields" in config.get("metadata", {}):
             raise bad_request("metadata.managedFields must be nil")
         config = _scoped(resource, None, _named(resource, namespace, config, name), options.subresource)
-        metadata = config["metadata"]
-        manager = options.writer("Apply", resource)
-        live = self._store.get(resource, namespace, name)
+        options = replace(options, operation="Apply")
+        manager, live = _manager(resource, options), self._store.get(resource, namespace, name)
         if live is None and options.subresource:
             raise errors.not_found(resource, name)
         try:
-            new, owners = ownership.apply(
-                live or {"metadata": {}}, config, resource.schema, manager, force=options.force
-            )
+            new, owners = ownership.apply(live or _NOTHING, config, resource.schema, manager, force=options.force)
         except UndeclaredField as error:
             subject = f"{namespace}/{name}; {resource.api_version}, Kind={resource.kind}"
             raise ApiError(500, "", f"failed to create typed patch object ({subject}): {error}") from None
         if live is None:
-            if uid := metadata.get("uid"):
+            if uid := config["metadata"].get("uid"):
                 text = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
                 raise errors.conflict(resource, name, text)
-            return self._create(resource, namespace, config, options, manager), True
-        sent = {key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion") if key in metadata}
-        new = {**new, "apiVersion": live["apiVersion"], "kind": live["kind"]}
-        new["metadata"] = {**new.get("metadata", {}), **sent}
-        return self._change(resource, live, new, options, lambda _: owners), False
+            return self.create(resource, namespace, config, options), True
+        new = {**config, **new, "metadata": {**new.get("metadata", {}), **_identity(config)}}
+        return self._change(resource, live, new, options, owners), False
 
     def _change(
-        self,
-        resource: Resource,
-        live: Object,
-        new: Object,
-        options: WriteOptions,
-        owners: Callable[[Object], Owners],
+        self, resource: Resource, live: Object, new: Object, options: WriteOptions, owners: Owners | None = None
     ) -> Object:
+        """Without owners it is an update, which owns what it changes."""
         new = _scoped(resource, live, new, options.subresource)
-        _check_preconditions(resource, live, new["metadata"])
+        _check_identity(resource, live["metadata"], new["metadata"])
         system = {key: live["metadata"][key] for key in _SYSTEM_METADATA if key in live["metadata"]}
         changed = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
         new = {**new, "metadata": {**changed, **system}}
         if not options.subresource:
             new = self._admitted(resource, new, live, options)
-        ownership.write(new, owners(new))
+        if owners is None:
+            owners = ownership.after_write(live, new, resource.schema, _manager(resource, options))
+        ownership.write(new, owners)
         if _essence(new, resource) != _essence(live, resource):
             new["metadata"]["generation"] += 1
         if new == live or options.dry_run:
@@ -205,6 +186,10 @@ class Verbs:
         return live if new == metadata else self._store.put(resource, {**live, "metadata": new})
 
 
+def _manager(resource: Resource, options: WriteOptions) -> Manager:
+    return Manager(options.manager, options.operation, resource.api_version, options.subresource)
+
+
 def _named(resource: Resource, namespace: str, obj: Object, name: str = "") -> Object:
     """A copy that carries its type and place; 400 when it says another one. What is empty in metadata is left out."""
     metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if value not in ({}, [], "", None)}
@@ -229,16 +214,16 @@ def _scoped(resource: Resource, live: Object | None, new: Object, subresource: s
     if not resource.has_status:
         return new
     if subresource == "status":
-        sent = {
-            key: new["metadata"][key]
-            for key in ("name", "namespace", "uid", "resourceVersion")
-            if key in new["metadata"]
-        }
         base = live or {"apiVersion": new["apiVersion"], "kind": new["kind"], "metadata": {}}
-        new = {**base, "metadata": {**base["metadata"], **sent}, "status": new.get("status")}
+        new = {**base, "metadata": {**base["metadata"], **_identity(new)}, "status": new.get("status")}
     else:
         new = {**new, "status": (live or {}).get("status")}
     return {key: value for key, value in new.items() if key != "status" or value is not None}
+
+
+def _identity(obj: Object) -> Object:
+    keys = ("name", "namespace", "uid", "resourceVersion")
+    return {key: obj["metadata"][key] for key in keys if key in obj["metadata"]}
 
 
 def _merged(target: Any, patch: Any) -> Any:
@@ -264,12 +249,11 @@ def _essence(obj: Object, resource: Resource) -> Object:
     return {key: value for key, value in obj.items() if key not in ignored}
 
 
-def _check_preconditions(resource: Resource, live: Object, sent: Object) -> None:
-    """Of a write: the resourceVersion and the uid that the object carries, if it does."""
-    metadata = live["metadata"]
-    if sent.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
+def _check_identity(resource: Resource, live: Object, sent: Object) -> None:
+    """The resourceVersion and the uid in the metadata of a write are preconditions."""
+    if sent.get("resourceVersion", live["resourceVersion"]) != live["resourceVersion"]:
         text = "the object has been modified; please apply your changes to the latest version and try again"
-        raise errors.conflict(resource, metadata["name"], text)
-    if sent.get("uid", metadata["uid"]) != metadata["uid"]:
+        raise errors.conflict(resource, live["name"], text)
+    if sent.get("uid", live["uid"]) != live["uid"]:
         text = f'Invalid value: "{sent["uid"]}": field is immutable'
-        raise errors.invalid(resource, metadata["name"], [cause("FieldValueInvalid", text, "metadata.uid")])
+        raise errors.invalid(resource, live["name"], [cause("FieldValueInvalid", text, "metadata.uid")])

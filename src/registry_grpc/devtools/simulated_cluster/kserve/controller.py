@@ -47,8 +47,7 @@ def webhook(resource: Resource, new: Object, _old: Object | None) -> None:
     if not re.fullmatch(_NAME, name := new["metadata"]["name"]):
         text = (
             f'the InferenceService "{name}" is invalid: a InferenceService name must consist of lower case '
-            "alphanumeric characters or '-', and must start with alphabetical character. (e.g. \"my-name\" or "
-            f"\"abc-123\", regex used for validation is '{_NAME}')"
+            f"alphanumeric characters or '-', and must start with alphabetical character. (regex '{_NAME}')"
         )
     elif "model" not in new["spec"]["predictor"]:
         text = "the simulated cluster serves predictors with a model only"

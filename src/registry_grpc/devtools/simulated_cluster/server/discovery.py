@@ -56,8 +56,8 @@ def _resource_list(resources: list[Resource]) -> dict[str, Any]:
 
 
 def _openapi(place: str, resources: list[Resource]) -> dict[str, Any]:
-    """As far as kubectl reads it: that writes may be validated by the server, so that it does not have to."""
-    paths = {}
+    """As far as kubectl reads it: that the server validates writes, and what `explain` shows."""
+    paths, schemas = {}, {}
     for resource in resources:
         within = "/namespaces/{namespace}" if resource.namespaced else ""
         kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
@@ -67,4 +67,6 @@ def _openapi(place: str, resources: list[Resource]) -> dict[str, Any]:
             "responses": {},
         }
         paths[f"/{place}{within}/{resource.plural}/{{name}}"] = {"patch": patch}
-    return {"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": _VERSION["gitVersion"]}, "paths": paths}
+        schemas[resource.kind] = {**resource.schema, "x-kubernetes-group-version-kind": [kind]}
+    info = {"title": "Kubernetes", "version": _VERSION["gitVersion"]}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}

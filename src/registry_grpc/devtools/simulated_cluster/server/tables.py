@@ -50,6 +50,11 @@ def _age_of(obj: Object) -> str:
     return f"{seconds}s"
 
 
+def _ready_of(pod: Object) -> str:
+    ready = [item for item in pod.get("status", {}).get("containerStatuses", ()) if item["ready"]]
+    return f"{len(ready)}/{len(pod['spec']['containers'])}"
+
+
 def _state_of(pod: Object) -> str:
     """The phase, or what keeps a container from running."""
     status = pod.get("status", {})
@@ -66,7 +71,7 @@ _COLUMNS: dict[Resource, dict[str, Callable[[Object], str]]] = {
         "Ready": lambda obj: condition_of(obj, "Ready").get("status", ""),
     },
     DEPLOYMENTS: {"Ready": lambda obj: f"{obj.get('status', {}).get('readyReplicas', 0)}/{replicas_of(obj)}"},
-    PODS: {"Ready": lambda obj: condition_of(obj, "Ready").get("status", ""), "Status": _state_of},
+    PODS: {"Ready": _ready_of, "Status": _state_of},
     NAMESPACES: {"Status": lambda obj: obj.get("status", {}).get("phase", "")},
     EVENTS: {key.capitalize(): lambda obj, key=key: obj.get(key, "") for key in ("type", "reason", "message")},  # type: ignore[misc]
 }
