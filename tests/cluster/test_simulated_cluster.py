@@ -17,7 +17,6 @@ from tests.cluster.faulty import Fault, FaultyCluster
 from tests.cluster.kube import Kube, Object, inference_service, model_status, runtime
 from tests.e2e.processes import tree, wait_until
 
-from registry_grpc.devtools.simulated_cluster.__main__ import run
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (
@@ -29,7 +28,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 )
 from registry_grpc.devtools.simulated_cluster.api.store import Store
 from registry_grpc.devtools.simulated_cluster.journal import Journal
-from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -173,6 +171,16 @@ class TestKServe:
         error = await refusal(kube, inference_service("a"))
         assert (error.code, error.reason) == (404, "")
 
+    async def test_what_nobody_thought_of_does_not_stop_the_rest(self, kube: Kube) -> None:
+        await kube.apply({**runtime("odd"), "spec": {"supportedModelFormats": [{"name": "sklearn"}], "containers": []}})
+        odd = inference_service("odd")
+        odd["spec"]["predictor"]["model"]["runtime"] = "odd"
+        for service in (odd, inference_service("even")):
+            await kube.apply(service)
+
+        await kube.until_ready("even")
+        assert "status" not in await kube.inference_service("odd")
+
     async def test_several_replicas_are_made_and_taken_away(self, kube: Kube) -> None:
         for replicas in (3, 1):
             await kube.apply(inference_service("a", minReplicas=replicas))
@@ -298,15 +306,6 @@ class TestJournal:
             with pytest.raises(ApiError, match="No space left"):
                 store.put(SECRETS, self.secret("b"))
         assert [obj["metadata"]["name"] for obj in store.list(SECRETS)] == ["a"]
-
-
-async def test_a_part_that_dies_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def die(_: Worklist[str]) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Worklist, "run", die)
-    with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(run(tmp_path, 0), 10)
 
 
 def client_of(folder: Path) -> ClusterClient:

@@ -13,18 +13,12 @@ from registry_grpc.stopping import until_stopped
 
 async def run(folder: Path, port: int) -> None:
     """Serves until SIGTERM or SIGINT, or until the process that started it is gone; prints the URL once the kubeconfig
-    is written and requests are answered.
-
-    Raises what a part of the cluster died of: a cluster in which, say, pods never start any more would puzzle people.
-    """
+    is written and requests are answered."""
     stopped = asyncio.create_task(until_stopped())
     async with SimulatedCluster(port=port, folder=folder, auto_create_namespaces=True) as cluster:
         cluster.kubeconfig(folder / "kubeconfig")
         print(cluster.url, flush=True)
-        ends = [stopped, asyncio.create_task(cluster.until_broken())]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for end in ends:
-            end.cancel()
+        await stopped
 
 
 def main() -> None:

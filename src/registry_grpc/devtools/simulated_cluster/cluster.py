@@ -59,7 +59,6 @@ class SimulatedCluster:
         self.verbs = Verbs(self.store, self.policies, auto_create_namespaces=auto_create_namespaces)
         self._watches = Watches(self.store, bookmark_interval=bookmark_interval)
         self._exit = contextlib.AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -84,8 +83,7 @@ class SimulatedCluster:
                 self._install()
             self.api = self.api_class(self.store, self.verbs, self._watches, self._access.user_of)
             self._port = await self._listen(stack)
-            self._start_controllers()
-            stack.push_async_callback(_stop, self._tasks)
+            await self._start_controllers(stack)
             self._exit = stack.pop_all()
         return self
 
@@ -110,7 +108,7 @@ class SimulatedCluster:
         port: int = runner.addresses[0][1]
         return port
 
-    def _start_controllers(self) -> None:
+    async def _start_controllers(self, stack: contextlib.AsyncExitStack) -> None:
         """What was under way when the cluster was killed goes on, because they begin with all there is."""
         parts = [
             GarbageCollector(self.store, self.verbs).work.run(),
@@ -121,17 +119,6 @@ class SimulatedCluster:
             kserve = KServeController(self.verbs)
             self.store.listen(lambda change: kserve.on_change(change.resource, change.obj))
             parts.append(kserve.work.run())
-        self._tasks = [asyncio.create_task(part) for part in parts]
-
-    async def until_broken(self) -> None:
-        """Until one of its parts has died; leaving the context raises what it died of."""
-        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        # A controller that died is a bug in here, which a test must not pass over.
-        if isinstance(outcome, Exception):
-            raise outcome
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        for part in parts:
+            stack.callback(group.create_task(part).cancel)

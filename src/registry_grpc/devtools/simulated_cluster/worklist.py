@@ -19,7 +19,8 @@ _AGAIN_AFTER_ERROR = 1.0
 class Worklist(Generic[Key]):
     """Keys in the order in which they were added, each of them once however often that was.
 
-    A key whose work meets an ApiError comes up again; any other error ends `run`.
+    A key whose work meets an ApiError comes up again. Any other error is a bug in here: it is logged, and the other
+    keys go on.
     """
 
     def __init__(self, work: Callable[[Key], None]) -> None:
@@ -45,3 +46,5 @@ class Worklist(Generic[Key]):
             except ApiError as error:
                 _LOG.warning("%s: %s", key, error.message)
                 self.add_later(_AGAIN_AFTER_CONFLICT if error.code == 409 else _AGAIN_AFTER_ERROR, key)
+            except Exception:  # noqa: BLE001 - an object that nobody thought of must not stop all the others
+                _LOG.exception("%s", key)

@@ -36,6 +36,11 @@ def keyed_list(items: Schema, key: str) -> Schema:
     return {"type": "array", "items": {**items, "required": [key]}, **keys}
 
 
+def _anything(names: str) -> dict[str, Schema]:
+    """Fields that are known by name only."""
+    return dict.fromkeys(names.split(), ANY)
+
+
 METADATA = open_struct(
     labels=map_of(STRING),
     annotations=map_of(STRING),
@@ -60,11 +65,12 @@ _MODEL = struct(
     storageUri=STRING,
     env=keyed_list(struct(name=STRING, value=STRING, valueFrom=open_struct()), "name"),
     resources=_RESOURCES,
-    **dict.fromkeys(("runtime", "runtimeVersion", "protocolVersion", "image", "terminationMessagePolicy"), STRING),
-    **dict.fromkeys(("storage", "command", "args", "ports", "volumeMounts", "securityContext"), ANY),
-    **dict.fromkeys(("livenessProbe", "readinessProbe", "startupProbe", "imagePullPolicy", "envFrom"), ANY),
+    **dict.fromkeys(["runtime", "runtimeVersion", "protocolVersion", "image", "terminationMessagePolicy"], STRING),
+    **_anything("storage command args ports volumeMounts securityContext imagePullPolicy envFrom"),
+    **_anything("livenessProbe readinessProbe startupProbe"),
 )
-_PREDICTOR = open_struct(
+# Closed: below an object that keeps unknown fields a kube-apiserver keeps all of them.
+_PREDICTOR = struct(
     model=_MODEL,
     labels=map_of(STRING),
     annotations=map_of(STRING),
@@ -74,6 +80,11 @@ _PREDICTOR = open_struct(
     scaleMetric={"type": "string", "enum": ["cpu", "memory", "concurrency", "rps"]},
     timeout=INTEGER,
     serviceAccountName=STRING,
+    nodeSelector=map_of(STRING),
+    **_anything(
+        "tolerations affinity imagePullSecrets volumes containers initContainers securityContext logger batcher"
+    ),
+    **_anything("autoScaling scaleMetricType containerConcurrency canaryTrafficPercent deploymentStrategy workerSpec"),
 )
 INFERENCE_SERVICE = struct(
     **_OBJECT,
