@@ -84,7 +84,7 @@ _PREDICTOR = struct(
     **_anything(
         "tolerations affinity imagePullSecrets volumes containers initContainers securityContext logger batcher"
     ),
-    **_anything("autoScaling scaleMetricType containerConcurrency canaryTrafficPercent deploymentStrategy workerSpec"),
+    **_anything("autoScaling scaleMetricType containerConcurrency canaryTrafficPercent deploymentStrategy"),
 )
 INFERENCE_SERVICE = struct(
     **_OBJECT,
