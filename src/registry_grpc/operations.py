@@ -62,7 +62,7 @@ async def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
                 _tell("reverted", await migrations.down(connection, known, steps=arguments.steps))
             case "adopt":
                 adoption = await adopt(connection, known)
-                print("\n".join(adoption.changes) or "the database is adopted already")  # noqa: T201
+                print("\n".join(adoption.changes) or "the database has already been adopted")  # noqa: T201
                 _tell("applied", list(adoption.applied))
             case "encrypt-secrets":
                 count = await _rewrite_secrets(connection, encrypt_stored_secrets, settings)
