@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec, Want
+from registry_grpc.ports.deployments import Retention
 
+RETENTION = Retention(age=timedelta(days=90), revisions=20)
 BORN = datetime(2026, 2, 11, tzinfo=UTC)
 VERSION_ID = uuid.UUID("81744a02-b136-467c-8566-b22f989982ef")
 

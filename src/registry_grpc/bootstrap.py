@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepos
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.ports.cluster import Cluster
+from registry_grpc.ports.deployments import Retention
 from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployments
@@ -80,7 +82,10 @@ async def build(settings: Settings, database: Database) -> App:
     reconciler = controller = None
     if cluster is not None:
         reconciler = Reconciler(queue=queue, cluster=cluster, versions=versions)
-        controller = Controller(queue=queue, reconciler=reconciler, cluster=cluster, report=_report)
+        retention = Retention(age=timedelta(days=settings.history_days), revisions=settings.history_revisions)
+        controller = Controller(
+            queue=queue, reconciler=reconciler, cluster=cluster, retention=retention, report=_report
+        )
 
     intents = PostgresDeploymentRepository(database)
     drafting = Drafting(

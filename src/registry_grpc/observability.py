@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import sys
 import traceback
@@ -122,5 +123,6 @@ class LogOutput:
     def flush(self) -> None:
         lines, self._lines = self._lines, []
         if lines:
-            self._stream.write(b"\n".join((*lines, b"")))
-            self._stream.flush()
+            with contextlib.suppress(OSError):  # a full disk must not fail what the lines tell of
+                self._stream.write(b"\n".join((*lines, b"")))
+                self._stream.flush()

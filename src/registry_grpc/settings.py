@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     """Comma-separated environment variables that deployments may set, with `*`. Empty: none."""
     kubernetes_requests_per_second: float = Field(default=10.0, gt=0, le=100_000)
     """The rate of calls to the Kubernetes API per process. Bursts may be twice as large."""
+    history_days: int = Field(default=90, ge=1, le=36_500)
+    """How long history is kept: events and revisions of deployments, ids of deploy requests, and all that is left of a
+    deleted inference service. Controllers delete what is older."""
+    history_revisions: int = Field(default=20, ge=1, le=1_000_000)
+    """How many revisions of each deployment are kept, however old they are."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """The lowest level that is logged."""
     log_format: str = Field(default="json", pattern="^(json|text)$")

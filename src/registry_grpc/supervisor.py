@@ -71,8 +71,10 @@ class Supervisor:
         backoff = _FIRST_BACKOFF_SECONDS
         while True:
             started = asyncio.get_running_loop().time()
-            process = await self._launch(spec)
-            code = await process.wait()
+            try:
+                code: int | str = await (await self._launch(spec)).wait()
+            except OSError as error:  # no memory, no descriptor, no disk
+                code = str(error)
             lasted = asyncio.get_running_loop().time() - started
             backoff = _FIRST_BACKOFF_SECONDS if lasted > _STEADY_AFTER_SECONDS else backoff
             _log.warning("process ended, restarting it", name=spec.name, code=code, in_seconds=backoff)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.fakes.deployment_queue import InMemoryDeploymentQueue
@@ -36,6 +36,12 @@ _BACKDATE = """
 UPDATE deployment SET next_at = next_at - $1::interval, lease_until = lease_until - $1::interval,
     dirty_at = dirty_at - $1::interval
 """
+_TIMES = {
+    "deployment": ("created_at", "observed_at", "served_known_from"),
+    "deployment_revision": ("created_at", "served_from", "served_until"),
+    "deployment_event": ("occurred_at",),
+    "deployment_request": ("created_at",),
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Queues:
     let_pass: Callable[[timedelta], Awaitable[None]]
     restore: Callable[[], Awaitable[None]]
     """Makes it another history, in which the same has happened."""
+    grow_old: Callable[[timedelta], Awaitable[datetime]]
+    """All that has happened is that much longer ago; returns the time when it is seen so."""
 
     async def claimed(self) -> list[Claim]:
         """Claim everything that is due."""
@@ -74,8 +82,12 @@ def queues_in_memory() -> Queues:
     async def restore() -> None:
         store.restore()
 
+    async def grow_old(span: timedelta) -> datetime:
+        clock.advance(span)
+        return store.clock.now()
+
     queues = InMemoryDeploymentQueue(store), InMemoryDeploymentQueue(store)
-    return Queues(in_memory_repositories(store), *queues, let_pass, restore)
+    return Queues(in_memory_repositories(store), *queues, let_pass, restore, grow_old)
 
 
 def queues_on(database: Database, repositories: Repositories) -> Queues:
@@ -85,8 +97,16 @@ def queues_on(database: Database, repositories: Repositories) -> Queues:
     async def restore() -> None:
         await database.execute("UPDATE registry_installation SET id = id")  # as a restore writes it anew
 
+    async def grow_old(span: timedelta) -> datetime:
+        for table, columns in _TIMES.items():
+            times = ", ".join(f"{column} = {column} - $1::interval" for column in columns)
+            await database.execute(f"UPDATE {table} SET {times}", span)
+        [(now,)] = await database.fetch("SELECT now()")
+        assert isinstance(now, datetime)
+        return now
+
     queues = PostgresDeploymentQueue(database), PostgresDeploymentQueue(database)
-    return Queues(repositories, *queues, let_pass, restore)
+    return Queues(repositories, *queues, let_pass, restore, grow_old)
 
 
 def a_result(deployment: Deployment, **fields: Any) -> PassResult:

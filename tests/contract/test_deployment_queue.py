@@ -706,23 +706,20 @@ async def test_a_leadership_ends_with_the_history_that_it_began_in(queues: Queue
 async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_through(
     own_database: Database, project_id: UUID
 ) -> None:
-    """A standby would give the lock. In the middle of a restore, the objects of deployments that are still missing would
-    be orphans, and the writes of a pass would keep the restore from making its keys."""
+    """A standby would give the lock. In the middle of a restore, the objects of missing deployments would be
+    orphans, and the writes of a pass would keep the restore from making its keys."""
     queues = queues_on(own_database, repositories_on(own_database))
     around = await Surroundings.stored(queues.repositories, project_id)
     deployment = await deployed(queues.repositories, around)
     await queues.queue.mark_changed([deployment.id])
     key = "CONSTRAINT deployment_event_deployment_id_fkey"
+    made = f"{key} FOREIGN KEY (deployment_id) REFERENCES deployment ON DELETE CASCADE"
     row = await own_database.fetchrow("SELECT current_database() AS name, id FROM registry_installation")
     assert row is not None
     for breaking, mending in (
         ("ALTER DATABASE {name} SET default_transaction_read_only = on", "ALTER DATABASE {name} RESET ALL"),
         ("DELETE FROM registry_installation", "INSERT INTO registry_installation (id) VALUES ('{id}')"),
-        (
-            f"ALTER TABLE deployment_event DROP {key}",
-            f"ALTER TABLE deployment_event ADD {key}"
-            " FOREIGN KEY (deployment_id) REFERENCES deployment ON DELETE CASCADE",
-        ),
+        (f"ALTER TABLE deployment_event DROP {key}", f"ALTER TABLE deployment_event ADD {made}"),
     ):
         await own_database.fetch(breaking.format(**row))
         try:

@@ -14,10 +14,10 @@ from tests.fakes.serve_models import served_by
 from tests.fakes.store import LEASE, InMemoryStore
 
 from registry_grpc.domain.decision import PassResult, ServiceView
-from registry_grpc.domain.deployment import Cause, Deployment, Orphan, Outcome, Phase, Want
+from registry_grpc.domain.deployment import Cause, Deployment, DeploymentEvent, Orphan, Outcome, Phase, Want
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim
+from registry_grpc.ports.deployments import Claim, Retention
 
 _SEEN = (
     "phase", "reason", "message", "url", "drift", "applied", "applied_generation", "applied_at", "serving_generation",
@@ -127,6 +127,43 @@ class InMemoryDeploymentQueue:
             if place not in known
         ]
         return len(due)
+
+    async def forget(self, retention: Retention) -> None:
+        cut = self._store.write_time() - retention.age
+        self._forget_events(cut)
+        for id_, deployment in list(self._store.deployments.items()):
+            self._forget_revisions(deployment, cut, retention.revisions)
+            for request, (of, _, at) in list(self._store.requests.items()):
+                if of == id_ and at < cut:
+                    del self._store.requests[request]
+            is_gone = deployment.phase is Phase.UNDEPLOYED and self._store.work[id_].next_at is None
+            looked_at = deployment.observed_at
+            if is_gone and id_ not in self._store.services and looked_at is not None and looked_at < cut:
+                self._store.forget(id_)
+
+    def _forget_events(self, cut: datetime) -> None:
+        following: dict[UUID, DeploymentEvent] = {}
+        for event in self._store.events[::-1]:
+            follows = following.get(event.deployment_id)
+            if follows and follows.occurred_at < cut:
+                self._store.events.remove(event)
+            following[event.deployment_id] = event
+
+    def _forget_revisions(self, deployment: Deployment, cut: datetime, count: int) -> None:
+        revisions = self._store.revisions[deployment.id]
+        served = [r.generation for r in revisions.values() if r.served_from and r.generation < deployment.generation]
+        needed = {deployment.applied_generation, max(served, default=0)}
+        linked = {link.model_version_id for link in served_by(self._store, deployment.id)}
+        newest = sorted(revisions)[-count:]
+        leftover = linked - set(deployment.spec.served_version_ids)
+        for generation, revision in list(revisions.items()):
+            ended = revision.served_until if revision.served_from else revision.created_at
+            is_needed = generation in needed or leftover & set(revision.spec.served_version_ids)
+            if generation not in newest and ended and ended < cut and not is_needed:
+                del revisions[generation]
+                if revision.served_until:
+                    before = self._store.served_known_from.get(deployment.id, revision.served_until)
+                    self._store.served_known_from[deployment.id] = max(before, revision.served_until)
 
     async def wake_ups(self) -> AsyncGenerator[None, None]:
         while True:

@@ -23,7 +23,15 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import ConcurrentChange, EventLogChanged, InvalidRequest, NotFound, Reason, Violation
+from registry_grpc.domain.errors import (
+    ConcurrentChange,
+    EventLogChanged,
+    HistoryForgotten,
+    InvalidRequest,
+    NotFound,
+    Reason,
+    Violation,
+)
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
@@ -64,11 +72,12 @@ class InMemoryDeploymentRepository:
         self._store.work[deployment.id] = Work(next_at=now + FIRST_PASS_BY_THE_REQUEST)
         self._put(deployment, intent.created_by, Cause.DEPLOY)
         if intent.request:
-            self._store.requests[project_id, intent.request.request_id] = (service.id, intent.request.digest)
+            request = intent.request
+            self._store.requests[project_id, request.request_id] = (service.id, request.digest, now)
         return stored, await self.get(project_id, service.id)
 
     async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
-        id_, digest = self._store.requests.get((project_id, request.request_id), (None, ""))
+        id_, digest, _ = self._store.requests.get((project_id, request.request_id), (None, "", None))
         if id_ not in self._store.services:
             return None
         request.check_same(digest)
@@ -176,6 +185,9 @@ class InMemoryDeploymentRepository:
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
         await self.get(project_id, id)
         then = at or self._store.write_time()
+        known_from = self._store.served_known_from.get(id)
+        if known_from and then < known_from:
+            raise HistoryForgotten(id, known_from)
         serving = [
             r
             for r in self._store.revisions[id].values()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
@@ -68,8 +68,11 @@ class InMemoryStore:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     leader: asyncio.Lock = field(default_factory=asyncio.Lock)
     epoch: str = "first"
-    requests: dict[tuple[UUID, str], tuple[UUID, str]] = field(default_factory=dict)
-    """The deployment that a request of a project has made, and the digest of the request."""
+    requests: dict[tuple[UUID, str], tuple[UUID, str, datetime]] = field(default_factory=dict)
+    """The deployment that a request of a project has made, the digest of the request, and its time."""
+    served_known_from: dict[UUID, datetime] = field(default_factory=dict)
+    """From when it is known which revision served, for deployments whose older revisions were deleted."""
+    _sequences: Iterator[int] = field(default_factory=lambda: count(1))
     _written_at: datetime | None = None
 
     def write_time(self, after: datetime = NOT_STORED) -> datetime:
@@ -90,12 +93,19 @@ class InMemoryStore:
         self.epoch = uuid4().hex
         self.events[:] = [replace(e, resume_token=f"{self.epoch}-{e.sequence}") for e in self.events]
 
+    def forget(self, deployment_id: UUID) -> None:
+        """Remove a deployment and all that is about it."""
+        for rows in (self.deployments, self.revisions, self.work):
+            rows.pop(deployment_id, None)
+        self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]
+        self.requests = {key: made for key, made in self.requests.items() if made[0] != deployment_id}
+
     def log(self, deployment: Deployment, at: datetime) -> None:
         """Add an event with the current state of the deployment."""
         self.events.append(
             DeploymentEvent(
-                sequence=len(self.events) + 1,
-                resume_token=f"{self.epoch}-{len(self.events) + 1}",
+                sequence=(sequence := next(self._sequences)),
+                resume_token=f"{self.epoch}-{sequence}",
                 occurred_at=at,
                 deployment_id=deployment.id,
                 generation=deployment.generation,

@@ -160,7 +160,7 @@ async def test_both_serve_and_no_request_fails(
             config = EnvoyConfig(folder=tmp_path / uuid.uuid4().hex, endpoints=[old, new])
             return await stack.enter_async_context(Envoy(config))
 
-        if load_migrations(before.folder / "migrations")[-1].version in {m.version for m in load_migrations()}:
+        if set(load_migrations(before.folder / "migrations")) <= set(load_migrations()):
             applied = await command_of(before, "migrate", "up", **settings)
             assert applied.status == 0, applied.err
         else:  # the migrations were rewritten, which happens until there is a release

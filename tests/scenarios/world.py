@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from tests.cluster.kube import Kube, Object
 from tests.cluster.targets import TestCluster
+from tests.deployments import RETENTION
 from tests.fakes.builders import a_model, a_version, an_environment
 from tests.fakes.repositories import Repositories
 from tests.fakes.use_cases import UseCases, use_cases
@@ -336,7 +337,9 @@ class World:
         async with connected_cluster(self.kubernetes, self.database, self.kube.namespace, pace) as cluster:
             queue = PostgresDeploymentQueue(self.database)
             reconciler = reconciler_of(self.database, queue, cluster)
-            controller = Controller(queue=queue, reconciler=reconciler, cluster=cluster, report=self._report)
+            controller = Controller(
+                queue=queue, reconciler=reconciler, cluster=cluster, retention=RETENTION, report=self._report
+            )
             running = asyncio.create_task(controller.run())
             try:
                 yield controller

@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from tests.contract.queues import seen
+from tests.deployments import RETENTION
 from tests.fakes.deployment_queue import InMemoryDeploymentQueue
 from tests.unit.at_work import AtWork, at_work
 
 from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.ports.cluster import Changed, Relisted
-from registry_grpc.ports.deployments import Claim
+from registry_grpc.ports.deployments import Claim, Retention
 from registry_grpc.services import controller
 from registry_grpc.services.controller import CONCURRENT_PASSES, Controller
 from registry_grpc.services.reconciliation import Reconciler
@@ -47,6 +48,7 @@ class Faults:
 async def running(world: AtWork, **parts: Any) -> AsyncIterator[Faults]:
     faults = Faults()
     usual: dict[str, Any] = {"queue": world.queue, "reconciler": world.reconciler, "cluster": world.cluster}
+    usual["retention"] = RETENTION
     task = asyncio.create_task(Controller(**usual | parts, report=faults).run())
     try:
         yield faults
@@ -134,6 +136,45 @@ async def test_one_of_two_watches_and_the_other_after_it(world: AtWork) -> None:
         async with running(world, queue=InMemoryDeploymentQueue(world.store)):
             await asyncio.sleep(0.05)
             assert world.cluster.watching == 1
+
+
+# Forgetting
+
+
+class Forgetting(Leading):
+    """Says how often it was asked to forget, and by what rule; fails at first."""
+
+    def __init__(self, world: AtWork) -> None:
+        super().__init__(world)
+        self.asked: list[Retention] = []
+
+    async def forget(self, retention: Retention) -> None:
+        self.asked.append(retention)
+        if len(self.asked) == 1:
+            raise OSError("away")
+
+
+async def test_who_leads_forgets_again_and_again(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controller, "_FORGET_SECONDS", 0.002)
+    queue = Forgetting(world)
+    async with running(world, queue=queue) as faults:
+        queue.states.put_nowait(False)
+        await asyncio.sleep(0.02)
+        assert queue.asked == []
+        queue.states.put_nowait(True)
+        await until(lambda: len(queue.asked) > 3)
+        assert set(queue.asked) == {RETENTION}
+        assert faults.said == [("forget", "away")]
+        assert world.cluster.watching == 1
+
+
+async def test_a_fault_in_forgetting_is_not_repeated_at_once(world: AtWork) -> None:
+    queue = Forgetting(world)
+    async with running(world, queue=queue) as faults:
+        queue.states.put_nowait(True)
+        await until(lambda: bool(faults.said))
+        await asyncio.sleep(0.02)
+        assert len(queue.asked) == 1
 
 
 # Watching

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from google.api.httpbody_pb2 import HttpBody
@@ -23,6 +25,7 @@ from registry_grpc.domain.errors import (
     DeploymentBlocked,
     EventLogChanged,
     FailedPrecondition,
+    HistoryForgotten,
     InvalidPageToken,
     InvalidRequest,
     NotFound,
@@ -152,6 +155,7 @@ def test_a_failed_read_of_the_cluster_is_told_to_the_log_alone() -> None:
         (ConcurrentChange(), StatusCode.ABORTED, 409, True),
         (Overloaded(), StatusCode.RESOURCE_EXHAUSTED, 429, True),
         (Unavailable(Reason.DATABASE_UNAVAILABLE), StatusCode.UNAVAILABLE, 503, True),
+        (HistoryForgotten(UUID(int=7), datetime.now(UTC)), StatusCode.OUT_OF_RANGE, 400, False),
     ],
 )
 def test_each_kind_of_error_has_a_code_that_rest_has_a_status_for(

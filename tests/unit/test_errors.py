@@ -42,7 +42,7 @@ CONTRACT_TEXTS = {
     Reason.CLUSTER_READ_FAILED: "internal server error",
 }
 # The texts of these depend on the request.
-TEXT_OF_ITS_OWN = {Reason.INVALID_REQUEST, Reason.DEPLOYMENT_BLOCKED}
+TEXT_OF_ITS_OWN = {Reason.INVALID_REQUEST, Reason.DEPLOYMENT_BLOCKED, Reason.HISTORY_FORGOTTEN}
 
 
 @pytest.mark.parametrize(("reason", "text"), CONTRACT_TEXTS.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import logging
 from collections.abc import Iterator
@@ -118,3 +119,16 @@ async def test_what_waits_is_written_when_the_process_ends() -> None:
     output.flush()
     output.flush()
     assert (stream.getvalue(), stream.writes) == (b"last words\n", 1)
+
+
+class Full(io.BytesIO):
+    """A file on a full disk."""
+
+    def write(self, _data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_a_full_disk_fails_nobody() -> None:
+    output = LogOutput(Full())
+    output.info(b"request")
+    output.warning(b"failure")

@@ -45,6 +45,11 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     assert set(messages) == {"port", "workers", "cluster", "log_level", "encryption_keys", "database_url"}
 
 
+def test_some_history_is_always_kept() -> None:
+    assert set(refused(history_days="0", history_revisions="0")) == {"history_days", "history_revisions"}
+    assert (Settings().history_days, Settings().history_revisions) == (90, 20)
+
+
 def test_production_needs_keys(environment: pytest.MonkeyPatch) -> None:
     assert "production needs keys" in refused(production="true")["encryption_keys"]
     environment.setenv("REGISTRY_PRODUCTION", "true")

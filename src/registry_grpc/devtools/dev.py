@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +28,10 @@ from registry_grpc.supervisor import ProcessSpec, Supervisor, worker_specs
 
 _DATABASE_CHECK_SECONDS = 0.2
 _READY_WITHIN_SECONDS = 60.0
+_TRIES = 3
+_PAUSE_SECONDS = 1.0
+_ROOM_BYTES = 64 * 2**20
+"""What PostgreSQL needs to recover, and the gateway to be set up."""
 
 
 class _DevError(Exception):
@@ -83,7 +87,7 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
         gateway = f"http://127.0.0.1:{envoy.port}"
         parts = [_keep_gateway(envoy), _greet_when_ready(settings, folder, gateway, server.url if server else url)]
         if server:
-            parts.append(_keep_database(server))
+            parts.append(_keep_database(server, folder / "postgres"))
         await _until_stopped(stop, parts)
     finally:
         await envoy.stop()
@@ -120,18 +124,54 @@ async def _keep_gateway(envoy: Envoy) -> None:
     """Restart the gateway on the same port whenever it ends. Raises EnvoyError if it does not start."""
     while True:
         await envoy.wait()
-        print("the gateway ended, restarting it", file=sys.stderr, flush=True)
-        await envoy.start()
+        await _start_again("the gateway", envoy.config.folder, envoy.start)
 
 
-async def _keep_database(server: EmbeddedPostgres) -> None:
+async def _keep_database(server: EmbeddedPostgres, folder: Path) -> None:
     """Restart PostgreSQL whenever it ends. Raises EmbeddedPostgresError if it does not start."""
+
+    async def restart() -> None:
+        # This blocks the event loop, but the server ends with the thread that starts it, so it must be this one.
+        server.restart()
+
     while True:
         await asyncio.sleep(_DATABASE_CHECK_SECONDS)
         if not server.runs:
-            print("PostgreSQL ended, restarting it", file=sys.stderr, flush=True)
-            # This blocks the event loop, but the server ends with the thread that starts it, so it must be this one.
-            server.restart()
+            await _start_again("PostgreSQL", folder, restart)
+
+
+async def _start_again(name: str, folder: Path, start: Callable[[], Awaitable[None]]) -> None:
+    """Start a part that ended, several times if need be; on a full disk nothing starts, so wait until there is room.
+    Raises the error of the last try."""
+    tries = 0
+    while True:
+        await _until_there_is_room(folder)
+        _say(f"{name} ended, restarting it")
+        try:
+            return await start()
+        except (EmbeddedPostgresError, EnvoyError, OSError):
+            tries += _free_bytes(folder) >= _ROOM_BYTES
+            if tries == _TRIES:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _until_there_is_room(folder: Path) -> None:
+    told = False
+    while (free := _free_bytes(folder)) < _ROOM_BYTES:
+        if not told:
+            _say(f"the disk of {folder} is full: {free >> 20} MiB are free, waiting for {_ROOM_BYTES >> 20}")
+        told = True
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the output may go to a file on the full disk
+        print(text, file=sys.stderr, flush=True)
 
 
 def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> list[ProcessSpec]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
@@ -48,6 +49,7 @@ class Reason(StrEnum):
     CLUSTER_READ_FAILED = "CLUSTER_READ_FAILED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     EVENT_LOG_CHANGED = "EVENT_LOG_CHANGED"
+    HISTORY_FORGOTTEN = "HISTORY_FORGOTTEN"
 
 
 _TEXTS: Mapping[Reason, str] = {
@@ -175,6 +177,15 @@ class EventLogChanged(RegistryError):
 
     def __init__(self) -> None:
         super().__init__(Reason.EVENT_LOG_CHANGED)
+
+
+class HistoryForgotten(RegistryError):
+    """The kept history does not reach back to the time of the question."""
+
+    def __init__(self, id: UUID, known_from: datetime) -> None:
+        since = known_from.isoformat()
+        text = f"it is no longer known what served before {since}: ask about a later time"
+        super().__init__(Reason.HISTORY_FORGOTTEN, text, id=str(id), known_from=since)
 
 
 class ConcurrentChange(RegistryError):

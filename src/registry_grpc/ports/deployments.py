@@ -60,6 +60,14 @@ class DeploymentFilter:
     phase: Phase | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How much history is kept: all that is younger, and the newest revisions of each deployment whatever their age."""
+
+    age: timedelta
+    revisions: int
+
+
 class DeploymentRepository(Protocol):
     """Keeps deployments, their revisions and their events."""
 
@@ -72,8 +80,8 @@ class DeploymentRepository(Protocol):
         ...
 
     async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
-        """What an earlier call with this request id has stored; None when there was none, and when its service was
-        deleted since. Raises InvalidRequest when that call asked for something else."""
+        """What an earlier call with this request id has stored; None when there was none, when its service was deleted
+        since, and when it is forgotten. Raises InvalidRequest when that call asked for something else."""
         ...
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
@@ -126,7 +134,8 @@ class DeploymentRepository(Protocol):
         ...
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
-        """The revision that served then; None when nothing did. Raises NotFound."""
+        """The revision that served then; None when nothing did. Raises NotFound; HistoryForgotten when a revision that
+        served after `at` is forgotten."""
         ...
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
@@ -181,6 +190,16 @@ class DeploymentQueue(Protocol):
         """After a relist: make due what differs from it, note objects without a deployment as orphans and forget
         orphans that are none any more. Where an object is of a later revision than the deployment has, the database
         was restored: a revision after that one repeats what the deployment has. Returns how many were made due."""
+        ...
+
+    async def forget(self, retention: Retention) -> None:
+        """Delete history, in batches that nobody waits for, but nothing that is needed.
+
+        An event is as old as the one that follows it, and a revision that served is as old as its end, so that all
+        younger times can be told of. The revision that is applied, the last one that served before the target, and
+        those of which the service still has links (the next success drops them) stay. When the service is deleted and
+        the cluster was seen without the object so long ago, nothing stays.
+        """
         ...
 
     def wake_ups(self) -> AsyncIterator[None]:

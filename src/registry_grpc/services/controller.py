@@ -1,4 +1,5 @@
-"""The controller: works on what is due, and, if it leads, watches the cluster for what becomes due."""
+"""The controller: works on what is due, and, if it leads, watches the cluster for what becomes due and
+forgets old history."""
 
 from __future__ import annotations
 
@@ -9,17 +10,18 @@ from datetime import timedelta
 from uuid import UUID
 
 from registry_grpc.ports.cluster import Cluster, Relisted
-from registry_grpc.ports.deployments import Claim, DeploymentQueue
+from registry_grpc.ports.deployments import Claim, DeploymentQueue, Retention
 from registry_grpc.services.reconciliation import Reconciler
 
 CONCURRENT_PASSES = 8
 _STOP_SECONDS = 5.0
 _GATHER_SECONDS = 0.05
 _AFTER_FAULT_SECONDS = 1.0
+_FORGET_SECONDS = 600.0
 
 
 class Controller:
-    """Any number of these may run; leases share the work out, and one of them watches.
+    """Any number of these may run; leases share the work out, and one of them leads.
 
     `report` is told of faults that a loop survived.
     """
@@ -30,11 +32,13 @@ class Controller:
         queue: DeploymentQueue,
         reconciler: Reconciler,
         cluster: Cluster,
+        retention: Retention,
         report: Callable[[str, BaseException], None],
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._cluster = cluster
+        self._retention = retention
         self._report = report
         self._passes: set[asyncio.Task[None]] = set()
         self._due = asyncio.Event()
@@ -59,14 +63,14 @@ class Controller:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
 
-    async def _forever(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    async def _forever(self, name: str, loop: Callable[[], Awaitable[None]], pause: float | None = None) -> None:
         """A lost database or API server ends a loop; it begins anew."""
         while True:
             try:
                 await loop()
             except Exception as error:  # noqa: BLE001 - whatever it was, the loop must go on
                 self._report(name, error)
-            await asyncio.sleep(_AFTER_FAULT_SECONDS)
+            await asyncio.sleep(pause or _AFTER_FAULT_SECONDS)
 
     async def _wake(self) -> None:
         async for _ in self._queue.wake_ups():
@@ -106,19 +110,26 @@ class Controller:
 
     async def _lead(self) -> None:
         async with self._queue.leadership() as states:
-            watching: asyncio.Task[None] | None = None
+            leading: asyncio.Task[None] | None = None
             try:
                 async for leads in states:
-                    if leads and (watching is None or watching.done()):
-                        watching = asyncio.create_task(self._forever("watch", self._watch))
-                    elif not leads and watching is not None:
-                        watching.cancel()
-                        watching = None
+                    if leads and leading is None:
+                        leading = asyncio.create_task(self._as_leader())
+                    elif not leads and leading is not None:
+                        leading.cancel()
+                        leading = None
             finally:
-                if watching is not None:
-                    watching.cancel()
+                if leading is not None:
+                    leading.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
-                        await watching
+                        await leading
+
+    async def _as_leader(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._forever("watch", self._watch))
+            group.create_task(
+                self._forever("forget", lambda: self._queue.forget(self._retention), pause=_FORGET_SECONDS)
+            )
 
     async def _watch(self) -> None:
         changed = _Changed()

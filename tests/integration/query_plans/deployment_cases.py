@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from tests.bench import data
 from tests.deployments import a_spec
 from tests.fakes.builders import CREATED_AT, a_model, a_serve_model, a_service, a_version, an_environment
 from tests.integration.query_plans import serving_data
 from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, once
 
+from registry_grpc.adapters.postgres import deployment_retention
 from registry_grpc.adapters.postgres.deployment_queue import installation_id
 from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deploy_request import RequestKey
@@ -23,7 +25,7 @@ from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent
+from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent, Retention
 
 PROJECT = data.PROJECT
 ONE, HISTORIC = serving_data.service_id(7), serving_data.HISTORIC
@@ -152,6 +154,13 @@ async def _claim_after_an_outage(loaded: Loaded) -> None:
     assert len(await loaded.queue.claim(16)) == 16
 
 
+async def _forget(loaded: Loaded) -> None:
+    """All that can be."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(deployment_retention, "_PAUSE_SECONDS", 0)
+        await loaded.queue.forget(Retention(age=timedelta(0), revisions=20))
+
+
 async def _lead(loaded: Loaded) -> None:
     async with loaded.queue.leadership() as leading:
         assert await anext(leading)
@@ -189,6 +198,9 @@ CASES: dict[str, Case] = {
     "what served then": served_at(THEN),
     "what served when nothing did": served_at(CREATED_AT),
     "the newest event": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, None, 100)),
+    "events after one that is not there": Case(
+        lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, 10**9, 100), is_refused=True
+    ),
     "all events": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, 0, 100), 200),
     "events after one": Case(_events_after_one, 200),
     # The cost grows with the environments of the project and with its orphans, which are not paged.
@@ -214,6 +226,7 @@ CASES: dict[str, Case] = {
         | once("orphan", ALL)
         | {"Function Scan": ALL, "Hash": ALL, "Hash Join": ALL + 5_000},
     ),
+    "forget": Case(_forget, rows=1200),
     "lead": Case(_lead),
     "installation id": Case(lambda loaded: installation_id(loaded.database)),
     "ping": Case(lambda loaded: loaded.database.ping()),

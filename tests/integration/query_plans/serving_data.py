@@ -27,6 +27,8 @@ ONE_VERSION_EACH = range(data.MODELS_WITH_VERSIONS + 1, ROWS - data.ALL_VERSIONS
 """The number of additional models with a version, so that there are 100,000 versions as well."""
 DUE_EVERY = 200
 """One in this many deployments is due."""
+LOOKED_AT_EVERY = 50
+"""One in this many of the deleted deployments was observed since, and can be deleted."""
 
 _VERSIONS = """
 INSERT INTO model_version (
@@ -88,10 +90,10 @@ FROM ({_NUMBERS}) AS n WHERE i % 10 < 9
 _GONE = f"""
 INSERT INTO deployment (
     id, created_at, project_id, serving_environment_id, registered_model_id, namespace, name, want, spec, generation,
-    phase, next_at
+    phase, observed_at, next_at
 )
 SELECT md5('gone-' || i)::uuid, t, $1, environment, model, 'environment-' || i, 'gone-' || i, 'ABSENT',
-    $2::text::jsonb, 2, 'UNDEPLOYED', NULL
+    $2::text::jsonb, 2, 'UNDEPLOYED', CASE WHEN i % {LOOKED_AT_EVERY} = 0 THEN t END, NULL
 FROM ({_NUMBERS}) AS n WHERE i < {GONE}
 """
 _REVISIONS = """

@@ -17,6 +17,7 @@ from registry_grpc.adapters.postgres.channel import Channel
 from registry_grpc.adapters.postgres.columns import TOUCHED
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_relist import compare
+from registry_grpc.adapters.postgres.deployment_retention import forget
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
     DEPLOYMENT_JOINS,
@@ -31,7 +32,7 @@ from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim
+from registry_grpc.ports.deployments import Claim, Retention
 
 _log = structlog.get_logger("deployments")
 
@@ -212,6 +213,9 @@ class PostgresDeploymentQueue:
         if due:
             await self._wake_controllers()
         return due
+
+    async def forget(self, retention: Retention) -> None:
+        await forget(self._database, retention)
 
     def wake_ups(self) -> AsyncGenerator[None, None]:
         return self._due.wake_ups()

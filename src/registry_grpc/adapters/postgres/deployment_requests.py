@@ -15,7 +15,8 @@ from registry_grpc.domain.inference_service import InferenceService
 # The id of a request whose service was deleted is free again.
 _REMEMBER = """
 INSERT INTO deployment_request (project_id, request_id, digest, deployment_id) VALUES ($1, $2, $3, $4)
-ON CONFLICT (project_id, request_id) DO UPDATE SET digest = excluded.digest, deployment_id = excluded.deployment_id
+ON CONFLICT (project_id, request_id) DO UPDATE SET
+    digest = excluded.digest, deployment_id = excluded.deployment_id, created_at = excluded.created_at
 """
 _REQUESTED = f"""
 SELECT r.digest, {DEPLOYMENT_COLUMNS}

@@ -36,7 +36,15 @@ from registry_grpc.domain.deployment import (
     Orphan,
     Want,
 )
-from registry_grpc.domain.errors import ConcurrentChange, EventLogChanged, InvalidRequest, NotFound, Reason, Violation
+from registry_grpc.domain.errors import (
+    ConcurrentChange,
+    EventLogChanged,
+    HistoryForgotten,
+    InvalidRequest,
+    NotFound,
+    Reason,
+    Violation,
+)
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.serve_model import ServeModel
@@ -130,10 +138,12 @@ SELECT r.spec FROM (
 """
 _SERVED_AT = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
-WHERE d.id = $1 AND d.project_id = $2 AND r.served_from <= coalesce($3, now())
+WHERE d.id = $1 AND d.project_id = $2 AND coalesce($3, now()) >= coalesce(d.served_known_from, '-infinity')
+    AND r.served_from <= coalesce($3, now())
     AND (r.served_until IS NULL OR r.served_until > coalesce($3, now()))
 ORDER BY r.served_from DESC LIMIT 1
 """
+_KNOWN_FROM = "SELECT served_known_from FROM deployment WHERE id = $1 AND project_id = $2"
 _REVISIONS = f"""
 SELECT {_REVISION_COLUMNS},
     r.generation AS sorted_by, r.deployment_id AS id, {total_of(bytes_of("r", json=["spec"]))} AS bytes
@@ -282,7 +292,12 @@ class PostgresDeploymentRepository:
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
         record = await self._database.fetchrow(_SERVED_AT, id, project_id, at)
         if record is None:
-            await self.get(project_id, id)
+            deployment = await self._database.fetchrow(_KNOWN_FROM, id, project_id)
+            if deployment is None:
+                raise _not_found(id)
+            known_from = deployment["served_known_from"]
+            if at and known_from and at < known_from:
+                raise HistoryForgotten(id, known_from)
             return None
         return revision_from(record)
 

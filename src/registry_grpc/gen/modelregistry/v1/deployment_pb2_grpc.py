@@ -174,7 +174,8 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetServedRevision(self, request, context):
-        """GetServedRevision reads the revision that served at a point in time.
+        """GetServedRevision reads the revision that served at a point in time. OUT_OF_RANGE (HISTORY_FORGOTTEN) for a time before
+        the history that is kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

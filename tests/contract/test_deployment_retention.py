@@ -1,0 +1,404 @@
+"""What every DeploymentQueue forgets of old deployments, and what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from tests.contract.conftest import repositories_on
+from tests.contract.intents import deployed
+from tests.contract.queues import SERVING, Queues, queues_in_memory, queues_on
+from tests.contract.surroundings import Surroundings
+from tests.deployments import RETENTION
+from tests.fakes.repositories import Repositories
+from tests.fakes.seeding import stored_version
+from tests.postgres import PATIENT, ServerForRun, new_database
+from tests.refusals import refused
+
+from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
+from registry_grpc.domain.deploy_request import RequestKey
+from registry_grpc.domain.deployment import Cause, Deployment, DeploymentOptions, DeploymentSpec, Phase, Want
+from registry_grpc.domain.errors import EventLogChanged, HistoryForgotten, InvalidRequest, NotFound, Reason
+from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.reason import DeploymentReason
+
+DAY = timedelta(days=1)
+LONG = RETENTION.age + DAY
+UNDEPLOYED: dict[str, Any] = {
+    "phase": Phase.UNDEPLOYED,
+    "serving_generation": None,
+    "applied": None,
+    "applied_generation": 0,
+    "service": replace(SERVING, current_state=ServiceState.UNDEPLOYED, url="", external_id=""),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
+    """Of this suite: what is old is forgotten of the deployments of all projects."""
+    async with new_database(server_for_run, server_for_run.template) as url:
+        database = Database(url, PATIENT)
+        yield database
+        await database.close()
+
+
+@pytest.fixture(params=["fake", "postgres"])
+def queues(request: pytest.FixtureRequest) -> Queues:
+    if request.param == "fake":
+        return queues_in_memory()
+    database: Database = request.getfixturevalue("own_database")
+    return queues_on(database, repositories_on(database))
+
+
+@pytest.fixture
+def repositories(queues: Queues) -> Repositories:
+    return queues.repositories
+
+
+async def revised(
+    queues: Queues, deployment: Deployment, times: int = 1, spec: DeploymentSpec | None = None
+) -> Deployment:
+    """The deployment with so many more revisions, by default of the same."""
+    of, deployments = (deployment.project_id, deployment.id), queues.repositories.deployments
+    for _ in range(times):
+        await deployments.revise(*of, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="ann")
+    return await deployments.get(*of)
+
+
+async def forget(queues: Queues) -> None:
+    await queues.queue.forget(RETENTION)
+
+
+async def revisions_of(queues: Queues, deployment: Deployment) -> list[int]:
+    """Their numbers, oldest first."""
+    all_of_them = Slice(limit=1000, by_cursor=True)
+    page = await queues.repositories.deployments.revisions(deployment.project_id, deployment.id, all_of_them)
+    return [revision.generation for revision in page.items][::-1]
+
+
+async def events_of(queues: Queues, deployment: Deployment, after: int | None = 0) -> list[int]:
+    """Their sequence numbers."""
+    events = await queues.repositories.deployments.events(deployment.project_id, deployment.id, after, 100)
+    return [event.sequence for event in events]
+
+
+# Events
+
+
+async def test_old_events_are_forgotten_but_for_the_newest(queues: Queues, around: Surroundings) -> None:
+    busy = await revised(queues, await deployed(queues.repositories, around), 3)
+    quiet = await deployed(queues.repositories, around)
+    before, only = await events_of(queues, busy), await events_of(queues, quiet)
+
+    await forget(queues)
+    assert await events_of(queues, busy) == before
+    await queues.grow_old(LONG)
+    await forget(queues)
+
+    assert await events_of(queues, busy) == await events_of(queues, busy, None) == before[-1:]
+    assert await events_of(queues, quiet) == await events_of(queues, quiet, None) == only
+    for seen_last, deployment in ((before[-1], busy), (only[0], quiet)):
+        assert await events_of(queues, deployment, seen_last) == []
+
+
+async def test_who_saw_the_last_of_the_old_events_goes_on_and_who_did_not_is_told(
+    queues: Queues, around: Surroundings
+) -> None:
+    deployment = await revised(queues, await deployed(queues.repositories, around), 3)
+    await queues.grow_old(LONG)
+    await revised(queues, deployment, 2)
+    *overtaken, last_old, young, newest = await events_of(queues, deployment)
+
+    await forget(queues)
+
+    assert await events_of(queues, deployment) == [last_old, young, newest], "how it stood then is known"
+    assert await events_of(queues, deployment, last_old) == [young, newest]
+    assert await events_of(queues, deployment, young) == [newest]
+    for seen_last in overtaken:
+        with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):
+            await events_of(queues, deployment, seen_last)
+
+
+async def test_what_a_pass_told_is_forgotten_in_its_order(queues: Queues, around: Surroundings) -> None:
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    first, served = await events_of(queues, deployment)
+    await queues.grow_old(LONG)
+    await queues.passed(deployment, phase=Phase.DEGRADED)
+
+    await forget(queues)
+
+    assert len(await events_of(queues, deployment, served)) == 1
+    with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):
+        await events_of(queues, deployment, first)
+
+
+# Revisions
+
+
+async def test_the_last_revisions_are_kept_however_old(queues: Queues, around: Surroundings) -> None:
+    busy = await revised(queues, await deployed(queues.repositories, around), 24)
+    few = await revised(queues, await deployed(queues.repositories, around), 19)
+
+    await queues.grow_old(RETENTION.age - DAY)
+    await forget(queues)
+    assert await revisions_of(queues, busy) == list(range(1, 26))
+    await queues.grow_old(2 * DAY)
+    await revised(queues, busy)
+    await forget(queues)
+
+    assert await revisions_of(queues, busy) == list(range(7, 27))
+    assert await revisions_of(queues, few) == list(range(1, 21))
+    with refused(NotFound, Reason.REVISION_NOT_FOUND):
+        await queues.repositories.deployments.revision(busy.project_id, busy.id, 6)
+
+
+async def test_what_served_within_the_retention_is_known_from_its_very_beginning(
+    queues: Queues, around: Surroundings
+) -> None:
+    deployments = queues.repositories.deployments
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    of = deployment.project_id, deployment.id
+    await queues.grow_old(20 * DAY)
+    await queues.passed(await revised(queues, deployment))
+    await queues.passed(await revised(queues, deployment, 20))
+    now = await queues.grow_old(80 * DAY)
+
+    async def served(days_ago: float) -> int | None:
+        revision = await deployments.served_at(*of, now - days_ago * DAY)
+        return revision.generation if revision else None
+
+    await forget(queues)
+    assert [await served(days) for days in (101, 99, 91, 81, 79)] == [None, 1, 1, 1, 22]
+
+    now = await queues.grow_old(11 * DAY)
+    await forget(queues)
+    assert await revisions_of(queues, deployment) == list(range(2, 23)), "the last that served before is kept"
+    assert [await served(days) for days in (90.5, 1)] == [22, 22]
+    assert await deployments.served_at(*of, None) == await deployments.revision(*of, 22)
+    for days in (91.5, 200):
+        with pytest.raises(HistoryForgotten) as refusal:
+            await served(days)
+        known_from = refusal.value.metadata["known_from"]
+        assert known_from in refusal.value.message
+        assert known_from.startswith(f"{now - 91 * DAY:%Y-%m-%d}")
+
+
+async def test_what_is_applied_and_what_served_last_is_kept(queues: Queues, around: Surroundings) -> None:
+    deployments = queues.repositories.deployments
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    deployment = await queues.passed(await revised(queues, deployment))
+    deployment = await revised(queues, deployment)
+    await queues.passed(deployment, phase=Phase.FAILED, serving_generation=None)
+    await revised(queues, deployment, 30)
+    await queues.grow_old(LONG)
+
+    await forget(queues)
+
+    assert await revisions_of(queues, deployment) == [2, 3, *range(14, 34)]
+    last = await deployments.revision(deployment.project_id, deployment.id, None)
+    assert last.generation == 2, "a rollback goes back to it"
+
+
+async def test_what_serves_is_kept(queues: Queues, around: Surroundings) -> None:
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    await queues.passed(await revised(queues, deployment))
+    await queues.passed(await revised(queues, deployment), phase=Phase.UPDATING, serving_generation=1)
+    await revised(queues, deployment, 30)
+    await queues.grow_old(LONG)
+
+    await forget(queues)
+
+    assert await revisions_of(queues, deployment) == [1, 2, 3, *range(14, 34)]
+    serving = await queues.repositories.deployments.served_at(deployment.project_id, deployment.id, None)
+    assert serving is not None
+    assert serving.generation == 1
+
+
+async def test_links_of_what_never_served_go_with_the_next_success(queues: Queues, around: Surroundings) -> None:
+    repositories = queues.repositories
+    deployment = await queues.passed(await deployed(repositories, around))
+    broken = await stored_version(repositories, around.model)
+    back, other = (DeploymentSpec.serving((version,), {}, DeploymentOptions()) for version in (around.version, broken))
+    await revised(queues, deployment, spec=other)
+    deployment = await revised(queues, deployment, 25, spec=back)
+    await queues.grow_old(LONG)
+
+    await forget(queues)
+    assert await revisions_of(queues, deployment) == [1, 2, *range(8, 28)]
+    await queues.passed(deployment)
+    service = await repositories.services.get(deployment.project_id, deployment.id)
+    assert [served.model_version_id for served in service.served_models] == [around.version.id]
+    await forget(queues)
+    assert await revisions_of(queues, deployment) == [1, *range(8, 28)]
+
+
+# Request ids
+
+
+async def test_request_ids_are_forgotten(queues: Queues, around: Surroundings) -> None:
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    keys = [RequestKey(request_id=f"key-{number}", digest="d") for number in range(2)]
+    await deployed(queues.repositories, around, request=keys[0])
+    await queues.grow_old(LONG)
+    young = await deployed(queues.repositories, around, request=keys[1])
+
+    await forget(queues)
+
+    assert await deployments.requested(project_id, keys[0]) is None
+    found = await deployments.requested(project_id, keys[1])
+    assert found is not None
+    assert found[1].id == young.id
+
+
+async def test_a_request_id_that_is_used_again_is_as_young_as_its_last_use(
+    queues: Queues, around: Surroundings
+) -> None:
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    key = RequestKey(request_id="key", digest="d")
+    first = await deployed(queues.repositories, around, request=key)
+    await queues.repositories.services.delete(project_id, first.id)
+    await queues.grow_old(LONG)
+    await deployed(queues.repositories, around, request=key)
+
+    await forget(queues)
+
+    with refused(InvalidRequest, Reason.INVALID_REQUEST):
+        await deployments.requested(project_id, RequestKey(request_id="key", digest="another"))
+
+
+# What is left of services
+
+
+async def gone(queues: Queues, around: Surroundings) -> Deployment:
+    """Of a service that is deleted, and of which the cluster has nothing."""
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    await undeployed(queues, deployment)
+    await queues.repositories.services.delete(deployment.project_id, deployment.id)
+    return await queues.passed(deployment, **UNDEPLOYED)
+
+
+async def undeployed(queues: Queues, deployment: Deployment) -> None:
+    of = deployment.project_id, deployment.id
+    await queues.repositories.deployments.undeploy(*of, "ann")
+    await queues.passed(await queues.repositories.deployments.get(*of), **UNDEPLOYED)
+
+
+async def is_known(queues: Queues, deployment: Deployment) -> bool:
+    try:
+        await queues.repositories.deployments.get(deployment.project_id, deployment.id)
+    except NotFound:
+        return False
+    return True
+
+
+async def test_what_is_left_of_a_deleted_service_is_forgotten_at_last(queues: Queues, around: Surroundings) -> None:
+    deployment = await gone(queues, around)
+    await queues.grow_old(RETENTION.age - DAY)
+    young = await gone(queues, around)
+
+    await forget(queues)
+    assert await is_known(queues, deployment)
+    await queues.grow_old(2 * DAY)
+    await forget(queues)
+
+    assert not await is_known(queues, deployment)
+    assert await is_known(queues, young)
+    with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
+        await events_of(queues, deployment)
+
+
+async def test_it_is_as_old_as_the_last_look_at_the_cluster(queues: Queues, around: Surroundings) -> None:
+    deployment = await gone(queues, around)
+    await queues.grow_old(LONG)
+    await queues.queue.mark_changed([deployment.id])
+    await forget(queues)
+    assert await is_known(queues, deployment), "there may be something again"
+
+    await queues.passed(deployment, **UNDEPLOYED)
+    await forget(queues)
+    assert await is_known(queues, deployment)
+    await queues.grow_old(LONG)
+    await forget(queues)
+    assert not await is_known(queues, deployment)
+
+
+async def test_what_the_cluster_may_still_have_is_kept(queues: Queues, around: Surroundings) -> None:
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    of = deployment.project_id, deployment.id
+    await queues.repositories.deployments.undeploy(*of, "ann")
+    await queues.repositories.services.delete(*of)
+    deployment = await queues.repositories.deployments.get(*of)
+    deleting: dict[str, Any] = {**UNDEPLOYED, "phase": Phase.DELETING, "reason": DeploymentReason.DELETE_STUCK}
+    await queues.passed(deployment, **deleting)
+    await queues.grow_old(10 * LONG)
+
+    await forget(queues)
+
+    assert await is_known(queues, deployment)
+
+
+async def test_the_deployment_of_a_service_is_kept(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await undeployed(queues, deployment)
+    await queues.grow_old(10 * LONG)
+
+    await forget(queues)
+
+    assert await is_known(queues, deployment)
+    assert await revisions_of(queues, deployment) == [1, 2]
+
+
+# Only in PostgreSQL
+
+
+async def test_waits_for_nobody(own_database: Database, project_id: UUID) -> None:
+    repositories = repositories_on(own_database)
+    queues = queues_on(own_database, repositories)
+    around = await Surroundings.stored(repositories, project_id)
+    busy, free = [await revised(queues, await deployed(repositories, around), 24) for _ in range(2)]
+    tombstone = await gone(queues, around)
+    await queues.grow_old(LONG)
+
+    async with own_database.transaction() as somebody:
+        await somebody.execute("SELECT FROM deployment WHERE id = ANY($1) FOR UPDATE", [busy.id, tombstone.id])
+        await forget(queues)
+    assert len(await revisions_of(queues, busy)) == 25
+    assert len(await revisions_of(queues, free)) == 20
+    assert await is_known(queues, tombstone)
+
+    await forget(queues)
+    assert len(await revisions_of(queues, busy)) == 20
+    assert not await is_known(queues, tombstone)
+
+
+async def test_forgets_more_than_a_batch(own_database: Database, project_id: UUID) -> None:
+    repositories = repositories_on(own_database)
+    queues = queues_on(own_database, repositories)
+    deployment = await deployed(repositories, await Surroundings.stored(repositories, project_id))
+    many = 1200
+    await own_database.execute("UPDATE deployment SET generation = $2 WHERE id = $1", deployment.id, many)
+    await own_database.execute(
+        "INSERT INTO deployment_revision (deployment_id, generation, cause, spec) "
+        "SELECT id, g, 'UPDATE', spec FROM deployment, generate_series(2, $2::int) AS g WHERE id = $1",
+        deployment.id,
+        many,
+    )
+    await own_database.execute(
+        "INSERT INTO deployment_event (deployment_id, generation, phase) "
+        "SELECT $1, g, 'DEPLOYED' FROM generate_series(2, $2::int) AS g",
+        deployment.id,
+        many,
+    )
+    await queues.grow_old(LONG)
+
+    await PostgresDeploymentQueue(own_database).forget(RETENTION)
+
+    assert await revisions_of(queues, deployment) == list(range(many - 19, many + 1))
+    assert len(await events_of(queues, deployment)) == 1

@@ -1,0 +1,126 @@
+"""`registry-grpc dev` keeps its parts running: what ended is started again, as soon as that is possible."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry_grpc.devtools import dev
+from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError
+from registry_grpc.devtools.envoy import EnvoyError
+
+PLENTY = 10**12
+
+
+class Disk:
+    """How much is free, as a test says it."""
+
+    def __init__(self) -> None:
+        self.free = PLENTY
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr(dev, "_free_bytes", lambda _folder: disk.free)
+    monkeypatch.setattr(dev, "_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(dev, "_DATABASE_CHECK_SECONDS", 0.001)
+    return disk
+
+
+class Server:
+    """A database that has ended, and that fails to start a few times."""
+
+    def __init__(self, disk: Disk, failures: int) -> None:
+        self._disk = disk
+        self._failures = failures
+        self.runs = False
+        self.tries = 0
+
+    def restart(self) -> None:
+        self.tries += 1
+        if self.tries <= self._failures or self._disk.free < PLENTY:
+            raise EmbeddedPostgresError("it was killed")
+        self.runs = True
+
+
+async def keep(server: Server) -> None:
+    """Until it runs again."""
+    database: Any = server
+    keeping = asyncio.create_task(dev._keep_database(database, Path("/data")))
+    async with asyncio.timeout(10):
+        while not server.runs and not keeping.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    if not keeping.cancelled() and (error := keeping.exception()):
+        raise error
+
+
+async def test_a_database_that_is_killed_while_it_starts_is_started_again(disk: Disk) -> None:
+    server = Server(disk, failures=2)
+    await keep(server)
+    assert server.tries == 3
+
+
+async def test_a_database_that_never_starts_ends_it(disk: Disk) -> None:
+    with pytest.raises(EmbeddedPostgresError, match="it was killed"):
+        await keep(Server(disk, failures=1000))
+
+
+async def test_on_a_full_disk_nothing_is_tried_until_there_is_room(
+    disk: Disk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(disk, failures=0)
+    disk.free = 5 * 2**20
+    keeping = asyncio.create_task(keep(server))
+    await asyncio.sleep(0.05)
+    assert server.tries == 0
+    disk.free = PLENTY
+    await keeping
+    assert server.tries == 1
+    told = capsys.readouterr().err
+    assert told.count("the disk of /data is full: 5 MiB are free, waiting for 64\n") == 1
+
+
+async def test_a_disk_that_fills_up_meanwhile_counts_for_no_try(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(disk, failures=0)
+    room = iter([PLENTY, 0] * 5)  # before and after each of five tries
+    monkeypatch.setattr(dev, "_free_bytes", lambda _folder: next(room, PLENTY))
+    disk.free = 0
+    keeping = asyncio.create_task(keep(server))
+    async with asyncio.timeout(10):
+        while server.tries < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    disk.free = PLENTY
+    await keeping
+
+
+async def test_the_gateway_is_kept_as_well(disk: Disk) -> None:
+    tries = 0
+
+    async def start() -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise [EnvoyError("killed"), OSError("no space left on device")][tries - 1]
+
+    await dev._start_again("the gateway", Path("/data"), start)
+    assert tries == 3
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_cannot_be_told_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Full())
+    dev._say("the disk is full")
