@@ -109,8 +109,8 @@ def _tell(done: str, what: list[migrations.Migration]) -> None:
 
 
 def orphans(settings: Settings) -> None:
-    """A line for each object in the cluster without a deployment, oldest first, whether or not an environment still
-    leads to its namespace. Raises as `migrate`."""
+    """Print a line for each object in the cluster without a deployment, oldest first, even if no environment has its
+    namespace any more. Raises what `migrate` raises."""
     _run(_print_orphans(settings))
 
 

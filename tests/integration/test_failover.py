@@ -87,7 +87,7 @@ async def test_a_standby_is_read_and_written_to_when_it_is_promoted(servers: Ser
             await nobody_leads(standby)
             doctor = await command("doctor", database_url=servers.url_of("standby"))
             assert doctor.status == 1
-            assert " takes no writes: it is a standby, or set to read only -> promote it, or" in doctor.out
+            assert " is read-only: it is a standby, or set to read only -> promote it, or" in doctor.out
             [there] = await repositories_on(primary).deployments.events(deployment.project_id, deployment.id, 0, 10)
             [here] = await events(deployment.project_id, deployment.id, 0, 10)
             assert here == there, "a token of one holds on the other"

@@ -85,7 +85,7 @@ async def test_on_a_full_disk_nothing_is_tried_until_there_is_room(
     await keeping
     assert server.tries == 1
     told = capsys.readouterr().err
-    assert told.count("the disk of /data is full: 5 MiB are free, waiting for 64\n") == 1
+    assert told.count("the disk of /data is full: 5 MiB are free, waiting for 64 MiB\n") == 1
 
 
 async def test_a_disk_that_fills_up_meanwhile_counts_for_no_try(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
