@@ -89,12 +89,12 @@ class InMemoryStore:
         return {"created_at": now, "updated_at": now} if thing.created_at is NOT_STORED else {}
 
     def restore(self) -> None:
-        """As from a dump of right now: the same rows in another history."""
+        """Change the epoch, as if the present rows had been dumped and restored."""
         self.epoch = uuid4().hex
         self.events[:] = [replace(e, resume_token=f"{self.epoch}-{e.sequence}") for e in self.events]
 
     def forget(self, deployment_id: UUID) -> None:
-        """Remove a deployment and all that is about it."""
+        """Remove a deployment with everything that refers to it."""
         for rows in (self.deployments, self.revisions, self.work):
             rows.pop(deployment_id, None)
         self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]

@@ -1,4 +1,4 @@
-"""`registry-grpc dev` keeps its parts running: what ended is started again, as soon as that is possible."""
+"""`registry-grpc dev` restarts a part that has ended, as soon as that is possible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLENTY = 10**12
 
 
 class Disk:
-    """How much is free, as a test says it."""
+    """A disk whose free space a test sets."""
 
     def __init__(self) -> None:
         self.free = PLENTY
@@ -34,7 +34,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 class Server:
-    """A database that has ended, and that fails to start a few times."""
+    """A database that has ended and then fails to start a few times."""
 
     def __init__(self, disk: Disk, failures: int) -> None:
         self._disk = disk
@@ -50,7 +50,7 @@ class Server:
 
 
 async def keep(server: Server) -> None:
-    """Until it runs again."""
+    """Keep the database running until it runs again."""
     database: Any = server
     keeping = asyncio.create_task(dev._keep_database(database, Path("/data")))
     async with asyncio.timeout(10):

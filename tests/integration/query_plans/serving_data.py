@@ -2,7 +2,7 @@
 
 The project of the models has 100,000 environments and services. The first 20,000 services are all in one environment
 and serve versions of one model, the others have an environment and a model each. Nine of ten have a deployment; another
-10,000 deployments are all that is left of their services. One deployment has a long history.
+10,000 deployments belong to deleted services. One deployment has a long history.
 """
 
 from __future__ import annotations
