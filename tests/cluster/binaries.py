@@ -1,4 +1,5 @@
-"""The programs of a real Kubernetes control plane: built once from their Go modules, kept outside the checkout.
+"""The programs of a real Kubernetes control plane, and kubectl: built once from their Go modules, kept outside the
+checkout.
 
 `python -m tests.cluster.binaries` builds what is missing (about 20 minutes on two cores, seconds when Go's cache is
 warm). The folder is `KUBEBUILDER_ASSETS`, so binaries from elsewhere serve as well.
@@ -15,7 +16,7 @@ from pathlib import Path
 KUBERNETES = "1.37.1"
 _KWOK = "sigs.k8s.io/kwok/cmd/kwok@v0.8.0"
 _MODULES = Path(__file__).parent / "modules"
-_COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 NAMES = ("etcd", *_COMMANDS, "kwok")
 # Without a version, the programs assume v0.0.0 and refuse each other's feature gates.
 _VERSION = "k8s.io/component-base/version"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import secrets
 import signal
 import socket
@@ -19,7 +20,7 @@ from typing import Any
 from tests.cluster import stages
 from tests.cluster.certificates import self_signed
 
-from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
+from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 
 _MASTERS = "system:masters"
 _USERS = {"admin": _MASTERS, "kserve": _MASTERS, "registry": ""}
@@ -30,6 +31,7 @@ _CONTROLLERS = (
     "pod-garbage-collector-controller",
 )  # fmt: skip
 _READY_WITHIN = 90.0
+_ROOT = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,7 +59,7 @@ class ControlPlane:
         lines = [f'{self._tokens[user]},{user},{user},"{group}"' for user, group in _USERS.items()]
         tokens.write_text("\n".join(lines) + "\n")
         for user, token in self._tokens.items():
-            write_kubeconfig(self.kubeconfig(user), self.url, token, certificate_authority=keys.certificate)
+            write_kubeconfig(self.kubeconfig(user), self.url, token, certificate_authority=keys.certificate.read_text())
         self._run(
             "etcd",
             data_dir=self._folder / "etcd",
@@ -111,19 +113,19 @@ class ControlPlane:
 
     def start_kserve(self) -> None:
         """Runs the project's toy KServe controller."""
-        module = "registry_grpc.devtools.simulated_cluster.kserve"
-        command = [sys.executable, "-m", module, "--kubeconfig", str(self.kubeconfig("kserve"))]
-        self._spawn("kserve", command)
+        command = [sys.executable, "-m", "tests.cluster.toy_kserve", str(self.kubeconfig("kserve"))]
+        self._spawn("kserve", command, PYTHONPATH=f"{_ROOT}:{_ROOT / 'src'}")
 
     def _run(self, name: str, **flags: Any) -> None:
         arguments = [f"--{flag.replace('_', '-')}={value}" for flag, value in flags.items()]
         self._spawn(name, [str(self._binaries / name), *arguments])
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def _spawn(self, name: str, command: list[str], **environment: str) -> None:
         with self._log(name).open("wb") as log:
             process = subprocess.Popen(
                 command,
                 cwd=self._folder,
+                env=os.environ | environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock another thread could hold

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.cluster.client import ClusterClient, path_of
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
-    CUSTOM_RESOURCE_DEFINITIONS,
     CUSTOM_RESOURCES,
     NAMESPACES,
-    custom_resource_definition,
+    Resource,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
 
 _RBAC = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "rbac.yaml"
 _REGISTRY = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "registry"}
 _RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1"
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _NODE = "kwok-node"
 _CAPACITY = {"cpu": "32", "memory": "256Gi", "pods": "1000"}
 
@@ -30,7 +30,7 @@ async def furnish(client: ClusterClient) -> None:
     """Installs everything; `client` is the administrator's."""
     await _create_node(client)
     for resource in CUSTOM_RESOURCES:
-        await client.call("POST", path_of(CUSTOM_RESOURCE_DEFINITIONS), custom_resource_definition(resource))
+        await client.call("POST", _CRDS, _definition(resource))
     for document in _rbac():
         if document["kind"] != "RoleBinding":
             await client.call("POST", f"{_RBAC_PATH}/{document['kind'].lower()}s", document)
@@ -38,6 +38,31 @@ async def furnish(client: ClusterClient) -> None:
         await until_served(client, path_of(resource))
     for runtime in shipped_runtimes():
         await client.call("POST", path_of(CLUSTER_SERVING_RUNTIMES), runtime)
+
+
+def _definition(resource: Resource) -> dict[str, Any]:
+    """The CRD that defines a custom kind."""
+    schema = {key: value for key, value in resource.schema["properties"].items() if key != "metadata"}
+    version: dict[str, Any] = {
+        "name": resource.version,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {**resource.schema, "properties": schema}},
+    }
+    if resource.has_status:
+        version["subresources"] = {"status": {}}
+    names = {"plural": resource.plural, "singular": resource.kind.lower(), "kind": resource.kind}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": resource.qualified},
+        "spec": {
+            "group": resource.group,
+            "scope": "Namespaced" if resource.namespaced else "Cluster",
+            "names": {**names, "listKind": f"{resource.kind}List"},
+            "versions": [version],
+        },
+    }
 
 
 async def _create_node(client: ClusterClient) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.cluster.client import ClusterClient, path_of
+
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
     INFERENCE_SERVICES,
@@ -15,7 +17,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     RESOURCES,
     Resource,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
 
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
 
 _RUNNING = "{running: {startedAt: {{ Now | Quote }}}}"
 _COMPLETED = (

@@ -7,9 +7,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.cluster import furnish
-
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
+from tests.cluster.client import ClusterClient
+from tests.cluster.faulty import FaultyCluster
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class TestCluster:
 
     admin: Path
     registry: Path | None
-    simulated: SimulatedCluster | None = None
+    simulated: FaultyCluster | None = None
 
     async def create_namespace(self) -> str:
         """A new namespace in which the registry has its rights."""

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 import yaml
 from tests.cluster import furnish
+from tests.cluster.client import ClusterClient
 from tests.cluster.targets import TestCluster
 
 from registry_grpc.adapters.kserve.facts import PERMISSIONS
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 from registry_grpc.doctor.cluster import check_cluster
 from registry_grpc.doctor.diagnosis import Verdict
 from registry_grpc.settings import ClusterKind, Settings

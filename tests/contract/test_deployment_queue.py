@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -31,6 +32,7 @@ from tests.fakes.seeding import stored_environment, stored_version
 from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.refusals import refused
 
+from registry_grpc.adapters.postgres import deployment_queue
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.domain.deployment import (
@@ -682,6 +684,17 @@ async def test_controllers_wake_at_the_start_and_when_something_changes(queues: 
     await wake_ups.aclose()  # type: ignore[attr-defined]
 
 
+async def test_who_listens_is_woken_by_another_history(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment_queue, "_POLL_EVENTS_SECONDS", 3600.0)
+    queues = queues_on(own_database, repositories_on(own_database))
+    news = PostgresDeploymentQueue(own_database).listen(uuid4())
+    async with asyncio.timeout(20), aclosing(news):
+        await anext(news)
+        await anext(news)  # the session is there
+        await queues.restore()
+        await anext(news)
+
+
 async def test_one_leads_and_another_after_it(queues: Queues) -> None:
     async with asyncio.timeout(20):
         async with queues.queue.leadership() as first, queues.elsewhere.leadership() as second:
@@ -712,14 +725,14 @@ async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_t
     around = await Surroundings.stored(queues.repositories, project_id)
     deployment = await deployed(queues.repositories, around)
     await queues.queue.mark_changed([deployment.id])
-    key = "CONSTRAINT deployment_event_deployment_id_fkey"
-    made = f"{key} FOREIGN KEY (deployment_id) REFERENCES deployment ON DELETE CASCADE"
+    drop = "ALTER TABLE deployment_event DROP CONSTRAINT deployment_event_deployment_id_fkey"
+    add = "ALTER TABLE deployment_event ADD FOREIGN KEY (deployment_id) REFERENCES deployment ON DELETE CASCADE"
     row = await own_database.fetchrow("SELECT current_database() AS name, id FROM registry_installation")
     assert row is not None
     for breaking, mending in (
         ("ALTER DATABASE {name} SET default_transaction_read_only = on", "ALTER DATABASE {name} RESET ALL"),
         ("DELETE FROM registry_installation", "INSERT INTO registry_installation (id) VALUES ('{id}')"),
-        (f"ALTER TABLE deployment_event DROP {key}", f"ALTER TABLE deployment_event ADD {made}"),
+        (drop, add),
     ):
         await own_database.fetch(breaking.format(**row))
         try:

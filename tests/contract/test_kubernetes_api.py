@@ -6,6 +6,7 @@ import copy
 import json
 
 import pytest
+from tests.cluster.client import path_of
 from tests.cluster.kube import Kube, Object, inference_service, runtime
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
@@ -14,7 +15,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     SECRETS,
     SERVING_RUNTIMES,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
 REQUESTING_LOTS = {"modelFormat": {"name": "sklearn"}, "resources": {"requests": {"cpu": "lots"}}}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from tests.cluster.client import path_of
 from tests.cluster.kube import Kube, Object, runtime
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import SECRETS, SERVING_RUNTIMES
-from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
 
 class TestSelectors:

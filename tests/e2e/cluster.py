@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,11 @@ class Cluster:
         (kubeconfig,) = Path(stack.folder).rglob("*kubeconfig*")
         config = yaml.safe_load(kubeconfig.read_text())
         token = config["users"][0]["user"]["token"]
-        server = config["clusters"][0]["cluster"]["server"]
-        self.http = httpx.Client(base_url=server, headers={"Authorization": f"Bearer {token}"})
+        cluster = config["clusters"][0]["cluster"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        tls = ssl.create_default_context(cadata=authority)
+        headers = {"Authorization": f"Bearer {token}"}
+        self.http = httpx.Client(base_url=cluster["server"], headers=headers, verify=tls)
 
     def _path(self, namespace: str, name: str) -> str:
         return f"{INFERENCE_SERVICES}/namespaces/{namespace}/inferenceservices/{name}"

@@ -106,6 +106,15 @@ async def test_a_statement_that_is_broken_off_takes_its_connection_along(databas
     assert len(after & before) == 1
 
 
+async def test_a_table_that_is_being_restored_is_unavailable(database: Database) -> None:
+    before = await _backends(database)
+    for statement in ("SELECT 1 FROM restored", "INSERT INTO restored VALUES (1)"):
+        with pytest.raises(Unavailable) as refusal:
+            await database.fetch(statement)
+        assert refusal.value.reason is Reason.DATABASE_UNAVAILABLE
+    assert await _backends(database) == before
+
+
 async def test_a_refused_statement_keeps_its_connection(database: Database) -> None:
     before = await _backends(database)
     with pytest.raises(Exception, match="division by zero"):

@@ -14,19 +14,17 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from pydantic import SecretStr
+from tests.cluster.failures import webhook_denied, webhook_down
+from tests.cluster.faulty import Fault, FaultyCluster
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster import faults as simulated_faults
+from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
-    CUSTOM_RESOURCE_DEFINITIONS,
     INFERENCE_SERVICES,
 )
-from registry_grpc.devtools.simulated_cluster.faults import Fault
-from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
 from registry_grpc.doctor import examine
 from registry_grpc.settings import ClusterKind, Settings
 
@@ -58,8 +56,8 @@ class Doctor:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def cluster() -> AsyncIterator[SimulatedCluster]:
-    async with SimulatedCluster(with_kserve=False) as cluster:
+async def cluster() -> AsyncIterator[FaultyCluster]:
+    async with FaultyCluster(with_kserve=False) as cluster:
         cluster.create_namespace("models")
         yield cluster
 
@@ -80,7 +78,7 @@ def silent_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def settings(cluster: SimulatedCluster, fresh_database_url: str, silent_port: int, tmp_path: Path) -> Settings:
+def settings(cluster: FaultyCluster, fresh_database_url: str, silent_port: int, tmp_path: Path) -> Settings:
     return Settings(
         database_url=SecretStr(fresh_database_url),
         cluster=ClusterKind.KUBECONFIG,
@@ -140,12 +138,12 @@ async def test_nothing_is_missing(doctor: Doctor) -> None:
     assert "ClusterRole" not in doctor.text
 
 
-async def test_nothing_stays_behind_in_the_cluster(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_nothing_stays_behind_in_the_cluster(doctor: Doctor, cluster: FaultyCluster) -> None:
     await doctor.finds_all_well()
     assert not cluster.store.list(INFERENCE_SERVICES)
 
 
-async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, cluster: FaultyCluster) -> None:
     cluster.faults.forbid("create", "secrets")
     cluster.faults.forbid("list", "events")
     cluster.faults.forbid("list", "clusterstoragecontainers")
@@ -158,7 +156,7 @@ async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, clu
     assert doctor.text.endswith(shipped.read_text())
 
 
-async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: FaultyCluster) -> None:
     cluster.faults.forbid("watch", "pods", namespace="")
     assert not await doctor.finds_all_well()
     line = doctor.line("permissions in all namespaces")
@@ -170,7 +168,7 @@ async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: Simulated
 
 
 async def test_every_namespace_is_looked_at(
-    doctor: Doctor, cluster: SimulatedCluster, database: asyncpg.Connection[Any]
+    doctor: Doctor, cluster: FaultyCluster, database: asyncpg.Connection[Any]
 ) -> None:
     await add_environment(database, "staging", "")  # the namespace is its name
     cluster.create_namespace("watched")
@@ -212,8 +210,8 @@ async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.C
     assert line.endswith("-> create the namespace, or correct the serving environment")
 
 
-async def test_kserve_is_not_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", INFERENCE_SERVICES.qualified, {})
+async def test_kserve_is_not_installed(doctor: Doctor, cluster: FaultyCluster) -> None:
+    cluster.uninstalled.add(INFERENCE_SERVICES)
     assert not await doctor.finds_all_well()
     line = doctor.line("KServe")
     assert line == (
@@ -221,15 +219,15 @@ async def test_kserve_is_not_installed(doctor: Doctor, cluster: SimulatedCluster
     )
 
 
-async def test_no_serving_runtimes(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_no_serving_runtimes(doctor: Doctor, cluster: FaultyCluster) -> None:
     for runtime in cluster.store.list(CLUSTER_SERVING_RUNTIMES):
         cluster.verbs.delete(CLUSTER_SERVING_RUNTIMES, "", runtime["metadata"]["name"], {})
     assert not await doctor.finds_all_well()
     assert doctor.line("serving runtimes").startswith("MISSING  serving runtimes: there are none")
 
 
-async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=simulated_faults.webhook_down()))
+async def test_the_webhook_is_down(doctor: Doctor, cluster: FaultyCluster) -> None:
+    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=webhook_down()))
     assert not await doctor.finds_all_well()
     line = doctor.line("dry run in namespace models")
     assert "failed calling webhook" in line
@@ -237,15 +235,15 @@ async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) ->
     assert doctor.line("KServe's webhook").startswith("skipped ")
 
 
-async def test_the_webhook_was_never_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.admission._validators.clear()
+async def test_the_webhook_was_never_installed(doctor: Doctor, cluster: FaultyCluster) -> None:
+    cluster.policies.clear()
     assert not await doctor.finds_all_well()
     assert doctor.line("dry run in namespace models").startswith("ok ")
     assert doctor.line("KServe's webhook").startswith("MISSING  KServe's webhook: it is not called")
 
 
-async def test_a_policy_refuses(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    error = simulated_faults.webhook_denied("models need an owner label")
+async def test_a_policy_refuses(doctor: Doctor, cluster: FaultyCluster) -> None:
+    error = webhook_denied("models need an owner label")
     cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
     assert not await doctor.finds_all_well()
     assert "models need an owner label" in doctor.line("dry run in namespace models")
@@ -260,8 +258,10 @@ async def test_the_api_server_is_dead(doctor: Doctor, silent_port: int, tmp_path
     assert "t0ken" not in doctor.text
 
 
-async def test_the_credentials_are_refused(doctor: Doctor, cluster: SimulatedCluster, tmp_path: Path) -> None:
-    assert not await doctor.finds_all_well(kubeconfig=write_kubeconfig(tmp_path / "other", cluster.url, "expired"))
+async def test_the_credentials_are_refused(doctor: Doctor, cluster: FaultyCluster, tmp_path: Path) -> None:
+    kubeconfig = cluster.kubeconfig(tmp_path / "other")
+    kubeconfig.write_text(kubeconfig.read_text().replace(cluster.token(), "expired"))
+    assert not await doctor.finds_all_well(kubeconfig=kubeconfig)
     assert doctor.line("cluster").endswith("-> renew the credentials")
 
 

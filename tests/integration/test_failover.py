@@ -4,6 +4,8 @@ only."""
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -93,10 +95,16 @@ async def test_a_standby_is_read_and_written_to_when_it_is_promoted(servers: Ser
             [here] = await events(deployment.project_id, deployment.id, 0, 10)
             assert here == there, "a token of one holds on the other"
 
+            # The first checkpoint of the new timeline may be minutes away.
+            checkpointer = await servers.run(
+                "standby", "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+            )
+            os.kill(checkpointer, signal.SIGSTOP)
             await servers.promote()
             await takes_writes(standby)
             [promoted] = await events(deployment.project_id, deployment.id, 0, 10)
             assert promoted.resume_token != here.resume_token
+            os.kill(checkpointer, signal.SIGCONT)
             await servers.run("standby", "CHECKPOINT")
             assert await events(deployment.project_id, deployment.id, promoted.resume_token, 10) == []
             async with PostgresDeploymentQueue(standby).leadership() as states:

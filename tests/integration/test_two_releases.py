@@ -18,12 +18,12 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from tests.cluster.faulty import FaultyCluster
 from tests.integration.commands import THIS, Program, command_of, free_ports, running_of, until_serving
 
 from registry_grpc.adapters.postgres.migrate import load_migrations
 from registry_grpc.devtools import envoy
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.shipped import PROJECT_ROOT
 
@@ -143,7 +143,7 @@ async def test_both_serve_and_no_request_fails(
     old, new = (f"127.0.0.1:{port + offset}" for offset in range(2))
     users = Users()
     async with contextlib.AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(SimulatedCluster())
+        cluster = await stack.enter_async_context(FaultyCluster())
         cluster.create_namespace("models")
         settings = {
             "database_url": empty_database_url,

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.cluster.client import ClusterClient
+from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube
 from tests.cluster.targets import TestCluster
 from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.scenarios.world import World, world_of
 
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster, Timing
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 from registry_grpc.services import reconciliation
 
-_QUICK = Timing(schedule=0.01, download=0.03, start=0.05, terminate=0.01, back_off=0.05)
+_PACE = 0.03
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest_asyncio.fixture(loop_scope="session")
 async def simulated_cluster(tmp_path: Path) -> AsyncIterator[TestCluster]:
     """A cluster for this test only, because its faults affect all users."""
-    async with SimulatedCluster(timing=_QUICK) as cluster:
+    async with FaultyCluster(pace=_PACE) as cluster:
         admin = cluster.kubeconfig(tmp_path / "admin.kubeconfig")
         registry = cluster.kubeconfig(tmp_path / "registry.kubeconfig", user="registry")
         yield TestCluster(admin=admin, registry=registry, simulated=cluster)
@@ -86,7 +86,7 @@ async def faulty(simulated_cluster: TestCluster, own_database: Database) -> Asyn
 @pytest_asyncio.fixture(loop_scope="session")
 async def silent(tmp_path: Path, own_database: Database) -> AsyncIterator[World]:
     """A world without a controller, on a cluster whose KServe does not run."""
-    async with SimulatedCluster(timing=_QUICK, with_kserve=False) as cluster:
+    async with FaultyCluster(pace=_PACE, with_kserve=False) as cluster:
         kubeconfig = cluster.kubeconfig(tmp_path / "kubeconfig")
         async with _world_on(TestCluster(admin=kubeconfig, registry=None, simulated=cluster), own_database) as world:
             yield world

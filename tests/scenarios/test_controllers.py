@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+from tests.cluster.faulty import Fault
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
 
@@ -141,7 +141,7 @@ async def test_410_on_a_watch(faulty: World) -> None:
         no_watch = faulty.simulated.faults.add(Fault(verb="watch", user="registry", drop=True))
         faulty.simulated.end_watches(abruptly=True)
         await faulty.edit(before.name, {"spec": {"predictor": {"minReplicas": 2}}})
-        faulty.simulated.compact()
+        faulty.simulated.store.compact()
         lists = faulty.simulated.calls["list", "inferenceservices"]
         faulty.simulated.faults.remove(no_watch)
         await faulty.until_phase(id_, Phase.DRIFTED, "SPEC_CHANGED")

@@ -10,10 +10,10 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from tests.cluster.faulty import Fault
 from tests.scenarios.processes import controller_process, kill
 from tests.scenarios.world import PATIENCE, World
 
-from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
 

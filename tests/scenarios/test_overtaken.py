@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.cluster.failures import webhook_denied
+from tests.cluster.faulty import Fault
 from tests.fakes.builders import a_service
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
-from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
-from registry_grpc.devtools.simulated_cluster.faults import webhook_denied
 from registry_grpc.domain.deployment import DeploymentOptions, Phase, Want
 from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState

@@ -6,18 +6,18 @@ import asyncio
 import time
 
 import pytest
-from tests.scenarios.world import View, World
-
-from registry_grpc.devtools.simulated_cluster import Fault
-from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
-from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
-from registry_grpc.devtools.simulated_cluster.faults import (
+from tests.cluster.failures import (
     quota_exceeded,
     throttled,
     unavailable,
     webhook_denied,
     webhook_down,
 )
+from tests.cluster.faulty import Fault
+from tests.scenarios.world import View, World
+
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Outcome, Phase
 from registry_grpc.domain.errors import Unavailable
 

@@ -14,6 +14,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.rpc.error_details_pb2 import ErrorInfo
+from tests.cluster.client import ClusterClient
 from tests.cluster.kube import Kube
 from tests.cluster.targets import TestCluster
 from tests.fakes.builders import an_environment
@@ -24,7 +25,6 @@ from tests.servers import Servers
 
 from registry_grpc.adapters.postgres import deployment_queue
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 from registry_grpc.domain.deployment import Cause, Deployment, Phase
 from registry_grpc.domain.errors import Unavailable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.scenarios.world import World
 
-from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
 from registry_grpc.domain.deployment import DeploymentOptions, Phase
 from registry_grpc.domain.deployment import Outcome as Became
 

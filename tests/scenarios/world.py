@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube, Object
 from tests.cluster.targets import TestCluster
 from tests.deployments import RETENTION
@@ -32,7 +33,6 @@ from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionR
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
@@ -112,7 +112,7 @@ class World:
     faults: list[BaseException] = field(default_factory=list)
 
     @property
-    def simulated(self) -> SimulatedCluster:
+    def simulated(self) -> FaultyCluster:
         assert self.kubernetes.simulated is not None
         return self.kubernetes.simulated
 
@@ -199,7 +199,7 @@ class World:
     async def allow_no_pods(self) -> None:
         """Refuse pods by a quota, or in the simulated cluster by a policy with the same text."""
         if self.kubernetes.simulated is not None:
-            self.simulated.admission.add(_no_pods)
+            self.simulated.policies.append(_no_pods)
             return
         quota = {"metadata": {"name": "no-pods"}, "spec": {"hard": {"pods": "0"}}}
         path = f"/api/v1/namespaces/{self.kube.namespace}/resourcequotas"
@@ -366,7 +366,7 @@ class World:
 def _no_pods(resource: Resource, new: Object, old: Object | None) -> None:
     if resource is PODS and old is None:
         text = "exceeded quota: no-pods, requested: pods=1, used: pods=0, limited: pods=0"
-        raise forbidden("", "pods", new["metadata"].get("generateName", ""), text)
+        raise forbidden(PODS, new["metadata"].get("generateName", ""), text)
 
 
 class _LeavesItToControllers(Reconciler):

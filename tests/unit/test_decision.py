@@ -441,6 +441,21 @@ def test_any_pod_of_the_newest_replica_set_can_hold_a_rollout_up() -> None:
     assert decide(situation(rollout=replace(STARTING_UP, pods=pods))).reason == "MODEL_LOAD"
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("RuntimeNotRecognized", R.RUNTIME_NOT_RECOGNIZED),
+        ("RuntimeDisabled", R.RUNTIME_DISABLED),
+        ("InvalidPredictorSpec", R.INVALID_PREDICTOR_SPEC),
+        ("InvalidGPUAllocation", R.INVALID_SPEC),
+        ("", R.INVALID_SPEC),
+    ],
+)
+def test_words_of_kserve_become_ours(word: str, reason: DeploymentReason) -> None:
+    live = replace(INVALID, failure=ModelFailure(reason=word, message="no"))
+    assert decide(situation(live=live, rollout=None)).reason is reason
+
+
 def again(situation: Situation) -> float | None:
     again_in = decide(situation).again_in
     return None if again_in is None else again_in.total_seconds()

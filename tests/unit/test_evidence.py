@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from registry_grpc.adapters.kserve import watch
 from registry_grpc.adapters.kserve.evidence import deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, knative_rollout, newest_pods
 from registry_grpc.domain.deployment import DeploymentMode
@@ -330,3 +331,14 @@ def test_whether_a_container_is_ready(ready: bool) -> None:
     raw = pod("p", T1, containerStatuses=[{"name": "c", "state": {"running": {}}, "ready": ready}])
     (seen,) = deployment_rollout(workload(), min_replicas=1, pods=[raw]).pods
     assert seen.containers[0].is_ready is ready
+
+
+@pytest.mark.parametrize(
+    ("stamp", "revision"),
+    [("7", 7), ("9" * 18, 10**18 - 1), ("9" * 19, 0), ("-1", 0), ("seven", 0), ("", 0), (None, 0)],
+)
+def test_a_relist_tells_the_revision_whatever_somebody_wrote_there(stamp: str | None, revision: int) -> None:
+    """PostgreSQL compares it, so it must fit into 64 bits."""
+    predictor = {} if stamp is None else {"annotations": {REVISION: stamp}}
+    raw = {"metadata": {"namespace": "n", "name": "m", "uid": "u", "generation": 1}, "spec": {"predictor": predictor}}
+    assert watch._owned(raw).revision == revision

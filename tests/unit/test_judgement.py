@@ -53,7 +53,7 @@ def seen(live: LiveObject | None = LIVE, rollout: Rollout | None = ROLLED_OUT) -
 
 
 def judged(row: Deployment, evidence: Evidence | None = None, refused: ApplyRefused | None = None) -> PassResult:
-    return judge(row, row, NOW, evidence, refused)
+    return judge(row, NOW, evidence, refused)
 
 
 # What a pass does
@@ -151,6 +151,7 @@ def test_a_revision_that_is_up_serves() -> None:
         (seen(None, None), None),
         (seen(replace(LIVE, uid="other")), None),
         (seen(LIVE, replace(ROLLED_OUT, revision=1)), 1),  # rolled out, and nobody had seen it
+        (seen(replace(LIVE, ingress_ready=FALSE)), 2),  # rolled out, but nothing leads to it yet
         (seen(LIVE, replace(ROLLED_OUT, revision=0)), 2),
         (seen(LIVE, replace(ROLLED_OUT, revision=4)), 2),
         (seen(LIVE, replace(ROLLED_OUT, revision=1, is_complete=False)), 2),
@@ -214,6 +215,7 @@ def test_what_shall_go_says_what_keeps_it() -> None:
     view = result.service
     assert (view.last_error, view.external_id, view.served_state) == ("no", "", ServeModelState.PENDING)
     assert judged(going, seen()).service.last_error is None
+    assert judged(replace(ROW, want=Want.ABSENT), seen()).serving_generation is None
 
 
 @pytest.mark.parametrize(

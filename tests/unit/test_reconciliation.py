@@ -16,12 +16,14 @@ from tests.fakes.deployments import NoNews
 from tests.refusals import refused
 from tests.unit.at_work import KEYS, AtWork, at_work
 
+from registry_grpc.domain.decision.verdict import RESYNC
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import FieldDifference, Phase, Want
 from registry_grpc.domain.errors import (
     ClusterReadFailed,
     ConcurrentChange,
     EventLogChanged,
+    FailedPrecondition,
     NotFound,
     Reason,
     RegistryError,
@@ -190,6 +192,46 @@ async def test_what_was_deleted_by_others_is_told_and_then_made_again(world: AtW
     assert again.applied != deployment.applied
 
 
+async def test_what_a_deleted_service_leaves_goes_at_once(world: AtWork) -> None:
+    world.cluster.serves = False
+    deployment = await world.deployed()
+    assert world.cluster.objects
+
+    await world.services.delete(world.project_id, deployment.id)
+
+    assert world.cluster.objects == {}
+    assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
+
+
+async def test_a_revision_serves_whose_pass_was_not_recorded(world: AtWork) -> None:
+    """The object is there, the row knows nothing of it, and by now another revision is wanted."""
+    deployment = await world.deployed()
+    world.store.deployments[deployment.id] = replace(
+        deployment, applied=None, applied_generation=0, applied_at=None, serving_generation=None, phase=Phase.PENDING
+    )
+
+    async def stays_as_it_was(method: str) -> None:
+        if method == "observe" and world.cluster.calls["apply"] == 2:
+            world.cluster.change(deployment, revision=1)
+
+    world.cluster.meanwhile = stays_as_it_was
+    updated = await world.update(deployment)
+
+    assert (updated.phase, updated.serving_generation, updated.url) == (Phase.UPDATING, 1, "http://iris")
+
+
+async def test_passes_are_spread_out(world: AtWork) -> None:
+    deployment = await world.deployed()
+    delays = set()
+    for _ in range(20):
+        await world.passed(deployment)
+        next_at = world.store.work[deployment.id].next_at
+        assert next_at is not None
+        delays.add((next_at - world.clock.now()).total_seconds() / RESYNC.total_seconds())
+    assert len(delays) > 10
+    assert 0.8 <= min(delays) < max(delays) <= 1.2
+
+
 async def test_an_object_of_others_is_never_deleted(world: AtWork) -> None:
     deployment = await world.deployed()
     world.cluster.change(deployment, deployment_id=str(uuid4()))
@@ -354,6 +396,13 @@ async def test_a_cluster_that_fails_does_not_keep_a_record(world: AtWork, error:
     await world.services.delete(world.project_id, service.id)
 
     assert service.id not in world.store.services
+
+
+async def test_the_object_of_a_record_that_serves_stays(world: AtWork) -> None:
+    service = await record_only(world, current_state="DEPLOYED")
+    with refused(FailedPrecondition, Reason.INFERENCE_SERVICE_DEPLOYED):
+        await world.services.delete(world.project_id, service.id)
+    assert world.cluster.calls["remove"] == 0
 
 
 async def test_a_record_follows_the_object_of_its_name(world: AtWork) -> None:

@@ -189,10 +189,7 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
                 name="cluster",
                 module="registry_grpc.devtools.simulated_cluster",
                 # The port stays the same after a restart, because clients only read the kubeconfig once a minute.
-                arguments=(
-                    *("--port", str(free_port()), "--kubeconfig", str(kubeconfig)),
-                    *("--state", str(folder / "cluster" / "state.json")),
-                ),
+                arguments=("--port", str(free_port()), "--folder", str(kubeconfig.parent)),
                 log=logs / "cluster.log",
             )
         )

@@ -155,7 +155,7 @@ def _judged(
     claim: Claim, deployment: Deployment, evidence: Evidence | None, refused: ApplyRefused | None
 ) -> PassResult:
     """The next pass gets jitter, or a thousand deployments that were made together would stay due together."""
-    result = judge(claim.deployment, deployment, claim.now, evidence, refused)
+    result = judge(deployment, claim.now, evidence, refused)
     jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
     return replace(result, again_in=result.again_in and result.again_in * jitter)
 

@@ -36,8 +36,9 @@ _AHEAD = """
 SELECT d.id, d.project_id, seen.revision FROM deployment d
 JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS seen (id, namespace, name, revision)
     ON seen.id = d.id AND seen.namespace = d.namespace AND seen.name = d.name
-WHERE d.want = 'PRESENT' AND seen.revision > d.generation
+WHERE seen.revision > d.generation
 """
+# One that shall go goes, whatever its revision.
 _SKIP_LOST = "UPDATE deployment SET generation = $2 WHERE id = $1 AND want = 'PRESENT' AND generation < $2"
 # An orphan is forgotten when its object is gone, or when a restore has brought its deployment back.
 _NOTE_ORPHANS = """

@@ -46,11 +46,9 @@ class PassResult(Verdict):
     service: ServiceView
 
 
-def judge(
-    claimed: Deployment, deployment: Deployment, now: datetime, evidence: Evidence | None, refused: ApplyRefused | None
-) -> PassResult:
-    """`claimed` is the deployment before the pass, and `deployment` includes what the pass has applied."""
-    deployment = replace(deployment, serving_generation=_still_serves(claimed, evidence))
+def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refused: ApplyRefused | None) -> PassResult:
+    """`deployment` includes what the pass has applied; `now` is the database's time of the claim."""
+    deployment = replace(deployment, serving_generation=_still_serves(deployment, evidence))
     situation = Situation(deployment=deployment, now=now, evidence=evidence, refused=refused)
     verdict = decide(situation)
     is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY

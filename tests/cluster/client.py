@@ -34,11 +34,11 @@ class ClusterClient:
 
     def __init__(self, url: str, *, token: str = "", tls: ssl.SSLContext | None = None) -> None:
         self.url = url.rstrip("/")
-        headers = {"User-Agent": "kserve-controller-manager/simulated"}
+        headers = {"User-Agent": "registry-grpc-tests"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        self._headers = headers
-        self._tls = tls
+        self.headers = headers
+        self.tls = tls
 
     @classmethod
     def from_kubeconfig(cls, path: Path) -> ClusterClient:
@@ -60,8 +60,8 @@ class ClusterClient:
         return cls(cluster["server"], token=user.get("token", ""), tls=tls)
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True, limit=0)
-        self._session = aiohttp.ClientSession(headers=self._headers, connector=connector, read_bufsize=_LONGEST_LINE)
+        connector = aiohttp.TCPConnector(ssl=self.tls if self.tls is not None else True, limit=0)
+        self._session = aiohttp.ClientSession(headers=self.headers, connector=connector, read_bufsize=_LONGEST_LINE)
         return self
 
     async def __aexit__(
