@@ -26,7 +26,7 @@ CREATE TABLE deployment (
     applied                JSONB,
     applied_at             TIMESTAMPTZ,
     serving_generation     BIGINT,
-    served_known_from      TIMESTAMPTZ, -- NULL: since its beginning; else revisions that served before are forgotten
+    served_known_from      TIMESTAMPTZ, -- NULL: since it was made; otherwise, revisions that served before were deleted
     phase                  TEXT         NOT NULL DEFAULT 'PENDING',
     phase_since            TIMESTAMPTZ  NOT NULL DEFAULT now(),
     reason                 TEXT         NOT NULL DEFAULT '',
@@ -67,8 +67,8 @@ CREATE INDEX idx_deployment_revision_served ON deployment_revision (deployment_i
 CREATE INDEX idx_deployment_revision_serving ON deployment_revision (deployment_id)
     WHERE served_from IS NOT NULL AND served_until IS NULL;
 
--- Append-only; the oldest rows are deleted. Rows of a deployment are written while its row is locked, so their sequence is the order of
--- the commits.
+-- Append-only, except that the oldest rows are deleted. Rows of a deployment are written while its row is locked, so
+-- their sequence is the order of the commits.
 CREATE TABLE deployment_event (
     sequence           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     deployment_id      UUID        NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
@@ -92,7 +92,7 @@ CREATE TABLE deployment_request (
     created_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (project_id, request_id)
 );
--- They go with their deployment.
+-- Requests are deleted with their deployment.
 CREATE INDEX idx_deployment_request_of ON deployment_request (deployment_id);
 
 -- Objects in the cluster with our labels but without a deployment. They are reported and never deleted automatically.

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own: dumped and restored, backed up and taken back, failed over and demoted."""
+"""A PostgreSQL server for one test, which can be restored from a dump or a backup, failed over, and demoted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = "registry"
 
 
 class Servers:
-    """A server with a migrated database, at `url` whatever becomes of it."""
+    """A server with a migrated database. `url` leads to the server that accepts writes, also after a failover."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -33,7 +33,6 @@ class Servers:
         first, second = self._start("primary"), free_port()
         self._ports = {"primary": first.port, "standby": second}
         hosts = ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
-        # Whichever takes writes.
         self.url = (
             urlsplit(url_of(first.url, _NAME))
             ._replace(
@@ -57,7 +56,7 @@ class Servers:
         return url_of(self._running[name][0].url, database)
 
     async def run(self, name: str, *statements: str, database: str = _NAME) -> Any:
-        """The value of the last one."""
+        """Run the statements. Returns the value of the last one."""
         connection = await asyncpg.connect(self.url_of(name, database))
         try:
             return [await connection.fetchval(statement) for statement in statements][-1]
@@ -77,7 +76,7 @@ class Servers:
         await _program("pg_restore", *options, f"--dbname={self.url_of('primary')}", str(self._folder / "dump"))
 
     async def drop(self) -> None:
-        """The database, and make an empty one of its name."""
+        """Replace the database by an empty one of the same name."""
         await self.run(
             "primary", f"DROP DATABASE {_NAME} WITH (FORCE)", f"CREATE DATABASE {_NAME}", database="postgres"
         )
@@ -92,12 +91,12 @@ class Servers:
         await _program("pg_basebackup", "--checkpoint=fast", data, f"--dbname={self.url_of('primary')}", *options)
 
     async def set_back(self) -> None:
-        """The disk is as it was at the backup."""
+        """Start the server on the files of the backup, as if its disk had been set back."""
         self._take_backup()
         self._start("primary")
 
     async def recover(self) -> None:
-        """To the time of the backup, which begins a new timeline."""
+        """Recover to the time of the backup, which begins a new timeline."""
         self._take_backup()
         (self._folder / "primary" / "data" / "recovery.signal").touch()
         self._start("primary", restore_command="false", recovery_target="immediate", recovery_target_action="promote")
@@ -114,14 +113,14 @@ class Servers:
         self._start("standby")
 
     async def add_standby_and_cut_it_off(self) -> None:
-        """What the primary does from now on does not reach the standby."""
+        """Add a standby, and stop its replication."""
         await self.add_standby()
         await self.run("standby", "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
         while await self.run("standby", "SELECT count(*) FROM pg_stat_wal_receiver"):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
     async def fail_over(self) -> None:
-        """The primary is gone, the standby takes its place."""
+        """Stop the primary and promote the standby."""
         self._stop("primary")
         await self.promote()
 
@@ -129,7 +128,7 @@ class Servers:
         await self.run("standby", "SELECT pg_promote()")
 
     def demote(self) -> None:
-        """The primary is a standby from now on."""
+        """Restart the primary as a standby."""
         self._stop("primary")
         (self._folder / "primary" / "data" / "standby.signal").touch()
         self._start("primary")

@@ -123,6 +123,6 @@ class LogOutput:
     def flush(self) -> None:
         lines, self._lines = self._lines, []
         if lines:
-            with contextlib.suppress(OSError):  # a full disk must not fail what the lines tell of
+            with contextlib.suppress(OSError):  # a full disk must not make the logged work fail
                 self._stream.write(b"\n".join((*lines, b"")))
                 self._stream.flush()

@@ -62,7 +62,7 @@ async def _migrate(settings: Settings, arguments: argparse.Namespace) -> None:
                 _tell("reverted", await migrations.down(connection, known, steps=arguments.steps))
             case "adopt":
                 adoption = await adopt(connection, known)
-                print("\n".join(adoption.changes) or "the database is adopted already")  # noqa: T201
+                print("\n".join(adoption.changes) or "the database has already been adopted")  # noqa: T201
                 _tell("applied", list(adoption.applied))
             case "encrypt-secrets":
                 count = await _rewrite_secrets(connection, encrypt_stored_secrets, settings)
@@ -109,8 +109,8 @@ def _tell(done: str, what: list[migrations.Migration]) -> None:
 
 
 def orphans(settings: Settings) -> None:
-    """A line for each object in the cluster without a deployment, oldest first, whether or not an environment still
-    leads to its namespace. Raises as `migrate`."""
+    """Print a line for each object in the cluster without a deployment, oldest first, even if no environment has its
+    namespace any more. Raises what `migrate` raises."""
     _run(_print_orphans(settings))
 
 

@@ -90,10 +90,10 @@ class Settings(BaseSettings):
     kubernetes_requests_per_second: float = Field(default=10.0, gt=0, le=100_000)
     """The rate of calls to the Kubernetes API per process. Bursts may be twice as large."""
     history_days: int = Field(default=90, ge=1, le=36_500)
-    """How long history is kept: events and revisions of deployments, ids of deploy requests, and all that is left of a
-    deleted inference service. Controllers delete what is older."""
+    """For how many days history is kept: events and revisions of deployments, ids of deploy requests, and the
+    deployments of deleted inference services. The leading controller deletes older history."""
     history_revisions: int = Field(default=20, ge=1, le=1_000_000)
-    """How many revisions of each deployment are kept, however old they are."""
+    """How many revisions of each deployment are kept regardless of their age."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """The lowest level that is logged."""
     log_format: str = Field(default="json", pattern="^(json|text)$")

@@ -73,7 +73,7 @@ class Supervisor:
             started = asyncio.get_running_loop().time()
             try:
                 code: int | str = await (await self._launch(spec)).wait()
-            except OSError as error:  # no memory, no descriptor, no disk
+            except OSError as error:  # for example without memory, descriptors or disk space
                 code = str(error)
             lasted = asyncio.get_running_loop().time() - started
             backoff = _FIRST_BACKOFF_SECONDS if lasted > _STEADY_AFTER_SECONDS else backoff

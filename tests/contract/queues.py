@@ -53,9 +53,9 @@ class Queues:
     elsewhere: DeploymentQueue
     let_pass: Callable[[timedelta], Awaitable[None]]
     restore: Callable[[], Awaitable[None]]
-    """Makes it another history, in which the same has happened."""
+    """Changes the epoch, as if the present rows had been dumped and restored."""
     grow_old: Callable[[timedelta], Awaitable[datetime]]
-    """All that has happened is that much longer ago; returns the time when it is seen so."""
+    """Makes everything that has happened this much older, and returns the present time."""
 
     async def claimed(self) -> list[Claim]:
         """Claim everything that is due."""
@@ -95,7 +95,7 @@ def queues_on(database: Database, repositories: Repositories) -> Queues:
         await database.execute(_BACKDATE, span)
 
     async def restore() -> None:
-        await database.execute("UPDATE registry_installation SET id = id")  # as a restore writes it anew
+        await database.execute("UPDATE registry_installation SET id = id")  # a restore writes this row again, too
 
     async def grow_old(span: timedelta) -> datetime:
         for table, columns in _TIMES.items():

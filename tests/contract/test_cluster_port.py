@@ -300,7 +300,7 @@ async def test_an_older_revision_does_not_overwrite_a_newer_one(cluster: KServeC
     refusal = await refused(cluster, revised(deployment))
     assert (refusal.reason, refusal.message) == (
         Why.OVERTAKEN,
-        "revision 3, which is newer than 2, has been applied already",
+        "revision 3, which is newer than 2, has already been applied",
     )
 
 

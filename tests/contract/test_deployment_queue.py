@@ -493,7 +493,7 @@ async def test_links_of_superseded_versions_go_when_the_new_one_serves(queues: Q
     assert await linked() == {new.id, by_hand.id}
 
 
-# What makes due
+# Becoming due
 
 
 async def test_a_change_makes_due(queues: Queues, around: Surroundings) -> None:
@@ -598,7 +598,7 @@ async def test_what_changed_in_a_relist_is_due_at_once(queues: Queues, around: S
 
 
 async def test_a_revision_that_only_the_cluster_knows_is_gone_past(queues: Queues, around: Surroundings) -> None:
-    """A restored database has forgotten it, and its number must not be given again."""
+    """A restored database does not have this revision, and must not give its number again."""
     r, applied = queues.repositories.deployments, {"uid": "uid-1", "k8s_generation": 9}
     before = await queues.passed(await deployed(queues.repositories, around))
     pending = await deployed(queues.repositories, around)
@@ -650,7 +650,7 @@ async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues
 async def test_an_orphan_whose_deployment_is_back_is_none_any_more(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:
-    """As when a relist came in the middle of a restore."""
+    """This happens when a relist comes in the middle of a restore."""
     project_id, namespace = around.environment.project_id, around.environment.namespace
     service = around.service(name="iris")
     stray = seen(await deployed(queues.repositories, await Surroundings.stored(queues.repositories, other_project_id)))
@@ -734,8 +734,8 @@ async def test_a_leadership_ends_with_the_history_that_it_began_in(queues: Queue
 async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_through(
     own_database: Database, project_id: UUID
 ) -> None:
-    """A standby would give the lock. In the middle of a restore, the objects of missing deployments would be
-    orphans, and the writes of a pass would keep the restore from making its keys."""
+    """A standby would also give the lock. During a restore, the objects of missing deployments would be noted as
+    orphans, and the writes of a pass would prevent the restore from creating foreign keys."""
     queues = queues_on(own_database, repositories_on(own_database))
     around = await Surroundings.stored(queues.repositories, project_id)
     deployment = await deployed(queues.repositories, around)
@@ -753,7 +753,7 @@ async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_t
         try:
             async with asyncio.timeout(20), queues.queue.leadership() as none:
                 assert [state async for state in none] == []
-            if "DATABASE" not in breaking:  # whose setting is for new sessions
+            if "DATABASE" not in breaking:  # this setting only applies to new sessions
                 assert await queues.queue.claim(9) == []
                 assert await queues.queue.claim_one(deployment.id) is None
                 with refused(Unavailable, Reason.DATABASE_UNAVAILABLE):

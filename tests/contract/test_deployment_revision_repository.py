@@ -288,10 +288,10 @@ async def test_the_log_goes_on_only_after_an_event_that_it_has(
             await events(project_id, uuid4(), anything, 10)
         with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
             await events(other_project_id, id_, anything, 10)
-    with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):  # one that was there is lost
+    with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):  # the token shows that there was such a deployment
         await events(project_id, uuid4(), event.resume_token, 10)
     for nonsense in ("7", before.replace("-", ""), f"{before}-", f"{before}-x", f"{before}-{'9' * 30}"):
-        with pytest.raises(InvalidRequest, match=r"^resume_token must be that of an event"):
+        with pytest.raises(InvalidRequest, match=r"^resume_token must be the resume_token of an event"):
             await events(project_id, id_, nonsense, 10)
     assert [e.sequence for e in await events(project_id, id_, -1, 10)] == [event.sequence]
 

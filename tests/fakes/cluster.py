@@ -22,12 +22,12 @@ FALSE = Condition(status="False", reason="Starting")
 
 
 async def nothing(_: str) -> None:
-    """Happens meanwhile."""
+    """A function that is called before a method of the cluster does anything."""
 
 
 @dataclass
 class InMemoryCluster(Cluster):
-    """Implements ports.cluster.Cluster. What is applied serves at once unless `serves` is False; `meanwhile` is called
+    """Implements ports.cluster.Cluster. Applied objects serve at once unless `serves` is False. `meanwhile` is called
     with the name of each method before it does anything, and may raise."""
 
     clock: FakeClock
@@ -99,7 +99,7 @@ class InMemoryCluster(Cluster):
             self.watching -= 1
 
     def change(self, deployment: Deployment, **fields: Any) -> None:
-        """Somebody changes its object."""
+        """Change the object as somebody else would."""
         place = deployment.namespace, deployment.name
         self.objects[place] = replace(self.objects[place], **fields)
 

@@ -211,7 +211,7 @@ class InMemoryDeploymentRepository:
         if isinstance(after, str):
             epoch, _, number = after.rpartition("-")
             if not epoch or not number.isdecimal() or len(number) > 18:
-                raise InvalidRequest([Violation("resume_token", "must be that of an event")])
+                raise InvalidRequest([Violation("resume_token", "must be the resume_token of an event")])
             if after not in {event.resume_token for event in self._store.events if event.deployment_id == id}:
                 raise EventLogChanged
             after = int(number)

@@ -69,9 +69,9 @@ class InMemoryStore:
     leader: asyncio.Lock = field(default_factory=asyncio.Lock)
     epoch: str = "first"
     requests: dict[tuple[UUID, str], tuple[UUID, str, datetime]] = field(default_factory=dict)
-    """The deployment that a request of a project has made, the digest of the request, and when it came."""
+    """The deployment that a request of a project has made, the digest of the request, and its time."""
     served_known_from: dict[UUID, datetime] = field(default_factory=dict)
-    """For deployments of which revisions that served are forgotten."""
+    """From when it is known which revision served, for deployments whose older revisions were deleted."""
     _sequences: Iterator[int] = field(default_factory=lambda: count(1))
     _written_at: datetime | None = None
 
@@ -89,12 +89,12 @@ class InMemoryStore:
         return {"created_at": now, "updated_at": now} if thing.created_at is NOT_STORED else {}
 
     def restore(self) -> None:
-        """As from a dump of right now: the same rows in another history."""
+        """Change the epoch, as if the present rows had been dumped and restored."""
         self.epoch = uuid4().hex
         self.events[:] = [replace(e, resume_token=f"{self.epoch}-{e.sequence}") for e in self.events]
 
     def forget(self, deployment_id: UUID) -> None:
-        """Remove a deployment and all that is about it."""
+        """Remove a deployment with everything that refers to it."""
         for rows in (self.deployments, self.revisions, self.work):
             rows.pop(deployment_id, None)
         self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]

@@ -1,4 +1,5 @@
-"""Servers that take no writes, or none any more: standbys, a demoted primary, a server that is set to read only."""
+"""The service on servers that are or become read-only: standbys, a demoted primary, a server that is set to read
+only."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ async def takes_writes(database: Database) -> None:
 
 
 async def takes_none(database: Database) -> None:
-    """But can be read."""
+    """Assert that the database refuses writes but can be read."""
     with refused(Unavailable, Reason.DATABASE_READ_ONLY):
         await database.ping()
     with refused(Unavailable, Reason.DATABASE_READ_ONLY):
@@ -69,7 +70,7 @@ async def nobody_leads(database: Database) -> None:
 
 
 async def until(holds: Callable[[], Awaitable[None]]) -> None:
-    """While connections are found to be broken."""
+    """Repeat the check while it is Unavailable, because old connections are still in use."""
     async with asyncio.timeout(60):
         while True:
             with suppress(Unavailable):
@@ -89,7 +90,7 @@ async def test_a_standby_is_read_and_written_to_when_it_is_promoted(servers: Ser
             await nobody_leads(standby)
             doctor = await command("doctor", database_url=servers.url_of("standby"))
             assert doctor.status == 1
-            assert " takes no writes: it is a standby, or set to read only -> promote it, or" in doctor.out
+            assert " is read-only: it is a standby, or set to read only -> promote it, or" in doctor.out
             [there] = await repositories_on(primary).deployments.events(deployment.project_id, deployment.id, 0, 10)
             [here] = await events(deployment.project_id, deployment.id, 0, 10)
             assert here == there, "a token of one holds on the other"
@@ -125,7 +126,7 @@ async def test_a_demoted_primary_is_left_for_the_new_one(servers: Servers) -> No
 
 
 async def test_a_server_that_is_set_to_read_only_and_back(servers: Servers) -> None:
-    """With the connections that were there before."""
+    """The same connections are used before and after the change."""
     async with on(servers.url_of("primary")) as database, PostgresDeploymentQueue(database).leadership() as leading:
         await takes_writes(database)
         assert await anext(leading)

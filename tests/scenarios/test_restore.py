@@ -1,4 +1,4 @@
-"""The database becomes what it was before, under a running registry: everything it then says is true within seconds."""
+"""The database of a running registry is set back to an earlier state. Within seconds, all answers are right again."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ async def servers(tmp_path: Path) -> AsyncIterator[Servers]:
 
 @pytest.fixture(autouse=True)
 def _nobody_polls_for_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the cluster is listed every ten minutes, so that nothing here is found by waiting."""
+    """Relists and polls are so rare that the tests would fail if changes were only found by them."""
     monkeypatch.setattr(deployment_queue, "_POLL_EVENTS_SECONDS", 3600.0)
 
 
 @asynccontextmanager
 async def running_on(servers: Servers, cluster: TestCluster) -> AsyncIterator[tuple[World, Server]]:
-    """With a controller and a worker."""
+    """A registry with a controller and a worker on these servers."""
     namespace = await cluster.create_namespace()
     database = Database(servers.url, PATIENT)
     try:
@@ -63,7 +63,7 @@ async def running_on(servers: Servers, cluster: TestCluster) -> AsyncIterator[tu
 
 
 async def until(world: World, id: UUID, holds: Callable[[Deployment], bool]) -> Deployment:
-    """As World.until, also while the database is away."""
+    """Like World.until, but also while the database is unavailable."""
     async with asyncio.timeout(PATIENCE):
         while True:
             with suppress(Unavailable):
@@ -76,7 +76,7 @@ def serves(revision: int) -> Callable[[Deployment], bool]:
 
 
 async def refusal_of(server: Server, world: World, id: UUID, stream: Any, token: str) -> tuple[int, str]:
-    """What a client is told at last who goes on as the documentation says."""
+    """The final refusal of a watch, if the client resumes it as docs/clients.md says."""
     async with asyncio.timeout(PATIENCE):
         while (status := await ended(stream)).code == grpc.StatusCode.UNAVAILABLE.value[0]:
             await asyncio.sleep(0.05)
@@ -136,14 +136,14 @@ async def test_a_database_that_has_forgotten_the_end(
             for watching in (stream, server.watch(world, id_, token)):
                 told = await refusal_of(server, world, id_, watching, token)
                 assert told == (grpc.StatusCode.OUT_OF_RANGE.value[0], "EVENT_LOG_CHANGED")
-        # What the rows say is brought about, past the numbers that the cluster has seen.
+        # The restored revision is applied under a higher number than the cluster has seen.
         restored = await until(world, kept, serves(3))
         live = await world.live(restored)
         assert live["spec"]["predictor"]["model"]["storageUri"] == "s3://models/kept"
         assert [revision.cause for revision in await world.revisions(kept)] == [Cause.DEPLOY, Cause.RESTORE]
         await until(world, gone, serves(1))
         assert (await read_until(server.watch(world, kept, None), Phase.DEPLOYED))[0].target_revision == 3
-        # What only the cluster knows is told, and left alone.
+        # An object that only the cluster knows is reported and not touched.
         orphans = await world.database.fetch("SELECT namespace, name, deployment_id FROM orphan")
         assert [tuple(orphan) for orphan in orphans] == [(elsewhere, lost.name, str(lost.id))]
         assert await replace(world.kube, namespace=elsewhere).inference_service(lost.name)
@@ -152,7 +152,7 @@ async def test_a_database_that_has_forgotten_the_end(
 
 
 async def test_a_watch_goes_on_where_nothing_was_lost(servers: Servers, simulated_cluster: TestCluster) -> None:
-    """The server has ended and is back, with all that it had."""
+    """The server restarts with all its data."""
     async with running_on(servers, simulated_cluster) as (world, server):
         id_ = (await world.deploy()).service.id
         token = (await read_until(server.watch(world, id_), Phase.DEPLOYED))[-1].resume_token

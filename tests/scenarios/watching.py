@@ -1,4 +1,4 @@
-"""WatchDeployment as a client calls it, on a worker of a test's own."""
+"""Calls WatchDeployment as a client does, on a worker that only this test uses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Server:
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
 
     def watch(self, world: World, id: UUID, after: int | str | None = 0) -> Any:
-        """After an event, by its token or its sequence."""
+        """Watch after the event with this token or sequence number."""
         place = {"resume_token": after} if isinstance(after, str) else {"after_sequence": after}
         request = pb.WatchDeploymentRequest(id=str(id), **place)
         stub: Any = deployment_pb2_grpc.DeploymentServiceStub(self.channel)  # type: ignore[no-untyped-call]

@@ -36,7 +36,7 @@ async def checked(fault: Exception | None, method: str = "GET") -> tuple[str, by
         (Unavailable(Reason.DATABASE_UNAVAILABLE), "the database is unavailable; try again"),
         (
             Unavailable(Reason.DATABASE_READ_ONLY),
-            "the database takes no writes, as a standby or a read-only server; reads go on",
+            "the database is read-only (a standby, or set to read only): writes must wait",
         ),
         (RuntimeError("the password is secret"), "internal server error"),
     ],

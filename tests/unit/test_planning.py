@@ -183,6 +183,6 @@ async def test_a_plan_says_what_may_not_be_deployed_now_or_was_edited(world: Wor
         "MODEL_VERSION_NOT_READY", "REGISTERED_MODEL_ARCHIVED", "MODEL_VERSION_ARCHIVED",
     ]  # fmt: skip
     (edited,) = [finding for finding in found if finding.code == "VERSION_EDITED"]
-    assert (edited.blocking, edited.message) == (False, "uri of the version changed since it was deployed last")
+    assert (edited.blocking, edited.message) == (False, "uri of the version changed since it was last deployed")
     with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
         await planning(world, Stage()).validate(world.project_id, wish)

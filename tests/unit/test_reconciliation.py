@@ -1,4 +1,4 @@
-"""Passes: what they do to the cluster, what they must not do, and that a lease is given back however they end."""
+"""Passes: their effects on the cluster, and that they give their lease back however they end."""
 
 from __future__ import annotations
 
@@ -371,7 +371,7 @@ async def record_only(world: AtWork, **fields: Any) -> InferenceService:
 
 
 async def test_the_object_of_a_record_goes_before_the_record(world: AtWork) -> None:
-    """Nobody could repeat a deletion that was broken off in between."""
+    """Without the record, nobody could repeat a deletion that was cancelled in between."""
     service = await record_only(world)
     await world.broken_off(lambda: world.services.delete(world.project_id, service.id), "remove")
     assert await world.repositories.services.get(world.project_id, service.id) == service
@@ -436,7 +436,7 @@ async def test_a_record_that_changed_since_the_look_is_left_alone(world: AtWork)
 
 
 async def an_object(world: AtWork) -> LiveObject:
-    """Of another service."""
+    """The live object of another service."""
     deployment = await world.deployed()
     return world.cluster.objects["models", deployment.name]
 
@@ -451,7 +451,7 @@ async def test_of_two_requests_with_one_id_the_second_is_answered_as_the_first(
     assert first.deployment is not None
     looks = world.cluster.calls["observe"]
 
-    # The second looks before the first has stored anything, and stores after it.
+    # The second request reads before the first one has stored anything, and stores after it.
     stored = await world.repositories.deployments.requested(
         world.project_id, RequestKey(request_id="once", digest=world.new().digest)
     )
@@ -460,7 +460,7 @@ async def test_of_two_requests_with_one_id_the_second_is_answered_as_the_first(
 
     assert second.service.id == first.service.id
     assert (second.status, second.message) == ("DEPLOYED", "Deployment made by an earlier request")
-    assert world.cluster.calls["observe"] == looks, "it is not the second's to make a pass on"
+    assert world.cluster.calls["observe"] == looks, "the second request makes no pass"
     assert len(world.store.deployments) == 1
 
 

@@ -31,7 +31,7 @@ _READY_WITHIN_SECONDS = 60.0
 _TRIES = 3
 _PAUSE_SECONDS = 1.0
 _ROOM_BYTES = 64 * 2**20
-"""What PostgreSQL needs to recover, and the gateway to be set up."""
+"""The free disk space that PostgreSQL and the gateway need to start."""
 
 
 class _DevError(Exception):
@@ -131,7 +131,7 @@ async def _keep_database(server: EmbeddedPostgres, folder: Path) -> None:
     """Restart PostgreSQL whenever it ends. Raises EmbeddedPostgresError if it does not start."""
 
     async def restart() -> None:
-        # This blocks the event loop, but the server ends with the thread that starts it, so it must be this one.
+        # This blocks the event loop, but it must run in this thread: the server ends with the thread that started it.
         server.restart()
 
     while True:
@@ -141,7 +141,7 @@ async def _keep_database(server: EmbeddedPostgres, folder: Path) -> None:
 
 
 async def _start_again(name: str, folder: Path, start: Callable[[], Awaitable[None]]) -> None:
-    """Start a part that ended, several times if need be; on a full disk nothing starts, so wait until there is room.
+    """Start a part that ended, several times if need be. Nothing starts on a full disk, so wait for free space first.
     Raises the error of the last try."""
     tries = 0
     while True:
@@ -160,7 +160,7 @@ async def _until_there_is_room(folder: Path) -> None:
     told = False
     while (free := _free_bytes(folder)) < _ROOM_BYTES:
         if not told:
-            _say(f"the disk of {folder} is full: {free >> 20} MiB are free, waiting for {_ROOM_BYTES >> 20}")
+            _say(f"the disk of {folder} is full: {free >> 20} MiB are free, waiting for {_ROOM_BYTES >> 20} MiB")
         told = True
         await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -170,7 +170,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the output may go to a file on the full disk
+    with contextlib.suppress(OSError):  # the output may be a file on the full disk
         print(text, file=sys.stderr, flush=True)
 
 

@@ -83,8 +83,8 @@ async def _server(connection: asyncpg.Connection[Any]) -> Diagnosis:
         text = f"PostgreSQL {version.major} is too old"
         return missing("database", text, f"use PostgreSQL {_OLDEST_SERVER} or later")
     if await connection.fetchval(_IS_READ_ONLY):
-        text = f"PostgreSQL {version.major}.{version.minor} takes no writes: it is a standby, or set to read only"
-        return missing("database", text, "promote it, or let REGISTRY_DATABASE_URL lead to the primary")
+        text = f"PostgreSQL {version.major}.{version.minor} is read-only: it is a standby, or set to read only"
+        return missing("database", text, "promote it, or point REGISTRY_DATABASE_URL to the primary")
     return ok("database", f"PostgreSQL {version.major}.{version.minor} answers")
 
 
@@ -140,6 +140,6 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
 async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:
     about, count = "orphans", await connection.fetchval("SELECT count(*) FROM orphan")
     if count:
-        text = f"{count} objects in the cluster carry this registry's mark and belong to no deployment"
-        return warning(about, text, "`registry-grpc orphans` lists them; docs/operations.md says what to do")
+        text = f"{count} objects with this registry's mark in the cluster belong to no deployment"
+        return warning(about, text, "list them with `registry-grpc orphans`; docs/operations.md explains what to do")
     return ok(about, "every object of this registry in the cluster belongs to a deployment")

@@ -80,7 +80,7 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.CONCURRENT_CHANGE: "another request changed the same rows; try again",
     Reason.OVERLOADED: "too many requests at once; try again in a second",
     Reason.DATABASE_UNAVAILABLE: "the database is unavailable; try again",
-    Reason.DATABASE_READ_ONLY: "the database takes no writes, as a standby or a read-only server; reads go on",
+    Reason.DATABASE_READ_ONLY: "the database is read-only (a standby, or set to read only): writes must wait",
     Reason.CLUSTER_UNAVAILABLE: "the Kubernetes API is unavailable; try again",
     # The contract has one text for every failed read of the cluster (contract 2.4).
     Reason.CLUSTER_READ_FAILED: "internal server error",
@@ -173,18 +173,18 @@ class DeploymentBlocked(FailedPrecondition):
 
 
 class EventLogChanged(RegistryError):
-    """The log cannot go on where somebody stopped reading it."""
+    """The event log cannot be continued where its reader stopped."""
 
     def __init__(self) -> None:
         super().__init__(Reason.EVENT_LOG_CHANGED)
 
 
 class HistoryForgotten(RegistryError):
-    """The kept history does not reach back to the time of the question."""
+    """The history of that time was deleted."""
 
     def __init__(self, id: UUID, known_from: datetime) -> None:
         since = known_from.isoformat()
-        text = f"it is no longer known what served before {since}: ask about a later time"
+        text = f"the history before {since} is no longer kept: ask about a later time"
         super().__init__(Reason.HISTORY_FORGOTTEN, text, id=str(id), known_from=since)
 
 

@@ -1,4 +1,4 @@
-"""Use cases on deployments: say what shall serve. Bringing it about is services.reconciliation's."""
+"""Use cases on deployments: store which version shall serve. services.reconciliation then changes the cluster."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class Deployments:
         ignore_archived: bool = False,
     ) -> Deployed:
         """Store the intent, try it once with a short deadline, and answer PENDING, or FAILED with the cluster's text.
-        With the request id of an earlier call, answer how what that one made is now.
+        With the request id of an earlier call, answer the present state of the deployment which that call made.
 
-        Raises as Drafting.draft and Draft.check; AlreadyExists for a name taken in the environment; InvalidRequest for
-        a request id that is too long or was used for another request.
+        Raises what Drafting.draft and Draft.check raise; AlreadyExists if the name is taken in the environment;
+        InvalidRequest if the request id is too long or was used for another request.
         """
         request = RequestKey(request_id=request_id, digest=new.digest) if request_id else None
         if request and (earlier := await self._deployments.requested(project_id, request)):
@@ -107,8 +107,8 @@ class Deployments:
     ) -> Deployment:
         """Make a revision with another version or other options.
 
-        Raises NotFound; InvalidRequest for options; FailedPrecondition, also when options that are kept are no longer
-        allowed; ConcurrentChange.
+        Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
+        keeps options that are no longer allowed; ConcurrentChange.
         """
         reconciler = self._require_cluster()
         if options is not None:
@@ -131,9 +131,9 @@ class Deployments:
         return await self._tried(reconciler, project_id, id)
 
     async def roll_back(self, project_id: UUID, id: UUID, generation: int | None, user: str = "") -> Deployment:
-        """Make a revision that repeats an earlier one; without a number, the last one that served before.
+        """Make a revision that repeats the earlier one with this number, or else the last one that served before.
 
-        Raises NotFound for the deployment or the revision; FailedPrecondition when it may not be deployed now.
+        Raises NotFound for the deployment or the revision; FailedPrecondition when the revision is no longer allowed.
         """
         reconciler = self._require_cluster()
         deployment = await self._deployments.get(project_id, id)
@@ -145,7 +145,7 @@ class Deployments:
         return await self._tried(reconciler, project_id, id)
 
     async def _tried(self, reconciler: Reconciler, project_id: UUID, id: UUID) -> Deployment:
-        """A deployment after the first pass on its new revision."""
+        """The deployment after the first pass on its new revision."""
         await reconciler.attempt(id)
         return await self._deployments.get(project_id, id)
 
@@ -156,7 +156,7 @@ class Deployments:
 
 
 def _initiated(service: InferenceService, deployment: Deployment) -> Deployed:
-    """The answer to the request that has made a deployment, after its first pass."""
+    """The answer, after the first pass, to the request that made the deployment."""
     never_reached = deployment.reason is DeploymentReason.API_UNAVAILABLE and deployment.phase in _UNDER_WAY
     if deployment.phase is Phase.FAILED or never_reached:
         return Deployed(service=service, status="FAILED", message=deployment.message, deployment=deployment)
@@ -164,7 +164,7 @@ def _initiated(service: InferenceService, deployment: Deployment) -> Deployed:
 
 
 def _repeated(service: InferenceService, deployment: Deployment) -> Deployed:
-    """The answer to a request that was sent again: as the first one was answered, or what became of it since."""
+    """The answer to a request that was sent again: the answer of the first time, or what happened since then."""
     if deployment.phase in {*_UNDER_WAY, Phase.FAILED}:
         return _initiated(service, deployment)
     message = deployment.message or "Deployment made by an earlier request"
@@ -172,7 +172,8 @@ def _repeated(service: InferenceService, deployment: Deployment) -> Deployed:
 
 
 async def again_when_changed(work: Callable[[], Awaitable[T]]) -> T:
-    """Read and write anew, a few times, when somebody else wrote in between. Raises ConcurrentChange at last."""
+    """Do the work again when somebody else wrote between its read and its write. Raises ConcurrentChange if this
+    happens a few times in a row."""
     for _ in range(_TRIES - 1):
         with suppress(ConcurrentChange):
             return await work()

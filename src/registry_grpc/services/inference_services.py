@@ -1,4 +1,4 @@
-"""Use cases on inference services: records, and what is wanted of those that are under deployment control."""
+"""Use cases on inference services: their records, and the wanted state of those that are under deployment control."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class InferenceServices:
         self._reconciler = reconciler
 
     async def create(self, project_id: UUID, new: NewInferenceService) -> InferenceService:
-        """Raises NotFound for the environment first, then the model, then a version that is not of the model (Q12);
-        AlreadyExists for a name taken in the environment."""
+        """Raises NotFound first for the environment, then for the model, then for a version that does not belong to
+        the model (quirk Q12); AlreadyExists if the name is taken in the environment."""
         await self._environments.get(project_id, new.serving_environment_id)
         await self._models.get(project_id, new.registered_model_id)
         for version_id in new.model_version_ids:
@@ -89,10 +89,10 @@ class InferenceServices:
     async def update(
         self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str = ""
     ) -> InferenceService:
-        """Raises NotFound, also for a version that is not of the service's model; AlreadyExists.
+        """Raises NotFound, also for a version that does not belong to the service's model; AlreadyExists.
 
-        Under deployment control a changed `desired_state` deploys or undeploys (decision 6). Raises FailedPrecondition
-        then when it would deploy again what may not be deployed now; ConcurrentChange.
+        If the service is under deployment control, a changed `desired_state` deploys or undeploys it (decision 6).
+        Then this also raises ConcurrentChange, and FailedPrecondition when its spec is no longer allowed.
         """
         service = await self._services.get(project_id, id)
         if patch.model_version_id is not UNSET:
@@ -111,7 +111,7 @@ class InferenceServices:
         return await self._services.get(project_id, id)
 
     async def undeploy(self, project_id: UUID, id: UUID, user: str = "") -> None:
-        """Raises NotFound. Repeatable; errors of the cluster are for the reconciler to get over (contract 2.4)."""
+        """Raises NotFound. Can be repeated. Errors of the cluster do not matter: the reconciler tries again (2.4)."""
         service = await self._services.get(project_id, id)
         if await self._deployments.undeploy(project_id, id, user):
             await self._attempt(id)
@@ -119,7 +119,7 @@ class InferenceServices:
             await self._remove_uncontrolled(service)
 
     async def sync(self, project_id: UUID, id: UUID) -> InferenceService:
-        """Look at the cluster now. Raises NotFound; Unavailable or ClusterReadFailed when it cannot be looked at."""
+        """Observe the cluster now. Raises NotFound; Unavailable or ClusterReadFailed if the cluster cannot be read."""
         service = await self._services.get(project_id, id)
         if self._cluster is None or self._reconciler is None:
             return service
@@ -131,14 +131,14 @@ class InferenceServices:
         return await self._services.get(project_id, id)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Delete the record, and what is left of it in the cluster (quirk Q13).
+        """Delete the record, and the object in the cluster if it is still there (quirk Q13).
 
         Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
         """
         service = await self._services.get(project_id, id)
         is_controlled = await self._deployment_of(service) is not None
         if not is_controlled and service.current_state != ServiceState.DEPLOYED:
-            # Before the record: nobody could repeat a deletion that was broken off in between.
+            # The object goes first: without the record, nobody could repeat a deletion that was cancelled in between.
             await self._remove_uncontrolled(service)
         await self._services.delete(project_id, id)
         if is_controlled:
@@ -152,7 +152,7 @@ class InferenceServices:
             return None
 
     async def _to_redeploy(self, service: InferenceService) -> int | None:
-        """The generation that may be deployed again; None for a service that is not under deployment control."""
+        """The generation to deploy again, once checked; None for a service that is not under deployment control."""
         deployment = await self._deployment_of(service)
         if deployment is None:
             return None
@@ -165,7 +165,8 @@ class InferenceServices:
             await self._reconciler.attempt(id)
 
     async def _remove_uncontrolled(self, service: InferenceService) -> None:
-        """An object that the Go service made carries the service's id; its errors never reached clients (2.4)."""
+        """Delete the object that the Go service made, which is marked with the service's id. Clients of the Go service
+        never saw errors of this (contract 2.4)."""
         if self._cluster is None:
             return
         with suppress(RegistryError):

@@ -1,4 +1,4 @@
-"""Preflight: what a deployment would do, and everything that speaks against it, without doing it."""
+"""Preflight: shows what a deployment would do, and every reason why it would fail, without doing it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from registry_grpc.services.drafting import Draft, Drafting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an apply would do: the object as JSON, how a live object of its name differs, and all findings."""
+    """The object that would be applied, as JSON, its differences from a live object of this name, and all findings."""
 
     manifest: str
     differences: tuple[FieldDifference, ...]
@@ -62,7 +62,7 @@ class Planning:
         self._cluster = cluster
 
     async def plan(self, project_id: UUID, new: NewDeployment) -> Plan:
-        """Raises as Drafting.draft; FailedPrecondition when deploying is switched off; Unavailable."""
+        """Raises what Drafting.draft raises; FailedPrecondition when deploying is switched off; Unavailable."""
         if self._cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
         draft = await self._drafting.draft(project_id, new)
@@ -73,9 +73,9 @@ class Planning:
         return plan
 
     async def validate(self, project_id: UUID, new: NewDeployment) -> Deployed:
-        """What Deployments.deploy would answer if all went well; nothing is stored.
+        """The answer of Deployments.deploy if the deployment succeeds; nothing is stored.
 
-        Raises as that does, Unavailable, and DeploymentBlocked with all that is sure to fail in the cluster.
+        Raises what Deployments.deploy raises, Unavailable, and DeploymentBlocked with all blocking findings.
         """
         draft = await self._drafting.draft(project_id, new)
         draft.check()
@@ -94,7 +94,7 @@ class Planning:
         return True
 
     async def _edits(self, draft: Draft) -> tuple[Finding, ...]:
-        """Whether the version is no longer what was deployed of it before."""
+        """A finding if the version was edited since it was last deployed."""
         copy = await self._deployments.last_copy(draft.service.project_id, draft.spec.model_version_id)
         edited = copy.edited_fields(draft.spec.copied) if copy else ()
         return (_edited(edited),) if edited else ()
@@ -134,7 +134,7 @@ class Planning:
 
 
 def _name_taken(draft: Draft) -> Finding:
-    message = f"the environment has an inference service `{draft.service.name}` already"
+    message = f"the environment already has an inference service `{draft.service.name}`"
     return Finding(DeploymentReason.INFERENCE_SERVICE_NAME_TAKEN, message, field="name")
 
 
@@ -143,12 +143,12 @@ def _refusal(error: FailedPrecondition) -> Finding:
 
 
 def _edited(fields: tuple[str, ...]) -> Finding:
-    message = f"{', '.join(fields)} of the version changed since it was deployed last"
+    message = f"{', '.join(fields)} of the version changed since it was last deployed"
     return Finding(DeploymentReason.VERSION_EDITED, message, blocking=False, field="model_version_id")
 
 
 def _without_repeats(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """The blocking ones first; what a check and the API server both say, once."""
+    """The blocking findings first, and each code of a field only once, even if a check and the API server report it."""
     by_code: dict[tuple[str, str], Finding] = {}
     for finding in sorted(found, key=lambda finding: not finding.blocking):
         by_code.setdefault((finding.code, finding.field), finding)

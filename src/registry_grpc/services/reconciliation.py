@@ -1,9 +1,8 @@
-"""Bringing the cluster to the intent, one pass at a time.
+"""Makes the cluster agree with the intent, one pass at a time.
 
-A pass looks at the cluster, does what is missing, looks again if it did something, and lets the decision table say
-where the deployment stands. Passes are level-triggered: nothing depends on what an earlier pass did, only on the row
-and the cluster as they are, so that a pass may be broken off anywhere. No transaction is open while the
-cluster is called.
+A pass observes the cluster, does what is missing, observes again if it did something, and judges the state of the
+deployment by the decision table. A pass depends only on the present row and cluster, not on what an earlier pass did,
+so it may be cancelled at any point. No transaction is open while the cluster is called.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import ModelVersionRepository
 
 PASS_SECONDS = 45.0
-"""Less than a lease, so that nobody works on a row whose lease is over."""
+"""Shorter than a lease, so that nobody works on a row whose lease has ended."""
 ATTEMPT_SECONDS = 5.0
 """How long a request waits for its first pass."""
 _WAIT_FOR_OTHERS_SECONDS = 10.0
@@ -45,7 +44,7 @@ class Reconciler:
         self._versions = versions
 
     async def attempt(self, id: UUID) -> None:
-        """Make a pass now, inside a request. What fails or takes too long is left to the controllers."""
+        """Make a pass now, inside a request. If it fails or takes too long, the controllers continue."""
         claim = await self._claim_within(id, ATTEMPT_SECONDS)
         if claim is None:
             return
@@ -55,7 +54,7 @@ class Reconciler:
         """Make a pass now and record it. Raises Unavailable and ClusterReadFailed instead of recording those."""
         claim = await self._claim_within(id, _WAIT_FOR_OTHERS_SECONDS)
         if claim is None:
-            return  # somebody else is at it right now, and has just recorded or will record what it sees
+            return  # another pass on this deployment is under way and records what it sees
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 evidence = await self._cluster.observe(claim.deployment)
@@ -76,7 +75,7 @@ class Reconciler:
             await self._work(claim, PASS_SECONDS)
 
     async def _work(self, claim: Claim, seconds: float) -> None:
-        """A pass that is broken off, by a caller who has gone or a controller that stops, gives its lease back."""
+        """Make a pass. If it is cancelled, because the caller has gone or the controller stops, give its lease back."""
         try:
             try:
                 async with asyncio.timeout(seconds):
@@ -109,7 +108,7 @@ class Reconciler:
             refused = ApplyRefused(DeploymentReason.FORBIDDEN, error.cause)
         except Unavailable as error:
             if error.reason is not Reason.CLUSTER_UNAVAILABLE:
-                raise  # nothing is known of the cluster then
+                raise  # the database failed, which says nothing about the cluster
             refused = _unavailable(str(error.__cause__ or error.message))
         result = _judged(claim, deployment, evidence, refused)
         if result.phase is Phase.DEPLOYED and deployment.serving_generation != deployment.generation:
@@ -117,7 +116,7 @@ class Reconciler:
         return result
 
     async def _drop_old_secrets(self, deployment: Deployment) -> None:
-        """Those of earlier revisions; what fails here, the garbage collector does when the object goes."""
+        """Delete the Secrets of earlier revisions. If this fails, they are deleted with the object."""
         with contextlib.suppress(ApplyRefused, RegistryError):
             await self._cluster.clean_up(deployment)
 
@@ -135,14 +134,14 @@ class Reconciler:
             evidence = await self._cluster.observe(deployment)
         if not _is_there(deployment, evidence):
             credentials: Credentials | None = None
-            with contextlib.suppress(ApplyRefused):  # what was applied names its Secret, too
+            with contextlib.suppress(ApplyRefused):  # the applied object names its Secret, too
                 credentials = await self._credentials(deployment)
             await self._cluster.clean_up(deployment, credentials)
         return evidence
 
     async def _credentials(self, deployment: Deployment) -> Credentials | None:
-        """None when they went with the version, or when its uri was changed to another place. Raises ApplyRefused for
-        those that cannot be decrypted."""
+        """None when the version was deleted, or when its uri was changed to another place. Raises ApplyRefused if the
+        credentials cannot be decrypted."""
         spec = deployment.spec
         try:
             return await self._versions.credentials(deployment.project_id, spec.model_version_id, spec.storage_uri)
@@ -155,7 +154,7 @@ class Reconciler:
 def _judged(
     claim: Claim, deployment: Deployment, evidence: Evidence | None, refused: ApplyRefused | None
 ) -> PassResult:
-    """With jitter, so that a thousand deployments made at once are not looked at at once for ever."""
+    """The next pass gets jitter, or a thousand deployments that were made together would stay due together."""
     result = judge(deployment, claim.now, evidence, refused)
     jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
     return replace(result, again_in=result.again_in and result.again_in * jitter)

@@ -143,7 +143,7 @@ def _seen(number: int, **fields: Any) -> OwnedObject:
 
 async def _relist(loaded: Loaded) -> None:
     seen = [_seen(number) for number in range(serving_data.ROWS) if number % 10 < 9]
-    seen[7] = replace(seen[7], revision=9)  # of which only the cluster knows
+    seen[7] = replace(seen[7], revision=9)  # the cluster has a later revision than the database
     await loaded.queue.compare(seen)
 
 
@@ -155,7 +155,7 @@ async def _claim_after_an_outage(loaded: Loaded) -> None:
 
 
 async def _forget(loaded: Loaded) -> None:
-    """All that can be."""
+    """Delete as much as possible."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(deployment_retention, "_PAUSE_SECONDS", 0)
         await loaded.queue.forget(Retention(age=timedelta(0), revisions=20))

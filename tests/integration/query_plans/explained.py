@@ -1,7 +1,7 @@
 """A database that reports the plan of every statement that it runs, with the rows of each node.
 
-PostgreSQL's own auto_explain says it, so that what is looked at is what the service gets: its connections, its prepared
-statements, its generic plans. Statements of triggers and of foreign keys are told too.
+The plans come from PostgreSQL's auto_explain, so that they are those of the service: with its connections, prepared
+statements and generic plans. Statements of triggers and foreign keys are reported, too.
 """
 
 from __future__ import annotations

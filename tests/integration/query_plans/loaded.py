@@ -65,8 +65,8 @@ class Loaded:
 class Case:
     """A call of a repository.
 
-    No node of its statements may handle more rows than `rows`, but for those named in `walks`, of which one must: what
-    they read grows with something, and is at most so many rows.
+    No node of its statements may handle more than `rows` rows, except for those named in `walks`, at least one of which
+    must: the number of rows that they read grows with something, and has the limit given there.
     """
 
     call: Callable[[Loaded], Awaitable[object]]

@@ -2,7 +2,7 @@
 
 The project of the models has 100,000 environments and services. The first 20,000 services are all in one environment
 and serve versions of one model, the others have an environment and a model each. Nine of ten have a deployment; another
-10,000 deployments are all that is left of their services. One deployment has a long history.
+10,000 deployments belong to deleted services. One deployment has a long history.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ONE_VERSION_EACH = range(data.MODELS_WITH_VERSIONS + 1, ROWS - data.ALL_VERSIONS
 DUE_EVERY = 200
 """One in this many deployments is due."""
 LOOKED_AT_EVERY = 50
-"""One in this many deleted deployments was looked at since then, and can be forgotten."""
+"""One in this many of the deleted deployments was observed since, and can be deleted."""
 
 _VERSIONS = """
 INSERT INTO model_version (

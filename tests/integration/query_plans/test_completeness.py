@@ -1,7 +1,7 @@
 """The cases cover every statement of the adapters and every method of the repositories.
 
-Statements that are put together, those of lists above all, are looked for piece by piece; which filters and orders have
-cases is up to the cases.
+Statements that are composed, above all those of lists, are searched piece by piece. This does not check that there are
+cases for all filters and orders.
 """
 
 from __future__ import annotations

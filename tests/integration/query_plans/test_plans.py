@@ -1,9 +1,9 @@
 """The cost of the statements does not grow with the number of rows. Checks their plans on 100,000 rows per table.
 
-Every node of a plan says how many rows it handled. No statement may handle more than a few times what is asked for,
-whatever the size of the tables; that rules out scans of a table, sorts of all rows and skipping rows one by one. Where
-the contract wants more, the case says what is read. Plans are made once for all values, as the service has them made,
-so that they have to be good for the project, model or environment with much as well as for all those with little.
+Every node of a plan says how many rows it handled. No statement may handle more than a few times the requested rows,
+however large the tables are. This excludes scans of a table, sorts of all rows, and skipping rows one by one. If the
+contract requires more, the case says what is read. Plans are made once for all values, as in the service, so they must
+be good for a project, model or environment with many rows as well as for those with few.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Application:
             raise ApplyRefused(DeploymentReason.NAME_TAKEN, text)
         if is_overtaken(self._deployment, live):
             newer = f"is newer than {self._deployment.generation}"
-            text = f"revision {live.revision}, which {newer}, has been applied already"
+            text = f"revision {live.revision}, which {newer}, has already been applied"
             raise ApplyRefused(DeploymentReason.OVERTAKEN, text)
 
     async def _apply_first(self, *, dry_run: bool = False) -> Json:

@@ -24,7 +24,7 @@ from registry_grpc.ports.cluster import Changed, OwnedObject, Relisted
 
 _WORKLOADS = (kinds.DEPLOYMENTS, kinds.PODS)
 _LONGEST_STAMP = 18
-"""What anybody may write into an annotation must fit into 64 bits."""
+"""Anybody can write into an annotation, but the number must fit into 64 bits."""
 _log = structlog.get_logger(__name__)
 
 

@@ -105,7 +105,7 @@ class Database:
             connection.terminate()
 
     async def ping(self) -> None:
-        """Raises Unavailable if the database does not answer, or takes no writes."""
+        """Raises Unavailable if the database does not answer or is read-only."""
         row = await self.fetchrow("SELECT current_setting('transaction_read_only')::boolean AS is_read_only")
         if row is None or row["is_read_only"]:
             raise Unavailable(Reason.DATABASE_READ_ONLY)

@@ -1,4 +1,4 @@
-"""Rows of deployments, revisions, events and orphans to domain objects, and specs to JSON and back."""
+"""Converts rows of deployments, revisions and events to domain objects, and specs to JSON and back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DEPLOYMENT_FIELDS = (
     "applied_generation", "applied", "applied_at", "serving_generation", "phase", "phase_since", "reason", "message",
     "next_step", "url", "drift", "observed_at", "attempts",
 )  # fmt: skip
-# The drift policy is the environment's. Environment and version may be gone when only the object is left to remove.
+# The environment has the drift policy. Environment and version may be deleted while the object still has to be removed.
 DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {
     "drift_policy": "coalesce(e.drift_policy, 'report')",
     "version_now": f"CASE WHEN v.id IS NOT NULL THEN ARRAY[{', '.join(f'v.{name}' for name in COPIED)}] END",
@@ -115,8 +115,8 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
 
 
 def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
-    """What this release does not know is kept apart, unless it says nothing: a newer one writes all its fields."""
-    if "runtime" in stored:  # as it was stored before 2026-11-28, when a runtime asked for hid that of the version
+    """Fields that only a newer release knows go to `unknown`, unless they are empty: that release writes all fields."""
+    if "runtime" in stored:  # the format before 2026-11-28, which had one field for options.runtime and container_image
         stored = {**stored, "container_image": "" if stored["options"].get("runtime") else stored["runtime"]}
         del stored["runtime"]
     unknown = _strange(stored, DeploymentSpec, "") | _strange(stored["options"], DeploymentOptions, _OPTIONS)
@@ -145,7 +145,7 @@ def _strange(stored: Mapping[str, Any], kind: Any, prefix: str) -> dict[str, Any
 
 
 def _made(kind: type[T], stored: Mapping[str, Any]) -> T:
-    """Of the fields that this release knows."""
+    """Make an object from the fields that this release knows."""
     return kind(**{field.name: stored[field.name] for field in fields(kind) if field.name in stored})  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Deployments in PostgreSQL: the intents, their revisions and their events."""
+"""Stores deployments, their revisions and their events in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ EVENT_CHANNEL = "deployment_event"
 _LONGEST_SEQUENCE = 18
 
 _GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {DEPLOYMENT_JOINS} WHERE d.id = $1 AND d.project_id = $2"
-# The request that stores an intent makes the first pass itself; controllers come in only if it does not.
+# The request that stores an intent makes the first pass itself. If it does not, a controller does after 2 seconds.
 _INSERT = """
 INSERT INTO deployment (
     id, project_id, serving_environment_id, registered_model_id, namespace, name, want, spec, next_at
@@ -66,7 +66,7 @@ _INSERT_REVISION = """
 INSERT INTO deployment_revision (deployment_id, generation, created_by, cause, spec)
 SELECT id, generation, $2, $3, spec FROM deployment WHERE id = $1
 """
-# Of all earlier ones, only the one before can be pending: it has superseded those before it.
+# Only the revision before this one can be pending, because it has superseded those before it.
 _SUPERSEDE = """
 UPDATE deployment_revision SET outcome = 'SUPERSEDED'
 WHERE deployment_id = $1 AND outcome = 'PENDING' AND generation = (
@@ -78,10 +78,10 @@ _INSERT_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
 SELECT id, generation, serving_generation, phase, reason, message, next_step FROM deployment WHERE id = $1
 """
-# Whoever writes a deployment and its service takes the deployment first.
+# Every transaction that writes a deployment and its service locks the deployment first.
 _LOCK_WANTED = "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE"
-# What an earlier revision came to is not said of this one, and from an undeployment on nothing serves. An undeployment
-# also forgets what generation the object is of, so that a redeployment knows that nobody else took the object away.
+# A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
+# applied generation; a redeployment then knows that the object was not deleted by somebody else.
 _REVISE = """
 UPDATE deployment SET
     generation = generation + 1, revised_at = now(), want = $3, spec = coalesce($4, spec), attempts = 0,
@@ -129,7 +129,7 @@ SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
 ORDER BY r.generation DESC LIMIT 1
 """
-# All revisions of a version are of one project.
+# All revisions with this version belong to one project.
 _LAST_COPY = """
 SELECT r.spec FROM (
     SELECT deployment_id, spec FROM deployment_revision
@@ -150,9 +150,9 @@ SELECT {_REVISION_COLUMNS},
 FROM deployment_revision r
 WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3
 """
-# With the time, because also within an epoch numbers are given again where a disk is set back.
+# A token includes the time, because numbers can be given again within an epoch, if a disk is set back.
 _TOKEN = "concat_ws('-', here.epoch, (extract(epoch FROM occurred_at) * 1000000)::bigint, sequence)"  # noqa: S105 - no password
-# One row at least. All of it in one statement, or events of a history could be taken for those of another.
+# Returns at least one row. One statement reads everything, or it could mix events of two histories.
 _EVENTS_OF = f"""
 SELECT {", ".join(f"event.{name}" for name in EVENT_FIELDS)}, d.id IS NOT NULL AS is_there,
     $3::text IS NULL AND ($4::bigint <= 0 OR d.id IS NULL) OR EXISTS (
@@ -314,7 +314,7 @@ class PostgresDeploymentRepository:
         else:
             rows = await self._database.fetch(_EVENTS, id, project_id, token, sequence, limit)
         if not rows:
-            raise unavailable()  # in the middle of a restore
+            raise unavailable()  # the database is being restored
         if not rows[0]["goes_on"]:
             raise EventLogChanged
         if not rows[0]["is_there"]:
@@ -328,7 +328,7 @@ class PostgresDeploymentRepository:
 def _sequence_in(token: str) -> int:
     before, _, sequence = token.rpartition("-")
     if not before or not sequence.isdecimal() or len(sequence) > _LONGEST_SEQUENCE:
-        raise InvalidRequest([Violation("resume_token", "must be that of an event, as WatchDeployment has told it")])
+        raise InvalidRequest([Violation("resume_token", "must be the resume_token of an event from WatchDeployment")])
     return int(sequence)
 
 
@@ -342,7 +342,7 @@ async def add_revision(  # noqa: PLR0917 - the parameters of `revise`
     created_by: str,
     after: int | None = None,
 ) -> None:
-    """As DeploymentRepository.revise, inside a transaction."""
+    """Implements DeploymentRepository.revise inside a transaction."""
     stored = spec_to_json(spec) if spec else None
     if await connection.fetchval(_REVISE, id, project_id, want, stored, after) is None:
         if await connection.fetchval(_LOCK_WANTED, id, project_id) is not None:

@@ -1,14 +1,14 @@
-"""Which history of the database this is: the epoch is another one when what was seen before may be gone from it.
+"""Reads the epoch, which identifies a history of the database. If it changes, committed data may have been lost.
 
-The row of the installation is written anew when a dump is restored, by a transaction of another number; a standby that
-is promoted and a recovery to a point in time begin a new timeline; another server has another identifier. None of them
-changes otherwise.
+It consists of three values that do not change otherwise: the number of the transaction that wrote the row of the
+installation, which is new after a restored dump; the timeline, which is new after a promotion or a recovery to a point
+in time; and the identifier of the server.
 """
 
 from __future__ import annotations
 
-# No row in the middle of a restore, which makes foreign keys last. The timeline of the last checkpoint is an old one
-# until the first checkpoint after a promotion; the end of the recovery is known at once, and forgotten with it.
+# Returns no row during a restore, which makes foreign keys last. After a promotion, the timeline of the last checkpoint
+# is outdated until the next checkpoint; until then, the end of the recovery has the new one.
 EPOCH = """
 SELECT to_hex(hashtextextended(concat_ws(
     ' ', system.system_identifier, greatest(point.timeline_id, recovery.min_recovery_end_timeline), installation.xmin

@@ -87,7 +87,7 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
         case (
             asyncpg.QueryCanceledError()
             | asyncpg.LockNotAvailableError()
-            | asyncpg.UndefinedTableError()  # it is being restored
+            | asyncpg.UndefinedTableError()  # the database is being restored
             | asyncpg.InsufficientResourcesError()
             | asyncpg.InvalidSQLStatementNameError()  # a pooler is in transaction mode now (see sessions)
         ):

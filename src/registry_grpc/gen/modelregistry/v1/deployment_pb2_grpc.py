@@ -174,8 +174,8 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetServedRevision(self, request, context):
-        """GetServedRevision reads the revision that served at a point in time. OUT_OF_RANGE (HISTORY_FORGOTTEN) for a time before
-        the history that is kept.
+        """GetServedRevision reads the revision that served at a point in time. It answers OUT_OF_RANGE (HISTORY_FORGOTTEN) if the
+        history of that time is no longer kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,7 +183,7 @@ class DeploymentServiceServicer:
 
     def WatchDeployment(self, request, context):
         """WatchDeployment streams every change of a deployment with its reason, beginning after the given event. It ends with
-        OUT_OF_RANGE (EVENT_LOG_CHANGED) when the database was restored or failed over, also in the middle of the stream.
+        OUT_OF_RANGE (EVENT_LOG_CHANGED) when the database is restored or fails over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
