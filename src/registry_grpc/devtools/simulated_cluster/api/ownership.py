@@ -96,7 +96,7 @@ def apply(
     """Server-side apply: the object without its system fields, and its owners afterwards.
 
     Fields the manager applied before and now leaves out are removed unless somebody else owns them too. A field
-    of another owner with another value is a conflict (409) unless forced. Raises UndeclaredField.
+    of another owner with another value is a conflict (409) unless forced.
     """
     owners = read(live)
     mine = owners.pop(manager, None)
