@@ -1,33 +1,33 @@
-# All that a newcomer needs is Python 3.11 and make; everything else comes from PyPI into .venv.
+# Only Python 3.11 and make are needed. Everything else is installed from PyPI into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
-# What protos may not break: what others have, or in a checkout of its own the last commit.
+# The baseline of `buf breaking`: origin/main, or else the previous commit.
 PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q HEAD~1 || echo HEAD)
 
 .PHONY: run wheel test test-cluster test-slow examples check format generate lock bench bench-scale clean
 
-run: $(INSTALLED) ## everything on this machine: database, migrations, workers, controller, cluster, gateway
+run: $(INSTALLED) ## runs everything on this machine: database, migrations, workers, controller, cluster, gateway
 	@exec $(BIN)/registry-grpc dev
 
-wheel: $(INSTALLED) ## what production installs, into dist/
+wheel: $(INSTALLED) ## builds the wheel for production into dist/
 	rm -rf build
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
-test: $(INSTALLED) ## unit, contract, integration and end-to-end tests, and the lines and branches that none of them runs
+test: $(INSTALLED) ## runs unit, contract, integration and end-to-end tests, and reports lines and branches without coverage
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term -m "not cluster and not golang and not node and not slow"
 
-test-slow: $(INSTALLED) ## failures injected, whole matrices of requests, the real golang-migrate tool, the generated clients
+test-slow: $(INSTALLED) ## runs slow tests: injected failures, matrices of requests, the golang-migrate tool, generated clients
 	$(BIN)/pytest -n auto --dist loadgroup -m "(golang or node or slow) and not cluster"
 
-test-cluster: $(INSTALLED) ## against a real kube-apiserver, built with Go on the first run
+test-cluster: $(INSTALLED) ## runs tests against a real kube-apiserver, which the first run builds with Go
 	$(BIN)/python -m tests.cluster.binaries
 	$(BIN)/pytest -n 0 -m cluster tests/contract tests/cluster tests/scenarios
 
-examples: $(INSTALLED) ## the Go and TypeScript clients, run against the service
+examples: $(INSTALLED) ## builds the Go and TypeScript clients, and runs them against the service
 	$(BIN)/pytest tests/examples
 
-check: $(INSTALLED) ## format, lint, types, import rules, protos, generated code, migrations
+check: $(INSTALLED) ## checks format, lint, types, import rules, protos, generated code and migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -44,18 +44,19 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w proto
 
-generate: $(INSTALLED) ## the stubs under src/registry_grpc/gen, from proto/
+generate: $(INSTALLED) ## generates docs/reasons.md, and the stubs under src/registry_grpc/gen from proto/
+	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
 
-lock: $(INSTALLED) ## the newest versions that pyproject.toml allows
+lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --generate-hashes --all-extras pyproject.toml -o requirements/all.lock
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
 
-bench: $(INSTALLED) ## the table of docs/performance.md
+bench: $(INSTALLED) ## measures the table of docs/performance.md
 	$(BIN)/python -m tests.bench.run
 
-bench-scale: $(INSTALLED) ## the same reads at 1k, 10k, 100k and 1M models
+bench-scale: $(INSTALLED) ## measures the same reads at 1k, 10k, 100k and 1M models
 	$(BIN)/python -m tests.bench.scale
 
 clean:

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the wheel has files of folders beside `src`, and the gateway's descriptor set."""
+"""Adds files to the wheel, which pyproject.toml cannot do: folders next to `src`, and the gateway's descriptor set."""
 
 import shutil
 import sys
@@ -12,14 +12,14 @@ FOLDERS = ("migrations", "gateway", "deploy/kubernetes")
 
 
 class BuildWithShippedFiles(build_py):
-    """A checkout that is installed as it is (`pip install --editable`) needs no copies."""
+    """Copies the files into the package. An editable install (`pip install --editable`) needs no copies."""
 
     def run(self) -> None:
         super().run()
         if self.editable_mode:
             return
         target = Path(self.build_lib, "registry_grpc", "_shipped")
-        shutil.rmtree(target, ignore_errors=True)  # of an earlier build, perhaps with files that are gone
+        shutil.rmtree(target, ignore_errors=True)  # an earlier build may have copied files that no longer exist
         for folder in FOLDERS:
             shutil.copytree(ROOT / folder, target / folder)
         sys.path.insert(0, str(ROOT / "src"))

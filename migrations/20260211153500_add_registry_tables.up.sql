@@ -1,4 +1,4 @@
--- Every object is made only where it is missing: an adopted database of the Go service already has most of them.
+-- Every object is created only if it is missing, because an adopted database of the Go service already has most of them.
 
 CREATE TABLE IF NOT EXISTS registered_model (
     id                UUID PRIMARY KEY,
@@ -62,6 +62,6 @@ CREATE INDEX IF NOT EXISTS idx_model_version_updated_by_id ON model_version (upd
 CREATE INDEX IF NOT EXISTS idx_model_version_state ON model_version (state);
 CREATE INDEX IF NOT EXISTS idx_model_version_status ON model_version (status);
 CREATE INDEX IF NOT EXISTS idx_model_version_created_at ON model_version (created_at DESC);
--- Not unique: the Go service lets several versions of a model be the default.
+-- Not unique, because the Go service allows several default versions of a model.
 CREATE INDEX IF NOT EXISTS idx_model_version_is_default ON model_version (registered_model_id, is_default)
     WHERE is_default = true;

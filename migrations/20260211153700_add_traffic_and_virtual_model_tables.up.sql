@@ -1,5 +1,5 @@
--- The Go service's traffic splitting and virtual models. This service does not use them; they are here so that a fresh and an
--- adopted database have one schema, on which the Go service runs too.
+-- The Go service's traffic splitting and virtual models. This service does not use these tables. They exist so that a new and
+-- an adopted database have the same schema, on which the Go service works too.
 
 CREATE TABLE IF NOT EXISTS traffic_config (
     id                    UUID PRIMARY KEY,
@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS virtual_model_backend (
     CONSTRAINT chk_virtual_model_backend_priority CHECK (priority >= 0)
 );
 
--- An index, because a UNIQUE table constraint takes no expression: the Go service's migration 4 fails on exactly this.
+-- An index, because a UNIQUE table constraint cannot have an expression. The Go service's migration 4 fails for this reason.
 CREATE UNIQUE INDEX IF NOT EXISTS uq_virtual_model_backend
     ON virtual_model_backend (virtual_model_id, ai_service_backend_name, COALESCE(model_name_override, ''));
 CREATE INDEX IF NOT EXISTS idx_virtual_model_backend_virtual_model_id ON virtual_model_backend (virtual_model_id);

@@ -1,5 +1,5 @@
 -- migrate:no-transaction
--- Fill in the project of the versions that were there before. Every statement can be repeated after an interruption.
+-- Fills in the project of existing versions. Every statement can be repeated after an interruption.
 
 CREATE OR REPLACE FUNCTION refuse_project_change() RETURNS trigger
     LANGUAGE plpgsql AS $$
@@ -11,9 +11,8 @@ END $$;
 CREATE OR REPLACE TRIGGER refuse_project_change BEFORE UPDATE OF project_id ON registered_model
     FOR EACH ROW WHEN (old.project_id <> new.project_id) EXECUTE FUNCTION refuse_project_change();
 
--- In batches of a few milliseconds each, in the order of the table's blocks, with a pause after each, so that neither rows nor
--- disks are taken from the writers at work. A row that somebody else has locked is left to the next round: nobody waits for
--- anybody, so there is no deadlock.
+-- Runs in batches of a few milliseconds, in the order of the table's blocks, with a pause after each, so that other writers
+-- are hardly slowed down. A row that is locked is left for the next round, so that there are no waits and no deadlocks.
 DO $$
 DECLARE
     step CONSTANT BIGINT := 16; -- blocks, some 500 rows
@@ -38,11 +37,11 @@ BEGIN
     END LOOP;
 END $$;
 
--- NOT NULL without a scan of the table under a lock: the constraint proves it.
+-- Sets NOT NULL without scanning the table under a lock, because the constraint proves it.
 ALTER TABLE model_version DROP CONSTRAINT IF EXISTS model_version_has_project;
 ALTER TABLE model_version ADD CONSTRAINT model_version_has_project CHECK (project_id IS NOT NULL) NOT VALID;
 ALTER TABLE model_version VALIDATE CONSTRAINT model_version_has_project;
--- It can be repeated.
+-- This statement can be repeated.
 -- squawk-ignore prefer-robust-stmts
 ALTER TABLE model_version ALTER COLUMN project_id SET NOT NULL;
 ALTER TABLE model_version DROP CONSTRAINT IF EXISTS model_version_has_project;

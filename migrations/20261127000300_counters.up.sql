@@ -1,13 +1,14 @@
--- Exact counters, kept by triggers so that they hold for every writer, the Go service included. The next migration turns them on.
+-- Exact counters, kept by triggers so that they are right for every writer, such as the Go service. The next migration creates
+-- the triggers.
 --
--- * A count is the sum over the shards of its key. A writer changes the row of its own shard only, so that writers seldom wait
---   for one another; a single shard may be negative. Shard -1 has what was there before the triggers.
--- * The triggers fire once per statement: a bulk load costs one change per counter, not one per row.
--- * Counter rows are always locked in the same order, tables (registered_model_count, project_version_count,
---   model_version_count) as well as keys, so that concurrent statements cannot deadlock on them.
--- * The functions run with their owner's rights: another writer needs no grants on the counters.
+-- * A count is the sum over the shards of its key. A writer only changes the row of its own shard, so that writers seldom wait
+--   for each other. A single shard may be negative. Shard -1 counts the rows from before the triggers.
+-- * The triggers fire once per statement, so that a bulk load changes each counter once and not once per row.
+-- * Counter rows are always locked in the same order of tables (registered_model_count, project_version_count,
+--   model_version_count) and of keys, so that concurrent statements cannot deadlock on them.
+-- * The functions run with their owner's rights, so that other writers need no grants on the counters.
 
--- See 20261127000100_version_columns.
+-- 20261127000100_version_columns.up.sql tells why.
 SELECT set_config('search_path', current_setting('search_path') || ', pg_temp', true);
 
 CREATE TABLE registered_model_count (
@@ -28,7 +29,7 @@ CREATE TABLE project_version_count (
     PRIMARY KEY (project_id, state, status, shard)
 ) WITH (fillfactor = 50);
 
--- project_id: when a model is deleted its row is gone before its versions are counted out.
+-- It has project_id, because when a model is deleted its row is gone before the counts of its versions change.
 CREATE TABLE model_version_count (
     registered_model_id UUID        NOT NULL,
     state               VARCHAR(50) NOT NULL,
@@ -83,7 +84,7 @@ BEGIN
     SELECT project_id, state, model_type, counter_shard(), -count(*)
     FROM deleted GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     ON CONFLICT (project_id, state, model_type, shard) DO UPDATE SET models = c.models + excluded.models;
-    -- Versions that go with their model are counted out by their own trigger, which may be still to come and needs the rows.
+    -- The trigger on versions counts those that are deleted with their model. It may run later, and needs the rows.
     DELETE FROM model_version_count
     WHERE registered_model_id IN (
         SELECT c.registered_model_id
@@ -149,8 +150,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- The plans of a function's statements are kept for the session. Made when a model of many versions is deleted, they could join
--- with all models, and every later deletion would do so too; looked up one by one, models are found by their key.
+-- The plans of these statements are kept for the session. A plan made for the deletion of many versions could join with all
+-- models, and every later deletion would do the same. Subqueries make it find models by their key.
 CREATE FUNCTION count_deleted_versions() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -159,7 +160,7 @@ BEGIN
     FROM deleted GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     ON CONFLICT (project_id, state, status, shard) DO UPDATE SET versions = c.versions + excluded.versions;
 
-    -- The counters of models that have gone go too.
+    -- Counters of deleted models are not changed but deleted.
     INSERT INTO model_version_count AS c (registered_model_id, state, status, shard, project_id, versions)
     SELECT registered_model_id, state, status, counter_shard(), project_id, -versions
     FROM (

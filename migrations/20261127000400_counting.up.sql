@@ -1,5 +1,6 @@
 -- migrate:no-transaction
--- Turn the counters of the migration before on. Writers wait only while a trigger is made. Every statement can be repeated.
+-- Turns on the counters of the previous migration. Writers only wait while a trigger is created. Every statement can be
+-- repeated.
 
 CREATE OR REPLACE TRIGGER count_insert AFTER INSERT ON registered_model
     REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION count_inserted_models();
@@ -19,8 +20,8 @@ CREATE OR REPLACE TRIGGER count_delete AFTER DELETE ON model_version
 CREATE OR REPLACE TRIGGER count_truncate AFTER TRUNCATE ON model_version
     FOR EACH STATEMENT EXECUTE FUNCTION count_no_versions();
 
--- What is there already, without a lock: a statement sees rows and counters as of one moment, so that the rows which the counters
--- have not counted are the difference, and whatever is written from then on the triggers count. Shard -1 is no writer's.
+-- Counts the existing rows without a lock: a statement sees rows and counters at one moment, so the difference is the rows not
+-- counted yet, and the triggers count everything after that. No writer uses shard -1.
 INSERT INTO registered_model_count AS c (project_id, state, model_type, shard, models)
 SELECT project_id, state, model_type, -1, sum(models) FROM (
     SELECT project_id, state, model_type, count(*) AS models FROM registered_model GROUP BY 1, 2, 3
@@ -48,6 +49,6 @@ SELECT registered_model_id, state, status, -1, project_id, sum(versions) FROM (
 GROUP BY 1, 2, 3, 5 HAVING sum(versions) <> 0
 ON CONFLICT (registered_model_id, state, status, shard) DO UPDATE SET versions = c.versions + excluded.versions;
 
--- Of models that were deleted while the statement before ran.
+-- Removes counters of models that were deleted while the previous statement ran.
 DELETE FROM model_version_count AS c
 WHERE NOT EXISTS (SELECT FROM registered_model AS m WHERE m.id = c.registered_model_id);

@@ -1,15 +1,16 @@
--- Deployment control: the intent to serve is a row; controllers bring the cluster to it and record what they see.
+-- Deployment control: a row stores the intent to serve. Controllers keep the cluster to it and record what they observe.
 
--- Marks the objects of this installation in the cluster.
+-- The id that marks the objects of this installation in the cluster.
 CREATE TABLE registry_installation (
     id       UUID PRIMARY KEY DEFAULT gen_random_uuid(),
     only_one BOOLEAN NOT NULL DEFAULT true UNIQUE CHECK (only_one)
 );
 INSERT INTO registry_installation DEFAULT VALUES;
 
--- No foreign key to inference_service: a deployment outlives its service until its object is gone, and as history.
+-- Without a foreign key to inference_service, because a deployment is kept after its service, until its object is gone and as
+-- history.
 CREATE TABLE deployment (
-    id                     UUID PRIMARY KEY, -- that of the inference service
+    id                     UUID PRIMARY KEY, -- the id of the inference service
     created_at             TIMESTAMPTZ  NOT NULL DEFAULT now(),
     updated_at             TIMESTAMPTZ  NOT NULL DEFAULT now(),
     project_id             UUID         NOT NULL,
@@ -25,7 +26,7 @@ CREATE TABLE deployment (
     applied                JSONB,
     applied_at             TIMESTAMPTZ,
     serving_generation     BIGINT,
-    served_known_from      TIMESTAMPTZ, -- NULL: since its beginning; else revisions that served before are forgotten
+    served_known_from      TIMESTAMPTZ, -- NULL: since it was made; otherwise, revisions that served before were deleted
     phase                  TEXT         NOT NULL DEFAULT 'PENDING',
     phase_since            TIMESTAMPTZ  NOT NULL DEFAULT now(),
     reason                 TEXT         NOT NULL DEFAULT '',
@@ -60,13 +61,14 @@ CREATE TABLE deployment_revision (
     PRIMARY KEY (deployment_id, generation)
 );
 
--- Which revision of a deployment served at a time, and which serves still.
+-- Finds the revision of a deployment that served at a time, and the one that still serves.
 CREATE INDEX idx_deployment_revision_served ON deployment_revision (deployment_id, served_from DESC)
     WHERE served_from IS NOT NULL;
 CREATE INDEX idx_deployment_revision_serving ON deployment_revision (deployment_id)
     WHERE served_from IS NOT NULL AND served_until IS NULL;
 
--- Append-only; the oldest are forgotten. Rows of one deployment are written while its row is locked, so their order is that of their commits.
+-- Append-only, except that the oldest rows are deleted. Rows of a deployment are written while its row is locked, so
+-- their sequence is the order of the commits.
 CREATE TABLE deployment_event (
     sequence           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     deployment_id      UUID        NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
@@ -80,8 +82,8 @@ CREATE TABLE deployment_event (
 );
 CREATE INDEX idx_deployment_event_of ON deployment_event (deployment_id, sequence);
 
--- The ids that callers gave to their requests, so that a repeated request finds what the first one made. The digest is of what
--- the request asked for, so that another one under its id is refused.
+-- The ids that callers gave to their requests, so that a repeated request finds the deployment of the first one. The digest of
+-- the request is stored, so that another request with the same id is refused.
 CREATE TABLE deployment_request (
     project_id    UUID NOT NULL,
     request_id    TEXT NOT NULL,
@@ -90,10 +92,10 @@ CREATE TABLE deployment_request (
     created_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (project_id, request_id)
 );
--- They go with their deployment.
+-- Requests are deleted with their deployment.
 CREATE INDEX idx_deployment_request_of ON deployment_request (deployment_id);
 
--- Objects in the cluster with our mark and without a deployment: reported, never deleted by themselves.
+-- Objects in the cluster with our labels but without a deployment. They are reported and never deleted automatically.
 CREATE TABLE orphan (
     uid           TEXT PRIMARY KEY,
     namespace     TEXT        NOT NULL,
@@ -101,5 +103,5 @@ CREATE TABLE orphan (
     deployment_id TEXT        NOT NULL DEFAULT '',
     seen_at       TIMESTAMPTZ NOT NULL DEFAULT now()
 );
--- Orphans are told by the namespaces of a project.
+-- Orphans are listed by the namespaces of a project.
 CREATE INDEX idx_orphan_namespace ON orphan (namespace);

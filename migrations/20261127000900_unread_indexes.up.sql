@@ -1,7 +1,7 @@
 -- migrate:no-transaction
--- No statement of this service reads these indexes: some begin as the index of a list does, others lead to rows of all projects,
--- and every statement is about one. Each costs every write. The Go service finds the same rows by the indexes made before; for
--- its list of all versions in a project, which joins with the models, idx_model_version_created_at stays.
+-- No statement of this service uses these indexes: some are a prefix of the index of a list, others lead to rows of all
+-- projects, while every statement reads one project. Each index makes every write slower. The Go service finds the same rows by
+-- the new indexes, except for its list of all versions in a project, for which idx_model_version_created_at stays.
 
 DROP INDEX CONCURRENTLY IF EXISTS idx_registered_model_project_id;
 DROP INDEX CONCURRENTLY IF EXISTS idx_registered_model_created_at;

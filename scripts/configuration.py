@@ -44,7 +44,7 @@ def page() -> str:
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:
-    """Every field with the string that stands under it."""
+    """The docstring of every field."""
     (definition,) = ast.parse(inspect.getsource(Settings)).body
     assert isinstance(definition, ast.ClassDef)
     for field, below in zip(definition.body, definition.body[1:], strict=False):

@@ -1,6 +1,6 @@
 """Generate the Python stubs under src/registry_grpc/gen from proto/.
 
-`--check` generates into a temporary folder and fails when it differs from what is committed.
+`--check` generates into a temporary folder and fails if the result differs from the committed files.
 protoc has no option for a Python package prefix, so the imports of the generated files are rewritten here.
 """
 

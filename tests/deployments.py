@@ -1,4 +1,4 @@
-"""Deployments as tests need them: valid, and different only in what the test is about."""
+"""Valid deployments for tests, which only set the fields that they are about."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def a_spec(*, options: DeploymentOptions | None = None, **fields: Any) -> Deploy
 
 
 def a_deployment(*, spec: DeploymentSpec | None = None, **fields: Any) -> Deployment:
-    """A deployment at its first revision, not applied yet, with an id of its own."""
+    """A deployment with a new id, at its first revision, which is not applied yet."""
     deployment = Deployment(
         id=uuid.uuid4(),
         project_id=uuid.UUID("11111111-1111-1111-1111-111111111111"),

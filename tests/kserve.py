@@ -1,4 +1,4 @@
-"""The adapter under test on a cluster, and words for what tests do with it again and again."""
+"""The adapter under test on a cluster, and helpers for tests of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def connected(
     namespaces: tuple[str, ...] = (),
     pace: Pace = IMPATIENT,
 ) -> AsyncIterator[KServeCluster]:
-    """The adapter, closed at the end."""
+    """The adapter, which is closed at the end."""
     api = Api(await connect(kubeconfig), limits)
     cluster = KServeCluster(api, registry_id=registry_id, name_key=b"key", namespaces=namespaces, pace=pace)
     try:
@@ -47,7 +47,7 @@ async def connected(
 async def applied(
     cluster: KServeCluster, deployment: Deployment, credentials: Credentials = NO_KEYS, *, force: bool = False
 ) -> Deployment:
-    """The deployment after an apply based on a fresh look, as the reconciler keeps it."""
+    """The deployment after an apply that is based on a new observation, as the reconciler stores it."""
     seen = await cluster.observe(deployment)
     result = await cluster.apply(deployment, credentials, seen=seen, force=force)
     return replace(deployment, applied=result, applied_generation=deployment.generation, applied_at=seen.at)
@@ -56,7 +56,7 @@ async def applied(
 async def observed(
     cluster: KServeCluster, deployment: Deployment, holds: Callable[[Evidence], bool] = lambda _: True
 ) -> Evidence:
-    """The first look of which something holds."""
+    """The first observation that meets the condition."""
     deadline = time.monotonic() + PATIENCE
     while True:
         evidence = await cluster.observe(deployment)
@@ -76,7 +76,7 @@ def is_serving(evidence: Evidence) -> bool:
         and live.transition_status == "UpToDate"
         and rollout is not None
         and rollout.is_complete
-        and rollout.revision_stamp == live.revision_stamp
+        and rollout.revision == live.revision
     )
 
 

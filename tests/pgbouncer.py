@@ -1,4 +1,4 @@
-"""The real PgBouncer before the run's PostgreSQL. Tests that need it are skipped where it is not installed."""
+"""The real PgBouncer in front of the run's PostgreSQL. Tests that need it are skipped if it is not installed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOBODY = 65534
 
 @contextlib.asynccontextmanager
 async def pgbouncer(url: str, **settings: str) -> AsyncIterator[str]:
-    """The same database through a PgBouncer with its stock settings but for these."""
+    """The same database behind a PgBouncer with its stock settings, except for these."""
     assert PROGRAM is not None
     at = urlsplit(url)
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
@@ -37,7 +37,7 @@ async def pgbouncer(url: str, **settings: str) -> AsyncIterator[str]:
             + "".join(f"{key} = {value}\n" for key, value in lines.items())
         )
         nobody = None
-        if os.geteuid() == 0:  # which PgBouncer refuses
+        if os.geteuid() == 0:  # PgBouncer refuses it
             nobody = _NOBODY
             for path in (folder, users, configuration):
                 os.chown(path, _NOBODY, _NOBODY)

@@ -26,24 +26,24 @@ from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.database import DatabaseOptions
 from registry_grpc.devtools.embedded_postgres import embedded_postgres
 
-# The data is thrown away with the run, so nothing has to reach the disk.
+# The data is deleted after the run, so nothing has to reach the disk.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 PATIENT = DatabaseOptions(connect_timeout=60, statement_timeout=60, lock_timeout=60)
-"""For tests that are about something else than time: a busy machine must not fail them."""
+"""For tests that are not about time, so that they do not fail on a busy machine."""
 _SERVER = pytest.StashKey["ServerForRun"]()
 _RESOURCES = pytest.StashKey[contextlib.ExitStack]()
 
 
 @dataclass(frozen=True, slots=True)
 class ServerForRun:
-    """The run's server, and the name of the migrated database on it that the others are copied from."""
+    """The run's server, and the name of the migrated database on it from which the others are copied."""
 
     url: str
     template: str
 
 
 class _Node(Protocol):
-    """What xdist's controller knows of a worker."""
+    """A worker, as xdist's controller knows it."""
 
     config: pytest.Config
     workerinput: dict[str, str]
@@ -51,7 +51,7 @@ class _Node(Protocol):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: _Node) -> None:
-    """Hand the run's server to a worker that is about to start."""
+    """Pass the run's server to a worker that is about to start."""
     server = _server_for_run(node.config)
     node.workerinput.update(postgres_url=server.url, postgres_template=server.template)
 
@@ -92,7 +92,7 @@ async def _create_template(server: ServerForRun) -> None:
 
 @contextlib.asynccontextmanager
 async def new_database(server: ServerForRun, template: str) -> AsyncIterator[str]:
-    """Make a database of its own from `template`, give its URL, and drop it afterwards."""
+    """Create a database from `template`, yield its URL, and drop it afterwards."""
     name = f"registry_{uuid.uuid4().hex}"
     await _execute(
         server.url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
@@ -104,7 +104,7 @@ async def new_database(server: ServerForRun, template: str) -> AsyncIterator[str
 
 
 def url_of(server_url: str, database: str) -> str:
-    """Return the URL of another database on the server."""
+    """The URL of another database on the server."""
     return urlsplit(server_url)._replace(path=f"/{database}").geturl()
 
 
@@ -133,20 +133,20 @@ def postgres_server(server_for_run: ServerForRun) -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def database_url(server_for_run: ServerForRun) -> AsyncIterator[str]:
-    """A migrated database of this worker: its tests share it, so each works in projects of its own."""
+    """A migrated database for this worker. Its tests share it, so each uses its own projects."""
     async with new_database(server_for_run, server_for_run.template) as url:
         yield url
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def fresh_database_url(server_for_run: ServerForRun) -> AsyncIterator[str]:
-    """A migrated, empty database of this one test."""
+    """A migrated, empty database for this test only."""
     async with new_database(server_for_run, server_for_run.template) as url:
         yield url
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def empty_database_url(server_for_run: ServerForRun) -> AsyncIterator[str]:
-    """A database of this one test without any table."""
+    """A database without tables for this test only."""
     async with new_database(server_for_run, "template0") as url:
         yield url

@@ -1,4 +1,4 @@
-"""Expect a use case to be refused."""
+"""Expects that a use case is refused."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
--- Finishes the answers to REST clients, after the transcoder; never for native gRPC (see the routes). The worker writes
--- status and body, errors included; what fails as an RPC, because no worker could answer, becomes {"error": <text>}.
+-- Finishes the answers to REST clients after the transcoder; the routes disable it for native gRPC. The worker writes
+-- status and body, also of errors. If the RPC itself fails, because no worker could answer, the body is {"error": <text>}.
 local ESCAPES = {['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t"}
 
--- The text of a failed RPC comes percent-encoded.
+-- The text of a failed RPC is percent-encoded.
 local function error_body(grpc_message)
   local text = grpc_message:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
   return '{"error":"' .. text:gsub('[%c"\\]', function(c)
@@ -11,14 +11,14 @@ local function error_body(grpc_message)
 end
 
 local function replace_body(handle, text)
-  -- The first call answers nil where the worker failed after it had sent headers, but no body.
+  -- The first call returns nil if the worker failed after it had sent headers, but no body.
   (handle:body(true) or handle:body(true)):setBytes(text)
 end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
   local grpc_status, message = headers:get("grpc-status"), headers:get("grpc-message")
-  if not grpc_status then return end -- Envoy's own answer
+  if not grpc_status then return end -- Envoy itself has answered
   headers:remove("grpc-status")
   headers:remove("grpc-message")
   local code = headers:get(":status")
@@ -39,6 +39,6 @@ function envoy_on_response(handle)
     replace_body(handle, error_body(message or ""))
   elseif code == "204" then
     replace_body(handle, "")
-    handle:headers():remove("content-length") -- `headers` is no longer valid: body() waited
+    handle:headers():remove("content-length") -- `headers` is no longer valid, because body() has yielded
   end
 end

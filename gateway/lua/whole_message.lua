@@ -1,5 +1,5 @@
--- Refuses a call whose body is not exactly one gRPC message (a flag, four bytes of length, and as many bytes), which a
--- worker would wait for until the call's deadline. Runs after the filter `body`, so the body is complete.
+-- Refuses a call whose body is not exactly one gRPC message (a flag, four bytes of length, and as many bytes), because a
+-- worker would wait for the rest until the call's deadline. Runs after the filter `body`, so the body is complete.
 function envoy_on_request(handle)
   local body = handle:body()
   local size = body and body:length() or 0

@@ -1,4 +1,4 @@
-"""The only composition root: Settings -> App."""
+"""The only composition root: makes an App from Settings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _log = structlog.get_logger("bootstrap")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """Everything that serves requests, and the controller when there is a cluster."""
+    """Everything that serves requests, and the controller if a cluster is configured."""
 
     servicers: Sequence[Servicer]
     database: Database
@@ -62,14 +62,15 @@ class App:
     cluster: Cluster | None
 
     async def close(self) -> None:
-        """Close what was opened, last first."""
+        """Close the cluster and the database."""
         if self.cluster is not None:
             await self.cluster.close()
         await self.database.close()
 
 
 async def build(settings: Settings, database: Database) -> App:
-    """Put the service together. Raises Unavailable when a cluster is configured and the database does not answer."""
+    """Compose the service. Raises ConfigurationError; Unavailable if a cluster is configured and the database does not
+    answer."""
     cipher = cipher_of(settings)
     cluster = await cluster_of(settings, database, cipher.name_key)
 
@@ -80,7 +81,7 @@ async def build(settings: Settings, database: Database) -> App:
     queue = PostgresDeploymentQueue(database)
     reconciler = controller = None
     if cluster is not None:
-        reconciler = Reconciler(queue=queue, cluster=cluster, versions=versions, services=services)
+        reconciler = Reconciler(queue=queue, cluster=cluster, versions=versions)
         retention = Retention(age=timedelta(days=settings.history_days), revisions=settings.history_revisions)
         controller = Controller(
             queue=queue, reconciler=reconciler, cluster=cluster, retention=retention, report=_report
@@ -94,27 +95,23 @@ async def build(settings: Settings, database: Database) -> App:
         versions=versions,
         policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
     )
-    deployments = Deployments(
-        deployments=intents,
-        services=services,
-        environments=environments,
-        drafting=drafting,
-        cluster=cluster,
-        reconciler=reconciler,
-    )
+    deployments = Deployments(deployments=intents, services=services, drafting=drafting, reconciler=reconciler)
     inference_services = InferenceServices(
         services=services,
         environments=environments,
         models=models,
         versions=versions,
-        deployments=deployments,
+        deployments=intents,
+        drafting=drafting,
+        cluster=cluster,
+        reconciler=reconciler,
     )
     model_versions = ModelVersions(versions=versions, deployments=intents)
     serve_models = ServeModels(
         serve_models=PostgresServeModelRepository(database), services=services, versions=versions
     )
     history = DeploymentHistory(deployments=intents, events=queue)
-    planning = Planning(deployments=deployments, history=intents, versions=versions, cluster=cluster)
+    planning = Planning(drafting=drafting, services=services, deployments=intents, versions=versions, cluster=cluster)
     return App(
         servicers=(
             RegisteredModelServicer(RegisteredModels(models=models)),
@@ -123,7 +120,7 @@ async def build(settings: Settings, database: Database) -> App:
             ServingEnvironmentServicer(ServingEnvironments(environments=environments)),
             InferenceServiceServicer(inference_services),
             ServeModelServicer(serve_models),
-            DeploymentServicer(deployments, history, planning),
+            DeploymentServicer(deployments, inference_services, history, planning),
         ),
         database=database,
         history=history,
@@ -142,12 +139,12 @@ def database_of(settings: Settings) -> Database:
 
 
 async def cluster_of(settings: Settings, database: Database, name_key: bytes) -> Cluster | None:
-    """None when deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable for a database
-    that does not answer."""
+    """None if deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable if the database does
+    not answer."""
     if settings.cluster is ClusterKind.NONE:
         return None
     registry_id = await installation_id(database)
-    # The Kubernetes client takes most of a second to import: nobody waits for it who does not need it.
+    # Imported here because importing the Kubernetes client takes most of a second.
     from registry_grpc.adapters.kserve.cluster import KServeCluster  # noqa: PLC0415
 
     return KServeCluster(
@@ -159,7 +156,7 @@ async def cluster_of(settings: Settings, database: Database, name_key: bytes) ->
 
 
 async def kubernetes_of(settings: Settings) -> Api:
-    """The API of the cluster; not asked anything yet. Raises ConfigurationError when the settings lead to none."""
+    """The API of the cluster, to which no request is sent yet. Raises ConfigurationError."""
     from kubernetes.aio.config.config_exception import ConfigException  # noqa: PLC0415
 
     from registry_grpc.adapters.kserve.api import Api  # noqa: PLC0415
@@ -170,26 +167,28 @@ async def kubernetes_of(settings: Settings) -> Api:
     try:
         client = await connect(kubeconfig)
     except (ConfigException, OSError) as error:
-        raise ConfigurationError(f"the cluster cannot be found ({kubeconfig or 'in-cluster'}): {error}") from error
+        raise ConfigurationError(
+            f"the configuration of the cluster cannot be read ({kubeconfig or 'in-cluster'}): {error}"
+        ) from error
     rate = settings.kubernetes_requests_per_second
     return Api(client, Limits(requests_per_second=rate, burst=int(rate * 2)))
 
 
 def _kubeconfig_of(settings: Settings) -> Path | None:
-    """None for the cluster that this process runs in."""
+    """The kubeconfig; None for the cluster in which this process runs. Raises ConfigurationError."""
     if settings.cluster is ClusterKind.IN_CLUSTER:
         return None
     if settings.cluster is ClusterKind.SIMULATED:
-        # Else deployments that are meant for a toy would go where a developer's kubectl happens to point.
-        raise ConfigurationError("REGISTRY_CLUSTER=simulated is for `registry-grpc dev` only")
-    # Like KUBECONFIG it may be several files; the loader goes on without those that are not there, and without any.
+        # Otherwise deployments would go to the cluster to which a developer's kubectl points.
+        raise ConfigurationError("REGISTRY_CLUSTER=simulated works with `registry-grpc dev` only")
+    # Like KUBECONFIG it may name several files. The loader ignores files that do not exist, even if none exists.
     if not any(Path(part).expanduser().is_file() for part in str(settings.kubeconfig).split(os.pathsep)):
         raise ConfigurationError(f"there is no kubeconfig {settings.kubeconfig}: set REGISTRY_KUBECONFIG")
     return settings.kubeconfig
 
 
 def cipher_of(settings: Settings) -> AesGcmCipher:
-    """The keys of the settings, or, outside of production, a key that everybody knows."""
+    """A cipher with the keys of the settings; without keys, with a development key that everybody knows."""
     if settings.encryption_keys is not None:
         return AesGcmCipher(parse_keys(settings.encryption_keys.get_secret_value()))
     _log.warning("secrets are encrypted with the DEVELOPMENT key, which everybody knows; set REGISTRY_ENCRYPTION_KEYS")
@@ -197,4 +196,4 @@ def cipher_of(settings: Settings) -> AesGcmCipher:
 
 
 def _report(where: str, error: BaseException) -> None:
-    _log.warning("controller goes on after a fault", where=where, error=str(error) or type(error).__name__)
+    _log.warning("the controller continues after an error", where=where, error=str(error) or type(error).__name__)

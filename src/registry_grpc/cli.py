@@ -1,7 +1,7 @@
-"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, gateway, doctor and dev.
+"""`registry-grpc`: serve, worker, controller, migrate, healthcheck, config, gateway, doctor, orphans and dev.
 
-Every command imports what it needs when it runs: probes ask `healthcheck` every few seconds, and the whole service
-takes a second of CPU to import.
+Each command imports its modules when it runs, because probes run `healthcheck` every few seconds and importing the
+whole service takes a second of CPU time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
-    """The environment variable a setting comes from; one that has an alias is located by that."""
+    """The environment variable of a setting. The location of a setting with an alias is the alias."""
     return f"REGISTRY_{str(location[0]).removeprefix('REGISTRY_').upper()}"
 
 
@@ -43,33 +43,38 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Settings, argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
-        """One whose output is its result, so that its log goes elsewhere."""
+        """A command that prints its result, so that its log goes to stderr."""
         added = commands.add_parser(name, help=about)
         added.set_defaults(run=run, logs_to=sys.stderr)
         return added
 
     command("serve", _serve, "run the workers").set_defaults(logs_to=sys.stdout)
-    worker = command("worker", _worker, "run one worker (serve does that)")
+    worker = command("worker", _worker, "run one worker (`serve` starts all of them)")
     worker.add_argument("--listen", required=True, help="host:port or unix:/path")
     worker.set_defaults(logs_to=sys.stdout)
-    command("controller", _controller, "bring deployments about").set_defaults(logs_to=sys.stdout)
+    command("controller", _controller, "apply deployments to the cluster and keep it to them").set_defaults(
+        logs_to=sys.stdout
+    )
 
     migrate = command("migrate", _migrate, "change the database's schema")
     migrate.add_argument("action", choices=("up", "down", "status", "adopt", "encrypt-secrets", "decrypt-secrets"))
-    migrate.add_argument("--steps", type=_at_least_one, default=1, help="how many migrations `down` takes back")
-    migrate.add_argument("--yes", action="store_true", help="for `down` and `decrypt-secrets`: say that you know")
+    migrate.add_argument("--steps", type=_at_least_one, default=1, help="how many migrations `down` reverts")
+    migrate.add_argument("--yes", action="store_true", help="confirm `down` or `decrypt-secrets`")
 
-    healthcheck = command("healthcheck", _healthcheck, "ask all workers, one of them or the gateway whether it serves")
-    healthcheck.add_argument("--address", help="host:port or unix:/path; default is all workers")
+    healthcheck = command("healthcheck", _healthcheck, "check whether the workers, or one address, serve requests")
+    healthcheck.add_argument(
+        "--address", help="host:port or unix:/path of a worker or the gateway; default: all workers"
+    )
     healthcheck.set_defaults(logs_to=None)
 
     command("config", _config, "print all settings")
     gateway = command("gateway", _gateway, "write the files that Envoy needs")
     gateway.add_argument(
-        "folder", type=Path, help="envoy.yaml expects it to be called `gateway`, where Envoy is started"
+        "folder", type=Path, help="the folder to write to; name it `gateway` and start Envoy in its parent folder"
     )
-    command("doctor", _doctor, "check everything the service needs")
-    command("dev", _dev, "run all of it on this machine").set_defaults(logs_to=sys.stdout)
+    command("doctor", _doctor, "check everything that the service needs")
+    command("orphans", _orphans, "list what only the cluster knows, of all projects")
+    command("dev", _dev, "run everything on this machine, for development").set_defaults(logs_to=sys.stdout)
     return parser
 
 
@@ -125,6 +130,12 @@ def _doctor(settings: Settings, _parsed: argparse.Namespace) -> None:
     from registry_grpc.operations import doctor  # noqa: PLC0415
 
     doctor(settings)
+
+
+def _orphans(settings: Settings, _parsed: argparse.Namespace) -> None:
+    from registry_grpc.operations import orphans  # noqa: PLC0415
+
+    orphans(settings)
 
 
 def _dev(settings: Settings, _parsed: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`registry-grpc healthcheck`, for container probes. Imports little, because it starts anew with every probe."""
+"""`registry-grpc healthcheck`, for container probes. It imports little, because each probe starts a new process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PATIENCE_SECONDS = 3.0
 
 
 def healthcheck(settings: Settings, address: str | None) -> None:
-    """Exit status 0 when what was asked serves, 1 otherwise. Without an address, all workers are asked at once."""
+    """Exits with status 1 unless all targets serve: the address, or all workers without one."""
     targets = [address] if address else settings.worker_addresses
     with ThreadPoolExecutor(len(targets)) as pool:
         found = dict(zip(targets, pool.map(_status_of, targets), strict=True))
@@ -25,8 +25,8 @@ def healthcheck(settings: Settings, address: str | None) -> None:
 
 
 def _status_of(target: str) -> str:
-    """What it says, or why it does not."""
-    # A proxy of the environment is for calls to elsewhere.
+    """The serving status of the target, or why there is none."""
+    # A proxy of the environment must not be used for this.
     with grpc.insecure_channel(target, options=(("grpc.enable_http_proxy", 0),)) as channel:
         check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
         try:

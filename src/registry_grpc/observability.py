@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event."""
+"""Logging: one line of JSON per event."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _FLUSH_SECONDS = 0.1
 
 
 def configure_logging(level: str, format_: str, stream: TextIO) -> None:
-    """To the stream, JSON for machines, text for people. Of libraries, warnings and above, to stderr; but gRPC's, which
-    clients can provoke, are lines like ours."""
+    """Log to the stream, as JSON or as text. Warnings and errors of libraries go to stderr, except those of gRPC, which
+    clients can provoke and which are written like our own."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     grpc = logging.getLogger("grpc")
     grpc.handlers, grpc.propagate = [GrpcLines()], False
@@ -48,7 +48,7 @@ def configure_logging(level: str, format_: str, stream: TextIO) -> None:
 
 
 class JsonLogger(structlog.BoundLoggerBase):
-    """What structlog's chain of processors would do, in one step: every request has a line."""
+    """Does the work of structlog's chain of processors in one step, because every request has a line."""
 
     def debug(self, event: str, **fields: Any) -> None:
         self._logger.debug(_line("debug", event, fields))
@@ -63,12 +63,12 @@ class JsonLogger(structlog.BoundLoggerBase):
         self._logger.error(_line("error", event, fields))
 
     def exception(self, event: str, **fields: Any) -> None:
-        """With the traceback of the exception that is being handled."""
+        """Log an error with the traceback of the exception that is being handled."""
         self.error(event, **fields, exception=traceback.format_exc().rstrip())
 
 
 def _above(lowest: int) -> type[JsonLogger]:
-    """A logger whose methods for what is below the lowest level do nothing."""
+    """A logger whose methods for levels below the lowest one do nothing."""
     silent = {name: _ignore for name, level in _LEVELS.items() if level < lowest}
     return type("JsonLogger", (JsonLogger,), silent)
 
@@ -78,7 +78,7 @@ def _ignore(_self: JsonLogger, _event: str, **_fields: Any) -> None:
 
 
 class GrpcLines(logging.Handler):
-    """Writes what gRPC itself logs. Of bytes only the number is told: they are what a client sent."""
+    """Writes the log of gRPC itself. Bytes come from a client, so only their number is written."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if isinstance(record.args, tuple):
@@ -97,8 +97,8 @@ def _line(level: str, event: str, fields: dict[str, Any]) -> bytes:
 
 
 class LogOutput:
-    """Where structlog's lines go. Those of ordinary events are written within 0.1 s, many at once, because a write for
-    each request costs as much as a statement; a warning or worse is written at once, with all that came before it."""
+    """The output of structlog's lines. Lines of ordinary events are written together within 0.1 s, because a write for
+    each request costs as much as a statement. Warnings and errors are written at once, after all earlier lines."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -108,7 +108,7 @@ class LogOutput:
         if not self._lines:
             try:
                 asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
-            except RuntimeError:  # no loop: nobody would come back to write it
+            except RuntimeError:  # there is no event loop that could write it later
                 self.warning(line)
                 return
         self._lines.append(line)
@@ -123,6 +123,6 @@ class LogOutput:
     def flush(self) -> None:
         lines, self._lines = self._lines, []
         if lines:
-            with contextlib.suppress(OSError):  # a full disk must not fail what the lines tell of
+            with contextlib.suppress(OSError):  # a full disk must not make the logged work fail
                 self._stream.write(b"\n".join((*lines, b"")))
                 self._stream.flush()

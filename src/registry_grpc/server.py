@@ -1,4 +1,4 @@
-"""One worker: a grpc.aio server on one address, and its orderly end."""
+"""Runs one worker, a grpc.aio server on one address, or one controller, and stops it in order."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ _log = structlog.get_logger("server")
 _MAX_METADATA_BYTES = 128 * 1024
 
 SERVER_OPTIONS = (
-    # Two workers on one port would share it in silence; a clash must be seen.
+    # Otherwise two workers with the same port would share it, instead of the second one failing.
     ("grpc.so_reuseport", 0),
-    # Envoy takes headers of up to 60 KiB; more than it hands on must fit.
+    # Envoy accepts headers of up to 60 KiB and adds some of its own.
     ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
-    # Clients share Envoy's connections. A header that gRPC cannot parse (`grpc-timeout: 1x`) would stay in the table of
-    # a connection's headers, and other clients' requests that refer to it would fail. Without a table nothing stays.
-    # (Envoy's own `hpack_table_size: 0` breaks new connections under load: gRPC's encoder is late to notice.)
+    # Clients share Envoy's connections. A header that gRPC cannot parse (`grpc-timeout: 1x`) would stay in the header
+    # table of the connection, and requests of other clients that refer to it would fail. So there is no table. (Envoy's
+    # own `hpack_table_size: 0` breaks new connections under load, because gRPC's encoder notices it too late.)
     ("grpc.http2.hpack_table_size.decoder", 0),
-    # A message of 15 KiB may unpack to 16 MiB. Only `identity` is known, the others are UNIMPLEMENTED.
+    # A message of 15 KiB may unpack to 16 MiB. Compression other than `identity` is answered with UNIMPLEMENTED.
     ("grpc.compression_enabled_algorithms_bitset", 1),
-    # Envoy keeps its connections to workers and asks whether they are alive.
+    # Envoy sends keepalive pings on its connections to workers, also when there are no calls.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
 
 class Worker:
-    """A server with its health service. `serve` until `stop`."""
+    """A gRPC server with its health service."""
 
     def __init__(self, settings: Settings, app: App) -> None:
         self._settings = settings
@@ -63,11 +63,12 @@ class Worker:
             self.server.add_generic_rpc_handlers(reflection_handlers(known))
 
     def listen(self, address: str) -> int:
-        """The port that was bound, for `host:0`. Raises ConfigurationError when the address cannot be had."""
+        """Returns the bound port, also for `host:0`. Raises ConfigurationError if the address cannot be used."""
         try:
             return self.server.add_insecure_port(address)
         except RuntimeError as error:
-            raise ConfigurationError(f"cannot listen on {address}: it is in use, or not of this machine") from error
+            text = f"cannot listen on {address}: it is in use, or is not an address of this machine"
+            raise ConfigurationError(text) from error
 
     async def start(self) -> None:
         await self.server.start()
@@ -75,8 +76,8 @@ class Worker:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self) -> None:
-        """Say NOT_SERVING, go on until balancers have turned away, end the watches, which never end by themselves, and
-        let running requests end."""
+        """Report NOT_SERVING, continue to serve while load balancers turn away, end the watches, which never end by
+        themselves, and wait for running requests."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.drain_delay)
         self._history.stop_watches()
@@ -100,20 +101,20 @@ def run_worker(settings: Settings, address: str) -> None:
 
 
 def _leave_requests_to_reference_counts() -> None:
-    """What a request makes has no cycles and is freed when the request ends. The garbage collector would look at it
-    twice in every list of 100, which is a fifth of what such a list costs; now it waits for a few of them at once."""
+    """Run the garbage collector less often. The objects of a request have no cycles and are freed when it ends, but the
+    collector would run twice in every list of 100, which takes a fifth of the time of such a list."""
     gc.collect()
-    gc.freeze()  # modules and stubs are never garbage
+    gc.freeze()  # modules and stubs are never freed
     gc.set_threshold(50_000)
 
 
 def run_controller(settings: Settings) -> None:
-    """Reconcile deployments until SIGTERM or SIGINT. Raises ConfigurationError when no cluster is configured."""
+    """Reconcile deployments until SIGTERM or SIGINT. Raises ConfigurationError if no cluster is configured."""
 
     async def control() -> None:
         async with _app(settings) as app:
             if app.controller is None:
-                raise ConfigurationError("there is nothing to control: REGISTRY_CLUSTER is `none`")
+                raise ConfigurationError("the controller needs a cluster, but REGISTRY_CLUSTER is `none`")
             running = asyncio.create_task(app.controller.run())
             stopped = asyncio.create_task(until_stopped())
             _log.info("controller is ready")
@@ -137,7 +138,7 @@ def _run(main: Callable[[], Awaitable[None]]) -> None:
 
 @contextlib.asynccontextmanager
 async def _app(settings: Settings) -> AsyncIterator[App]:
-    """The service, on a database that fits it; closed in the end. Raises ConfigurationError, Unavailable."""
+    """The service, after a check of the database; it is closed in the end. Raises ConfigurationError, Unavailable."""
     database = database_of(settings)
     try:
         await _check_database(database, settings)
@@ -152,7 +153,7 @@ async def _app(settings: Settings) -> AsyncIterator[App]:
 
 
 async def _check_database(database: Database, settings: Settings) -> None:
-    """A worker that does not fit the database must not serve. Raises ConfigurationError, Unavailable."""
+    """Raises ConfigurationError if this release cannot work on the database, and Unavailable."""
     if not await database.keeps_sessions():
         raise ConfigurationError(f"{NOT_A_SESSION}: {ADVICE}")
     row = await database.fetchrow("SELECT to_regclass('schema_migrations') IS NOT NULL AS exists")
@@ -166,12 +167,12 @@ async def _check_database(database: Database, settings: Settings) -> None:
     version = found["version"] if found else 0
     if found and found["dirty"] and version <= LOWEST_VERSION:
         raise ConfigurationError(
-            f"the schema of the database is dirty at {version}: `registry-grpc doctor` says what to do"
+            f"the schema of the database is dirty at {version}: run `registry-grpc doctor`, which tells what to do"
         )
     if version < LOWEST_VERSION:
         raise ConfigurationError(
-            f"the schema of the database is {version or 'none'}, needed is {LOWEST_VERSION}: "
+            f"the schema of the database has version {version or 'none'}, but at least {LOWEST_VERSION} is needed: "
             "run `registry-grpc migrate up`"
         )
     if version > newest:
-        _log.warning("the schema of the database is newer than this program knows", schema=version, known=newest)
+        _log.warning("the schema of the database is newer than this program", schema=version, known=newest)

@@ -1,4 +1,4 @@
-"""All settings, from the environment only (`REGISTRY_…`). Nothing below bootstrap reads the environment."""
+"""All settings, read from environment variables (`REGISTRY_…`). No module below bootstrap reads the environment."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::(?:\d+|\*))?"
 
 
 class ConfigurationError(Exception):
-    """The settings do not fit what was asked for, or what is there; the text says what to change."""
+    """The command cannot run with these settings. The text says what to change."""
 
 
 class ClusterKind(StrEnum):
-    """Where deployments go."""
+    """The cluster to which models are deployed."""
 
     NONE = "none"
     SIMULATED = "simulated"
@@ -32,74 +32,74 @@ class ClusterKind(StrEnum):
 
 
 class Settings(BaseSettings):
-    """What an operator can set. Times are seconds. An empty variable counts as unset."""
+    """The settings of an operator. Times are in seconds. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_prefix="REGISTRY_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
     )
 
     port: int = Field(default=8080, ge=0, le=65535)
-    """The gateway's port: `registry-grpc dev` has Envoy listen on it, and `registry-grpc doctor` asks there, also where
-    Envoy has its own configuration."""
+    """The gateway's port. `registry-grpc dev` lets Envoy listen on it, and `registry-grpc doctor` checks the gateway on
+    it, also if Envoy has its own configuration."""
     host: str = "127.0.0.1"
-    """The address the gateway listens on; `0.0.0.0` lets other machines reach it. Development only."""
+    """The address on which the gateway listens; `0.0.0.0` makes it reachable from other machines. Development only."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    """Origins whose web pages may call the gateway, comma-separated, such as `https://app.example`; `:*` at the end
-    allows any port. Empty: localhost and 127.0.0.1. Development only: elsewhere `gateway/envoy.yaml` has them."""
+    """Comma-separated origins whose web pages may call the gateway, such as `https://app.example`; `:*` at the end
+    allows any port. Empty: localhost and 127.0.0.1. Development only; elsewhere, set them in `gateway/envoy.yaml`."""
     data_dir: Path = Path(".data")
-    """Where the embedded database, logs and sockets live. Development only."""
+    """The folder of the embedded database, logs and sockets. Development only."""
     database_url: SecretStr | None = None
     """`postgresql://…`. Unset: the embedded database of `registry-grpc dev`."""
     database_connections: int = Field(default=16, ge=1)
-    """Connections per worker process; workers x connections must stay below the server's limit."""
+    """Connections per worker process. Together, the workers must stay below the server's limit."""
     database_queue: int = Field(default=500, ge=0)
-    """How many requests of a worker may wait for a connection, for each kind of object, before more are refused with
-    RESOURCE_EXHAUSTED."""
+    """How many requests of a worker may wait for a connection, for each kind of object. Further requests are refused
+    with RESOURCE_EXHAUSTED."""
     database_statement_timeout: float = Field(default=5.0, ge=0.001, le=86_400)
     """How long a statement may run."""
     workers: int = Field(default=2, ge=1)
-    """Worker processes, each with an address of its own."""
+    """The number of worker processes. Each has its own address."""
     worker_host: str = "127.0.0.1"
-    """The address workers listen on, with worker_port and the ports after it."""
+    """The address on which the workers listen."""
     worker_port: int = Field(default=50051, ge=1, le=65535)
-    """The port of the first worker."""
+    """The port of the first worker. The others have the ports after it."""
     max_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
-    """The largest gRPC request a worker takes."""
+    """The size of the largest gRPC request that a worker accepts."""
     shutdown_grace: float = Field(default=8.0, ge=0, le=86_400)
     """How long running requests may take to finish after SIGTERM."""
     drain_delay: float = Field(default=0.5, ge=0, le=86_400)
-    """How long a worker goes on serving after it said NOT_SERVING, so that balancers can turn away first."""
+    """How long a worker continues to serve after it has reported NOT_SERVING, while load balancers turn away."""
     reflection: bool = True
-    """Whether gRPC reflection answers."""
+    """Whether gRPC reflection is enabled."""
     production: bool = False
-    """Refuses the development encryption key."""
+    """Whether to refuse the development encryption key."""
     encryption_keys: SecretStr | None = Field(default=None, validate_default=True)
-    """`<id>:<base64 of 32 bytes>,…`: the first key encrypts, all decrypt. Unset: a development key."""
+    """`<id>:<base64 of 32 bytes>,…`: the first key encrypts, all keys decrypt. Unset: a development key."""
     cluster: ClusterKind = ClusterKind.NONE
-    """Where deployments go: `none`, `simulated` (development only), `kubeconfig` or `in-cluster`."""
+    """The cluster to deploy to: `none`, `simulated` (development only), `kubeconfig` or `in-cluster`."""
     kubeconfig: Path = Field(
         default=Path("~/.kube/config"), validation_alias=AliasChoices("REGISTRY_KUBECONFIG", "KUBECONFIG")
     )
-    """For `kubeconfig`; KUBECONFIG is read when REGISTRY_KUBECONFIG is not set."""
+    """The file for `kubeconfig`. KUBECONFIG is used if REGISTRY_KUBECONFIG is not set."""
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
-    """Namespaces to watch, comma-separated, where the registry has no cluster-wide rights. Empty: all."""
+    """Comma-separated namespaces to watch if the registry has no cluster-wide rights. Empty: all."""
     allowed_service_accounts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Service accounts that deployments may name, as comma-separated `namespace/name`, `*` allowed. Empty: none."""
+    """Comma-separated service accounts that deployments may use, as `namespace/name` with `*`. Empty: none."""
     allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
-    """Environment variables that deployments may set, comma-separated, `*` allowed. Empty: none."""
+    """Comma-separated environment variables that deployments may set, with `*`. Empty: none."""
     kubernetes_requests_per_second: float = Field(default=10.0, gt=0, le=100_000)
-    """The rate of calls to the Kubernetes API per process, with bursts of twice as many."""
+    """The rate of calls to the Kubernetes API per process. Bursts may be twice as large."""
     history_days: int = Field(default=90, ge=1, le=36_500)
-    """How long history is kept: events and revisions of deployments, ids of deploy requests, and all that is left of a
-    deleted inference service. Controllers delete what is older."""
+    """For how many days history is kept: events and revisions of deployments, ids of deploy requests, and the
+    deployments of deleted inference services. The leading controller deletes older history."""
     history_revisions: int = Field(default=20, ge=1, le=1_000_000)
-    """How many revisions of each deployment are kept, however old they are."""
+    """How many revisions of each deployment are kept regardless of their age."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """The lowest level that is logged."""
     log_format: str = Field(default="json", pattern="^(json|text)$")
-    """How log lines look."""
+    """The format of log lines."""
     migrations_dir: Path = MIGRATIONS
-    """Where the migrations are."""
+    """The folder of the migrations."""
 
     @field_validator("cors_origins", "watch_namespaces", "allowed_service_accounts", "allowed_env", mode="before")
     @classmethod
@@ -118,10 +118,10 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
-        """Here, because the errors of urllib and asyncpg quote parts of a URL: the password among them."""
+        """Checked here, because errors of urllib and asyncpg quote parts of a URL, such as the password."""
         if value is not None and not _is_database_url(value.get_secret_value()):
             raise ValueError(
-                "write postgresql://user:password@host:port/database, special characters of a password as %XX"
+                "write postgresql://user:password@host:port/database, with special characters of the password as %XX"
             )
         return value
 
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_worker_ports(cls, value: int, info: ValidationInfo) -> int:
         if value + info.data.get("workers", 1) - 1 > _LAST_PORT:
-            raise ValueError("every worker has a port, from this one on, and there are not enough up to 65535")
+            raise ValueError("each worker needs a port from this one on, but ports end at 65535: choose a lower port")
         return value
 
     @field_validator("encryption_keys")
@@ -138,17 +138,19 @@ class Settings(BaseSettings):
         if value is not None:
             AesGcmCipher(parse_keys(value.get_secret_value()))
         elif info.data.get("production"):
-            raise ValueError("production needs keys: secrets must not be stored under a key that everybody knows")
+            raise ValueError(
+                "production needs keys: without them, secrets are encrypted with a key that everybody knows"
+            )
         return value
 
     @property
     def worker_addresses(self) -> list[str]:
-        """Of the workers that `serve` runs, in their order."""
+        """The addresses of the workers that `serve` runs."""
         return [f"{self.worker_host}:{self.worker_port + i}" for i in range(self.workers)]
 
     @property
     def dsn(self) -> str:
-        """Raises ConfigurationError when no database is set."""
+        """The database URL. Raises ConfigurationError if it is not set."""
         if self.database_url is None:
             raise ConfigurationError("REGISTRY_DATABASE_URL is not set")
         return self.database_url.get_secret_value()
@@ -158,7 +160,7 @@ def _is_database_url(text: str) -> bool:
     try:
         scheme, place, path, query, fragment = urlsplit(text)
         parse_qsl(query, strict_parsing=bool(query))
-        # A password with a bare / ? or # ends up behind the place, and its beginning where the port belongs.
+        # If a password has an unescaped / ? or #, its beginning is parsed as the port, and the rest as the path.
         ports = [urlsplit(f"//{host}").port for host in place.rpartition("@")[2].split(",")]
     except ValueError:
         return False

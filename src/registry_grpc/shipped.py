@@ -1,6 +1,6 @@
-"""The files that belong to the program and are no code: `migrations`, `gateway`, `deploy/kubernetes`.
+"""The paths of the files that belong to the program but are not code: `migrations`, `gateway`, `deploy/kubernetes`.
 
-They are in the package where it was installed (setup.py puts them there), and beside `src` in a checkout.
+An installed package contains them (setup.py copies them). In a checkout, they are next to `src`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When a process has to end."""
+"""Tells a process when it has to stop."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import signal
 
 _PARENT_CHECK_SECONDS = 1.0
 
-# By the process that started this one. Asked at once: one that is killed while its child still starts is gone, too.
+# Read when the module is imported, so that a supervisor that is killed while its child starts is noticed too.
 _started_by = os.getppid()
 
 
 def _note_parent() -> None:
-    global _started_by  # noqa: PLW0603 - there is one of it in a process
+    global _started_by  # noqa: PLW0603 - a process has one parent
     _started_by = os.getppid()
 
 
-# The controllers that tests kill are forked; the service itself never forks.
+# For tests, which fork controllers. The service itself never forks.
 os.register_at_fork(after_in_child=_note_parent)
 
 
 def stop_event() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT."""
+    """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -30,7 +30,7 @@ def stop_event() -> asyncio.Event:
 
 
 async def until_stopped() -> None:
-    """Until SIGTERM or SIGINT, or until the supervisor is gone: nobody would stop this process any more."""
+    """Wait for SIGTERM or SIGINT, or until the supervisor is gone, because nobody would stop this process then."""
     stop = stop_event()
     while not stop.is_set() and os.getppid() == _started_by:
         try:

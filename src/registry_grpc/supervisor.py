@@ -1,4 +1,4 @@
-"""Processes kept running: started anew when they end by themselves, stopped together."""
+"""Keeps processes running: restarts those that end by themselves, and stops all together."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _LONGEST_BACKOFF_SECONDS = 5.0
 _STEADY_AFTER_SECONDS = 10.0
 _STOP_MARGIN_SECONDS = 2.0
 
-# The thread that waits for an RPC's events polls the sockets itself, instead of being woken by the threads of gRPC's
-# event engine: a fifth less CPU time per RPC (docs/performance.md). What the operator has set goes before.
+# The thread that waits for events polls the sockets itself instead of being woken by the threads of gRPC's event
+# engine, which saves a fifth of the CPU time per RPC (docs/performance.md). The operator's own setting wins.
 _WORKER_ENVIRONMENT = {"GRPC_EXPERIMENTS": os.environ.get("GRPC_EXPERIMENTS") or "-event_engine_listener"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
-    """What to run: arguments of `python -m registry_grpc`, what its environment has more, where its output goes."""
+    """A process to run: `python -m` with the module and the arguments. `environment` is added to that of this process,
+    and the output is appended to `log`; None: it goes to the output of this process."""
 
     name: str
     arguments: Sequence[str]
@@ -38,7 +39,7 @@ class ProcessSpec:
 
 
 class Supervisor:
-    """Runs processes in sessions of their own, so that a Ctrl-C reaches the supervisor alone, which stops them."""
+    """Runs processes in their own sessions, so that Ctrl-C only reaches the supervisor, which then stops them."""
 
     def __init__(self, specs: Sequence[ProcessSpec], *, grace_seconds: float) -> None:
         self._specs = specs
@@ -50,7 +51,7 @@ class Supervisor:
         self._keepers = [asyncio.create_task(self._keep(spec)) for spec in self._specs]
 
     async def stop(self) -> None:
-        """SIGTERM to all at once; SIGKILL to those that take longer than the grace."""
+        """Send SIGTERM to all processes, and SIGKILL to those that do not end within the grace period."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -72,11 +73,11 @@ class Supervisor:
             started = asyncio.get_running_loop().time()
             try:
                 code: int | str = await (await self._launch(spec)).wait()
-            except OSError as error:  # no memory, no descriptor, no disk
+            except OSError as error:  # for example without memory, descriptors or disk space
                 code = str(error)
             lasted = asyncio.get_running_loop().time() - started
             backoff = _FIRST_BACKOFF_SECONDS if lasted > _STEADY_AFTER_SECONDS else backoff
-            _log.warning("process ended, starting it anew", name=spec.name, code=code, in_seconds=backoff)
+            _log.warning("process ended, restarting it", name=spec.name, code=code, in_seconds=backoff)
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
 
@@ -104,7 +105,7 @@ class Supervisor:
 def worker_specs(
     addresses: Sequence[str], environment: Mapping[str, str] | None = None, logs: Path | None = None
 ) -> list[ProcessSpec]:
-    """One process for each address; `logs` is the folder of their log files, None for this process's own output."""
+    """One process for each address. `logs` is the folder of their logs; None: they log to this process's output."""
     return [
         ProcessSpec(
             name=f"worker-{i}",
@@ -119,7 +120,7 @@ def worker_specs(
 async def serve(settings: Settings) -> None:
     """Run all workers on TCP ports, the first one on `worker_port`, until SIGTERM or SIGINT.
 
-    Raises ConfigurationError for what every worker would only end with, again and again.
+    Raises ConfigurationError without a database URL, with which every worker would end again and again.
     """
     _ = settings.dsn
     supervisor = Supervisor(

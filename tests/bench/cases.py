@@ -1,4 +1,4 @@
-"""What is measured: the requests of the table in docs/performance.md, and what is asked of them."""
+"""The measured requests, in the order of the table in docs/performance.md, and how fast they should be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEW_VERSION = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request over REST and, for reads, the same over gRPC, and how many a second are asked for."""
+    """A request over REST and, for reads, the same request over gRPC, with the required rate per second."""
 
     name: str
     rest: RestLoad
@@ -31,10 +31,10 @@ class Case:
 
 
 def cases(models: int = data.MODELS) -> list[Case]:
-    """All cases, for a project of so many models."""
+    """All cases for a project with this number of models."""
     project = str(data.PROJECT)
     with_versions = min(data.MODELS_WITH_VERSIONS, models - 1)
-    # In random order, so that no run reads one page of the disk after another.
+    # The order is random, so that no run reads the disk sequentially.
     numbers = random.Random(0).sample(range(1, with_versions + 1), k=min(with_versions, 2000))
     ids = [data.model_id(number) for number in numbers]
     big, hot = data.model_id(0), data.HOT_MODEL

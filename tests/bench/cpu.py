@@ -1,4 +1,4 @@
-"""CPU time and memory of the service's processes, by what they are (Linux: /proc)."""
+"""CPU time and memory of the service's processes, by kind of process (Linux: /proc)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.e2e.processes import tree
 PARTS = ("envoy", "workers", "postgres")
 _MICROSECONDS_PER_TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
 _USER, _OWN_FIELDS = 11, 2
-"""Place in /proc/<pid>/stat, after the program's name: user and system time, then those of ended children."""
+"""Index in /proc/<pid>/stat, after the program's name: user and system time, then those of ended children."""
 
 
 def cpu_microseconds(root_pid: int) -> dict[str, float]:
@@ -20,7 +20,7 @@ def cpu_microseconds(root_pid: int) -> dict[str, float]:
     for process in tree(root_pid):
         part = _part_of(process.command)
         with suppress(OSError):
-            # The postmaster's ended children are backends whose connection was closed.
+            # The ended children of the postmaster are backends whose connection was closed.
             used[part] += _microseconds(process.pid, _OWN_FIELDS * 2 if part == "postgres" else _OWN_FIELDS)
     return used
 

@@ -23,7 +23,7 @@ MODELS_WITH_VERSIONS = 2_000
 VERSIONS = 5
 ALL_VERSIONS = VERSIONS_OF_BIG_MODEL + MODELS_WITH_VERSIONS * VERSIONS
 CREATED_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""A time at which some models had been made, and others had not."""
+"""A time after the creation of some models and before that of others."""
 SMALL_PROJECT_MODELS = 50
 
 _MODELS = """
@@ -56,11 +56,11 @@ def _digest(text: str) -> UUID:
 
 
 HOT_MODEL = _digest("hot-0")
-"""The model that new versions are made of."""
+"""The model to which new versions are added."""
 
 
 def model_id(number: int) -> UUID:
-    """The model with many versions is number 0; those with five follow."""
+    """The model with many versions is number 0. Those with five follow."""
     return _digest(f"model-{number}")
 
 

@@ -1,4 +1,4 @@
-"""What a request costs that does nothing: a handler of grpc.aio that answers constant bytes, behind the same Envoy.
+"""Measures a request that does nothing: a handler of grpc.aio answers constant bytes behind the same Envoy.
 
 No registry can be faster than that: `make bench` sends the same load to it by turns (`--stay`).
 """
@@ -28,7 +28,7 @@ from registry_grpc.adapters.rest.answers import http_body
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 from registry_grpc.supervisor import worker_specs
 
-_ANSWER = http_body(b'{"id": "%s"}' % (b"x" * 1500))  # as long as a model with two versions
+_ANSWER = http_body(b'{"id": "%s"}' % (b"x" * 1500))  # the length of a model with two versions
 
 
 def main() -> None:
@@ -88,7 +88,7 @@ async def _stay() -> None:
 
 @contextlib.contextmanager
 def beside() -> Iterator[str]:
-    """Constant bytes behind an Envoy of their own, in processes of their own; the address."""
+    """Runs a server of constant bytes with its own Envoy, in separate processes. Yields its address."""
     command = [sys.executable, "-m", "tests.bench.floor", "--stay"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None

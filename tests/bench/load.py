@@ -1,4 +1,4 @@
-"""Compiled load generators: wrk for REST, h2load for gRPC, pgbench for what the database alone can do."""
+"""Compiled load generators: wrk for REST, h2load for gRPC, and pgbench for the database alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PACKAGES = {"wrk": "wrk", "h2load": "nghttp2-client"}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a load generator saw."""
+    """The result of a load generator."""
 
     requests: int
     seconds: float
@@ -37,7 +37,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestLoad:
-    """Requests that are sent over and over: the paths in turn. `%n` in the body becomes unique."""
+    """Requests that are sent repeatedly, with the paths in turn. `%n` in the body becomes unique."""
 
     paths: Sequence[str]
     project_id: str
@@ -47,7 +47,7 @@ class RestLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrpcLoad:
-    """One request that is sent over and over."""
+    """One request that is sent repeatedly."""
 
     method: str
     message: Message
@@ -55,7 +55,7 @@ class GrpcLoad:
 
 
 def check_programs() -> None:
-    """Raises SystemExit, naming the packages, when a load generator is missing."""
+    """Raises SystemExit with the names of the packages if a load generator is missing."""
     missing = [program for program in _PACKAGES if shutil.which(program) is None]
     if missing:
         packages = " ".join(_PACKAGES[program] for program in missing)
@@ -103,7 +103,7 @@ def prepare_pgbench(database_url: str) -> None:
 
 
 def run_pgbench(database_url: str, seconds: float) -> float:
-    """Selects by primary key a second, with as many connections as the requests have."""
+    """The number of selects by primary key per second, with as many connections as the requests have."""
     output = _output(
         *(str(binary("pgbench")), "--select-only", "--no-vacuum", "--client", str(CONNECTIONS), "--jobs", "2"),
         *("--time", f"{seconds:.0f}", database_url),

@@ -1,4 +1,4 @@
-"""Overload: what happens to requests that are accepted while many times more are sent than the service can answer.
+"""Overload: measures the accepted requests while clients send many times more than the service can answer.
 
 Four phases, the same request in all: as many clients as the benchmark has, as many as the gateway lets through, fifty
 times as many as at first, and as at first again. Accepted requests must be answered in about the time of the second
@@ -28,7 +28,7 @@ ADMITTED = 128
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """How the requests of a phase ended: by status, and how long each took, in milliseconds."""
+    """The requests of a phase by status, and how many milliseconds each took."""
 
     name: str
     seconds: float

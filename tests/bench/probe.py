@@ -1,4 +1,4 @@
-"""Reads and writes every 20 ms while a database is migrated: how long does anybody wait?
+"""Reads and writes every 20 ms while a database is migrated, and reports the longest waits.
 
 `python -m tests.bench.probe [versions]` migrates a database from the Go service's three files to the newest, and adopts
 one, on an embedded server that writes to disk as in production.
@@ -26,7 +26,7 @@ from registry_grpc.devtools.embedded_postgres import embedded_postgres
 Change = Callable[[asyncpg.Connection], Awaitable[object]]
 PAUSE = 0.02
 GO_FILES = 3
-"""How many of the migrations make the Go service's schema."""
+"""The number of migrations that create the Go service's schema."""
 _PER_MODEL = 50
 _PROJECT = uuid.UUID(int=1)
 _FILL = f"""
@@ -39,7 +39,7 @@ SELECT gen_random_uuid(), now() - random() * interval '300 days', m.id, 'v' || n
     (ARRAY['READY', 'PENDING', 'FAILED'])[1 + n % 3], 'sklearn', 's3://bucket/' || m.id || '/' || n, 'plain'
 FROM registered_model AS m, generate_series(1, {_PER_MODEL}) AS n
 """
-# As the Go service asks: by id, a page of a model's versions, of a project's, and of its models.
+# Statements of the Go service: by id, a page of a model's versions, of a project's versions, and of its models.
 _COLUMNS = "id, created_at, updated_at, registered_model_id, name, state, status, uri, access_key, secret_key, labels"
 _MODEL_OF = "(SELECT registered_model_id FROM model_version WHERE id = $1)"
 _JOIN = "model_version v JOIN registered_model m ON m.id = v.registered_model_id"
@@ -58,7 +58,7 @@ _WRITES = (
 
 @dataclass
 class Waits:
-    """How long every statement took, in seconds. `idle` touch no table: what they take, the machine takes."""
+    """How many seconds each statement took. Those in `idle` use no table, so their time is due to the machine."""
 
     reads: list[float] = field(default_factory=list)
     writes: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ def _share(took: list[float]) -> float:
 
 @asynccontextmanager
 async def probing(url: str) -> AsyncIterator[Waits]:
-    """Read and write meanwhile, each on a connection of its own. Whatever fails fails the block."""
+    """Read and write meanwhile, each on its own connection. If a statement fails, the block fails."""
     waits, stop = Waits(), asyncio.Event()
 
     async def ask(statements: tuple[str, ...], took: list[float]) -> None:
@@ -106,7 +106,7 @@ async def probing(url: str) -> AsyncIterator[Waits]:
 
 
 async def go_database(url: str, versions: int) -> None:
-    """What the Go service leaves: its tables, with rows, and statistics."""
+    """Create the Go service's tables with rows and statistics."""
     async with migrate.migration_connection(url) as connection:
         await migrate.up(connection, migrate.load_migrations(), steps=GO_FILES)
     connection = await asyncpg.connect(url)
@@ -117,7 +117,7 @@ async def go_database(url: str, versions: int) -> None:
 
 
 async def waits_while(url: str, change: Change) -> tuple[Waits, Waits]:
-    """How long statements took before the change, for as long as two seconds, and during it."""
+    """How long statements took in two seconds before the change, and during it."""
     async with probing(url) as before:
         await asyncio.sleep(2)
     async with migrate.migration_connection(url) as connection, probing(url) as during:

@@ -21,12 +21,12 @@ from tests.e2e.stack import Addresses, Stack
 
 _WARM_UP_SECONDS = 1
 _BESIDE_SECONDS = 2
-"""How long pgbench and the constant bytes run by turns with each request."""
+"""For how long pgbench and the constant bytes run in turn with each request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table: the median run of several."""
+    """One line of the table: the median of several runs."""
 
     case: str
     required: int
@@ -35,9 +35,9 @@ class Row:
     cpu: dict[str, float]
     """Microseconds per request, by part."""
     selects: float
-    """What pgbench did a second, right before."""
+    """The rate of pgbench right before."""
     constant: float
-    """What a handler that answers constant bytes did a second behind the same Envoy, right before."""
+    """The rate of a handler that answers constant bytes behind the same Envoy, right before."""
 
 
 def main() -> None:
@@ -102,7 +102,7 @@ def measured_row(  # noqa: PLR0917
     """pgbench, the constant bytes and the request, one after the other."""
     selects = run_pgbench(database_url, _BESIDE_SECONDS)
     constant = run_wrk(constant_url, floor.LOAD, _BESIDE_SECONDS).per_second
-    send(_WARM_UP_SECONDS)  # till then pgbench's connections have ended, and their CPU time is the postmaster's
+    send(_WARM_UP_SECONDS)  # by then, pgbench's connections have ended, and the postmaster has their CPU time
     before = cpu_microseconds(pid)
     measured = send(seconds)
     after = cpu_microseconds(pid)
@@ -118,7 +118,7 @@ def measured_row(  # noqa: PLR0917
 
 
 def table(title: str, rows: list[Row]) -> str:
-    """In Markdown."""
+    """The table in Markdown."""
     lines = [
         f"### {title}",
         "",

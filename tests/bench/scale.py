@@ -1,4 +1,4 @@
-"""`make bench-scale`: the reads with more and more models stored, as a table and as docs/scale.svg.
+"""`make bench-scale`: measures the reads with increasing numbers of models, as a table and as docs/scale.svg.
 
 Time per request is CPU time of all parts together, because that is what a read costs however busy the machine is.
 """
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _measured(models: int, seconds: float) -> dict[str, float]:
-    """The CPU time of each read, with so many models in the project."""
+    """The CPU time of each read, with this number of models in the project."""
     stack = Stack(REGISTRY_CLUSTER="none")
     try:
         addresses = stack.start()
@@ -61,7 +61,7 @@ def _measured(models: int, seconds: float) -> dict[str, float]:
 
 
 def _chart(sizes: tuple[int, ...], series: dict[str, list[float]]) -> str:
-    """Both axes are logarithmic: what is flat does not grow."""
+    """Both axes are logarithmic. A flat line means that the time does not grow."""
     left, top, width, height = 70, 20, 420, 300
     highest = math.ceil(math.log10(max(max(values) for values in series.values())))
     lowest = math.floor(math.log10(min(min(values) for values in series.values())))

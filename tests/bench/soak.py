@@ -1,4 +1,4 @@
-"""A mixed load for some minutes: memory and connections must be at the end what they were soon after the start."""
+"""A mixed load for some minutes. At the end, memory and connections must be the same as soon after the start."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _round(addresses: Addresses) -> tuple[int, int]:
 
 
 async def _connections(database_url: str) -> int:
-    """Those of the service."""
+    """The number of connections of the service."""
     connection = await asyncpg.connect(database_url)
     try:
         statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'registry-grpc'"

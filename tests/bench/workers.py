@@ -1,4 +1,4 @@
-"""How a native gRPC get scales with worker processes, and how evenly they share the work."""
+"""Measures how a native gRPC get scales with the number of workers, and how evenly they share the work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _measured(count: int, seconds: float, runs: int) -> tuple[float, list[float]]:
-    """Requests a second, and the CPU seconds that each worker spent on all runs."""
+    """The requests per second, and the CPU seconds of each worker in all runs."""
     stack = Stack(REGISTRY_CLUSTER="none", REGISTRY_WORKERS=str(count))
     load = cases()[0].grpc
     assert load is not None

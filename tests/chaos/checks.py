@@ -1,4 +1,4 @@
-"""What must hold once everything is quiet again: nothing lost, nothing twice, nothing left over."""
+"""The checks after the chaos, once everything is quiet: nothing is lost, duplicated or left over."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LEFT_LYING = "SELECT id::text, next_at, lease_until FROM deployment WHERE next_
 
 
 async def settled(connection: Any, seconds: float) -> list[Any]:
-    """What is not as it is wanted, after waiting for it."""
+    """The deployments that are not in their wanted state, after waiting for them."""
     deadline = time.monotonic() + seconds
     while (rows := await connection.fetch(_UNSETTLED)) and time.monotonic() < deadline:
         await connection.fetch("SELECT pg_sleep(0.2)")
@@ -38,7 +38,7 @@ async def settled(connection: Any, seconds: float) -> list[Any]:
 
 
 async def faults(addresses: Addresses, ledger: Ledger, patience: float) -> list[str]:
-    """All that does not hold."""
+    """Everything that is wrong."""
     connection = await asyncpg.connect(addresses.database_url)
     try:
         found = [f"unsettled: {row}" for row in await settled(connection, patience)]
@@ -60,7 +60,7 @@ async def _stored(connection: Any, ledger: Ledger) -> Any:
     uncertain = ledger.deleted | ledger.unsure
     for id_, model in ledger.models.items():
         if id_ in ledger.deleted and id_ in models:
-            yield f"model {id_} is there, though its deletion was acknowledged"
+            yield f"model {id_} exists, although its deletion was acknowledged"
         elif id_ not in uncertain and models.get(id_) != model:
             yield f"model {id_} is lost: {model}, found {models.get(id_)}"
     rows = await connection.fetch("SELECT id::text, registered_model_id::text AS model, status FROM model_version")
@@ -70,11 +70,11 @@ async def _stored(connection: Any, ledger: Ledger) -> Any:
             yield f"version {id_} is lost"
     for id_, status in ledger.statuses.items():
         if ledger.versions[id_] not in uncertain and id_ in versions and versions[id_]["status"] != status:
-            yield f"version {id_} is {versions[id_]['status']}, though {status} was acknowledged"
+            yield f"version {id_} is {versions[id_]['status']}, although {status} was acknowledged"
     for table, owner in (("registered_model", "project_id"), ("model_version", "registered_model_id")):
         twice = f"SELECT name FROM {table} GROUP BY {owner}, name HAVING count(*) > 1"
         for row in await connection.fetch(twice):
-            yield f"{table} {row['name']} is there twice"
+            yield f"{table} {row['name']} exists twice"
 
 
 async def _counted(connection: Any) -> Any:
@@ -86,9 +86,9 @@ async def _counted(connection: Any) -> Any:
         is_counted, there_is = await connection.fetch(counted), await connection.fetch(real)
         differences = set(map(tuple, is_counted)) ^ set(map(tuple, there_is))
         if differences:
-            yield f"counted otherwise: {sorted(map(str, differences))[:6]}"
+            yield f"wrong counts: {sorted(map(str, differences))[:6]}"
     for row in await connection.fetch(LEFT_BEHIND):
-        yield f"a counter is left of model {row[0]}"
+        yield f"a counter of the deleted model {row[0]} exists"
     for row in await connection.fetch(STRAYED):
         yield f"version {row[0]} is in another project than its model"
 
@@ -104,11 +104,11 @@ async def _deployed(connection: Any, ledger: Ledger) -> Any:
             continue
         least = 1 + deployed.updates + (not deployed.is_wanted)
         if not least <= row["generation"] <= least + deployed.unsure_updates + deployed.is_wanted:
-            yield f"deployment {deployed.name} has {row['generation']} revisions, acknowledged were {least}"
+            yield f"deployment {deployed.name} has {row['generation']} revisions, but {least} were acknowledged"
         if not deployed.is_wanted and row["want"] != "ABSENT":
-            yield f"deployment {deployed.name} is wanted, though its undeployment was acknowledged"
+            yield f"deployment {deployed.name} is wanted, although its undeployment was acknowledged"
         if deployed.id not in ledger.unsure and deployed.is_deleted == (deployed.id in services):
-            yield f"service {deployed.name} is deleted: {deployed.is_deleted}, and is not"
+            yield f"service {deployed.name} {'is not' if deployed.is_deleted else 'is'} deleted, unlike acknowledged"
     twice = "SELECT namespace, name FROM deployment WHERE want = 'PRESENT' GROUP BY 1, 2 HAVING count(*) > 1"
     for row in await connection.fetch(twice):
         yield f"{tuple(row)} is deployed twice"
@@ -116,7 +116,7 @@ async def _deployed(connection: Any, ledger: Ledger) -> Any:
         statement = "SELECT sequence FROM deployment_event WHERE deployment_id = $1 ORDER BY sequence"
         stored = [row["sequence"] for row in await connection.fetch(statement, id_)]
         if stored[: len(seen)] != seen:
-            yield f"a watch of {id_} was told {seen}, stored are {stored}"
+            yield f"a watch of {id_} got the events {seen}, but {stored} are stored"
 
 
 def _left_over(addresses: Addresses, wanted: set[tuple[str, str]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Clients that write and read all the time. What is not answered they ask again, as the documentation says."""
+"""Clients that write and read all the time. They repeat requests without an answer, as docs/clients.md says."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _OF_THE_CONNECTION = ("RST_STREAM", "Stream removed", "Socket closed", "GOAWAY")
 
 
 class Stopped(Exception):
-    """The client is to end, and does not know what became of its last request."""
+    """The client must stop and does not know the result of its last request."""
 
 
 class Client:
-    """One that repeats what it does until it is stopped."""
+    """A client that repeats its work until it is stopped."""
 
     def __init__(self, ledger: Ledger, stop: threading.Event) -> None:
         self.ledger = ledger
@@ -54,7 +54,7 @@ class Client:
                     self.work()
                 except Stopped:
                     raise
-                except Exception as error:  # noqa: BLE001 - told at the end, like a wrong answer
+                except Exception as error:  # noqa: BLE001 - reported at the end, like a wrong answer
                     self.ledger.complain(f"{type(self).__name__}: {error!r}")
                     time.sleep(_PAUSE_SECONDS)
 
@@ -70,7 +70,7 @@ class Client:
 
 
 class Writer(Client):
-    """Models and versions by REST."""
+    """Writes and reads models and versions by REST."""
 
     def __init__(self, addresses: Addresses, ledger: Ledger, stop: threading.Event) -> None:
         self._api = Api(httpx.Client(base_url=addresses.base_url, timeout=20))
@@ -109,7 +109,7 @@ class Writer(Client):
             self.ledger.statuses[version["id"]] = status
 
     def _delete(self, model_id: str) -> None:
-        """Only ARCHIVED ones without READY versions can be; others stay."""
+        """Archive and delete the model, unless it has READY versions, so that it would stay in use."""
         if any(self.ledger.statuses.get(version) == "READY" for version in self._versions[model_id]):
             return
         self._until(lambda: self._api.patch(f"/models/{model_id}", {"state": "ARCHIVED"}))
@@ -136,13 +136,13 @@ class Writer(Client):
         answer, tries = self._until(lambda: self._api.post(path, body), 409)
         if answer.status_code == 409:
             if tries == 1:
-                self.ledger.complain(f"{path} {body['name']} is there before it was made")
+                self.ledger.complain(f"{path} {body['name']} existed before it was created")
             return find(), tries
         made: JSON = answer.json()
         return made, tries
 
     def _until(self, send: Callable[[], httpx.Response], *other: int) -> tuple[httpx.Response, int]:
-        """Until there is an answer: 2xx, or another one that the caller knows of; and how often it was sent."""
+        """Send until the answer is 2xx or an expected status. Returns the answer and the number of tries."""
         for tries in range(1, 1_000_000):
             try:
                 with self.ledger.timed():
@@ -161,17 +161,17 @@ class Writer(Client):
 
 
 class Caller(Client):
-    """One that calls by gRPC."""
+    """A client that calls by gRPC."""
 
     def __init__(self, addresses: Addresses, ledger: Ledger, stop: threading.Event, project_id: str) -> None:
-        # A channel waits longer and longer before it connects anew, as if the server were far away.
+        # Without these options, a channel waits longer and longer before it connects again.
         options = [("grpc.max_reconnect_backoff_ms", 500), ("grpc.use_local_subchannel_pool", 1)]
         self.channel = grpc.insecure_channel(addresses.target, options=options)
         self.rpc = Rpc(self.channel, project_id)
         super().__init__(ledger, stop)
 
     def until(self, method: Callable[..., Any], request: Any, *other: grpc.StatusCode) -> tuple[Any, int]:
-        """Until there is an answer, or a refusal that the caller knows of (then None); and how often it was called."""
+        """Call until there is an answer, or an expected refusal (then None). Returns it and the number of tries."""
         for tries in range(1, 1_000_000):
             try:
                 with self.ledger.timed():
@@ -242,7 +242,7 @@ class Deployer(Caller):
 
 
 class Watcher(Caller):
-    """Watches a deployment, and goes on after the last event it has seen."""
+    """Watches a deployment, and resumes after the last event that it has seen."""
 
     def work(self) -> None:
         ids = [id_ for id_ in list(self.ledger.deployments) if id_ not in self.ledger.events]

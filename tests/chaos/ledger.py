@@ -1,4 +1,4 @@
-"""What clients were promised, and what they do not know."""
+"""Records the acknowledged changes of clients, and those of which they do not know the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Deployed:
-    """A deployment as its client knows it."""
+    """The state of a deployment from its client's point of view."""
 
     id: str
     namespace: str
@@ -25,24 +25,24 @@ class Deployed:
 
 @dataclass
 class Ledger:
-    """Of all clients. What was answered is a promise; of what was not, nothing is known."""
+    """The records of all clients. An acknowledged change must last; one without an answer may have happened or not."""
 
     models: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Project and name by id."""
     deleted: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
-    """Models and services of which the deletion was asked for and not answered."""
+    """Models and services whose deletion was requested but not acknowledged."""
     versions: dict[str, str] = field(default_factory=dict)
     """The model of each version that was acknowledged."""
     statuses: dict[str, str] = field(default_factory=dict)
-    """The last acknowledged status of a version; without those of which the last change is not known."""
+    """The last acknowledged status of each version, except where the result of a later change is unknown."""
     deployments: dict[str, Deployed] = field(default_factory=dict)
     events: dict[str, list[int]] = field(default_factory=dict)
-    """What a watch was told, by deployment."""
+    """The sequence numbers that a watch has received, by deployment."""
     wrong: list[str] = field(default_factory=list)
-    """What no client may be answered."""
+    """Answers that no client may get."""
     longest: float = 0
-    """Seconds that somebody waited for an answer."""
+    """The longest time in seconds that a client waited for an answer."""
     answers: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -1,10 +1,9 @@
 """Ten minutes of random kills under load: `python -m tests.chaos.run`.
 
 Workers, Envoy, the controller and PostgreSQL of a `registry-grpc dev` of its own are killed with SIGKILL while clients
-write, read, deploy and watch. Afterwards nothing that was acknowledged may be lost, nothing may be there twice,
-counters must be exact, and the cluster must hold what is wanted and nothing else, without anybody's help. With
-`--full-disk` (root) the data are on a disk of their own, which is full for half a minute in the middle, also while
-parts are killed.
+write, read, deploy and watch. Afterwards, without anybody's help, nothing acknowledged may be lost, nothing may exist
+twice, counters must be exact, and the cluster must contain exactly the wanted objects. With `--full-disk` (as root),
+the data are on a separate disk, which is full for half a minute in the middle, while parts are killed.
 """
 
 from __future__ import annotations
@@ -129,7 +128,7 @@ def _is_healthy(addresses: Addresses) -> bool:
 
 @contextmanager
 def _disk() -> Iterator[Path]:
-    """A small one, with room for the data only."""
+    """A small disk, with room for the data only."""
     folder = Path(tempfile.mkdtemp(prefix="registry-disk-"))
     options = f"size={_DISK_MEGABYTES}m,mode=0755"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
@@ -142,7 +141,7 @@ def _disk() -> Iterator[Path]:
 
 @contextmanager
 def _full(disk: Path) -> Iterator[None]:
-    """Until the end of the block not a byte more can be written, unless something is removed."""
+    """Fill the disk in this block: nothing more can be written unless something is removed."""
     filler = disk / "filler"
     _say(f"the disk is full from now on ({shutil.disk_usage(disk).free // 2**20} MiB were free)")
     stop = threading.Event()

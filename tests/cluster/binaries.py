@@ -1,4 +1,5 @@
-"""The programs of a real Kubernetes control plane: built once from their Go modules, kept outside the checkout.
+"""The programs of a real Kubernetes control plane, and kubectl: built once from their Go modules, kept outside the
+checkout.
 
 `python -m tests.cluster.binaries` builds what is missing (about 20 minutes on two cores, seconds when Go's cache is
 warm). The folder is `KUBEBUILDER_ASSETS`, so binaries from elsewhere serve as well.
@@ -15,20 +16,20 @@ from pathlib import Path
 KUBERNETES = "1.37.1"
 _KWOK = "sigs.k8s.io/kwok/cmd/kwok@v0.8.0"
 _MODULES = Path(__file__).parent / "modules"
-_COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 NAMES = ("etcd", *_COMMANDS, "kwok")
-# Without a version the programs take themselves for v0.0.0 and refuse one another's feature gates.
+# Without a version, the programs assume v0.0.0 and refuse each other's feature gates.
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.split(".")
 _LINK = f"-s -w -X {_VERSION}.gitVersion=v{KUBERNETES} -X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}"
 
 
 class BinariesMissing(Exception):
-    """There is no control plane to start; the text says what to do."""
+    """The binaries of the control plane are missing. The text says what to do."""
 
 
 def folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the binaries are kept."""
+    """The folder of the binaries."""
     default = Path.home() / ".cache" / "registry-grpc" / f"kubernetes-{KUBERNETES}"
     return Path(environment.get("KUBEBUILDER_ASSETS") or default)
 
@@ -78,5 +79,5 @@ if __name__ == "__main__":
     try:
         print(build())  # noqa: T201
     except BinariesMissing as error:
-        # Not an error: the tests that need them are skipped and say the same.
+        # This is not an error: the tests that need the binaries are skipped with the same text.
         print(f"skipped: {error}")  # noqa: T201

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class KeyPair:
-    """Files with a certificate, which is its own authority, and its private key."""
+    """Files with a self-signed certificate and its private key."""
 
     certificate: Path
     key: Path

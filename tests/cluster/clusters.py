@@ -11,12 +11,11 @@ import pytest
 import pytest_asyncio
 from tests.cluster import binaries, furnish
 from tests.cluster.binaries import BinariesMissing
+from tests.cluster.client import ClusterClient
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube
 from tests.cluster.targets import TestCluster
-
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 
 EXTERNAL = "REGISTRY_TEST_KUBECONFIG"
 
@@ -25,7 +24,7 @@ EXTERNAL = "REGISTRY_TEST_KUBECONFIG"
 async def simulated_test_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestCluster]:
     """The simulated cluster, one for all tests of a worker."""
     folder = tmp_path_factory.mktemp("simulated-cluster")
-    async with SimulatedCluster() as cluster:
+    async with FaultyCluster() as cluster:
         admin = cluster.kubeconfig(folder / "admin.kubeconfig")
         registry = cluster.kubeconfig(folder / "registry.kubeconfig", user="registry")
         yield TestCluster(admin=admin, registry=registry, simulated=cluster)
@@ -63,7 +62,7 @@ def kubernetes(request: pytest.FixtureRequest) -> TestCluster:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def namespace(kubernetes: TestCluster) -> AsyncIterator[str]:
-    """A namespace of this test's own."""
+    """A namespace for this test only."""
     name = await kubernetes.create_namespace()
     yield name
     await kubernetes.delete_namespace(name)

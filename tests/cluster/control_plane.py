@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import secrets
 import signal
 import socket
@@ -19,22 +20,23 @@ from typing import Any
 from tests.cluster import stages
 from tests.cluster.certificates import self_signed
 
-from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
+from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 
 _MASTERS = "system:masters"
 _USERS = {"admin": _MASTERS, "kserve": _MASTERS, "registry": ""}
-"""User and group of every identity; `registry` has what RBAC gives it."""
+"""The user and group of every identity. `registry` has the rights that RBAC gives it."""
 _CONTROLLERS = (
     "deployment-controller", "replicaset-controller", "garbage-collector-controller", "namespace-controller",
     "serviceaccount-controller", "root-ca-certificate-publisher-controller", "resourcequota-controller",
     "pod-garbage-collector-controller",
 )  # fmt: skip
 _READY_WITHIN = 90.0
+_ROOT = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG = 1
 
 
 class ControlPlane:
-    """One control plane in a folder of its own, on ports of its own."""
+    """One control plane with its own folder and ports."""
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
@@ -57,7 +59,7 @@ class ControlPlane:
         lines = [f'{self._tokens[user]},{user},{user},"{group}"' for user, group in _USERS.items()]
         tokens.write_text("\n".join(lines) + "\n")
         for user, token in self._tokens.items():
-            write_kubeconfig(self.kubeconfig(user), self.url, token, certificate_authority=keys.certificate)
+            write_kubeconfig(self.kubeconfig(user), self.url, token, certificate_authority=keys.certificate.read_text())
         self._run(
             "etcd",
             data_dir=self._folder / "etcd",
@@ -88,7 +90,7 @@ class ControlPlane:
         self._wait_until_ready(keys.certificate)
 
     def start_controllers(self) -> None:
-        """Starts the rest; after the custom kinds are there, of which the garbage collector learns every 30 s only."""
+        """Starts the rest. Call it when the custom kinds exist, because the garbage collector only looks every 30 s."""
         admin = self.kubeconfig("admin")
         shared = {
             "kubeconfig": admin,
@@ -111,19 +113,19 @@ class ControlPlane:
 
     def start_kserve(self) -> None:
         """Runs the project's toy KServe controller."""
-        module = "registry_grpc.devtools.simulated_cluster.kserve"
-        command = [sys.executable, "-m", module, "--kubeconfig", str(self.kubeconfig("kserve"))]
-        self._spawn("kserve", command)
+        command = [sys.executable, "-m", "tests.cluster.toy_kserve", str(self.kubeconfig("kserve"))]
+        self._spawn("kserve", command, PYTHONPATH=f"{_ROOT}:{_ROOT / 'src'}")
 
     def _run(self, name: str, **flags: Any) -> None:
         arguments = [f"--{flag.replace('_', '-')}={value}" for flag, value in flags.items()]
         self._spawn(name, [str(self._binaries / name), *arguments])
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def _spawn(self, name: str, command: list[str], **environment: str) -> None:
         with self._log(name).open("wb") as log:
             process = subprocess.Popen(
                 command,
                 cwd=self._folder,
+                env=os.environ | environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no lock another thread could hold
@@ -164,13 +166,13 @@ class ControlPlane:
 
 
 def _die_with_parent() -> None:
-    """Runs in the child: a test run that is killed leaves no control plane behind, where Linux can see to that."""
+    """Runs in the child. On Linux, a test run that is killed leaves no control plane behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at the moment; taken at once, so that they differ."""
+    """Free ports. They are taken together, so that they differ."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [item.getsockname()[1] for item in sockets]
     for item in sockets:

@@ -1,4 +1,4 @@
-"""Puts into an empty control plane what a registry expects of a cluster: KServe's kinds, a node, RBAC."""
+"""Installs in an empty control plane what the registry needs: KServe's kinds, a node, RBAC."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.cluster.client import ClusterClient, path_of
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
-    CUSTOM_RESOURCE_DEFINITIONS,
     CUSTOM_RESOURCES,
     NAMESPACES,
-    custom_resource_definition,
+    Resource,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
 
 _RBAC = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "rbac.yaml"
 _REGISTRY = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "registry"}
 _RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1"
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _NODE = "kwok-node"
 _CAPACITY = {"cpu": "32", "memory": "256Gi", "pods": "1000"}
 
@@ -30,7 +30,7 @@ async def furnish(client: ClusterClient) -> None:
     """Installs everything; `client` is the administrator's."""
     await _create_node(client)
     for resource in CUSTOM_RESOURCES:
-        await client.call("POST", path_of(CUSTOM_RESOURCE_DEFINITIONS), custom_resource_definition(resource))
+        await client.call("POST", _CRDS, _definition(resource))
     for document in _rbac():
         if document["kind"] != "RoleBinding":
             await client.call("POST", f"{_RBAC_PATH}/{document['kind'].lower()}s", document)
@@ -40,10 +40,35 @@ async def furnish(client: ClusterClient) -> None:
         await client.call("POST", path_of(CLUSTER_SERVING_RUNTIMES), runtime)
 
 
+def _definition(resource: Resource) -> dict[str, Any]:
+    """The CRD that defines a custom kind."""
+    schema = {key: value for key, value in resource.schema["properties"].items() if key != "metadata"}
+    version: dict[str, Any] = {
+        "name": resource.version,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {**resource.schema, "properties": schema}},
+    }
+    if resource.has_status:
+        version["subresources"] = {"status": {}}
+    names = {"plural": resource.plural, "singular": resource.kind.lower(), "kind": resource.kind}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": resource.qualified},
+        "spec": {
+            "group": resource.group,
+            "scope": "Namespaced" if resource.namespaced else "Cluster",
+            "names": {**names, "listKind": f"{resource.kind}List"},
+            "versions": [version],
+        },
+    }
+
+
 async def _create_node(client: ClusterClient) -> None:
     node: dict[str, Any] = {"metadata": {"name": _NODE, "labels": {"kubernetes.io/hostname": _NODE}}}
     created = await client.call("POST", "/api/v1/nodes", node)
-    # No node-lifecycle controller runs, which would take the taint off once the node is ready.
+    # There is no node-lifecycle controller that would remove the taint once the node is ready.
     created["spec"]["taints"] = []
     created = await client.call("PUT", f"/api/v1/nodes/{_NODE}", created)
     created["status"] = {"allocatable": _CAPACITY, "capacity": _CAPACITY}
@@ -51,13 +76,13 @@ async def _create_node(client: ClusterClient) -> None:
 
 
 async def until_served(client: ClusterClient, path: str) -> None:
-    """Until there is something at the path: kinds and a namespace's service account appear after a moment."""
+    """Wait until the path exists: kinds and the service account of a namespace appear after a moment."""
     async with asyncio.timeout(30):
         while True:
             try:
                 await client.call("GET", path)
             except ApiError as error:
-                # 429: a new kind's storage is being set up.
+                # 429: the storage of a new kind is being set up.
                 if error.code not in {404, 429}:
                     raise
             else:
@@ -66,7 +91,7 @@ async def until_served(client: ClusterClient, path: str) -> None:
 
 
 async def create_namespace(client: ClusterClient, name: str, *, with_role: bool) -> None:
-    """A namespace, with the registry's role bound in it; on return pods can be created in it."""
+    """Create a namespace in which the registry's role is bound and pods can be created."""
     await client.call("POST", path_of(NAMESPACES), {"metadata": {"name": name}})
     if with_role:
         await _bind_role(client, name)
@@ -80,6 +105,6 @@ async def _bind_role(client: ClusterClient, name: str) -> None:
 
 
 def _rbac() -> list[dict[str, Any]]:
-    """The shipped manifest, so that the tests run with the rights it gives; here the registry is no service account."""
+    """The shipped manifest, so that the tests have its rights, with a user instead of a service account."""
     documents = list(yaml.safe_load_all(_RBAC.read_text()))
     return [{**document, "subjects": [_REGISTRY]} if "subjects" in document else document for document in documents]

@@ -1,4 +1,4 @@
-"""Plain calls on a cluster, for tests: the smallest words for apply, get and wait."""
+"""Plain calls to a cluster for tests: apply, get and wait."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.cluster.client import ClusterClient, path_of
+
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
     INFERENCE_SERVICES,
@@ -15,7 +17,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     RESOURCES,
     Resource,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
 
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"
@@ -78,7 +79,7 @@ class Kube:
         return sorted(pods, key=lambda pod: str(pod["metadata"]["annotations"].get(STAMP)))
 
     async def until(self, resource: Resource, name: str, test: Callable[[Object], bool]) -> Object:
-        """The object as soon as it is there and passes the test."""
+        """The object, as soon as it exists and passes the test."""
         deadline = time.monotonic() + PATIENCE
         while True:
             found = await self.items(resource, fieldSelector=f"metadata.name={name}")
@@ -109,13 +110,13 @@ def is_ready(service: Object) -> bool:
 
 
 def model_status(service: Object) -> Object:
-    """`status.modelStatus`, {} while there is none."""
+    """`status.modelStatus`; {} if there is none."""
     status: Object = service.get("status", {}).get("modelStatus", {})
     return status
 
 
 def condition(obj: Object, kind: str) -> Object:
-    """A condition of an object, {} while it has none."""
+    """A condition of an object; {} if there is none."""
     found = obj.get("status", {}).get("conditions", [])
     return next((item for item in found if item["type"] == kind), {})
 
@@ -136,7 +137,7 @@ def inference_service(name: str, **predictor: Any) -> Object:
 
 
 def runtime(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Object:
-    """A ServingRuntime: an object no controller touches, so that a test is the only writer."""
+    """A ServingRuntime, which no controller changes, so that the test is the only writer."""
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",

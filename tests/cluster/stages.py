@@ -1,4 +1,4 @@
-"""What kwok, which plays the nodes, makes of a pod: the same outcomes as in the simulated cluster.
+"""The outcomes of pods under kwok, which simulates the nodes. They are the same as in the simulated cluster.
 
 A stage is a test on the pod and a template of the status that follows.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
 
 _RUNNING = "{running: {startedAt: {{ Now | Quote }}}}"
 _COMPLETED = (
@@ -89,7 +89,7 @@ def _main(state: str, *, ready: bool = False, restarts: int = 0, last: str = _NO
 
 
 def _node_ready() -> dict[str, Any]:
-    """kwok takes care of the pods of those nodes only that it has a stage for."""
+    """kwok only handles pods of nodes for which it has a stage."""
     ready = '.status.conditions.[] | select( .type == "Ready" ) | .status'
     condition = '{type: Ready, status: "True", reason: KubeletReady, lastTransitionTime: {{ Now | Quote }}}'
     return {

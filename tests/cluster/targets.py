@@ -1,4 +1,4 @@
-"""The clusters tests run on."""
+"""The clusters on which tests run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.cluster import furnish
-
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
+from tests.cluster.client import ClusterClient
+from tests.cluster.faulty import FaultyCluster
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,10 @@ class TestCluster:
 
     admin: Path
     registry: Path | None
-    simulated: SimulatedCluster | None = None
+    simulated: FaultyCluster | None = None
 
     async def create_namespace(self) -> str:
-        """A namespace of the caller's own, with the registry's rights in it."""
+        """A new namespace in which the registry has its rights."""
         name = f"test-{uuid4().hex[:8]}"
         if self.simulated is not None:
             self.simulated.create_namespace(name)

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 import yaml
 from tests.cluster import furnish
+from tests.cluster.client import ClusterClient
 from tests.cluster.targets import TestCluster
 
 from registry_grpc.adapters.kserve.facts import PERMISSIONS
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 from registry_grpc.doctor.cluster import check_cluster
 from registry_grpc.doctor.diagnosis import Verdict
 from registry_grpc.settings import ClusterKind, Settings
@@ -75,7 +75,7 @@ def test_migrations_get_no_keys() -> None:
 @pytest.mark.cluster
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
 async def test_a_real_api_server_takes_it(path: Path, real_test_cluster: TestCluster) -> None:
-    """A server-side dry run, strict: unknown fields and values that do not validate are refused."""
+    """A strict server-side dry run, which refuses unknown fields and invalid values."""
     async with ClusterClient.from_kubeconfig(real_test_cluster.admin) as client:
         for document in documents(path):
             url = _path_of(document, "default")

@@ -1,4 +1,4 @@
-"""Every test on repositories runs over the in-memory fakes and over PostgreSQL: one contract, two implementations."""
+"""Every test of repositories runs with the fakes and with PostgreSQL: both implement the same contract."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def repositories(request: pytest.FixtureRequest) -> Repositories:
 
 @pytest.fixture
 def project_id() -> UUID:
-    """A project of this test's own: tests share the tables and nothing else."""
+    """A project for this test only. Tests share nothing but the tables."""
     return uuid4()
 
 

@@ -1,4 +1,4 @@
-"""Deployments that are there when a test begins."""
+"""Deployments that exist when a test begins."""
 
 from __future__ import annotations
 

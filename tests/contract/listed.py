@@ -1,4 +1,4 @@
-"""Stored rows to list: every field that can be sorted by has equal values in some of them, wherever it can."""
+"""Stored rows to list. For each sort field that allows it, some rows have equal values."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from registry_grpc.domain.registered_model import RegisteredModelFilter
 from registry_grpc.domain.serve_model import ServeModelFilter
 from registry_grpc.domain.serving_environment import ServingEnvironmentFilter
 
-# Collations and UTF-16 would sort these in another way than code points do.
+# Collations and UTF-16 sort these differently from code points.
 TEXTS = ("a", "B", "b", "ä", " ", "a b", "ab", "a-b", "10", "9", "\uffff", "\U0001d518", "_", "z")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Rows of a project as they were written, and the list that shows them all."""
+    """The rows of a project as they were written, and the list that shows all of them."""
 
     rows: tuple[Any, ...]
     page: Callable[[Sort, Slice], Awaitable[Page[Any]]]
 
     def ids_in_order(self, sort: Sort) -> list[UUID]:
-        """What the list must show: an id that is not set comes after all others, ties by id in the same direction."""
+        """The rows in the order of the list: an unset id comes after all others, and ties are sorted by id."""
 
         def rank(row: Any) -> tuple[bool, Any, UUID]:
             value = getattr(row, sort.field, None)

@@ -1,4 +1,4 @@
-"""A queue with deployments of a test's own, and its time; and results of passes."""
+"""A queue with the deployments and the time of a test, and results of passes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from tests.fakes.store import InMemoryStore
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
+from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deployment import Applied, Deployment, Phase
 from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, DeploymentQueue, PassResult, ServiceView
+from registry_grpc.ports.deployments import Claim, DeploymentQueue
 
 AFTER_THE_REQUEST = timedelta(seconds=3)
-"""When the request that made a deployment should have made its first pass."""
+"""The time after which the request that made a deployment should have made its first pass."""
 AFTER_THE_LEASE = timedelta(seconds=61)
 APPLIED = Applied(uid="uid-1", k8s_generation=1, resource_version="7", content={"spec": {}})
 SERVING = ServiceView(
@@ -44,17 +46,19 @@ _TIMES = {
 
 @dataclass(frozen=True)
 class Queues:
-    """What two processes have on one set of deployments, and a way to let time pass."""
+    """The queues of two processes on the same deployments, and a way to let time pass."""
 
     repositories: Repositories
     queue: DeploymentQueue
     elsewhere: DeploymentQueue
     let_pass: Callable[[timedelta], Awaitable[None]]
+    restore: Callable[[], Awaitable[None]]
+    """Changes the epoch, as if the present rows had been dumped and restored."""
     grow_old: Callable[[timedelta], Awaitable[datetime]]
-    """All that has happened is that much longer ago; returns the time when it is seen so."""
+    """Makes everything that has happened this much older, and returns the present time."""
 
     async def claimed(self) -> list[Claim]:
-        """All that is due."""
+        """Claim everything that is due."""
         return await self.queue.claim(100)
 
     async def taken(self, deployment: Deployment) -> Claim:
@@ -63,7 +67,7 @@ class Queues:
         return claim
 
     async def passed(self, deployment: Deployment, **result: Any) -> Deployment:
-        """After a pass with this result."""
+        """The deployment after a pass with this result."""
         assert await self.queue.record(await self.taken(deployment), a_result(deployment, **result))
         return await self.repositories.deployments.get(deployment.project_id, deployment.id)
 
@@ -75,17 +79,23 @@ def queues_in_memory() -> Queues:
     async def let_pass(span: timedelta) -> None:
         clock.advance(span)
 
+    async def restore() -> None:
+        store.restore()
+
     async def grow_old(span: timedelta) -> datetime:
         clock.advance(span)
         return store.clock.now()
 
     queues = InMemoryDeploymentQueue(store), InMemoryDeploymentQueue(store)
-    return Queues(in_memory_repositories(store), *queues, let_pass, grow_old)
+    return Queues(in_memory_repositories(store), *queues, let_pass, restore, grow_old)
 
 
 def queues_on(database: Database, repositories: Repositories) -> Queues:
     async def let_pass(span: timedelta) -> None:
         await database.execute(_BACKDATE, span)
+
+    async def restore() -> None:
+        await database.execute("UPDATE registry_installation SET id = id")  # a restore writes this row again, too
 
     async def grow_old(span: timedelta) -> datetime:
         for table, columns in _TIMES.items():
@@ -96,16 +106,15 @@ def queues_on(database: Database, repositories: Repositories) -> Queues:
         return now
 
     queues = PostgresDeploymentQueue(database), PostgresDeploymentQueue(database)
-    return Queues(repositories, *queues, let_pass, grow_old)
+    return Queues(repositories, *queues, let_pass, restore, grow_old)
 
 
 def a_result(deployment: Deployment, **fields: Any) -> PassResult:
-    """Of a pass that found the current revision serving."""
+    """The result of a pass that found the current revision serving."""
     said: dict[str, Any] = {
         "phase": Phase.DEPLOYED,
-        "reason": "",
+        "reason": DeploymentReason.NONE,
         "message": "",
-        "next_step": "",
         "url": "http://iris",
         "drift": (),
         "applied": APPLIED,
@@ -120,12 +129,13 @@ def a_result(deployment: Deployment, **fields: Any) -> PassResult:
 
 
 def seen(deployment: Deployment, **fields: Any) -> OwnedObject:
-    """The object of a deployment, as it was applied and ready."""
+    """The object of a deployment, applied and ready."""
     said: dict[str, Any] = {
         "namespace": deployment.namespace,
         "name": deployment.name,
         "uid": APPLIED.uid,
         "k8s_generation": APPLIED.k8s_generation,
+        "revision": deployment.generation,
         "is_ready": True,
         "deployment_id": deployment.id,
     }

@@ -1,4 +1,4 @@
-"""What inference services and serve models need around them."""
+"""The objects that inference services and serve models need."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Surroundings:
         return cls(await stored_environment(repositories, project_id), model, await stored_version(repositories, model))
 
     def service(self, **fields: Any) -> InferenceService:
-        """A service in the middle of it, not stored."""
+        """A service that is not stored."""
         return a_service(self.environment, self.model, **fields)
 
     def as_read(self, service: InferenceService) -> InferenceService:
-        """A service that was written, with the names it is read with."""
+        """The service as it is read, with the names of its environment and model."""
         return replace(service, serving_environment_name=self.environment.name, registered_model_name=self.model.name)

@@ -1,4 +1,4 @@
-"""How the adapter gets to a cluster: kubeconfigs, tokens that change, and a pod's own service account."""
+"""How the adapter connects to a cluster: kubeconfigs, tokens that change, and the service account of a pod."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest_asyncio
 import yaml
 from kubernetes.aio.config import incluster_config
 from kubernetes.aio.config.config_exception import ConfigException
+from tests.cluster.faulty import FaultyCluster
 
 from registry_grpc.adapters.kserve import client, kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def simulated() -> AsyncIterator[SimulatedCluster]:
-    async with SimulatedCluster() as cluster:
+async def simulated() -> AsyncIterator[FaultyCluster]:
+    async with FaultyCluster() as cluster:
         yield cluster
 
 
@@ -50,21 +50,21 @@ def with_token_file(kubeconfig: Path, token_file: Path) -> dict[str, Any]:
     return content
 
 
-async def test_a_kubeconfig_as_file_or_content(simulated: SimulatedCluster, tmp_path: Path) -> None:
+async def test_a_kubeconfig_as_file_or_content(simulated: FaultyCluster, tmp_path: Path) -> None:
     path = simulated.kubeconfig(tmp_path / "kubeconfig")
     for kubeconfig in (path, yaml.safe_load(path.read_text())):
         async with opened(kubeconfig) as api:
             assert await may_list_pods(api)
 
 
-async def test_a_context_that_is_not_there(simulated: SimulatedCluster, tmp_path: Path) -> None:
+async def test_a_context_that_is_not_there(simulated: FaultyCluster, tmp_path: Path) -> None:
     content = yaml.safe_load(simulated.kubeconfig(tmp_path / "kubeconfig").read_text())
     with pytest.raises(ConfigException):
         await client.connect(content | {"current-context": "other"})
 
 
 async def test_a_token_in_a_file_is_read_again(
-    simulated: SimulatedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulated: FaultyCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "_CREDENTIALS_LAST", 0.0)
     token_file = tmp_path / "token"

@@ -1,4 +1,4 @@
-"""The `Cluster` port when the API server or the way to it fails, on the simulated cluster, which fails on demand."""
+"""The `Cluster` port when the API server or the network fails. The simulated cluster fails on demand."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.deployments import a_deployment, a_spec
-from tests.kserve import NO_KEYS, QUICK, applied, connected, is_gone, is_serving, observed
-
-from registry_grpc.adapters.kserve.cluster import KServeCluster
-from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster
-from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
-from registry_grpc.devtools.simulated_cluster.api.resources import (
-    CLUSTER_SERVING_RUNTIMES,
-    CLUSTER_STORAGE_CONTAINERS,
-    CUSTOM_RESOURCE_DEFINITIONS,
-    CUSTOM_RESOURCES,
-    DEPLOYMENTS,
-    INFERENCE_SERVICES,
-    SECRETS,
-    SERVING_RUNTIMES,
-)
-from registry_grpc.devtools.simulated_cluster.faults import (
+from tests.cluster.failures import (
     quota_exceeded,
     throttled,
     unavailable,
     webhook_denied,
     webhook_down,
 )
+from tests.cluster.faulty import Fault, FaultyCluster
+from tests.deployments import a_deployment, a_spec
+from tests.kserve import NO_KEYS, QUICK, applied, connected, is_gone, is_serving, observed
+
+from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.resources import (
+    CLUSTER_SERVING_RUNTIMES,
+    CLUSTER_STORAGE_CONTAINERS,
+    CUSTOM_RESOURCES,
+    DEPLOYMENTS,
+    INFERENCE_SERVICES,
+    SECRETS,
+    SERVING_RUNTIMES,
+)
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
-from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 KEYS = Credentials("AKIA", "s3cr3t-s3cr3t")
 S3 = a_spec(storage_uri="s3://bucket/iris")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def simulated() -> AsyncIterator[SimulatedCluster]:
-    async with SimulatedCluster() as cluster:
+async def simulated() -> AsyncIterator[FaultyCluster]:
+    async with FaultyCluster() as cluster:
         cluster.create_namespace("models")
         yield cluster
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def cluster(simulated: SimulatedCluster, tmp_path: Path) -> AsyncIterator[KServeCluster]:
+async def cluster(simulated: FaultyCluster, tmp_path: Path) -> AsyncIterator[KServeCluster]:
     async with connected(simulated.kubeconfig(tmp_path / "kubeconfig")) as adapter:
         yield adapter
 
@@ -68,7 +68,7 @@ async def refused(cluster: KServeCluster, deployment: Deployment, keys: Credenti
     return error.value
 
 
-def secrets(simulated: SimulatedCluster) -> list[str]:
+def secrets(simulated: FaultyCluster) -> list[str]:
     return [item["metadata"]["name"] for item in simulated.store.list(SECRETS, "models")]
 
 
@@ -78,25 +78,25 @@ def secrets(simulated: SimulatedCluster) -> list[str]:
 @pytest.mark.parametrize(
     ("error", "refusal"),
     [
-        (unavailable(), Refusal.UNAVAILABLE),
-        (webhook_down(), Refusal.UNAVAILABLE),
-        (throttled(0), Refusal.UNAVAILABLE),
-        (webhook_denied("no models on Fridays"), Refusal.REJECTED),
-        (quota_exceeded("iris-81744a02"), Refusal.QUOTA),
-        (ApiError(401, "Unauthorized", "Unauthorized"), Refusal.UNAVAILABLE),
+        (unavailable(), Why.API_UNAVAILABLE),
+        (webhook_down(), Why.API_UNAVAILABLE),
+        (throttled(0), Why.API_UNAVAILABLE),
+        (webhook_denied("no models on Fridays"), Why.REJECTED),
+        (quota_exceeded("iris-81744a02"), Why.QUOTA),
+        (ApiError(401, "Unauthorized", "Unauthorized"), Why.API_UNAVAILABLE),
     ],
     ids=["503", "webhook down", "429", "webhook denies", "quota", "401"],
 )
 async def test_refused_applies(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, refusal: Refusal
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, refusal: Why
 ) -> None:
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
     refused_apply = await refused(cluster, deployment)
-    assert (refused_apply.refusal, refused_apply.message) == (refusal, error.message)
+    assert (refused_apply.reason, refused_apply.message) == (refusal, error.message)
 
 
 async def test_retry_after_is_told_and_kept(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     simulated.faults.add(Fault(verb="patch", times=1, error=throttled(1)))
     assert (await refused(cluster, deployment)).retry_after == 1
@@ -107,42 +107,39 @@ async def test_retry_after_is_told_and_kept(
     await later
 
 
-async def test_a_missing_permission(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
-) -> None:
+async def test_a_missing_permission(simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment) -> None:
     simulated.faults.forbid("patch", "inferenceservices")
     refusal = await refused(cluster, deployment)
-    assert refusal.refusal is Refusal.FORBIDDEN
+    assert refusal.reason is Why.FORBIDDEN
     assert "cannot patch resource" in refusal.message
 
 
 async def test_a_missing_permission_to_delete(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     deployment = await applied(cluster, deployment)
     simulated.faults.forbid("delete", "inferenceservices")
     with pytest.raises(ApplyRefused) as error:
         await cluster.delete(deployment, seen=await cluster.observe(deployment))
-    assert error.value.refusal is Refusal.FORBIDDEN
+    assert error.value.reason is Why.FORBIDDEN
 
 
 async def test_kserve_is_not_installed(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
-    for resource in CUSTOM_RESOURCES:
-        simulated.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", resource.qualified)
+    simulated.uninstalled.update(CUSTOM_RESOURCES)
     assert is_gone(await cluster.observe(deployment))
-    assert (await refused(cluster, deployment)).refusal is Refusal.KSERVE_NOT_INSTALLED
+    assert (await refused(cluster, deployment)).reason is Why.KSERVE_NOT_INSTALLED
     facts = await cluster.facts("models")
     assert (facts.kserve_installed, facts.runtimes, facts.storage_prefixes) == (False, (), ())
 
 
 async def test_an_answer_that_is_lost_makes_no_second_object(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", times=1, lose_response=True))
-    assert (await refused(cluster, deployment, KEYS)).refusal is Refusal.UNAVAILABLE
+    assert (await refused(cluster, deployment, KEYS)).reason is Why.API_UNAVAILABLE
     uid = simulated.verbs.get(INFERENCE_SERVICES, "models", deployment.name)["metadata"]["uid"]
     deployment = await applied(cluster, deployment, KEYS)
     assert deployment.applied is not None
@@ -152,7 +149,7 @@ async def test_an_answer_that_is_lost_makes_no_second_object(
 
 
 async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=unavailable()))
@@ -168,9 +165,9 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
     ids=["webhook denies", "quota", "503", "webhook down"],
 )
 async def test_a_refused_first_apply_leaves_its_secret_only_where_the_object_may_have_been_made(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, *, stays: bool
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, *, stays: bool
 ) -> None:
-    """The next revision may have other keys: nobody would know its name then."""
+    """The next revision may have other keys. Then nothing could compute the name of the Secret."""
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
 
@@ -180,7 +177,7 @@ async def test_a_refused_first_apply_leaves_its_secret_only_where_the_object_may
 
 
 async def test_another_deployment_that_wins_the_race_for_a_name_keeps_it(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     simulated.faults.add(Fault(verb="patch", delay=0.05))
     rivals = [deployment, a_deployment(spec=a_spec(storage_uri="gs://bucket/rival"))]
@@ -190,7 +187,7 @@ async def test_another_deployment_that_wins_the_race_for_a_name_keeps_it(
         return_exceptions=True,
     )
     (loser,) = [outcome for outcome in outcomes if isinstance(outcome, ApplyRefused)]
-    assert loser.refusal is Refusal.STALE
+    assert loser.reason is Why.OVERTAKEN
     winner = rivals[0] if outcomes[1] is loser else rivals[1]
     live = (await cluster.observe(winner)).live
     assert live is not None
@@ -201,7 +198,7 @@ async def test_another_deployment_that_wins_the_race_for_a_name_keeps_it(
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"delay": 5.0}], ids=["broken", "silent"])
-async def test_no_answer(simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment, fault: Any) -> None:
+async def test_no_answer(simulated: FaultyCluster, tmp_path: Path, deployment: Deployment, fault: Any) -> None:
     limits = replace(QUICK, timeout=0.3)
     async with connected(simulated.kubeconfig(tmp_path / "k"), limits=limits) as cluster:
         seen = await cluster.observe(deployment)
@@ -211,11 +208,11 @@ async def test_no_answer(simulated: SimulatedCluster, tmp_path: Path, deployment
         assert unreachable.value.reason is Reason.CLUSTER_UNAVAILABLE
         with pytest.raises(ApplyRefused) as refusal:
             await cluster.apply(deployment, NO_KEYS, seen=seen, force=False)
-        assert refusal.value.refusal is Refusal.UNAVAILABLE
+        assert refusal.value.reason is Why.API_UNAVAILABLE
 
 
 async def test_nobody_listens(tmp_path: Path, deployment: Deployment) -> None:
-    async with SimulatedCluster() as cluster:
+    async with FaultyCluster() as cluster:
         kubeconfig = cluster.kubeconfig(tmp_path / "k")
     async with connected(kubeconfig) as adapter:
         for asking in (adapter.observe(deployment), adapter.facts("models"), adapter.look("models", "x")):
@@ -230,7 +227,7 @@ async def test_what_answers_is_no_kubernetes(tmp_path: Path, deployment: Deploym
         await writer.drain()
         writer.close()
 
-    async with SimulatedCluster() as cluster:
+    async with FaultyCluster() as cluster:
         kubeconfig = cluster.kubeconfig(tmp_path / "k")
         url = cluster.url
     server = await asyncio.start_server(web_page, "127.0.0.1", 0)
@@ -242,7 +239,7 @@ async def test_what_answers_is_no_kubernetes(tmp_path: Path, deployment: Deploym
 
 
 async def test_giving_up_gives_the_connection_back(
-    simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment
+    simulated: FaultyCluster, tmp_path: Path, deployment: Deployment
 ) -> None:
     limits = replace(QUICK, concurrency=2)
     async with connected(simulated.kubeconfig(tmp_path / "k"), limits=limits) as cluster:
@@ -257,9 +254,7 @@ async def test_giving_up_gives_the_connection_back(
             assert is_gone(await cluster.observe(deployment))
 
 
-async def test_no_more_at_once_than_allowed(
-    simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment
-) -> None:
+async def test_no_more_at_once_than_allowed(simulated: FaultyCluster, tmp_path: Path, deployment: Deployment) -> None:
     limits = replace(QUICK, concurrency=3)
     simulated.faults.add(Fault(delay=0.1))
     async with connected(simulated.kubeconfig(tmp_path / "k"), limits=limits) as cluster:
@@ -272,7 +267,7 @@ async def test_no_more_at_once_than_allowed(
 # Reads
 
 
-async def test_a_refused_read(simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment) -> None:
+async def test_a_refused_read(simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment) -> None:
     simulated.faults.forbid("get", "inferenceservices")
     with pytest.raises(ClusterReadFailed) as error:
         await cluster.observe(deployment)
@@ -282,7 +277,7 @@ async def test_a_refused_read(simulated: SimulatedCluster, cluster: KServeCluste
 
 
 async def test_a_steady_deployment_costs_two_reads(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     deployment = await applied(cluster, deployment)
     await observed(cluster, deployment, is_serving)
@@ -292,7 +287,7 @@ async def test_a_steady_deployment_costs_two_reads(
 
 
 async def test_the_workload_of_another_object_is_no_rollout(tmp_path: Path, deployment: Deployment) -> None:
-    async with SimulatedCluster(with_kserve=False) as silent:
+    async with FaultyCluster(with_kserve=False) as silent:
         silent.create_namespace("models")
         name = f"{deployment.name}-predictor"
         owner = {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "of-another-object"}
@@ -312,7 +307,7 @@ async def test_the_workload_of_another_object_is_no_rollout(tmp_path: Path, depl
 # Facts
 
 
-async def test_facts_name_what_is_missing(simulated: SimulatedCluster, cluster: KServeCluster) -> None:
+async def test_facts_name_what_is_missing(simulated: FaultyCluster, cluster: KServeCluster) -> None:
     simulated.faults.forbid("create", "secrets")
     simulated.faults.forbid("list", "clusterservingruntimes")
     simulated.faults.forbid("list", "clusterstoragecontainers")
@@ -326,7 +321,7 @@ async def test_facts_name_what_is_missing(simulated: SimulatedCluster, cluster: 
     assert (facts.runtimes, facts.storage_prefixes, facts.namespace_exists) == (None, None, None)
 
 
-async def test_facts_are_kept_for_a_while(simulated: SimulatedCluster, cluster: KServeCluster) -> None:
+async def test_facts_are_kept_for_a_while(simulated: FaultyCluster, cluster: KServeCluster) -> None:
     await asyncio.gather(*(cluster.facts("models") for _ in range(5)))
     asked = simulated.calls["list", "servingruntimes"]
     await cluster.facts("models")
@@ -336,7 +331,7 @@ async def test_facts_are_kept_for_a_while(simulated: SimulatedCluster, cluster: 
     assert simulated.calls["list", "servingruntimes"] == 2
 
 
-async def test_runtimes_and_storage_containers(simulated: SimulatedCluster, cluster: KServeCluster) -> None:
+async def test_runtimes_and_storage_containers(simulated: FaultyCluster, cluster: KServeCluster) -> None:
     formats = [{"name": "mine", "version": "1", "autoSelect": True}, {"name": "yours"}]
     spec = {"supportedModelFormats": formats, "protocolVersions": ["v2"], "containers": []}
     simulated.verbs.create(SERVING_RUNTIMES, "models", {"metadata": {"name": "own"}, "spec": spec})
@@ -360,7 +355,7 @@ async def test_runtimes_and_storage_containers(simulated: SimulatedCluster, clus
 
 
 async def test_what_shall_go_is_seen_without_the_rights_for_its_workload(
-    simulated: SimulatedCluster, cluster: KServeCluster, deployment: Deployment
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     deployment = replace(await applied(cluster, deployment), want=Want.ABSENT)
     simulated.faults.forbid("get", "deployments")
@@ -371,7 +366,7 @@ async def test_what_shall_go_is_seen_without_the_rights_for_its_workload(
 
 
 async def test_keys_show_nowhere(
-    simulated: SimulatedCluster, tmp_path: Path, deployment: Deployment, caplog: pytest.LogCaptureFixture
+    simulated: FaultyCluster, tmp_path: Path, deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     simulated.faults.add(Fault(verb="patch", resource="secrets", times=1, error=unavailable()))

@@ -19,8 +19,9 @@ from tests.kserve import NO_KEYS, REGISTRY_ID, applied, connected, is_gone, is_s
 from registry_grpc.adapters.kserve.cluster import KServeCluster
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, PODS, SECRETS
 from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, FieldDifference, Want
-from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject, Refusal
+from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 OUTCOME = "simulation.registry-grpc/outcome"
 KEYS = Credentials("AKIA", "s3cr3t")
@@ -76,7 +77,7 @@ async def test_first_apply(cluster: KServeCluster, deployment: Deployment) -> No
     assert result is not None
     assert (live.uid, live.k8s_generation) == (result.uid, result.k8s_generation)
     assert (live.deployment_id, live.registry_id) == (str(deployment.id), str(REGISTRY_ID))
-    assert (live.revision_stamp, live.drift, live.deleting_since) == ("1", (), None)
+    assert (live.revision, live.drift, live.deleting_since) == (1, (), None)
     assert live.url.startswith("http")
     assert live.status_written_at is not None
 
@@ -109,7 +110,7 @@ async def test_an_update_is_told_by_its_stamp(cluster: KServeCluster, deployment
     first = await applied(cluster, deployment)
     await observed(cluster, first, is_serving)
     second = await applied(cluster, revised(first, storage_uri="gs://bucket/other"))
-    evidence = await observed(cluster, second, lambda e: is_serving(e) and live_of(e).revision_stamp == "2")
+    evidence = await observed(cluster, second, lambda e: is_serving(e) and live_of(e).revision == 2)
     assert first.applied is not None
     assert live_of(evidence).uid == first.applied.uid
     assert live_of(evidence).k8s_generation > first.applied.k8s_generation
@@ -139,7 +140,7 @@ async def test_an_update_that_fails_shows_in_its_own_pods_only(cluster: KServeCl
     )
     rollout = evidence.rollout
     assert rollout is not None
-    assert (rollout.revision_stamp, rollout.is_complete) == ("2", False)
+    assert (rollout.revision, rollout.is_complete) == (2, False)
     assert len(rollout.pods) == 1
     (container,) = [c for c in rollout.pods[0].containers if not c.is_init]
     assert (container.name, container.last_exit) == ("kserve-container", "Error")
@@ -187,7 +188,7 @@ async def test_a_mode_the_cluster_does_not_have(cluster: KServeCluster, deployme
 async def test_a_name_that_is_taken(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
     await applied(cluster, replace(deployment, id=uuid4()))
     before = await kube.inference_service(deployment.name)
-    assert (await refused(cluster, deployment)).refusal is Refusal.NAME_TAKEN
+    assert (await refused(cluster, deployment)).reason is Why.NAME_TAKEN
     await cluster.delete(deployment, seen=await cluster.observe(deployment))
     after = await kube.inference_service(deployment.name)
     assert after["spec"] == before["spec"]
@@ -201,7 +202,7 @@ async def test_a_foreign_object_that_appears_meanwhile_is_not_taken_over(
     await applied(cluster, replace(deployment, id=uuid4()))
     with pytest.raises(ApplyRefused) as error:
         await cluster.apply(deployment, NO_KEYS, seen=nothing, force=False)
-    assert error.value.refusal is Refusal.STALE
+    assert error.value.reason is Why.OVERTAKEN
 
 
 async def test_a_changed_field_is_drift(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
@@ -220,7 +221,7 @@ async def test_drift_is_not_overwritten_without_force(
     deployment = await applied(cluster, replace(deployment, spec=a_spec(options=options)))
     await kube.merge(INFERENCE_SERVICES, deployment.name, {"spec": {"predictor": {"minReplicas": 2}}})
     refusal = await refused(cluster, deployment)
-    assert refusal.refusal is Refusal.FIELD_CONFLICT
+    assert refusal.reason is Why.FIELD_CONFLICT
     assert "somebody" in refusal.message
 
 
@@ -268,7 +269,7 @@ async def test_a_write_after_somebody_elses_is_stale(
     await kube.merge(INFERENCE_SERVICES, deployment.name, {"spec": {"predictor": {"timeout": 7}}})
     with pytest.raises(ApplyRefused) as error:
         await cluster.apply(deployment, NO_KEYS, seen=seen, force=True)
-    assert error.value.refusal is Refusal.STALE
+    assert error.value.reason is Why.OVERTAKEN
 
 
 async def test_a_status_written_meanwhile_does_not_hold_up_a_write(
@@ -290,16 +291,16 @@ async def test_an_object_deleted_meanwhile_is_not_made_again(
     await kube.until_gone(INFERENCE_SERVICES, deployment.name)
     with pytest.raises(ApplyRefused) as error:
         await cluster.apply(deployment, NO_KEYS, seen=seen, force=False)
-    assert error.value.refusal is Refusal.STALE
+    assert error.value.reason is Why.OVERTAKEN
     assert is_gone(await cluster.observe(deployment))
 
 
 async def test_an_older_revision_does_not_overwrite_a_newer_one(cluster: KServeCluster, deployment: Deployment) -> None:
     await applied(cluster, revised(revised(deployment)))
     refusal = await refused(cluster, revised(deployment))
-    assert (refusal.refusal, refusal.message) == (
-        Refusal.STALE,
-        "revision 3 was applied already, which is newer than 2",
+    assert (refusal.reason, refusal.message) == (
+        Why.OVERTAKEN,
+        "revision 3, which is newer than 2, has already been applied",
     )
 
 
@@ -312,11 +313,11 @@ async def test_what_the_go_service_made_is_adopted(cluster: KServeCluster, kube:
     assert deployment.applied is not None
     assert deployment.applied.uid == made["metadata"]["uid"]
     live = live_of(await observed(cluster, deployment, is_serving))
-    assert (live.registry_id, live.revision_stamp) == (str(REGISTRY_ID), "1")
+    assert (live.registry_id, live.revision) == (str(REGISTRY_ID), 1)
 
 
 def made_by_the_go_service(deployment: Deployment) -> dict[str, Any]:
-    """As the contract has it (2.4); the mode is KServe's default in Kubernetes mode."""
+    """As in the contract (contract 2.4); the mode is KServe's default in Kubernetes mode."""
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -334,7 +335,7 @@ def made_by_the_go_service(deployment: Deployment) -> dict[str, Any]:
 
 async def test_what_the_server_refuses_is_said_in_its_words(cluster: KServeCluster, deployment: Deployment) -> None:
     refusal = await refused(cluster, replace(deployment, spec=a_spec(labels={"team": "not valid"})))
-    assert refusal.refusal is Refusal.REJECTED
+    assert refusal.reason is Why.REJECTED
     assert "a valid label must be an empty string or consist of" in refusal.message
 
 
@@ -344,17 +345,17 @@ async def test_a_namespace_that_is_not_there(kubernetes: TestCluster) -> None:
         assert is_gone(await cluster.observe(deployment))
         for spec, keys in ((a_spec(), NO_KEYS), (S3, KEYS)):
             refusal = await refused(cluster, replace(deployment, spec=spec), credentials=keys)
-            assert refusal.refusal is Refusal.NAMESPACE_NOT_FOUND
+            assert refusal.reason is Why.NAMESPACE_NOT_FOUND
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "a%2Fb", ""])
 async def test_names_that_would_lead_elsewhere(cluster: KServeCluster, deployment: Deployment, name: str) -> None:
     elsewhere = replace(deployment, name=name)
     assert is_gone(await cluster.observe(elsewhere))
-    assert (await refused(cluster, elsewhere)).refusal is Refusal.REJECTED
+    assert (await refused(cluster, elsewhere)).reason is Why.REJECTED
     nowhere = replace(deployment, namespace=name)
     assert is_gone(await cluster.observe(nowhere))
-    assert (await refused(cluster, nowhere)).refusal is Refusal.NAMESPACE_NOT_FOUND
+    assert (await refused(cluster, nowhere)).reason is Why.NAMESPACE_NOT_FOUND
     assert await cluster.look(name, deployment.name) is None
     assert (await cluster.facts(name)).namespace_exists is False
 
@@ -483,10 +484,13 @@ async def test_dry_run_says_what_would_change(cluster: KServeCluster, deployment
 async def test_dry_run_refuses_as_apply_would(cluster: KServeCluster, deployment: Deployment) -> None:
     invalid = replace(deployment, spec=a_spec(labels={"team": "not valid"}))
     await applied(cluster, deployment)
-    for other, refusal in ((invalid, Refusal.REJECTED), (replace(deployment, id=uuid4()), Refusal.NAME_TAKEN)):
+    for other, refusal in (
+        (invalid, Why.REJECTED),
+        (replace(deployment, id=uuid4()), Why.NAME_TAKEN),
+    ):
         with pytest.raises(ApplyRefused) as error:
             await cluster.dry_run(other, NO_KEYS)
-        assert error.value.refusal is refusal
+        assert error.value.reason is refusal
 
 
 async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace: str) -> None:

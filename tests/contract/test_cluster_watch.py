@@ -1,4 +1,4 @@
-"""`Cluster.changes`: everything with our mark, and nothing missed whatever the connection does."""
+"""`Cluster.changes` reports all objects with our labels, and misses nothing when the connection fails."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from tests.cluster.failures import gone, unavailable
+from tests.cluster.faulty import Fault, FaultyCluster
 from tests.cluster.targets import TestCluster
 from tests.deployments import a_deployment
 from tests.kserve import IMPATIENT, PATIENCE, REGISTRY_ID, applied, connected, is_serving, observed
 
 from registry_grpc.adapters.kserve.cluster import KServeCluster
 from registry_grpc.adapters.kserve.watch import Pace
-from registry_grpc.devtools.simulated_cluster import Fault, SimulatedCluster, Timing
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
-from registry_grpc.devtools.simulated_cluster.faults import gone, unavailable
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.ports.cluster import Changed, Relisted
 
@@ -27,7 +27,7 @@ Event = Relisted | Changed
 
 
 class Events:
-    """What has been told so far, and waiting for more."""
+    """The events so far, and ways to wait for more."""
 
     def __init__(self) -> None:
         self._seen: list[Event] = []
@@ -40,7 +40,7 @@ class Events:
                 self._more.notify_all()
 
     async def next(self, holds: Callable[[Event], bool]) -> Event:
-        """The first event after those asked for before of which something holds."""
+        """The next event that meets the condition, after the last one that was asked for."""
         async with asyncio.timeout(PATIENCE), self._more:
             await self._more.wait_for(lambda: any(holds(event) for event in self._seen))
             index = next(index for index, event in enumerate(self._seen) if holds(event))
@@ -61,7 +61,7 @@ class Events:
         return seen
 
     async def quiet(self) -> None:
-        """Until nothing has been told for a moment."""
+        """Wait until there was no event for a moment."""
         while self.drain():  # noqa: ASYNC110 - nothing tells that nothing comes
             await asyncio.sleep(0.3)
 
@@ -79,7 +79,7 @@ async def watching(cluster: KServeCluster) -> AsyncIterator[Events]:
 
 
 async def settled(cluster: KServeCluster, events: Events, deployment: Deployment) -> Deployment:
-    """The deployment applied, serving, and no longer told about."""
+    """Apply the deployment, and wait until it serves and there are no more events."""
     deployment = await applied(cluster, deployment)
     await observed(cluster, deployment, is_serving)
     await events.quiet()
@@ -101,7 +101,7 @@ async def test_first_a_list_then_changes(cluster: KServeCluster, namespace: str)
     async with watching(cluster) as events:
         (owned,) = (await events.relisted()).objects
         assert (owned.namespace, owned.name, owned.deployment_id) == (namespace, "before", before.id)
-        assert owned.uid == before.applied.uid
+        assert (owned.uid, owned.revision) == (before.applied.uid, before.generation)
         deployment = await applied(cluster, a_deployment(namespace=namespace))
         await events.changed(deployment)
         await observed(cluster, deployment, is_serving)
@@ -134,20 +134,20 @@ async def test_it_lists_again_now_and_then(kubernetes: TestCluster, namespace: s
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def simulated() -> AsyncIterator[SimulatedCluster]:
-    async with SimulatedCluster(timing=Timing(bookmark_interval=0.1)) as cluster:
+async def simulated() -> AsyncIterator[FaultyCluster]:
+    async with FaultyCluster(bookmark_interval=0.1) as cluster:
         cluster.create_namespace("models")
         yield cluster
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def adapter(simulated: SimulatedCluster, tmp_path: Path) -> AsyncIterator[KServeCluster]:
+async def adapter(simulated: FaultyCluster, tmp_path: Path) -> AsyncIterator[KServeCluster]:
     async with connected(simulated.kubeconfig(tmp_path / "kubeconfig")) as cluster:
         yield cluster
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
-async def test_a_watch_that_ends_goes_on(simulated: SimulatedCluster, adapter: KServeCluster, abruptly: bool) -> None:
+async def test_a_watch_that_ends_goes_on(simulated: FaultyCluster, adapter: KServeCluster, abruptly: bool) -> None:
     async with watching(adapter) as events:
         await events.relisted()
         deployment = await settled(adapter, events, a_deployment())
@@ -157,7 +157,7 @@ async def test_a_watch_that_ends_goes_on(simulated: SimulatedCluster, adapter: K
         assert Relisted not in {type(event) for event in events.drain()}, "nothing was missed"
 
 
-async def test_a_forgotten_version_brings_a_new_list(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+async def test_a_forgotten_version_brings_a_new_list(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     async with watching(adapter) as events:
         await events.relisted()
         deployment = await settled(adapter, events, a_deployment())
@@ -165,33 +165,33 @@ async def test_a_forgotten_version_brings_a_new_list(simulated: SimulatedCluster
         simulated.end_watches(abruptly=True)
         await adapter.delete(deployment, seen=await adapter.observe(deployment))
         await observed(adapter, deployment, lambda e: e.live is None)
-        simulated.compact()
+        simulated.store.compact()
         simulated.faults.remove(held)
         assert (await events.relisted()).objects == ()
 
 
-async def test_bookmarks_keep_the_version_of_a_quiet_watch(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+async def test_bookmarks_keep_the_version_of_a_quiet_watch(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     async with watching(adapter) as events:
         await events.relisted()
         deployment = await settled(adapter, events, a_deployment())
         for number in range(3):
             simulated.create_namespace(f"other-{number}")
         await asyncio.sleep(0.3)
-        simulated.compact()
+        simulated.store.compact()
         simulated.end_watches()
         await adapter.delete(deployment, seen=await adapter.observe(deployment))
         await events.changed(deployment)
         assert Relisted not in {type(event) for event in events.drain()}
 
 
-async def test_an_error_event_of_410_is_a_gap(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+async def test_an_error_event_of_410_is_a_gap(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     simulated.faults.add(Fault(verb="watch", times=1, error=gone()))
     async with watching(adapter) as events:
         await events.relisted()
         await events.relisted()
 
 
-async def test_a_server_that_is_down_is_waited_for(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+async def test_a_server_that_is_down_is_waited_for(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     simulated.faults.add(Fault(verb="list", times=7, error=unavailable()))
     simulated.faults.add(Fault(verb="watch", times=5, drop=True))
     async with watching(adapter) as events:
@@ -200,7 +200,7 @@ async def test_a_server_that_is_down_is_waited_for(simulated: SimulatedCluster, 
         await events.changed(deployment)
 
 
-async def test_a_server_that_ends_every_watch_at_once_is_spared(simulated: SimulatedCluster, tmp_path: Path) -> None:
+async def test_a_server_that_ends_every_watch_at_once_is_spared(simulated: FaultyCluster, tmp_path: Path) -> None:
     pace = Pace(first_pause=0.2, longest_pause=10)
     async with connected(simulated.kubeconfig(tmp_path / "k"), pace=pace) as adapter, watching(adapter) as events:
         await events.relisted()
@@ -213,7 +213,7 @@ async def test_a_server_that_ends_every_watch_at_once_is_spared(simulated: Simul
 
 
 async def test_workloads_that_may_not_be_watched_do_not_keep_services_from_it(
-    simulated: SimulatedCluster, adapter: KServeCluster
+    simulated: FaultyCluster, adapter: KServeCluster
 ) -> None:
     simulated.faults.forbid("list", "pods")
     simulated.faults.forbid("watch", "deployments")
@@ -223,7 +223,7 @@ async def test_workloads_that_may_not_be_watched_do_not_keep_services_from_it(
         await events.changed(deployment)
 
 
-async def test_pods_alone_are_news(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+async def test_pods_alone_are_news(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     simulated.faults.forbid("watch", "inferenceservices")
     simulated.faults.forbid("watch", "deployments")
     async with watching(adapter) as events:
@@ -231,7 +231,7 @@ async def test_pods_alone_are_news(simulated: SimulatedCluster, adapter: KServeC
         await events.changed(await applied(adapter, a_deployment()))
 
 
-async def test_a_label_that_is_no_id_is_told_as_such(simulated: SimulatedCluster, adapter: KServeCluster) -> None:
+async def test_a_label_that_is_no_id_is_told_as_such(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     labels = {
         "modelregistry.ai-platform/registry-id": str(REGISTRY_ID),
         "modelregistry.ai-platform/deployment-id": "x",

@@ -1,4 +1,4 @@
-"""Requests at the same time: names stay unique, one default is left, counts stay exact, and guards hold."""
+"""Concurrent requests: names stay unique, one default remains, counts stay exact, and guards hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_ONCE = 20
 
 
 async def refusals_of(calls: Sequence[Awaitable[object]]) -> list[RegistryError | None]:
-    """Run all at once: for each, how it was refused, or None."""
+    """Run all calls at once. Returns the error of each, or None."""
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     unforeseen = [o for o in outcomes if isinstance(o, BaseException) and not isinstance(o, RegistryError)]
     assert unforeseen == []
@@ -184,7 +184,7 @@ async def test_no_service_is_left_of_a_deleted_model(repositories: Repositories,
 def _assert_one_of_two(
     creation: RegistryError | None, not_found: Reason, deletion: RegistryError | None, in_use: Reason
 ) -> None:
-    """Exactly one of the two was done, and the other refused for that reason."""
+    """Exactly one of the two succeeded, and the other was refused with this reason."""
     if creation is not None:
         assert (type(creation), creation.reason, deletion) == (NotFound, not_found, None)
     else:

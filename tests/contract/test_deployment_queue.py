@@ -1,9 +1,10 @@
-"""What every DeploymentQueue does: who works on what and when, and what becomes of the results."""
+"""The contract of DeploymentQueue: who works on which deployment, when, and what is recorded."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -31,6 +32,7 @@ from tests.fakes.seeding import stored_environment, stored_version
 from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.refusals import refused
 
+from registry_grpc.adapters.postgres import deployment_queue
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.domain.deployment import (
@@ -42,17 +44,20 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.errors import NotFound, Reason, Unavailable
 from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
+from registry_grpc.ports.deployments import DeploymentFilter
 
 HOUR = timedelta(hours=1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
-    """Of this suite: claims are for the deployments of all projects."""
+    """A database for this suite only, because claims take the deployments of all projects."""
     async with new_database(server_for_run, server_for_run.template) as url:
         database = Database(url, PATIENT)
         yield database
@@ -132,7 +137,7 @@ async def test_many_claims_at_once_share_the_work(queues: Queues, around: Surrou
     claims = await asyncio.gather(*(queue.claim(3) for queue in (queues.queue, queues.elsewhere) * 8))
 
     claimed = [claim.deployment.id for some in claims for claim in some]
-    claimed += [claim.deployment.id for claim in await queues.claimed()]  # what one saw locked, another may have left
+    claimed += [claim.deployment.id for claim in await queues.claimed()]  # they may skip locked rows
     assert sorted(claimed) == sorted(d.id for d in deployments)
 
 
@@ -202,7 +207,7 @@ async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_databas
 async def test_who_is_broken_off_while_claiming_leaves_no_lease(
     own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the commit: a fake has no such moment."""
+    """The call is cancelled after the commit. A fake has no such moment."""
     queues = queues_on(own_database, repositories_on(own_database))
     deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
     queue = PostgresDeploymentQueue(own_database)
@@ -226,9 +231,8 @@ async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings)
     result = a_result(
         before,
         phase=Phase.DRIFTED,
-        reason="SPEC_CHANGED",
+        reason=DeploymentReason.SPEC_CHANGED,
         message="somebody changed it",
-        next_step="look",
         drift=(FieldDifference("spec.x", "1", "2"),),
         attempts=3,
         again_in=HOUR,
@@ -242,9 +246,9 @@ async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings)
     assert after == replace(
         before,
         phase=Phase.DRIFTED,
-        reason="SPEC_CHANGED",
+        reason=DeploymentReason.SPEC_CHANGED,
         message="somebody changed it",
-        next_step="look",
+        next_step=DeploymentReason.SPEC_CHANGED.next_step,
         url="http://iris",
         drift=result.drift,
         attempts=3,
@@ -258,7 +262,7 @@ async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings)
     )
     event = (await queues.repositories.deployments.events(before.project_id, before.id, None, 1))[0]
     told = (event.generation, event.serving_generation, event.phase, event.reason, event.message, event.next_step)
-    assert told == (1, 1, Phase.DRIFTED, "SPEC_CHANGED", "somebody changed it", "look")
+    assert told == (1, 1, Phase.DRIFTED, DeploymentReason.SPEC_CHANGED, "somebody changed it", after.next_step)
 
 
 async def test_the_service_follows(queues: Queues, around: Surroundings) -> None:
@@ -297,7 +301,7 @@ async def test_what_is_as_before_is_not_told_again(queues: Queues, around: Surro
 @pytest.mark.parametrize(
     "change",
     [
-        {"reason": "X"},
+        {"reason": DeploymentReason.QUOTA},
         {"message": "x"},
         {"url": "http://other"},
         {"serving_generation": None},
@@ -365,7 +369,7 @@ async def test_a_newer_revision_keeps_its_own_state_but_not_what_was_applied(
 
 
 async def test_an_undeployment_forgets_which_revision_the_object_is_of(queues: Queues, around: Surroundings) -> None:
-    """So that a redeployment knows that nobody else took the object away."""
+    """A redeployment must know that the object was not deleted by somebody else."""
     deployment = await queues.passed(await deployed(queues.repositories, around))
     assert deployment.applied_generation == 1
 
@@ -401,6 +405,20 @@ async def test_a_tombstone_is_recorded_without_a_service(queues: Queues, around:
 # Revisions
 
 
+async def test_a_reason_of_a_newer_release_is_stored_and_told_as_it_is(queues: Queues, around: Surroundings) -> None:
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    word = DeploymentReason.stored("TOO_COLD")
+    deployment = await deployed(queues.repositories, around)
+
+    after = await queues.passed(deployment, phase=Phase.FAILED, reason=word, serving_generation=None)
+
+    (listed,) = (await deployments.list(project_id, DeploymentFilter(), Slice(by_cursor=True))).items
+    revision = await deployments.revision(project_id, after.id, 1)
+    (event,) = await deployments.events(project_id, after.id, None, 1)
+    assert {after.reason, listed.reason, revision.reason, event.reason} == {"TOO_COLD"}
+    assert after.next_step == event.next_step == word.next_step
+
+
 async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surroundings) -> None:
     deployments, project_id = queues.repositories.deployments, around.environment.project_id
     first = await queues.passed(await deployed(queues.repositories, around))
@@ -410,11 +428,11 @@ async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surrou
         )
     third = await deployments.get(project_id, first.id)
 
-    await queues.passed(third, phase=Phase.FAILED, reason="MODEL_LOAD_FAILED", serving_generation=1)
+    await queues.passed(third, phase=Phase.FAILED, reason=DeploymentReason.MODEL_LOAD, serving_generation=1)
     one, two, three = [await deployments.revision(project_id, first.id, generation) for generation in (1, 2, 3)]
     assert (one.outcome, two.outcome, three.outcome) == (Outcome.SERVED, Outcome.SUPERSEDED, Outcome.FAILED)
     assert (one.served_from, one.served_until) == (first.observed_at, None)
-    assert (three.reason, three.served_from) == ("MODEL_LOAD_FAILED", None)
+    assert (three.reason, three.served_from) == (DeploymentReason.MODEL_LOAD, None)
 
     after = await queues.passed(third)
     one, three = [await deployments.revision(project_id, first.id, generation) for generation in (1, 3)]
@@ -475,7 +493,7 @@ async def test_links_of_superseded_versions_go_when_the_new_one_serves(queues: Q
     assert await linked() == {new.id, by_hand.id}
 
 
-# What makes due
+# Becoming due
 
 
 async def test_a_change_makes_due(queues: Queues, around: Surroundings) -> None:
@@ -505,20 +523,20 @@ async def test_the_object_of_a_deleted_service_is_due_at_once(queues: Queues, ar
 async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:
-    """Two environments, of two projects even, may be one namespace."""
+    """Two environments, even of two projects, may use the same namespace."""
     other = await Surroundings.stored(queues.repositories, other_project_id)
     holder = await deployed(queues.repositories, around)
 
-    async def waiting(namespace: str, reason: str) -> UUID:
+    async def waiting(namespace: str, reason: DeploymentReason) -> UUID:
         environment = await stored_environment(queues.repositories, other_project_id)
         service = replace(other.service(name=holder.name), serving_environment_id=environment.id)
         _, deployment = await queues.repositories.deployments.deploy(service, (), an_intent(other, namespace=namespace))
         await queues.passed(deployment, phase=Phase.FAILED, reason=reason, serving_generation=None, again_in=HOUR)
         return deployment.id
 
-    waits = await waiting("models", "NAME_TAKEN")
-    await waiting("others", "NAME_TAKEN")
-    await waiting("models", "QUOTA")
+    waits = await waiting("models", DeploymentReason.NAME_TAKEN)
+    await waiting("others", DeploymentReason.NAME_TAKEN)
+    await waiting("models", DeploymentReason.QUOTA)
     await queues.repositories.services.delete(holder.project_id, holder.id)
     gone = await queues.repositories.deployments.get(holder.project_id, holder.id)
     await queues.passed(gone, phase=Phase.UNDEPLOYED, serving_generation=None)
@@ -579,6 +597,30 @@ async def test_what_changed_in_a_relist_is_due_at_once(queues: Queues, around: S
     assert len(await queues.claimed()) == 1
 
 
+async def test_a_revision_that_only_the_cluster_knows_is_gone_past(queues: Queues, around: Surroundings) -> None:
+    """A restored database does not have this revision, and must not give its number again."""
+    r, applied = queues.repositories.deployments, {"uid": "uid-1", "k8s_generation": 9}
+    before = await queues.passed(await deployed(queues.repositories, around))
+    pending = await deployed(queues.repositories, around)
+    going = await queues.passed(await deployed(queues.repositories, around))
+    await r.undeploy(going.project_id, going.id, "")
+    there = [seen(deployment, **applied, revision=5) for deployment in (before, pending, going)]
+
+    for _ in range(2):
+        await queues.queue.compare([*there, seen(before, name="a-copy", revision=99)])
+    after = await r.get(before.project_id, before.id)
+    assert (after.generation, after.spec, after.phase) == (6, before.spec, Phase.UPDATING)
+    assert (after.applied, after.applied_generation) == (before.applied, 1), "what it can be compared with"
+    assert before.id in {claim.deployment.id for claim in await queues.claimed()}, "at once"
+    assert (await r.get(going.project_id, going.id)).generation == 2, "it goes, whatever its revision"
+
+    revisions = (await r.revisions(pending.project_id, pending.id, Slice(limit=9, by_cursor=True))).items
+    assert [(revision.generation, revision.cause, revision.outcome) for revision in revisions] == [
+        (6, Cause.RESTORE, Outcome.PENDING),
+        (1, Cause.DEPLOY, Outcome.SUPERSEDED),
+    ]
+
+
 # Orphans
 
 
@@ -603,6 +645,22 @@ async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues
     await queues.queue.compare([own, strays[1]])
     kept = [orphan for orphan in orphans if orphan.uid == "b"]
     assert list(await queues.repositories.deployments.orphans(project_id)) == kept, "with the time it was first seen"
+
+
+async def test_an_orphan_whose_deployment_is_back_is_none_any_more(
+    queues: Queues, around: Surroundings, other_project_id: UUID
+) -> None:
+    """This happens when a relist comes in the middle of a restore."""
+    project_id, namespace = around.environment.project_id, around.environment.namespace
+    service = around.service(name="iris")
+    stray = seen(await deployed(queues.repositories, await Surroundings.stored(queues.repositories, other_project_id)))
+    stray = replace(stray, namespace=namespace, name="iris", deployment_id=service.id)
+    await queues.queue.compare([stray])
+    assert [orphan.uid for orphan in await queues.repositories.deployments.orphans(project_id)] == [stray.uid]
+
+    await queues.repositories.deployments.deploy(service, (), an_intent(around, namespace=namespace))
+    await queues.queue.compare([stray])
+    assert list(await queues.repositories.deployments.orphans(project_id)) == []
 
 
 async def test_orphans_are_told_to_the_projects_of_their_namespace_only(
@@ -641,6 +699,17 @@ async def test_controllers_wake_at_the_start_and_when_something_changes(queues: 
     await wake_ups.aclose()  # type: ignore[attr-defined]
 
 
+async def test_who_listens_is_woken_by_another_history(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment_queue, "_POLL_EVENTS_SECONDS", 3600.0)
+    queues = queues_on(own_database, repositories_on(own_database))
+    news = PostgresDeploymentQueue(own_database).listen(uuid4())
+    async with asyncio.timeout(20), aclosing(news):
+        await anext(news)
+        await anext(news)  # the session is there
+        await queues.restore()
+        await anext(news)
+
+
 async def test_one_leads_and_another_after_it(queues: Queues) -> None:
     async with asyncio.timeout(20):
         async with queues.queue.leadership() as first, queues.elsewhere.leadership() as second:
@@ -651,8 +720,51 @@ async def test_one_leads_and_another_after_it(queues: Queues) -> None:
                 pass
 
 
+async def test_a_leadership_ends_with_the_history_that_it_began_in(queues: Queues) -> None:
+    async with asyncio.timeout(20):
+        async with queues.queue.leadership() as first, queues.elsewhere.leadership() as second:
+            assert [await anext(first), await anext(second)] == [True, False]
+            await queues.restore()
+            assert [state async for state in first] == []
+            assert [state async for state in second] == []
+        async with queues.queue.leadership() as again:
+            assert [await anext(again), await anext(again)] == [True, True]
+
+
+async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_through(
+    own_database: Database, project_id: UUID
+) -> None:
+    """A standby would also give the lock. During a restore, the objects of missing deployments would be noted as
+    orphans, and the writes of a pass would prevent the restore from creating foreign keys."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    around = await Surroundings.stored(queues.repositories, project_id)
+    deployment = await deployed(queues.repositories, around)
+    await queues.queue.mark_changed([deployment.id])
+    drop = "ALTER TABLE deployment_event DROP CONSTRAINT deployment_event_deployment_id_fkey"
+    add = "ALTER TABLE deployment_event ADD FOREIGN KEY (deployment_id) REFERENCES deployment ON DELETE CASCADE"
+    row = await own_database.fetchrow("SELECT current_database() AS name, id FROM registry_installation")
+    assert row is not None
+    for breaking, mending in (
+        ("ALTER DATABASE {name} SET default_transaction_read_only = on", "ALTER DATABASE {name} RESET ALL"),
+        ("DELETE FROM registry_installation", "INSERT INTO registry_installation (id) VALUES ('{id}')"),
+        (drop, add),
+    ):
+        await own_database.fetch(breaking.format(**row))
+        try:
+            async with asyncio.timeout(20), queues.queue.leadership() as none:
+                assert [state async for state in none] == []
+            if "DATABASE" not in breaking:  # this setting only applies to new sessions
+                assert await queues.queue.claim(9) == []
+                assert await queues.queue.claim_one(deployment.id) is None
+                with refused(Unavailable, Reason.DATABASE_UNAVAILABLE):
+                    await queues.repositories.deployments.events(project_id, deployment.id, 0, 9)
+        finally:
+            await own_database.fetch(mending.format(**row))
+    assert len(await queues.claimed()) == 1
+
+
 async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) -> None:
-    """And its lock with it: another one leads by now."""
+    """Its lock is lost as well, so another one leads now."""
     queues = queues_on(own_database, repositories_on(own_database))
     async with asyncio.timeout(20), queues.queue.leadership() as first:
         assert await anext(first)

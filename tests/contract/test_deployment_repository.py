@@ -1,4 +1,4 @@
-"""What every DeploymentRepository does; the work on deployments is another port's."""
+"""The contract of DeploymentRepository."""
 
 from __future__ import annotations
 

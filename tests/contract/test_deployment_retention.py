@@ -1,4 +1,4 @@
-"""What every DeploymentQueue forgets of old deployments, and what it keeps."""
+"""The contract of DeploymentQueue.forget: which history is deleted, and which is kept."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from registry_grpc.domain.deployment import Cause, Deployment, DeploymentOptions
 from registry_grpc.domain.errors import EventLogChanged, HistoryForgotten, InvalidRequest, NotFound, Reason
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.reason import DeploymentReason
 
 DAY = timedelta(days=1)
 LONG = RETENTION.age + DAY
@@ -41,7 +42,7 @@ UNDEPLOYED: dict[str, Any] = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
-    """Of this suite: what is old is forgotten of the deployments of all projects."""
+    """A database for this suite only, because old history is deleted in all projects."""
     async with new_database(server_for_run, server_for_run.template) as url:
         database = Database(url, PATIENT)
         yield database
@@ -64,7 +65,7 @@ def repositories(queues: Queues) -> Repositories:
 async def revised(
     queues: Queues, deployment: Deployment, times: int = 1, spec: DeploymentSpec | None = None
 ) -> Deployment:
-    """The deployment with so many more revisions, by default of the same."""
+    """The deployment after this many more revisions, which repeat its spec by default."""
     of, deployments = (deployment.project_id, deployment.id), queues.repositories.deployments
     for _ in range(times):
         await deployments.revise(*of, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="ann")
@@ -76,14 +77,14 @@ async def forget(queues: Queues) -> None:
 
 
 async def revisions_of(queues: Queues, deployment: Deployment) -> list[int]:
-    """Their numbers, oldest first."""
+    """The numbers of its revisions, oldest first."""
     all_of_them = Slice(limit=1000, by_cursor=True)
     page = await queues.repositories.deployments.revisions(deployment.project_id, deployment.id, all_of_them)
     return [revision.generation for revision in page.items][::-1]
 
 
 async def events_of(queues: Queues, deployment: Deployment, after: int | None = 0) -> list[int]:
-    """Their sequence numbers."""
+    """The sequence numbers of its events."""
     events = await queues.repositories.deployments.events(deployment.project_id, deployment.id, after, 100)
     return [event.sequence for event in events]
 
@@ -301,11 +302,11 @@ async def test_a_request_id_that_is_used_again_is_as_young_as_its_last_use(
         await deployments.requested(project_id, RequestKey(request_id="key", digest="another"))
 
 
-# What is left of services
+# Deployments of deleted services
 
 
 async def gone(queues: Queues, around: Surroundings) -> Deployment:
-    """Of a service that is deleted, and of which the cluster has nothing."""
+    """A deployment whose service was deleted and whose object is no longer in the cluster."""
     deployment = await queues.passed(await deployed(queues.repositories, around))
     await undeployed(queues, deployment)
     await queues.repositories.services.delete(deployment.project_id, deployment.id)
@@ -363,7 +364,7 @@ async def test_what_the_cluster_may_still_have_is_kept(queues: Queues, around: S
     await queues.repositories.deployments.undeploy(*of, "ann")
     await queues.repositories.services.delete(*of)
     deployment = await queues.repositories.deployments.get(*of)
-    deleting: dict[str, Any] = {**UNDEPLOYED, "phase": Phase.DELETING, "reason": "DELETE_STUCK"}
+    deleting: dict[str, Any] = {**UNDEPLOYED, "phase": Phase.DELETING, "reason": DeploymentReason.DELETE_STUCK}
     await queues.passed(deployment, **deleting)
     await queues.grow_old(10 * LONG)
 

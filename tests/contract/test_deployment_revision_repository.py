@@ -1,4 +1,4 @@
-"""What every DeploymentRepository does when an intent changes: revisions, undeployments and their events."""
+"""The contract of DeploymentRepository for changes of an intent: revisions, undeployments and their events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from tests.contract.intents import deployed
 from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import a_serve_model
@@ -21,7 +22,14 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import AlreadyExists, ConcurrentChange, NotFound, Reason
+from registry_grpc.domain.errors import (
+    AlreadyExists,
+    ConcurrentChange,
+    EventLogChanged,
+    InvalidRequest,
+    NotFound,
+    Reason,
+)
 from registry_grpc.domain.inference_service import InferenceServicePatch
 from registry_grpc.domain.model_version import ModelVersionPatch
 from registry_grpc.domain.paging import Slice
@@ -110,7 +118,7 @@ async def test_redeploys_the_generation_that_was_looked_at_only(
     assert await repositories.services.get(project_id, id_) == service
     assert (await repositories.deployments.get(project_id, id_)).want is Want.ABSENT
     assert await change("DEPLOYED", 2) is True
-    # Nothing is deployed again here.
+    # This does not deploy again.
     assert await change("DEPLOYED", 1) is False
     assert await change("UNDEPLOYED", 1) is True
 
@@ -257,6 +265,35 @@ async def test_pages_through_revisions_and_events(
     assert list(await repositories.deployments.events(project_id, id_, all_events[0].sequence, 1)) == all_events[1:2]
     assert list(await repositories.deployments.events(project_id, id_, all_events[2].sequence, 10)) == []
     assert list(await repositories.deployments.events(project_id, id_, None, 10)) == all_events[2:]
+    assert (
+        list(await repositories.deployments.events(project_id, id_, all_events[0].resume_token, 1)) == all_events[1:2]
+    )
+    assert list(await repositories.deployments.events(project_id, id_, all_events[2].resume_token, 10)) == []
+
+
+async def test_the_log_goes_on_only_after_an_event_that_it_has(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID, around: Surroundings
+) -> None:
+    events = repositories.deployments.events
+    id_, other_id = [(await deployed(repositories, around)).id for _ in range(2)]
+    [event], [other] = [await events(project_id, each, 0, 10) for each in (id_, other_id)]
+    before = event.resume_token.removesuffix(f"-{event.sequence}")
+    another = f"another-{event.sequence}"
+
+    for after in (another, f"{before}-{event.sequence + 1000}", event.sequence + 1000, other.resume_token):
+        with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):
+            await events(project_id, id_, after, 10)
+    for anything in (event.sequence, 0, None):
+        with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
+            await events(project_id, uuid4(), anything, 10)
+        with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
+            await events(other_project_id, id_, anything, 10)
+    with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):  # the token shows that there was such a deployment
+        await events(project_id, uuid4(), event.resume_token, 10)
+    for nonsense in ("7", before.replace("-", ""), f"{before}-", f"{before}-x", f"{before}-{'9' * 30}"):
+        with pytest.raises(InvalidRequest, match=r"^resume_token must be the resume_token of an event"):
+            await events(project_id, id_, nonsense, 10)
+    assert [e.sequence for e in await events(project_id, id_, -1, 10)] == [event.sequence]
 
 
 async def test_the_last_copy_of_a_version_and_what_was_edited_since(

@@ -1,4 +1,4 @@
-"""What every InferenceServiceRepository does."""
+"""The contract of InferenceServiceRepository."""
 
 from __future__ import annotations
 

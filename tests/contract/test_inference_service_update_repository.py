@@ -1,4 +1,4 @@
-"""What every InferenceServiceRepository does on `update` and `follow`."""
+"""The contract of InferenceServiceRepository for `update` and `follow`."""
 
 from __future__ import annotations
 

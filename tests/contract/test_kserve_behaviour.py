@@ -1,8 +1,9 @@
-"""How an InferenceService fares: the facts the registry's decisions rest on, simulated and on a real cluster."""
+"""The behaviour of KServe on which the registry's decisions rest, simulated and on a real cluster."""
 
 from __future__ import annotations
 
 import pytest
+from tests.cluster.client import ClusterClient, path_of
 from tests.cluster.kube import STAMP, Kube, Object, condition, inference_service, is_ready, model_status
 from tests.cluster.targets import TestCluster
 
@@ -12,15 +13,13 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     EVENTS,
     INFERENCE_SERVICES,
     PODS,
-    REPLICA_SETS,
     SECRETS,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
-from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
 
 
 def failing(name: str, outcome: Outcome, *, revision: str = "1", logs: bool = False) -> Object:
-    """An InferenceService whose pods fail that way."""
+    """An InferenceService whose pods fail in this way."""
     service = inference_service(name, labels={LABEL: outcome}, annotations={STAMP: revision})
     if logs:
         service["spec"]["predictor"]["model"]["terminationMessagePolicy"] = "FallbackToLogsOnError"
@@ -37,7 +36,7 @@ def waits_for(container: Object) -> str:
 
 
 async def until_pod(kube: Kube, name: str, revision: str, reason: str) -> Object:
-    """The pod of a revision once a container of it waits for this reason."""
+    """The pod of a revision, once one of its containers waits for this reason."""
 
     def is_stuck(pod: Object) -> bool:
         status = pod["status"]
@@ -93,23 +92,12 @@ class TestFirstStart:
         for metadata in (deployment["metadata"], template, pod["metadata"]):
             assert metadata["annotations"][STAMP] == "1"
             assert metadata["labels"]["registry.example.com/deployment"] == "iris"
-        assert deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1"
-
-    async def test_pods_belong_to_a_replica_set_of_the_deployment(self, kube: Kube) -> None:
-        await kube.apply(inference_service("iris"))
-        service = await kube.until_ready("iris")
-        deployment = await kube.deployment("iris")
-        (pod,) = await kube.pods("iris")
-        replica_set = await kube.get(REPLICA_SETS, pod["metadata"]["ownerReferences"][0]["name"])
-
-        assert replica_set["metadata"]["ownerReferences"][0]["uid"] == deployment["metadata"]["uid"]
-        assert deployment["metadata"]["ownerReferences"][0]["uid"] == service["metadata"]["uid"]
-        hashes = {item["metadata"]["labels"]["pod-template-hash"] for item in (pod, replica_set)}
-        assert len(hashes) == 1
+        (owner,) = deployment["metadata"]["ownerReferences"]
+        assert owner["uid"] == (await kube.inference_service("iris"))["metadata"]["uid"]
 
 
 class TestUpdate:
-    async def test_rolls_out_through_a_new_replica_set(self, kube: Kube) -> None:
+    async def test_rolls_out_through_pods_of_another_hash(self, kube: Kube) -> None:
         await kube.apply(inference_service("iris"))
         await kube.until_ready("iris")
         (old,) = await kube.pods("iris")
@@ -122,12 +110,13 @@ class TestUpdate:
             observed = status.get("observedGeneration") == deployment["metadata"]["generation"]
             return fresh and observed and counts == {1}
 
-        deployment = await kube.until(DEPLOYMENTS, "iris-predictor", is_rolled_out)
+        await kube.until(DEPLOYMENTS, "iris-predictor", is_rolled_out)
 
-        assert deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2"
         await kube.until_gone(PODS, old["metadata"]["name"])
         (new,) = await kube.pods("iris")
         assert new["metadata"]["annotations"][STAMP] == "2"
+        hashes = {pod["metadata"]["labels"]["pod-template-hash"] for pod in (old, new)}
+        assert len(hashes) == 2
         assert is_ready(await kube.inference_service("iris"))
 
     async def test_that_fails_leaves_the_old_pod_serving_and_the_service_ready(self, kube: Kube) -> None:
@@ -202,7 +191,7 @@ class TestFailingPods:
 
         assert pod["status"]["phase"] == "Pending"
         assert main_container(pod)["state"]["waiting"]["message"]
-        # KServe does not see it: the model stays Pending.
+        # KServe does not notice it, so the model stays Pending.
         pending = await kube.until(INFERENCE_SERVICES, "iris", lambda found: bool(model_status(found).get("states")))
         assert pending["status"]["modelStatus"]["states"]["targetModelState"] in {"Pending", "Loading"}
 
@@ -284,7 +273,6 @@ class TestEnd:
         await kube.until_gone(INFERENCE_SERVICES, "iris")
 
         assert await kube.items(PODS) == []
-        assert await kube.items(REPLICA_SETS) == []
         assert await kube.items(DEPLOYMENTS) == []
 
 

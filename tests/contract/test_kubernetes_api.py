@@ -1,4 +1,4 @@
-"""What the registry relies on in a Kubernetes API, on the simulated cluster and on a real kube-apiserver."""
+"""The behaviour of a Kubernetes API on which the registry relies, simulated and on a real kube-apiserver."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import json
 
 import pytest
+from tests.cluster.client import path_of
 from tests.cluster.kube import Kube, Object, inference_service, runtime
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
@@ -14,7 +15,6 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     SECRETS,
     SERVING_RUNTIMES,
 )
-from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
 REQUESTING_LOTS = {"modelFormat": {"name": "sklearn"}, "resources": {"requests": {"cpu": "lots"}}}
 
@@ -261,7 +261,7 @@ class TestValidation:
             await kube.merge(SECRETS, "a", {"stringData": {"key": "two"}})
 
         assert (refused.value.code, refused.value.reason) == (422, "Invalid")
-        # Labels and owners are not part of what is frozen.
+        # Labels and owners of an immutable object can be changed.
         assert await kube.merge(SECRETS, "a", {"metadata": {"labels": {"team": "x"}}})
 
     async def test_second_create_says_that_it_exists(self, kube: Kube) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from tests.cluster.client import path_of
 from tests.cluster.kube import Kube, Object, runtime
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import SECRETS, SERVING_RUNTIMES
-from registry_grpc.devtools.simulated_cluster.kserve.client import path_of
 
 
 class TestSelectors:
@@ -65,7 +65,7 @@ class TestSelectors:
 
 class TestWatch:
     async def watch(self, kube: Kube, version: str, *, expected: int, **params: str) -> list[Object]:
-        """The first events of a watch, fewer when it ends before."""
+        """The first events of a watch, or fewer if it ends earlier."""
         events: list[Object] = []
         query = {"resourceVersion": version, "timeoutSeconds": "5", **params}
         async with contextlib.aclosing(kube.client.watch(path_of(SERVING_RUNTIMES, kube.namespace), **query)) as watch:
@@ -114,7 +114,7 @@ class TestWatch:
         assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
         bookmark = int(events[-1]["object"]["metadata"]["resourceVersion"])
         assert bookmark >= int(created["metadata"]["resourceVersion"])
-        # It is as good a place to go on from as an event's.
+        # A watch can continue from it as from the version of an event.
         assert await self.watch(kube, str(bookmark), expected=1, timeoutSeconds="1") == []
 
     async def test_from_a_forgotten_version_is_410(self, kube: Kube) -> None:

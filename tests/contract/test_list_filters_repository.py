@@ -170,7 +170,7 @@ NAMES = (
         ("alpha", ("Alpha", "alphabet")),
         ("ALPHA", ("Alpha", "alphabet")),
         ("lph", ("Alpha", "alphabet")),
-        ("al", ("Alpha", "alphabet")),  # two letters are found in another way
+        ("al", ("Alpha", "alphabet")),  # searches for two letters use another condition
         ("PH", ("Alpha", "alphabet")),
         ("FF", ("10% off",)),
         ("ha", ("Alpha", "alphabet")),

@@ -1,4 +1,4 @@
-"""Lists show the same rows in the same order over every implementation, by offset and by cursor."""
+"""Lists have the same rows in the same order in every implementation, by offset and by cursor."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ BY_CURSOR_ONLY: dict[str, Seven] = {"deployments": (_deployments, DESCRIBED), "r
 
 
 async def _walk(page_at: List, limit: int) -> list[int]:
-    """How many objects the pages have, from cursor to cursor; none comes twice."""
+    """The number of objects on each page, from cursor to cursor. None may come twice."""
     counts: list[int] = []
     seen: set[object] = set()
     after: Cursor | None = None

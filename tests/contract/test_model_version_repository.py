@@ -1,4 +1,4 @@
-"""What every ModelVersionRepository does."""
+"""The contract of ModelVersionRepository."""
 
 from __future__ import annotations
 

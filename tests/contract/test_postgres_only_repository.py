@@ -1,4 +1,4 @@
-"""What only a database can be asked: rows of tables that no port writes, and texts it cannot hold."""
+"""Tests that only a database can pass: rows of tables that no port writes, and texts that it cannot store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from tests.contract.intents import deployed
 from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import a_model, a_version
 from tests.fakes.repositories import Repositories
@@ -16,12 +17,29 @@ from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
-from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, Reason
+from registry_grpc.domain.errors import EventLogChanged, FailedPrecondition, InvalidRequest, Reason
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import RegisteredModelRepository
-from registry_grpc.ports.secrets import SecretUnreadable
+
+
+async def test_the_log_does_not_go_on_after_another_event_of_the_same_number(
+    postgres_repositories: Repositories, database: Database, project_id: UUID
+) -> None:
+    """As where a disk was set back, which leaves the epoch as it was."""
+    around = await Surroundings.stored(postgres_repositories, project_id)
+    deployment, events = await deployed(postgres_repositories, around), postgres_repositories.deployments.events
+    [before] = await events(project_id, deployment.id, 0, 9)
+    await database.execute(
+        "UPDATE deployment_event SET occurred_at = occurred_at + interval '1 us' WHERE deployment_id = $1",
+        deployment.id,
+    )
+    with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):
+        await events(project_id, deployment.id, before.resume_token, 9)
+    [now] = await events(project_id, deployment.id, 0, 9)
+    assert list(await events(project_id, deployment.id, now.resume_token, 9)) == []
 
 
 async def test_deletes_no_model_with_a_version_in_a_traffic_variant(
@@ -94,7 +112,7 @@ async def test_refuses_nul_characters_in_every_call(
 
 
 class CountingDatabase(Database):
-    """Counts the characters that it loads; so do its shares."""
+    """Counts the characters that it and its shares load."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
@@ -111,7 +129,7 @@ class CountingDatabase(Database):
 async def test_rows_beyond_the_size_of_a_page_are_not_loaded(
     postgres_repositories: Repositories, database_url: str, project_id: UUID, mebibytes: int, search: str
 ) -> None:
-    """Rows of 7 MiB are older than the limit of descriptions."""
+    """Rows of 7 MiB were stored before descriptions had a limit."""
     counting = CountingDatabase(database_url)
     models = PostgresRegisteredModelRepository(counting)
     for _ in range(8):

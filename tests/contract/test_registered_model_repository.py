@@ -1,4 +1,4 @@
-"""What every RegisteredModelRepository does."""
+"""The contract of RegisteredModelRepository."""
 
 from __future__ import annotations
 

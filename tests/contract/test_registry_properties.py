@@ -1,4 +1,4 @@
-"""Models, versions and default flags under whatever clients do: a small model of the contract beside each store."""
+"""Property test: arbitrary calls on models, versions and default flags, compared with a model of the contract."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from registry_grpc.services.model_versions import ModelVersions
 from registry_grpc.services.registered_models import RegisteredModels
 
 NAMES = st.sampled_from(["a", "b", "B", "ä"])
-"""Few, so that they are often taken."""
+"""There are few names, so that they are often taken."""
 STATES = st.sampled_from(["LIVE", "ARCHIVED"])
-PROJECTS = st.sampled_from([0, 0, 0, 1])  # mostly that of the object in question
+PROJECTS = st.sampled_from([0, 0, 0, 1])  # usually the project of the object
 SETTINGS = settings(
     deadline=None,
     database=None,
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 @dataclass
 class Version:
-    """As the contract has it."""
+    """A version according to the contract."""
 
     id: UUID
     name: str
@@ -62,7 +62,7 @@ class Version:
 
 @dataclass
 class Model:
-    """As the contract has it, its versions oldest first."""
+    """A model according to the contract, with its versions oldest first."""
 
     project: int
     name: str
@@ -89,7 +89,7 @@ class Registry(RuleBasedStateMachine):
         )
 
     def does(self, call: Coroutine[Any, Any, T], refusal: type[RegistryError] | None) -> T | None:
-        """What the call answers, which must be refused just so, or not at all."""
+        """The result of the call. It must be refused with this reason, or not at all."""
         self.clock.advance(timedelta(seconds=1))
         if refusal is None:
             answer: T = self.run(call)
@@ -187,7 +187,7 @@ class Registry(RuleBasedStateMachine):
                 setattr(changed[0], field_name, value)
 
     def set_default(self, siblings: list[Version], *, is_default: bool) -> None:
-        """At most one is the default: setting it clears the others."""
+        """At most one version is the default: setting it clears the others."""
         for sibling in siblings if is_default else ():
             sibling.is_default = False
 
@@ -227,7 +227,7 @@ def test_the_registry_is_as_the_contract_has_it(request: pytest.FixtureRequest, 
         repositories = repositories_on(database) if database else in_memory_repositories(InMemoryStore())
 
     try:
-        # In a database, to look for a shorter example takes minutes.
+        # With a database, searching for a shorter example takes minutes.
         phases = [Phase.generate] if database else [Phase.generate, Phase.shrink]
         run_state_machine_as_test(Machine, settings=settings(SETTINGS, max_examples=examples, phases=phases))
     finally:

@@ -1,4 +1,4 @@
-"""What every ServeModelRepository does."""
+"""The contract of ServeModelRepository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every ServingEnvironmentRepository does."""
+"""The contract of ServingEnvironmentRepository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects of other projects do not exist: every method of every repository, asked from another project."""
+"""Objects of other projects do not exist: calls every method of every repository from another project."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from registry_grpc.domain.serving_environment import (
 
 @dataclass(frozen=True)
 class Tenant:
-    """One object of each kind, in one project, as they are read."""
+    """One object of each kind in one project, as it is read."""
 
     model: RegisteredModel
     version: ModelVersion
@@ -50,7 +50,7 @@ class Tenant:
 
 
 async def stored_tenant(repositories: Repositories, project_id: UUID) -> Tenant:
-    """Ready to be deleted, so that nothing but the project protects it."""
+    """An object that can be deleted, so that only the project protects it."""
     model = await stored_model(repositories, project_id, state="ARCHIVED")
     version = await stored_version(repositories, model, is_default=True)
     environment = await stored_environment(repositories, project_id)
@@ -185,7 +185,7 @@ async def test_what_another_project_has_is_not_found(
 async def test_nobody_waits_for_what_another_project_writes(
     postgres_repositories: Repositories, database: Database, other_project_id: UUID, reason: Reason, call: Call
 ) -> None:
-    """Nor keeps it waiting: rows of other projects are not even locked. A fake has no locks."""
+    """It does not wait either, because rows of other projects are not locked. A fake has no locks."""
     project_id = uuid4()
     tenant = await stored_tenant(postgres_repositories, project_id)
 

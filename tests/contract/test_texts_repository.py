@@ -1,4 +1,4 @@
-"""Texts are data: whatever they hold, of the length the contract allows, is stored and given back as it was."""
+"""Any text of the length that the contract allows is stored and returned unchanged."""
 
 from __future__ import annotations
 

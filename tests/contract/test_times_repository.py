@@ -1,4 +1,4 @@
-"""Times are those of the store, for every kind of object: a worker's clock may be wrong."""
+"""The store sets the times of every kind of object, because the clock of a worker may be wrong."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_the_store_tells_the_times(repositories: Repositories, project_id:
 
 
 async def test_a_version_is_younger_than_those_that_are_there(repositories: Repositories, project_id: UUID) -> None:
-    """Whatever clock has told their times."""
+    """Independent of the clock that set their times."""
     model = await stored_model(repositories, project_id)
     await stored_version(repositories, model, created_at=FUTURE)
 

@@ -1,4 +1,4 @@
-"""How the tests speak to the service: one project's view of it over HTTP, and nothing but HTTP."""
+"""The REST API for tests, as one project sees it over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Api:
         self.project_id = project_id or str(uuid.uuid4())
 
     def of_another_project(self) -> Api:
-        """The same service seen by another, fresh tenant."""
+        """The API of the same service for a new project."""
         return Api(self.http)
 
     def request(
@@ -37,7 +37,7 @@ class Api:
         """Send a request with this project's header; `headers` adds to it or, with the same name, replaces it."""
         url = path[1:] if path.startswith("!") else PREFIX + path
         payload: dict[str, Any] = {} if body is NO_BODY else {"json": body}
-        if body is None:  # which httpx takes for no body
+        if body is None:  # for httpx, None means no body
             payload = {"content": b"null"}
         if content is not None:
             payload = {"content": content}
@@ -59,7 +59,7 @@ class Api:
         return self.request("DELETE", path)
 
     def read(self, path: str, **params: str) -> Any:
-        """GET that must succeed; answers the JSON."""
+        """The JSON of a GET that must succeed."""
         response = self.get(path, **params)
         assert response.status_code == 200, response.text
         return response.json()

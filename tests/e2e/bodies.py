@@ -1,4 +1,4 @@
-"""The routes that read a body, and what their fields are: the tables of 0.7, 1.5 and 2.3 as data."""
+"""The routes that read a body, and their fields: the tables of contract 0.7, 1.5 and 2.3 as data."""
 
 from __future__ import annotations
 

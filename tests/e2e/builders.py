@@ -1,4 +1,4 @@
-"""What tests need to exist before they begin: each builder creates one object over the API and answers its JSON."""
+"""Objects that tests need: each builder creates one over the API and returns its JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.e2e.api import JSON, Api
 
 
 def fresh(prefix: str) -> str:
-    """A name nobody else uses."""
+    """A unique name."""
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
 def an_id() -> str:
-    """A UUID that nothing has."""
+    """A UUID that no object has."""
     return str(uuid.uuid4())
 
 
@@ -35,7 +35,7 @@ def version_body(name: str | None = None, **fields: Any) -> JSON:
 
 
 def a_version(api: Api, model_id: str, name: str | None = None, **fields: Any) -> JSON:
-    """A version; `status` and `state`, which creation ignores, are set by a PATCH."""
+    """A version. A PATCH sets `status` and `state`, because creation ignores them."""
     later = {key: fields.pop(key) for key in ("status", "state") if key in fields}
     version = created(api, f"/models/{model_id}/versions", version_body(name, **fields))
     if not later:
@@ -65,7 +65,7 @@ def a_serve_model(api: Api, service: JSON, version: JSON) -> JSON:
 
 
 class World:
-    """One object of every kind, all of one project, linked to one another."""
+    """One object of every kind in one project. They refer to each other."""
 
     def __init__(self, api: Api) -> None:
         self.api = api

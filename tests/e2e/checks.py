@@ -1,4 +1,4 @@
-"""What a right answer looks like: status, content type, compact JSON, order of keys, formats of ids and times."""
+"""Checks of answers: status, content type, compact JSON, order of keys, formats of ids and times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GO_TYPE_NAMES: Final = re.compile(
 
 
 class _Matching:
-    """Equal to every string that has a form; so that whole objects can be compared."""
+    """Equal to every string with this form, so that whole objects can be compared."""
 
     def __init__(self, pattern: str, meaning: str) -> None:
         self._pattern = re.compile(pattern)
@@ -52,7 +52,7 @@ MICROS: Final = _Recent(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,5}[1-9])?Z", "a 
 
 
 def json_of(response: httpx.Response, status: int = 200) -> Any:
-    """The JSON of an answer that has this status, the contract's content type and no needless byte."""
+    """The JSON of an answer, which must have this status and the contract's content type, and be compact."""
     assert response.status_code == status, f"{response.status_code}: {response.text[:2000]}"
     assert response.headers["content-type"] == JSON_TYPE
     value = response.json()
@@ -64,7 +64,7 @@ def json_of(response: httpx.Response, status: int = 200) -> Any:
 
 
 def same(actual: Any, expected: Any) -> bool:
-    """Whether two JSON values are equal, the order of keys included."""
+    """Whether two JSON values are equal, including the order of keys."""
     assert actual == expected
     if isinstance(expected, dict):
         assert list(actual) == list(expected)
@@ -77,13 +77,13 @@ def same(actual: Any, expected: Any) -> bool:
 
 
 def assert_error(response: httpx.Response, status: int, text: str) -> None:
-    """The answer is exactly this business error (0.8)."""
+    """The answer is exactly this business error (contract 0.8)."""
     assert (response.status_code, response.json()) == (status, {"error": text})
     assert json_of(response, status) == {"error": text}
 
 
 def assert_refused(response: httpx.Response, *fields: str, status: int = 400) -> str:
-    """The answer refuses the request in the service's own words, naming these JSON fields (0.6, decision 3)."""
+    """The answer refuses the request with a text of the service that names these fields (contract 0.6, decision 3)."""
     assert response.status_code == status, f"{response.status_code}: {response.text[:500]}"
     assert response.headers["content-type"].startswith("application/json")
     body = response.json()
@@ -107,7 +107,7 @@ def assert_no_content(response: httpx.Response) -> None:
 def assert_page(
     response: httpx.Response, *, total: int, page_size: int = 20, next_offset: int | None = None
 ) -> list[Any]:
-    """The answer is a list envelope with these numbers; answers its items."""
+    """The answer is a list envelope with these numbers. Returns its items."""
     page = json_of(response)
     assert list(page) == ["items", "total", "page_size", "next_offset"]
     items = page["items"]

@@ -1,7 +1,9 @@
-"""Looking into the simulated cluster as an operator would: its API by HTTP, with the kubeconfig of the stack."""
+"""Reads the simulated cluster like an operator: over HTTP, with the kubeconfig of the stack."""
 
 from __future__ import annotations
 
+import base64
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +15,23 @@ INFERENCE_SERVICES = "/apis/serving.kserve.io/v1beta1"
 
 
 class Cluster:
-    """The InferenceServices of the cluster that a stack deploys to."""
+    """The InferenceServices of the cluster to which a stack deploys."""
 
     def __init__(self, stack: Addresses) -> None:
         (kubeconfig,) = Path(stack.folder).rglob("*kubeconfig*")
         config = yaml.safe_load(kubeconfig.read_text())
         token = config["users"][0]["user"]["token"]
-        server = config["clusters"][0]["cluster"]["server"]
-        self.http = httpx.Client(base_url=server, headers={"Authorization": f"Bearer {token}"})
+        cluster = config["clusters"][0]["cluster"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        tls = ssl.create_default_context(cadata=authority)
+        headers = {"Authorization": f"Bearer {token}"}
+        self.http = httpx.Client(base_url=cluster["server"], headers=headers, verify=tls)
 
     def _path(self, namespace: str, name: str) -> str:
         return f"{INFERENCE_SERVICES}/namespaces/{namespace}/inferenceservices/{name}"
 
     def find(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object, or None when there is none."""
+        """The object, or None."""
         response = self.http.get(self._path(namespace, name))
         if response.status_code == 404:
             return None
@@ -40,5 +45,5 @@ class Cluster:
         return found
 
     def delete(self, namespace: str, name: str) -> None:
-        """Delete it behind the registry's back."""
+        """Delete the object without the registry."""
         self.http.delete(self._path(namespace, name)).raise_for_status()

@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Give the shared stacks back: here and not in a fixture, as waiting for other workers must not time a test out."""
+    """Release the shared stacks. Not in a fixture, because waiting for other workers must not time out a test."""
     stacks = session.config.stash[_STACKS]
     for stack in stacks:
         stack.release()
@@ -59,7 +59,7 @@ def simulated_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     """A service with the simulated cluster."""
     if running := os.environ.get("REGISTRY_TEST_SIMULATED_BASE_URL"):
         return Addresses(base_url=running)
-    # Many deployments at once are not what these tests are about: nothing shall wait for the client's throttle.
+    # These tests are not about the rate limit of the Kubernetes client, so nothing should wait for it.
     settings = {"REGISTRY_CLUSTER": "simulated", "REGISTRY_KUBERNETES_REQUESTS_PER_SECOND": "1000"}
     return _shared(request, tmp_path_factory, "simulated", **settings)
 
@@ -78,13 +78,13 @@ def simulated_http(simulated_stack: Addresses) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def api(http: httpx.Client) -> Api:
-    """The API as a project sees it that nobody has used before."""
+    """The API as a new project sees it."""
     return Api(http)
 
 
 @pytest.fixture(scope="module")
 def channel(stack: Addresses) -> Iterator[grpc.Channel]:
-    """With gRPC's default limits, on trailers for example."""
+    """A channel with gRPC's default limits, for example of trailers."""
     with grpc.insecure_channel(stack.target) as channel:
         yield channel
 

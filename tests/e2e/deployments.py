@@ -1,4 +1,4 @@
-"""What can be deployed, and how a deployment is waited for."""
+"""A model that can be deployed, and ways to wait for a deployment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE: Final = 20.0
 
 
 class Place:
-    """A model with a READY version, and an environment whose namespace nobody else uses."""
+    """A model with a READY version, and an environment with a unique namespace."""
 
     def __init__(self, api: Api, model_name: str | None = None, uri: str = "s3://bucket/model") -> None:
         self.api = api
@@ -27,7 +27,7 @@ class Place:
         return a_version(self.api, self.model["id"], **sklearn | fields)
 
     def deploy(self, **fields: Any) -> JSON:
-        """The whole answer of a deployment that was accepted."""
+        """The answer of a deployment that was accepted."""
         ids = {"registered_model_id": self.model["id"], "serving_environment_id": self.environment["id"]}
         answer: JSON = json_of(self.api.post("/deploy", ids | fields), 202)
         assert list(answer)[:3] == ["inference_service", "status", "message"]

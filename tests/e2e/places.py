@@ -1,4 +1,4 @@
-"""An environment and a model that belong together: what inference services are created with."""
+"""An environment and a model of one project, for creating inference services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes of a stack, found from its root by parentage (Linux)."""
+"""Finds the processes of a stack by their parents (Linux)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PARENT, _STARTED = 1, 19
-"""Places in /proc/<pid>/stat, counted after the program's name."""
+"""Indexes in /proc/<pid>/stat, counted after the program's name."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process; the time it started tells it from a later one with the same number."""
+    """A process. Its start time distinguishes it from a later one with the same id."""
 
     pid: int
     parent: int
@@ -37,7 +37,7 @@ class Process:
 
 
 def _all() -> set[Process]:
-    """All processes but those that ended and wait to be buried."""
+    """All processes except zombies."""
     found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -48,7 +48,7 @@ def _all() -> set[Process]:
 
 
 def tree(pid: int) -> list[Process]:
-    """The process, everything that it started, and what that started."""
+    """The process and all its descendants."""
     processes = _all()
     found = [process for process in processes if process.pid == pid]
     for process in found:

@@ -1,4 +1,4 @@
-"""All routes of Parts 1 and 2, as data: tests that hold for every route are parametrized with them."""
+"""All routes (contract, Parts 1 and 2) as data, for tests that hold for every route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a stock gRPC client speaks to the service, through the gateway."""
+"""A stock gRPC client of the service behind the gateway."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Rpc:
 
 
 class Refusal:
-    """An error as a gRPC client sees it: code, text, and the details of google.rpc."""
+    """An error as a gRPC client gets it: code, text, and the details of google.rpc."""
 
     def __init__(self, error: Any) -> None:
         self.code: grpc.StatusCode = error.code()
@@ -78,7 +78,7 @@ class Refusal:
         self.violations = {violation.field: violation.description for violation in violations}
 
     def _only(self, kind: type[Any]) -> Any:
-        """The detail of this kind; each kind occurs at most once (AIP-193)."""
+        """The detail of this kind. Each kind occurs at most once (AIP-193)."""
         found = []
         for detail in self._details:
             message = kind()

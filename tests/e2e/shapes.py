@@ -1,4 +1,4 @@
-"""The objects of the contract (1.2, 1.3, 1.4, 2.2), whole and in the order of their keys."""
+"""The objects of the contract with all keys in order (contract 1.2, 1.3, 1.4, 2.2)."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ SERVE_MODEL_KEYS: Final = [
 
 
 def a_model_like(defaults: JSON, **fields: Any) -> JSON:
-    """An expected object: the defaults, in their order, with fields replaced and those that are OMITTED left out."""
+    """An expected object: the defaults, in their order, replaced by `fields`, without those that are OMITTED."""
     unknown = fields.keys() - defaults.keys()
     assert not unknown, unknown
     return {key: value for key, value in (defaults | fields).items() if value is not OMITTED}
 
 
 def model(project_id: str, name: str, **fields: Any) -> JSON:
-    """A RegisteredModel as it is right after it was created, but for `fields`."""
+    """A RegisteredModel right after its creation, except for `fields`."""
     defaults: JSON = {
         "id": ANY_UUID,
         "created_at": SECONDS,
@@ -88,7 +88,7 @@ def model(project_id: str, name: str, **fields: Any) -> JSON:
 
 
 def version(model_id: str, name: str, **fields: Any) -> JSON:
-    """A ModelVersion as `builders.a_version` makes it, but for `fields`."""
+    """A ModelVersion as `builders.a_version` creates it, except for `fields`."""
     defaults: JSON = {
         "id": ANY_UUID,
         "created_at": SECONDS,
@@ -116,13 +116,13 @@ def version(model_id: str, name: str, **fields: Any) -> JSON:
 
 
 def artifact(model_id: str, name: str, **fields: Any) -> JSON:
-    """A ModelArtifact: the projection of a version on its twelve keys."""
+    """A ModelArtifact: a version with only twelve keys."""
     of_version = version(model_id, name)
     return a_model_like({key: of_version[key] for key in ARTIFACT_KEYS}, **fields)
 
 
 def environment(name: str, **fields: Any) -> JSON:
-    """A ServingEnvironment, as far as the contract goes."""
+    """The keys of a ServingEnvironment that the contract has."""
     defaults: JSON = {
         "id": ANY_UUID,
         "created_at": MICROS,
@@ -135,7 +135,7 @@ def environment(name: str, **fields: Any) -> JSON:
 
 
 def service(name: str, environment: JSON, model: JSON, **fields: Any) -> JSON:
-    """An InferenceService without serve models right after it was created, as far as the contract goes."""
+    """The keys of the contract, of an InferenceService without serve models right after its creation."""
     defaults: JSON = {
         "id": ANY_UUID,
         "created_at": MICROS,
@@ -158,7 +158,7 @@ def service(name: str, environment: JSON, model: JSON, **fields: Any) -> JSON:
 
 
 def serve_model(service: JSON, version: JSON, **fields: Any) -> JSON:
-    """A ServeModel right after it was created, as far as the contract goes."""
+    """The keys of the contract, of a ServeModel right after its creation."""
     defaults: JSON = {
         "id": ANY_UUID,
         "created_at": MICROS,
@@ -173,5 +173,5 @@ def serve_model(service: JSON, version: JSON, **fields: Any) -> JSON:
 
 
 def by_contract(answer: JSON, keys: list[str]) -> JSON:
-    """The keys of the contract in the order they came in: serving objects may carry more (decision 2)."""
+    """The answer with only the keys of the contract, because serving objects may have more (decision 2)."""
     return {key: value for key, value in answer.items() if key in keys}

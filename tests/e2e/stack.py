@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a running stack answers."""
+    """The addresses of a running stack."""
 
     base_url: str
     database_url: str = ""
@@ -49,7 +49,7 @@ class Addresses:
 
 
 class Stack:
-    """One `registry-grpc dev` and everything it starts."""
+    """One `registry-grpc dev` and everything that it starts."""
 
     def __init__(self, **environment: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="registry-e2e-"))
@@ -102,7 +102,7 @@ class Stack:
         raise RuntimeError(message)
 
     def stop(self) -> int:
-        """Ask it to stop, as an operator would; answers its exit code."""
+        """Ask it to stop, like an operator. Returns its exit code."""
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
@@ -128,7 +128,7 @@ class SharedStack:
         self._use: IO[str] | None = None
 
     def acquire(self) -> Addresses:
-        """The addresses of the running stack; starts it if nobody has yet."""
+        """The addresses of the stack, which is started if it does not run yet."""
         with _locked(self._start_lock):
             if self._state.exists():
                 addresses = Addresses(**json.loads(self._state.read_text()))

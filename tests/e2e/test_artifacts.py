@@ -1,4 +1,4 @@
-"""Model artifacts: versions seen through twelve keys (routes 15-19; Q6, Q30, Q38)."""
+"""Model artifacts: versions seen through twelve keys (contract, routes 15-19; Q6, Q30, Q38)."""
 
 from __future__ import annotations
 

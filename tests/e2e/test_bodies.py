@@ -1,4 +1,4 @@
-"""Decoding of request bodies on every route that reads one (0.5, 0.6, 0.7; Q6, Q38, Q40, Q41; decisions 3-5)."""
+"""Decoding of request bodies on every route that reads one (contract 0.5-0.7; Q6, Q38, Q40, Q41; decisions 3-5)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NOT_JSON = [
 
 @pytest.fixture(scope="module")
 def world(http: httpx.Client) -> World:
-    """One for the whole module: what is accepted here gets a name of its own."""
+    """One for the whole module: every accepted request has its own name."""
     return World(Api(http))
 
 

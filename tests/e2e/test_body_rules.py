@@ -1,4 +1,7 @@
-"""Each rule of decoding a body, once (0.5, 0.6; decisions 3-5). The matrix over all routes and fields: test_bodies."""
+"""Each rule of decoding a body, tested once (contract 0.5, 0.6; decisions 3-5).
+
+`test_bodies.py` tests the rules on all routes and fields.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +124,7 @@ def test_a_lone_surrogate_is_replaced_and_invalid_utf_8_refused(api: Api) -> Non
     ("text", "escaped"), [("<b>", r"\u003cb\u003e"), ("a & b", r"a \u0026 b"), ("\u2028\u2029", r"\u2028\u2029")]
 )
 def test_what_html_could_take_for_its_own_is_escaped(api: Api, text: str, escaped: str) -> None:
-    """As Go writes it (0.12), in objects and in errors."""
+    """As Go writes it (contract 0.12), in objects and in errors."""
     model = a_model(api, description=text)
     assert f'"description":"{escaped}"' in api.get(f"/models/{model['id']}").text
     assert model["description"] == text

@@ -1,4 +1,4 @@
-"""At most one default version per model, also under concurrency; the latest version (1.6; Q20, decision 1)."""
+"""At most one default version per model, also under concurrency; the latest version (contract 1.6; Q20, decision 1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.e2e.checks import json_of
 
 
 def defaults(api: Api, model: JSON) -> list[str]:
-    """The ids of the model's default versions; the model itself must name the same one."""
+    """The ids of the model's default versions. The model itself must have the same one."""
     versions = api.read(f"/models/{model['id']}/versions", limit="100")["items"]
     flagged = [version["id"] for version in versions if version["is_default"]]
     default = api.read(f"/models/{model['id']}").get("default_version")

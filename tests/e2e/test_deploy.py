@@ -1,4 +1,4 @@
-"""Deploying to a cluster, the simulated one (2.4; Q13, Q16-Q19, Q42, Q43, Q45-Q47; decision 6)."""
+"""Deploying to the simulated cluster (contract 2.4; Q13, Q16-Q19, Q42, Q43, Q45-Q47; decision 6)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.deployments import PATIENCE, Place, is_deployed, is_undeployed, s
 
 @pytest.fixture
 def api(simulated_http: httpx.Client) -> Api:
-    """A fresh project of the service with the simulated cluster."""
+    """A new project of the service with the simulated cluster."""
     return Api(simulated_http)
 
 

@@ -1,4 +1,4 @@
-"""What a deployment leaves in the cluster, and what others do to it there (2.4; Q13, Q17, Q18)."""
+"""The objects of deployments in the cluster, and changes to them by others (contract 2.4; Q13, Q17, Q18)."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_an_object_deleted_by_others_is_noticed_and_brought_back(cluster: Cluste
 
 
 def wait_for_another(cluster: Cluster, namespace: str, service: JSON) -> None:
-    """Until the object is there again as a new one."""
+    """Wait until there is a new object."""
     deadline = time.monotonic() + PATIENCE
     while True:
         live = cluster.find(namespace, service["name"])
@@ -116,7 +116,7 @@ def wait_for_another(cluster: Cluster, namespace: str, service: JSON) -> None:
 
 
 def test_sync_right_after_the_object_is_gone_tells_so(cluster: Cluster, place: Place) -> None:
-    """The reconciler may already have brought it back, but sync is never an error."""
+    """The reconciler may already have created it again, but sync never fails."""
     service = place.deployed()
     cluster.delete(place.environment["name"], service["name"])
     synced = place.sync(service)

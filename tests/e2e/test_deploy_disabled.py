@@ -1,4 +1,4 @@
-"""Deploy, undeploy and sync while the cluster is switched off: rows only (2.4; Q14, Q15, Q16, Q43, Q46, Q47, Q49)."""
+"""Deploy, undeploy and sync with the cluster switched off: only rows (contract 2.4; Q14-Q16, Q43, Q46, Q47, Q49)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Place:
-    """A model with a READY version, and an environment to deploy it to."""
+    """A model with a READY version, and an environment to which it is deployed."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -30,7 +30,7 @@ class Place:
         return ids | fields
 
     def deploy(self, **fields: Any) -> JSON:
-        """The answer of a deployment that was accepted, checked as far as it is always the same."""
+        """The answer of a deployment that was accepted. Checks the parts that are always the same."""
         answer: JSON = json_of(self.api.post("/deploy", self.body(**fields)), 202)
         assert list(answer)[:3] == ["inference_service", "status", "message"]
         assert (answer["status"], answer["message"]) == ("PENDING", "Deployment initiated")

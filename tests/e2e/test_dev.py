@@ -1,4 +1,4 @@
-"""What `make run` promises beyond the service: it keeps its parts running, and leaves nothing behind."""
+"""What `make run` promises in addition to the service: it keeps its parts running, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failures"), pytest.mark
 
 
 def part(stack: Stack, words: str) -> Process:
-    """The one process of the stack's own whose command has these words."""
+    """The process of the stack whose command contains these words."""
     (found,) = [process for process in tree(stack.pid) if words in process.command and process.parent == stack.pid]
     return found
 
@@ -39,10 +39,10 @@ def test_a_killed_database_is_started_again() -> None:
             assert wait_until(lambda: not server.runs, 5)
             assert wait_until(lambda: api.get("!/healthz").status_code == 200, 20)
             assert api.read(f"/models/{model['id']}")["id"] == model["id"]
-        assert "PostgreSQL ended, starting it again" in stack.log.read_text()
+        assert "PostgreSQL ended, restarting it" in stack.log.read_text()
         assert not Path(f"/proc/{server.pid}").exists(), "it was waited for"
 
-        # What keeps it from starting ends the stack, and is told.
+        # If it cannot start, the stack ends and reports it.
         (stack.folder / "data" / "postgres" / "data" / "PG_VERSION").write_text("1")
         part(stack, "/bin/postgres").send(signal.SIGKILL)
         assert wait_until(lambda: not tree(stack.pid), 30)
@@ -75,7 +75,7 @@ def test_clients_of_the_cluster_go_on_when_it_is_started_again() -> None:
 
 
 def test_nothing_outlives_a_killed_run_which_can_be_started_again_at_once() -> None:
-    # The old workers end while the new ones serve already.
+    # The old workers end while the new ones already serve.
     stack = Stack(REGISTRY_CLUSTER="simulated", REGISTRY_DRAIN_DELAY="5")
     again = Stack(REGISTRY_CLUSTER="simulated", REGISTRY_DATA_DIR=str(stack.folder / "data"))
     try:

@@ -1,4 +1,4 @@
-"""What happens when parts fail: the database, a worker, the whole service. Each test has a stack of its own."""
+"""What clients see when the database, a worker or the whole service fails. Each test has its own stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failures"), pytest.mark
 
 
 class Database:
-    """A PostgreSQL of the test's own, which it can stop, freeze and start again."""
+    """A PostgreSQL for this test only, which can be stopped, frozen and started again."""
 
     def __init__(self, folder: Path, life: ExitStack) -> None:
         self._folder = folder
@@ -47,7 +47,7 @@ class Database:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Every process of the server stands still: connections stay open and nothing answers."""
+        """Freeze every process of the server: connections stay open, but nothing answers."""
         processes = tree(self.server.pid)
         for process in processes:
             process.send(signal.SIGSTOP)
@@ -130,7 +130,7 @@ def test_without_its_database_every_route_is_503_and_recovers(database: Database
 
 
 def test_a_database_that_hangs_is_503_too(database: Database) -> None:
-    """Nothing refuses the connection here, so a statement has to run out of time first."""
+    """The connection is not refused here, so a statement has to time out first."""
     with running(REGISTRY_DATABASE_URL=database.server.url, REGISTRY_DATABASE_STATEMENT_TIMEOUT="1") as (_, _, api):
         world = World(api)
         a_few = every_request(world)[::6]
@@ -141,7 +141,7 @@ def test_a_database_that_hangs_is_503_too(database: Database) -> None:
 
 
 class Load:
-    """Clients that write and read all the time, and remember what was acknowledged and what went wrong."""
+    """Clients that write and read all the time, and record acknowledged writes and errors."""
 
     def __init__(self, api: Api, clients: int = 4) -> None:
         self._api = api
@@ -174,7 +174,7 @@ class Load:
 
 
 def after(load: Load, more: int) -> Callable[[], bool]:
-    """Whether that many more writes were acknowledged from now on."""
+    """Whether this many more writes were acknowledged from now on."""
     wanted = len(load.acknowledged) + more
     return lambda: len(load.acknowledged) >= wanted
 
@@ -189,7 +189,7 @@ def test_a_killed_worker_is_replaced_and_requests_go_on() -> None:
         assert wait_until(after(load, 200), 30)
         assert wait_until(lambda: len(workers(stack.pid)) == 2, 20)
         load.finish()
-        # What the dead worker held when it died is lost; nothing else is.
+        # Only the requests of the dead worker may be lost.
         assert len(load.wrong) <= 4, load.wrong
         for name in load.acknowledged:
             assert api.get("/model", name=name).status_code == 200

@@ -1,4 +1,4 @@
-"""A stock gRPC client through the gateway: the registry, its errors and its paging."""
+"""A stock gRPC client behind the gateway: the registry, its errors and its paging."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_an_id_that_nothing_has_is_an_empty_list(rpc: Rpc) -> None:
 
 
 def test_pages_fit_into_the_messages_that_clients_take(rpc: Rpc) -> None:
-    """They take 4 MiB."""
+    """Clients accept 4 MiB by default."""
     full: dict[str, Any] = {
         "description": "x" * (3 << 20),
         "labels": {f"key{number:05}": "value" * 4 for number in range(20_000)},

@@ -17,6 +17,7 @@ from tests.e2e.rpc import DEADLINE, Rpc
 from tests.e2e.stack import Addresses
 
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
+from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2 as reasons
 
 DEPLOYED = d.DEPLOYMENT_PHASE_DEPLOYED
 UNDEPLOYED = d.DEPLOYMENT_PHASE_UNDEPLOYED
@@ -71,7 +72,7 @@ class Deployer(Place):
 
 @pytest.fixture
 def planner(simulated_http: httpx.Client, channel: grpc.Channel) -> Deployer:
-    """A deployer to a namespace that is there: plans look for it."""
+    """A deployer to a namespace that exists, because plans check that."""
     deployer = Deployer(Api(simulated_http), channel)
     deployer.environment = an_environment(deployer.api, "Default", external_id="default")
     return deployer
@@ -139,7 +140,7 @@ def test_a_name_that_a_record_has_is_found_before_the_deploy(planner: Deployer) 
     named = a_service(planner.api, planner.environment, planner.model, "taken")
     new = planner.new(name=named["name"])
     plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=new))
-    assert [f.code for f in plan.findings if f.blocking] == ["INFERENCE_SERVICE_NAME_TAKEN"]
+    assert [f.code for f in plan.findings if f.blocking] == [reasons.DEPLOYMENT_REASON_INFERENCE_SERVICE_NAME_TAKEN]
     refusals = [
         planner.rpc.refused(planner.stub.DeployModel, d.DeployModelRequest(deployment=new, validate_only=only))
         for only in (True, False)
@@ -265,7 +266,7 @@ def test_a_version_that_does_not_load_fails_and_the_old_one_keeps_serving(deploy
     deployer.rpc.call(deployer.stub.UpdateDeployment, update)
     failed = deployer.until(deployment.id, lambda now: bool(now.phase == FAILED))
     assert (failed.target_revision, failed.serving_revision) == (2, 1)
-    assert failed.reason
+    assert failed.reason == reasons.DEPLOYMENT_REASON_MODEL_LOAD
     assert failed.next_step
     deployer.rpc.call(deployer.stub.RollbackDeployment, d.RollbackDeploymentRequest(id=deployment.id))
     deployer.until(deployment.id, deployer.serving(3))

@@ -1,4 +1,4 @@
-"""What a gRPC client learns when something is wrong: code, reason, fields; and the services around the registry's."""
+"""Errors as a gRPC client gets them: code, reason and fields; and services besides those of the registry."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_reflection_lists_and_describes_the_services(channel: grpc.Channel) -> N
 
 
 def test_reflection_answers_under_its_new_name(channel: grpc.Channel) -> None:
-    """grpcio's own client knows v1alpha only; the messages are the same."""
+    """grpcio's own client only knows v1alpha, but the messages are the same."""
     call: Any = channel.stream_stream(
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
@@ -209,7 +209,7 @@ def test_a_request_id_is_echoed(rpc: Rpc) -> None:
 
 
 PADDED = re.compile(rb"[^=]+=*")
-"""One base64 text: a gRPC-Web body may be several of them, each with its own padding."""
+"""Decodes base64. A gRPC-Web body may consist of several parts, each with its own padding."""
 
 
 def frames(content: bytes) -> list[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""The health route (5.5). That it answers 503 without a database is in test_failures."""
+"""The health route (contract 5.5). `test_failures.py` tests it without a database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_health_is_not_below_the_prefix(api: Api, path: str) -> None:
 
 
 def test_head_is_answered_without_a_body_and_the_connection_stays_usable(http: httpx.Client) -> None:
-    """A client that reads no body would take one for the beginning of the next answer."""
+    """A client that expects no body would take one for the beginning of the next answer."""
     address = urlsplit(str(http.base_url))
     with (
         socket.create_connection((address.hostname, address.port), timeout=10) as connection,

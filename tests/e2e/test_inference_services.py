@@ -1,4 +1,4 @@
-"""Inference services as records (2.1-2.3, 2.5; Q6, Q12, Q27, Q28, Q33, Q36, Q38, Q45; decision 6)."""
+"""Inference services as records (contract 2.1-2.3, 2.5; Q6, Q12, Q27, Q28, Q33, Q36, Q38, Q45; decision 6)."""
 
 from __future__ import annotations
 

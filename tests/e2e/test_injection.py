@@ -1,4 +1,4 @@
-"""Text is never code: SQL, patterns and markup in every parameter (Q5, Q25)."""
+"""SQL, patterns and markup in every parameter are treated as text (Q5, Q25)."""
 
 from __future__ import annotations
 

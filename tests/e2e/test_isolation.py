@@ -1,4 +1,4 @@
-"""A project sees and changes nothing of another one, on any route (1.6 Isolation; Q1, Q9)."""
+"""On no route does a project see or change objects of another one (contract 1.6; Q1, Q9)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def other_world(http: httpx.Client) -> World:
 
 
 def everything(world: World) -> list[Any]:
-    """All that a project has, read with its own header."""
+    """All objects of a project, read with its own header."""
     return [world.api.read(world.path(path)) for path in OBJECTS]
 
 

@@ -1,4 +1,4 @@
-"""The checks of the Go service's own e2e scripts, as far as Parts 1 and 2 go (5.1, 5.2)."""
+"""The checks of the Go service's own e2e scripts on the routes of Parts 1 and 2 (contract 5.1, 5.2)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ VERSION = {"model_framework": "pytorch", "model_framework_version": "2.0", "uri"
 
 
 class Script:
-    """Calls as the scripts make them: every answer has a status and at least these keys."""
+    """Calls of the scripts: every answer has a status and at least these keys."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -137,7 +137,7 @@ def test_e2e_sdk(script: Script) -> None:
 
 
 def test_e2e_serving(script: Script) -> None:
-    """With `model_framework_version` in the versions and DEPLOYED as the first desired state, as the service has it."""
+    """With `model_framework_version` in the versions and DEPLOYED as the first desired state, unlike the script."""
     model = script.call("POST", "/models", {"name": fresh("serving")}, 201, MODEL_KEYS)
     versions = []
     for name in ("v1", "v2"):

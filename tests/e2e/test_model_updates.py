@@ -1,4 +1,4 @@
-"""PATCH /models/{id} (route 5; Q6, Q10, Q26, Q28, Q29, Q38, Q49)."""
+"""PATCH /models/{id} (contract, route 5; Q6, Q10, Q26, Q28, Q29, Q38, Q49)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FULL: JSON = {
 
 
 def patched(api: Api, model: JSON, body: object) -> JSON:
-    """The model after the PATCH; reading it again must give the same."""
+    """The model after the PATCH. Reading it again must return the same."""
     answer: JSON = json_of(api.patch(f"/models/{model['id']}", body))
     assert same(json_of(api.get(f"/models/{model['id']}")), answer)
     return answer

@@ -1,4 +1,4 @@
-"""Creating, reading, finding and deleting models (routes 1-4 and 6; Q7, Q8, Q9, Q26, Q29, Q31, Q32, Q37)."""
+"""Creating, reading, finding and deleting models (contract, routes 1-4 and 6; Q7, Q8, Q9, Q26, Q29, Q31, Q32, Q37)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""64-bit integers are exact, and numbers on the wire (0.12, 0.13)."""
+"""64-bit integers are exact, and are JSON numbers (contract 0.12, 0.13)."""
 
 from __future__ import annotations
 

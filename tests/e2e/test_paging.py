@@ -1,4 +1,4 @@
-"""`limit`, `offset` and the list envelope on every list route (0.9; Q4, Q21, Q22)."""
+"""`limit`, `offset` and the list envelope on every list route (contract 0.9; Q4, Q21, Q22)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ every_list = pytest.mark.parametrize("route", LISTS, ids=str)
 
 @pytest.fixture(scope="module")
 def five(http: httpx.Client) -> World:
-    """A project with five objects of every kind; nothing here changes it."""
+    """A project with five objects of every kind, which no test changes."""
     world = World(Api(http))
     for _ in range(4):
         a_model(world.api)

@@ -1,4 +1,4 @@
-"""The tenant header (0.2, 0.4; Q1, Q2, Q39)."""
+"""The tenant header (contract 0.2, 0.4; Q1, Q2, Q39)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries are read as the Go service read them (0.9, 0.10; decisions 4 and 5). `limit` and `offset`: test_paging."""
+"""Queries are read as by the Go service (contract 0.9, 0.10; decisions 4 and 5). `test_paging.py` has the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PATCH back what was read; no id in a body or a query redirects a request (decisions 4 and 5)."""
+"""An object that was read can be sent back by PATCH. Ids in a body or a query are ignored (decisions 4 and 5)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ every_patch = pytest.mark.parametrize("route", PATCHES, ids=str)
 
 @pytest.fixture(scope="module")
 def world(http: httpx.Client) -> World:
-    """One for the whole module: its texts change, nothing else."""
+    """One for the whole module. Tests only change its texts."""
     return World(Api(http))
 
 
 @pytest.fixture(scope="module")
 def neighbour(world: World) -> World:
-    """Other objects of the same project, which nothing here may change."""
+    """Other objects of the same project, which no test may change."""
     return World(world.api)
 
 
 @pytest.fixture(scope="module")
 def other_world(http: httpx.Client) -> World:
-    """Objects of another project, which nothing here may change."""
+    """Objects of another project, which no test may change."""
     return World(Api(http))
 
 
@@ -40,7 +40,7 @@ def text_field(route: Route) -> str:
 
 
 def object_path(route: Route) -> str:
-    """Where the object of a nested route can be read by its own id."""
+    """The path at which the object of a nested route can be read by its own id."""
     return route.path.replace("/models/{model}/versions", "/model_versions")
 
 
@@ -60,7 +60,7 @@ def test_the_whole_object_can_be_patched_back(world: World, route: Route) -> Non
 
 
 def test_a_full_model_can_be_patched_back(api: Api) -> None:
-    """With everything a model can carry: both versions, tags, labels, a parent and 64 bits of size."""
+    """A model with all fields: both versions, tags, labels, a parent and a size of 64 bits."""
     world = World(api)
     tags = {key: ["x"] for key in shapes.NO_TAGS}
     json_of(
@@ -77,7 +77,7 @@ def test_a_full_model_can_be_patched_back(api: Api) -> None:
 def test_foreign_ids_in_the_body_change_nothing_else(
     world: World, neighbour: World, other_world: World, route: Route
 ) -> None:
-    """The ids of another object of the same project, of another project, and of nothing."""
+    """The ids of another object of the same project, of one of another project, and of no object."""
     path, field = world.path(route.path), text_field(route)
     for victim in (neighbour, other_world):
         victim_path = victim.path(object_path(route))
@@ -130,7 +130,7 @@ def test_an_id_in_the_query_never_redirects_a_deletion(api: Api, route: Route) -
 
 
 def assert_not_redirected(response: httpx.Response, own_id: str) -> None:
-    """The parameter was ignored, or the request refused."""
+    """The parameter was ignored, or the request was refused."""
     if response.status_code == 200:
         assert response.json()["id"] == own_id
     else:

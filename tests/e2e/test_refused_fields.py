@@ -1,4 +1,4 @@
-"""Refusals name every field that is wrong, as the client knows it, and stay small whatever was sent."""
+"""Errors name every invalid field as the client knows it, and are small even for large requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def struct(**values: Any) -> Struct:
 
 
 def refused_bytes(rpc: Rpc, method: str, request: bytes) -> Refusal:
-    """The refusal of bytes that no stub would send."""
+    """The error for bytes that no stub would send."""
     call: Any = rpc.channel.unary_unary(f"/modelregistry.v1.{method}")
     return rpc.refused(call, request)
 
@@ -217,9 +217,10 @@ PATCH = m.UpdateRegisteredModelRequest(id=ID, registered_model=m.RegisteredModel
     ],
 )
 def test_bytes_that_are_no_such_message_are_refused(rpc: Rpc, method: str, request_bytes: bytes) -> None:
-    """Protobuf does not say where the fault is."""
+    """Protobuf does not tell which field is wrong."""
     refusal = refused_bytes(rpc, method, request_bytes)
-    text = f"the request is not a {method.partition('/')[2]}Request, or a string in it is not UTF-8"
+    kind = f"{method.partition('/')[2]}Request"
+    text = f"the request cannot be decoded as {kind}: its bytes are malformed or a string is not UTF-8"
     assert (refusal.code, refusal.reason, refusal.text) == (StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", text)
     assert refusal.violations == {}
 
@@ -337,7 +338,7 @@ def test_the_first_and_the_last_time_are_times(rpc: Rpc, seconds: int, nanos: in
 
 
 def send(stack: Addresses, header: bytes) -> bytes:
-    """A request with a header that HTTP clients refuse to send."""
+    """Send a request with a header that HTTP clients refuse to send."""
     address = urlsplit(stack.base_url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         connection.sendall(

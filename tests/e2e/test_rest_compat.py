@@ -1,4 +1,4 @@
-"""What a REST client of the Go service may notice: the rows of docs/rest-compat.md that no other test is about."""
+"""Differences that a REST client of the Go service may notice, as listed in docs/rest-compat.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.e2e.checks import assert_error, json_of
 
 
 def raw(api: Api, head: bytes) -> tuple[int, str, bytes]:
-    """Status, headers and body of the answer to a request that HTTP clients would not send as it is."""
+    """Status, headers and body of the answer to a request that HTTP clients would not send unchanged."""
     address = urlsplit(str(api.http.base_url))
     project = f"Project-ID: {api.project_id}".encode()
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:

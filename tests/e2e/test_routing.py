@@ -1,4 +1,4 @@
-"""Routing, headers and the outer form of answers (0.1, 0.2; Q39, Q52, Q53; decisions 4 and 5)."""
+"""Routing, headers and the form of answers (contract 0.1, 0.2; Q39, Q52, Q53; decisions 4 and 5)."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_client_cannot_choose_the_status(api: Api) -> None:
 
 
 def answers_of_every_kind(world: World, **headers: str) -> dict[str, str]:
-    """The request id of answers of every status, by what was asked."""
+    """The request id of answers with every status."""
     environment = an_environment(world.api)
     asked = [
         ("GET", "/models", NO_BODY),

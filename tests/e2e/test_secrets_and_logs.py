@@ -1,4 +1,4 @@
-"""What lies below the API: secrets in the database, request ids in the log (Q48, Q56)."""
+"""Secrets in the database, and request ids in the log (Q48, Q56)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.e2e.stack import Addresses
 
 
 class Logs:
-    """Everything that any part of the stack has logged."""
+    """The logs of all parts of the stack."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Serve models (2.1-2.3; Q11, Q14, Q36, Q37)."""
+"""Serve models (contract 2.1-2.3; Q11, Q14, Q36, Q37)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which versions an inference service serves (2.5; Q12, Q14, Q45)."""
+"""The versions of an inference service (contract 2.5; Q12, Q14, Q45)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving environments (2.1-2.3; Q6, Q28, Q32, Q37, Q38)."""
+"""Serving environments (contract 2.1-2.3; Q6, Q28, Q32, Q37, Q38)."""
 
 from __future__ import annotations
 

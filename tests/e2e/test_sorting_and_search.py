@@ -1,4 +1,4 @@
-"""Filters, search and sorting (0.10; Q5, Q24, Q25, Q26, Q36)."""
+"""Filters, search and sorting (contract 0.10; Q5, Q24, Q25, Q26, Q36)."""
 
 from __future__ import annotations
 

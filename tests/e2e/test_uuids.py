@@ -1,4 +1,4 @@
-"""The forms of UUIDs in paths, queries and bodies (0.3; decision 4)."""
+"""The forms of UUIDs in paths, queries and bodies (contract 0.3; decision 4)."""
 
 from __future__ import annotations
 

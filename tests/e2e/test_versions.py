@@ -1,4 +1,4 @@
-"""Model versions (routes 7-14; Q3, Q6, Q26, Q28, Q33, Q34, Q35, Q38, Q48, Q50, Q54)."""
+"""Model versions (contract, routes 7-14; Q3, Q6, Q26, Q28, Q33, Q34, Q35, Q38, Q48, Q50, Q54)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What serves is fixed and known, and keys stay at their place: by REST and gRPC, down to the cluster."""
+"""A revision keeps what it serves, and keys stay at their place: over REST and gRPC, down to the cluster."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.e2e.stack import Addresses
 from tests.e2e.test_grpc_deploy import Deployer
 
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
+from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2 as reasons
 from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2 as a
 from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
 
@@ -44,7 +45,7 @@ def cluster(simulated_stack: Addresses) -> Cluster:
 
 
 def scaled(deployer: Deployer, id_: str) -> Any:
-    """After an update of nothing but the replicas."""
+    """The deployment after an update of its replicas only."""
     request = d.UpdateDeploymentRequest(id=id_, options=d.DeploymentOptions(max_replicas=3))
     return deployer.rpc.call(deployer.stub.UpdateDeployment, request).deployment
 
@@ -70,7 +71,7 @@ def test_a_deployment_keeps_what_it_serves_and_says_that_the_version_was_edited(
     assert [revision.snapshot.uri for revision in deployer.revisions(deployment.id)] == ["s3://bucket/model"] * 2
 
     plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=deployer.new(name="anew")))
-    (finding,) = [finding for finding in plan.findings if finding.code == "VERSION_EDITED"]
+    (finding,) = [finding for finding in plan.findings if finding.code == reasons.DEPLOYMENT_REASON_VERSION_EDITED]
     assert "uri, model_framework" in finding.message
     assert not finding.blocking
     named = d.UpdateDeploymentRequest(id=deployment.id, model_version_id=deployer.version["id"])
@@ -117,7 +118,7 @@ def test_what_is_archived_is_deployed_by_rest_only(deployer: Deployer, what: str
         refusal = deployer.rpc.refused(deployer.stub.DeployModel, request)
         assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, reason)
     plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=deployer.new()))
-    assert reason in [finding.code for finding in plan.findings]
+    assert reasons.DeploymentReason.Value(f"DEPLOYMENT_REASON_{reason}") in [finding.code for finding in plan.findings]
     assert deployer.deploy()["status"] == "PENDING"
 
 
@@ -159,7 +160,7 @@ def test_keys_do_not_follow_a_uri_to_another_place(deployer: Deployer, keys: Key
         deployer.stub.PlanDeploy,
         d.PlanDeployRequest(deployment=deployer.new(model_version_id=version["id"], name="third")),
     )
-    assert "CREDENTIALS_MISSING" in [finding.code for finding in plan.findings]
+    assert reasons.DEPLOYMENT_REASON_CREDENTIALS_MISSING in [finding.code for finding in plan.findings]
 
     edit(deployer, version, access_key="AKIA-two", secret_key="secret-two")
     scaled(deployer, first)

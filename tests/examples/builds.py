@@ -1,4 +1,4 @@
-"""Builds of what is in examples/: by the commands of docs/clients.md, in a clean copy kept outside the checkout."""
+"""Builds the examples by the commands of docs/clients.md, in a clean copy outside of the checkout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECONDS: Final = 600
 
 @dataclass(frozen=True)
 class Example:
-    """A folder of examples/, the tool that it needs, and the commands that build it from the root of a checkout."""
+    """A folder of examples/, the tool that it needs, and the commands that build it in the root of a checkout."""
 
     name: str
     template: str
@@ -31,7 +31,7 @@ class Example:
     commands: tuple[tuple[str, ...], ...]
 
     def build(self) -> Path:
-        """The root of a copy of the checkout with this example built; skips the test when the tool is missing."""
+        """The root of a copy of the checkout in which this example is built. Skips the test if the tool is missing."""
         place = _cache() / f"example-{self.name}-{self._fingerprint()}"
         if place.exists():
             return place
@@ -46,7 +46,7 @@ class Example:
                 shutil.copyfile(source, target)
             for command in self.commands:
                 _run(command, copy)
-            if not place.exists():  # nobody else was faster
+            if not place.exists():  # no other process was faster
                 copy.rename(place)
         return place
 
@@ -91,7 +91,7 @@ TYPESCRIPT = Example(
         ("npm", "ci", "--prefix", "examples/typescript"),
         (BUF, "generate", "--template", "buf.gen.ts.yaml"),
         ("npm", "run", "build", "--prefix", "examples/typescript"),
-        ("npm", "prune", "--omit=dev", "--prefix", "examples/typescript"),  # the compiler is most of what is kept
+        ("npm", "prune", "--omit=dev", "--prefix", "examples/typescript"),  # the compiler takes most of the space
     ),
 )
 _COMPILERS = "examples/java/target/compilers"

@@ -1,4 +1,4 @@
-"""Fixtures of the examples: the service they speak to, and the clients as programs."""
+"""Fixtures of the examples: the service that they call, and the clients as programs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stack() -> Iterator[Addresses]:
 
 @pytest.fixture
 def api(stack: Addresses) -> Iterator[Api]:
-    """The REST API as a project sees it that nobody has used before."""
+    """The REST API as a new project sees it."""
     with httpx.Client(base_url=stack.base_url, timeout=30) as http:
         yield Api(http, str(uuid.uuid4()))
 

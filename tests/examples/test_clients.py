@@ -1,4 +1,4 @@
-"""The clients of examples/ against the real service: what they print, and what they leave behind."""
+"""The clients of examples/ with the real service: their output, and the objects that they leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects of the domain with every field filled; tests name the fields they are about."""
+"""Objects of the domain with every field filled. Tests only set the fields that they are about."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironment
 
 CREATED_AT = datetime(2020, 2, 11, 8, 0, 38, 346231, tzinfo=UTC)
-"""Long past, so that every change is later."""
+"""A time long ago, so that every change is later."""
 
 
 def a_model(project_id: UUID, **fields: Any) -> RegisteredModel:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class FakeClock:
-    """Stands still until a test moves it on."""
+    """A clock that stands still until a test advances it."""
 
     def __init__(self, now: datetime = datetime(2026, 2, 11, 8, 0, tzinfo=UTC)) -> None:
         self._now = now

@@ -1,4 +1,4 @@
-"""A cluster in memory: objects and what a test makes of them. Nothing happens by itself."""
+"""A cluster in memory, whose objects only change when a test changes them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FALSE = Condition(status="False", reason="Starting")
 
 
 async def nothing(_: str) -> None:
-    """Happens meanwhile."""
+    """A function that is called before a method of the cluster does anything."""
 
 
 @dataclass
 class InMemoryCluster(Cluster):
-    """Implements ports.cluster.Cluster. What is applied serves at once unless `serves` is False; `meanwhile` is called
+    """Implements ports.cluster.Cluster. Applied objects serve at once unless `serves` is False. `meanwhile` is called
     with the name of each method before it does anything, and may raise."""
 
     clock: FakeClock
@@ -45,8 +45,7 @@ class InMemoryCluster(Cluster):
         live = self.objects.get((deployment.namespace, deployment.name))
         if live is None:
             return Evidence(at=self.clock.now())
-        stamp = live.revision_stamp
-        rollout = Rollout(revision_stamp=stamp, is_observed=True, is_complete=live.ready is TRUE, is_available=True)
+        rollout = Rollout(revision=live.revision, is_observed=True, is_complete=live.ready is TRUE, is_available=True)
         return Evidence(at=self.clock.now(), live=live, rollout=rollout)
 
     async def apply(
@@ -62,7 +61,7 @@ class InMemoryCluster(Cluster):
             resource_version=str(self.calls["apply"]),
             deployment_id=str(deployment.id),
             registry_id="registry",
-            revision_stamp=deployment.revision_stamp,
+            revision=deployment.generation,
             has_conditions=True,
             ready=ready,
             predictor_ready=ready,
@@ -100,7 +99,7 @@ class InMemoryCluster(Cluster):
             self.watching -= 1
 
     def change(self, deployment: Deployment, **fields: Any) -> None:
-        """Somebody changes its object."""
+        """Change the object as somebody else would."""
         place = deployment.namespace, deployment.name
         self.objects[place] = replace(self.objects[place], **fields)
 

@@ -1,4 +1,4 @@
-"""The work on deployments, shared out in memory."""
+"""DeploymentQueue in memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from tests.fakes.deployments import InMemoryDeploymentRepository
 from tests.fakes.serve_models import served_by
 from tests.fakes.store import LEASE, InMemoryStore
 
-from registry_grpc.domain.deployment import Deployment, DeploymentEvent, Orphan, Outcome, Phase, Want
+from registry_grpc.domain.decision import PassResult, ServiceView
+from registry_grpc.domain.deployment import Cause, Deployment, DeploymentEvent, Orphan, Outcome, Phase, Want
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, PassResult, Retention, ServiceView
+from registry_grpc.ports.deployments import Claim, Retention
 
 _SEEN = (
-    "phase", "reason", "message", "next_step", "url", "drift", "applied", "applied_generation", "applied_at",
-    "serving_generation", "attempts",
+    "phase", "reason", "message", "url", "drift", "applied", "applied_generation", "applied_at", "serving_generation",
+    "attempts",
 )  # fmt: skip
 
 
@@ -64,7 +66,7 @@ class InMemoryDeploymentQueue:
             )
             work.next_at = now
             return True
-        seen = {name: getattr(result, name) for name in _SEEN}
+        seen = {name: getattr(result, name) for name in _SEEN} | {"next_step": result.reason.next_step}
         has_changed = _told(row) != _told(after := replace(row, **seen))
         after = replace(
             after,
@@ -98,6 +100,13 @@ class InMemoryDeploymentQueue:
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
         now = self._store.write_time()
         found = {(seen.deployment_id, seen.namespace, seen.name): seen for seen in objects}
+        for row in list(self._store.deployments.values()):
+            live = found.get((row.id, row.namespace, row.name))
+            if row.want is Want.PRESENT and live and live.revision > row.generation:
+                self._store.deployments[row.id] = replace(row, generation=live.revision)
+                await self._repository.revise(
+                    row.project_id, row.id, want=Want.PRESENT, spec=None, cause=Cause.RESTORE, created_by=""
+                )
         rows = self._store.deployments.values()
         due = [row.id for row in rows if _differs(row, found.get((row.id, row.namespace, row.name)))]
         for id_ in due:
@@ -115,7 +124,7 @@ class InMemoryDeploymentQueue:
                 seen_at=now,
             )
             for place, seen in found.items()
-            if place not in known or seen.uid in stays
+            if place not in known
         ]
         return len(due)
 
@@ -164,11 +173,11 @@ class InMemoryDeploymentQueue:
 
     @asynccontextmanager
     async def leadership(self) -> AsyncIterator[AsyncIterator[bool]]:
-        lock, leads = self._store.leader, False
+        lock, leads, epoch = self._store.leader, False, self._store.epoch
 
         async def states() -> AsyncIterator[bool]:
             nonlocal leads
-            while True:
+            while epoch == self._store.epoch:
                 if not leads and not lock.locked():
                     leads = await lock.acquire()
                 yield leads
@@ -215,7 +224,7 @@ class InMemoryDeploymentQueue:
                 revisions[generation] = replace(
                     revision,
                     outcome=Outcome.SERVED,
-                    reason="",
+                    reason=DeploymentReason.NONE,
                     served_from=revision.served_from or now,
                     served_until=None,
                 )
@@ -236,12 +245,13 @@ class InMemoryDeploymentQueue:
 
     def _free_name(self, gone: Deployment, now: datetime) -> None:
         for other in self._store.deployments.values():
-            if (other.namespace, other.name) == (gone.namespace, gone.name) and other.reason == "NAME_TAKEN":
+            waits = other.reason is DeploymentReason.NAME_TAKEN
+            if waits and (other.namespace, other.name) == (gone.namespace, gone.name):
                 self._store.work[other.id].next_at = now
 
 
 def _told(row: Deployment) -> tuple[object, ...]:
-    """What the event log tells of."""
+    """The values whose change makes an event."""
     uid = row.applied.uid if row.applied else None
     return row.phase, row.reason, row.message, row.serving_generation, row.url, uid
 

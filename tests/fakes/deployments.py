@@ -1,4 +1,4 @@
-"""Deployments in memory: the intents, their revisions and their events. Nothing works on them."""
+"""Deployments, their revisions and events in memory, without a controller."""
 
 from __future__ import annotations
 
@@ -23,11 +23,20 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
-from registry_grpc.domain.errors import ConcurrentChange, EventLogChanged, HistoryForgotten, NotFound, Reason
+from registry_grpc.domain.errors import (
+    ConcurrentChange,
+    EventLogChanged,
+    HistoryForgotten,
+    InvalidRequest,
+    NotFound,
+    Reason,
+    Violation,
+)
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModel, ServeModelState
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
@@ -118,7 +127,7 @@ class InMemoryDeploymentRepository:
             revised_at=now,
             phase=phase,
             phase_since=now,
-            reason="",
+            reason=DeploymentReason.NONE,
             message="",
             next_step="",
             url="" if want is Want.ABSENT else before.url,
@@ -196,12 +205,23 @@ class InMemoryDeploymentRepository:
         ]
         return max(copies, key=lambda revision: revision.created_at).spec if copies else None
 
-    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
+    async def events(
+        self, project_id: UUID, id: UUID, after: int | str | None, limit: int
+    ) -> Sequence[DeploymentEvent]:
+        if isinstance(after, str):
+            epoch, _, number = after.rpartition("-")
+            if not epoch or not number.isdecimal() or len(number) > 18:
+                raise InvalidRequest([Violation("resume_token", "must be the resume_token of an event")])
+            if after not in {event.resume_token for event in self._store.events if event.deployment_id == id}:
+                raise EventLogChanged
+            after = int(number)
         await self.get(project_id, id)
         events = [event for event in self._store.events if event.deployment_id == id]
-        if after and after not in {event.sequence for event in events}:
+        if after is None:
+            return events[-1:]
+        if after > 0 and after not in {event.sequence for event in events}:
             raise EventLogChanged
-        return events[-1:] if after is None else [event for event in events if event.sequence > after][:limit]
+        return [event for event in events if event.sequence > after][:limit]
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
         namespaces = {e.namespace for e in self._store.environments.values() if e.project_id == project_id}
@@ -217,7 +237,7 @@ class InMemoryDeploymentRepository:
         return replace(deployment, drift_policy=self._drift_policy(deployment.id), edited_version_fields=edited)
 
     def _drift_policy(self, id: UUID) -> DriftPolicy:
-        """The environment's, while it is there."""
+        """The policy of the environment, while that exists."""
         service = self._store.services.get(id)
         return self._store.environments[service.serving_environment_id].drift_policy if service else DriftPolicy.REPORT
 
@@ -266,7 +286,7 @@ def _check_generation(deployment: Deployment, after: int | None) -> None:
 
 
 class NoNews:
-    """DeploymentEvents of a deployment to which nothing happens: wakes once, as every listener does at the start."""
+    """DeploymentEvents without new events: wakes once at the start, like every listener."""
 
     async def listen(self, id: UUID) -> AsyncGenerator[None, None]:
         yield

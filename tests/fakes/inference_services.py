@@ -122,7 +122,7 @@ class InMemoryInferenceServiceRepository:
         return service
 
     def _first(self, project_id: UUID, is_wanted: Callable[[InferenceService], bool]) -> InferenceService:
-        """The oldest service that is wanted, as it is read."""
+        """The oldest matching service, as it is read."""
         for service in oldest_first(self._of_project(project_id)):
             if is_wanted(service):
                 return replace(self._named(service), served_models=served_by(self._store, service.id))

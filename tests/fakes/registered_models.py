@@ -40,7 +40,7 @@ class InMemoryRegisteredModelRepository:
         versions = newest_first(stored)
         return model._replace(
             version_count=len(versions),
-            # Of those created at once the one that was stored last.
+            # If several were created at the same time, the one stored last.
             latest_version=max(reversed(stored), key=lambda version: version.created_at, default=None),
             default_version=next((version for version in versions if version.is_default), None),
         )

@@ -24,7 +24,7 @@ from registry_grpc.ports.repositories import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repositories:
-    """One repository for each aggregate, all over the same data."""
+    """One repository for each aggregate, all with the same data."""
 
     models: RegisteredModelRepository
     versions: ModelVersionRepository

@@ -1,4 +1,4 @@
-"""Objects that are already stored when a test begins. What is given back is as it was written, not as it is read."""
+"""Stores objects before a test begins. Returns them as they were written, not as they are read."""
 
 from __future__ import annotations
 

@@ -60,20 +60,20 @@ def put_serve_model(store: InMemoryStore, new: ServeModel) -> ServeModel:
 
 
 def require_version(store: InMemoryStore, project_id: UUID, id: UUID) -> None:
-    """Raise NotFound when there is no such version in the project."""
+    """Raise NotFound if the project has no such version."""
     version = store.versions.get(id)
     if version is None or store.models[version.registered_model_id].project_id != project_id:
         raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
 
 
 def served_by(store: InMemoryStore, inference_service_id: UUID) -> tuple[ServeModel, ...]:
-    """What a service serves, newest first."""
+    """The serve models of a service, newest first."""
     served = (s for s in store.serve_models.values() if s.inference_service_id == inference_service_id)
     return newest_first(named(store, serve_model) for serve_model in served)
 
 
 def named(store: InMemoryStore, serve_model: ServeModel) -> ServeModel:
-    """With the names that service and version have now."""
+    """The serve model with the current names of service and version."""
     return replace(
         serve_model,
         inference_service_name=store.services[serve_model.inference_service_id].name,

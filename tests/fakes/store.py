@@ -1,4 +1,4 @@
-"""What the in-memory repositories share: the rows of all aggregates, so that rules across them hold, and lists."""
+"""The rows of all aggregates, which the in-memory repositories share, and the code of lists."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate, count
 from typing import Any, Protocol, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tests.fakes.clock import FakeClock
 
@@ -26,7 +26,7 @@ from registry_grpc.domain.times import NOT_STORED
 LEASE = timedelta(seconds=60)
 FIRST_PASS_BY_THE_REQUEST = timedelta(seconds=2)
 
-# Stands for an id that is not set: above all others, as NULL is in PostgreSQL's order.
+# Stands for an unset id. It is greater than all others, like NULL in PostgreSQL.
 _NO_ID = UUID(int=2**128 - 1)
 
 
@@ -43,14 +43,14 @@ class Work:
         return self.lease_until is None or self.lease_until < now
 
     def change(self, now: datetime) -> None:
-        """Something that a pass under way has not seen makes it due, unless it is due already."""
+        """A change that a running pass has not seen makes the deployment due."""
         self.dirty_at = now
         self.next_at = min(self.next_at or now, now)
 
 
 @dataclass
 class InMemoryStore:
-    """The rows as they were written; what is computed on reading (counts, names, served models) is not in them."""
+    """The rows as they were written, without values that are computed when reading (counts, names, served models)."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     models: dict[UUID, RegisteredModel] = field(default_factory=dict)
@@ -67,15 +67,16 @@ class InMemoryStore:
     work: dict[UUID, Work] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     leader: asyncio.Lock = field(default_factory=asyncio.Lock)
+    epoch: str = "first"
     requests: dict[tuple[UUID, str], tuple[UUID, str, datetime]] = field(default_factory=dict)
-    """Which deployment a request of a project has made, the digest of the request, and when it came."""
+    """The deployment that a request of a project has made, the digest of the request, and its time."""
     served_known_from: dict[UUID, datetime] = field(default_factory=dict)
-    """Of deployments of which revisions that served are forgotten."""
+    """From when it is known which revision served, for deployments whose older revisions were deleted."""
     _sequences: Iterator[int] = field(default_factory=lambda: count(1))
     _written_at: datetime | None = None
 
     def write_time(self, after: datetime = NOT_STORED) -> datetime:
-        """The time of a change: like a database's, it is never the same twice; and not before `after`."""
+        """The time of a change. As in a database, no two are the same, and it is not before `after`."""
         now = self.clock.now()
         if self._written_at is not None:
             now = max(now, self._written_at + timedelta(microseconds=1))
@@ -83,22 +84,28 @@ class InMemoryStore:
         return max(now, after)
 
     def times_of(self, thing: Row, after: datetime = NOT_STORED) -> dict[str, Any]:
-        """The times of an object that is stored now; those of tests that tell them stay."""
+        """Set the times of an object that is stored now, unless a test has set them."""
         now = self.write_time(after)
         return {"created_at": now, "updated_at": now} if thing.created_at is NOT_STORED else {}
 
+    def restore(self) -> None:
+        """Change the epoch, as if the present rows had been dumped and restored."""
+        self.epoch = uuid4().hex
+        self.events[:] = [replace(e, resume_token=f"{self.epoch}-{e.sequence}") for e in self.events]
+
     def forget(self, deployment_id: UUID) -> None:
-        """Remove a deployment and all that is about it."""
+        """Remove a deployment with everything that refers to it."""
         for rows in (self.deployments, self.revisions, self.work):
             rows.pop(deployment_id, None)
         self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]
         self.requests = {key: made for key, made in self.requests.items() if made[0] != deployment_id}
 
     def log(self, deployment: Deployment, at: datetime) -> None:
-        """Add an event that tells how the deployment is now."""
+        """Add an event with the current state of the deployment."""
         self.events.append(
             DeploymentEvent(
-                sequence=next(self._sequences),
+                sequence=(sequence := next(self._sequences)),
+                resume_token=f"{self.epoch}-{sequence}",
                 occurred_at=at,
                 deployment_id=deployment.id,
                 generation=deployment.generation,
@@ -112,7 +119,7 @@ class InMemoryStore:
 
 
 class Row(Protocol):
-    """What every aggregate has."""
+    """The fields of every aggregate."""
 
     @property
     def id(self) -> UUID: ...
@@ -151,7 +158,7 @@ A = TypeVar("A")
 
 
 def fitting(rows: Sequence[A], slice: Slice) -> tuple[A, ...]:
-    """The first rows that are wanted and fit. Raises InvalidRequest as `list` does."""
+    """The first rows that fit. Raises InvalidRequest like `list`."""
     wanted = rows[: slice.limit]
     sizes = list(accumulate(_size_of(row) for row in wanted))
     slice.check(sizes[-1] if sizes else 0)
@@ -206,5 +213,5 @@ def _regex_of_like(pattern: str) -> str:
 
 
 def _lower(text: str) -> str:
-    """Unicode's simple case mapping, one character for one, as PostgreSQL's built-in C.UTF-8 locale has it."""
+    """Unicode's simple case mapping, which maps single characters, as in PostgreSQL's built-in C.UTF-8 locale."""
     return "".join(character.lower()[0] for character in text)

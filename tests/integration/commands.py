@@ -1,4 +1,4 @@
-"""`registry-grpc` as an operator runs it: processes with an environment of their own."""
+"""Runs `registry-grpc` like an operator: processes with their own environment."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 @dataclass(frozen=True)
 class Program:
-    """A registry-grpc; by default that of this checkout."""
+    """An installed registry-grpc; by default that of this checkout."""
 
     command: tuple[str, ...] = (sys.executable, "-m", "registry_grpc")
     folder: Path | None = None
-    """Where it is run."""
+    """The folder in which it runs."""
     modules: Path | None = None
-    """Where Python finds the package, when that is not what the tests use."""
+    """The path of the package, if it is not the one that the tests use."""
 
 
 THIS = Program()
 
 
 def _environment(program: Program, settings: dict[str, str]) -> dict[str, str]:
-    """Without the settings of whoever runs the tests; warnings are errors here too."""
+    """An environment without the settings of the developer. Warnings are errors here too."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "KUBECONFIG"))}
     if program is not THIS:
         own["PYTHONPATH"] = str(program.modules or "")
@@ -44,7 +44,7 @@ def _environment(program: Program, settings: dict[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended."""
+    """The result of a command."""
 
     status: int
     out: str
@@ -52,7 +52,7 @@ class Outcome:
 
 
 async def command(*arguments: str, **settings: str) -> Outcome:
-    """Run one to its end."""
+    """Run a command to its end."""
     return await command_of(THIS, *arguments, **settings)
 
 
@@ -76,7 +76,7 @@ async def command_of(program: Program, *arguments: str, **settings: str) -> Outc
 
 @dataclass(frozen=True)
 class Running:
-    """A command that goes on until it is stopped."""
+    """A command that runs until it is stopped."""
 
     process: asyncio.subprocess.Process
     log: Path
@@ -99,7 +99,7 @@ def running(log: Path, *arguments: str, **settings: str) -> contextlib.AbstractA
 
 @contextlib.asynccontextmanager
 async def running_of(program: Program, log: Path, *arguments: str, **settings: str) -> AsyncIterator[Running]:
-    """Start one, which writes both its outputs to the log; in the end it is stopped, by force if need be."""
+    """Start a command, which writes both outputs to the log. In the end it is stopped, by force if necessary."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *program.command,
@@ -122,7 +122,7 @@ async def running_of(program: Program, log: Path, *arguments: str, **settings: s
 
 
 def free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody listens on at the moment."""
+    """The first of this many consecutive free ports."""
     while True:
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
             first: int = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
@@ -132,7 +132,7 @@ def free_ports(count: int) -> int:
 
 
 async def health(channel: grpc.aio.Channel) -> int:
-    """The status of the whole server."""
+    """The health status of the whole server."""
     check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
     answer = await check(health_pb2.HealthCheckRequest(), timeout=5)
     status: int = answer.status
@@ -140,7 +140,7 @@ async def health(channel: grpc.aio.Channel) -> int:
 
 
 async def until_serving(address: str, process: Running) -> None:
-    """Until a worker at the address serves; fails with its log when the process ends instead."""
+    """Wait until a worker serves at the address. Fails with its log if the process ends instead."""
     async with asyncio.timeout(PATIENCE), grpc.aio.insecure_channel(address) as channel:
         while True:
             assert process.process.returncode is None, process.output

@@ -1,4 +1,4 @@
-"""Databases of the Go service, in every state it can have left one, are taken over with all rows."""
+"""Databases of the Go service in every possible state are adopted with all rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OLDER, NEWER = uuid.UUID(int=3), uuid.UUID(int=4)
 ENVIRONMENT = uuid.UUID(int=5)
 WITH_VERSION, WITHOUT, HEAD_MADE = uuid.UUID(int=6), uuid.UUID(int=7), uuid.UUID(int=8)
 
-# As the Go service writes them: every column, none of this project's own.
+# Statements of the Go service, with every column of its own and none of this project's.
 GO_INSERT_MODEL = """
 INSERT INTO registered_model (id, created_at, updated_at, project_id, owner_id, owner_email, name, slug, description,
     model_type, model_size, state, deployment_status, tags, labels, parent_model_id)
@@ -77,7 +77,7 @@ VALUES (gen_random_uuid(), now(), now(), $1, $2, 'canary', '', 'active')
 
 @dataclass(frozen=True)
 class GoDatabase:
-    """A state the Go service's migrations left a database in; no version: made by the compose file's script."""
+    """A state in which the Go service's migrations leave a database. No version: the compose file's script made it."""
 
     version: int | None
     dirty: bool
@@ -132,7 +132,7 @@ async def insert_registry(connection: asyncpg.Connection, *, with_region: bool) 
 
 
 async def insert_serving(connection: asyncpg.Connection) -> None:
-    """Three services: its version in the column only, none at all, and in serve models only as the newest code does."""
+    """Three services: one has its version in the column only, one has none, one has it in serve models only."""
     await connection.execute(GO_INSERT_ENVIRONMENT, ENVIRONMENT, PROJECT, "environment")
     for service, name in ((WITH_VERSION, "with"), (WITHOUT, "without"), (HEAD_MADE, "head")):
         await connection.execute(GO_INSERT_SERVICE, service, PROJECT, name, ENVIRONMENT, MODEL)
@@ -142,7 +142,7 @@ async def insert_serving(connection: asyncpg.Connection) -> None:
 
 
 async def shape_of(connection: asyncpg.Connection) -> dict[str, list[asyncpg.Record]]:
-    """Everything of the schema but the order of columns, and the region columns the Go service once had."""
+    """The schema without the order of columns, and without the region columns that the Go service once had."""
     return {
         "columns": await connection.fetch(
             "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default"
@@ -217,12 +217,12 @@ async def test_the_changes_are_told(connection: asyncpg.Connection) -> None:
     await make(connection, STATES["dirty at 4 with regions"])
     adoption = await adopt(connection, MIGRATIONS)
     assert adoption.found == SchemaVersion(4, dirty=True)
-    assert [change for change in adoption.changes if not change.startswith(("index", "constraint"))] == [
-        "registered_model.region_id may be empty",
+    assert [change for change in adoption.changes if not change.startswith("renamed")] == [
+        "made registered_model.region_id nullable",
         "versions copied to serve_model: 1",
-        "services given the version they serve: 1",
-        "table virtual_model made",
-        "table virtual_model_backend made",
+        "services whose model_version_id was set: 1",
+        "created table virtual_model",
+        "created table virtual_model_backend",
     ]
 
 
@@ -252,7 +252,7 @@ async def test_the_go_service_runs_on_beside_this_one(connection: asyncpg.Connec
         "SELECT sum(versions) FROM model_version_count WHERE registered_model_id = $1", model
     )
     assert counted == 1
-    # RestrictViolationError since PostgreSQL 18, ForeignKeyViolationError before.
+    # PostgreSQL raises RestrictViolationError since 18, and ForeignKeyViolationError before.
     with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
         await connection.execute("DELETE FROM registered_model WHERE id = $1", model)
     assert refused.value.constraint_name == "fk_inference_service_registered_model"
@@ -273,7 +273,7 @@ async def test_a_second_adoption_changes_nothing(connection: asyncpg.Connection,
 async def test_statements_that_the_go_service_has_prepared_stay_usable(
     connection: asyncpg.Connection, empty_database_url: str, state: GoDatabase
 ) -> None:
-    """`SELECT *`, which the Go service does not use, fails where a table gets a column: docs/migration-from-go.md."""
+    """A prepared `SELECT *`, which the Go service has none of, fails if its table gets a column."""
     await make(connection, state)
     tables = await connection.fetch(
         "SELECT table_name, string_agg(column_name, ', ') AS columns FROM information_schema.columns"
@@ -330,7 +330,7 @@ async def test_the_go_services_migration_4_fails_as_it_stands(connection: asyncp
 async def test_adoption_is_one_transaction(connection: asyncpg.Connection) -> None:
     await make(connection, STATES["5, 4 skipped"])
     shape = await shape_of(connection)
-    # The last of the changes fails: the name of a table to be made is taken.
+    # The last change fails, because the name of a table to be created is taken.
     await connection.execute("CREATE VIEW virtual_model_backend AS SELECT 1 AS virtual_model_id")
     with pytest.raises(MigrationError, match="adoption: column"):
         await adopt(connection, MIGRATIONS)
@@ -348,17 +348,17 @@ async def test_adoption_is_one_transaction(connection: asyncpg.Connection) -> No
         (
             "1",
             "ALTER TABLE model_version ALTER name TYPE text",
-            r"model_version.name is text not null, not character varying\(100\)",
+            r"model_version.name has type text not null instead of character varying\(100\)",
         ),
         (
             "1",
             "ALTER TABLE model_version ALTER labels DROP NOT NULL",
-            "model_version.labels is jsonb, not jsonb not null",
+            "model_version.labels has type jsonb instead of jsonb not null",
         ),
         (
             "1",
             "ALTER TABLE model_version ADD tenant int NOT NULL; ",
-            "column model_version.tenant is unknown and required",
+            "column model_version.tenant is unknown, and required without a default",
         ),
         (
             "1",
@@ -386,7 +386,7 @@ async def test_an_unknown_schema_is_refused_and_left_as_it_is(
 
 
 async def test_an_empty_database_is_refused(connection: asyncpg.Connection) -> None:
-    with pytest.raises(MigrationError, match="no table of the Go service here"):
+    with pytest.raises(MigrationError, match="no table of the Go service"):
         await adopt(connection, MIGRATIONS)
 
 

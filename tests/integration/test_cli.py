@@ -1,4 +1,4 @@
-"""The commands of an operator: what they do, what they print, and how they end."""
+"""The commands of an operator: their effects, output and exit status."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from tests.integration.commands import command, free_ports, running, until_serving
+from tests.integration.commands import Outcome, command, free_ports, running, until_serving
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.adapters.postgres.secrets import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ async def test_migrations_up_and_down(empty_database_url: str) -> None:
     assert refused.status == 1
     assert "--yes" in refused.err
     undone = await command("migrate", "down", "--yes", "--steps", "2", database_url=empty_database_url)
-    assert undone.out.splitlines() == [f"took back {m.version} {m.name}" for m in reversed(MIGRATIONS[-2:])]
+    assert undone.out.splitlines() == [f"reverted {m.version} {m.name}" for m in reversed(MIGRATIONS[-2:])]
     status = await command("migrate", "status", database_url=empty_database_url)
     assert status.out.splitlines() == [
         *(f"applied  {m.version} {m.name}" for m in MIGRATIONS[:-2]),
@@ -104,7 +104,7 @@ async def test_a_database_of_the_go_service_is_adopted(empty_database_url: str) 
     assert adopted.status == 0, adopted.err
     assert f"applied {NEWEST.version} {NEWEST.name}" in adopted.out
     again = await command("migrate", "adopt", database_url=empty_database_url)
-    assert again.out == "nothing to take over\nnothing to do\n"
+    assert again.out == "the database is adopted already\nnothing to do\n"
 
 
 async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_database_url: str) -> None:
@@ -125,7 +125,7 @@ async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_databas
 
 
 async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection[Any], fresh_database_url: str) -> None:
-    """Also one whose ciphertext is longer than the Go service's column, and those of a key that was rotated away."""
+    """Even if the ciphertext is longer than the Go service's column, or its key was rotated."""
     longest, keys = "ключ" * 125, f"k2:{NEW},k1:{OLD}"
     version, plain = await add_version(database, longest, "secret"), await add_version(database, "", "plain text")
     for encryption_keys in (f"k1:{OLD}", keys):
@@ -143,7 +143,7 @@ async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection
     assert (lost.status, "encryption key 'k2'" in lost.err) == (1, True)
     for count in (2, 0):
         done = await command(*decrypt, "--yes", database_url=fresh_database_url, encryption_keys=keys)
-        assert done.out == f"the secrets of {count} versions are plain text now\n", done.err
+        assert done.out == f"decrypted the secrets of {count} versions\n", done.err
     rows = await database.fetch("SELECT id, access_key, secret_key, access_key_rest FROM model_version")
     assert {tuple(row) for row in rows} == {(version, longest, "secret", ""), (plain, "", "plain text", "")}
 
@@ -275,6 +275,21 @@ async def test_healthcheck_goes_through_no_proxy(
         await until_serving(address, worker)
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
         assert (await command("healthcheck", "--address", address)).out == f"{address} SERVING\n"
+
+
+async def test_orphans_of_all_projects_are_listed(fresh_database_url: str) -> None:
+    assert await command("orphans", database_url=fresh_database_url) == Outcome(0, "", "")
+    connection = await asyncpg.connect(fresh_database_url)
+    await connection.execute(
+        "INSERT INTO orphan (uid, namespace, name, deployment_id, seen_at)"
+        " VALUES ('u2', 'gone', 'two', '', '2026-11-29T02:00Z'), ('u1', 'models', 'one', 'd1', '2026-11-29T01:00Z')"
+    )
+    await connection.close()
+    assert (await command("orphans", database_url=fresh_database_url)).out == (
+        "2026-11-29T01:00:00Z  models/one  uid u1  deployment d1\n"
+        "2026-11-29T02:00:00Z  gone/two  uid u2  deployment unknown\n"
+    )
+    assert (await command("orphans", database_url="postgresql://nobody@127.0.0.1:1/none")).status == 1
 
 
 async def test_doctor_says_by_its_status_whether_something_is_missing(fresh_database_url: str) -> None:

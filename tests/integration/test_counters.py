@@ -1,4 +1,4 @@
-"""The counters that triggers keep are exact, whoever writes and however many at once."""
+"""The counters that triggers keep are exact for all writers, also for concurrent ones."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def assert_exact(connection: asyncpg.Connection) -> None:
 
 
 async def set_shard(connection: asyncpg.Connection, expression: str) -> None:
-    """Let all writers use the shard that `expression` gives; volatile, so that it is called once per counter row."""
+    """Let all writers use the shard of `expression`. It is volatile, so that it is called once per counter row."""
     await connection.execute(
         "CREATE OR REPLACE FUNCTION counter_shard() RETURNS SMALLINT LANGUAGE sql VOLATILE"
         f" AS $$SELECT ({expression})::SMALLINT$$"
@@ -185,7 +185,7 @@ async def test_a_model_stays_in_its_project(connection: asyncpg.Connection) -> N
     models = await some_models(connection)
     with pytest.raises(asyncpg.RestrictViolationError, match="cannot move to another project"):
         await connection.execute("UPDATE registered_model SET project_id = $1 WHERE id = $2", PROJECTS[1], models[0])
-    # A writer that sends back the whole row may.
+    # A writer may send back the whole row.
     await connection.execute("UPDATE registered_model SET project_id = project_id, state = 'ARCHIVED'")
     await assert_exact(connection)
 
@@ -219,7 +219,7 @@ async def test_the_first_fill_misses_nothing_of_writers_that_run_on(empty_databa
 async def test_a_version_never_gets_the_project_of_a_model_that_was_replaced(
     connection: asyncpg.Connection, fresh_database_url: str
 ) -> None:
-    """The trigger that reads the project must see the model that the foreign key sees."""
+    """The trigger that reads the project must see the same model as the foreign key."""
     (model,) = await some_models(connection, 1)
     writer = await asyncpg.connect(fresh_database_url)
     transaction = connection.transaction()
@@ -239,7 +239,7 @@ async def test_a_version_never_gets_the_project_of_a_model_that_was_replaced(
 
 
 def random_write(dice: random.Random, own: uuid.UUID, shared: list[uuid.UUID]) -> tuple[str, list[object]]:
-    """Choose a statement with its arguments; statements on many rows keep to a model of the writer's own."""
+    """Choose a statement with its arguments. Statements on many rows use a model that only this writer uses."""
     project, model, other = dice.choice(PROJECTS), dice.choice(shared), dice.choice(shared)
     statuses = dice.choices(STATUSES, k=6)
     version = "(SELECT id FROM model_version WHERE registered_model_id = $1 ORDER BY random() LIMIT 1)"
@@ -263,7 +263,7 @@ def random_write(dice: random.Random, own: uuid.UUID, shared: list[uuid.UUID]) -
     ("shard", "writes"),
     [
         ("pg_backend_pid() % 8", 100),
-        # Every writer wants the rows of every other, and takes its time between one row and the next.
+        # Every writer needs the rows of every other one, and pauses between rows.
         ("length(pg_sleep(random() * 0.002)::text)", 30),
     ],
     ids=["shards", "one shard"],
@@ -279,7 +279,7 @@ async def test_counters_are_exact_and_free_of_deadlocks_under_concurrent_writers
         writer = await asyncpg.connect(fresh_database_url)
         for _ in range(writes):
             statement, arguments = random_write(dice, uuid.UUID(int=1000 + seed), shared)
-            # A model that is there already, or not any more, is what writers at work run into. A deadlock is not.
+            # Concurrent writers may find that a model exists already or was deleted. A deadlock is a failure.
             with contextlib.suppress(asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError):
                 await writer.execute(statement, *arguments)
         await writer.close()

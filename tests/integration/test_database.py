@@ -1,4 +1,4 @@
-"""The free list of connections on a real PostgreSQL: bounded, fair, and good as new after every kind of failure."""
+"""The connection pool on a real PostgreSQL: bounded, fair, and intact after every kind of failure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def _backends(database: Database) -> set[int]:
-    """The connections that two statements at once are given."""
+    """The connections of two concurrent statements."""
     rows = await asyncio.gather(*(database.fetchrow("SELECT pg_backend_pid() AS pid, pg_sleep(0.5)") for _ in range(2)))
     return {row["pid"] for row in rows if row}
 
@@ -106,6 +106,15 @@ async def test_a_statement_that_is_broken_off_takes_its_connection_along(databas
     assert len(after & before) == 1
 
 
+async def test_a_table_that_is_being_restored_is_unavailable(database: Database) -> None:
+    before = await _backends(database)
+    for statement in ("SELECT 1 FROM restored", "INSERT INTO restored VALUES (1)"):
+        with pytest.raises(Unavailable) as refusal:
+            await database.fetch(statement)
+        assert refusal.value.reason is Reason.DATABASE_UNAVAILABLE
+    assert await _backends(database) == before
+
+
 async def test_a_refused_statement_keeps_its_connection(database: Database) -> None:
     before = await _backends(database)
     with pytest.raises(Exception, match="division by zero"):
@@ -142,7 +151,7 @@ async def test_a_connection_that_may_only_read_is_not_used_again(database: Datab
     before = await _backends(database)
     await database.fetch("CREATE TABLE IF NOT EXISTS written (id int)")
     for _ in before:
-        # As a connection made while the server was a standby would be.
+        # Like a connection that was made while the server was a standby.
         await database.fetch("SELECT set_config('default_transaction_read_only', 'on', false)")
     outcomes = await asyncio.gather(
         *(database.execute("INSERT INTO written VALUES (1)") for _ in before), return_exceptions=True
@@ -195,7 +204,7 @@ async def test_a_connection_in_a_broken_state_is_thrown_away(database: Database,
 
 
 async def test_two_statements_at_once_on_one_connection_break_it(database: Database) -> None:
-    """asyncpg itself says so."""
+    """asyncpg itself raises this error."""
     before = await _backends(database)
     with pytest.raises(Unavailable):
         async with database.transaction() as connection:
@@ -208,7 +217,7 @@ async def test_two_statements_at_once_on_one_connection_break_it(database: Datab
 
 @pytest.fixture
 async def lockable(database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """A session of somebody else, with a table of its own."""
+    """A session of another program, with its own table."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("DROP TABLE IF EXISTS lockable; CREATE TABLE lockable (id int)")
     yield connection
@@ -262,7 +271,7 @@ async def test_one_name_is_one_share(database: Database) -> None:
 
 
 async def test_a_share_can_be_smaller_than_others(database_url: str) -> None:
-    """As large pages are, which a worker turns into answers one by one."""
+    """As for large pages, which a worker encodes one by one."""
     database = Database(database_url, replace(PATIENT, size=8))
     running = [database.share("large", 2).fetchrow("SELECT pg_backend_pid() AS pid, pg_sleep(0.05)") for _ in range(6)]
     assert len({row["pid"] for row in await asyncio.gather(*running) if row}) == 2
@@ -285,7 +294,7 @@ async def test_who_waits_longer_than_the_lock_timeout_is_told_to_come_again(
 
 
 async def _until_waiting(connection: asyncpg.Connection[Any], count: int) -> None:
-    """Until so many sessions wait for the lock."""
+    """Wait until this many sessions wait for the lock."""
     statement = "SELECT count(*) FROM pg_locks WHERE relation = 'lockable'::regclass AND NOT granted"
     while await connection.fetchval(statement) < count:  # noqa: ASYNC110 - they wait in another process
         await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What keeps `registry-grpc dev` from running is told in a line."""
+"""If `registry-grpc dev` cannot run, it tells why in one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSWORD = "the-passw0rd"
 
 
 async def dev(folder: Path, **settings: str) -> Outcome:
-    """Run it to its end, which is soon, with a folder that it should not be able to use or a setting that is wrong."""
+    """Run it with an unusable folder or a wrong setting. It must end soon."""
     return await command("dev", **{"data_dir": str(folder), "port": "0"} | settings)
 
 
@@ -52,7 +52,7 @@ async def test_a_database_that_is_not_there(postgres_server: str, tmp_path: Path
 
 async def test_a_parameter_the_server_does_not_know(fresh_database_url: str, tmp_path: Path) -> None:
     failed = await dev(tmp_path, database_url=f"{fresh_database_url}?foo=bar")
-    assert_told(failed, 'the database refuses: unrecognized configuration parameter "foo"')
+    assert_told(failed, 'the database refuses the migration: unrecognized configuration parameter "foo"')
 
 
 @pytest.mark.parametrize(("version", "dirty", "text"), [(1, True, "is marked dirty"), (7, False, "is at version 7")])
@@ -88,7 +88,7 @@ async def test_a_data_folder_that_is_none(inside: str, tmp_path: Path) -> None:
 async def test_a_data_folder_of_somebody_else(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
-    # The capability lets the other user reach this Python, which may lie in root's home; it writes nothing.
+    # The capability lets the other user read this Python, which may be in root's home. It does not allow writing.
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     as_nobody += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     environment = os.environ | {"REGISTRY_DATA_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}

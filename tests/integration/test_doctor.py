@@ -1,4 +1,4 @@
-"""What `registry-grpc doctor` says of a world in which something is missing."""
+"""What `registry-grpc doctor` reports if something is missing."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from pydantic import SecretStr
+from tests.cluster.failures import webhook_denied, webhook_down
+from tests.cluster.faulty import Fault, FaultyCluster
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.adapters.postgres.secrets import place_of_key
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
-from registry_grpc.devtools.simulated_cluster import faults as simulated_faults
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
+from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
-    CUSTOM_RESOURCE_DEFINITIONS,
     INFERENCE_SERVICES,
 )
-from registry_grpc.devtools.simulated_cluster.faults import Fault
-from registry_grpc.devtools.simulated_cluster.kubeconfig import write_kubeconfig
 from registry_grpc.doctor import examine
 from registry_grpc.settings import ClusterKind, Settings
 
@@ -38,7 +36,7 @@ NEWEST = MIGRATIONS[-1].version
 
 
 class Doctor:
-    """Examines, and keeps what was printed."""
+    """Runs the doctor and keeps its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], settings: Settings) -> None:
         self._capsys = capsys
@@ -52,14 +50,14 @@ class Doctor:
         return is_well
 
     def line(self, about: str) -> str:
-        """The only line about something."""
+        """The only line about this part."""
         (line,) = (line for line in self.text.splitlines() if line[9:].startswith(f"{about}: "))
         return line
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def cluster() -> AsyncIterator[SimulatedCluster]:
-    async with SimulatedCluster(with_kserve=False) as cluster:
+async def cluster() -> AsyncIterator[FaultyCluster]:
+    async with FaultyCluster(with_kserve=False) as cluster:
         cluster.create_namespace("models")
         yield cluster
 
@@ -73,14 +71,14 @@ async def database(fresh_database_url: str) -> AsyncIterator[asyncpg.Connection[
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port where nobody listens, and nobody else will."""
+    """A port on which nothing listens, and which no other process can take."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
 
 
 @pytest.fixture
-def settings(cluster: SimulatedCluster, fresh_database_url: str, silent_port: int, tmp_path: Path) -> Settings:
+def settings(cluster: FaultyCluster, fresh_database_url: str, silent_port: int, tmp_path: Path) -> Settings:
     return Settings(
         database_url=SecretStr(fresh_database_url),
         cluster=ClusterKind.KUBECONFIG,
@@ -93,7 +91,7 @@ def settings(cluster: SimulatedCluster, fresh_database_url: str, silent_port: in
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def doctor(capsys: pytest.CaptureFixture[str], settings: Settings, database: asyncpg.Connection[Any]) -> Doctor:
-    """With an environment that deploys to `models`, everything in order, and no gateway."""
+    """A doctor that finds no problem: an environment deploys to `models`, and there is no gateway."""
     await add_environment(database, "production", "models")
     return Doctor(capsys, settings)
 
@@ -126,23 +124,26 @@ async def test_nothing_is_missing(doctor: Doctor) -> None:
     assert doctor.line("database").startswith("ok       database: PostgreSQL 1")
     assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST}, ")
     assert doctor.line("stored secrets").startswith("ok ")
+    assert doctor.line("orphans") == (
+        "ok       orphans: every object of this registry in the cluster belongs to a deployment"
+    )
     assert doctor.line("cluster").startswith("ok       cluster: Kubernetes v1.37.1")
     assert doctor.line("KServe").startswith("ok ")
     for where in ("of the cluster", "in all namespaces", "in namespace models"):
         assert doctor.line(f"permissions {where}").startswith("ok ")
     assert "sklearn" in doctor.line("serving runtimes")
     assert doctor.line("dry run in namespace models").startswith("ok ")
-    assert doctor.line("KServe's webhook") == "ok       KServe's webhook: answers, so KServe's controller runs"
-    assert doctor.line("gateway").startswith("skipped  gateway: nobody listens")
+    assert doctor.line("KServe's webhook") == "ok       KServe's webhook: it answers, so KServe's controller runs"
+    assert doctor.line("gateway").startswith("skipped  gateway: nothing listens")
     assert "ClusterRole" not in doctor.text
 
 
-async def test_nothing_stays_behind_in_the_cluster(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_nothing_stays_behind_in_the_cluster(doctor: Doctor, cluster: FaultyCluster) -> None:
     await doctor.finds_all_well()
     assert not cluster.store.list(INFERENCE_SERVICES)
 
 
-async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, cluster: FaultyCluster) -> None:
     cluster.faults.forbid("create", "secrets")
     cluster.faults.forbid("list", "events")
     cluster.faults.forbid("list", "clusterstoragecontainers")
@@ -155,7 +156,7 @@ async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, clu
     assert doctor.text.endswith(shipped.read_text())
 
 
-async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: FaultyCluster) -> None:
     cluster.faults.forbid("watch", "pods", namespace="")
     assert not await doctor.finds_all_well()
     line = doctor.line("permissions in all namespaces")
@@ -167,9 +168,9 @@ async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: Simulated
 
 
 async def test_every_namespace_is_looked_at(
-    doctor: Doctor, cluster: SimulatedCluster, database: asyncpg.Connection[Any]
+    doctor: Doctor, cluster: FaultyCluster, database: asyncpg.Connection[Any]
 ) -> None:
-    await add_environment(database, "staging", "")  # named by its name
+    await add_environment(database, "staging", "")  # the namespace is its name
     cluster.create_namespace("watched")
     cluster.create_namespace("staging")
     cluster.faults.forbid("delete", "inferenceservices", namespace="staging")
@@ -189,6 +190,18 @@ async def test_without_an_environment_there_is_no_namespace_to_try(
     assert doctor.line("KServe's webhook").startswith("skipped ")
 
 
+async def test_what_only_the_cluster_knows_is_counted(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    """Also where no environment leads to."""
+    await database.execute(
+        "INSERT INTO orphan (uid, namespace, name) VALUES ('1', 'models', 'a'), ('2', 'nowhere', 'b')"
+    )
+    assert await doctor.finds_all_well()
+    assert doctor.line("orphans") == (
+        "warning  orphans: 2 objects in the cluster carry this registry's mark and belong to no deployment"
+        " -> `registry-grpc orphans` lists them; docs/operations.md says what to do"
+    )
+
+
 async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
     await add_environment(database, "staging", "nowhere")
     assert not await doctor.finds_all_well()
@@ -197,8 +210,8 @@ async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.C
     assert line.endswith("-> create the namespace, or correct the serving environment")
 
 
-async def test_kserve_is_not_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.verbs.delete(CUSTOM_RESOURCE_DEFINITIONS, "", INFERENCE_SERVICES.qualified, {})
+async def test_kserve_is_not_installed(doctor: Doctor, cluster: FaultyCluster) -> None:
+    cluster.uninstalled.add(INFERENCE_SERVICES)
     assert not await doctor.finds_all_well()
     line = doctor.line("KServe")
     assert line == (
@@ -206,31 +219,31 @@ async def test_kserve_is_not_installed(doctor: Doctor, cluster: SimulatedCluster
     )
 
 
-async def test_no_serving_runtimes(doctor: Doctor, cluster: SimulatedCluster) -> None:
+async def test_no_serving_runtimes(doctor: Doctor, cluster: FaultyCluster) -> None:
     for runtime in cluster.store.list(CLUSTER_SERVING_RUNTIMES):
         cluster.verbs.delete(CLUSTER_SERVING_RUNTIMES, "", runtime["metadata"]["name"], {})
     assert not await doctor.finds_all_well()
-    assert doctor.line("serving runtimes").startswith("MISSING  serving runtimes: none")
+    assert doctor.line("serving runtimes").startswith("MISSING  serving runtimes: there are none")
 
 
-async def test_the_webhook_is_down(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=simulated_faults.webhook_down()))
+async def test_the_webhook_is_down(doctor: Doctor, cluster: FaultyCluster) -> None:
+    cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=webhook_down()))
     assert not await doctor.finds_all_well()
     line = doctor.line("dry run in namespace models")
     assert "failed calling webhook" in line
-    assert line.endswith("-> see that KServe's controller and its webhook service run")
+    assert line.endswith("-> check that KServe's controller and its webhook service run")
     assert doctor.line("KServe's webhook").startswith("skipped ")
 
 
-async def test_the_webhook_was_never_installed(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    cluster.admission._validators.clear()
+async def test_the_webhook_was_never_installed(doctor: Doctor, cluster: FaultyCluster) -> None:
+    cluster.policies.clear()
     assert not await doctor.finds_all_well()
     assert doctor.line("dry run in namespace models").startswith("ok ")
-    assert doctor.line("KServe's webhook").startswith("MISSING  KServe's webhook: is not called")
+    assert doctor.line("KServe's webhook").startswith("MISSING  KServe's webhook: it is not called")
 
 
-async def test_a_policy_refuses(doctor: Doctor, cluster: SimulatedCluster) -> None:
-    error = simulated_faults.webhook_denied("models need an owner label")
+async def test_a_policy_refuses(doctor: Doctor, cluster: FaultyCluster) -> None:
+    error = webhook_denied("models need an owner label")
     cluster.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
     assert not await doctor.finds_all_well()
     assert "models need an owner label" in doctor.line("dry run in namespace models")
@@ -241,12 +254,14 @@ async def test_the_api_server_is_dead(doctor: Doctor, silent_port: int, tmp_path
     assert not await doctor.finds_all_well(kubeconfig=kubeconfig)
     assert doctor.line("cluster").startswith("MISSING  cluster: the Kubernetes API cannot be reached")
     assert "permissions" not in doctor.text
-    assert doctor.line("gateway")  # what does not need the cluster is looked at all the same
+    assert doctor.line("gateway")  # checks that do not need the cluster are still made
     assert "t0ken" not in doctor.text
 
 
-async def test_the_credentials_are_refused(doctor: Doctor, cluster: SimulatedCluster, tmp_path: Path) -> None:
-    assert not await doctor.finds_all_well(kubeconfig=write_kubeconfig(tmp_path / "other", cluster.url, "expired"))
+async def test_the_credentials_are_refused(doctor: Doctor, cluster: FaultyCluster, tmp_path: Path) -> None:
+    kubeconfig = cluster.kubeconfig(tmp_path / "other")
+    kubeconfig.write_text(kubeconfig.read_text().replace(cluster.token(), "expired"))
+    assert not await doctor.finds_all_well(kubeconfig=kubeconfig)
     assert doctor.line("cluster").endswith("-> renew the credentials")
 
 
@@ -285,17 +300,19 @@ async def test_a_dirty_schema(doctor: Doctor, database: asyncpg.Connection[Any])
     assert not await doctor.finds_all_well()
     line = doctor.line("schema")
     assert line.startswith(f"MISSING  schema: dirty at {tables.version}")
-    assert "-> repair what that migration left" in line
+    assert "-> repair the schema by hand" in line
     assert doctor.line("stored secrets").startswith("skipped ")
 
 
 async def test_a_schema_that_can_be_resumed(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    """Workers need the columns, but not the indexes."""
+    """Workers need the columns but not the indexes."""
     for name, verdict in (("counting", "MISSING"), ("indexes", "warning")):
         migration = next(migration for migration in MIGRATIONS if migration.name == name)
         await migrate.set_version(database, migration.version, dirty=True)
         assert await doctor.finds_all_well() == (verdict == "warning")
-        assert doctor.line("schema").startswith(f"{verdict:<8} schema: dirty at {migration.version}: a migration runs")
+        assert doctor.line("schema").startswith(
+            f"{verdict:<8} schema: dirty at {migration.version}: a migration is running"
+        )
         assert "-> run `registry-grpc migrate up`" in doctor.line("schema")
 
 
@@ -313,7 +330,7 @@ async def test_pending_migrations(doctor: Doctor, database: asyncpg.Connection[A
 async def test_a_newer_schema_does_no_harm(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
     await migrate.set_version(database, NEWEST + 1, dirty=False)
     assert await doctor.finds_all_well()
-    assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST + 1} is newer than this program knows")
+    assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST + 1} is newer than this program")
 
 
 @pytest.mark.parametrize("version", [None, 3])
@@ -353,7 +370,7 @@ async def test_secrets_that_no_key_reads(
 
 async def test_the_development_key(doctor: Doctor) -> None:
     assert await doctor.finds_all_well(encryption_keys=None)
-    assert doctor.line("encryption key").startswith("warning  encryption key: the development key")
+    assert doctor.line("encryption key").startswith("warning  encryption key: it is the development key")
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(200, "ok"), (503, "MISSING")])

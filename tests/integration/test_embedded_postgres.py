@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL survives what happens on a developer's machine."""
+"""The embedded PostgreSQL survives accidents on a developer's machine."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_stale_pid_file_with_the_number_of_another_process_is_no_obstacle(tmp_
 
 
 def test_a_server_that_ended_is_started_again_at_its_addresses(tmp_path: Path) -> None:
-    folder = tmp_path / ("deep" * 20) / ("deep" * 20)  # its socket is elsewhere, and must stay there
+    folder = tmp_path / ("deep" * 20) / ("deep" * 20)  # its socket is in another folder, and must stay there
     with embedded_postgres(folder, settings=SMALL) as server:
         query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         urls, pid = (server.url, server.socket_url), server.pid
@@ -162,7 +162,7 @@ def test_a_server_that_ended_is_started_again_at_its_addresses(tmp_path: Path) -
 
 
 async def test_a_start_waits_for_what_a_killed_server_left_busy(tmp_path: Path) -> None:
-    """Its processes end when they have finished their statements, and PostgreSQL does not start beside them."""
+    """Its processes end after their statements, and PostgreSQL does not start before that."""
     with embedded_postgres(tmp_path, settings=SMALL) as server:
         connection = await asyncpg.connect(server.url)
         busy = asyncio.create_task(connection.execute("SET statement_timeout = 2000; DO 'BEGIN LOOP END LOOP; END'"))
@@ -190,12 +190,12 @@ def test_a_killed_server_that_nobody_has_waited_for_is_no_obstacle(tmp_path: Pat
     with embedded_postgres(tmp_path, settings=SMALL) as server:
         port, user = server.port, Path(f"/proc/{server.pid}").stat().st_uid
         os.kill(server.pid, signal.SIGKILL)
-    # A process that has ended keeps its number, and can be sent signals, until its parent asks how it ended.
+    # A process that has ended keeps its id, and accepts signals, until its parent waits for it.
     zombie = subprocess.Popen(["true"], user=user)
     try:
         while ") Z " not in Path(f"/proc/{zombie.pid}/stat").read_text():
             time.sleep(0.01)
-        # The socket's is in a new folder each time, where root has made itself another user.
+        # The lock file of the socket is in a new folder each time if root runs the server as another user.
         left = [tmp_path / "data" / "postmaster.pid", tmp_path / f".s.PGSQL.{port}.lock"]
         for pid_file in [path for path in left if path.exists()]:
             lines = pid_file.read_text().splitlines()
@@ -218,7 +218,7 @@ def test_a_killed_application_takes_its_server_along(tmp_path: Path) -> None:
     application, server = start_application(tmp_path)
     with application:
         application.kill()
-    with embedded_postgres(tmp_path, settings=SMALL) as restarted:  # at once: waits for the old one
+    with embedded_postgres(tmp_path, settings=SMALL) as restarted:  # starts at once, and waits for the old one
         assert query(restarted.url, "SELECT 1") == "1"
     wait_until_gone(server)
 

@@ -1,4 +1,4 @@
-"""The real golang-migrate tool and this project's runner take turns on one database."""
+"""The real golang-migrate tool and this project's runner alternate on one database."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def tool(tool_path: Path, empty_database_url: str) -> Tool:
 
 @pytest.fixture
 async def connection(empty_database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(empty_database_url)  # without the lock, which the tool takes
+    connection = await asyncpg.connect(empty_database_url)  # without the lock, because the tool takes it
     yield connection
     await connection.close()
 
@@ -80,7 +80,7 @@ async def test_this_runner_sees_what_the_tool_applied(connection: asyncpg.Connec
 async def test_this_runner_goes_on_where_the_tool_cannot(
     connection: asyncpg.Connection, tool: Tool, versions: int, stopped_at: str, message: str
 ) -> None:
-    """The tool sends a file as a whole; docs/migration-from-go.md says so."""
+    """The tool sends a file as a whole (docs/migration-from-go.md)."""
     several = next(migration for migration in MIGRATIONS if migration.name == stopped_at)
     await migrate.up(connection, MIGRATIONS, steps=3)
     await connection.execute(

@@ -1,4 +1,4 @@
-"""Nobody notices a migration: no read waits longer than 100 ms, no write longer than a second.
+"""During a migration, no read waits longer than 100 ms, and no write longer than a second.
 
 50,000 versions, so that it can run with the others; `python -m tests.bench.probe` does it with 500,000.
 """
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 async def test_nobody_waits_for_a_migration(empty_database_url: str, change: Change) -> None:
     await go_database(empty_database_url, 50_000)
     before, during = await waits_while(empty_database_url, change)
-    # A machine that others slow down lets statements wait which touch no table at all.
+    # On a busy machine, even statements without a table have to wait.
     machine = max(*before.reads, *before.writes, *before.idle, *during.idle)
     assert max(during.reads) < 0.1 + machine, str(during)
     assert max(during.writes) < 1.0 + machine, str(during)

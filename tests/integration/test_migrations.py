@@ -30,7 +30,7 @@ def schema_of(url: str) -> str:
     dump = subprocess.run(
         [binary("pg_dump"), "--schema-only", "--no-owner", url], check=True, capture_output=True, text=True
     ).stdout
-    return re.sub(r"^\\(un)?restrict .*$", "", dump, flags=re.MULTILINE)  # a random key in each dump
+    return re.sub(r"^\\(un)?restrict .*$", "", dump, flags=re.MULTILINE)  # each dump has a random key
 
 
 async def tables_of(connection: asyncpg.Connection) -> set[str]:
@@ -169,13 +169,13 @@ async def test_every_statement_without_a_transaction_can_be_repeated(empty_datab
 
 
 async def test_a_runner_that_lost_its_database_is_resumed(empty_database_url: str) -> None:
-    """While it builds an index, which stays behind and is invalid."""
+    """It is interrupted while it builds an index, which stays behind and is invalid."""
     other, older = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)
     async with migrate.migration_connection(empty_database_url) as connection:
         await migrate.up(connection, MIGRATIONS, steps=len(MIGRATIONS) - 2)
     transaction = older.transaction()
     await transaction.start()
-    await older.execute("LOCK TABLE model_version IN ROW EXCLUSIVE MODE")  # what CREATE INDEX CONCURRENTLY waits for
+    await older.execute("LOCK TABLE model_version IN ROW EXCLUSIVE MODE")  # blocks CREATE INDEX CONCURRENTLY
     migrating = asyncio.create_task(command("migrate", "up", database_url=empty_database_url))
     building = (
         "pid IN (SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%model_version_list%')"
@@ -286,7 +286,7 @@ async def test_a_newer_schema_is_left_alone(connection: asyncpg.Connection) -> N
 async def test_an_unknown_version_is_refused(connection: asyncpg.Connection) -> None:
     await migrate.up(connection, ())
     await migrate.set_version(connection, 5, dirty=False)
-    with pytest.raises(MigrationError, match="version 5, which is none of the migrations here"):
+    with pytest.raises(MigrationError, match="version 5, which this program does not know"):
         await migrate.up(connection, MIGRATIONS)
 
 

@@ -1,4 +1,4 @@
-"""PgBouncer in front of PostgreSQL: session mode as it is installed works, modes that keep no sessions are refused."""
+"""PgBouncer in front of PostgreSQL: session mode with stock settings works, and other modes are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO_SESSIONS = pytest.mark.parametrize("mode", ["transaction", "statement"])
 
 
 async def _use(channel: grpc.aio.Channel) -> None:
-    """Write and read several kinds of objects at once, which all use connections of their own."""
+    """Write and read several kinds of objects at once, each with its own connections."""
     project = (("project-id", str(uuid.uuid4())),)
     models = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
     places = serving_environment_pb2_grpc.ServingEnvironmentServiceStub(channel)  # type: ignore[no-untyped-call]
@@ -71,7 +71,7 @@ async def test_the_service_works_through_session_mode(empty_database_url: str, t
 
 
 async def test_settings_hold_in_session_mode(fresh_database_url: str) -> None:
-    """Also in a server process that served another session before."""
+    """Even in a server process that served another session before."""
     for seconds in (1.0, 7.0):
         async with pgbouncer(fresh_database_url) as url:
             database = Database(url, DatabaseOptions(statement_timeout=seconds))
@@ -137,12 +137,12 @@ async def test_transaction_mode_is_found_out_while_others_use_the_pool(fresh_dat
 
 
 async def test_sessions_that_are_mixed_up_later_make_errors_and_never_wrong_answers(fresh_database_url: str) -> None:
-    """A worker was started, and then somebody changed the pool's mode."""
+    """The mode of the pool is changed after a worker has started."""
     async with pgbouncer(fresh_database_url, pool_mode="transaction", default_pool_size="2") as url:
         databases = [Database(url, DatabaseOptions(size=4)) for _ in range(3)]
 
         async def ask(number: int) -> int | None:
-            """With a statement of its own."""
+            """Uses its own statement."""
             try:
                 row = await databases[number % 3].fetchrow(f"SELECT {number} AS number")
             except Unavailable:

@@ -1,4 +1,4 @@
-"""Root runs the embedded PostgreSQL, which refuses root, wherever root may do anything at all."""
+"""Root can run the embedded PostgreSQL, which refuses to run as root, with any set of capabilities that allows it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NAMESPACES_ONLY = ("-all", "+setfcap")
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """PostgreSQL's package, as below /root with umask 077: only root can enter its folder and read its files."""
+    """PostgreSQL's package as below /root with umask 077: only root can enter its folder and read its files."""
     folder = tmp_path_factory.mktemp("site-packages")
     folder.chmod(0o700)
     package = binary("postgres").parent.parent.parent
@@ -57,7 +57,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(
     folder: Path, programs: Path, *capabilities: str, seconds: float = 0.0, path: Path | None = None
 ) -> subprocess.Popen[str]:
-    """Start the application with these capabilities, and nothing in its environment but what it needs."""
+    """Start the application with these capabilities and a minimal environment."""
     setpriv = shutil.which("setpriv")
     if not setpriv:
         pytest.skip("setpriv is not installed")
@@ -75,14 +75,14 @@ def start(
 
 
 def starts(application: subprocess.Popen[str]) -> str:
-    """Wait for the application's end and return how often it has run on its data."""
+    """Wait for the application's end. Returns how often it has run on its data."""
     output, errors = application.communicate(timeout=60)
     assert application.returncode == 0, errors
     return output.split()[0]
 
 
 def only(folder: Path, *names: str) -> Path:
-    """Return a folder, for PATH, with these programs alone."""
+    """A folder for PATH with only these programs."""
     folder.mkdir()
     for name in names:
         if not (program := shutil.which(name)):
@@ -96,7 +96,7 @@ def owners(folder: Path) -> set[int]:
 
 
 def has_ended(pid: int) -> bool:
-    """Say whether a process is gone, or waits for its parent to ask how it ended."""
+    """Whether a process is gone or a zombie."""
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -141,7 +141,7 @@ def test_root_that_may_not_become_another_user_hides_in_a_namespace(programs: Pa
         pytest.skip("no user namespaces here")
     folder = tmp_path / "data"
     assert [starts(start(folder, programs, *NAMESPACES_ONLY)) for _ in range(2)] == ["1", "2"]
-    # And where it may, the same data.
+    # With enough capabilities, it uses the same data.
     assert [starts(start(folder, programs, *them)) for them in (BECOME_ANOTHER, NAMESPACES_ONLY)] == ["3", "4"]
     assert owners(folder) == {0}
 
@@ -178,7 +178,7 @@ def test_data_that_were_left_to_nobody_are_taken_back(
 ) -> None:
     folder = tmp_path / "data"
     assert starts(start(folder, programs)) == "1"
-    for path in (folder, folder / "data", *(folder / "data").rglob("*")):  # as older versions did
+    for path in (folder, folder / "data", *(folder / "data").rglob("*")):  # like older versions
         os.chown(path, NOBODY, NOBODY)
     assert starts(start(folder, programs, *capabilities)) == "2"
     assert owners(folder) == {0}
@@ -193,7 +193,7 @@ def test_a_folder_of_another_user_stays_theirs(tmp_path: Path, programs: Path) -
 
 
 def test_a_user_without_a_name_will_do(tmp_path: Path, programs: Path) -> None:
-    """A folder mounted into a container may have an owner unknown there, and initdb asks for its user's name."""
+    """A folder mounted into a container may have an owner unknown there, but initdb needs the name of its user."""
     folder = tmp_path / "data"
     folder.mkdir()
     os.chown(folder, 54321, 54321)
@@ -202,7 +202,7 @@ def test_a_user_without_a_name_will_do(tmp_path: Path, programs: Path) -> None:
 
 
 def test_other_users_than_root_need_none_of_this(tmp_path: Path) -> None:
-    """Seen from within a user namespace, root is another user: it can enter its folders."""
+    """In a user namespace, root is another user, who can enter its folders."""
     unshare = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"]
     if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("no user namespaces here")

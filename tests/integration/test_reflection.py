@@ -1,4 +1,4 @@
-"""Reflection as grpcurl uses it: both versions, and every symbol that a client may ask for."""
+"""Reflection as grpcurl uses it: both versions, and every symbol for which a client may ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a worker and of its supervisor: when they start, how they end, and what their logs never say."""
+"""How workers and their supervisor start and end, and what their logs must not contain."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ async def locked_models(database: asyncpg.Connection[Any]) -> AsyncIterator[asyn
 
 
 def models(channel: grpc.aio.Channel, timeout: float = 20) -> Any:
-    """A request for the models, under way."""
+    """A running request for the models."""
     stub = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
     request = registered_model_pb2.ListRegisteredModelsRequest()
     return stub.ListRegisteredModels(request, metadata=PROJECT, timeout=timeout)
 
 
 async def until_waiting(database_url: str) -> None:
-    """Until a request waits for the lock."""
+    """Wait until a request waits for the lock."""
     connection = await asyncpg.connect(database_url)
     try:
         async with asyncio.timeout(20):
@@ -100,7 +100,7 @@ async def test_a_worker_that_is_stopped_says_so_and_finishes_what_it_has(
 
         worker.terminate()
         assert (await asyncio.wait_for(statuses.read(), 5)).status == NOT_SERVING
-        assert await health(channel) == NOT_SERVING  # it answers still: balancers need time to turn away
+        assert await health(channel) == NOT_SERVING  # it still answers, because load balancers need time to turn away
         assert not in_flight.done()
         await locked_models.execute("ROLLBACK")
         assert (await in_flight).total_size == 0
@@ -130,7 +130,7 @@ async def test_a_request_that_outlasts_the_grace_is_given_up(
 async def test_a_request_ends_with_its_callers_deadline(
     fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
 ) -> None:
-    """Also in the database, where it would hold a connection: with one only, the next request would wait for ever."""
+    """The statement ends too. Otherwise it would hold the only connection, and the next request would wait."""
     address = f"unix:{tmp_path}/worker.sock"
     one = {"database_connections": "1"}
     async with (
@@ -148,6 +148,11 @@ async def test_a_request_ends_with_its_callers_deadline(
     assert '"code":"DEADLINE_EXCEEDED"' in worker.output
 
 
+def too_old(version: object) -> str:
+    text = f"the schema of the database has version {version}, but at least {LOWEST} is needed"
+    return f"{text}: run `registry-grpc migrate up`\n"
+
+
 @pytest.mark.parametrize("arguments", [("worker", "--listen", "127.0.0.1:0"), ("controller",)])
 async def test_a_schema_that_is_too_old_is_refused(
     arguments: tuple[str, ...], database: asyncpg.Connection[Any], fresh_database_url: str
@@ -155,10 +160,7 @@ async def test_a_schema_that_is_too_old_is_refused(
     before = LOWEST - 1
     await migrate.set_version(database, before, dirty=False)
     failed = await command(*arguments, database_url=fresh_database_url, cluster="kubeconfig")
-    assert (failed.status, failed.err) == (
-        1,
-        f"the schema of the database is {before}, needed is {LOWEST}: run `registry-grpc migrate up`\n",
-    )
+    assert (failed.status, failed.err) == (1, too_old(before))
 
 
 @pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
@@ -218,7 +220,7 @@ async def test_a_database_without_schema_and_a_dirty_one_are_refused(
 ) -> None:
     worker = ("worker", "--listen", "127.0.0.1:0")
     failed = await command(*worker, database_url=empty_database_url, cluster="kubeconfig", kubeconfig="/nowhere")
-    assert failed.err == f"the schema of the database is none, needed is {LOWEST}: run `registry-grpc migrate up`\n"
+    assert failed.err == too_old("none")
     await migrate.set_version(database, LOWEST, dirty=True)
     failed = await command(*worker, database_url=fresh_database_url)
     assert failed.err.startswith(f"the schema of the database is dirty at {LOWEST}")
@@ -227,10 +229,10 @@ async def test_a_database_without_schema_and_a_dirty_one_are_refused(
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"cluster": "none"}, "there is nothing to control: REGISTRY_CLUSTER is `none`\n"),
-        ({"cluster": "simulated"}, "REGISTRY_CLUSTER=simulated is for `registry-grpc dev` only\n"),
+        ({"cluster": "none"}, "the controller needs a cluster, but REGISTRY_CLUSTER is `none`\n"),
+        ({"cluster": "simulated"}, "REGISTRY_CLUSTER=simulated works with `registry-grpc dev` only\n"),
         ({"cluster": "kubeconfig", "kubeconfig": "/nowhere"}, "there is no kubeconfig /nowhere: set REGISTRY_KUBECONF"),
-        ({"cluster": "in-cluster"}, "the cluster cannot be found (in-cluster): "),
+        ({"cluster": "in-cluster"}, "the configuration of the cluster cannot be read (in-cluster): "),
     ],
 )
 async def test_a_controller_without_a_cluster_is_refused(
@@ -271,7 +273,7 @@ async def test_the_supervisor_replaces_a_worker_and_stops_them_all(fresh_databas
         assert len(after) == 2
         assert victim not in after
         assert len(set(before) & set(after)) == 1, "the other worker was left alone"
-        assert '"process ended, starting it anew"' in supervisor.output
+        assert '"process ended, restarting it"' in supervisor.output
 
         supervisor.terminate()
         assert await supervisor.ended() == 0
@@ -304,7 +306,7 @@ async def test_no_secret_is_ever_logged(
         ):
             await until_serving(address, worker)
             await write_secrets(channel, "st0rage-key")
-            # The table is gone under the service: an error nobody foresaw, with its traceback.
+            # The table was dropped: this is an unexpected error, which is logged with its traceback.
             await database.execute("DROP TABLE registered_model CASCADE")
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await models(channel)
@@ -323,7 +325,7 @@ async def test_no_secret_is_ever_logged(
 
 
 async def write_secrets(channel: grpc.aio.Channel, secret: str) -> None:
-    """Once with success, once refused."""
+    """One call succeeds, and one is refused."""
     registry = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
     created = await registry.CreateRegisteredModel(
         registered_model_pb2.CreateRegisteredModelRequest(registered_model={"name": "m"}), metadata=PROJECT

@@ -1,4 +1,4 @@
-"""The release before and this one, side by side on one database and one cluster: no request fails, whatever it meets.
+"""The previous release and this one, side by side on one database and one cluster: no request fails.
 
 The release before is what others have (`origin/main`), or, in a checkout that is just that, the commit before.
 """
@@ -18,12 +18,12 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from tests.cluster.faulty import FaultyCluster
 from tests.integration.commands import THIS, Program, command_of, free_ports, running_of, until_serving
 
 from registry_grpc.adapters.postgres.migrate import load_migrations
 from registry_grpc.devtools import envoy
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.shipped import PROJECT_ROOT
 
@@ -39,7 +39,7 @@ def git(*arguments: str) -> bytes | None:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """Its tree, without touching the checkout."""
+    """Extract its tree without changing the checkout."""
     head = git("rev-parse", "HEAD")
     for commit in ("origin/main", "HEAD~1"):
         found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
@@ -56,7 +56,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 
 class Users:
-    """Write and read without a pause, over REST and gRPC; `failures` is what none of them may see."""
+    """Writes and reads without a pause, over REST and gRPC. `failures` must stay empty."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -105,7 +105,7 @@ class Users:
 
 
 class Deployer:
-    """Deploys, by whichever release the gateway picks, and sees to it that either release tells the same."""
+    """Deploys by either release, and checks that both releases answer the same."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -143,7 +143,7 @@ async def test_both_serve_and_no_request_fails(
     old, new = (f"127.0.0.1:{port + offset}" for offset in range(2))
     users = Users()
     async with contextlib.AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(SimulatedCluster())
+        cluster = await stack.enter_async_context(FaultyCluster())
         cluster.create_namespace("models")
         settings = {
             "database_url": empty_database_url,
@@ -163,7 +163,7 @@ async def test_both_serve_and_no_request_fails(
         if set(load_migrations(before.folder / "migrations")) <= set(load_migrations()):
             applied = await command_of(before, "migrate", "up", **settings)
             assert applied.status == 0, applied.err
-        else:  # the migrations before were rewritten, as is done until there is a release
+        else:  # the migrations were rewritten, which happens until there is a release
             assert (await command_of(THIS, "migrate", "up", **settings)).status == 0
         worker = await start(before, "worker", "--listen", old)
         await until_serving(old, worker)
@@ -185,7 +185,7 @@ async def test_both_serve_and_no_request_fails(
                     await Deployer(client).deploys(6)
                     await asyncio.sleep(2)
 
-            # The roll-out goes on, and is taken back.
+            # The rollout continues and is undone.
             worker.terminate()
             assert await worker.ended() == 0, worker.output
             await asyncio.sleep(2)

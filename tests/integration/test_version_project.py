@@ -1,4 +1,4 @@
-"""Versions know their project, whoever writes them."""
+"""Versions have the project of their model, also if other programs write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel in an environment of its own, without the checkout and without what development adds."""
+"""The wheel in its own environment, without the checkout and without development tools."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def pip(python: Path | str, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 async def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: setuptools works in the folder it builds, and takes along what it left there before."""
+    """Built from a copy, because setuptools includes files that an earlier build left in the folder."""
     sources, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
     for name in SOURCES:
         if (PROJECT_ROOT / name).is_dir():
@@ -53,7 +53,7 @@ async def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """With the versions that the image gets."""
+    """An environment with the locked versions of the image."""
     folder = tmp_path_factory.mktemp("installed")
     await asyncio.to_thread(venv.create, folder / "venv", with_pip=True)
     binaries = folder / "venv" / "bin"

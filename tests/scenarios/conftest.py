@@ -1,4 +1,4 @@
-"""Worlds for scenarios: on the simulated cluster always, and on a real Kubernetes with `-m cluster`."""
+"""Worlds for scenarios, on the simulated cluster, and with `-m cluster` on a real Kubernetes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.cluster.client import ClusterClient
+from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube
 from tests.cluster.targets import TestCluster
 from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.scenarios.world import World, world_of
 
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster, Timing
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
 from registry_grpc.services import reconciliation
 
-_QUICK = Timing(schedule=0.01, download=0.03, start=0.05, terminate=0.01, back_off=0.05)
+_PACE = 0.03
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +30,8 @@ def _patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def simulated_cluster(tmp_path: Path) -> AsyncIterator[TestCluster]:
-    """One of the test's own, because faults hit all who use it."""
-    async with SimulatedCluster(timing=_QUICK) as cluster:
+    """A cluster for this test only, because its faults affect all users."""
+    async with FaultyCluster(pace=_PACE) as cluster:
         admin = cluster.kubeconfig(tmp_path / "admin.kubeconfig")
         registry = cluster.kubeconfig(tmp_path / "registry.kubeconfig", user="registry")
         yield TestCluster(admin=admin, registry=registry, simulated=cluster)
@@ -45,14 +45,14 @@ def kubernetes(request: pytest.FixtureRequest) -> TestCluster:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def own_database_url(server_for_run: ServerForRun) -> AsyncIterator[str]:
-    """Of this worker's scenarios, because controllers take whatever is due in their database."""
+    """A database for the scenarios of this worker, because controllers take everything that is due."""
     async with new_database(server_for_run, server_for_run.template) as url:
         yield url
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_database(own_database_url: str) -> AsyncIterator[Database]:
-    """Without the deployments of other tests."""
+    """A database without the deployments of other tests."""
     database = Database(own_database_url, PATIENT)
     await database.fetch("TRUNCATE deployment, orphan CASCADE")
     yield database
@@ -61,7 +61,7 @@ async def own_database(own_database_url: str) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(kubernetes: TestCluster, namespace: str, own_database: Database) -> AsyncIterator[World]:
-    """Without a controller."""
+    """A world without a controller."""
     async with (
         ClusterClient.from_kubeconfig(kubernetes.admin) as client,
         world_of(kubernetes, Kube(client, namespace), own_database) as world,
@@ -71,22 +71,22 @@ async def world(kubernetes: TestCluster, namespace: str, own_database: Database)
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def running(world: World) -> AsyncIterator[World]:
-    """With a controller."""
+    """A world with a controller."""
     async with world.controller():
         yield world
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def faulty(simulated_cluster: TestCluster, own_database: Database) -> AsyncIterator[World]:
-    """On a cluster that fails on demand, without a controller."""
+    """A world without a controller, on a cluster that fails on demand."""
     async with _world_on(simulated_cluster, own_database) as world:
         yield world
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def silent(tmp_path: Path, own_database: Database) -> AsyncIterator[World]:
-    """On a cluster whose KServe is down, without a controller."""
-    async with SimulatedCluster(timing=_QUICK, with_kserve=False) as cluster:
+    """A world without a controller, on a cluster whose KServe does not run."""
+    async with FaultyCluster(pace=_PACE, with_kserve=False) as cluster:
         kubeconfig = cluster.kubeconfig(tmp_path / "kubeconfig")
         async with _world_on(TestCluster(admin=kubeconfig, registry=None, simulated=cluster), own_database) as world:
             yield world

@@ -19,7 +19,7 @@ _CONTEXT.set_forkserver_preload(["tests.scenarios.processes", "registry_grpc.ser
 
 @contextmanager
 def controller_process(database_url: str, kubeconfig: Path) -> Iterator[int]:
-    """`registry-grpc controller`; the number of its process, which may be killed."""
+    """Runs `registry-grpc controller`. Returns the id of its process, which may be killed."""
     process = _CONTEXT.Process(target=_run, args=(database_url, str(kubeconfig)), daemon=True)
     process.start()
     assert process.pid is not None
@@ -46,5 +46,5 @@ def _run(database_url: str, kubeconfig: str) -> None:
 
 
 def kill(pid: int) -> None:
-    """Without a chance to say goodbye."""
+    """Kill the process by SIGKILL."""
     os.kill(pid, signal.SIGKILL)

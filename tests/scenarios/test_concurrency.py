@@ -1,4 +1,4 @@
-"""Requests that come twice or at once."""
+"""Requests that are repeated or concurrent."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_concurrent_updates_and_rollbacks_end_at_the_last_revision(running
 
 
 async def test_of_two_updates_at_once_none_undoes_the_other(running: World) -> None:
-    """One changes the version, one the options: in whatever order they are made, both hold in the end."""
+    """One changes the version, and one the options. In the end both are in effect, in either order."""
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
     for replicas in (2, 3, 1):
@@ -133,7 +133,7 @@ async def test_undeploys_and_redeploys_at_once_end_as_the_row_says(running: Worl
 
 
 async def test_what_was_deleted_is_not_brought_back(running: World) -> None:
-    """Its deployment stays as history, but nobody could undeploy what an update made of it."""
+    """The deployment stays as history, but an update of it could never be undeployed."""
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
     await running.undeploy(id_)

@@ -1,15 +1,15 @@
-"""Several controllers on one row, leases that are lost, watches that break, and a database that goes away."""
+"""Several controllers on one row, lost leases, broken watches, and a database that fails."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
+from tests.cluster.faulty import Fault
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
 
@@ -32,11 +32,11 @@ async def test_two_controllers_share_the_work(faulty: World) -> None:
 
 
 async def test_two_passes_on_one_row_do_no_harm(world: World) -> None:
-    """Whoever has lost the lease meanwhile records nothing, and what it has done is what the other one does."""
+    """A controller that has lost its lease records nothing, and its changes are the same as those of the other one."""
     id_ = await world.intent()
     first = await world.queue.claim_one(id_)
     assert first is not None
-    await world.make_due(id_)  # as if its lease had ended
+    await world.make_due(id_)  # as if its lease had expired
     second = await PostgresDeploymentQueue(world.database).claim_one(id_)
     assert second is not None
     await asyncio.gather(world.reconciler.work(first), world.reconciler.work(second))
@@ -87,7 +87,7 @@ async def test_a_lease_of_the_dead_ends_by_itself(faulty: World) -> None:
         await asyncio.sleep(0.3)
         assert (await faulty.deployment(id_)).applied is None
         await faulty.database.execute("UPDATE deployment SET lease_until = now()")
-        await faulty.until_deployed(id_)  # found by the poll
+        await faulty.until_deployed(id_)  # the poll finds it
 
 
 async def test_a_caller_who_has_gone_leaves_no_lease_behind(faulty: World) -> None:
@@ -116,7 +116,7 @@ async def test_a_controller_that_stops_gives_its_leases_back(faulty: World) -> N
 
 
 async def test_a_change_is_seen_within_a_second(faulty: World) -> None:
-    """The best of three, because the machine may be busy; the next relist is an hour away."""
+    """The best of three, because the machine may be busy. The next relist is in an hour."""
     async with faulty.controller(pace=SLOW_TO_RECONNECT):
         id_ = (await faulty.deploy()).service.id
         before = await faulty.until_deployed(id_)
@@ -133,7 +133,7 @@ async def test_a_change_is_seen_within_a_second(faulty: World) -> None:
 
 
 async def test_410_on_a_watch(faulty: World) -> None:
-    """What happened in the gap is found by the list that follows."""
+    """The list after the gap finds what happened in it."""
     async with faulty.controller(pace=SLOW_TO_RECONNECT):
         id_ = (await faulty.deploy()).service.id
         before = await faulty.until_deployed(id_)
@@ -141,7 +141,7 @@ async def test_410_on_a_watch(faulty: World) -> None:
         no_watch = faulty.simulated.faults.add(Fault(verb="watch", user="registry", drop=True))
         faulty.simulated.end_watches(abruptly=True)
         await faulty.edit(before.name, {"spec": {"predictor": {"minReplicas": 2}}})
-        faulty.simulated.compact()
+        faulty.simulated.store.compact()
         lists = faulty.simulated.calls["list", "inferenceservices"]
         faulty.simulated.faults.remove(no_watch)
         await faulty.until_phase(id_, Phase.DRIFTED, "SPEC_CHANGED")
@@ -162,7 +162,7 @@ async def test_another_one_leads_when_the_leaders_session_is_gone(faulty: World)
 
 
 async def test_the_database_goes_away_and_comes_back(faulty: World) -> None:
-    """All sessions are cut in the middle of deploys; nothing is lost and nothing is made twice."""
+    """All sessions are terminated during deploys. Nothing is lost, and nothing is done twice."""
     async with faulty.controller():
         ids = [await faulty.intent(name=f"iris-{i}") for i in range(4)]
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""A controller killed with -9 at every step: the next one finishes what it began, and makes nothing twice."""
+"""A controller is killed by SIGKILL at every step. The next one finishes its work, and does nothing twice."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from tests.cluster.faulty import Fault
 from tests.scenarios.processes import controller_process, kill
 from tests.scenarios.world import PATIENCE, World
 
-from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
 
 DOOMED = "doomed"
-"""The user that the controller to be killed is in the cluster: faults hit it alone."""
+"""The user of the controller that is killed, so that faults only affect it."""
 
-# A call that is about to be made is the one before it done and not heard of.
+# To fail before a call is the same as to lose the answer of the call before it.
 OF_A_DEPLOY = [
     ("get", "inferenceservices", 0),
     ("patch", "secrets", 0),
@@ -53,7 +53,7 @@ def words(step: tuple[str, str, int]) -> str:
 
 @asynccontextmanager
 async def killed_at(world: World, url: str, folder: Path, step: tuple[str, str, int]) -> AsyncIterator[None]:
-    """A controller that takes up what is made due in the block, and is dead after it."""
+    """A controller that processes what becomes due in the block, and is killed after it."""
     verb, resource, skip = step
     hang = world.simulated.faults.add(
         Fault(verb=verb, resource=resource, user=DOOMED, skip=skip, delay=3600, drop=True)
@@ -89,7 +89,7 @@ async def test_killed_in_a_delete(
         id_ = (await faulty.deploy()).service.id
         await faulty.until_deployed(id_)
     async with killed_at(faulty, own_database_url, tmp_path, step):
-        await faulty.dying_requests.undeploy(faulty.project_id, id_)
+        await faulty.dying_requests.services.undeploy(faulty.project_id, id_)
         await faulty.make_due(id_)
     async with faulty.controller():
         await faulty.make_due(id_)
@@ -107,7 +107,8 @@ async def test_killed_in_an_update(
         before = await faulty.until_deployed(id_)
     version = await faulty.version("s3://models/other")
     async with killed_at(faulty, own_database_url, tmp_path, step):
-        await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=version.id, options=None)
+        dying = faulty.dying_requests.deployments
+        await dying.update(faulty.project_id, id_, model_version_id=version.id, options=None)
         await faulty.make_due(id_)
     async with faulty.controller():
         await faulty.make_due(id_)
@@ -121,7 +122,7 @@ async def test_killed_in_an_update(
 
 
 async def test_killed_while_it_records(faulty: World, own_database_url: str, tmp_path: Path) -> None:
-    """Everything was done, and nobody has written it down."""
+    """Everything was done, but not recorded."""
     await faulty.database.fetch(_HANG)
     await faulty.database.fetch(_HANG_ON_RECORD)
     kubeconfig = faulty.simulated.kubeconfig(tmp_path / "doomed.kubeconfig", user=DOOMED)
@@ -139,7 +140,7 @@ async def test_killed_while_it_records(faulty: World, own_database_url: str, tmp
 
 
 async def is_finished(world: World, id_: UUID) -> None:
-    """One object, the one that was there if there was one; one Secret, which goes with it; one revision."""
+    """There is one object, the same as before if there was one, one Secret that it owns, and one revision."""
     uids = {item["metadata"]["uid"] for item in await world.kube.items(INFERENCE_SERVICES)}
     assert len(uids) <= 1
     async with world.controller():

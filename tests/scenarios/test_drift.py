@@ -1,4 +1,4 @@
-"""Others change, stop, delete or hold what was deployed."""
+"""Others change, stop, delete or hold deployed objects."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ async def test_an_edit_is_reported(running: World, patch: dict[str, Any], field:
     assert drifted.serving_generation == 1
     view = await running.view(before.id)
     assert (view.current_state, view.url, view.served) == ("DEPLOYED", before.url, ("RUNNING",))
-    # It is not touched; an update of the deployment takes the field over, or asks.
-    await running.deployments.sync(running.project_id, before.id)
+    # It is not changed. An update of the deployment takes the field over, or reports a conflict.
+    await running.services.sync(running.project_id, before.id)
     assert (await running.deployment(before.id)).phase is Phase.DRIFTED
 
 

@@ -1,4 +1,4 @@
-"""What a deployment goes through when all goes well."""
+"""The life of a deployment without failures."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ async def test_update_in_place(running: World) -> None:
     first, second = await running.revisions(id_)
     assert (first.outcome, second.outcome, second.created_by) == (Outcome.SERVED, Outcome.SERVED, "bob")
     assert first.served_until == second.served_from
-    # What served at time T.
+    # The revision that served at a time.
     at = await running.history.served_at(running.project_id, id_, first.served_from)
     assert at is not None
     assert at.generation == 1
     assert await running.served_now(id_) == 2
-    # Whoever waits for the new revision to be DEPLOYED does not take the old one for it.
+    # The phase must not be DEPLOYED before the new revision serves.
     events = await running.events(id_)
     assert next(e.phase for e in events if e.generation == 2) is Phase.UPDATING
     assert all(e.serving_generation == e.generation for e in events if e.phase is Phase.DEPLOYED)
@@ -100,7 +100,7 @@ async def test_a_rollback_to_what_is_forbidden_by_now(running: World) -> None:
 
 
 async def test_another_mode_needs_another_object(running: World) -> None:
-    """KServe refuses it, so that it is refused before it is a revision."""
+    """KServe refuses it, so it is refused before a revision is made."""
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
     knative = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
@@ -125,7 +125,7 @@ async def test_undeploy(running: World) -> None:
     assert await running.served_now(id_) is None
     log = await running.log(id_)
     assert [phase for phase, _ in log[-2:]] == ["DELETING", "UNDEPLOYED"]
-    await running.undeploy(id_)  # repeatable
+    await running.undeploy(id_)  # it can be repeated
     assert (await running.deployment(id_)).phase is Phase.UNDEPLOYED
 
 
@@ -146,7 +146,7 @@ async def test_redeploy_of_what_was_undeployed(running: World) -> None:
 
 
 async def test_redeploy_while_the_old_object_is_still_going(running: World) -> None:
-    """It was taken away by ourselves: nobody drifted."""
+    """The registry deleted the object itself, so this is not drift."""
     id_ = (await running.deploy()).service.id
     deployment = await running.until_deployed(id_)
     await running.hold(deployment.name)
@@ -162,11 +162,11 @@ async def test_redeploy_while_the_old_object_is_still_going(running: World) -> N
 
 
 async def test_redeploy_before_the_undeployment_was_carried_out(world: World) -> None:
-    """Without a controller nothing was deleted: the object goes on as it is."""
+    """Without a controller nothing was deleted, so the object stays as it is."""
     id_ = await world.intent()
     async with world.controller():
         before = await world.until_deployed(id_)
-    await world.dying_requests.undeploy(world.project_id, id_)
+    await world.dying_requests.services.undeploy(world.project_id, id_)
     await world.deployments.update(world.project_id, id_, model_version_id=None, options=None)
     async with world.controller():
         after = await world.until_deployed(id_, revision=3)
@@ -199,7 +199,7 @@ async def test_delete_of_the_record_takes_the_object_along(running: World) -> No
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
     async with asyncio.timeout(10):
-        while True:  # until the controller does not look at it in between, and finds it deployed
+        while True:  # until the controller misses the phases in between, and finds it deployed
             patch = InferenceServicePatch(current_state=ServiceState.UNDEPLOYED)
             await running.services.update(running.project_id, id_, patch)
             with contextlib.suppress(FailedPrecondition):

@@ -1,4 +1,4 @@
-"""A thousand deployments: what they cost the API server and the database, told by counters."""
+"""A thousand deployments: counts their requests to the API server and the database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from registry_grpc.ports.deployments import NewIntent
 
 MANY = 1000
 PAGES = 2
-"""Of 500 objects each."""
+"""The number of pages with 500 objects each."""
 RELIST_SECONDS = 2.0
 _EAGER = Pace(first_pause=0.02, longest_pause=0.1, shortest_watch=0.05, relist=(RELIST_SECONDS, RELIST_SECONDS))
 _MADE_STEADY = """
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture
 async def steady(silent: World) -> list[Deployment]:
-    """Deployed once upon a time, and well since. The objects are real to the API server; KServe is spared."""
+    """Deployments that have been steady for long. Their objects exist in the API server, but KServe ignores them."""
     version = await silent.version(keys=NO_KEYS)
     repository = PostgresDeploymentRepository(silent.database)
     spec = DeploymentSpec.serving((version,), {}, DeploymentOptions())
@@ -66,7 +66,7 @@ async def test_a_thousand_deployments(silent: World, steady: list[Deployment]) -
     calls.clear()
     (row,) = await silent.database.fetch("SELECT clock_timestamp() AS now")
     async with silent.controller(pace=_EAGER):
-        # Nothing goes on: nobody looks at a single one, and a relist costs its pages, and where to watch on from.
+        # Without changes, no deployment is observed. A relist reads its pages, and the versions from which to watch.
         await asyncio.sleep(5 * RELIST_SECONDS)
         relists = calls["list", "deployments"]
         assert 2 <= relists <= 6
@@ -76,7 +76,7 @@ async def test_a_thousand_deployments(silent: World, steady: list[Deployment]) -
         assert await passes_since(silent, row["now"]) == set()
 
     async with silent.controller():
-        # One changes: it is seen at once, and it alone is looked at.
+        # If one changes, this is noticed at once, and only this one is observed.
         await asyncio.sleep(2)
         calls.clear()
         one = steady[MANY // 2]
@@ -88,7 +88,7 @@ async def test_a_thousand_deployments(silent: World, steady: list[Deployment]) -
         assert calls["get", "inferenceservices"] <= 2
         assert calls["list", "inferenceservices"] == 0
 
-    # Ten were deleted and changed while nobody watched: the list alone tells which.
+    # Ten were deleted or changed without a watch. The list tells which.
     async with silent.paused():
         for deployment in steady[:5]:
             await silent.kube.delete(INFERENCE_SERVICES, deployment.name)

@@ -1,4 +1,4 @@
-"""A pass that something overtakes: a newer revision, an undeployment, a deletion, a caller who goes."""
+"""A pass is overtaken by a newer revision, an undeployment or a deletion, or its caller gives up."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.cluster.failures import webhook_denied
+from tests.cluster.faulty import Fault
 from tests.fakes.builders import a_service
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
-from registry_grpc.devtools.simulated_cluster import Fault
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
-from registry_grpc.devtools.simulated_cluster.faults import webhook_denied
 from registry_grpc.domain.deployment import DeploymentOptions, Phase, Want
 from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
@@ -50,7 +50,7 @@ async def is_rolled_out(world: World, id_: UUID, revision: str) -> None:
             is_new and status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 1
         )
 
-    # The request's own pass may have met a write of KServe's, and there is no controller to come again.
+    # A write of KServe may have disturbed the request's own pass, and there is no controller for another one.
     while (deployment := await world.deployment(id_)).applied_generation < int(revision):
         await world.reconciler.attempt(id_)
     name = deployment.name
@@ -59,7 +59,7 @@ async def is_rolled_out(world: World, id_: UUID, revision: str) -> None:
 
 
 async def made_by_the_go_service(world: World) -> InferenceService:
-    """A mere record with its object."""
+    """A service without deployment control, with its object."""
     service = a_service(world.environment, world.model, name="golang", current_state="UNDEPLOYED")
     labels = {"modelregistry.ai-platform/inference-service-id": str(service.id)}
     model = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://models/iris"}
@@ -75,7 +75,7 @@ async def made_by_the_go_service(world: World) -> InferenceService:
 
 
 async def test_what_serves_is_told_when_the_next_revision_is_refused(faulty: World) -> None:
-    """Revision 2 rolls out, and 3 is there before a pass has seen that."""
+    """Revision 2 rolls out, and revision 3 is made before a pass has seen that."""
     async with faulty.controller():
         id_ = (await faulty.deploy("s3://models/one")).service.id
         await faulty.until_deployed(id_)
@@ -83,7 +83,7 @@ async def test_what_serves_is_told_when_the_next_revision_is_refused(faulty: Wor
     await faulty.deployments.update(faulty.project_id, id_, model_version_id=two.id, options=None)
     await is_rolled_out(faulty, id_, "2")
     faulty.simulated.faults.add(NO_MORE)
-    await faulty.dying_requests.update(faulty.project_id, id_, model_version_id=three.id, options=None)
+    await faulty.dying_requests.deployments.update(faulty.project_id, id_, model_version_id=three.id, options=None)
     async with faulty.controller():
         await faulty.make_due(id_)
         await faulty.until(id_, lambda d: d.phase is Phase.FAILED and d.serving_generation == 2)
@@ -103,16 +103,16 @@ async def test_a_first_revision_that_came_up_unseen_is_told(faulty: World) -> No
 
 
 async def test_nothing_serves_after_an_undeployment_that_was_taken_back(faulty: World) -> None:
-    """The object went; before that was recorded, the service was deployed again, which is refused now."""
+    """The object was deleted. Before that was recorded, the service was deployed again, which is refused now."""
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
         await faulty.until_deployed(id_)
-    await faulty.dying_requests.undeploy(faulty.project_id, id_)
+    await faulty.dying_requests.services.undeploy(faulty.project_id, id_)
     claim = await faulty.queue.claim_one(id_)
     assert claim is not None
     while (result := await faulty.reconciler._pass(claim)).phase is not Phase.UNDEPLOYED:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
-    await faulty.dying_requests.change_service(faulty.project_id, id_, UP, "ann")
+    await faulty.dying_requests.services.update(faulty.project_id, id_, UP, "ann")
     assert await faulty.queue.record(claim, result)
     faulty.simulated.faults.add(NO_MORE)
     async with faulty.controller():
@@ -183,8 +183,8 @@ async def test_a_name_that_is_free_again_is_taken_at_once(faulty: World) -> None
         new = faulty.new(await faulty.version(), name="iris")
         old = (await faulty.deployments.deploy(faulty.project_id, new)).service.id
         await faulty.until_deployed(old)
-    await faulty.dying_requests.undeploy(faulty.project_id, old)
-    await PostgresInferenceServiceRepository(faulty.database).delete(faulty.project_id, old)  # and its request dies
+    await faulty.dying_requests.services.undeploy(faulty.project_id, old)
+    await PostgresInferenceServiceRepository(faulty.database).delete(faulty.project_id, old)  # then it is cancelled
     again = await faulty.deployments.deploy(faulty.project_id, new)
     assert again.status == "FAILED"
     async with faulty.controller():
@@ -193,7 +193,7 @@ async def test_a_name_that_is_free_again_is_taken_at_once(faulty: World) -> None
 
 
 async def test_a_sync_does_not_bring_back_what_was_undeployed(faulty: World) -> None:
-    """Sync looks, undeploy removes, sync writes what it saw."""
+    """Sync observes, undeploy removes the object, and sync writes its old observation."""
     service = await made_by_the_go_service(faulty)
     look = faulty.cluster.look
 
@@ -204,7 +204,7 @@ async def test_a_sync_does_not_bring_back_what_was_undeployed(faulty: World) -> 
 
     faulty.cluster.look = look_and_be_overtaken  # type: ignore[method-assign,assignment]
     with pytest.raises(ConcurrentChange):
-        await faulty.deployments.sync(faulty.project_id, service.id)
+        await faulty.services.sync(faulty.project_id, service.id)
     assert (await faulty.view(service.id)).current_state == "UNDEPLOYED"
 
 
@@ -251,7 +251,7 @@ async def test_what_only_a_newer_release_knows_is_left_to_it(faulty: World) -> N
 
 
 async def test_what_no_release_has_taken_up_is_refused_by_its_name(faulty: World) -> None:
-    """As after a rollback: the service runs on, and no part of what was asked for is left out in silence."""
+    """As after a rollback: the service continues to run, and no part of the request is silently left out."""
     newer = await faulty.intent()
     await faulty.database.execute(_NEW_OPTION, newer)
     await faulty.database.execute("UPDATE deployment SET revised_at = now() - interval '1 minute' WHERE id = $1", newer)
@@ -280,7 +280,7 @@ async def test_the_lease_of_an_unreadable_row_is_given_back(faulty: World) -> No
 
 
 async def test_a_claim_that_is_broken_off_gives_all_its_leases_back(faulty: World) -> None:
-    """In the moment between its commit and its answer."""
+    """Cancelled between its commit and its answer."""
     ids = [await faulty.intent(f"s3://models/{number}") for number in range(3)]
     await faulty.database.execute("UPDATE deployment SET next_at = now()")
     fetch = faulty.queue._database.fetch

@@ -1,4 +1,4 @@
-"""The API server, or a policy before it, does not do what is asked: what a user sees of it, and how it goes on."""
+"""The API server or a policy refuses a request: what users see, and how it continues."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import asyncio
 import time
 
 import pytest
-from tests.scenarios.world import View, World
-
-from registry_grpc.devtools.simulated_cluster import Fault
-from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
-from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
-from registry_grpc.devtools.simulated_cluster.faults import (
+from tests.cluster.failures import (
     quota_exceeded,
     throttled,
     unavailable,
     webhook_denied,
     webhook_down,
 )
+from tests.cluster.faulty import Fault
+from tests.scenarios.world import View, World
+
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Outcome, Phase
 from registry_grpc.domain.errors import Unavailable
 
@@ -47,7 +47,7 @@ async def test_refused_for_a_reason(faulty: World, error: ApiError, reason: str)
     )
     (revision,) = await faulty.revisions(deployment.id)
     assert (revision.outcome, revision.reason, revision.served_from) == (Outcome.FAILED, reason, None)
-    # It is tried again, now and then, because policies change.
+    # It is tried again from time to time, because policies change.
     faulty.simulated.faults.remove(fault)
     async with faulty.controller():
         await faulty.make_due(deployment.id)
@@ -142,7 +142,7 @@ async def test_a_namespace_that_is_deleted_under_a_deployment(faulty: World) -> 
     "error", [STALE, unavailable(), webhook_down(), throttled(0)], ids=["409", "503", "webhook down", "429"]
 )
 async def test_what_passes_by_itself_is_not_told(faulty: World, error: ApiError) -> None:
-    """Of a deployment that was applied before; the request of the first one answers what it met."""
+    """For a deployment that was applied before. The request that makes a deployment answers its own failure."""
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
         await faulty.until_deployed(id_)
@@ -176,7 +176,7 @@ async def test_retry_after_is_kept(faulty: World) -> None:
     fault = Fault(verb="patch", resource="inferenceservices", user=REGISTRY, times=1, error=throttled(2))
     faulty.simulated.faults.add(fault)
     async with faulty.controller():
-        # A relist takes up what could not be reached: let the first one go by.
+        # A relist makes deployments due that could not be reached: wait for the first one.
         while not faulty.simulated.calls["watch", "inferenceservices"]:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(0.01)
         began = time.monotonic()
@@ -200,7 +200,7 @@ async def test_an_api_server_that_is_away_for_a_minute(faulty: World) -> None:
         assert "cannot be reached" in deployed.message
         await faulty.undeploy(going)
         with pytest.raises(Unavailable):
-            await faulty.deployments.sync(faulty.project_id, steady)
+            await faulty.services.sync(faulty.project_id, steady)
         for _ in range(3):
             for id_ in (late, going, steady):
                 await faulty.make_due(id_)
@@ -244,7 +244,7 @@ async def test_a_name_that_is_somebody_elses(running: World) -> None:
     live = await running.kube.inference_service("iris")
     assert live["metadata"]["uid"] == created["metadata"]["uid"]
     assert live["spec"]["predictor"]["model"]["storageUri"] == "gs://others/model"
-    # Undeploying what never was there leaves theirs alone.
+    # To undeploy an object that never existed does not delete that of others.
     await running.undeploy(deployment.id)
     await running.until_phase(deployment.id, Phase.UNDEPLOYED)
     assert (await running.kube.inference_service("iris"))["metadata"]["uid"] == created["metadata"]["uid"]
@@ -252,7 +252,7 @@ async def test_a_name_that_is_somebody_elses(running: World) -> None:
 
 
 async def test_a_name_that_is_another_deployments(running: World) -> None:
-    """Two environments with one namespace; the other one has had more revisions."""
+    """Two environments with the same namespace. The other one has had more revisions."""
     first = (await running.deploy(name="iris")).service.id
     await running.until_deployed(first)
     await running.deployments.update(running.project_id, first, model_version_id=None, options=None)

@@ -1,11 +1,11 @@
-"""Pods that do not come up: told by reason, message and next step while it is so, and right again afterwards."""
+"""Pods that do not start: reason, message and next step tell it while it lasts, and it recovers afterwards."""
 
 from __future__ import annotations
 
 import pytest
 from tests.scenarios.world import World
 
-from registry_grpc.devtools.simulated_cluster.outcomes import LABEL, Outcome
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
 from registry_grpc.domain.deployment import DeploymentOptions, Phase
 from registry_grpc.domain.deployment import Outcome as Became
 
@@ -42,7 +42,7 @@ async def test_a_first_deploy_fails_and_an_update_puts_it_right(
 
 @pytest.mark.parametrize(("uri", "reason", "words"), FATAL, ids=[reason for _, reason, _ in FATAL])
 async def test_an_update_fails_while_the_old_revision_serves(running: World, uri: str, reason: str, words: str) -> None:
-    """KServe says Ready all the time."""
+    """KServe reports Ready all the time."""
     id_ = (await running.deploy()).service.id
     before = await running.until_deployed(id_)
     version = await running.version(uri)
@@ -71,7 +71,7 @@ async def test_an_update_fails_while_the_old_revision_serves(running: World, uri
     ],
 )
 async def test_a_container_that_cannot_start(running: World, outcome: Outcome, reason: str, words: str) -> None:
-    """Seen at once; a failure only when it lasts, because registries have their moments."""
+    """It is reported at once, but only fails if it lasts, because image registries fail for moments."""
     id_ = (await running.deploy(labels={LABEL: outcome})).service.id
     early = await running.until_phase(id_, Phase.DEPLOYING, reason)
     assert early.message.startswith(words)

@@ -1,4 +1,4 @@
-"""The registry at work: its use cases on PostgreSQL, a controller, and a cluster; and words for what is seen of it."""
+"""The registry's use cases on PostgreSQL with a controller and a cluster, and helpers for what users see."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube, Object
 from tests.cluster.targets import TestCluster
 from tests.deployments import RETENTION
 from tests.fakes.builders import a_model, a_version, an_environment
+from tests.fakes.repositories import Repositories
+from tests.fakes.use_cases import UseCases, use_cases
 from tests.kserve import IMPATIENT, QUICK
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
@@ -28,8 +31,8 @@ from registry_grpc.adapters.postgres.deployments import PostgresDeploymentReposi
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
 from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
+from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
-from registry_grpc.devtools.simulated_cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
@@ -49,7 +52,6 @@ from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnviron
 from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
-from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
@@ -66,7 +68,7 @@ _EVERYTHING = Slice(limit=100)
 
 @dataclass(frozen=True)
 class View:
-    """A service as REST shows it."""
+    """An inference service as REST shows it."""
 
     desired_state: str
     current_state: str
@@ -89,7 +91,7 @@ class View:
 
 @dataclass
 class World:
-    """One project with a model, on a database and in a namespace of its own."""
+    """One project with a model, and its own namespace."""
 
     kubernetes: TestCluster
     kube: Kube
@@ -98,7 +100,7 @@ class World:
     queue: PostgresDeploymentQueue
     reconciler: Reconciler
     deployments: Deployments
-    dying_requests: Deployments
+    dying_requests: UseCases
     history: DeploymentHistory
     services: InferenceServices
     environments: PostgresServingEnvironmentRepository
@@ -106,11 +108,11 @@ class World:
     environment: ServingEnvironment
     model: RegisteredModel
     project_id: UUID
-    under_policy: Callable[[DeploymentPolicy], Deployments]
+    under_policy: Callable[[DeploymentPolicy], UseCases]
     faults: list[BaseException] = field(default_factory=list)
 
     @property
-    def simulated(self) -> SimulatedCluster:
+    def simulated(self) -> FaultyCluster:
         assert self.kubernetes.simulated is not None
         return self.kubernetes.simulated
 
@@ -132,7 +134,7 @@ class World:
         )
 
     async def deploy_version(self, **fields: Any) -> Deployed:
-        """Deploy a version that is special."""
+        """Deploy a version with these fields."""
         return await self.deployments.deploy(self.project_id, self.new(await self.version(**fields)), user="ann")
 
     async def deploy(self, uri: str = MODEL, **fields: Any) -> Deployed:
@@ -143,24 +145,24 @@ class World:
         return deployed
 
     async def intent(self, uri: str = MODEL, **fields: Any) -> UUID:
-        """A deployment whose request died before its first pass; it is due."""
+        """A deployment whose request ended before its first pass. It is due."""
         new = self.new(await self.version(uri), **fields)
-        deployed = await self.dying_requests.deploy(self.project_id, new, user="ann")
+        deployed = await self.dying_requests.deployments.deploy(self.project_id, new, user="ann")
         await self.make_due(deployed.service.id)
         return deployed.service.id
 
     async def undeploy(self, id: UUID) -> None:
-        await self.deployments.undeploy(self.project_id, id, "ann")
+        await self.services.undeploy(self.project_id, id, "ann")
 
     async def until_undeployed(self, id: UUID, *others: str) -> None:
-        """Whatever it stood for before, an undeployment leaves nothing behind but objects of others."""
+        """Undeploy, and check that only objects of others are left, whatever the state was before."""
         await self.undeploy(id)
         await self.until_phase(id, Phase.UNDEPLOYED)
         await self.until_nothing_is_left(*others)
 
     def set_policy(self, policy: DeploymentPolicy) -> None:
-        """What the operator allows from now on."""
-        self.deployments = self.under_policy(policy)
+        """Change the operator's policy."""
+        _, self.deployments, self.services = self.under_policy(policy)
 
     async def use_namespace(self, namespace: str) -> None:
         """Deploy there from now on."""
@@ -179,11 +181,11 @@ class World:
     # What others do in the cluster
 
     async def edit(self, name: str, patch: Object) -> None:
-        """By kubectl, say."""
+        """Change the object, for example by kubectl."""
         await self.kube.merge(INFERENCE_SERVICES, name, patch, manager="kubectl-edit")
 
     async def hold(self, name: str) -> None:
-        """A controller wants to see the object go before it goes."""
+        """Add a finalizer, which holds the object."""
         await self._finalize(name, ["example.com/wait"])
 
     async def let_go(self, name: str) -> None:
@@ -195,9 +197,9 @@ class World:
         await self.kube.merge(INFERENCE_SERVICES, name, {"metadata": {"finalizers": [*kept, *finalizers]}})
 
     async def allow_no_pods(self) -> None:
-        """By a quota; the simulated cluster has a policy that says the same."""
+        """Refuse pods by a quota, or in the simulated cluster by a policy with the same text."""
         if self.kubernetes.simulated is not None:
-            self.simulated.admission.add(_no_pods)
+            self.simulated.policies.append(_no_pods)
             return
         quota = {"metadata": {"name": "no-pods"}, "spec": {"hard": {"pods": "0"}}}
         path = f"/api/v1/namespaces/{self.kube.namespace}/resourcequotas"
@@ -213,14 +215,14 @@ class World:
             await self.kube.delete(PODS, pod["metadata"]["name"])
 
     async def age_pods(self, *, seconds: int) -> None:
-        """As if the pods had been there for so much longer."""
+        """Act as if the pods had existed for this much longer."""
         for pod in self.simulated.store.list(PODS, self.kube.namespace):
             born = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) - timedelta(seconds=seconds)
             metadata = {**pod["metadata"], "creationTimestamp": born.isoformat()}
             self.simulated.store.put(PODS, {**pod, "metadata": metadata})
 
     async def age_replica_failure(self, name: str, *, seconds: int) -> None:
-        """As if no pods could be made for so much longer; the Deployment's controller keeps the times it finds."""
+        """Act as if no pods could be created for this much longer. The Deployment's controller keeps existing times."""
         deployment = await self.kube.deployment(name)
         since = (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
         conditions = [
@@ -236,7 +238,7 @@ class World:
         return await self.history.get(self.project_id, id)
 
     async def until(self, id: UUID, holds: Callable[[Deployment], bool]) -> Deployment:
-        """The first state of which something holds."""
+        """The first state that meets the condition."""
         deadline = time.monotonic() + PATIENCE
         while True:
             deployment = await self.deployment(id)
@@ -250,7 +252,7 @@ class World:
         return await self.until(id, lambda d: (d.phase, d.reason) == (phase, reason))
 
     async def until_deployed(self, id: UUID, revision: int | None = None) -> Deployment:
-        """DEPLOYED, at the current revision or one that is given."""
+        """Wait until it is DEPLOYED at the current or the given revision."""
         return await self.until(
             id,
             lambda d: d.phase is Phase.DEPLOYED and d.serving_generation == d.generation == (revision or d.generation),
@@ -264,7 +266,7 @@ class World:
         return list(await repository.events(self.project_id, id, 0, 1000))
 
     async def log(self, id: UUID) -> list[tuple[str, str]]:
-        """Phase and reason of every event in order, repetitions left out, and what only says that it goes on."""
+        """Phase and reason of all events in order, without repetitions and mere progress."""
         log: list[tuple[str, str]] = []
         for event in await self.events(id):
             entry = (event.phase.value, event.reason)
@@ -273,7 +275,7 @@ class World:
         return log
 
     async def revisions(self, id: UUID) -> list[DeploymentRevision]:
-        """Oldest first."""
+        """The revisions, oldest first."""
         return list(reversed((await self.history.revisions(self.project_id, id, _EVERYTHING)).items))
 
     async def served_now(self, id: UUID) -> int | None:
@@ -298,7 +300,7 @@ class World:
         return orphans
 
     async def until_nothing_is_left(self, *others: str) -> None:
-        """No object, workload, pod or Secret of the registry's in the namespace, but objects of others."""
+        """The namespace has no object, workload, pod or Secret of the registry, but those of others."""
         deadline = time.monotonic() + PATIENCE
         while True:
             left = [
@@ -316,22 +318,22 @@ class World:
     # What time and chance do
 
     async def make_due(self, id: UUID) -> None:
-        """Now, and free of the leases of the dead."""
+        """Make it due now, without the lease of a killed controller."""
         await self.database.execute(
             "UPDATE deployment SET next_at = now(), lease_by = NULL, lease_until = NULL WHERE id = $1", id
         )
         await self.database.fetch("SELECT pg_notify('deployment', '')")
 
     async def backdate(self, id: UUID, seconds: float) -> None:
-        """As if everything the row knows of had happened that much earlier."""
+        """Act as if everything in the row had happened this much earlier."""
         backdated = 0
-        while not backdated:  # a pass under way would write over it
+        while not backdated:  # a running pass would overwrite it
             backdated = await self.database.execute(_BACKDATE, id, seconds)
         await self.database.fetch("SELECT pg_notify('deployment', '')")
 
     @asynccontextmanager
     async def controller(self, *, pace: Pace = IMPATIENT) -> AsyncIterator[Controller]:
-        """One that runs, with connections of its own."""
+        """A running controller with its own connections."""
         async with connected_cluster(self.kubernetes, self.database, self.kube.namespace, pace) as cluster:
             queue = PostgresDeploymentQueue(self.database)
             reconciler = reconciler_of(self.database, queue, cluster)
@@ -348,7 +350,7 @@ class World:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """No controller can take up a deployment meanwhile."""
+        """Meanwhile no controller can claim a deployment."""
         lease = "UPDATE deployment SET lease_by = 'the test', lease_until = now() + interval '1 minute'"
         await self.database.execute(lease)
         try:
@@ -364,11 +366,11 @@ class World:
 def _no_pods(resource: Resource, new: Object, old: Object | None) -> None:
     if resource is PODS and old is None:
         text = "exceeded quota: no-pods, requested: pods=1, used: pods=0, limited: pods=0"
-        raise forbidden("", "pods", new["metadata"].get("generateName", ""), text)
+        raise forbidden(PODS, new["metadata"].get("generateName", ""), text)
 
 
 class _LeavesItToControllers(Reconciler):
-    """In a request that dies after its commit."""
+    """Make the change in a request that is cancelled after its commit."""
 
     async def attempt(self, id: UUID) -> None:
         pass
@@ -378,7 +380,7 @@ class _LeavesItToControllers(Reconciler):
 async def connected_cluster(
     kubernetes: TestCluster, database: Database, namespace: str, pace: Pace = IMPATIENT
 ) -> AsyncIterator[KServeCluster]:
-    """The adapter under the registry's own rights, where the cluster has such."""
+    """The adapter with the registry's own rights, if the cluster has them."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), QUICK)
     namespaces = () if kubernetes.simulated else (namespace,)
     registry_id = await installation_id(database)
@@ -394,18 +396,13 @@ def cipher() -> AesGcmCipher:
 
 
 def reconciler_of(database: Database, queue: PostgresDeploymentQueue, cluster: KServeCluster) -> Reconciler:
-    return Reconciler(
-        queue=queue,
-        cluster=cluster,
-        versions=PostgresModelVersionRepository(database, cipher()),
-        services=PostgresInferenceServiceRepository(database),
-    )
+    return Reconciler(queue=queue, cluster=cluster, versions=PostgresModelVersionRepository(database, cipher()))
 
 
 @asynccontextmanager
 async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> AsyncIterator[World]:
-    """Without a controller: first passes are made by requests."""
-    # All databases are copies of one, but each is an installation of its own.
+    """A world without a controller, in which requests make the first passes."""
+    # All databases are copies of one, but each needs its own installation id.
     await database.execute("UPDATE registry_installation SET id = gen_random_uuid()")
     async with connected_cluster(kubernetes, database, kube.namespace) as cluster:
         project_id = uuid4()
@@ -419,27 +416,17 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
         services = PostgresInferenceServiceRepository(database)
         intents = PostgresDeploymentRepository(database)
         queue = PostgresDeploymentQueue(database)
-        parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions, "services": services}
+        parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions}
         reconciler = Reconciler(**parts)
-
-        def use_cases(policy: DeploymentPolicy, reconciler: Reconciler) -> Deployments:
-            drafting = Drafting(
-                deployments=intents,
-                environments=environments,
-                models=models,
-                versions=versions,
-                policy=policy,
-            )
-            return Deployments(
-                deployments=intents,
-                services=services,
-                environments=environments,
-                drafting=drafting,
-                cluster=cluster,
-                reconciler=reconciler,
-            )
-
-        deployments = use_cases(DeploymentPolicy(), reconciler)
+        repositories = Repositories(
+            models=models,
+            versions=versions,
+            environments=environments,
+            services=services,
+            serve_models=PostgresServeModelRepository(database),
+            deployments=intents,
+        )
+        now = use_cases(repositories, cluster=cluster, reconciler=reconciler)
         yield World(
             kubernetes=kubernetes,
             kube=kube,
@@ -447,20 +434,14 @@ async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> A
             cluster=cluster,
             queue=queue,
             reconciler=reconciler,
-            deployments=deployments,
-            dying_requests=use_cases(DeploymentPolicy(), _LeavesItToControllers(**parts)),
+            deployments=now.deployments,
+            services=now.services,
+            dying_requests=use_cases(repositories, cluster=cluster, reconciler=_LeavesItToControllers(**parts)),
             history=DeploymentHistory(deployments=intents, events=queue),
-            services=InferenceServices(
-                services=services,
-                environments=environments,
-                models=models,
-                versions=versions,
-                deployments=deployments,
-            ),
             environments=environments,
             versions=versions,
             environment=environment,
             model=model,
             project_id=project_id,
-            under_policy=lambda policy: use_cases(policy, reconciler),
+            under_policy=lambda policy: use_cases(repositories, policy, cluster=cluster, reconciler=reconciler),
         )

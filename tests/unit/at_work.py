@@ -1,4 +1,4 @@
-"""Deployments, the work on them and a cluster, all in memory."""
+"""Deployments, a reconciler and a cluster in memory."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.fakes.deployment_queue import InMemoryDeploymentQueue
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.seeding import stored_environment, stored_model
 from tests.fakes.store import InMemoryStore
+from tests.fakes.use_cases import use_cases
 
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.model_version import Credentials, ModelVersion
-from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.registered_model import RegisteredModel
 from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironment
 from registry_grpc.services.deployments import Deployed, Deployments
-from registry_grpc.services.drafting import Drafting
+from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
 KEYS = Credentials("AKIA", "s3cr3t")
@@ -32,7 +32,7 @@ KEYS = Credentials("AKIA", "s3cr3t")
 
 @dataclass
 class AtWork:
-    """One project with a READY version that needs keys."""
+    """One project with a READY version that has keys."""
 
     clock: FakeClock
     store: InMemoryStore
@@ -41,6 +41,7 @@ class AtWork:
     cluster: InMemoryCluster
     reconciler: Reconciler
     deployments: Deployments
+    services: InferenceServices
     environment: ServingEnvironment
     model: RegisteredModel
     version: ModelVersion
@@ -57,19 +58,19 @@ class AtWork:
         return await self.deployments.deploy(self.project_id, self.new(), **said)
 
     async def deployed(self) -> Deployment:
-        """After its first pass."""
+        """A deployment after its first pass."""
         deployment = (await self.deploy()).deployment
         assert deployment is not None
         return deployment
 
     async def update(self, deployment: Deployment) -> Deployment:
-        """To the same version, in the next revision."""
+        """Update it to the same version, as the next revision."""
         return await self.deployments.update(
             self.project_id, deployment.id, model_version_id=self.version.id, options=None
         )
 
     async def passed(self, deployment: Deployment) -> Deployment:
-        """After another pass."""
+        """The deployment after another pass."""
         claim = await self.queue.claim_one(deployment.id)
         assert claim is not None
         await self.reconciler.work(claim)
@@ -79,11 +80,11 @@ class AtWork:
         return await self.repositories.deployments.get(self.project_id, deployment.id)
 
     def is_free(self, id: UUID) -> bool:
-        """Whether nobody holds a lease."""
+        """Whether no lease is held."""
         return not self.store.work[id].holder
 
     async def broken_off(self, call: Callable[[], Awaitable[object]], during: str) -> None:
-        """Cancel a call once it is in this method of the cluster."""
+        """Cancel a call while it is in this method of the cluster."""
         reached = asyncio.Event()
 
         async def wait(method: str) -> None:
@@ -109,23 +110,9 @@ async def at_work(drift_policy: DriftPolicy = DriftPolicy.REPORT) -> AtWork:
     version = a_version(model, status="READY", model_framework="sklearn", container_image="", uri="s3://models/iris")
     await r.versions.create(project_id, version, KEYS)
     queue, cluster = InMemoryDeploymentQueue(store), InMemoryCluster(clock)
-    reconciler = Reconciler(queue=queue, cluster=cluster, versions=r.versions, services=r.services)
-    drafting = Drafting(
-        deployments=r.deployments,
-        environments=r.environments,
-        models=r.models,
-        versions=r.versions,
-        policy=DeploymentPolicy(),
-    )
-    deployments = Deployments(
-        deployments=r.deployments,
-        services=r.services,
-        environments=r.environments,
-        drafting=drafting,
-        cluster=cluster,
-        reconciler=reconciler,
-    )
-    return AtWork(clock, store, r, queue, cluster, reconciler, deployments, environment, model, version)
+    reconciler = Reconciler(queue=queue, cluster=cluster, versions=r.versions)
+    _, deployments, services = use_cases(r, cluster=cluster, reconciler=reconciler)
+    return AtWork(clock, store, r, queue, cluster, reconciler, deployments, services, environment, model, version)
 
 
 A_WHILE = timedelta(minutes=20)

@@ -1,4 +1,4 @@
-"""Use cases over everything in memory."""
+"""The use cases with all adapters in memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.deployments import NoNews
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.store import InMemoryStore
+from tests.fakes.use_cases import use_cases
 
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.services.deployment_history import DeploymentHistory
@@ -24,13 +25,14 @@ from registry_grpc.services.serving_environments import ServingEnvironments
 
 @dataclass(frozen=True)
 class Registry:
-    """The use cases over one store, deploying to Kubernetes switched off; and the store's repositories."""
+    """The use cases and repositories of one store. Deploying to Kubernetes is switched off."""
 
     clock: FakeClock
     repositories: Repositories
     models: RegisteredModels
     versions: ModelVersions
     environments: ServingEnvironments
+    drafting: Drafting
     deployments: Deployments
     history: DeploymentHistory
     services: InferenceServices
@@ -41,31 +43,18 @@ class Registry:
 def registry() -> Registry:
     clock = FakeClock()
     r = in_memory_repositories(InMemoryStore(clock))
-    drafting = Drafting(
-        deployments=r.deployments,
-        environments=r.environments,
-        models=r.models,
-        versions=r.versions,
-        policy=DeploymentPolicy(service_accounts=("namespace-x/reader",), env=("LOG_*",)),
-    )
-    deployments = Deployments(
-        deployments=r.deployments, services=r.services, environments=r.environments, drafting=drafting
-    )
+    policy = DeploymentPolicy(service_accounts=("namespace-x/reader",), env=("LOG_*",))
+    drafting, deployments, services = use_cases(r, policy)
     return Registry(
         clock=clock,
         repositories=r,
         models=RegisteredModels(models=r.models),
         versions=ModelVersions(versions=r.versions, deployments=r.deployments),
         environments=ServingEnvironments(environments=r.environments),
+        drafting=drafting,
         deployments=deployments,
         history=DeploymentHistory(deployments=r.deployments, events=NoNews()),
-        services=InferenceServices(
-            services=r.services,
-            environments=r.environments,
-            models=r.models,
-            versions=r.versions,
-            deployments=deployments,
-        ),
+        services=services,
         serve_models=ServeModels(serve_models=r.serve_models, services=r.services, versions=r.versions),
     )
 

@@ -1,4 +1,4 @@
-"""A deployment that exists, and the use cases on it under policies that change; nothing works on it."""
+"""An existing deployment, and the use cases on it with changing policies. There are no passes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.seeding import stored_environment, stored_model, stored_version
 from tests.fakes.store import InMemoryStore
+from tests.fakes.use_cases import UseCases, use_cases
 
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import Deployment, DeploymentOptions
@@ -17,6 +18,7 @@ from registry_grpc.domain.model_version import ModelVersion, ModelVersionPatch
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.services.deployments import Deployments
 from registry_grpc.services.drafting import Drafting
+from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
 ALLOWING = DeploymentPolicy(service_accounts=("models/reader",), env=("*",))
@@ -24,7 +26,7 @@ RISKY = DeploymentOptions(service_account="reader", env={"LD_PRELOAD": "x", "A":
 
 
 class Idle(Reconciler):
-    """Makes no passes: the cluster is of no interest here."""
+    """Makes no passes, because these tests are not about the cluster."""
 
     def __init__(self) -> None: ...
 
@@ -34,7 +36,7 @@ class Idle(Reconciler):
 
 @dataclass
 class World:
-    """A deployment that was allowed when it was made, with options that not every policy allows."""
+    """A deployment that was allowed when it was made, with options that some policies forbid."""
 
     store: InMemoryStore
     repositories: Repositories
@@ -42,28 +44,21 @@ class World:
     id: UUID
     project_id: UUID
 
-    def under(self, policy: DeploymentPolicy, repositories: Repositories | None = None) -> Deployments:
-        r = repositories or self.repositories
-        cluster: Any = object()  # there is one
-        drafting = Drafting(
-            deployments=r.deployments,
-            environments=r.environments,
-            models=r.models,
-            versions=r.versions,
-            policy=policy,
-        )
-        return Deployments(
-            deployments=r.deployments,
-            services=r.services,
-            environments=r.environments,
-            drafting=drafting,
-            cluster=cluster,
-            reconciler=Idle(),
-        )
+    def under(self, policy: DeploymentPolicy, repositories: Repositories | None = None) -> UseCases:
+        there_is_one = object()
+        return use_cases(repositories or self.repositories, policy, cluster=there_is_one, reconciler=Idle())
+
+    @property
+    def drafting(self) -> Drafting:
+        return self.under(ALLOWING).drafting
 
     @property
     def deployments(self) -> Deployments:
-        return self.under(ALLOWING)
+        return self.under(ALLOWING).deployments
+
+    @property
+    def services(self) -> InferenceServices:
+        return self.under(ALLOWING).services
 
     async def deployment(self) -> Deployment:
         return await self.repositories.deployments.get(self.project_id, self.id)
@@ -77,7 +72,7 @@ class World:
         await self.repositories.versions.update(self.project_id, self.version.id, patch)
 
     def put(self, **fields: Any) -> None:
-        """What a pass has seen."""
+        """Record the observation of a pass."""
         self.store.deployments[self.id] = replace(self.store.deployments[self.id], **fields)
 
 

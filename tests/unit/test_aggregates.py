@@ -1,4 +1,4 @@
-"""What new objects are filled with, and the states they may have (REST contract Parts 1 and 2)."""
+"""The defaults of new objects, and their allowed states (contract, Parts 1 and 2)."""
 
 from __future__ import annotations
 

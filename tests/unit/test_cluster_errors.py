@@ -1,4 +1,4 @@
-"""What a failed write means: by reason and causes, and by text where Kubernetes says it in no other way."""
+"""The meaning of a failed write, by reason and causes, or by text if Kubernetes gives nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from registry_grpc.adapters.kserve.errors import Unreachable, reading, refusal_of, status_error, writing
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
-from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.evidence import ApplyRefused
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 
 def status(message: str = "m", reason: str = "", kind: str = "", causes: Any = ()) -> dict[str, Any]:
@@ -23,31 +24,43 @@ TERMINATING = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}
 @pytest.mark.parametrize(
     ("code", "body", "refusal"),
     [
-        (400, status("unknown field", "BadRequest"), Refusal.REJECTED),
-        (422, status("is invalid", "Invalid"), Refusal.REJECTED),
-        (422, status("is invalid", "Invalid", causes=OTHER_UID), Refusal.STALE),
-        (403, status('admission webhook "x" denied the request: no', "Forbidden"), Refusal.REJECTED),
-        (400, status('admission webhook "x" denied the request: no'), Refusal.REJECTED),
-        (500, status('admission webhook "x" denied the request: no'), Refusal.REJECTED),
-        (422, status("ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", "Invalid"), Refusal.REJECTED),
-        (403, status("User cannot patch resource", "Forbidden"), Refusal.FORBIDDEN),
-        (401, status("Unauthorized", "Unauthorized"), Refusal.UNAVAILABLE),
-        (403, status('"iris" is forbidden: exceeded quota: q', "Forbidden"), Refusal.QUOTA),
-        (403, status("being terminated", "Forbidden", causes=TERMINATING), Refusal.NAMESPACE_NOT_FOUND),
-        (404, status('namespaces "x" not found', "NotFound", "namespaces"), Refusal.NAMESPACE_NOT_FOUND),
-        (404, {}, Refusal.KSERVE_NOT_INSTALLED),
-        (404, status("the server could not find the requested resource", "NotFound"), Refusal.KSERVE_NOT_INSTALLED),
-        (409, status("Apply failed with 1 conflict", "Conflict", causes=CONFLICT), Refusal.FIELD_CONFLICT),
-        (409, status("the object has been modified", "Conflict"), Refusal.STALE),
-        (429, status("too many requests", "TooManyRequests"), Refusal.UNAVAILABLE),
-        (500, status("Internal error occurred: failed calling webhook", "InternalError"), Refusal.UNAVAILABLE),
-        (500, status("failed to create typed patch object (a/b): .x: field not declared"), Refusal.REJECTED),
-        (503, {}, Refusal.UNAVAILABLE),
-        (504, status("Timeout", "Timeout"), Refusal.UNAVAILABLE),
-        (413, {}, Refusal.REJECTED),
+        (400, status("unknown field", "BadRequest"), Why.REJECTED),
+        (422, status("is invalid", "Invalid"), Why.REJECTED),
+        (422, status("is invalid", "Invalid", causes=OTHER_UID), Why.OVERTAKEN),
+        (403, status('admission webhook "x" denied the request: no', "Forbidden"), Why.REJECTED),
+        (400, status('admission webhook "x" denied the request: no'), Why.REJECTED),
+        (500, status('admission webhook "x" denied the request: no'), Why.REJECTED),
+        (
+            422,
+            status("ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", "Invalid"),
+            Why.REJECTED,
+        ),
+        (403, status("User cannot patch resource", "Forbidden"), Why.FORBIDDEN),
+        (401, status("Unauthorized", "Unauthorized"), Why.API_UNAVAILABLE),
+        (403, status('"iris" is forbidden: exceeded quota: q', "Forbidden"), Why.QUOTA),
+        (403, status("being terminated", "Forbidden", causes=TERMINATING), Why.NAMESPACE_NOT_FOUND),
+        (404, status('namespaces "x" not found', "NotFound", "namespaces"), Why.NAMESPACE_NOT_FOUND),
+        (404, {}, Why.KSERVE_NOT_INSTALLED),
+        (
+            404,
+            status("the server could not find the requested resource", "NotFound"),
+            Why.KSERVE_NOT_INSTALLED,
+        ),
+        (409, status("Apply failed with 1 conflict", "Conflict", causes=CONFLICT), Why.FIELD_CONFLICT),
+        (409, status("the object has been modified", "Conflict"), Why.OVERTAKEN),
+        (429, status("too many requests", "TooManyRequests"), Why.API_UNAVAILABLE),
+        (
+            500,
+            status("Internal error occurred: failed calling webhook", "InternalError"),
+            Why.API_UNAVAILABLE,
+        ),
+        (500, status("failed to create typed patch object (a/b): .x: field not declared"), Why.REJECTED),
+        (503, {}, Why.API_UNAVAILABLE),
+        (504, status("Timeout", "Timeout"), Why.API_UNAVAILABLE),
+        (413, {}, Why.REJECTED),
     ],
 )
-def test_refusals(code: int, body: dict[str, Any], refusal: Refusal) -> None:
+def test_refusals(code: int, body: dict[str, Any], refusal: Why) -> None:
     assert refusal_of(status_error(code, body, "")) is refusal
 
 
@@ -66,14 +79,14 @@ def test_retry_after() -> None:
 def test_writes_become_refusals() -> None:
     with pytest.raises(ApplyRefused) as refused, writing():
         raise status_error(429, status("slow down"), "", retry_after="2")
-    assert (refused.value.refusal, refused.value.message, refused.value.retry_after) == (
-        Refusal.UNAVAILABLE,
+    assert (refused.value.reason, refused.value.message, refused.value.retry_after) == (
+        Why.API_UNAVAILABLE,
         "slow down",
         2.0,
     )
     with pytest.raises(ApplyRefused) as refused, writing():
         raise Unreachable("no route")
-    assert (refused.value.refusal, refused.value.message) == (Refusal.UNAVAILABLE, "no route")
+    assert (refused.value.reason, refused.value.message) == (Why.API_UNAVAILABLE, "no route")
 
 
 @pytest.mark.parametrize("error", [Unreachable("x"), status_error(429, {}, ""), status_error(500, {}, "")])

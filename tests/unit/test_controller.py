@@ -1,4 +1,4 @@
-"""The controller's loops: claiming, leading, watching, and that no fault ends them."""
+"""The controller's loops: claiming, leading, watching and deleting history. No error ends them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def _nothing(id: UUID) -> None:
 
 
 class Leading(InMemoryDeploymentQueue):
-    """A queue whose leadership a test hands out; an exception is a session that is lost."""
+    """A queue whose leadership a test controls. An exception stands for a lost session."""
 
     def __init__(self, world: AtWork) -> None:
         super().__init__(world.store)
@@ -142,7 +142,7 @@ async def test_one_of_two_watches_and_the_other_after_it(world: AtWork) -> None:
 
 
 class Forgetting(Leading):
-    """Says how often it was asked to forget, and by what rule; fails at first."""
+    """Records the calls of `forget` with their retention. The first call fails."""
 
     def __init__(self, world: AtWork) -> None:
         super().__init__(world)
@@ -256,12 +256,7 @@ async def test_a_pass_that_fails_is_reported_and_the_others_go_on(world: AtWork)
                 raise ValueError("a fault of the code")
             await world.reconciler.work(claim)
 
-    reconciler = Bad(
-        queue=world.queue,
-        cluster=world.cluster,
-        versions=world.repositories.versions,
-        services=world.repositories.services,
-    )
+    reconciler = Bad(queue=world.queue, cluster=world.cluster, versions=world.repositories.versions)
     async with running(world, reconciler=reconciler) as faults:
         await until(lambda: world.store.deployments[good.id].phase is Phase.DEPLOYED)
         await until(lambda: faults.said == [("pass", "a fault of the code")])

@@ -1,4 +1,4 @@
-"""The Secret with a version's keys: one kind of storage each, named by its content, and silent about it elsewhere."""
+"""The Secret with a version's keys: for one kind of storage, and with a name made of its content by a keyed hash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.deployments import a_deployment, a_spec
 
-from registry_grpc.adapters.kserve.secrets import (
+from registry_grpc.adapters.kserve.credentials_secret import (
     applied_secret,
     credentials_secret,
     kept_secret,

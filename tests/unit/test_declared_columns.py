@@ -1,4 +1,4 @@
-"""Every field of a domain object has a column, and is found by its name, whatever its place is."""
+"""Every field of a domain object has a column, and is found by its name at any index."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_every_field_has_a_column(kind: Any, columns: Collection[str], not_among
 
 
 class Grown(NamedTuple):
-    """An object to whose end a field was added, and to whose beginning another."""
+    """An object with one new field at the beginning and one at the end."""
 
     newest: int
     id: int

@@ -1,4 +1,4 @@
-"""Deploying with a request id: what is sent again is carried out once, and answered as what it made is by then."""
+"""Deploying with a request id: a repeated request deploys once, and is answered with the current deployment."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.unit.deployed_world import World, a_world
 from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
 from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, Phase, ScaleMetric
 from registry_grpc.domain.errors import AlreadyExists, InvalidRequest
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.services.deployments import Deployed
 
 MODEL, ENVIRONMENT, VERSION = uuid4(), uuid4(), uuid4()
@@ -64,7 +65,7 @@ def test_a_request_stored_before_digests_were_kept_is_the_same() -> None:
 
 
 def test_the_digest_stays_the_same_in_later_releases() -> None:
-    """It is stored: what is not said must not count, and nothing that is said may be written otherwise."""
+    """The digest is stored, so unset fields must not count, and the encoding of set fields must not change."""
     wish = NewDeployment(registered_model_id=UUID(int=1), serving_environment_id=UUID(int=2), name="iris")
     assert wish.digest == "00de93187690cdc65552889f9b7b6dcae20dc91d4b25e4a9b9dc97945384182f"
 
@@ -122,10 +123,10 @@ async def test_without_an_id_it_is_another_request(world: World, wish: NewDeploy
     [
         ({"phase": Phase.DEPLOYING}, "PENDING", "Deployment initiated"),
         ({"phase": Phase.UPDATING}, "PENDING", "Deployment initiated"),
-        ({"phase": Phase.PENDING, "reason": "API_UNAVAILABLE", "message": "away"}, "FAILED", "away"),
-        ({"phase": Phase.FAILED, "reason": "REJECTED", "message": "no"}, "FAILED", "no"),
+        ({"phase": Phase.PENDING, "reason": DeploymentReason.API_UNAVAILABLE, "message": "away"}, "FAILED", "away"),
+        ({"phase": Phase.FAILED, "reason": DeploymentReason.REJECTED, "message": "no"}, "FAILED", "no"),
         ({"phase": Phase.DEPLOYED}, "DEPLOYED", "Deployment made by an earlier request"),
-        ({"phase": Phase.DEPLOYED, "reason": "API_UNAVAILABLE", "message": "away"}, "DEPLOYED", "away"),
+        ({"phase": Phase.DEPLOYED, "reason": DeploymentReason.API_UNAVAILABLE, "message": "away"}, "DEPLOYED", "away"),
         ({"phase": Phase.DRIFTED, "message": "edited"}, "DRIFTED", "edited"),
         ({"phase": Phase.UNDEPLOYED}, "UNDEPLOYED", "Deployment made by an earlier request"),
     ],
@@ -145,7 +146,7 @@ async def test_is_answered_as_what_it_made_is_by_then(
 
 async def test_after_an_undeployment_nothing_is_initiated(world: World, wish: NewDeployment) -> None:
     id_ = (await deploy(world, wish)).service.id
-    await world.deployments.undeploy(world.project_id, id_)
+    await world.services.undeploy(world.project_id, id_)
 
     again = await deploy(world, wish)
 
@@ -154,7 +155,7 @@ async def test_after_an_undeployment_nothing_is_initiated(world: World, wish: Ne
 
 async def test_is_forgotten_with_the_service(world: World, wish: NewDeployment) -> None:
     id_ = (await deploy(world, wish)).service.id
-    await world.deployments.undeploy(world.project_id, id_)
+    await world.services.undeploy(world.project_id, id_)
     await world.repositories.services.delete(world.project_id, id_)
 
     again = await deploy(world, wish)
@@ -169,6 +170,6 @@ async def test_another_request_under_its_id_is_refused(world: World, wish: NewDe
     for other in (replace(wish, name="other"), replace(wish, registered_model_id=uuid4())):
         with pytest.raises(InvalidRequest) as refusal:
             await deploy(world, other)
-        assert str(refusal.value) == "request_id was used for another request: choose a new one for each"
+        assert str(refusal.value) == "request_id was used for another request: use a new one per request"
     with pytest.raises(InvalidRequest):
         await deploy(world, wish, "x" * 3000)

@@ -1,20 +1,17 @@
-"""Deployments: options that contradict each other, what a revision copies, and what the operator allows."""
+"""Deployments: contradicting options, the copy in a revision, and the operator's policy."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.fakes.builders import CREATED_AT, a_model, a_version
+from tests.fakes.builders import a_model, a_version
 
 from registry_grpc.domain.deployment import (
-    Deployment,
     DeploymentMode,
     DeploymentOptions,
     DeploymentSpec,
-    Want,
 )
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
@@ -29,7 +26,7 @@ PROJECT_ID = UUID(int=1)
         {},
         {"min_replicas": 0, "deployment_mode": DeploymentMode.KNATIVE},
         {"min_replicas": 1, "max_replicas": 1},
-        {"min_replicas": 3, "max_replicas": 0},  # KServe: 0 is no maximum
+        {"min_replicas": 3, "max_replicas": 0},  # for KServe, 0 means no maximum
         {"max_replicas": 5},
         {"scale_target": 1, "timeout_seconds": 1, "deadline_seconds": 1},
         {"requests": {"cpu": "500m", "memory": "1.5Gi"}, "limits": {"cpu": "2", "nvidia.com/gpu": "1"}},
@@ -107,28 +104,6 @@ def test_the_runtime_asked_for_comes_before_that_of_the_version() -> None:
 
     assert DeploymentSpec.serving((version,), {}, DeploymentOptions(runtime="asked-for")).runtime == "asked-for"
     assert DeploymentSpec.serving((version,), {}, DeploymentOptions()).runtime == "of-the-version"
-
-
-def test_the_deadline_counts_from_the_last_revision() -> None:
-    spec = DeploymentSpec.serving((a_version(a_model(PROJECT_ID)),), {}, DeploymentOptions(deadline_seconds=60))
-    fields: dict[str, Any] = {
-        "id": UUID(int=2),
-        "project_id": PROJECT_ID,
-        "created_at": CREATED_AT,
-        "updated_at": CREATED_AT,
-        "namespace": "n",
-        "name": "s",
-        "want": Want.PRESENT,
-        "spec": spec,
-        "generation": 3,
-        "revised_at": CREATED_AT + timedelta(hours=1),
-        "phase_since": CREATED_AT,
-    }
-
-    deployment = Deployment(**fields)
-
-    assert deployment.deadline == CREATED_AT + timedelta(hours=1, seconds=60)
-    assert deployment.revision_stamp == "3"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is checked before a deployment, and deploying to Kubernetes switched off (REST contract 2.4)."""
+"""The checks before a deployment, and deploying to Kubernetes switched off (contract 2.4)."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ async def test_takes_the_default_version_or_else_the_latest_ready_or_not(
     latest = await stored_version(
         registry.repositories, model, name="latest", created_at=CREATED_AT + timedelta(days=1), status="PENDING"
     )
-    chosen = await registry.deployments.draft(project_id, of(environment, model))
+    chosen = await registry.drafting.draft(project_id, of(environment, model))
     assert chosen.service.model_version_id == default.id
 
     other_model = await stored_model(registry.repositories, project_id)
@@ -171,7 +171,7 @@ async def test_options_must_be_allowed_by_the_operator(
     options: DeploymentOptions,
 ) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        await registry.deployments.draft(project_id, of(environment, model, options=options))
+        await registry.drafting.draft(project_id, of(environment, model, options=options))
 
     assert len(refusal.value.violations) == 1
 
@@ -182,7 +182,7 @@ async def test_the_draft_serves_the_first_version(
     second = await stored_version(registry.repositories, model)
     options = DeploymentOptions(service_account="reader", env={"LOG_LEVEL": "debug"})
 
-    draft = await registry.deployments.draft(
+    draft = await registry.drafting.draft(
         project_id, of(environment, model, model_version_ids=(version.id, second.id), options=options)
     )
 
@@ -197,17 +197,17 @@ async def test_without_kubernetes_undeploy_and_sync_keep_books(
 ) -> None:
     service = await stored_service(registry.repositories, environment, model, current_state="DEPLOYED", url="http://x")
     before = await registry.services.get(project_id, service.id)
-    assert await registry.deployments.sync(project_id, service.id) == before
+    assert await registry.services.sync(project_id, service.id) == before
 
     for _ in range(2):
-        await registry.deployments.undeploy(project_id, service.id)
+        await registry.services.undeploy(project_id, service.id)
         after = await registry.services.get(project_id, service.id)
         assert (after.desired_state, after.current_state) == ("UNDEPLOYED", "UNDEPLOYED")
         assert (after.url, after.external_id, after.last_error) == ("", "", before.last_error)
     for missing in (
-        registry.deployments.undeploy(project_id, uuid4()),
-        registry.deployments.undeploy(uuid4(), service.id),
-        registry.deployments.sync(project_id, uuid4()),
+        registry.services.undeploy(project_id, uuid4()),
+        registry.services.undeploy(uuid4(), service.id),
+        registry.services.sync(project_id, uuid4()),
     ):
         with refused(NotFound, Reason.INFERENCE_SERVICE_NOT_FOUND):
             await missing

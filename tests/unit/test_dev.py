@@ -1,4 +1,4 @@
-"""`registry-grpc dev` keeps its parts running: what ended is started again, as soon as that is possible."""
+"""`registry-grpc dev` restarts a part that has ended, as soon as that is possible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLENTY = 10**12
 
 
 class Disk:
-    """How much is free, as a test says it."""
+    """A disk whose free space a test sets."""
 
     def __init__(self) -> None:
         self.free = PLENTY
@@ -34,7 +34,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 class Server:
-    """A database that has ended, and that fails to start a few times."""
+    """A database that has ended and then fails to start a few times."""
 
     def __init__(self, disk: Disk, failures: int) -> None:
         self._disk = disk
@@ -50,7 +50,7 @@ class Server:
 
 
 async def keep(server: Server) -> None:
-    """Until it runs again."""
+    """Keep the database running until it runs again."""
     database: Any = server
     keeping = asyncio.create_task(dev._keep_database(database, Path("/data")))
     async with asyncio.timeout(10):
@@ -85,7 +85,7 @@ async def test_on_a_full_disk_nothing_is_tried_until_there_is_room(
     await keeping
     assert server.tries == 1
     told = capsys.readouterr().err
-    assert told.count("the disk of /data is full: 5 MiB are free, waiting for 64\n") == 1
+    assert told.count("the disk of /data is full: 5 MiB are free, waiting for 64 MiB\n") == 1
 
 
 async def test_a_disk_that_fills_up_meanwhile_counts_for_no_try(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

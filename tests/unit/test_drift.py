@@ -1,4 +1,4 @@
-"""Differences between what was applied and what is there, and the patch that takes additions out again."""
+"""Differences between the applied and the live object, and the patch that removes additions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANIFEST = inference_service(a_deployment(spec=a_spec(options=OPTIONS)), registr
 
 
 def stored() -> dict[str, Any]:
-    """The object as an API server answers the apply."""
+    """The answer of an API server to the apply."""
     live = copy.deepcopy(MANIFEST)
     live["metadata"] |= {"uid": "u", "generation": 1, "resourceVersion": "10"}
     live["metadata"]["annotations"]["modelFormat"] = "sklearn"

@@ -1,4 +1,4 @@
-"""Secrets at rest: bound to their place, readable under every key that is configured."""
+"""Encrypted secrets are bound to their place, and every configured key can decrypt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 
 OLD, NEW = bytes(32), b"n" * 32
 CIPHER = AesGcmCipher({"k1": OLD})
@@ -16,7 +16,7 @@ PLACE = "model_version/1/access_key"
 
 
 def unbound(text: str, key_id: str = "k1", key: bytes = OLD) -> str:
-    """As it was stored before 2026-11-28."""
+    """A secret as it was stored before 2026-11-28."""
     sealed = AESGCM(key).encrypt(b"n" * 12, text.encode(), key_id.encode())
     return f"enc:v1:{key_id}:{base64.b64encode(b'n' * 12 + sealed).decode()}"
 

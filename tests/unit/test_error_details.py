@@ -1,4 +1,4 @@
-"""What gRPC clients are told of an error besides its code: details, and how much of it all there can be."""
+"""The details of errors for gRPC clients, and the limits of their size."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from registry_grpc.domain.errors import (
     ClusterReadFailed,
     ConcurrentChange,
     DeploymentBlocked,
+    EventLogChanged,
     FailedPrecondition,
     HistoryForgotten,
     InvalidPageToken,
@@ -42,7 +43,7 @@ CHARACTERS = ["a", "%", "é", "日", "\U0001f916", "\0"]
 
 
 def told(error: RegistryError, request: Any = REQUEST) -> tuple[str, list[Message], int]:
-    """Message, details, and the bytes that both take in the trailers."""
+    """Message and details, and their bytes in the trailers."""
     refusal = refusal_of(error, Call(method="m"), request)
     ((_, status),) = trailing_metadata(refusal)
     size = len(quote(refusal.message, safe=" ")) + len(base64.b64encode(status))
@@ -128,7 +129,7 @@ def test_what_nobody_foresaw_is_internal_and_only_the_log_knows_what_it_was() ->
 
 def test_a_timeout_is_a_deadline_that_passed() -> None:
     refusal = refusal_of(TimeoutError(), Call(method="m"), REQUEST)
-    assert (refusal.code, refusal.text) == (StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
+    assert (refusal.code, refusal.text) == (StatusCode.DEADLINE_EXCEEDED, "the request took too long")
 
 
 def test_a_failed_read_of_the_cluster_is_told_to_the_log_alone() -> None:
@@ -150,6 +151,7 @@ def test_a_failed_read_of_the_cluster_is_told_to_the_log_alone() -> None:
         (AlreadyExists(Reason.SERVE_MODEL_EXISTS), StatusCode.ALREADY_EXISTS, 409, False),
         (FailedPrecondition(Reason.MODEL_NOT_ARCHIVED), StatusCode.FAILED_PRECONDITION, 400, False),
         (DeploymentBlocked([]), StatusCode.FAILED_PRECONDITION, 400, False),
+        (EventLogChanged(), StatusCode.OUT_OF_RANGE, 400, False),
         (ConcurrentChange(), StatusCode.ABORTED, 409, True),
         (Overloaded(), StatusCode.RESOURCE_EXHAUSTED, 429, True),
         (Unavailable(Reason.DATABASE_UNAVAILABLE), StatusCode.UNAVAILABLE, 503, True),

@@ -1,4 +1,4 @@
-"""The texts of refusals are those of the REST contract (0.8), word by word."""
+"""The texts of errors are exactly those of the contract (contract 0.8)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONTRACT_TEXTS = {
     Reason.MODEL_VERSION_NOT_READY: "model version is not ready for deployment",
     Reason.CLUSTER_READ_FAILED: "internal server error",
 }
-# What these say depends on the request.
+# The texts of these depend on the request.
 TEXT_OF_ITS_OWN = {Reason.INVALID_REQUEST, Reason.DEPLOYMENT_BLOCKED, Reason.HISTORY_FORGOTTEN}
 
 
@@ -120,7 +120,9 @@ def test_one_error_for_several_names_each_violation_once() -> None:
     together = InvalidRequest.of_all([InvalidRequest([name], "model name is required"), InvalidRequest([uri, name])])
 
     assert together.violations == (name, uri)
-    assert together.message == "model name is required"  # a text of the contract stays, whatever else is wrong
+    assert (
+        together.message == "model name is required"
+    )  # a text of the contract is used even if there are other violations
     assert InvalidRequest.of_all([InvalidRequest([name]), InvalidRequest([uri])]).message == (
         "name is required; uri is required"
     )

@@ -41,9 +41,9 @@ SERVICERS: list[tuple[type[Any], int]] = [
     (ServingEnvironmentServicer, 1),
     (InferenceServiceServicer, 1),
     (ServeModelServicer, 1),
-    (DeploymentServicer, 3),
+    (DeploymentServicer, 4),
 ]
-"""Each with how many use cases its constructor takes."""
+"""Each servicer with the number of use cases that its constructor takes."""
 
 RPCS = [
     (servicer, use_cases, name, rpc)
@@ -53,7 +53,7 @@ RPCS = [
 ]
 ids = pytest.mark.parametrize(("servicer", "use_cases", "name", "rpc"), RPCS, ids=[name for _, _, name, _ in RPCS])
 
-# Fields with a closed set of values, or with rules of their own.
+# Fields with a closed set of values, or with special rules.
 VALUES: dict[str, Any] = {
     "sort_by": "name",
     "order": "asc",
@@ -69,7 +69,7 @@ VALUES: dict[str, Any] = {
     "name": "a-name",
     "limit": 97,
 }
-# In requests: what does not reach the use case as it is, and why.
+# Fields of requests that do not reach the use case unchanged, and why.
 NOT_HANDED_ON = {
     "page_size": "tested with tokens; limit and offset take their place here",
     "page_token": "as page_size",
@@ -80,15 +80,19 @@ NOT_HANDED_ON = {
     "FindInferenceService.serving_environment_id": "as the name",
     "FindModelVersion.registered_model_id": "another name of parent_resource_id, which wins",
     "FindModelArtifact.registered_model_id": "another name of parent_resource_id, which wins",
+    "WatchDeployment.after_sequence": "cannot be combined with resume_token, which is handed on instead",
     "ListInferenceServices.state": "another name of current_state, which wins",
 }
-# In answers: the ends of the paths of fields that are not set.
-NOT_IN_MESSAGES = tuple(
-    f"{version}_version.{whose}_by_email"  # quirk Q51
-    for version in ("latest", "default")
-    for whose in ("created", "updated")
+# Fields of answers that are not set, by the ends of their paths.
+NOT_IN_MESSAGES = (
+    "unknown_reason",  # only set for reasons of a newer release
+    *(
+        f"{version}_version.{whose}_by_email"  # quirk Q51
+        for version in ("latest", "default")
+        for whose in ("created", "updated")
+    ),
 )
-# Fields of results that a client of gRPC, or of REST, is not told, by the name of the type.
+# Fields of results that clients of gRPC or REST do not get, by the name of the type.
 NOT_TOLD_TO_GRPC = {
     "InferenceService.project_id": "the caller has named it",
     "ServingEnvironment.project_id": "the caller has named it",
@@ -111,7 +115,7 @@ NOT_TOLD_TO_GRPC = {
 ONLY_FOR_GRPC = ("Deployment.", "DeploymentSpec.", "DeploymentOptions.", "FieldDifference.", "Applied.")
 """The contract's answer to a deploy has no deployment."""
 NOT_SHOWN_BY = {
-    # Versions inside of a model have no emails (quirk Q51).
+    # Versions inside a model have no emails (quirk Q51).
     RegisteredModelServicer: {"ModelVersion.created_by_email", "ModelVersion.updated_by_email"},
     ModelArtifactServicer: {
         "ModelVersion.description", "ModelVersion.is_default", "ModelVersion.state", "ModelVersion.status",
@@ -123,7 +127,7 @@ _numbers = count(11)
 
 
 class Recorder:
-    """A use case that takes everything, and remembers it."""
+    """A use case that records all arguments."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []
@@ -148,7 +152,7 @@ class _Nothing:
 
 
 def filled(message: Any, rpc: str, path: str = "") -> dict[str, Any]:
-    """Fill all fields; the values by their paths."""
+    """Fill all fields. Returns the values by their paths."""
     values: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         name = f"{path}{field.name}"
@@ -194,7 +198,7 @@ def _scalar(field: FieldDescriptor) -> Any:
 
 
 def leaves(value: Any) -> Iterator[Any]:  # noqa: C901, PLR0912 - one line a kind of value
-    """All values without parts, in whatever they are packed."""
+    """All atomic values in a value."""
     match value:
         case Timestamp():
             yield value.ToDatetime(tzinfo=UTC)
@@ -203,7 +207,7 @@ def leaves(value: Any) -> Iterator[Any]:  # noqa: C901, PLR0912 - one line a kin
         case Message():
             for descriptor, inner in value.ListFields():
                 names = descriptor.enum_type and descriptor.enum_type.values_by_number
-                yield from [names[inner].name.removeprefix("DEPLOYMENT_PHASE_")] if names else leaves(inner)
+                yield from [word(names[inner].name)] if names else leaves(inner)
         case Mapping():
             for key, inner in value.items():
                 yield from (key, *leaves(inner))
@@ -221,6 +225,11 @@ def leaves(value: Any) -> Iterator[Any]:  # noqa: C901, PLR0912 - one line a kin
             yield value
 
 
+def word(name: str) -> str:
+    """A value of a proto enum as the domain has it."""
+    return name.removeprefix("DEPLOYMENT_PHASE_").removeprefix("DEPLOYMENT_REASON_")
+
+
 @ids
 async def test_every_field_of_a_request_reaches_the_use_case(
     servicer: Any, use_cases: int, name: str, rpc: Rpc
@@ -234,12 +243,12 @@ async def test_every_field_of_a_request_reaches_the_use_case(
     seen = list(leaves(recorder.seen))
     for path, value in sent.items():
         for leaf in leaves(value):
-            wanted = leaf.removeprefix("DEPLOYMENT_PHASE_") if isinstance(leaf, str) else leaf
+            wanted = word(leaf) if isinstance(leaf, str) else leaf
             assert wanted in seen, f"{path} does not reach the use case"
 
 
 def made(kind: Any) -> Any:  # noqa: C901 - one line a kind of type
-    """A value of a type with everything in it, no two parts alike."""
+    """A value of a type with all fields set to different values."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in {Union, UnionType}:
         return made(next(each for each in arguments if each is not NoneType))
@@ -268,7 +277,7 @@ def made(kind: Any) -> Any:  # noqa: C901 - one line a kind of type
 
 
 def unset(message: Message, path: str) -> Iterator[str]:
-    """The paths of the fields that are not set, from the name of the message on."""
+    """The paths of unset fields, beginning with the name of the message."""
     present = {field.name: value for field, value in message.ListFields()}
     for field in message.DESCRIPTOR.fields:
         name = f"{path}.{field.name}"
@@ -282,7 +291,7 @@ def unset(message: Message, path: str) -> Iterator[str]:
 
 
 def untold(result: Any, told: Sequence[Any]) -> Iterator[str]:
-    """The fields of a result, and of what it is made of, whose values are not told."""
+    """The fields of a result and its parts whose values are not in the answer."""
     if isinstance(result, Page):
         yield from untold(result.items[0], told)
         return
@@ -302,7 +311,7 @@ def shown(leaf: Any) -> Any:
 
 
 def result_of(rpc: Rpc) -> Any:
-    """None when the RPC answers the same for every success."""
+    """The type of the result; None if the RPC answers every success in the same way."""
     kind = get_type_hints(rpc.serve)["return"]
     if get_origin(kind) is not None and issubclass(get_origin(kind) or object, AsyncIterator):
         (kind,) = get_args(kind)

@@ -1,4 +1,4 @@
-"""Facts from raw objects of the cluster, in the forms real ones have."""
+"""Evidence from raw Kubernetes objects, which have the form of real ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from registry_grpc.adapters.kserve import watch
 from registry_grpc.adapters.kserve.evidence import deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, knative_rollout, newest_pods
 from registry_grpc.domain.deployment import DeploymentMode
@@ -32,7 +33,7 @@ def service(status: Any = None, **metadata: Any) -> dict[str, Any]:
 
 def test_an_object_without_status() -> None:
     live = live_object(service())
-    assert (live.uid, live.k8s_generation, live.resource_version, live.revision_stamp) == ("u", 3, "7", "2")
+    assert (live.uid, live.k8s_generation, live.resource_version, live.revision) == ("u", 3, "7", 2)
     assert not live.has_conditions
     assert (live.deployment_id, live.registry_id, live.url, live.ready) == ("", "", "", None)
 
@@ -210,7 +211,7 @@ def test_whether_a_deployment_serves_at_all(counts: dict[str, Any], available: b
 
 def test_counts_of_a_template_before_count_nothing() -> None:
     rollout = deployment_rollout(workload(generation=5, **replicas(1, 1, 1)), min_replicas=1)
-    assert (rollout.is_observed, rollout.is_complete, rollout.revision_stamp) == (False, False, "2")
+    assert (rollout.is_observed, rollout.is_complete, rollout.revision) == (False, False, 2)
 
 
 def test_conditions_of_a_deployment() -> None:
@@ -226,7 +227,7 @@ def test_conditions_of_a_deployment() -> None:
 def test_a_template_without_stamp() -> None:
     raw = workload()
     raw["spec"]["template"]["metadata"] = {}
-    assert deployment_rollout(raw, min_replicas=1).revision_stamp == ""
+    assert deployment_rollout(raw, min_replicas=1).revision == 0
 
 
 @pytest.mark.parametrize(
@@ -330,3 +331,14 @@ def test_whether_a_container_is_ready(ready: bool) -> None:
     raw = pod("p", T1, containerStatuses=[{"name": "c", "state": {"running": {}}, "ready": ready}])
     (seen,) = deployment_rollout(workload(), min_replicas=1, pods=[raw]).pods
     assert seen.containers[0].is_ready is ready
+
+
+@pytest.mark.parametrize(
+    ("stamp", "revision"),
+    [("7", 7), ("9" * 18, 10**18 - 1), ("9" * 19, 0), ("-1", 0), ("seven", 0), ("", 0), (None, 0)],
+)
+def test_a_relist_tells_the_revision_whatever_somebody_wrote_there(stamp: str | None, revision: int) -> None:
+    """PostgreSQL compares it, so it must fit into 64 bits."""
+    predictor = {} if stamp is None else {"annotations": {REVISION: stamp}}
+    raw = {"metadata": {"namespace": "n", "name": "m", "uid": "u", "generation": 1}, "spec": {"predictor": predictor}}
+    assert watch._owned(raw).revision == revision

@@ -1,4 +1,4 @@
-"""Required fields, lengths and names: every field that a client can send, at its limit and one above (contract 0.7)."""
+"""Required fields, lengths and names: every field of a client at its limit and one above (contract 0.7)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ MIB, KIB = 1 << 20, 1 << 10
 
 
 def labels_of(size: int) -> dict[str, str]:
-    """Two labels of so many bytes by the rule."""
+    """Two labels with this many bytes by the rule."""
     return {"é": "", "k": "x" * (size - 2 - 8 - 1 - 8)}
 
 

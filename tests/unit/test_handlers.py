@@ -1,4 +1,4 @@
-"""The way of a call: identity, project, request, use case, answer, log line; for gRPC clients and for REST."""
+"""How calls are handled for gRPC and REST clients: caller, project, request, use case, answer, log line."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class AbortedError(BaseException):
-    """As grpc.aio raises one: nothing may catch it."""
+    """The exception of grpc.aio, which nothing may catch."""
 
 
 class FakeContext:
-    """What a handler asks of its context."""
+    """The part of the context that a handler uses."""
 
     def __init__(self, metadata: Pairs = (), remaining: float | None = None) -> None:
         self._metadata = metadata
@@ -116,7 +116,7 @@ PROJECT: Pairs = (("project-id", str(UUID(int=1))),)
 
 
 def declared(**more: Any) -> type:
-    """A servicer of registered models that declares what the real one does, but for `more`."""
+    """A servicer of registered models with the declarations of the real one, except for `more`."""
     real = {name: value for name, value in vars(RegisteredModelServicer).items() if name[0].isupper()}
     return type("Servicer", (), real | more)
 
@@ -200,7 +200,7 @@ async def test_a_rest_success_is_its_json_and_status(registry: Registry) -> None
         (NotFound(Reason.REGISTERED_MODEL_NOT_FOUND), 404, "registered model not found"),
         (Overloaded(), 429, "too many requests at once; try again in a second"),
         (RuntimeError(SECRET), 500, "internal server error"),
-        (TimeoutError(SECRET), 504, "the request took longer than it may"),
+        (TimeoutError(SECRET), 504, "the request took too long"),
     ],
 )
 async def test_a_rest_error_is_a_body_with_its_status(error: Exception, status: int, text: str) -> None:
@@ -281,7 +281,9 @@ async def test_what_nobody_foresaw_is_internal_and_only_the_log_has_the_tracebac
 
 async def test_bytes_that_are_no_message_are_refused_after_the_project() -> None:
     code = grpc.StatusCode.INVALID_ARGUMENT
-    text = "the request is not a GetRegisteredModelRequest, or a string in it is not UTF-8"
+    text = (
+        "the request cannot be decoded as GetRegisteredModelRequest: its bytes are malformed or a string is not UTF-8"
+    )
     for request in (b"nonsense", b"\n\x01\xff"):
         assert await refused(servicer_with(), "GetRegisteredModel", request, FakeContext(PROJECT)) == (code, text)
     answer = await refused(servicer_with(), "GetRegisteredModel", b"nonsense", FakeContext())
@@ -296,7 +298,7 @@ async def test_no_native_call_takes_longer_than_the_longest(monkeypatch: pytest.
     monkeypatch.setattr(handlers, "LONGEST_SECONDS", 0.01)
     for remaining in (None, 1.0):
         answer = await refused(servicer_with(get=get), "GetRegisteredModel", GET, FakeContext(PROJECT, remaining))
-        assert answer == (grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
+        assert answer == (grpc.StatusCode.DEADLINE_EXCEEDED, "the request took too long")
 
 
 def test_a_callers_own_deadline_is_kept_by_grpc() -> None:

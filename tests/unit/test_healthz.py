@@ -34,6 +34,10 @@ async def checked(fault: Exception | None, method: str = "GET") -> tuple[str, by
     ("fault", "text"),
     [
         (Unavailable(Reason.DATABASE_UNAVAILABLE), "the database is unavailable; try again"),
+        (
+            Unavailable(Reason.DATABASE_READ_ONLY),
+            "the database is read-only (a standby, or set to read only): writes must wait",
+        ),
         (RuntimeError("the password is secret"), "internal server error"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What log lines say, and when they reach their stream."""
+"""The content of log lines, and when they reach their stream."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_is_below_the_level_is_not_written(stream: io.TextIOWrapper, level:
 
 
 class CountingStream(io.BytesIO):
-    """Counts how often it is written to."""
+    """A stream that counts writes."""
 
     writes = 0
 

@@ -1,4 +1,4 @@
-"""The InferenceService a deployment is applied as: the contract's object, in canonical form, with nothing volatile."""
+"""The InferenceService of a deployment: the object of the contract in canonical form, without volatile fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of InferenceServices: always valid, `<slug>-<8 hex>` whenever that is (quirk Q19)."""
+"""Names of InferenceServices are always valid: `<slug>-<8 hex>` if possible (quirk Q19)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONG_NAMESPACE = "n" * 30
 )
 def test_deployment_name(slug: str, namespace: str, name: str) -> None:
     assert deployment_name(slug, VERSION, namespace) == name
-    assert name_findings(name, namespace) == ()
+    assert list(name_findings(name, namespace)) == []
 
 
 def test_longest_name_is_the_stricter_of_both_limits() -> None:
@@ -53,7 +53,9 @@ def test_invalid_names_are_found(name: str) -> None:
 def test_too_long_by_the_pod_label() -> None:
     (finding,) = name_findings("a" * 49, "ns")
     assert finding.code == "NAME_TOO_LONG"
-    assert "has 49 characters, at most 48 fit: 63 for the label `isvc.<name>-predictor` - 15 = 48" in finding.message
+    assert (
+        "has 49 characters, but at most 48 fit: 63 for the label `isvc.<name>-predictor` - 15 = 48" in finding.message
+    )
 
 
 def test_too_long_by_the_host_says_what_the_namespace_takes() -> None:
@@ -61,7 +63,7 @@ def test_too_long_by_the_host_says_what_the_namespace_takes() -> None:
     assert f"63 for the host `<name>-predictor-<namespace>` - 11 - 30 for the namespace `{LONG_NAMESPACE}` = 22" in (
         finding.message
     )
-    assert finding.hint == "give a `name` of at most 22 characters"
+    assert finding.hint == "Give a `name` of at most 22 characters."
 
 
 def test_a_namespace_that_leaves_no_room() -> None:
@@ -69,7 +71,7 @@ def test_a_namespace_that_leaves_no_room() -> None:
     name = deployment_name("iris", VERSION, namespace)
     assert re.fullmatch("[a-z][-a-z0-9]*", name)
     (finding,) = name_findings(name, namespace)
-    assert finding.hint == "deploy into a namespace with a shorter name"
+    assert finding.hint == "Deploy into a namespace with a shorter name."
 
 
 @pytest.mark.parametrize("namespace", ["models", "team-a", "1st", "n" * 63])

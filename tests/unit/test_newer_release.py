@@ -1,4 +1,4 @@
-"""What a newer release stored and this one does not know: kept, and refused by its name."""
+"""Fields of a newer release that this one does not know are kept, and errors name them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.deployments import BORN, a_deployment, a_spec
 
+from registry_grpc.adapters.grpc.mapping.deployment import deployment_message, event_message, revision_message
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_FIELDS,
     deployment_from,
@@ -16,9 +17,21 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     spec_from,
     spec_to_json,
 )
-from registry_grpc.domain.deployment import Cause, DeploymentMode, DeploymentOptions, Outcome, Phase, ScaleMetric
+from registry_grpc.domain.decision import judge
+from registry_grpc.domain.deployment import (
+    Applied,
+    Cause,
+    DeploymentMode,
+    DeploymentOptions,
+    Outcome,
+    Phase,
+    ScaleMetric,
+)
+from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.preflight import findings
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
+from registry_grpc.gen.modelregistry.v1.deployment_reason_pb2 import DEPLOYMENT_REASON_UNSPECIFIED
 
 OPTIONS = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, scale_metric=ScaleMetric.RPS, env={"A": "1"})
 
@@ -70,6 +83,7 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
     record: dict[str, Any] = {name: getattr(deployment, name) for name in DEPLOYMENT_FIELDS} | {
         "spec": spec_to_json(deployment.spec),
         "phase": "HIBERNATING",
+        "reason": "TOO_COLD",
         "drift_policy": "ask",
         "version_now": None,
         "drift": [{"path": "p", "applied": "1", "found": "2", "since": "today"}],
@@ -77,16 +91,42 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
     }
     read = deployment_from(record)
     assert (read.phase, read.drift_policy, read.drift[0].found) == (Phase.PENDING, DriftPolicy.REPORT, "2")
+    assert_kept(read.reason, deployment_message(read))
     assert read.applied is not None
     assert read.applied.uid == "u"
 
     revision = revision_from(
-        {"deployment_id": deployment.id, "generation": 1, "created_at": BORN, "created_by": "", "reason": ""}
+        {"deployment_id": deployment.id, "generation": 1, "created_at": BORN, "created_by": "", "reason": "TOO_COLD"}
         | {"served_from": None, "served_until": None, "spec": record["spec"], "cause": "CLONE", "outcome": "LATE"}
     )
     assert (revision.cause, revision.outcome) == (Cause.UPDATE, Outcome.PENDING)
+    assert_kept(revision.reason, revision_message(revision))
     event = event_from(
-        {"sequence": 1, "occurred_at": BORN + timedelta(1), "deployment_id": deployment.id, "generation": 1}
-        | {"serving_generation": None, "phase": "HIBERNATING", "reason": "", "message": "", "next_step": ""}
+        {
+            "sequence": 1,
+            "resume_token": "a-1",
+            "occurred_at": BORN + timedelta(1),
+            "deployment_id": deployment.id,
+            "generation": 1,
+        }
+        | {"serving_generation": None, "phase": "HIBERNATING", "reason": "TOO_COLD", "message": "", "next_step": ""}
     )
     assert event.phase is Phase.PENDING
+    assert_kept(event.reason, event_message(event))
+
+
+def assert_kept(reason: DeploymentReason, message: Any) -> None:
+    """A pass that changes nothing stores the word again, and clients are told it."""
+    assert reason == reason.value == reason.name == "TOO_COLD"
+    assert "newer release" in reason.next_step
+    assert reason not in set(DeploymentReason)
+    assert (message.reason, message.unknown_reason) == (DEPLOYMENT_REASON_UNSPECIFIED, "TOO_COLD")
+
+
+def test_a_pass_without_an_answer_leaves_a_reason_that_it_does_not_know() -> None:
+    applied = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
+    reason = DeploymentReason.stored("TOO_COLD")
+    before = a_deployment(applied=applied, applied_generation=1, phase=Phase.DEGRADED, reason=reason, message="brr")
+    away = ApplyRefused(DeploymentReason.API_UNAVAILABLE, "away")
+    result = judge(before, BORN, None, away)
+    assert (result.phase, result.reason, result.message) == (Phase.DEGRADED, "TOO_COLD", "brr")

@@ -1,4 +1,4 @@
-"""Page tokens are opaque; one that was altered is refused, whatever it holds."""
+"""Page tokens are opaque, and an altered one is refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_token_is_of_one_project_list_and_filter() -> None:
     token = page_token(Cursor(3, ID), request_with(""), CALL)
     elsewhere: Any = SimpleNamespace(project_id=UUID(int=2))
     other_filter = ListDeploymentRevisionsRequest(id=str(UUID(int=8)), page_token=token)
-    # Equal on the wire: the deployment's id is the first field of one, as the model's is of the other.
+    # Both requests are equal on the wire: the id of the deployment or of the model is their first field.
     other_list = ListDeploymentsRequest(registered_model_id=str(ID), page_token=token)
     for request, call in ((request_with(token), elsewhere), (other_filter, CALL), (other_list, CALL)):
         with pytest.raises(InvalidPageToken):

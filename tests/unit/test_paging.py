@@ -1,4 +1,4 @@
-"""Pages and orders (REST contract 0.9, 0.10, quirks Q4, Q5)."""
+"""Pages and orders (contract 0.9, 0.10; quirks Q4, Q5)."""
 
 from __future__ import annotations
 

@@ -23,17 +23,18 @@ from registry_grpc.domain.errors import (
     Reason,
     Unavailable,
 )
-from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
 from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.registered_model import RegisteredModelPatch
 from registry_grpc.ports.cluster import Cluster, DryRun
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.services.planning import Planning
 
 
 class Stage:
-    """A cluster in which nothing is ever carried out."""
+    """A cluster in which nothing is applied or deleted."""
 
     def __init__(self, refusal: ApplyRefused | None = None) -> None:
         self.refusal = refusal
@@ -66,22 +67,23 @@ def wish(world: World) -> NewDeployment:
 
 def planning(world: World, cluster: Any = None) -> Planning:
     return Planning(
-        deployments=world.deployments,
-        history=world.repositories.deployments,
+        drafting=world.drafting,
+        services=world.repositories.services,
+        deployments=world.repositories.deployments,
         versions=world.repositories.versions,
         cluster=cluster,
     )
 
 
 async def taken(world: World, wish: NewDeployment) -> NewDeployment:
-    """The wish for a name that a service of the environment has."""
+    """A deployment whose name a service of the environment has."""
     service = await world.repositories.services.get(world.project_id, world.id)
     return replace(wish, name=service.name)
 
 
 async def test_a_plan_has_everything_that_speaks_against_it(world: World, wish: NewDeployment) -> None:
     wish = replace(await taken(world, wish), options=DeploymentOptions(service_account="reader"))
-    refusal = ApplyRefused(Refusal.REJECTED, "not today")
+    refusal = ApplyRefused(Why.REJECTED, "not today")
 
     plan = await planning(world, Stage(refusal)).plan(world.project_id, wish)
 
@@ -100,8 +102,9 @@ async def test_a_plan_for_keys_that_cannot_be_decrypted(world: World, wish: NewD
             raise SecretUnreadable("a stored secret needs the encryption key 'k1', which is not configured")
 
     planned = Planning(
-        deployments=world.deployments,
-        history=world.repositories.deployments,
+        drafting=world.drafting,
+        services=world.repositories.services,
+        deployments=world.repositories.deployments,
         versions=Unreadable(world.store),
         cluster=cast("Cluster", Stage()),
     )
@@ -148,7 +151,7 @@ async def test_validation_refuses_as_the_deploy_would(world: World, wish: NewDep
 
 async def test_validation_refuses_what_is_sure_to_fail(world: World, wish: NewDeployment) -> None:
     with pytest.raises(DeploymentBlocked) as refusal:
-        await planning(world, Stage(ApplyRefused(Refusal.REJECTED, "not today"))).validate(world.project_id, wish)
+        await planning(world, Stage(ApplyRefused(Why.REJECTED, "not today"))).validate(world.project_id, wish)
     assert [(v.field, v.description) for v in refusal.value.violations] == [("REJECTED", "not today")]
 
 
@@ -156,14 +159,14 @@ async def test_validation_refuses_what_is_sure_to_fail(world: World, wish: NewDe
 async def test_validation_answers_what_would_be_stored(world: World, wish: NewDeployment, cluster: Any) -> None:
     answer = await planning(world, cluster).validate(world.project_id, wish)
 
-    assert (answer.service.name, answer.status, answer.message) == ("iris", "PENDING", "nothing speaks against it")
+    assert (answer.service.name, answer.status, answer.message) == ("iris", "PENDING", "validation passed")
     assert answer.service.model_version_id == world.version.id
     assert len(world.store.services) == 1
 
 
 async def test_a_cluster_that_does_not_answer(world: World, wish: NewDeployment) -> None:
     with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
-        await planning(world, Stage(ApplyRefused(Refusal.UNAVAILABLE, "away"))).plan(world.project_id, wish)
+        await planning(world, Stage(ApplyRefused(Why.API_UNAVAILABLE, "away"))).plan(world.project_id, wish)
     with refused(FailedPrecondition, Reason.CLUSTER_DISABLED):
         await planning(world).plan(world.project_id, wish)
 
@@ -180,6 +183,6 @@ async def test_a_plan_says_what_may_not_be_deployed_now_or_was_edited(world: Wor
         "MODEL_VERSION_NOT_READY", "REGISTERED_MODEL_ARCHIVED", "MODEL_VERSION_ARCHIVED",
     ]  # fmt: skip
     (edited,) = [finding for finding in found if finding.code == "VERSION_EDITED"]
-    assert (edited.blocking, edited.message) == (False, "uri of the version changed since it was deployed last")
+    assert (edited.blocking, edited.message) == (False, "uri of the version changed since it was last deployed")
     with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
         await planning(world, Stage()).validate(world.project_id, wish)

@@ -1,4 +1,4 @@
-"""The pool when nobody gives it another connection: a pooler that is full, or a server that says no."""
+"""The pool when it cannot get another connection: a pooler is full, or the server refuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Connection:
 
 
 class _Server:
-    """Gives so many connections, then keeps waiting who asks for another."""
+    """Gives this many connections. Further calls wait."""
 
     def __init__(self, connections: int) -> None:
         self.left = connections

@@ -1,4 +1,4 @@
-"""What speaks against a deployment: static findings, and those that need the cluster's facts."""
+"""Findings about a deployment: static ones, and those that need the facts of the cluster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WELL = ClusterFacts(
 
 
 def found(*, facts: ClusterFacts | None = None, has_credentials: bool = False, **spec: Any) -> dict[str, Finding]:
-    """The findings on a spec that is well but for what the test says, by code."""
+    """The findings by code, on a spec without problems except for those of the test."""
     spec.setdefault("storage_uri", "pvc://claim/model")
     return {f.code: f for f in findings("iris", "models", a_spec(**spec), has_credentials=has_credentials, facts=facts)}
 
@@ -139,7 +139,7 @@ def test_scale_metrics_that_knative_mode_refuses(metric: str, is_refused: bool) 
     assert [(code, finding.blocking) for code, finding in findings.items()] == (
         [("SCALE_METRIC_UNSUPPORTED", True)] if is_refused else []
     )
-    # In a pass, KServe says it itself.
+    # In a pass, KServe itself reports it.
     assert found(options=options) == {}
 
 
@@ -179,8 +179,8 @@ def test_missing_permissions(permission: str, has_credentials: bool, blocking: b
 
 def test_near_miss_of_a_version() -> None:
     finding = found(model_format_version="1.3", facts=WELL)["NO_RUNTIME"]
-    assert finding.message == "no serving runtime takes sklearn 1.3: runtimes list 0, 1"
-    assert finding.hint == "drop the version or use 1"
+    assert finding.message == "no serving runtime supports sklearn 1.3; the supported versions are: 0, 1"
+    assert finding.hint == "Clear the framework version, or use 1."
 
 
 def test_no_version_matches_any() -> None:
@@ -189,12 +189,12 @@ def test_no_version_matches_any() -> None:
 
 def test_unknown_format_names_the_known_ones() -> None:
     finding = found(model_format="Sklearn", facts=WELL)["NO_RUNTIME"]
-    assert finding.message.endswith("the formats KServe chooses one for are: sklearn")
+    assert finding.message.endswith("it selects one for these formats: sklearn")
 
 
 def test_runtimes_that_must_be_named() -> None:
     finding = found(model_format="catboost", facts=WELL)["NO_RUNTIME"]
-    assert finding.hint == "name one in `options.runtime`: kserve-manual"
+    assert finding.hint == "Name one in `options.runtime`: kserve-manual."
     assert found(model_format="catboost", container_image="kserve-manual", facts=WELL) == {}
 
 
@@ -213,8 +213,8 @@ def test_named_runtime_disabled() -> None:
 @pytest.mark.parametrize(
     ("spec", "hint"),
     [
-        ({"container_image": "kserve-old", "model_format_version": "1"}, "drop the version or use 0"),
-        ({"container_image": "kserve-bare"}, "name another runtime, or none to let KServe choose by model format"),
+        ({"container_image": "kserve-old", "model_format_version": "1"}, "Clear the framework version, or use 0."),
+        ({"container_image": "kserve-bare"}, "Name another runtime, or none to let KServe choose by model format."),
     ],
 )
 def test_named_runtime_that_does_not_fit(spec: dict[str, Any], hint: str) -> None:

@@ -1,12 +1,13 @@
-"""Passes: what they do to the cluster, what they must not do, and that a lease is given back however they end."""
+"""Passes: their effects on the cluster, and that they give their lease back however they end."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 from unittest.mock import AsyncMock
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from tests.fakes.builders import a_service
@@ -15,22 +16,26 @@ from tests.fakes.deployments import NoNews
 from tests.refusals import refused
 from tests.unit.at_work import KEYS, AtWork, at_work
 
+from registry_grpc.domain.decision.verdict import RESYNC
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import FieldDifference, Phase, Want
 from registry_grpc.domain.errors import (
     ClusterReadFailed,
     ConcurrentChange,
+    EventLogChanged,
+    FailedPrecondition,
     NotFound,
     Reason,
     RegistryError,
     Unavailable,
 )
-from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
+from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.deployments import DeploymentFilter
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.services import reconciliation
 from registry_grpc.services.deployment_history import DeploymentHistory
 
@@ -78,7 +83,7 @@ async def test_secrets_of_earlier_revisions_go_when_the_new_one_serves_and_not_b
 
 
 @pytest.mark.parametrize(
-    "error", [ApplyRefused(Refusal.FORBIDDEN, "no"), Unavailable(Reason.CLUSTER_UNAVAILABLE, "away")], ids=repr
+    "error", [ApplyRefused(Why.FORBIDDEN, "no"), Unavailable(Reason.CLUSTER_UNAVAILABLE, "away")], ids=repr
 )
 async def test_a_clean_up_that_fails_does_not_fail_the_pass(world: AtWork, error: Exception) -> None:
     world.cluster.meanwhile = raising(error, "clean_up")
@@ -90,7 +95,7 @@ async def test_an_undeployment_takes_the_secrets_along(world: AtWork) -> None:
     deployment = await world.deployed()
     world.cluster.cleaned.clear()
 
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
     assert world.cluster.objects == {}
@@ -107,7 +112,7 @@ async def test_secrets_stay_while_the_object_is_still_there(world: AtWork) -> No
             world.cluster.objects["models", deployment.name] = replace(live, deleting_since=world.clock.now())
 
     world.cluster.meanwhile = comes_back
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.DELETING
     assert world.cluster.cleaned == []
@@ -123,7 +128,7 @@ async def test_an_undeployment_does_not_need_the_keys(
     world.cluster.cleaned.clear()
     monkeypatch.setattr(world.repositories.versions, "credentials", AsyncMock(side_effect=error))
 
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
     assert world.cluster.cleaned == [(Want.ABSENT, None)]
@@ -154,13 +159,13 @@ async def test_a_pass_on_an_old_row_does_not_write_over_a_newer_object(world: At
     old = await world.queue.claim_one(deployment.id)
     assert old is not None
     old = replace(old, deployment=replace(old.deployment, applied_generation=0))
-    world.cluster.change(deployment, revision_stamp="2")
+    world.cluster.change(deployment, revision=2)
     applies = world.cluster.calls["apply"]
 
     await world.reconciler.work(old)
 
     assert world.cluster.calls["apply"] == applies
-    assert world.cluster.objects["models", deployment.name].revision_stamp == "2"
+    assert world.cluster.objects["models", deployment.name].revision == 2
 
 
 async def test_an_object_that_is_going_is_not_written_to(world: AtWork) -> None:
@@ -187,11 +192,51 @@ async def test_what_was_deleted_by_others_is_told_and_then_made_again(world: AtW
     assert again.applied != deployment.applied
 
 
+async def test_what_a_deleted_service_leaves_goes_at_once(world: AtWork) -> None:
+    world.cluster.serves = False
+    deployment = await world.deployed()
+    assert world.cluster.objects
+
+    await world.services.delete(world.project_id, deployment.id)
+
+    assert world.cluster.objects == {}
+    assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
+
+
+async def test_a_revision_serves_whose_pass_was_not_recorded(world: AtWork) -> None:
+    """The object is there, the row knows nothing of it, and by now another revision is wanted."""
+    deployment = await world.deployed()
+    world.store.deployments[deployment.id] = replace(
+        deployment, applied=None, applied_generation=0, applied_at=None, serving_generation=None, phase=Phase.PENDING
+    )
+
+    async def stays_as_it_was(method: str) -> None:
+        if method == "observe" and world.cluster.calls["apply"] == 2:
+            world.cluster.change(deployment, revision=1)
+
+    world.cluster.meanwhile = stays_as_it_was
+    updated = await world.update(deployment)
+
+    assert (updated.phase, updated.serving_generation, updated.url) == (Phase.UPDATING, 1, "http://iris")
+
+
+async def test_passes_are_spread_out(world: AtWork) -> None:
+    deployment = await world.deployed()
+    delays = set()
+    for _ in range(20):
+        await world.passed(deployment)
+        next_at = world.store.work[deployment.id].next_at
+        assert next_at is not None
+        delays.add((next_at - world.clock.now()).total_seconds() / RESYNC.total_seconds())
+    assert 0.79 < min(delays) < max(delays) < 1.21
+    assert max(delays) - min(delays) > 0.05
+
+
 async def test_an_object_of_others_is_never_deleted(world: AtWork) -> None:
     deployment = await world.deployed()
     world.cluster.change(deployment, deployment_id=str(uuid4()))
 
-    await world.deployments.undeploy(world.project_id, deployment.id)
+    await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
     assert ("models", deployment.name) in world.cluster.objects
@@ -286,7 +331,7 @@ async def test_a_look_that_is_broken_off_leaves_no_lease(world: AtWork) -> None:
     world.cluster.meanwhile = raising(Unavailable(Reason.CLUSTER_UNAVAILABLE, "away"), "observe")
     before = await world.now(deployment)
     with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
-        await world.deployments.sync(world.project_id, deployment.id)
+        await world.services.sync(world.project_id, deployment.id)
     assert world.is_free(deployment.id)
     assert await world.now(deployment) == before, "told to the caller, and not recorded"
 
@@ -310,7 +355,7 @@ async def test_a_look_now_is_recorded_and_answered(world: AtWork) -> None:
     deployment = await world.deployed()
     world.cluster.change(deployment, url="http://moved")
 
-    service = await world.deployments.sync(world.project_id, deployment.id)
+    service = await world.services.sync(world.project_id, deployment.id)
 
     assert service.url == (await world.now(deployment)).url == "http://moved"
     assert world.is_free(deployment.id)
@@ -326,9 +371,9 @@ async def record_only(world: AtWork, **fields: Any) -> InferenceService:
 
 
 async def test_the_object_of_a_record_goes_before_the_record(world: AtWork) -> None:
-    """Nobody could repeat a deletion that was broken off in between."""
+    """Without the record, nobody could repeat a deletion that was cancelled in between."""
     service = await record_only(world)
-    await world.broken_off(lambda: world.deployments.delete_service(world.project_id, service.id), "remove")
+    await world.broken_off(lambda: world.services.delete(world.project_id, service.id), "remove")
     assert await world.repositories.services.get(world.project_id, service.id) == service
 
     there = []
@@ -337,7 +382,7 @@ async def test_the_object_of_a_record_goes_before_the_record(world: AtWork) -> N
         there.append((method, service.id in world.store.services))
 
     world.cluster.meanwhile = look
-    await world.deployments.delete_service(world.project_id, service.id)
+    await world.services.delete(world.project_id, service.id)
     assert there == [("remove", True)]
     assert service.id not in world.store.services
 
@@ -347,17 +392,24 @@ async def test_a_cluster_that_fails_does_not_keep_a_record(world: AtWork, error:
     world.cluster.meanwhile = raising(error, "remove")
     service = await record_only(world)
 
-    await world.deployments.undeploy(world.project_id, service.id)
-    await world.deployments.delete_service(world.project_id, service.id)
+    await world.services.undeploy(world.project_id, service.id)
+    await world.services.delete(world.project_id, service.id)
 
     assert service.id not in world.store.services
+
+
+async def test_the_object_of_a_record_that_serves_stays(world: AtWork) -> None:
+    service = await record_only(world, current_state="DEPLOYED")
+    with refused(FailedPrecondition, Reason.INFERENCE_SERVICE_DEPLOYED):
+        await world.services.delete(world.project_id, service.id)
+    assert world.cluster.calls["remove"] == 0
 
 
 async def test_a_record_follows_the_object_of_its_name(world: AtWork) -> None:
     service = await record_only(world)
 
     async def synced() -> tuple[str, str, str, str]:
-        after = await world.deployments.sync(world.project_id, service.id)
+        after = await world.services.sync(world.project_id, service.id)
         return after.current_state, after.url, after.last_error, after.external_id
 
     assert await synced() == ("UNDEPLOYED", "", "the object is not in the cluster", service.external_id)
@@ -379,12 +431,12 @@ async def test_a_record_that_changed_since_the_look_is_left_alone(world: AtWork)
 
     world.cluster.meanwhile = meanwhile
     with pytest.raises(ConcurrentChange):
-        await world.deployments.sync(world.project_id, service.id)
+        await world.services.sync(world.project_id, service.id)
     assert (await world.repositories.services.get(world.project_id, service.id)).url == "http://by-hand"
 
 
 async def an_object(world: AtWork) -> LiveObject:
-    """Of another service."""
+    """The live object of another service."""
     deployment = await world.deployed()
     return world.cluster.objects["models", deployment.name]
 
@@ -399,7 +451,7 @@ async def test_of_two_requests_with_one_id_the_second_is_answered_as_the_first(
     assert first.deployment is not None
     looks = world.cluster.calls["observe"]
 
-    # The second looks before the first has stored anything, and stores after it.
+    # The second request reads before the first one has stored anything, and stores after it.
     stored = await world.repositories.deployments.requested(
         world.project_id, RequestKey(request_id="once", digest=world.new().digest)
     )
@@ -408,7 +460,7 @@ async def test_of_two_requests_with_one_id_the_second_is_answered_as_the_first(
 
     assert second.service.id == first.service.id
     assert (second.status, second.message) == ("DEPLOYED", "Deployment made by an earlier request")
-    assert world.cluster.calls["observe"] == looks, "it is not the second's to make a pass on"
+    assert world.cluster.calls["observe"] == looks, "the second request makes no pass"
     assert len(world.store.deployments) == 1
 
 
@@ -423,8 +475,8 @@ async def test_the_history_tells_of_one_project(world: AtWork) -> None:
 
     watched = [event async for event in history.watch(project_id, id_, 0)]
     assert watched == world.store.events
-    after = watched[1].sequence
-    assert [event async for event in history.watch(project_id, id_, after)] == watched[2:]
+    for after in (watched[1].sequence, watched[1].resume_token):
+        assert [event async for event in history.watch(project_id, id_, after)] == watched[2:]
     assert [event async for event in history.watch(project_id, id_, None)] == watched[-1:]
     assert [d.id for d in (await history.list(project_id, DeploymentFilter(), page)).items] == [id_]
     assert [r.generation for r in (await history.revisions(project_id, id_, page)).items] == [2, 1]
@@ -434,3 +486,20 @@ async def test_the_history_tells_of_one_project(world: AtWork) -> None:
     assert list(await history.orphans(project_id)) == []
     with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
         await anext(history.watch(uuid4(), id_, 0))
+
+
+async def test_a_watch_ends_when_the_database_is_restored(world: AtWork) -> None:
+    deployment = await world.deployed()
+
+    class Restored(NoNews):
+        async def listen(self, id: UUID) -> AsyncGenerator[None, None]:
+            yield
+            world.store.restore()
+            yield
+
+    history = DeploymentHistory(deployments=world.repositories.deployments, events=Restored())
+    for after in (None, 0):
+        watching = history.watch(world.project_id, deployment.id, after)
+        with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):
+            async for event in watching:
+                assert event.deployment_id == deployment.id

@@ -1,4 +1,4 @@
-"""Use cases on models, versions and environments."""
+"""Use cases of models, versions and environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON body of a REST request is read as the Go service read it, and strictly (contract 0.5)."""
+"""The JSON body of a REST request is read strictly, as by the Go service (contract 0.5)."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_body_may_be_nested_but_not_too_deeply(opened: str, closed: str) -> No
 
 
 def test_a_large_body_is_read_strictly() -> None:
-    """The lenient reading is slow, so it is only for what people write."""
+    """Lenient reading is slow, so it is only for small bodies."""
     text = "x" * MEBIBYTE
     assert seen(NewRegisteredModel, f'{{"name":"{text}"}}') == {"name": text}
     assert refusal_of(NewRegisteredModel, f'{{"name":"{text}"}} junk').message.startswith("invalid JSON: ")
@@ -162,7 +162,7 @@ def test_a_body_of_very_many_values_is_refused(item: str) -> None:
 
 
 def test_as_many_values_as_the_limit_pass() -> None:
-    # Two brackets open, and there is one comma less than values.
+    # There are two opening brackets, and one comma less than values.
     content = '{"unknown":[' + ",".join(["1"] * (MOST_VALUES - 1)) + "]}"
     assert seen(NewRegisteredModel, content) == {}
     assert refusal_of(NewRegisteredModel, content.replace("1]", "1,1]")).message == TOO_MANY
@@ -206,7 +206,7 @@ def test_of_equal_keys_the_last_one_counts() -> None:
 
 
 def test_of_keys_in_several_letter_cases_the_last_new_spelling_counts() -> None:
-    """The Go service took the very last one; the parser here has merged equal keys before they are seen."""
+    """For the Go service the last key counts. The parser here merges equal keys first."""
     assert seen(NewRegisteredModel, '{"name":"a","NAME":"b","name":"c"}') == {"name": "b"}
 
 
@@ -352,7 +352,7 @@ def test_every_wrong_field_is_named_at_once() -> None:
         ("name", "must be a string"),
         ("tags.tasks", "must be a list of strings"),
         ("tags.subjects", "must be a string"),
-        ("labels.a", "must be a string"),  # of several in one object the first
+        ("labels.a", "must be a string"),  # of several in one object, the first
     ]
 
 

@@ -1,4 +1,4 @@
-"""The bytes of REST answers: keys in their order, nulls, times, what is omitted (contract 0.11, 0.12)."""
+"""The bytes of REST answers: the order of keys, nulls, times and omitted keys (contract 0.11, 0.12)."""
 
 from __future__ import annotations
 

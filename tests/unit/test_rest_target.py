@@ -1,4 +1,4 @@
-"""The target of a REST request, as the Go service read it (contract 0.1, 0.9)."""
+"""The target of a REST request is read as by the Go service (contract 0.1, 0.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New revisions of a deployment: what holds for a deploy holds for each of them, and none undoes another unseen."""
+"""New revisions of a deployment are checked like a deploy, and do not undo each other."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from tests.fakes.seeding import stored_version
+from tests.fakes.use_cases import UseCases
 from tests.refusals import refused
 from tests.unit.deployed_world import ALLOWING, World, a_world
 
@@ -24,7 +25,6 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.policy import DeploymentPolicy
-from registry_grpc.services.deployments import Deployments
 
 APPLIED = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
 NOT_ALLOWED = (
@@ -34,21 +34,21 @@ NOT_ALLOWED = (
 )
 UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
 
-Revision = Callable[[World, Deployments], Awaitable[object]]
+Revision = Callable[[World, UseCases], Awaitable[object]]
 
 
-async def _roll_back(world: World, deployments: Deployments) -> object:
-    return await deployments.roll_back(world.project_id, world.id, 1)
+async def _roll_back(world: World, now: UseCases) -> object:
+    return await now.deployments.roll_back(world.project_id, world.id, 1)
 
 
-async def _keep_options(world: World, deployments: Deployments) -> object:
-    return await deployments.update(world.project_id, world.id, model_version_id=world.version.id, options=None)
+async def _keep_options(world: World, now: UseCases) -> object:
+    return await now.deployments.update(world.project_id, world.id, model_version_id=world.version.id, options=None)
 
 
-async def _redeploy(world: World, deployments: Deployments) -> object:
+async def _redeploy(world: World, now: UseCases) -> object:
     if (await world.deployment()).want is Want.PRESENT:
-        await deployments.undeploy(world.project_id, world.id)
-    return await deployments.change_service(world.project_id, world.id, UP, "ann")
+        await now.services.undeploy(world.project_id, world.id)
+    return await now.services.update(world.project_id, world.id, UP, "ann")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ REPEATING = pytest.mark.parametrize("repeat", [_roll_back, _keep_options, _redep
 
 @REPEATING
 async def test_options_that_are_kept_or_repeated_must_still_be_allowed(world: World, repeat: Revision) -> None:
-    await repeat(world, world.deployments)
+    await repeat(world, world.under(ALLOWING))
     generation = (await world.deployment()).generation
 
     with pytest.raises(DeploymentBlocked) as refusal:
@@ -72,7 +72,7 @@ async def test_options_that_are_kept_or_repeated_must_still_be_allowed(world: Wo
     assert (await world.deployment()).generation in {
         generation,
         generation + 1,
-    }  # the undeployment before a redeployment
+    }  # the redeployment needs an undeployment before
     assert (await world.deployment()).want is (Want.ABSENT if repeat is _redeploy else Want.PRESENT)
 
 
@@ -81,30 +81,30 @@ async def test_a_version_that_is_kept_or_repeated_must_still_be_ready(world: Wor
     await world.set_status("FAILED")
 
     with pytest.raises(FailedPrecondition) as refusal:
-        await repeat(world, world.deployments)
+        await repeat(world, world.under(ALLOWING))
 
     assert refusal.value.reason is Reason.MODEL_VERSION_NOT_READY
     assert str(refusal.value) == "version v1: model version is not ready for deployment"
     await world.set_status("READY")
-    await repeat(world, world.deployments)
+    await repeat(world, world.under(ALLOWING))
 
 
 async def test_a_refused_redeployment_changes_nothing_of_the_service(world: World) -> None:
-    await world.deployments.undeploy(world.project_id, world.id)
+    await world.services.undeploy(world.project_id, world.id)
     before = await world.repositories.services.get(world.project_id, world.id)
 
     with refused(DeploymentBlocked, Reason.DEPLOYMENT_BLOCKED):
         patch = replace(UP, labels={"a": "b"})
-        await world.under(DeploymentPolicy()).change_service(world.project_id, world.id, patch, "ann")
+        await world.under(DeploymentPolicy()).services.update(world.project_id, world.id, patch, "ann")
 
     assert await world.repositories.services.get(world.project_id, world.id) == before
 
 
 async def test_a_desired_state_that_is_there_already_asks_for_nothing(world: World) -> None:
-    """Clients send back whole objects as they have read them."""
+    """Clients send back whole objects that they have read."""
     await world.set_status("FAILED")
 
-    await world.under(DeploymentPolicy()).change_service(world.project_id, world.id, UP, "ann")
+    await world.under(DeploymentPolicy()).services.update(world.project_id, world.id, UP, "ann")
 
     assert (await world.deployment()).generation == 1
 
@@ -113,14 +113,14 @@ async def test_what_is_forbidden_by_now_can_be_undeployed(world: World) -> None:
     await world.set_status("FAILED")
     down = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
 
-    await world.under(DeploymentPolicy()).change_service(world.project_id, world.id, down, "ann")
+    await world.under(DeploymentPolicy()).services.update(world.project_id, world.id, down, "ann")
 
     assert (await world.deployment()).want is Want.ABSENT
 
 
 async def test_options_of_a_request_must_be_allowed_and_possible(world: World) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        await world.under(DeploymentPolicy()).update(
+        await world.under(DeploymentPolicy()).deployments.update(
             world.project_id, world.id, model_version_id=None, options=DeploymentOptions(env={"B": "", "A": ""})
         )
     assert [v.field for v in refusal.value.violations] == ["options.env.A", "options.env.B"]
@@ -139,10 +139,10 @@ async def test_the_mode_is_fixed_while_the_object_is_there(world: World) -> None
     assert violation.field == "options.deployment_mode"
     assert violation.description == "cannot be changed from `Standard` to `Knative`: undeploy it first"
 
-    await world.deployments.undeploy(world.project_id, world.id)
+    await world.services.undeploy(world.project_id, world.id)
     world.put(applied_generation=0)
     with pytest.raises(InvalidRequest):
-        await world.update(knative)  # it is still going
+        await world.update(knative)  # the object is still being deleted
     world.put(applied=None)
     await world.update(knative)
 
@@ -153,7 +153,7 @@ async def test_the_mode_is_fixed_while_the_object_is_there(world: World) -> None
 
 
 async def test_the_mode_that_counts_is_that_of_the_object(world: World) -> None:
-    """Revisions that the cluster refused for their mode, as earlier releases stored them, are left by another one."""
+    """A revision of an earlier release that the cluster refused for its mode can be replaced by another one."""
     world.put(applied=APPLIED, applied_generation=1)
     knative = replace(
         (await world.deployment()).spec, options=DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
@@ -169,7 +169,7 @@ async def test_the_mode_that_counts_is_that_of_the_object(world: World) -> None:
 
 
 class Busy:
-    """Lets others change a deployment between what a use case reads and what it writes, so many times."""
+    """Changes a deployment this many times between the read and the write of a use case."""
 
     def __init__(self, world: World, times: int, **options: Any) -> None:
         self._world = world
@@ -194,7 +194,7 @@ class Busy:
 
         return after_others
 
-    def deployments(self) -> Deployments:
+    def use_cases(self) -> UseCases:
         return self._world.under(ALLOWING, replace(self._world.repositories, deployments=self))
 
 
@@ -208,8 +208,8 @@ async def test_an_update_keeps_what_others_changed_meanwhile(world: World, times
 
     updated = (
         await Busy(world, times)
-        .deployments()
-        .update(world.project_id, world.id, model_version_id=other.id, options=None)
+        .use_cases()
+        .deployments.update(world.project_id, world.id, model_version_id=other.id, options=None)
     )
 
     assert (updated.spec.model_version_id, updated.spec.options.min_replicas) == (other.id, 1)
@@ -218,16 +218,20 @@ async def test_an_update_keeps_what_others_changed_meanwhile(world: World, times
 
 async def test_an_update_gives_up_when_others_do_not_stop(world: World) -> None:
     with refused(ConcurrentChange, Reason.CONCURRENT_CHANGE):
-        await Busy(world, 5).deployments().update(world.project_id, world.id, model_version_id=None, options=None)
+        await (
+            Busy(world, 5)
+            .use_cases()
+            .deployments.update(world.project_id, world.id, model_version_id=None, options=None)
+        )
 
 
 @pytest.mark.parametrize(("account", "is_allowed"), [("reader", True), ("admin", False)])
 async def test_what_is_redeployed_is_what_was_checked(world: World, account: str, is_allowed: bool) -> None:
-    await world.deployments.undeploy(world.project_id, world.id)
-    busy = Busy(world, 1, service_account=account).deployments()
+    await world.services.undeploy(world.project_id, world.id)
+    busy = Busy(world, 1, service_account=account).use_cases().services
 
     with nullcontext() if is_allowed else refused(DeploymentBlocked, Reason.DEPLOYMENT_BLOCKED):
-        await busy.change_service(world.project_id, world.id, UP, "ann")
+        await busy.update(world.project_id, world.id, UP, "ann")
 
     assert (await world.deployment()).want is (Want.PRESENT if is_allowed else Want.ABSENT)
 

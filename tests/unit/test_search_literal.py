@@ -1,4 +1,4 @@
-"""Of a search with wildcards, the part that an index can look for."""
+"""The part of a search with wildcards by which an index can search."""
 
 from __future__ import annotations
 

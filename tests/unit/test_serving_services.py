@@ -1,4 +1,4 @@
-"""Use cases on inference services and serve models, deploying to Kubernetes switched off."""
+"""Use cases of inference services and serve models, with deploying to Kubernetes switched off."""
 
 from __future__ import annotations
 

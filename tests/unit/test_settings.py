@@ -1,4 +1,4 @@
-"""Settings: what is refused, that all of it is named at once, and that no secret shows."""
+"""Settings: errors name all wrong settings at once, and show no secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "hunter2"
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Without settings of the developer's own."""
+    """An environment without the settings of the developer."""
     import os
 
     for name in list(os.environ):
@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def refused(**variables: str) -> dict[str, str]:
-    """The messages by setting."""
+    """The error messages by setting."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(f"REGISTRY_{name.upper()}", value)

@@ -1,4 +1,4 @@
-"""What is shipped for operators agrees with the code: rights, the gateway's workers, locked versions."""
+"""Files for operators agree with the code: rights, the gateway's workers, locked versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def documents(name: str) -> list[dict[str, Any]]:
 
 
 def rights(role: str) -> Iterator[tuple[str, str, str]]:
-    """Verb, group and plural of everything that a ClusterRole gives."""
+    """Verb, group and plural of all permissions of a ClusterRole."""
     (found,) = (
         document
         for document in documents("rbac.yaml")

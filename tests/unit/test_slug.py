@@ -1,4 +1,4 @@
-"""Slugs (REST contract 1.6)."""
+"""Slugs (contract 1.6)."""
 
 from __future__ import annotations
 

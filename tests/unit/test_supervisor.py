@@ -1,4 +1,4 @@
-"""The supervisor goes on with whatever it could not start."""
+"""The supervisor continues after it could not start a process."""
 
 from __future__ import annotations
 

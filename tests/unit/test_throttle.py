@@ -1,4 +1,4 @@
-"""Turns: a burst at once, then a steady rate; none while the server asks to wait."""
+"""The throttle lets a burst through, then a steady rate, and nothing while the server asks to wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What serves is fixed: a revision keeps its copy of the version, whatever is changed of the version afterwards."""
+"""A revision keeps its copy of the version, even if the version is changed afterwards."""
 
 from __future__ import annotations
 

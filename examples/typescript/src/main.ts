@@ -5,6 +5,7 @@ import { Code, ConnectError, createClient, type Client, type Interceptor } from 
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { errorReason } from "./error_reason.js";
 import { DeploymentPhase, DeploymentService } from "./gen/modelregistry/v1/deployment_pb.js";
+import { DeploymentReason } from "./gen/modelregistry/v1/deployment_reason_pb.js";
 import { ModelVersionService, type ModelVersion } from "./gen/modelregistry/v1/model_version_pb.js";
 import { RegisteredModelService } from "./gen/modelregistry/v1/registered_model_pb.js";
 import { ServingEnvironmentService, type ServingEnvironment } from "./gen/modelregistry/v1/serving_environment_pb.js";
@@ -92,7 +93,8 @@ async function watchUntilDeployed(id: string): Promise<void> {
       const { phase, reason, message, nextStep } = event!;
       console.log(`  ${DeploymentPhase[phase]} ${message}`);
       if (phase === DeploymentPhase.DEPLOYED) return;
-      if (phase === DeploymentPhase.FAILED) throw new Error(`${reason}: ${message}\nnext step: ${nextStep}`);
+      if (phase === DeploymentPhase.FAILED)
+        throw new Error(`${DeploymentReason[reason]}: ${message}\nnext step: ${nextStep}`);
     }
     throw new Error("the registry ended the watch before the deployment was decided");
   } finally {

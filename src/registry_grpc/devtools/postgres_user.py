@@ -1,8 +1,8 @@
-"""The user that an embedded PostgreSQL server runs as.
+"""Finds a user as which an embedded PostgreSQL server can run.
 
-PostgreSQL refuses to run as root. Started by root, it runs as nobody, without any capability, so that it cannot enter
-folders such as /root. Root therefore gives its data files to nobody while the server runs, passes them as open file
-descriptors (`/proc/self/fd/N`), and copies programs that nobody cannot reach to /tmp. Where root may not become another
+PostgreSQL refuses to run as root. If root starts it, it runs as `nobody` without capabilities, who cannot enter folders
+such as /root. Therefore root gives the data files to `nobody` while the server runs, passes them as open file
+descriptors (`/proc/self/fd/N`), and copies programs that `nobody` cannot reach to /tmp. If root may not become another
 user, the server runs in a user namespace in which root has another number.
 """
 
@@ -21,11 +21,11 @@ from pathlib import Path
 
 _NOBODY = 65534
 _CAPABILITIES = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 7  # CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID
-_TEMPORARY, _PREFIX = Path("/tmp"), "registry-pg-"  # noqa: S108 - where everybody can enter and paths are short
+_TEMPORARY, _PREFIX = Path("/tmp"), "registry-pg-"  # noqa: S108 - everybody can enter it, and paths in it are short
 
 
 class NoUserError(Exception):
-    """Root cannot run the server here; the text says what to do."""
+    """Root cannot run the server here. The text says what to do."""
 
 
 class PostgresUser:
@@ -41,11 +41,11 @@ class PostgresUser:
         self.sockets = sockets  # None: the server can create its sockets in its own folder
 
     def command(self, program: str) -> list[str]:
-        """Return the start of a command line. On Linux the program ends with the thread that started it."""
+        """The start of a command line. On Linux the program ends with the thread that started it."""
         return [*self._launcher, str(self._installed / "pginstall" / "bin" / program)]
 
     def can_run_programs(self) -> bool:
-        # Through a shell, because setpriv still has root's capabilities when it executes its argument.
+        # Tested by a shell, because setpriv itself still has root's capabilities when it executes its argument.
         *launcher, initdb = self.command("initdb")
         return _succeeds([*launcher, "/bin/sh", "-c", '"$0" --version', initdb])
 
@@ -55,7 +55,7 @@ class PostgresUser:
         return tuple(self._descriptors)
 
     def lend(self, path: Path) -> Path:
-        """Give a file or folder to the server until the end, and return the path that the server must use."""
+        """Give a file or folder to the server until the end. Returns the path that the server must use."""
         if self._uid is None:
             return path
         _give(path, self._uid)
@@ -68,7 +68,7 @@ class PostgresUser:
 
 
 def reclaim(folder: Path) -> None:
-    """Let root enter a folder that older versions of this code gave to nobody, also without CAP_DAC_OVERRIDE."""
+    """Let root enter a folder that older versions of this code gave to `nobody`, even without CAP_DAC_OVERRIDE."""
     if os.geteuid() == 0 and folder.stat().st_uid == _NOBODY:
         os.chown(folder, 0, -1)
 
@@ -77,8 +77,8 @@ def reclaim(folder: Path) -> None:
 def postgres_user(folder: Path, installed: Path) -> Iterator[PostgresUser]:
     """Find a user for a server that works in `folder` and whose package is `installed`. Raises NoUserError.
 
-    For root: all files in the folder belong to the folder's owner afterwards. They are also given back to that owner
-    beforehand, because a killed run leaves some of them to nobody.
+    If root runs this, all files in the folder belong to the folder's owner afterwards. They are also given back to that
+    owner at the start, because after a killed run some of them belong to `nobody`.
     """
     setpriv = shutil.which("setpriv")
     launcher = [setpriv, "--pdeathsig=INT", "--"] if setpriv else []
@@ -93,7 +93,7 @@ def postgres_user(folder: Path, installed: Path) -> Iterator[PostgresUser]:
             raise NoUserError(
                 "PostgreSQL does not run as root. Run this as another user, or set REGISTRY_DATABASE_URL. (Root could"
                 " start it as another user with setpriv of util-linux, CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID and"
-                " a /tmp that allows programs, or in a user namespace with unshare of util-linux and CAP_SETFCAP.)"
+                " a /tmp in which programs can run, or in a user namespace with unshare of util-linux and CAP_SETFCAP.)"
             )
         stack.callback(_give, folder, owner)
         stack.callback(user.close)
@@ -101,7 +101,7 @@ def postgres_user(folder: Path, installed: Path) -> Iterator[PostgresUser]:
 
 
 def _other_user(setpriv: str, folder: Path, installed: Path, stack: contextlib.ExitStack) -> PostgresUser | None:
-    """Return the folder's owner if that is not root, else nobody; None if root may not become that user."""
+    """The folder's owner if that is not root, or else `nobody`; None if root may not become that user."""
     uid = gid = _NOBODY
     with contextlib.suppress(KeyError):  # initdb fails for a user without a name
         if owner := folder.stat().st_uid:
@@ -118,7 +118,7 @@ def _other_user(setpriv: str, folder: Path, installed: Path, stack: contextlib.E
 
 
 def _namespace(launcher: list[str], folder: Path, installed: Path) -> PostgresUser | None:
-    """Return root itself, under the number of nobody in a user namespace; None if that is not possible."""
+    """Root itself, with the number of `nobody` in a user namespace; None if that is not possible."""
     unshare = shutil.which("unshare")
     if not unshare or folder.stat().st_uid != 0:
         return None
@@ -140,7 +140,7 @@ def _succeeds(command: list[str]) -> bool:
 
 
 def _scratch_folder(folder: Path, uid: int, stack: contextlib.ExitStack) -> Path:
-    """Create a folder in /tmp that the user can enter, with `sockets` in it; remove that of a killed run."""
+    """Create a folder in /tmp that the user can enter, with `sockets` in it. Remove the one of a killed run."""
     note = folder / "scratch"
     if note.is_symlink():
         _remove_scratch(note.readlink())
@@ -152,7 +152,7 @@ def _scratch_folder(folder: Path, uid: int, stack: contextlib.ExitStack) -> Path
     scratch.chmod(0o711)
     sockets = scratch / "sockets"
     sockets.mkdir()
-    sockets.chmod(0o710)  # for the server and root's group, which has no need of CAP_DAC_OVERRIDE
+    sockets.chmod(0o710)  # for the server, and for root's group, which works without CAP_DAC_OVERRIDE
     _give(sockets, uid)
     return scratch
 
@@ -165,7 +165,7 @@ def _remove_scratch(scratch: Path) -> None:
 
 
 def _copy(installed: Path, scratch: Path) -> Path:
-    """Copy the server and, beside its package, the libraries that it loads; everybody can read the copies."""
+    """Copy the server and the libraries next to its package. Everybody can read the copies."""
     copy = scratch / installed.name
     for part in ("bin", "lib", "share"):
         shutil.copytree(installed / "pginstall" / part, copy / "pginstall" / part, copy_function=shutil.copyfile)
@@ -181,9 +181,9 @@ def _copy(installed: Path, scratch: Path) -> Path:
 def _give(path: Path, owner: int) -> None:
     """Change the owner of a file or of a folder with all its contents.
 
-    Without CAP_DAC_OVERRIDE root can list only its own folders: they become root's before, and the owner's afterwards.
+    Without CAP_DAC_OVERRIDE, root can only list its own folders, so each folder first becomes root's.
     """
-    with contextlib.suppress(FileNotFoundError):  # the last processes of a killed server remove files
+    with contextlib.suppress(FileNotFoundError):  # the last processes of a killed server may remove files meanwhile
         status = path.lstat()
         if status.st_uid != os.geteuid():
             os.chown(path, os.geteuid(), -1, follow_symlinks=False)

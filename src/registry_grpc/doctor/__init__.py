@@ -1,4 +1,4 @@
-"""`registry-grpc doctor`: everything the service needs, looked at before anybody depends on it."""
+"""`registry-grpc doctor`: checks everything that the service needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the cluster; CLUSTER_CHECKS is the list."""
+"""Checks of the cluster, listed in CLUSTER_CHECKS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refus
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS, Permission, runtime_formats
 from registry_grpc.bootstrap import kubernetes_of
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, missing, ok, skipped, warning
-from registry_grpc.domain.evidence import Refusal
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.settings import ClusterKind, ConfigurationError, Settings
 
 _EVERYWHERE = ""
@@ -28,7 +28,7 @@ _GRANT = "apply the RBAC below"
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """The cluster as one registry uses it: namespaces it watches (none: all), and those it deploys to."""
+    """A cluster, with the namespaces that the registry watches (empty: all) and those to which it deploys."""
 
     api: Api
     watched: tuple[str, ...]
@@ -40,9 +40,9 @@ class Patient:
 
 
 async def check_cluster(settings: Settings, targets: tuple[str, ...]) -> AsyncIterator[Diagnosis]:
-    """All checks; only the first one when the API does not answer."""
+    """All checks of the cluster. They end when the API does not answer."""
     if settings.cluster is ClusterKind.NONE:
-        yield skipped("cluster", "REGISTRY_CLUSTER is `none`: models can be registered, and not be deployed")
+        yield skipped("cluster", "REGISTRY_CLUSTER is `none`: models can be registered, but not deployed")
         return
     try:
         api = await kubernetes_of(settings)
@@ -60,7 +60,8 @@ async def check_cluster(settings: Settings, targets: tuple[str, ...]) -> AsyncIt
                 return
             except StatusError as error:
                 if error.code == HTTPStatus.UNAUTHORIZED:
-                    yield missing(about, f"does not know who we are: {error.message}", "renew the credentials")
+                    text = f"the API server does not accept the credentials: {error.message}"
+                    yield missing(about, text, "renew the credentials")
                     return
                 yield missing(about, str(error), "see the log of the API server")
     finally:
@@ -73,7 +74,7 @@ async def _api_server(patient: Patient) -> AsyncIterator[Diagnosis]:
 
 
 async def _kserve(patient: Patient) -> AsyncIterator[Diagnosis]:
-    """The kinds that KServe's custom resource definitions make."""
+    """Checks that the cluster knows KServe's kinds of objects."""
     about = "KServe"
     absent = [kind for kind in _NEEDED_KINDS if not await _is_served(patient.api, kind)]
     if absent:
@@ -84,7 +85,7 @@ async def _kserve(patient: Patient) -> AsyncIterator[Diagnosis]:
 
 
 async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
-    """What is watched, everywhere or by namespace; what is worked with, in each namespace of a deployment."""
+    """Checks the permissions to watch, in the cluster or per namespace, and all others in each namespace."""
     yield await _permission(patient.api, "of the cluster", _CLUSTER_WIDE, _EVERYWHERE)
     if not patient.watched:
         yield await _permission(patient.api, "in all namespaces", _WATCHING, _EVERYWHERE)
@@ -93,9 +94,11 @@ async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
     for namespace in patient.namespaces:
         yield await _permission(patient.api, f"in namespace {namespace}", wanted, namespace)
     if not patient.namespaces:
-        yield skipped("permissions in namespaces", "there is no serving environment yet", "create one, look again")
+        yield skipped(
+            "permissions in namespaces", "there is no serving environment yet", "create one and run this again"
+        )
     for namespace in sorted(set(patient.targets) - set(patient.watched)) if patient.watched else ():
-        text = f"an environment deploys to {namespace}, which is not watched: changes there are seen late"
+        text = f"an environment deploys to {namespace}, which is not watched: changes there are noticed late"
         yield warning("watch", text, f"add {namespace} to REGISTRY_WATCH_NAMESPACES")
 
 
@@ -109,7 +112,7 @@ async def _permission(api: Api, where: str, wanted: Sequence[Permission], namesp
         if not (answer.get("status") or {}).get("allowed")
     )
     if not absent:
-        return ok(about, f"all {len(wanted)}")
+        return ok(about, f"all {len(wanted)} are granted")
     advice = _GRANT
     if wanted is _WATCHING:
         advice = f"name the namespaces in REGISTRY_WATCH_NAMESPACES, or {_GRANT} for all of them"
@@ -134,28 +137,30 @@ async def _runtimes(patient: Patient) -> AsyncIterator[Diagnosis]:
         yield ok(about, f"{len(found)}, for {', '.join(formats)}")
     else:
         yield missing(
-            about, "none, so that KServe can serve no model", "install KServe's cluster runtimes, or own ones"
+            about, "there are none, so KServe cannot serve models", "install KServe's cluster runtimes or your own"
         )
 
 
 async def _webhook(patient: Patient) -> AsyncIterator[Diagnosis]:
-    """A dry run of a deployment in each namespace; then one of what nobody but KServe's webhook refuses."""
+    """A dry run of a deployment in each namespace, and one of an object that only KServe's webhook refuses."""
     about = "KServe's webhook"
     if not patient.namespaces:
-        yield skipped(about, "there is no namespace to try it in", "create a serving environment, look again")
+        advice = "create a serving environment and run this again"
+        yield skipped(about, "there is no namespace for a dry run", advice)
         return
     for namespace in patient.namespaces:
         yield await _dry_run(patient.api, namespace)
     try:
-        # Kubernetes takes a name that begins with a digit; KServe does not.
+        # Kubernetes accepts a name that begins with a digit, but KServe does not.
         await _rehearse(patient.api, patient.namespaces[0], "0-registry-grpc-doctor")
     except StatusError as error:
-        if refusal_of(error) is Refusal.REJECTED:
-            yield ok(about, "answers, so KServe's controller runs")
+        if refusal_of(error) is DeploymentReason.REJECTED:
+            yield ok(about, "it answers, so KServe's controller runs")
         else:
-            yield skipped(about, f"cannot be tried: {error.message}")
+            yield skipped(about, f"it cannot be checked: {error.message}")
     else:
-        yield missing(about, "is not called: the cluster takes what KServe would refuse", _INSTALL_KSERVE)
+        text = "it is not called: the cluster accepts an object that KServe would refuse"
+        yield missing(about, text, _INSTALL_KSERVE)
 
 
 async def _dry_run(api: Api, namespace: str) -> Diagnosis:
@@ -164,18 +169,18 @@ async def _dry_run(api: Api, namespace: str) -> Diagnosis:
         await _rehearse(api, namespace, "registry-grpc-doctor")
     except StatusError as error:
         match refusal_of(error):
-            case Refusal.NAMESPACE_NOT_FOUND:
+            case DeploymentReason.NAMESPACE_NOT_FOUND:
                 advice = "create the namespace, or correct the serving environment"
-            case Refusal.FORBIDDEN:
+            case DeploymentReason.FORBIDDEN:
                 advice = _GRANT
-            case Refusal.KSERVE_NOT_INSTALLED:
+            case DeploymentReason.KSERVE_NOT_INSTALLED:
                 advice = _INSTALL_KSERVE
-            case Refusal.UNAVAILABLE:
-                advice = "see that KServe's controller and its webhook service run"
+            case DeploymentReason.API_UNAVAILABLE:
+                advice = "check that KServe's controller and its webhook service run"
             case _:
-                advice = "this is what a deployment would be told; ask who set up the policy or quota"
+                advice = "deployments would fail with this error; ask whoever set up the policy or quota"
         return missing(about, error.message, advice)
-    return ok(about, "an InferenceService would be taken")
+    return ok(about, "the cluster would accept an InferenceService")
 
 
 async def _rehearse(api: Api, namespace: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Checks of the database, in this order: server_version, schema, stored_secrets."""
+"""Checks of the database: the server's version, the schema, the stored secrets and the orphans."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import asyncpg
 
 from registry_grpc.adapters.postgres import migrate, sessions
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
-from registry_grpc.adapters.postgres.secrets import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.settings import ConfigurationError, Settings
 
 _CONNECT_SECONDS = 5.0
 _OLDEST_SERVER = 15
+_IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
 _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
-# Stored secrets by what stands before the ciphertext: the key id, or nothing for plain text.
+# Stored secrets grouped by format and key id, with one sample of each.
 _SECRETS = """
 SELECT count(*) AS count, min(ARRAY[stored, v.id::text, place]) AS sample
 FROM model_version v
@@ -31,7 +32,7 @@ _NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name F
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
-    """All checks; the later ones are left out where an earlier one takes their ground away."""
+    """All checks of the database. Checks that depend on a failed one are left out."""
     try:
         if not await sessions.keeps_sessions(settings.dsn, timeout=_CONNECT_SECONDS):
             yield missing("database", sessions.NOT_A_SESSION, sessions.ADVICE)
@@ -42,23 +43,23 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
         return
     except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
         text = f"does not answer: {error or type(error).__name__}"
-        yield missing("database", text, "check REGISTRY_DATABASE_URL, and that the server runs and lets this host in")
+        yield missing("database", text, "check REGISTRY_DATABASE_URL, and that the server runs and accepts this host")
         return
     try:
-        yield _server_version(connection)
+        yield await _server(connection)
         schema = await _schema(connection, migrate.load_migrations(settings.migrations_dir))
         yield schema
-        yield (
-            await _stored_secrets(connection, settings)
-            if schema.verdict != "MISSING"
-            else skipped("stored secrets", "the schema comes first")
-        )
+        if schema.verdict == "MISSING":
+            yield skipped("stored secrets", "they cannot be checked before the schema is right")
+        else:
+            yield await _stored_secrets(connection, settings)
+            yield await _orphans(connection)
     finally:
         await connection.close()
 
 
 async def environment_namespaces(settings: Settings) -> tuple[str, ...]:
-    """The namespaces that serving environments deploy to; none when the database cannot say."""
+    """The namespaces of all serving environments; empty if they cannot be read."""
     try:
         connection = await _connect(settings)
     except (ConfigurationError, *CONNECTION_LOST, asyncpg.PostgresError):
@@ -76,11 +77,14 @@ async def _connect(settings: Settings) -> asyncpg.Connection[Any]:
     return connection
 
 
-def _server_version(connection: asyncpg.Connection[Any]) -> Diagnosis:
+async def _server(connection: asyncpg.Connection[Any]) -> Diagnosis:
     version = connection.get_server_version()
     if version.major < _OLDEST_SERVER:
         text = f"PostgreSQL {version.major} is too old"
         return missing("database", text, f"use PostgreSQL {_OLDEST_SERVER} or later")
+    if await connection.fetchval(_IS_READ_ONLY):
+        text = f"PostgreSQL {version.major}.{version.minor} is read-only: it is a standby, or set to read only"
+        return missing("database", text, "promote it, or point REGISTRY_DATABASE_URL to the primary")
     return ok("database", f"PostgreSQL {version.major}.{version.minor} answers")
 
 
@@ -89,31 +93,31 @@ async def _schema(connection: asyncpg.Connection[Any], known: tuple[migrate.Migr
     status = await migrate.status(connection, known)
     current = status.current
     if current is None and await connection.fetchval(_GO_SERVICE_TABLE):
-        return missing(about, "tables without versions, as of the Go service", "run `registry-grpc migrate adopt`")
+        text = "it has no version, but the tables of the Go service"
+        return missing(about, text, "run `registry-grpc migrate adopt`")
     if current is None:
         return missing(about, "no migration was applied", "run `registry-grpc migrate up`")
     if 0 <= current.version < known[0].version:
-        text = f"version {current.version}, as of the Go service"
+        text = f"version {current.version} of the Go service"
         return missing(about, text, "run `registry-grpc migrate adopt`")
     if current.dirty and current.version <= newest:
         resumable = any(migration.resumable for migration in known if migration.version == current.version)
-        text = f"dirty at {current.version}: a migration runs, or stopped half-way"
-        advice = "run `registry-grpc migrate up`, which waits for one that runs and resumes one that stopped"
-        repair = (
-            "repair what that migration left, then set schema_migrations to the last complete version, dirty = false"
-        )
+        text = f"dirty at {current.version}: a migration is running or stopped half-way"
+        advice = "run `registry-grpc migrate up`, which waits for a running migration and resumes a stopped one"
+        repair = "repair the schema by hand, then set schema_migrations to the last complete version, dirty = false"
         say = missing if current.version <= migrate.LOWEST_VERSION else warning
         return say(about, text, advice if resumable else repair)
     if current.version < newest and current.version not in {migration.version for migration in known}:
-        return missing(about, f"version {current.version} is of another program", "check REGISTRY_DATABASE_URL")
+        text = f"version {current.version} belongs to another program"
+        return missing(about, text, "check REGISTRY_DATABASE_URL")
     if status.pending:
         names = ", ".join(f"{migration.version}_{migration.name}" for migration in status.pending)
         say = missing if current.version < migrate.LOWEST_VERSION else warning
         return say(about, f"pending: {names}", "run `registry-grpc migrate up`")
     if current.version > newest:
-        text = f"version {current.version} is newer than this program knows, which is {newest}; it serves on it"
+        text = f"version {current.version} is newer than this program, whose newest is {newest}; it works nevertheless"
         return ok(about, text)
-    return ok(about, f"version {current.version}, nothing is pending")
+    return ok(about, f"version {current.version}, no migration is pending")
 
 
 async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Settings) -> Diagnosis:
@@ -124,10 +128,18 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
             cipher.decrypt(stored, place_of_key(id_, column))
         except SecretUnreadable as error:
             text = f"{row['count']} cannot be read: {error}"
-            return missing(about, text, "add the key that encrypted them to REGISTRY_ENCRYPTION_KEYS, not as the first")
+            return missing(about, text, "append the key that encrypted them to REGISTRY_ENCRYPTION_KEYS")
         total += row["count"]
         outdated += 0 if cipher.is_current(stored) else row["count"]
     if outdated:
         text = f"{outdated} of {total} are not encrypted with the current key"
         return warning(about, text, "run `registry-grpc migrate encrypt-secrets`")
     return ok(about, f"all {total} are encrypted with the current key")
+
+
+async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:
+    about, count = "orphans", await connection.fetchval("SELECT count(*) FROM orphan")
+    if count:
+        text = f"{count} objects with this registry's mark in the cluster belong to no deployment"
+        return warning(about, text, "list them with `registry-grpc orphans`; docs/operations.md explains what to do")
+    return ok(about, "every object of this registry in the cluster belongs to a deployment")

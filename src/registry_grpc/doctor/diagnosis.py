@@ -1,4 +1,4 @@
-"""What a check found out: one line for a person."""
+"""The result of a check: one line for a person."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """MISSING keeps the service from working; a warning does not; skipped says nothing either way."""
+    """MISSING: the service cannot work. WARNING: it can. SKIPPED: the check was not possible."""
 
     OK = "ok"
     WARNING = "warning"
@@ -17,14 +17,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`advice` is what to do about it."""
+    """The result of one check. `advice` says what to do."""
 
     verdict: Verdict
     about: str
     text: str
     advice: str = ""
     missing_permissions: tuple[str, ...] = ()
-    """For example `create secrets`; RBAC is what helps then."""
+    """For example `create secrets`. If there are any, the RBAC to apply is printed."""
 
     def __str__(self) -> str:
         return f"{self.verdict:<8} {self.about}: {self.text}{f' -> {self.advice}' if self.advice else ''}"

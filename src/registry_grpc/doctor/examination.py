@@ -1,4 +1,4 @@
-"""The examination: every check in order, a line for each, and the RBAC to apply where rights are missing."""
+"""Runs all checks and prints a line for each, and the RBAC to apply if rights are missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RBAC = PROJECT_ROOT / "deploy" / "kubernetes" / "rbac.yaml"
 
 
 async def examine(settings: Settings) -> bool:
-    """Print what is there and what is missing. Returns whether the service can work."""
+    """Print the results of all checks. Returns whether the service can work."""
     lacks, lacks_rights = False, False
     async for diagnosis in _diagnoses(settings):
         print(diagnosis, flush=True)  # noqa: T201
@@ -39,7 +39,7 @@ async def _diagnoses(settings: Settings) -> AsyncIterator[Diagnosis]:
 def _encryption_key(settings: Settings) -> Diagnosis:
     about = "encryption key"
     if settings.encryption_keys is None:
-        return warning(about, "the development key, which everybody knows", "set REGISTRY_ENCRYPTION_KEYS")
+        return warning(about, "it is the development key, which everybody knows", "set REGISTRY_ENCRYPTION_KEYS")
     first, *others = parse_keys(settings.encryption_keys.get_secret_value())
     further = f", {', '.join(others)} can still decrypt" if others else ""
     return ok(about, f"{first} encrypts{further}")

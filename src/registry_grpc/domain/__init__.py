@@ -1,1 +1,1 @@
-"""What the registry is about: aggregates, value objects and rules. Standard library only."""
+"""The registry's aggregates, value objects and rules. Imports the standard library only."""

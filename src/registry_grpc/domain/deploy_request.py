@@ -1,4 +1,4 @@
-"""What a client says when it deploys, and what a request that is sent again is known by."""
+"""A request to deploy, and the key by which a repeated request is recognized."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _NOT_SAID: tuple[object, ...] = (None, "", (), {})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDeployment:
-    """What a client says of a deployment to make. Without versions, the model's default or latest one is meant;
-    `model_version_ids` has no duplicates. Raises InvalidRequest when it breaks a rule."""
+    """A deployment to make. `model_version_ids` has no duplicates; if it is empty, the model's default or else latest
+    version is deployed. Raises InvalidRequest if it breaks a rule."""
 
     registered_model_id: UUID
     serving_environment_id: UUID
@@ -36,8 +36,7 @@ class NewDeployment:
 
     @property
     def digest(self) -> str:
-        """The same for the same wish. What is not said does not count, so that it stays so in a release that knows
-        more fields."""
+        """Equal for equal requests. Unset fields are omitted, so that fields added later keep old digests."""
         said = {
             part_field.name: value
             for part in (self, self.options)
@@ -49,8 +48,7 @@ class NewDeployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKey:
-    """The id that a caller chose for a request, and the digest of what it asks for. Raises InvalidRequest for an id
-    that is too long."""
+    """The caller's id for a request, and the request's digest. Raises InvalidRequest if the id is too long."""
 
     request_id: str
     digest: str
@@ -59,7 +57,7 @@ class RequestKey:
         check_fields(self, limits={"request_id": 128})
 
     def check_same(self, digest: str) -> None:
-        """Raises InvalidRequest when an earlier request with this id asked for something else. Its digest is empty when
-        it was stored before digests were kept."""
+        """Raises InvalidRequest if the earlier request with this id had another digest. An empty digest was stored
+        before digests were introduced, and matches any."""
         if digest not in {"", self.digest}:
-            raise InvalidRequest([Violation("request_id", "was used for another request: choose a new one for each")])
+            raise InvalidRequest([Violation("request_id", "was used for another request: use a new one per request")])

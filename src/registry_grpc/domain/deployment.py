@@ -1,14 +1,14 @@
-"""Deployments: the intent to serve a version, kept as a row that a controller brings about (design: `kserve.md`).
+"""Deployments: the intent to serve a version, stored as a row to which a controller keeps the cluster (docs/kserve.md).
 
 A deployment has the id of its inference service. Every change of the intent is an immutable revision, numbered by
-`generation`; what the cluster was last told is `applied_generation`, what serves is `serving_generation`.
+`generation`. `applied_generation` is the one last applied to the cluster, `serving_generation` the one that serves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
@@ -18,38 +18,39 @@ from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.model_version import COPIED, ModelVersion
 from registry_grpc.domain.patch import Unset
 from registry_grpc.domain.quantity import fault_of_quantity
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 DEFAULT_DEADLINE_SECONDS = 900
 OPTION_LIMITS = {"runtime": 253, "service_account": 253, "storage_endpoint": 500, "storage_region": 100}
-"""In characters."""
+"""The most characters of each option."""
 MOST_ENTRIES = 256
 LONGEST_KEY = 253
 LONGEST_VALUES = {"requests": 64, "limits": 64, "env": 4096}
-"""Of each map: entries, characters of a key, bytes of a value in UTF-8."""
+"""The limits of each map: its entries, the characters of a key, and the bytes of a value in UTF-8."""
 _PLACES = {
     "requests": "resources.requests",
     "limits": "resources.limits",
     "storage_endpoint": "storage.endpoint",
     "storage_region": "storage.region",
 }
-"""Where fields stand in a request, when it is not their name."""
+"""The paths in a request of the fields that have other names there."""
 
 
 class Want(StrEnum):
-    """What the cluster shall hold."""
+    """Whether the cluster should have the object."""
 
     PRESENT = "PRESENT"
     ABSENT = "ABSENT"
 
     @classmethod
     def of(cls, desired_state: str | Unset) -> Want:
-        """What a service's `desired_state` asks for."""
+        """The intent of a service's `desired_state`."""
         return cls.PRESENT if desired_state == ServiceState.DEPLOYED else cls.ABSENT
 
 
 class Phase(StrEnum):
-    """Where a deployment stands; the proto enum DeploymentPhase documents each one."""
+    """The phase of a deployment. The proto enum DeploymentPhase documents each one."""
 
     PENDING = "PENDING"
     DEPLOYING = "DEPLOYING"
@@ -64,17 +65,18 @@ class Phase(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a revision was made."""
+    """The request that made a revision."""
 
     DEPLOY = "DEPLOY"
     UPDATE = "UPDATE"
     ROLLBACK = "ROLLBACK"
     REDEPLOY = "REDEPLOY"
     UNDEPLOY = "UNDEPLOY"
+    RESTORE = "RESTORE"
 
 
 class Outcome(StrEnum):
-    """What became of a revision."""
+    """The outcome of a revision."""
 
     PENDING = "PENDING"
     SERVED = "SERVED"
@@ -83,14 +85,14 @@ class Outcome(StrEnum):
 
 
 class DeploymentMode(StrEnum):
-    """How KServe runs a predictor; immutable once the object is reconciled."""
+    """The mode in which KServe runs a predictor. KServe does not allow to change it."""
 
     STANDARD = "Standard"
     KNATIVE = "Knative"
 
 
 class ScaleMetric(StrEnum):
-    """What autoscaling looks at."""
+    """The metric by which KServe scales."""
 
     CPU = "cpu"
     MEMORY = "memory"
@@ -100,10 +102,10 @@ class ScaleMetric(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentOptions:
-    """How a version is served: a closed set, because a raw pod spec could mount any Secret of the namespace.
+    """How a version is served. The set is closed, because a raw pod spec could mount any Secret of the namespace.
 
-    Quantities in `requests` and `limits` are Kubernetes quantities by resource name; times are seconds.
-    `max_replicas` 0 is as if it were not said, as it is to KServe.
+    `requests` and `limits` have Kubernetes quantities by resource name; times are in seconds. `max_replicas` 0 means
+    unset, as in KServe.
     """
 
     runtime: str = ""
@@ -122,12 +124,12 @@ class DeploymentOptions:
     storage_region: str = ""
 
     def violations(self) -> tuple[Violation, ...]:
-        """Every value that cannot be, or contradicts another.
+        """All values that are invalid or contradict each other.
 
-        Not refused when options are made: those that are stored met the rules of their time, and must stay readable.
+        They are not checked when options are made, because stored options may break newer rules and must stay readable.
         """
         sizes = (*_too_long(self), *_too_many(self))
-        # What is too large is not looked at one by one.
+        # The entries of maps that are too large are not checked one by one.
         return sizes or (*_replica_violations(self), *_too_low(self), *_quantity_violations(self))
 
     def check(self) -> None:
@@ -154,7 +156,7 @@ def _too_many(options: DeploymentOptions) -> Iterator[Violation]:
 
 
 def _path(name: str) -> str:
-    """Where the field stands in a request."""
+    """The path of the field in a request."""
     return "options." + _PLACES.get(name, name)
 
 
@@ -166,7 +168,7 @@ def _replica_violations(options: DeploymentOptions) -> Iterator[Violation]:
     if low is not None and high is not None and 0 < high < low:
         yield Violation("options.max_replicas", "must not be less than options.min_replicas")
     if low == 0 and options.deployment_mode is DeploymentMode.STANDARD:
-        yield Violation("options.min_replicas", "can be 0 in Knative mode only")
+        yield Violation("options.min_replicas", "must be at least 1, except in Knative mode")
 
 
 def _too_low(options: DeploymentOptions) -> Iterator[Violation]:
@@ -185,9 +187,9 @@ def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSpec:
-    """What a revision serves, copied from the version when the revision is made, so that it never changes.
+    """What a revision serves. It is copied from the version when the revision is made, and never changes.
 
-    `served_version_ids` are all versions recorded as served models; the first one, `model_version_id`, is deployed.
+    `served_version_ids` are all versions recorded as serve models; the first one, `model_version_id`, is deployed.
     """
 
     registered_model_id: UUID
@@ -200,8 +202,8 @@ class DeploymentSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     options: DeploymentOptions = field(default_factory=DeploymentOptions)
     unknown: Mapping[str, Any] = field(default_factory=dict)
-    """What a newer release said and this one does not know, by its place (`options.x`): kept, and never left out of
-    what is applied."""
+    """Fields of a newer release that this one does not know, by their path (`options.x`). They are kept, and the spec
+    is never applied without them."""
 
     @classmethod
     def serving(cls, versions: tuple[ModelVersion, ...], labels: Mapping[str, str], options: DeploymentOptions) -> Self:
@@ -224,7 +226,7 @@ class DeploymentSpec:
         return self.storage_uri, self.model_format, self.model_format_version, self.container_image
 
     def edited_fields(self, now: Sequence[str]) -> tuple[str, ...]:
-        """Those of `COPIED` that are no longer as they were copied; `now` are the version's values."""
+        """The fields of `COPIED` whose values differ from `now`, the version's current values."""
         return tuple(name for name, then, value in zip(COPIED, self.copied, now, strict=True) if value != then)
 
     @property
@@ -235,7 +237,7 @@ class DeploymentSpec:
 
 @dataclass(frozen=True, slots=True)
 class FieldDifference:
-    """A field that is not as it was applied; values are JSON, empty when the field is absent."""
+    """A field that differs from what was applied. Values are JSON; empty if the field is absent."""
 
     path: str
     applied: str
@@ -244,10 +246,10 @@ class FieldDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What the API server answered to the last apply.
+    """The API server's answer to the last apply.
 
-    `content` is what was stored under our name: {"spec", "labels", "annotations"}, with the defaults the webhooks
-    filled in; drift is measured against it.
+    `content` is the stored object: {"spec", "labels", "annotations"} with the defaults set by webhooks. Drift is the
+    difference from it.
     """
 
     uid: str
@@ -270,38 +272,29 @@ class Deployment:
     spec: DeploymentSpec
     generation: int = 1
     revised_at: datetime
-    """When the current generation was made; the deadline counts from here."""
+    """The time when the current generation was made. The deadline counts from here."""
     applied_generation: int = 0
     applied: Applied | None = None
     applied_at: datetime | None = None
     serving_generation: int | None = None
     phase: Phase = Phase.PENDING
     phase_since: datetime
-    reason: str = ""
+    reason: DeploymentReason = DeploymentReason.NONE
     message: str = ""
     next_step: str = ""
     url: str = ""
     drift: tuple[FieldDifference, ...] = ()
     observed_at: datetime | None = None
     attempts: int = 0
-    """How many passes in a row could not reach the API server."""
+    """How many consecutive passes could not reach the API server."""
     drift_policy: DriftPolicy = DriftPolicy.REPORT
     edited_version_fields: tuple[str, ...] = ()
-    """Of the version's fields those that were changed since the spec copied them."""
-
-    @property
-    def revision_stamp(self) -> str:
-        """The value of the annotation that KServe copies down to the pods: tells which revision runs."""
-        return str(self.generation)
-
-    @property
-    def deadline(self) -> datetime:
-        return self.revised_at + timedelta(seconds=self.spec.options.deadline_seconds)
+    """The fields of the version that were changed since they were copied into the spec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRevision:
-    """One state of the intent; `spec` never changes."""
+    """One state of the intent. Its `spec` never changes."""
 
     deployment_id: UUID
     generation: int
@@ -310,29 +303,32 @@ class DeploymentRevision:
     cause: Cause
     spec: DeploymentSpec
     outcome: Outcome
-    reason: str = ""
+    reason: DeploymentReason = DeploymentReason.NONE
     served_from: datetime | None = None
     served_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentEvent:
-    """One change of a deployment in the append-only log; `sequence` grows."""
+    """One change of a deployment in the append-only log, numbered by `sequence`. `resume_token` is the place after it
+    in this history of the log; a restored database gives the same numbers again, but not the same tokens."""
 
     sequence: int
+    resume_token: str
     occurred_at: datetime
     deployment_id: UUID
     generation: int
     serving_generation: int | None
     phase: Phase
-    reason: str
+    reason: DeploymentReason
     message: str
     next_step: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """An object in the cluster with this registry's mark and no deployment. Reported, never deleted by itself."""
+    """An object in the cluster with this registry's labels but without a deployment. It is reported and never deleted
+    automatically."""
 
     namespace: str
     name: str

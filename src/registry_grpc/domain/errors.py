@@ -1,6 +1,6 @@
-"""Every way a use case can refuse. Adapters translate these; nothing else may reach a client.
+"""All errors with which a use case refuses a request. Adapters translate them; a client gets no other errors.
 
-The texts are part of the REST contract (section 0.8) and must not change.
+The texts of the contract (contract 0.8) must not change.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 
 
 class Reason(StrEnum):
-    """The stable word for a refusal; the proto enum ErrorReason documents each one."""
+    """The stable reason of an error. The proto enum ErrorReason documents each one."""
 
     PROJECT_ID_REQUIRED = "PROJECT_ID_REQUIRED"
     INVALID_REQUEST = "INVALID_REQUEST"
@@ -44,6 +44,7 @@ class Reason(StrEnum):
     CONCURRENT_CHANGE = "CONCURRENT_CHANGE"
     OVERLOADED = "OVERLOADED"
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    DATABASE_READ_ONLY = "DATABASE_READ_ONLY"
     CLUSTER_UNAVAILABLE = "CLUSTER_UNAVAILABLE"
     CLUSTER_READ_FAILED = "CLUSTER_READ_FAILED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
@@ -79,18 +80,19 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.CONCURRENT_CHANGE: "another request changed the same rows; try again",
     Reason.OVERLOADED: "too many requests at once; try again in a second",
     Reason.DATABASE_UNAVAILABLE: "the database is unavailable; try again",
+    Reason.DATABASE_READ_ONLY: "the database is read-only (a standby, or set to read only): writes must wait",
     Reason.CLUSTER_UNAVAILABLE: "the Kubernetes API is unavailable; try again",
-    # The contract (2.4, sync) has the same text for every failed read of the cluster.
+    # The contract has one text for every failed read of the cluster (contract 2.4).
     Reason.CLUSTER_READ_FAILED: "internal server error",
-    Reason.SHUTTING_DOWN: "shutting down; go on with another server",
-    Reason.EVENT_LOG_CHANGED: "the event log no longer has the event to go on after: the database was restored or "
+    Reason.SHUTTING_DOWN: "the server is shutting down; continue with another server",
+    Reason.EVENT_LOG_CHANGED: "the event log no longer has the event to continue after: the database was restored or "
     "failed over, or the event was too old to keep; read the deployment again, then watch it from its newest event, "
     "without resume_token and after_sequence",
 }
 
 
 class RegistryError(Exception):
-    """A refusal with a stable reason, a text for people and the facts the text speaks of."""
+    """An error with a stable reason, a text for people, and metadata with the values in the text."""
 
     def __init__(self, reason: Reason, message: str | None = None, **metadata: str) -> None:
         self.reason = reason
@@ -99,7 +101,7 @@ class RegistryError(Exception):
         super().__init__(self.message)
 
     def within(self, step: str) -> Self:
-        """Say which step of a longer use case failed: `get model: registered model not found` (contract 2.4)."""
+        """Add the step of a longer use case that failed: `get model: registered model not found` (contract 2.4)."""
         self.message = f"{step}: {self.message}"
         self.args = (self.message,)
         return self
@@ -107,14 +109,14 @@ class RegistryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A field of a request, named as in JSON, and what is wrong with it."""
+    """A field of a request, named as in JSON, and the rule that it breaks."""
 
     field: str
     description: str
 
 
 class InvalidRequest(RegistryError):
-    """The request itself is wrong, whatever is stored."""
+    """The request is invalid, independent of what is stored."""
 
     def __init__(self, violations: Iterable[Violation], message: str | None = None) -> None:
         self.violations = tuple(dict.fromkeys(violations))
@@ -124,27 +126,27 @@ class InvalidRequest(RegistryError):
 
     @classmethod
     def of_all(cls, errors: Sequence[InvalidRequest]) -> InvalidRequest:
-        """One error for all. A text of the contract's stays as it is, whatever else is wrong (decision 3)."""
+        """One error with all violations. If one of them has a text of the contract, it is the text (decision 3)."""
         text = next((error.message for error in errors if error.has_contract_text), None)
         return cls((violation for error in errors for violation in error.violations), text)
 
 
 class ProjectIdRequired(RegistryError):
-    """The tenant is missing."""
+    """The id of the tenant is missing or invalid."""
 
     def __init__(self) -> None:
         super().__init__(Reason.PROJECT_ID_REQUIRED)
 
 
 class InvalidPageToken(RegistryError):
-    """The page token cannot go on with this list."""
+    """The page token does not belong to this list."""
 
     def __init__(self) -> None:
         super().__init__(Reason.INVALID_PAGE_TOKEN)
 
 
 class NotFound(RegistryError):
-    """There is no such object in the project."""
+    """The object does not exist in the project."""
 
     @classmethod
     def of(cls, reason: Reason, id_: UUID | None = None) -> Self:
@@ -156,11 +158,11 @@ class AlreadyExists(RegistryError):
 
 
 class FailedPrecondition(RegistryError):
-    """The state of what is stored forbids it."""
+    """The stored state forbids the request."""
 
 
 class DeploymentBlocked(FailedPrecondition):
-    """Checks found what is sure to fail, or what is not allowed any more."""
+    """The deployment would certainly fail, or is no longer allowed."""
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)
@@ -171,41 +173,41 @@ class DeploymentBlocked(FailedPrecondition):
 
 
 class EventLogChanged(RegistryError):
-    """The log cannot go on where somebody stopped reading it."""
+    """The event log cannot be continued where its reader stopped."""
 
     def __init__(self) -> None:
         super().__init__(Reason.EVENT_LOG_CHANGED)
 
 
 class HistoryForgotten(RegistryError):
-    """The history that is kept does not reach back to the time asked about."""
+    """The history of that time was deleted."""
 
     def __init__(self, id: UUID, known_from: datetime) -> None:
         since = known_from.isoformat()
-        text = f"what served before {since} is no longer known: ask about a later time"
+        text = f"the history before {since} is no longer kept: ask about a later time"
         super().__init__(Reason.HISTORY_FORGOTTEN, text, id=str(id), known_from=since)
 
 
 class ConcurrentChange(RegistryError):
-    """The database gave up because of another transaction."""
+    """A concurrent transaction made the request fail. It can be repeated."""
 
     def __init__(self) -> None:
         super().__init__(Reason.CONCURRENT_CHANGE)
 
 
 class Overloaded(RegistryError):
-    """There is more to do than can wait."""
+    """Too many requests are waiting already."""
 
     def __init__(self) -> None:
         super().__init__(Reason.OVERLOADED)
 
 
 class Unavailable(RegistryError):
-    """A part the service needs does not answer."""
+    """A part that the service needs does not answer."""
 
 
 class ClusterReadFailed(RegistryError):
-    """The cluster refused to be read; `cause` is for the log."""
+    """The cluster refused a read. Only the log gets `cause`."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(Reason.CLUSTER_READ_FAILED)

@@ -1,21 +1,21 @@
-"""What was seen in the cluster about one deployment. Facts only; domain.decision draws the conclusions.
+"""Evidence: the observed state of one deployment in the cluster, from which domain.decision draws conclusions.
 
-The facts are KServe's, read where they are true: the rollout from the Deployment (or Knative Service) and the pods
-of its newest ReplicaSet, because the InferenceService itself stays Ready while an update fails.
+The rollout is read from the Deployment (or Knative Service) and the pods of its newest ReplicaSet, because the
+InferenceService itself stays Ready while an update fails.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from registry_grpc.domain.deployment import FieldDifference
+from registry_grpc.domain.deployment import Deployment, FieldDifference
+from registry_grpc.domain.reason import DeploymentReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A status condition; `status` is True, False or Unknown as text, `since` its last transition."""
+    """A status condition. `status` is True, False or Unknown as text, and `since` its last transition."""
 
     status: str
     reason: str = ""
@@ -33,7 +33,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailure:
-    """`status.modelStatus.lastFailureInfo`. Sticky in KServe: only to be trusted with the right transition status."""
+    """`status.modelStatus.lastFailureInfo`. KServe keeps old ones, so it needs the right transition status."""
 
     reason: str
     message: str = ""
@@ -42,14 +42,14 @@ class ModelFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerEvidence:
-    """A container of a pod: why it waits, how it ended last, how often it was restarted."""
+    """A container of a pod: why it waits, how it last ended, and how often it was restarted."""
 
     name: str
     is_init: bool
     waiting: str = ""
     message: str = ""
     last_exit: str = ""
-    """The reason of the last termination: Error, OOMKilled, Completed…; empty when it never ended."""
+    """The reason of the last termination: Error, OOMKilled, Completed…; empty if it never ended."""
     exit_code: int | None = None
     is_ready: bool = False
     restarts: int = 0
@@ -62,7 +62,7 @@ class PodEvidence:
     name: str
     created_at: datetime
     unschedulable: str = ""
-    """The scheduler's message when it found no node."""
+    """The scheduler's message if it found no node."""
     containers: tuple[ContainerEvidence, ...] = ()
 
 
@@ -70,14 +70,14 @@ class PodEvidence:
 class Rollout:
     """The workload that KServe made: a Deployment, or a Knative Service."""
 
-    revision_stamp: str
-    """The revision annotation of the pod template."""
+    revision: int
+    """The revision in the annotation of the pod template; 0 without it."""
     is_observed: bool
     """Whether the workload's own controller has seen the latest template."""
     is_complete: bool
-    """Whether all wanted replicas are of this template and available (Knative: latest created is latest ready)."""
+    """Whether all wanted replicas have this template and are available (Knative: the latest created is ready)."""
     is_available: bool = False
-    """Whether any replica serves, of this template or of one before."""
+    """Whether any replica serves, with this template or an earlier one."""
     replica_failure: Condition | None = None
     progressing: Condition | None = None
     pods: tuple[PodEvidence, ...] = ()
@@ -85,7 +85,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarningEvent:
-    """A Warning event on the InferenceService about an error that no status tells."""
+    """A Warning event of the InferenceService about an error that is in no status."""
 
     message: str
     first_seen: datetime
@@ -100,11 +100,11 @@ class LiveObject:
     k8s_generation: int
     resource_version: str
     deployment_id: str
-    """The value of our identity label, or, of an object that the Go service made, of its inference service's id;
-    empty when there is neither."""
+    """The value of our identity label, or the id of the inference service if the Go service made the object; empty if
+    there is neither."""
     registry_id: str
-    revision_stamp: str = ""
-    """The revision it was applied with last, perhaps by a pass that overtook ours."""
+    revision: int = 0
+    """The revision that was last applied, perhaps by a pass that overtook ours; 0 for an object of the Go service."""
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     is_stopped: bool = False
@@ -115,19 +115,22 @@ class LiveObject:
     transition_status: str = ""
     failure: ModelFailure | None = None
     status_written_at: datetime | None = None
-    """When KServe wrote the status last (managedFields)."""
+    """When KServe last wrote the status (managedFields)."""
     url: str = ""
     drift: tuple[FieldDifference, ...] = ()
-    """How it differs from what was applied last."""
+    """The differences from what was last applied."""
     changed_by: str = ""
-    """The field manager of the newest change that is neither ours nor a status."""
+    """The field manager of the newest change that is neither ours nor one of the status."""
+
+    def is_of(self, deployment: Deployment) -> bool:
+        return self.deployment_id == str(deployment.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that was seen in one look; `live` is None when there is no object of that name.
+    """The result of one observation. `live` is None if there is no object with this name.
 
-    `at` is the cluster's time of the look (the Date header of the API server), because all times in it are.
+    `at` is the cluster's time (the Date header of the API server), like all times in it.
     """
 
     at: datetime
@@ -136,29 +139,12 @@ class Evidence:
     warning: WarningEvent | None = None
 
 
-class Refusal(StrEnum):
-    """Why an apply or a delete was not done."""
-
-    REJECTED = "REJECTED"
-    FORBIDDEN = "FORBIDDEN"
-    KSERVE_NOT_INSTALLED = "KSERVE_NOT_INSTALLED"
-    NAMESPACE_NOT_FOUND = "NAMESPACE_NOT_FOUND"
-    QUOTA = "QUOTA"
-    FIELD_CONFLICT = "FIELD_CONFLICT"
-    NAME_TAKEN = "NAME_TAKEN"
-    STALE = "STALE"
-    """The object changed between our read and our write."""
-    UNAVAILABLE = "UNAVAILABLE"
-    """429, 5xx, a webhook that could not be called, no connection, or no answer in time."""
-
-
 class ApplyRefused(Exception):
-    """The API server did not do it. `message` is its own text; `retry_after` seconds, when it said so."""
+    """An apply or a delete was refused. `message` is the API server's text if it was asked, and `retry_after` the
+    seconds after which it allows another try, if it told them."""
 
-    def __init__(self, refusal: Refusal, message: str, retry_after: float | None = None, *, reason: str = "") -> None:
+    def __init__(self, reason: DeploymentReason, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.refusal = refusal
+        self.reason = reason
         self.message = message
         self.retry_after = retry_after
-        self.reason = reason or str(refusal)
-        """The word a user sees; more exact than the refusal where a check found the cause."""

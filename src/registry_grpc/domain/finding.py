@@ -1,16 +1,25 @@
-"""What a check before a deployment says."""
+"""A finding: one problem that the checks before a deployment (`preflight`) have found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+
+from registry_grpc.domain.reason import DeploymentReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that speaks against a deployment; a blocking one is sure to make it fail."""
+    """A problem of a planned deployment. With a blocking one, the deployment would certainly fail."""
 
-    code: str
+    code: DeploymentReason
     message: str
-    hint: str
+    _: KW_ONLY
+    hint: str = ""
+    """What to do. Default: the next step of the code."""
     blocking: bool = True
     field: str = ""
+    """The field of the request that it is about; empty if there is none."""
+
+    def __post_init__(self) -> None:
+        if not self.hint:
+            object.__setattr__(self, "hint", self.code.next_step)

@@ -1,4 +1,4 @@
-"""Inference services: the records of served models (REST contract 2.2-2.5)."""
+"""Inference services: the records of served models (contract 2.2-2.5)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ServiceState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewInferenceService:
-    """What a client says of a service to create. Raises InvalidRequest when it breaks a rule."""
+    """A service to create. Raises InvalidRequest if it breaks a rule."""
 
     name: str
     serving_environment_id: UUID
@@ -57,7 +57,7 @@ class NewInferenceService:
 
 
 def fitting_error(text: str) -> str:
-    """As much of a text of the cluster as `last_error` takes."""
+    """A text of the cluster, cut to the length that `last_error` may have."""
     return (
         text
         if LAST_ERROR.measure(text) <= LAST_ERROR.limit
@@ -67,7 +67,7 @@ def fitting_error(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceServicePatch:
-    """What changes of a service. Raises InvalidRequest when it breaks a rule; states are checked (quirk Q27)."""
+    """The fields of a service to change. Raises InvalidRequest if it breaks a rule; states are checked (quirk Q27)."""
 
     name: str | Unset = UNSET
     desired_state: str | Unset = UNSET
@@ -95,7 +95,7 @@ class InferenceServicePatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceService:
-    """The record of a served model. `served_models` is left out of lists, newest first elsewhere."""
+    """The record of a served model. `served_models` is sorted newest first, and empty in lists."""
 
     id: UUID
     created_at: datetime
@@ -134,7 +134,7 @@ class InferenceService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceServiceFilter:
-    """Which services a list shows; None and empty text are no condition."""
+    """Which services a list shows. None and the empty string are no condition."""
 
     serving_environment_id: UUID | None = None
     registered_model_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""Model versions, which are also the model artifacts: the same rows with fewer fields shown (REST contract 1.3-1.6)."""
+"""Model versions, which are also shown as model artifacts with fewer fields (contract 1.3-1.6)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registry_grpc.domain.times import NOT_STORED
 READY = "READY"
 ARCHIVED = "ARCHIVED"
 COPIED = ("uri", "model_framework", "model_framework_version", "container_image")
-"""What a deployment copies of a version, and serves."""
+"""The fields that a deployment copies from a version and serves."""
 LIMITS = {
     "name": 100, "state": 50, "status": 50, "artifact_type": 50, "model_framework": 100, "model_framework_version": 50,
     "container_image": 500, "model_catalog_name": 200, "uri": 500, "access_key": 500, "secret_key": 500,
@@ -32,7 +32,7 @@ SORT_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The keys for a version's uri. They never appear in texts, so that no log or error can show them."""
+    """The keys for a version's uri. They are not in its repr, so that no log or error shows them."""
 
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
@@ -43,7 +43,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewModelVersion:
-    """What a client says of a version or artifact to create. Raises InvalidRequest when it breaks a rule."""
+    """A version or artifact to create. Raises InvalidRequest if it breaks a rule."""
 
     name: str
     model_framework: str
@@ -69,7 +69,10 @@ class NewModelVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionPatch:
-    """What changes of a version. Making it the default takes that from the model's other versions (quirk Q20)."""
+    """The fields of a version to change. Setting it as default clears the model's other defaults (quirk Q20).
+
+    Raises InvalidRequest if it breaks a rule.
+    """
 
     name: str | Unset = UNSET
     description: str | Unset = UNSET
@@ -90,7 +93,7 @@ class ModelVersionPatch:
         return any(value is not UNSET for value in (self.uri, self.access_key, self.secret_key))
 
     def keys_after(self, uri: str) -> dict[str, str]:
-        """The keys that change, for a version that is at `uri`: those given, and both when the place changes."""
+        """The keys that change for a version whose uri is `uri`: those given, or both if the place changes."""
         moves = self.uri is not UNSET and place_of(self.uri) != place_of(uri)
         given = {"access_key": self.access_key, "secret_key": self.secret_key}
         return {name: "" if key is UNSET else key for name, key in given.items() if moves or key is not UNSET}
@@ -102,7 +105,7 @@ class ModelVersionPatch:
 
 
 class ModelVersion(NamedTuple):
-    """One version of a model. Its credentials are kept apart: ModelVersionRepository.credentials reads them.
+    """One version of a model. Only ModelVersionRepository.credentials reads its keys.
 
     A tuple for the same reason as RegisteredModel.
     """
@@ -153,7 +156,7 @@ class ModelVersion(NamedTuple):
 
     @property
     def is_ready(self) -> bool:
-        """Only READY versions can be deployed; `state` is not looked at (quirk Q47)."""
+        """Only READY versions can be deployed. Their `state` does not matter (quirk Q47)."""
         return self.status == READY
 
     @property
@@ -163,7 +166,7 @@ class ModelVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionFilter:
-    """Which versions a list shows: of one model or of the whole project; an empty text is no condition."""
+    """Which versions a list shows, of one model or of the whole project. The empty string is no condition."""
 
     registered_model_id: UUID | None = None
     state: str = ""
@@ -172,7 +175,7 @@ class ModelVersionFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionKey:
-    """How a version is found; all that is given must match."""
+    """The conditions of a find. All given conditions must match."""
 
     name: str = ""
     id: UUID | None = None

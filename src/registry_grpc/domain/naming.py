@@ -1,15 +1,17 @@
-"""Names of InferenceServices: what KServe makes of them limits them (design: deployment control, section 1).
+"""Names of InferenceServices and namespaces, and their limits.
 
-KServe accepts longer names and fails later: it derives the pod label `isvc.<name>-predictor` and the DNS label
+KServe accepts names that are too long and fails later: it makes the pod label `isvc.<name>-predictor` and the DNS label
 `<name>-predictor-<namespace>` from a name, and Kubernetes allows 63 characters for each.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from uuid import UUID
 
 from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -20,15 +22,16 @@ _ID_LENGTH = 8
 
 
 def longest_name(namespace: str) -> int:
-    """How many characters a name may have in this namespace; below 1 when no name fits."""
+    """How many characters a name may have in this namespace; below 1 if no name fits."""
     return min(_LONGEST_NAME, _LONGEST_NAME_AND_NAMESPACE - len(namespace))
 
 
 def deployment_name(slug: str, version_id: UUID, namespace: str) -> str:
-    """`<slug>-<first 8 hex digits of the version's id>`, made valid where it is not (quirk Q19).
+    """`<slug>-<first 8 hex digits of the version's id>`, changed if it is not a valid name (quirk Q19, decision 7).
 
-    The slug loses what a name cannot begin with and what is too long; `model` stands in for nothing left, cut as well.
-    In a namespace too long for any such name the result breaks the limit, which `name_findings` then reports.
+    The slug loses the characters with which a name cannot begin, and is cut to the length that fits. If nothing is
+    left, `model` is used, which is cut as well. If the namespace is too long for any such name, the result is too long,
+    which `name_findings` reports.
     """
     suffix = f"-{version_id.hex[:_ID_LENGTH]}"
     name = f"{slug}{suffix}"
@@ -40,22 +43,14 @@ def deployment_name(slug: str, version_id: UUID, namespace: str) -> str:
     return f"{stem if _NAME.fullmatch(stem) else 'model'[:longest_stem]}{suffix}"
 
 
-def name_findings(name: str, namespace: str) -> tuple[Finding, ...]:
-    """What is wrong with a name in a namespace, with the arithmetic in the message."""
-    found = []
+def name_findings(name: str, namespace: str) -> Iterator[Finding]:
+    """The findings about a name in a namespace. The message shows how the limit is computed."""
     if not _NAME.fullmatch(name):
-        found.append(
-            Finding(
-                code="NAME_INVALID",
-                message=f"`{name}` is no name for an InferenceService: lower-case letters, digits and `-` only, "
-                "beginning with a letter and not ending with `-`",
-                hint="give a `name`, for example `my-model`",
-                field="name",
-            )
-        )
+        rule = "must have only lower-case letters, digits and `-`, begin with a letter and not end with `-`"
+        message = f"`{name}` is not a valid name for an InferenceService: it {rule}"
+        yield Finding(Why.NAME_INVALID, message, field="name")
     if len(name) > longest_name(namespace):
-        found.append(_too_long(name, namespace))
-    return tuple(found)
+        yield _too_long(name, namespace)
 
 
 def _too_long(name: str, namespace: str) -> Finding:
@@ -68,25 +63,17 @@ def _too_long(name: str, namespace: str) -> Finding:
             f"{_LONGEST_LABEL} for the host `<name>-predictor-<namespace>` - {fixed} - {len(namespace)} for the "
             f"namespace `{namespace}` = {room}"
         )
-    hint = f"give a `name` of at most {room} characters" if room > 0 else "deploy into a namespace with a shorter name"
-    return Finding(
-        code="NAME_TOO_LONG",
-        message=f"`{name}` has {len(name)} characters, at most {max(room, 0)} fit: {why}",
-        hint=hint,
-        field="name",
+    hint = (
+        f"Give a `name` of at most {room} characters." if room > 0 else "Deploy into a namespace with a shorter name."
     )
+    message = f"`{name}` has {len(name)} characters, but at most {max(room, 0)} fit: {why}"
+    return Finding(Why.NAME_TOO_LONG, message, hint=hint, field="name")
 
 
 def namespace_findings(namespace: str) -> tuple[Finding, ...]:
-    """What is wrong with the name of a namespace."""
+    """The findings about the name of a namespace."""
     if _NAMESPACE.fullmatch(namespace) and len(namespace) <= _LONGEST_LABEL:
         return ()
-    return (
-        Finding(
-            code="NAMESPACE_INVALID",
-            message=f"`{namespace}` is no name for a namespace: at most {_LONGEST_LABEL} lower-case letters, digits "
-            "and `-`, beginning and ending with a letter or digit",
-            hint="set the environment's `external_id` to the name of the namespace",
-            field="serving_environment_id",
-        ),
-    )
+    rule = "lower-case letters, digits and `-`, and begin and end with a letter or digit"
+    message = f"`{namespace}` is not a valid name for a namespace: it must have at most {_LONGEST_LABEL} {rule}"
+    return (Finding(Why.NAMESPACE_INVALID, message, field="serving_environment_id"),)

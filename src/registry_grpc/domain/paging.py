@@ -1,4 +1,4 @@
-"""Pages of lists: by limit and offset as REST clients do, or by cursor (REST contract 0.9, 0.10)."""
+"""Pages of lists, by limit and offset or by cursor, and their order (contract 0.9, 0.10)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 DEFAULT_LIMIT = 20
 MAXIMUM_LIMIT = 100
 PAGE_BYTES = 3584 * 1024
-"""What fits into a gRPC message of 4 MiB, with room for what the estimate leaves out."""
+"""The size of a page that fits into a gRPC message of 4 MiB, with room for the error of the estimate."""
 OBJECT_BYTES = 4096
-"""What an object counts for all of its fields that are short."""
+"""How many bytes all short fields of an object count together."""
 SORTED_CHARACTERS = 1000
-"""Texts are compared by so many characters: the last text of a page is in the token for the next one."""
+"""By how many characters texts are sorted. It is limited because page tokens hold the last text of a page."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """The order of a list; objects with equal values are sorted by id, in the same direction."""
+    """The order of a list. Objects with equal values are sorted by id in the same direction."""
 
     field: str = "created_at"
     descending: bool = True
 
     @classmethod
     def parse(cls, sort_by: str, order: str, allowed: Collection[str]) -> Self:
-        """Read the two parameters of the contract: `order` counts only with `sort_by`, and only `asc` is ascending.
+        """Reads the parameters `sort_by` and `order`. `order` only counts with `sort_by`, and only `asc` is ascending
+        (contract 0.10).
 
         Raises InvalidRequest for a field that is not allowed (quirk Q5).
         """
@@ -46,14 +47,14 @@ class Sort:
         return Sort(self.field, not self.descending)
 
     def value_of(self, item: Any) -> Any:
-        """What an object is sorted by; None when it has no such value."""
+        """The value by which an object is sorted; None if it has no such value."""
         value = getattr(item, self.field, None)
         return value[:SORTED_CHARACTERS] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last object of a page: its value of the sort field, and its id."""
+    """The end of a page: the last object's value of the sort field, and its id."""
 
     value: Any
     id: UUID
@@ -61,10 +62,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Which part of a list is wanted. With `by_cursor` there is no offset and nobody counts the total.
+    """The part of a list to read. With `by_cursor` there is no offset, and the total is not counted.
 
-    A page has at most `max_bytes` (ports.repositories says how they are counted). What does not fit is left for the
-    next page if `is_cut`, but the first object always comes; otherwise the page is refused.
+    A page has at most `max_bytes`, counted as in ports.repositories. If `is_cut`, objects that do not fit come on the
+    next page, but a page has at least one object; otherwise a page that is too large is refused.
     """
 
     limit: int = DEFAULT_LIMIT
@@ -76,21 +77,22 @@ class Slice:
 
     @classmethod
     def at_offset(cls, limit: int, offset: int) -> Self:
-        """Limits below 1 mean the default, too large ones the maximum; negative offsets mean 0 (contract 0.9, Q4)."""
+        """A limit below 1 means the default, and one that is too large the maximum. A negative offset means 0 (contract
+        0.9, Q4)."""
         return cls(limit=effective_limit(limit), offset=max(offset, 0))
 
     def refusing_above(self, max_bytes: int) -> Self:
-        """The same part, which is refused rather than cut."""
+        """The same part, but the page is refused instead of cut."""
         return replace(self, max_bytes=max_bytes, is_cut=False)
 
     def check(self, size: int) -> None:
-        """Raises InvalidRequest when a page of this size is to be refused."""
+        """Raises InvalidRequest if a page of this size has to be refused."""
         if not self.is_cut and size > self.max_bytes:
             raise too_large(self.max_bytes)
 
 
 def too_large(max_bytes: int) -> InvalidRequest:
-    """The refusal of a page that would be larger than this."""
+    """The error for a page that would be larger than this."""
     text = f"must be smaller: the answer would be larger than {max_bytes // 2**20} MiB"
     return InvalidRequest([Violation("limit", text)])
 
@@ -101,7 +103,7 @@ def effective_limit(limit: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A part of a list. `total` is counted for offsets only; `next` is set by cursor while there is more."""
+    """A part of a list. By offset it has the `total`; by cursor, `next` is set if more objects follow."""
 
     items: tuple[T, ...]
     total: int | None = None

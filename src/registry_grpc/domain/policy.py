@@ -1,4 +1,4 @@
-"""What the operator allows deployments to ask for."""
+"""The operator's rules for the options of deployments."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentPolicy:
-    """Allow-lists; patterns may hold `*`. Empty lists allow nothing.
+    """Allow-lists of patterns with `*`. An empty list allows nothing.
 
-    A pod takes the rights of its service account, so an account that a tenant could choose freely would be a way around
-    the cluster's own access control: `service_accounts` are written `namespace/name`.
+    `service_accounts` are written `namespace/name`. A pod has the rights of its service account, so a tenant that could
+    choose any account would get around the access control of the cluster.
     """
 
     service_accounts: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
 
     def violations(self, options: DeploymentOptions, namespace: str) -> tuple[Violation, ...]:
-        """What is not allowed, environment variables by name."""
+        """The options that are not allowed."""
         violations = []
         account = f"{namespace}/{options.service_account}"
         if options.service_account and not _matches(account, self.service_accounts):
@@ -34,7 +34,7 @@ class DeploymentPolicy:
         return tuple(violations)
 
     def check(self, options: DeploymentOptions, namespace: str) -> None:
-        """Raises InvalidRequest that names what is not allowed."""
+        """Raises InvalidRequest that names the options that are not allowed."""
         if violations := self.violations(options, namespace):
             raise InvalidRequest(violations)
 

@@ -1,4 +1,4 @@
-"""Checks before a deployment: all that speaks against it, found at once (design: deployment control, section 7)."""
+"""Preflight: finds all problems of a deployment before it is made, from its spec and the facts of the cluster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec, ScaleMetric
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
+from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.runtimes import RuntimeFormat, runtime_findings
 from registry_grpc.domain.storage import KSERVE_PREFIXES, Storage, is_fetchable
 
@@ -24,7 +25,7 @@ _METRICS_OF_KNATIVE = {ScaleMetric.CONCURRENCY, ScaleMetric.RPS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
-    """What preflight asks the cluster about one namespace. None means: could not be found out."""
+    """The facts about a cluster and one of its namespaces that preflight needs. None: unknown."""
 
     kserve_installed: bool | None = None
     namespace_exists: bool | None = None
@@ -33,16 +34,16 @@ class ClusterFacts:
     """For example `create secrets in namespace models`."""
     runtimes: tuple[RuntimeFormat, ...] | None = None
     storage_prefixes: tuple[str, ...] | None = None
-    """Further URI prefixes that ClusterStorageContainers of the cluster take."""
+    """The URI prefixes that the cluster's ClusterStorageContainers support."""
     storage_patterns: tuple[str, ...] = ()
-    """Regular expressions of URIs that they take."""
+    """The regular expressions of URIs that they support."""
     service_account_exists: bool | None = None
 
 
 def findings(
     name: str, namespace: str, spec: DeploymentSpec, *, has_credentials: bool, facts: ClusterFacts | None = None
 ) -> tuple[Finding, ...]:
-    """All findings, the blocking ones first. Without facts only what needs no look at the cluster is checked."""
+    """All findings, the blocking ones first. Without facts, only the checks that need no cluster are made."""
     found = [
         *unknown_findings(spec),
         *name_findings(name, namespace),
@@ -59,14 +60,10 @@ def findings(
 
 
 def unknown_findings(spec: DeploymentSpec) -> Iterator[Finding]:
-    """Applied without it, the deployment would not be what was asked for."""
+    """The spec has options of a newer release. Without them, the deployment would not be as requested."""
     for place, value in sorted(spec.unknown.items()):
-        yield Finding(
-            code="NEWER_RELEASE",
-            message=f"{place} (`{value}`) was set by a newer release of the registry; this one does not know it",
-            hint="use the newer release, or deploy anew without it",
-            field=place,
-        )
+        message = f"{place} (`{value}`) was set by a newer release of the registry, but this one does not know it"
+        yield Finding(Why.NEWER_RELEASE, message, field=place)
 
 
 def _labels(spec: DeploymentSpec) -> Iterator[Finding]:
@@ -74,19 +71,10 @@ def _labels(spec: DeploymentSpec) -> Iterator[Finding]:
         prefix, slash, name = key.rpartition("/")
         prefix_is_valid = not slash or (len(prefix) <= _LONGEST_PREFIX and _LABEL_PREFIX.fullmatch(prefix))
         if not prefix_is_valid or not _LABEL_NAME.fullmatch(name):
-            yield Finding(
-                code="INVALID_LABEL",
-                message=f"`{key}` is no key for a Kubernetes label",
-                hint="use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
-                field="labels",
-            )
+            yield Finding(Why.INVALID_LABEL, f"`{key}` is not a valid key of a Kubernetes label", field="labels")
         elif value and not _LABEL_NAME.fullmatch(value):
-            yield Finding(
-                code="INVALID_LABEL",
-                message=f"the value of label `{key}` is no value for a Kubernetes label: `{value}`",
-                hint="use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
-                field="labels",
-            )
+            message = f"the value of label `{key}` is not valid in Kubernetes: `{value}`"
+            yield Finding(Why.INVALID_LABEL, message, field="labels")
 
 
 def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credentials: bool) -> Iterator[Finding]:
@@ -94,109 +82,53 @@ def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credential
     storage = Storage.of(uri)
     prefixes = facts.storage_prefixes if facts else None
     if not is_fetchable(uri, prefixes or (), facts.storage_patterns if facts else ()):
-        further = "and no ClusterStorageContainer takes it" if prefixes is not None else "unless the cluster adds to it"
-        yield Finding(
-            code="URI_SCHEME_UNSUPPORTED",
-            message=f"KServe cannot fetch `{uri}`: it takes {', '.join(KSERVE_PREFIXES)}, {further}",
-            hint="store the model under one of these, or install a ClusterStorageContainer for it",
-            blocking=prefixes is not None,
-            field="model_version_id",
-        )
+        known = "and no ClusterStorageContainer supports it" if prefixes is not None else "and those of the cluster"
+        message = f"KServe cannot fetch `{uri}`: it supports {', '.join(KSERVE_PREFIXES)}, {known}"
+        yield Finding(Why.URI_SCHEME_UNSUPPORTED, message, blocking=prefixes is not None, field="model_version_id")
     if has_credentials and storage is Storage.OTHER:
-        yield Finding(
-            code="CREDENTIALS_UNUSED",
-            message=f"the version has keys, but KServe uses none for `{uri}`",
-            hint="name a `service_account` that may read the model, or leave the keys out",
-            blocking=False,
-            field="model_version_id",
-        )
+        message = f"the version has keys, but KServe uses none for `{uri}`"
+        yield Finding(Why.CREDENTIALS_UNUSED, message, blocking=False, field="model_version_id")
     needs_keys = storage in {Storage.S3, Storage.GCS, Storage.HUGGING_FACE}
     if needs_keys and not has_credentials and not options.service_account:
-        yield Finding(
-            code="CREDENTIALS_MISSING",
-            message=f"no credentials for `{uri}`; works for public models only",
-            hint="give the version its keys, which a uri that is changed to another scheme, host or bucket loses; "
-            "or name a `service_account` that may read the model",
-            blocking=False,
-            field="model_version_id",
-        )
+        message = f"no credentials for `{uri}`; works for public models only"
+        yield Finding(Why.CREDENTIALS_MISSING, message, blocking=False, field="model_version_id")
     if (options.storage_endpoint or options.storage_region) and not (has_credentials and storage is Storage.S3):
-        yield Finding(
-            code="STORAGE_OPTIONS_UNUSED",
-            message="`storage` has no effect: KServe reads endpoint and region beside the keys of an s3:// model only",
-            hint="give the version its keys; with a service account, annotate that with endpoint and region",
-            blocking=False,
-            field="options.storage",
-        )
+        message = "`storage` has no effect: KServe only uses endpoint and region with the keys of an s3:// model"
+        yield Finding(Why.STORAGE_OPTIONS_UNUSED, message, blocking=False, field="options.storage")
 
 
 def _metric_without_effect(options: DeploymentOptions) -> Iterator[Finding]:
-    """In Standard mode KServe takes every metric, and makes an autoscaler without one of what it cannot use."""
+    """In Standard mode KServe accepts every metric, and ignores those that it cannot use."""
     if options.deployment_mode is not DeploymentMode.STANDARD:
         return
     if options.scale_metric in _METRICS_OF_KNATIVE:
-        yield Finding(
-            code="SCALE_METRIC_UNUSED",
-            message=f"`{options.scale_metric}` has no effect in mode `Standard`: KServe scales by CPU then",
-            hint="use `cpu`, or `memory` with a `scale_target`",
-            blocking=False,
-            field="options.scale_metric",
-        )
+        message = f"`{options.scale_metric}` has no effect in mode `Standard`: KServe scales by CPU then"
+        yield Finding(Why.SCALE_METRIC_UNUSED, message, blocking=False, field="options.scale_metric")
     elif options.scale_metric is ScaleMetric.MEMORY and options.scale_target is None:
-        yield Finding(
-            code="SCALE_METRIC_UNUSED",
-            message="`memory` has no effect without a `scale_target`: KServe scales by CPU then",
-            hint="set `scale_target` to the percentage of the memory asked for that shall be used",
-            blocking=False,
-            field="options.scale_metric",
-        )
+        message = "`memory` has no effect without a `scale_target`: KServe scales by CPU then"
+        yield Finding(Why.SCALE_METRIC_UNUSED, message, blocking=False, field="options.scale_metric")
 
 
 def _metric_refused(options: DeploymentOptions) -> Iterator[Finding]:
-    """What KServe's webhook says itself of an object that is applied, in Knative mode only."""
+    """A metric that KServe's webhook refuses, but only in Knative mode."""
     is_knative = options.deployment_mode is DeploymentMode.KNATIVE
     if is_knative and options.scale_metric is not None and options.scale_metric not in _METRICS_OF_KNATIVE:
-        yield Finding(
-            code="SCALE_METRIC_UNSUPPORTED",
-            message=f"KServe refuses `{options.scale_metric}` in mode `Knative`",
-            hint="use `concurrency` or `rps`",
-            field="options.scale_metric",
-        )
+        message = f"KServe refuses `{options.scale_metric}` in mode `Knative`"
+        yield Finding(Why.SCALE_METRIC_UNSUPPORTED, message, field="options.scale_metric")
 
 
 def _cluster(namespace: str, spec: DeploymentSpec, facts: ClusterFacts, *, has_credentials: bool) -> Iterator[Finding]:
     if facts.kserve_installed is False:
-        yield Finding(
-            code="KSERVE_NOT_INSTALLED",
-            message="the cluster does not know serving.kserve.io/v1beta1",
-            hint="install KServe",
-        )
+        yield Finding(Why.KSERVE_NOT_INSTALLED, "the cluster does not know serving.kserve.io/v1beta1")
     if facts.namespace_exists is False:
-        yield Finding(
-            code="NAMESPACE_NOT_FOUND",
-            message=f"there is no namespace `{namespace}`",
-            hint=f"create it: kubectl create namespace {namespace}",
-            field="serving_environment_id",
-        )
+        message, hint = f"there is no namespace `{namespace}`", f"Create it: kubectl create namespace {namespace}"
+        yield Finding(Why.NAMESPACE_NOT_FOUND, message, hint=hint, field="serving_environment_id")
     if spec.options.deployment_mode is DeploymentMode.KNATIVE and facts.knative_installed is False:
-        yield Finding(
-            code="MODE_UNSUPPORTED",
-            message="deployment mode `Knative` needs Knative Serving, which is not installed",
-            hint="use `Standard`, or install Knative Serving",
-            field="options.deployment_mode",
-        )
+        message = "deployment mode `Knative` needs Knative Serving, which is not installed"
+        yield Finding(Why.MODE_UNSUPPORTED, message, field="options.deployment_mode")
     if spec.options.service_account and facts.service_account_exists is False:
-        yield Finding(
-            code="SERVICE_ACCOUNT_NOT_FOUND",
-            message=f"there is no service account `{spec.options.service_account}` in namespace `{namespace}`",
-            hint="create it, or name another one",
-            field="options.service_account",
-        )
+        message = f"there is no service account `{spec.options.service_account}` in namespace `{namespace}`"
+        yield Finding(Why.SERVICE_ACCOUNT_NOT_FOUND, message, field="options.service_account")
     needed = _APPLYING + _STORING_KEYS if has_credentials else _APPLYING
     for permission in facts.missing_permissions:
-        yield Finding(
-            code="FORBIDDEN",
-            message=f"the registry may not {permission}",
-            hint="grant it to the registry's service account",
-            blocking=permission.startswith(needed),
-        )
+        yield Finding(Why.FORBIDDEN, f"the registry may not {permission}", blocking=permission.startswith(needed))

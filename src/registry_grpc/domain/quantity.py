@@ -8,7 +8,7 @@ _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i
 
 
 def fault_of_quantity(text: str) -> str:
-    """What is wrong with it as an amount of a resource; empty when nothing is."""
+    """The rule that the text breaks as an amount of a resource; empty if it breaks none."""
     if not _QUANTITY.fullmatch(text):
         return "must be a Kubernetes quantity, for example `500m` or `2Gi`"
     return "must not be negative" if text.startswith("-") else ""

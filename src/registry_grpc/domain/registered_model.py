@@ -1,4 +1,4 @@
-"""Registered models (REST contract 1.2, 1.5, 1.6)."""
+"""Registered models (contract 1.2, 1.5, 1.6)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _SLUG_KEEPS = frozenset(string.ascii_lowercase + string.digits + "-")
 
 
 def slug_of(name: str) -> str:
-    """The name made fit for URLs, character by character; dashes are neither merged nor trimmed (contract 1.6)."""
+    """The name as it can be used in URLs. Dashes are neither merged nor trimmed (contract 1.6)."""
     characters = ("-" if c in " _" else c.lower() if c in string.ascii_uppercase else c for c in name)
     return "".join(c for c in characters if c in _SLUG_KEEPS)[:_SLUG_LENGTH]
 
 
 class Tags(NamedTuple):
-    """The four lists of tags a model has."""
+    """The four lists of tags of a model."""
 
     frameworks: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Tags(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRegisteredModel:
-    """What a client says of a model to register. Raises InvalidRequest when it breaks a rule."""
+    """A model to register. Raises InvalidRequest if it breaks a rule."""
 
     name: str
     description: str = ""
@@ -60,7 +60,7 @@ class NewRegisteredModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredModelPatch:
-    """What changes of a model. The slug never does. Raises InvalidRequest when it breaks a rule."""
+    """The fields of a model to change. The slug never changes. Raises InvalidRequest if it breaks a rule."""
 
     name: str | Unset = UNSET
     description: str | Unset = UNSET
@@ -77,9 +77,9 @@ class RegisteredModelPatch:
 
 
 class RegisteredModel(NamedTuple):
-    """A named model of a project. Lists leave `latest_version` and `default_version` out.
+    """A named model of a project. In lists, `latest_version` and `default_version` are None.
 
-    A tuple, because a list builds a hundred of them: a frozen dataclass takes eight times as long.
+    A tuple, because a list creates up to a hundred of them, and a frozen dataclass takes eight times as long.
     """
 
     id: UUID
@@ -124,7 +124,7 @@ class RegisteredModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredModelFilter:
-    """Which models a list shows; an empty text is no condition."""
+    """Which models a list shows. The empty string is no condition."""
 
     state: str = ""
     model_type: str = ""

@@ -1,7 +1,7 @@
-"""Rules on single fields that all aggregates share (REST contract 0.5 and the tables of Parts 1 and 2).
+"""Rules for single fields that all aggregates share (contract 0.5, 0.7).
 
-The sizes are chosen so that any one object of a list fits into a gRPC message of 4 MiB, which is what clients take
-unless they are told otherwise: description, labels and tags at their limits are 4,032 KiB together.
+The sizes are chosen so that any object of a list fits into a gRPC message of 4 MiB, the default limit of clients:
+description, labels and tags at their limits have 4,032 KiB together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def _bytes_of(text: str) -> int:
 
 
 def _bytes_in_json(text: str) -> int:
-    """With its escapes, which can make a text six times as long, so that a model with two versions can be answered."""
+    """The bytes of a text in JSON, where escapes can make it six times as long. It is measured in JSON so that a REST
+    answer with a model and two versions is not too large."""
     plain = _bytes_of(text)
     return plain if 6 * plain <= DESCRIPTION.limit else len(json.dumps(text, ensure_ascii=False).encode()) - len('""')
 
@@ -38,7 +39,7 @@ def _bytes_of_tags(tags: Iterable[Iterable[str]]) -> int:
 
 
 class Size(NamedTuple):
-    """How large a field may be, in bytes, and how it is measured."""
+    """The largest size of a field in bytes, how it is measured, and the text of the rule."""
 
     limit: int
     measure: Callable[[Any], int]
@@ -67,10 +68,10 @@ def check_fields(
     required: Iterable[str] = (),
     others: Iterable[InvalidRequest] = (),
 ) -> None:
-    """Raise InvalidRequest naming every field that is required and empty, or longer than its limit, or larger than its
-    size, and what `others` name: the errors of the subject's own rules.
+    """Raise InvalidRequest that names every field that is required but empty, longer than its limit or larger than its
+    size, and the violations in `others`, the errors of the subject's own rules.
 
-    Limits count characters (code points), sizes count bytes. Fields that a patch leaves UNSET are passed over.
+    Limits count characters (code points), sizes count bytes. UNSET fields of a patch are not checked.
     """
     violations = [Violation(field, "is required") for field in required if not getattr(subject, field)]
     violations += [
@@ -89,12 +90,12 @@ def check_fields(
 
 
 def version_count_errors(ids: tuple[object, ...]) -> list[InvalidRequest]:
-    """An error when a request names more versions than it may."""
+    """An error if a request names too many versions."""
     if len(ids) <= MOST_VERSIONS:
         return []
     return [InvalidRequest([Violation("model_version_ids", f"must be at most {MOST_VERSIONS} versions")])]
 
 
 def renaming_errors(name: object, message: str) -> list[InvalidRequest]:
-    """An error with the contract's text when an object would lose its name (quirk Q28)."""
+    """An error with the contract's text if a patch would set an empty name (quirk Q28)."""
     return [InvalidRequest([Violation("name", "is required")], message)] if name == "" else []

@@ -1,6 +1,6 @@
-"""Serving runtimes, and whether KServe will find one for a model: its own rules repeated (design: section 1).
+"""Serving runtimes, and whether KServe will find one for a model. The rules are KServe's own.
 
-A format matches by exact text: version 1.3 does not match a runtime that lists 1, and no version matches any.
+A format matches by exact text: version 1.3 does not match a runtime that lists 1. No version matches all versions.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from registry_grpc.domain.deployment import DeploymentSpec
 from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _SPEAK_V2 = frozenset({"triton", "vllm"})
-"""The formats for which KServe's defaulter asks for protocol v2."""
+"""The formats for which KServe's defaulter requires protocol v2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeFormat:
-    """A model format that a serving runtime supports; a runtime without formats has one with an empty name.
+    """A model format that a serving runtime supports. A runtime without formats has one with an empty name.
 
-    `auto_select` is whether KServe may choose the runtime for the format by itself; no protocols means all.
+    `auto_select`: whether KServe may choose the runtime for the format by itself. No `protocols` means all of them.
     """
 
     runtime: str
@@ -37,7 +38,7 @@ class RuntimeFormat:
 
 
 def runtime_findings(spec: DeploymentSpec, formats: Sequence[RuntimeFormat] | None) -> tuple[Finding, ...]:
-    """What is wrong with the runtime asked for, or that KServe will find none; nothing when none is known."""
+    """Findings about the requested or matching runtime; empty if the runtimes are unknown."""
     if formats is None or not spec.model_format:
         return ()
     finding = _named(spec, formats) if spec.runtime else _chosen(spec, formats)
@@ -48,29 +49,18 @@ def _named(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding | 
     own = [item for item in formats if item.runtime == spec.runtime]
     if not own:
         known = ", ".join(sorted({item.runtime for item in formats})) or "none"
-        return Finding(
-            code="RUNTIME_NOT_FOUND",
-            message=f"there is no serving runtime `{spec.runtime}`; there are: {known}",
-            hint="name one of them in `options.runtime`, or none to let KServe choose by model format",
-            field="options.runtime",
-        )
+        message = f"there is no serving runtime `{spec.runtime}`; the cluster has: {known}"
+        return Finding(Why.RUNTIME_NOT_FOUND, message, field="options.runtime")
     if all(item.is_disabled for item in own):
-        return Finding(
-            code="RUNTIME_DISABLED",
-            message=f"the serving runtime `{spec.runtime}` is disabled",
-            hint="name another runtime, or have it enabled",
-            field="options.runtime",
-        )
+        message = f"the serving runtime `{spec.runtime}` is disabled"
+        return Finding(Why.RUNTIME_DISABLED, message, field="options.runtime")
     speaks = spec.model_format not in _SPEAK_V2 or any(item.speaks("v2") for item in own)
     if speaks and any(item.matches(spec.model_format, spec.model_format_version) for item in own):
         return None
     supported = ", ".join(dict.fromkeys(f"{item.name} {item.version}".strip() for item in own if item.name))
-    return Finding(
-        code="RUNTIME_MISMATCH",
-        message=f"the serving runtime `{spec.runtime}` does not take {_wanted(spec)}; it lists {supported or 'none'}",
-        hint=_version_hint(spec, own) or "name another runtime, or none to let KServe choose by model format",
-        field="options.runtime",
-    )
+    message = f"the serving runtime `{spec.runtime}` does not support {_wanted(spec)}; it supports: "
+    message += supported or "no format"
+    return Finding(Why.RUNTIME_MISMATCH, message, hint=_version_hint(spec, own), field="options.runtime")
 
 
 def _chosen(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding | None:
@@ -81,20 +71,13 @@ def _chosen(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding |
     near = [item for item in choosable if item.name == spec.model_format]
     if near:
         versions = ", ".join(sorted({item.version for item in near}))
-        return Finding(
-            code="NO_RUNTIME",
-            message=f"no serving runtime takes {_wanted(spec)}: runtimes list {versions}",
-            hint=_version_hint(spec, near),
-            field="model_version_id",
-        )
+        message = f"no serving runtime supports {_wanted(spec)}; the supported versions are: {versions}"
+        return Finding(Why.NO_RUNTIME, message, hint=_version_hint(spec, near), field="model_version_id")
     by_name = sorted({item.runtime for item in formats if item.name == spec.model_format and not item.is_disabled})
     known = ", ".join(sorted({item.name for item in choosable if item.name})) or "none"
-    return Finding(
-        code="NO_RUNTIME",
-        message=f"no serving runtime is chosen for {_wanted(spec)}; the formats KServe chooses one for are: {known}",
-        hint=f"name one in `options.runtime`: {', '.join(by_name)}" if by_name else "install a runtime for the format",
-        field="model_version_id",
-    )
+    message = f"KServe selects no serving runtime for {_wanted(spec)}; it selects one for these formats: {known}"
+    hint = f"Name one in `options.runtime`: {', '.join(by_name)}." if by_name else ""
+    return Finding(Why.NO_RUNTIME, message, hint=hint, field="model_version_id")
 
 
 def _wanted(spec: DeploymentSpec) -> str:
@@ -102,9 +85,9 @@ def _wanted(spec: DeploymentSpec) -> str:
 
 
 def _version_hint(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> str:
-    """The way out when only the version does not fit; empty when there is none."""
+    """The advice if only the version does not match; empty if the format does not match either."""
     versions = sorted({item.version for item in formats if item.name == spec.model_format and item.version})
     if not versions:
         return ""
     nearest = next((v for v in versions if spec.model_format_version.startswith(f"{v}.")), versions[-1])
-    return f"drop the version or use {nearest}"
+    return f"Clear the framework version, or use {nearest}."

@@ -1,4 +1,4 @@
-"""Serve models: which versions an inference service serves (REST contract 2.2, 2.3)."""
+"""Serve models: the versions that an inference service serves (contract 2.2, 2.3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SORT_FIELDS = (
 
 
 class ServeModelState(StrEnum):
-    """What was seen last of a served version."""
+    """The state of a served version at the last observation."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -31,7 +31,7 @@ class ServeModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewServeModel:
-    """What a client says of a link to create."""
+    """A serve model to create."""
 
     inference_service_id: UUID
     model_version_id: UUID
@@ -39,7 +39,7 @@ class NewServeModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeModel:
-    """Links an inference service to a version it serves; the names are those of the two at the time of reading."""
+    """Links an inference service to a version that it serves. The names of both are read with it."""
 
     id: UUID
     created_at: datetime
@@ -66,7 +66,7 @@ class ServeModel:
     def create_all(
         cls, inference_service_id: UUID, model_version_ids: Iterable[UUID], *, project_id: UUID
     ) -> tuple[Self, ...]:
-        """The links of a new service."""
+        """The serve models of a new service."""
         return tuple(
             cls.create(
                 id=uuid4(),
@@ -80,7 +80,7 @@ class ServeModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeModelFilter:
-    """Which serve models a list shows; None and empty text are no condition."""
+    """Which serve models a list shows. None and the empty string are no condition."""
 
     inference_service_id: UUID | None = None
     model_version_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""Serving environments: where models are deployed to (REST contract 2.2, 2.3)."""
+"""Serving environments, to which models are deployed (contract 2.2, 2.3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SORT_FIELDS = ("id", "created_at", "updated_at", "name", "description", "externa
 
 
 class DriftPolicy(StrEnum):
-    """What happens when somebody else changes a deployed object."""
+    """What the registry does when somebody else changes a deployed object: report it, or also undo it."""
 
     REPORT = "report"
     ENFORCE = "enforce"
@@ -33,7 +33,7 @@ def _drift_policy_errors(value: str | Unset) -> list[InvalidRequest]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewServingEnvironment:
-    """What a client says of an environment to create. Raises InvalidRequest when it breaks a rule."""
+    """An environment to create. Raises InvalidRequest if it breaks a rule."""
 
     name: str
     description: str = ""
@@ -47,7 +47,7 @@ class NewServingEnvironment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironmentPatch:
-    """What changes of an environment. Raises InvalidRequest when it breaks a rule."""
+    """The fields of an environment to change. Raises InvalidRequest if it breaks a rule."""
 
     name: str | Unset = UNSET
     description: str | Unset = UNSET
@@ -61,7 +61,7 @@ class ServingEnvironmentPatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironment:
-    """A place models are deployed to."""
+    """A place to which models are deployed: one Kubernetes namespace."""
 
     id: UUID
     created_at: datetime
@@ -87,12 +87,12 @@ class ServingEnvironment:
 
     @property
     def namespace(self) -> str:
-        """The Kubernetes namespace: `external_id`, else the name (contract 2.4, namespace choice)."""
+        """The Kubernetes namespace: `external_id`, or the name if that is empty (contract 2.4)."""
         return self.external_id or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironmentFilter:
-    """Which environments a list shows; an empty text is no condition."""
+    """Which environments a list shows. The empty string is no condition."""
 
     search: str = ""

@@ -1,4 +1,4 @@
-"""Where models are stored, and how KServe gets at them, as told by their URI (design: deployment control, 1 and 3)."""
+"""Kinds of model storage by the model's URI: whether KServe can fetch from it, and with which credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KSERVE_PREFIXES = (
     "gs://", "s3://", "pvc://", "file://", "https://", "http://", "hdfs://", "webhdfs://", "oci://", "oci+native://",
     "oci+fetch://", "hf://",
 )  # fmt: skip
-"""What KServe fetches by itself; ClusterStorageContainers can add to it."""
+"""The prefixes that KServe itself supports. ClusterStorageContainers may support more."""
 
 _SCHEME = re.compile(r"\w+?://")
 _AZURE_HOST = "blob.core.windows.net"
@@ -21,15 +21,15 @@ _PLACE = re.compile(r"[^:/?#]+://[^/?#]*")
 
 
 def place_of(uri: str) -> str:
-    """Scheme and authority, to which keys are bound; empty for a local path. The authority of s3:// and gs:// is the
-    bucket. It is compared as it is written, with user and port, because parsers disagree about what they call the host.
+    """Scheme and authority, to which keys are bound; empty for a local path. For s3:// and gs://, the authority is the
+    bucket. It includes user and port, because parsers disagree about what the host is.
     """
     found = _PLACE.match(uri)
     return found[0].lower() if found else ""
 
 
 class Storage(StrEnum):
-    """The kinds of storage whose credentials KServe can hand to the downloader; OTHER takes none."""
+    """The kinds of storage for which KServe can pass credentials to the downloader. For OTHER it passes none."""
 
     S3 = "S3"
     GCS = "GCS"
@@ -53,9 +53,9 @@ class Storage(StrEnum):
 
 
 def is_fetchable(uri: str, prefixes: Iterable[str] = (), patterns: Iterable[str] = ()) -> bool:
-    """Whether KServe takes the URI, by the rules of its controller; a text without a scheme is a local path to it.
+    """Whether KServe accepts the URI, by the rules of its controller. A text without a scheme is a local path.
 
-    `prefixes` and `patterns` are those of the cluster's ClusterStorageContainers.
+    `prefixes` and `patterns` come from the cluster's ClusterStorageContainers.
     """
     if uri.startswith(tuple(prefixes)) or any(_finds(pattern, uri) for pattern in patterns):
         return True
@@ -67,7 +67,7 @@ def is_fetchable(uri: str, prefixes: Iterable[str] = (), patterns: Iterable[str]
 
 
 def _finds(pattern: str, uri: str) -> bool:
-    """A pattern that only Go understands counts as found, because nothing is known about it."""
+    """Whether the pattern matches. A pattern that only Go understands counts as matching, to refuse nothing wrongly."""
     try:
         return bool(re.search(pattern, uri))
     except re.error:

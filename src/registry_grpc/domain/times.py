@@ -1,8 +1,8 @@
-"""The times of objects. The store sets them, by one clock for all workers: a worker's own may be wrong."""
+"""The times of objects. The store sets them, because all workers need the same clock."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 NOT_STORED = datetime.min.replace(tzinfo=UTC)
-"""Stands for the time of an object until it is stored."""
+"""Stands for the times of an object that is not stored yet."""

@@ -1,1 +1,1 @@
-"""What the use cases need of the world, as Protocols. The docstrings are the contract of every adapter."""
+"""Protocols of everything that the use cases need from outside. Their docstrings are the contract of every adapter."""

@@ -1,4 +1,4 @@
-"""The cluster: one Kubernetes API with KServe, seen as the registry needs it."""
+"""The port to the cluster, a Kubernetes API with KServe."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class OwnedObject:
     name: str
     uid: str
     k8s_generation: int
+    revision: int
+    """The revision from which it was applied; 0 when the object does not say."""
     is_ready: bool
     deployment_id: UUID | None
     """None when the label is not a UUID."""
@@ -28,21 +30,21 @@ class OwnedObject:
 
 @dataclass(frozen=True, slots=True)
 class Relisted:
-    """The watch begins anew: all objects with our mark, as they are now."""
+    """The watch starts again: the present state of all objects with our mark."""
 
     objects: tuple[OwnedObject, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An object with our mark (InferenceService, Deployment or pod) changed, came or went."""
+    """An object with our mark (InferenceService, Deployment or pod) was created, changed or deleted."""
 
     deployment_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """What an apply would do: the manifest, as JSON text, and how a live object of that name differs from it."""
+    """The effect of an apply: the manifest as JSON text, and the differences from the live object of that name."""
 
     manifest: str
     differences: tuple[FieldDifference, ...]
@@ -53,63 +55,63 @@ class Cluster(Protocol):
     overloaded (429, 5xx) or does not answer in time, and domain.errors.ClusterReadFailed when it refuses a read."""
 
     async def observe(self, deployment: Deployment) -> Evidence:
-        """Look at the deployment's object, its workload and pods, and, when it is not well, its warning events."""
+        """Read the deployment's object, its workload and pods, and, if something is wrong, its warning events."""
         ...
 
     async def apply(
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
     ) -> Applied:
-        """Bring the object to the deployment's spec by server-side apply, its Secret first. Without credentials (None:
-        they are stored no longer) the Secret applied last stays in use if it was made for the same place.
+        """Write the deployment's spec to the object by server-side apply, after its Secret. If the credentials are
+        None, because they are no longer stored, the last Secret stays in use if it was made for the same place.
 
-        `seen` is the look it is based on: a missing object is created, an own one updated with its uid and
-        resourceVersion as preconditions. `force` takes fields over from other managers and takes out what they added.
-        The same deployment applied twice changes nothing. Raises domain.evidence.ApplyRefused, with UNAVAILABLE for
-        all that may pass by itself, and NAME_TAKEN for an object of that name that is not this deployment's.
+        `seen` is the observation on which the apply is based: a missing object is created, an own one is updated with
+        its uid and resourceVersion as preconditions. `force` takes over fields from other managers and removes what
+        they added. Applying the same deployment again changes nothing. Raises domain.evidence.ApplyRefused: with
+        API_UNAVAILABLE if a later try may succeed, with NAME_TAKEN if another object has the name.
         """
         ...
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
-        """Delete the object that was seen (by uid, in the foreground) if it is this deployment's; repeatable.
+        """Delete the observed object (by uid, in the foreground) if it belongs to this deployment. Can be repeated.
 
-        Raises ApplyRefused (FORBIDDEN, REJECTED, UNAVAILABLE).
+        Raises ApplyRefused (FORBIDDEN, REJECTED, API_UNAVAILABLE).
         """
         ...
 
     async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
-        """Delete the Secrets made for the deployment that nothing needs any more. Repeatable. Raises ApplyRefused.
+        """Delete the deployment's Secrets that are no longer needed. Can be repeated. Raises ApplyRefused.
 
-        Once its object is gone (the deployment is wanted ABSENT) that is all of them. Once the wanted revision serves,
-        it is those of earlier revisions, whose pods needed them until then. `credentials` are those of the wanted
-        revision: they tell the Secret of an apply that did not get further.
+        If the deployment is wanted ABSENT and its object is gone, these are all Secrets. If the wanted revision serves,
+        these are the Secrets of earlier revisions, whose pods needed them until then. `credentials` are those of the
+        wanted revision; they identify the Secret of an apply that failed after it had written the Secret.
         """
         ...
 
     def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
-        """The object as it would be applied, as JSON; nothing is sent."""
+        """The object that would be applied, as JSON. Nothing is sent."""
         ...
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
-        """Apply without effect, through all webhooks. Raises ApplyRefused as `apply` would."""
+        """Apply without effect, but with all webhooks. Raises ApplyRefused like `apply`."""
         ...
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
-        """Find out what preflight needs to know; what cannot be found out is None."""
+        """Read the facts that preflight needs. Facts that cannot be read are None."""
         ...
 
     async def look(self, namespace: str, name: str) -> LiveObject | None:
-        """Look at an object of that name, whoever made it, for a service that is not under deployment control."""
+        """Read the object of that name, no matter who made it, for a service that is not under deployment control."""
         ...
 
     async def remove(self, namespace: str, name: str, inference_service_id: UUID) -> None:
-        """Delete the object of that name if it carries the id of the service, as those of the Go service do.
+        """Delete the object of that name if it has the service's id, as the objects of the Go service have.
 
         Raises Unavailable and ClusterReadFailed only."""
         ...
 
     def changes(self) -> AsyncIterator[Relisted | Changed]:
-        """Watch all objects with our mark, for ever: first a Relisted, then Changed, and Relisted again after every
-        gap and every ten minutes. Errors of the connection are waited out inside, with backoff."""
+        """Watch all objects with our mark, without end: yields a Relisted first, after every gap and every ten minutes,
+        and a Changed for every change. After errors of the connection, this tries again with backoff."""
         ...
 
     async def close(self) -> None:

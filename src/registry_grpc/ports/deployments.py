@@ -1,7 +1,7 @@
-"""Where the intents to serve are kept, and how the work on them is shared out.
+"""The ports that store deployments and divide the work on them between controllers.
 
-A row that is due is claimed with a lease; whoever holds the lease works on it and records the result in one
-transaction. NOTIFY only wakes: whoever misses it finds the row when it is due. Every method may raise Unavailable or
+A row that is due is claimed with a lease. The holder of the lease works on it and records the result in one
+transaction. NOTIFY is only a hint: without it, the row is found when it is due. Every method may raise Unavailable or
 Overloaded.
 """
 
@@ -14,22 +14,21 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from registry_grpc.domain.decision import PassResult
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
-    Applied,
     Cause,
     Deployment,
     DeploymentEvent,
     DeploymentRevision,
     DeploymentSpec,
-    FieldDifference,
     Orphan,
     Phase,
     Want,
 )
-from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Page, Slice
-from registry_grpc.domain.serve_model import ServeModel, ServeModelState
+from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.cluster import OwnedObject
 
 
@@ -41,7 +40,7 @@ class NewIntent:
     spec: DeploymentSpec
     created_by: str
     request: RequestKey | None = None
-    """None for a request that may be carried out twice."""
+    """None if the same request may be carried out twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,41 +53,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceView:
-    """What a deployment's inference service says of it in the terms of the REST contract (2.4, state machine).
-
-    `last_error` None leaves the text that is there. `served_state` is for the versions of the target revision.
-    """
-
-    current_state: ServiceState
-    external_id: str
-    url: str
-    last_error: str | None
-    served_state: ServeModelState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassResult:
-    """What a pass found out. `again_in` None: not before something changes."""
-
-    phase: Phase
-    reason: str
-    message: str
-    next_step: str
-    url: str
-    drift: tuple[FieldDifference, ...]
-    applied: Applied | None
-    applied_generation: int
-    applied_at: datetime | None
-    serving_generation: int | None
-    attempts: int
-    again_in: timedelta | None
-    service: ServiceView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentFilter:
-    """Which deployments a list shows; None is no condition."""
+    """Conditions on the deployments of a list; None is no condition."""
 
     registered_model_id: UUID | None = None
     phase: Phase | None = None
@@ -96,26 +62,26 @@ class DeploymentFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How much history is kept: all that is younger, and the newest revisions of each deployment whatever their age."""
+    """How much history is kept: all of it up to this age, and this many of each deployment's newest revisions."""
 
     age: timedelta
     revisions: int
 
 
 class DeploymentRepository(Protocol):
-    """Keeps deployments, their revisions and their events."""
+    """Stores deployments, their revisions and their events."""
 
     async def deploy(
         self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
     ) -> tuple[InferenceService, Deployment]:
-        """Store service, serve models and intent at once, due now; or, when `requested` finds an earlier call, nothing,
-        and return what that one stored. Of concurrent calls with one request id, one stores. Raises as `requested` and
-        as InferenceServiceRepository.create."""
+        """Store service, serve models and intent in one transaction. If `requested` finds an earlier call, store
+        nothing and return what that call stored; the same holds for concurrent calls with one request id. Raises what
+        `requested` and InferenceServiceRepository.create raise."""
         ...
 
     async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
-        """What an earlier call with this request id has stored; None when there was none, when its service was deleted
-        since, and when it is forgotten. Raises InvalidRequest when that call asked for something else."""
+        """The service and deployment that an earlier call with this request id stored. None when there was none, when
+        the service was deleted, and when the id is forgotten. Raises InvalidRequest if that call was different."""
         ...
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
@@ -123,8 +89,8 @@ class DeploymentRepository(Protocol):
         ...
 
     async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
-        """Newest first, by cursor; cut by size as ports.repositories says, of which message, spec, drift and what was
-        applied count."""
+        """Newest first, by cursor. Pages are limited by size (see ports.repositories): message, spec, drift and
+        `applied` count."""
         ...
 
     async def revise(
@@ -138,47 +104,50 @@ class DeploymentRepository(Protocol):
         created_by: str,
         after: int | None = None,
     ) -> None:
-        """Make the next revision, due now; without a spec it repeats the one before. The service's desired state and
-        version and its serve models follow in the same transaction. Raises NotFound; ConcurrentChange when the current
-        generation is not `after`, unless that is None."""
+        """Store the next revision, which without a spec repeats the present one. The same transaction changes the
+        service's desired state and version, and its serve models. Raises NotFound; ConcurrentChange when `after` is not
+        None and not the present generation."""
         ...
 
     async def change_service(
         self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
     ) -> bool:
-        """As InferenceServiceRepository.update with a patch that sets `desired_state`; under deployment control, when
-        that is not what is wanted so far, a revision that wants it in the same transaction, UNDEPLOY (as `undeploy`)
-        or REDEPLOY. Returns whether there is a new revision. Raises NotFound, AlreadyExists; ConcurrentChange, and
-        changes nothing, when it would redeploy another generation than `after`, unless that is None."""
+        """Do InferenceServiceRepository.update with a patch that sets `desired_state`. If the service is under
+        deployment control and the state is not yet wanted, also store a revision in the same transaction: UNDEPLOY
+        (like `undeploy`) or REDEPLOY. Returns whether there is a new revision. Raises NotFound, AlreadyExists; and
+        ConcurrentChange, without a change, when it would redeploy and the present generation is not `after`."""
         ...
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
-        """Both states of the service UNDEPLOYED, url and external id cleared, serve models PENDING, `last_error` as it
-        was (quirk Q43); under deployment control, a revision that wants its object ABSENT. Returns whether it is
-        under deployment control. Raises NotFound."""
+        """Set both states of the service to UNDEPLOYED, clear url and external id, set its serve models to PENDING, and
+        keep `last_error` (quirk Q43). If it is under deployment control, also store a revision that wants the object
+        ABSENT. Returns whether it is under deployment control. Raises NotFound."""
         ...
 
     async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
-        """Newest first, by cursor; cut by size as ports.repositories says, of which the spec counts. Raises
+        """Newest first, by cursor. Pages are limited by size (see ports.repositories): the spec counts. Raises
         NotFound."""
         ...
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
-        """None means the last one that served before the current one. Raises NotFound."""
+        """The revision with this number; None: the last one that served before the present one. Raises NotFound."""
         ...
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
-        """The revision that served then; None when nothing did. Raises NotFound; HistoryForgotten when a revision that
-        served after `at` is forgotten."""
+        """The revision that served at this time; None when nothing served. Raises NotFound; HistoryForgotten when the
+        revisions of that time may have been deleted."""
         ...
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         """The spec of the newest revision that deploys the version; None when none does."""
         ...
 
-    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
-        """In order, those after the sequence number, or after 0; only the newest one without it. Raises NotFound;
-        EventLogChanged when the log has no such event."""
+    async def events(
+        self, project_id: UUID, id: UUID, after: int | str | None, limit: int
+    ) -> Sequence[DeploymentEvent]:
+        """The events after the one with this resume token or sequence number (0: all), in order. None: only the newest
+        one. Raises EventLogChanged when the log does not have this event, or the token belongs to another event of the
+        same number; NotFound; InvalidRequest if the text is not a token."""
         ...
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
@@ -187,69 +156,72 @@ class DeploymentRepository(Protocol):
 
 
 class DeploymentQueue(Protocol):
-    """Shares out the work on deployments between any number of controllers."""
+    """Divides the work on deployments between any number of controllers."""
 
     async def claim(self, limit: int) -> list[Claim]:
-        """Take deployments that are due and that nobody holds, those due longest first."""
+        """Take deployments that are due and that nobody holds. Those that have been due longest come first."""
         ...
 
     async def next_due(self) -> timedelta | None:
-        """How long until the next deployment is due, of those that are not due yet."""
+        """The time until the next deployment becomes due."""
         ...
 
     async def claim_one(self, id: UUID) -> Claim | None:
-        """Take this one, due or not; None while somebody else holds it."""
+        """Take this deployment, even if it is not due; None while somebody else holds it."""
         ...
 
     async def record(self, claim: Claim, result: PassResult) -> bool:
-        """Store the result, let the service follow it, add an event if something changed, and give the lease back.
+        """Store the result, write it to the service, add an event if something changed, and give the lease back.
 
-        A newer revision or a change marked since the claim makes it due at once. Returns False, and stores nothing,
-        when the lease was lost.
+        If there is a newer revision, or a change was marked since the claim, the deployment is due at once. Returns
+        False, and stores nothing, if the lease was lost.
         """
         ...
 
     async def release(self, claim: Claim) -> None:
-        """Give the lease back without a result; it is due again soon."""
+        """Give the lease back without a result. The deployment is due again soon."""
         ...
 
     async def mark_changed(self, ids: Collection[UUID]) -> None:
-        """Something about these changed in the cluster: make them due."""
+        """Make these deployments due, because something changed in the cluster."""
         ...
 
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
-        """After a relist: make due what differs from it, note objects without a deployment as orphans and forget
-        orphans that are gone. Returns how many were made due."""
+        """Compare all deployments with the objects of a relist. Make those that differ due, store objects without a
+        deployment as orphans, and forget former orphans. If an object has a later revision than its deployment, the
+        database was restored: store a still later revision that repeats the deployment's. Returns how many deployments
+        were made due."""
         ...
 
     async def forget(self, retention: Retention) -> None:
-        """Delete history, in batches that nobody waits for, but nothing that is needed.
+        """Delete old history that is not needed, in batches for which nobody has to wait.
 
-        An event is as old as the one that follows it, and a revision that served is as old as its end, so that all
-        younger times can be told of. The revision that is applied, the last one that served before the target, and
-        those of which the service still has links (the next success drops them) stay. When the service is deleted and
-        the cluster was seen without the object so long ago, nothing stays.
+        The age of an event counts from the next event, and the age of a revision that served from its end, so that the
+        history of all younger times is complete. These revisions stay: the applied one, the last one that served before
+        the target, and those whose versions the service still links (the next success removes the links). When the
+        service was deleted and its object is gone for this long, everything is deleted.
         """
         ...
 
     def wake_ups(self) -> AsyncIterator[None]:
-        """Yields when something may be due: on a NOTIFY, and every few seconds in any case."""
+        """Yields when something may be due: on every NOTIFY, and every few seconds."""
         ...
 
     def leadership(self) -> AbstractAsyncContextManager[AsyncIterator[bool]]:
-        """Compete for the one advisory lock; the iterator tells, about every second, whether this process has it."""
+        """Compete for the advisory lock of the leader. The iterator yields about every second whether this process has
+        it. It ends when the database is read-only or was restored; the leader then has to compare everything again."""
         ...
 
 
 class DeploymentEvents(Protocol):
-    """Tells when a deployment has new events."""
+    """Notifies when a deployment has new events."""
 
     def listen(self, id: UUID) -> AsyncGenerator[None, None]:
-        """Yields once at the start, then after each new event, and every few seconds in any case.
+        """Yields once at the start, then after each new event and every few seconds.
 
-        Raises Overloaded when too many listen already, and Unavailable (SHUTTING_DOWN) after `stop_listening`."""
+        Raises Overloaded when too many are listening, and Unavailable (SHUTTING_DOWN) after `stop_listening`."""
         ...
 
     def stop_listening(self) -> None:
-        """End every `listen`: this process is about to stop, and those who listen can go on elsewhere."""
+        """End every `listen`, because this process is about to stop. Clients can continue on another one."""
         ...

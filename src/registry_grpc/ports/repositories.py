@@ -1,16 +1,15 @@
-"""Where the registry's objects are kept.
+"""The repositories that store the registry's objects.
 
 For all repositories: objects of other projects do not exist. `create` trusts the ids of environments, services, models
-and versions that serving objects name: use cases look them up in the project first. `list` is sorted as asked, ties by
-id in the same direction; by offset it counts the total, by cursor it does not. Names and guards are decided by the
-store itself, in the same transaction as the write. `create` sets times that are NOT_STORED by the store's clock, and
-returns the object as stored; `updated_at` is never before `created_at`. Every method may raise Unavailable, Overloaded
-or ConcurrentChange.
+and versions in serving objects: use cases look them up in the project first. `list` sorts as requested, ties by id in
+the same direction; by offset it counts the total, by cursor it does not. The store itself checks names and guards, in
+the transaction of the write. `create` replaces times that are NOT_STORED by the store's time, and returns the object as
+stored; `updated_at` is never before `created_at`. Every method may raise Unavailable, Overloaded or ConcurrentChange.
 
-A page of a `list` ends before the object with which it would exceed the slice's `max_bytes`, but has one object at
-least; if the slice is not to be cut, `list` raises InvalidRequest instead. Objects that are left out are not read.
-The size of an object is 4 KiB, for all that is short, and the bytes of its description or last error, labels and tags:
-of texts in UTF-8, of maps and lists about what they have as JSON.
+A page of a `list` ends before the object that would exceed the slice's `max_bytes`, but has at least one object; if the
+slice must not be cut, `list` raises InvalidRequest instead. Objects that do not fit are not read. An object counts
+4 KiB for its short fields, and the bytes of its description or last error, labels and tags: strings in UTF-8, maps and
+lists about as large as their JSON.
 """
 
 from __future__ import annotations
@@ -42,21 +41,21 @@ class RegisteredModelRepository(Protocol):
     """Keeps registered models."""
 
     async def create(self, model: RegisteredModel) -> RegisteredModel:
-        """Raises AlreadyExists for a name taken in the project, NotFound when the parent is not of the project."""
+        """Raises AlreadyExists for a name taken in the project, NotFound if the parent is not in the project."""
         ...
 
     async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
-        """With version count, latest and default version. Raises NotFound."""
+        """The model with its version count, latest and default version. Raises NotFound."""
         ...
 
     async def find(self, project_id: UUID, *, name: str = "", id: UUID | None = None) -> RegisteredModel:
-        """The model that meets all conditions given, as `get` reads it. Raises NotFound."""
+        """The model that meets all given conditions, like `get`. Raises NotFound."""
         ...
 
     async def list(
         self, project_id: UUID, filter: RegisteredModelFilter, sort: Sort, slice: Slice
     ) -> Page[RegisteredModel]:
-        """With version counts, without latest and default versions."""
+        """Models with version counts, without latest and default versions."""
         ...
 
     async def update(self, project_id: UUID, id: UUID, patch: RegisteredModelPatch) -> RegisteredModel:
@@ -64,26 +63,26 @@ class RegisteredModelRepository(Protocol):
         ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Delete an ARCHIVED model and its versions. Raises NotFound; FailedPrecondition when it is not archived, or
-        when inference services, serve models or traffic variants use it."""
+        """Delete an ARCHIVED model and its versions. Raises NotFound; FailedPrecondition if it is not archived, or if
+        inference services, serve models or traffic variants use it."""
         ...
 
 
 class ModelVersionRepository(Protocol):
-    """Keeps model versions. Of a model, at most one is the default: setting it clears the others (without touching
-    their `updated_at`), and of concurrent requests exactly one wins."""
+    """Keeps model versions. At most one version of a model is the default: setting it clears the others without
+    changing their `updated_at`, and exactly one of concurrent requests wins."""
 
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
-        """The new version is younger than those that the model has. Raises NotFound for a model that is not of the
-        project, AlreadyExists for a name taken in the model."""
+        """The new version is newer than all others of the model. Raises NotFound if the model is not in the project,
+        AlreadyExists for a name taken in the model."""
         ...
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
-        """Raises NotFound, also when the version is not of the model given."""
+        """Raises NotFound, also if the version does not belong to the given model."""
         ...
 
     async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
-        """The oldest version that meets all conditions given. Raises NotFound."""
+        """The oldest version that meets all given conditions. Raises NotFound."""
         ...
 
     async def list(
@@ -93,13 +92,13 @@ class ModelVersionRepository(Protocol):
     async def update(
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
-        """Change what is set and `updated_at`. A uri at another place (`domain.storage.place_of`) clears the keys that
-        are not set with it. Raises NotFound, AlreadyExists."""
+        """Change the fields of the patch and `updated_at`. A uri at another place (`domain.storage.place_of`) clears
+        the keys that are not in the same patch. Raises NotFound, AlreadyExists."""
         ...
 
     async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
-        """The version's keys for `uri`, in clear; None when they are for another place, to which the version's own uri
-        was changed. Raises NotFound, SecretUnreadable."""
+        """The version's decrypted keys for `uri`; None if the version's uri was changed to another place, for which the
+        keys are now. Raises NotFound, SecretUnreadable."""
         ...
 
 
@@ -127,7 +126,7 @@ class ServingEnvironmentRepository(Protocol):
         ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Raises NotFound, FailedPrecondition when it has inference services."""
+        """Raises NotFound, FailedPrecondition if it has inference services."""
         ...
 
 
@@ -135,8 +134,8 @@ class InferenceServiceRepository(Protocol):
     """Keeps inference services. All but `list` fill in `served_models`, newest first."""
 
     async def create(self, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
-        """Store the service and its serve models at once, the first of those as the newest. Raises AlreadyExists for a
-        name taken in the environment, NotFound when the environment, the model or a version has gone meanwhile."""
+        """Store the service and its serve models together, the first of them as the newest. Raises AlreadyExists for a
+        name taken in the environment, NotFound if the environment, the model or a version was deleted meanwhile."""
         ...
 
     async def get(self, project_id: UUID, id: UUID) -> InferenceService:
@@ -144,7 +143,7 @@ class InferenceServiceRepository(Protocol):
         ...
 
     async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
-        """The oldest one. Raises NotFound."""
+        """The oldest service with this external id. Raises NotFound."""
         ...
 
     async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
@@ -168,13 +167,13 @@ class InferenceServiceRepository(Protocol):
         *,
         unchanged_since: datetime,
     ) -> InferenceService:
-        """`update`, and the same state for all its serve models unless that is None. Raises NotFound, and
-        ConcurrentChange when its `updated_at` is no longer that of what was looked at."""
+        """`update`, and set all its serve models to `served_state` unless that is None. Raises NotFound, and
+        ConcurrentChange if its `updated_at` is not `unchanged_since`."""
         ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Delete it with its serve models; the deployment, if any, stays as a tombstone that wants the object ABSENT.
-        Raises NotFound, FailedPrecondition while its current state is DEPLOYED."""
+        """Delete it with its serve models. Its deployment, if any, stays as a tombstone that wants the object ABSENT.
+        Raises NotFound, FailedPrecondition while the current state is DEPLOYED."""
         ...
 
 

@@ -1,1 +1,1 @@
-"""Use cases: one class per aggregate, one public method per use case. They know ports and domain only."""
+"""Use cases: one class per aggregate, one public method per use case. They only import ports and the domain."""

@@ -1,5 +1,5 @@
-"""The controller: works on what is due, and, if it leads, watches the cluster for what becomes due and
-forgets old history."""
+"""The controller: makes passes on deployments that are due. As the leader, it also watches the cluster for changes that
+make deployments due, and deletes old history."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FORGET_SECONDS = 600.0
 
 
 class Controller:
-    """Any number of these may run; leases share the work out, and one of them leads.
+    """Any number of controllers may run: leases divide the work between them, and one of them leads.
 
-    `report` is told of faults that a loop survived.
+    `report` is called with the errors that a loop survived.
     """
 
     def __init__(
@@ -45,7 +45,8 @@ class Controller:
         self._alarm: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Run until cancelled; then let the passes under way end, or break them off, so that leases are given back."""
+        """Run until cancelled. Then wait for the running passes, and cancel them after a while; both give their leases
+        back."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._forever("wake", self._wake))
@@ -64,7 +65,7 @@ class Controller:
         await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def _forever(self, name: str, loop: Callable[[], Awaitable[None]], pause: float | None = None) -> None:
-        """A lost database or API server ends a loop; it begins anew."""
+        """Run the loop again whenever it ends, as it does when the database or the API server fails."""
         while True:
             try:
                 await loop()
@@ -77,7 +78,7 @@ class Controller:
             self._due.set()
 
     async def _work(self) -> None:
-        """Claim as much as there is room for; every pass that ends makes room, and may have left something due."""
+        """Claim as many deployments as there is room for, when some may be due and whenever a pass ends."""
         self._due.set()
         while True:
             await self._due.wait()
@@ -106,7 +107,7 @@ class Controller:
         try:
             await self._reconciler.work(claim)
         except Exception as error:  # noqa: BLE001 - one bad row must not stop the others
-            self._report("pass", error)  # if the database is away, the lease ends by itself
+            self._report("pass", error)  # if the database failed, the lease ends by itself
 
     async def _lead(self) -> None:
         async with self._queue.leadership() as states:
@@ -145,10 +146,8 @@ class Controller:
             await asyncio.gather(marking, return_exceptions=True)
 
     async def _mark(self, changed: _Changed) -> None:
-        """One rollout brings a dozen changes within milliseconds: they are marked together.
-
-        Without the database none of them is forgotten.
-        """
+        """Mark changes together, because one rollout causes a dozen within milliseconds. If the database fails, they
+        are kept for the next try."""
         while True:
             await changed.wait()
             await asyncio.sleep(_GATHER_SECONDS)
@@ -161,7 +160,7 @@ class Controller:
 
 
 class _Changed:
-    """Deployments of which something changed in the cluster and that are not marked yet."""
+    """The deployments that changed in the cluster and are not marked yet."""
 
     def __init__(self) -> None:
         self._ids: set[UUID] = set()

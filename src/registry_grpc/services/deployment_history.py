@@ -1,4 +1,4 @@
-"""What became of deployments: their state, revisions and events."""
+"""Reads the state, the revisions and the events of deployments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EVENTS_AT_ONCE = 100
 
 
 class DeploymentHistory:
-    """Reads deployments; nothing here changes one."""
+    """Use cases that read deployments and change nothing."""
 
     def __init__(self, *, deployments: DeploymentRepository, events: DeploymentEvents) -> None:
         self._deployments = deployments
@@ -34,21 +34,23 @@ class DeploymentHistory:
         return await self._deployments.revisions(project_id, id, slice)
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
-        """Raises NotFound for the deployment."""
+        """None when nothing served then. Raises NotFound for the deployment; HistoryForgotten."""
         return await self._deployments.served_at(project_id, id, at)
 
-    async def watch(self, project_id: UUID, id: UUID, after: int | None) -> AsyncGenerator[DeploymentEvent, None]:
-        """Every change in order, without end: those after the sequence number first; the newest one without it.
+    async def watch(self, project_id: UUID, id: UUID, after: int | str | None) -> AsyncGenerator[DeploymentEvent, None]:
+        """Yields all events after the token or sequence number in order, and then each new event, without end. Without
+        either of them, the first event is the newest one.
 
-        Raises NotFound; Overloaded when too many watch already; Unavailable when the database does not answer or this
-        process is about to stop. A caller goes on with the last sequence number it has seen.
+        Raises NotFound; EventLogChanged and InvalidRequest like DeploymentRepository.events, at any time; Overloaded
+        when too many are watching; Unavailable when the database does not answer or this process is about to stop. A
+        caller can continue with the last token it has seen.
         """
         async with aclosing(self._events.listen(id)) as news:
             async for _ in news:
                 while events := await self._deployments.events(project_id, id, after, _EVENTS_AT_ONCE):
                     for event in events:
                         yield event
-                    after = events[-1].sequence
+                    after = events[-1].resume_token
 
     def stop_watches(self) -> None:
         """End every watch with Unavailable (SHUTTING_DOWN)."""

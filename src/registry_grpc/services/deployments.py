@@ -1,4 +1,4 @@
-"""Use cases on deployments: say what shall serve. Bringing it about is services.reconciliation's."""
+"""Use cases on deployments: store which version shall serve. services.reconciliation then changes the cluster."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from registry_grpc.domain.deployment import (
 from registry_grpc.domain.errors import (
     ConcurrentChange,
     FailedPrecondition,
-    NotFound,
     Reason,
-    RegistryError,
 )
-from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
-from registry_grpc.ports.cluster import Cluster
+from registry_grpc.domain.inference_service import InferenceService
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.deployments import DeploymentRepository, NewIntent
-from registry_grpc.ports.repositories import InferenceServiceRepository, ServingEnvironmentRepository
-from registry_grpc.services.drafting import Draft, Drafting, within
+from registry_grpc.ports.repositories import InferenceServiceRepository
+from registry_grpc.services.drafting import Drafting, within
 from registry_grpc.services.reconciliation import Reconciler
 
 T = TypeVar("T")
@@ -47,9 +45,9 @@ class Deployed:
 
 
 class Deployments:
-    """Deploy, undeploy, sync, update and roll back.
+    """Deploy, update and roll back.
 
-    `cluster` and `reconciler` are None when deploying to Kubernetes is switched off: services are then records only.
+    `reconciler` is None when deploying to Kubernetes is switched off: services are then records only.
     """
 
     def __init__(
@@ -57,30 +55,13 @@ class Deployments:
         *,
         deployments: DeploymentRepository,
         services: InferenceServiceRepository,
-        environments: ServingEnvironmentRepository,
         drafting: Drafting,
-        cluster: Cluster | None = None,
         reconciler: Reconciler | None = None,
     ) -> None:
         self._deployments = deployments
         self._services = services
-        self._environments = environments
         self._drafting = drafting
-        self._cluster = cluster
         self._reconciler = reconciler
-
-    async def draft(self, project_id: UUID, new: NewDeployment) -> Draft:
-        """Check a deployment and store nothing. Raises as Drafting.draft."""
-        return await self._drafting.draft(project_id, new)
-
-    async def is_name_taken(self, draft: Draft) -> bool:
-        """Whether another service has the name, so that to deploy the draft would raise AlreadyExists."""
-        service = draft.service
-        try:
-            await self._services.find_by_name(service.project_id, service.serving_environment_id, service.name)
-        except NotFound:
-            return False
-        return True
 
     async def deploy(
         self,
@@ -92,15 +73,15 @@ class Deployments:
         ignore_archived: bool = False,
     ) -> Deployed:
         """Store the intent, try it once with a short deadline, and answer PENDING, or FAILED with the cluster's text.
-        With the request id of an earlier call, answer how what that one made is now.
+        With the request id of an earlier call, answer the present state of the deployment which that call made.
 
-        Raises as `draft` and Draft.check; AlreadyExists for a name taken in the environment; InvalidRequest for a
-        request id that is too long or was used for another request.
+        Raises what Drafting.draft and Draft.check raise; AlreadyExists if the name is taken in the environment;
+        InvalidRequest if the request id is too long or was used for another request.
         """
         request = RequestKey(request_id=request_id, digest=new.digest) if request_id else None
         if request and (earlier := await self._deployments.requested(project_id, request)):
             return _repeated(*earlier)
-        draft = await self.draft(project_id, new)
+        draft = await self._drafting.draft(project_id, new)
         draft.check(ignore_archived=ignore_archived)
         if self._reconciler is None:
             stored = self._services.create(draft.service, draft.served)
@@ -115,42 +96,6 @@ class Deployments:
         deployment = await self._deployments.get(project_id, deployment.id)
         return _initiated(await self._services.get(project_id, service.id), deployment)
 
-    async def undeploy(self, project_id: UUID, id: UUID, user: str = "") -> None:
-        """Raises NotFound. Repeatable; errors of the cluster are for the reconciler to get over (contract 2.4)."""
-        service = await self._services.get(project_id, id)
-        controlled = await self._deployments.undeploy(project_id, id, user)
-        if controlled:
-            await self._attempt(id)
-        elif self._cluster is not None:
-            await self._remove_uncontrolled(service)
-
-    async def sync(self, project_id: UUID, id: UUID) -> InferenceService:
-        """Look at the cluster now. Raises NotFound; Unavailable or ClusterReadFailed when it cannot be looked at."""
-        service = await self._services.get(project_id, id)
-        if self._cluster is None or self._reconciler is None:
-            return service
-        if not await self._is_controlled(service):
-            return await self._reconciler.observe_uncontrolled(service, await self._namespace_of(service))
-        await self._reconciler.observe_now(id)
-        return await self._services.get(project_id, id)
-
-    async def change_service(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str
-    ) -> InferenceService:
-        """Change a service, and deploy or undeploy as its `desired_state` says if it is under deployment control.
-
-        Raises NotFound, AlreadyExists; FailedPrecondition when it would deploy again what may not be deployed now;
-        ConcurrentChange.
-        """
-
-        async def change() -> bool:
-            after = await self._to_redeploy(project_id, id) if Want.of(patch.desired_state) is Want.PRESENT else None
-            return await self._deployments.change_service(project_id, id, patch, user, after=after)
-
-        if await _again_when_changed(change):
-            await self._attempt(id)
-        return await self._services.get(project_id, id)
-
     async def update(
         self,
         project_id: UUID,
@@ -162,10 +107,10 @@ class Deployments:
     ) -> Deployment:
         """Make a revision with another version or other options.
 
-        Raises NotFound; InvalidRequest for options; FailedPrecondition, also when options that are kept are no longer
-        allowed; ConcurrentChange.
+        Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
+        keeps options that are no longer allowed; ConcurrentChange.
         """
-        self._require_cluster()
+        reconciler = self._require_cluster()
         if options is not None:
             options.check()
 
@@ -182,98 +127,53 @@ class Deployments:
                 after=before.generation,
             )
 
-        await _again_when_changed(revise)
-        return await self._tried(project_id, id)
+        await again_when_changed(revise)
+        return await self._tried(reconciler, project_id, id)
 
     async def roll_back(self, project_id: UUID, id: UUID, generation: int | None, user: str = "") -> Deployment:
-        """Make a revision that repeats an earlier one; without a number, the last one that served before.
+        """Make a revision that repeats the earlier one with this number, or else the last one that served before.
 
-        Raises NotFound for the deployment or the revision; FailedPrecondition when it may not be deployed now.
+        Raises NotFound for the deployment or the revision; FailedPrecondition when the revision is no longer allowed.
         """
-        self._require_cluster()
+        reconciler = self._require_cluster()
         deployment = await self._deployments.get(project_id, id)
         spec = (await self._deployments.revision(project_id, id, generation)).spec
         await self._drafting.check_repeated(deployment, spec)
         await self._deployments.revise(
             project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.ROLLBACK, created_by=user
         )
-        return await self._tried(project_id, id)
+        return await self._tried(reconciler, project_id, id)
 
-    async def delete_service(self, project_id: UUID, id: UUID) -> None:
-        """Delete a service, and what is left of it in the cluster.
-
-        Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
-        """
-        service = await self._services.get(project_id, id)
-        is_controlled = await self._is_controlled(service)
-        if not is_controlled and self._cluster is not None and service.current_state != ServiceState.DEPLOYED:
-            # Before the record: nobody could repeat a deletion that was broken off in between.
-            await self._remove_uncontrolled(service)
-        await self._services.delete(project_id, id)
-        if is_controlled:
-            await self._attempt(id)
-
-    async def _is_controlled(self, service: InferenceService) -> bool:
-        try:
-            await self._deployments.get(service.project_id, service.id)
-        except NotFound:
-            return False
-        return True
-
-    async def _to_redeploy(self, project_id: UUID, id: UUID) -> int | None:
-        """The generation that may be deployed again; None for a service that is not under deployment control."""
-        try:
-            deployment = await self._deployments.get(project_id, id)
-        except NotFound:
-            return None
-        if deployment.want is Want.ABSENT:
-            await self._drafting.check_repeated(deployment, deployment.spec)
-        return deployment.generation
-
-    async def _tried(self, project_id: UUID, id: UUID) -> Deployment:
-        """A deployment after the first pass on its new revision."""
-        await self._attempt(id)
+    async def _tried(self, reconciler: Reconciler, project_id: UUID, id: UUID) -> Deployment:
+        """The deployment after the first pass on its new revision."""
+        await reconciler.attempt(id)
         return await self._deployments.get(project_id, id)
 
-    async def _attempt(self, id: UUID) -> None:
-        if self._reconciler is not None:
-            await self._reconciler.attempt(id)
-
-    async def _remove_uncontrolled(self, service: InferenceService) -> None:
-        """An object that the Go service made carries the service's id; its errors never reached clients (2.4)."""
-        assert self._cluster is not None  # noqa: S101 - callers have looked
-        try:
-            namespace = await self._namespace_of(service)
-            await self._cluster.remove(namespace, service.name, service.id)
-        except RegistryError:
-            return
-
-    async def _namespace_of(self, service: InferenceService) -> str:
-        return (await self._environments.get(service.project_id, service.serving_environment_id)).namespace
-
-    def _require_cluster(self) -> None:
-        if self._cluster is None:
+    def _require_cluster(self) -> Reconciler:
+        if self._reconciler is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
+        return self._reconciler
 
 
 def _initiated(service: InferenceService, deployment: Deployment) -> Deployed:
-    """The answer to the request that has made a deployment, after its first pass."""
-    never_reached = deployment.reason == "API_UNAVAILABLE" and deployment.phase in _UNDER_WAY
+    """The answer, after the first pass, to the request that made the deployment."""
+    never_reached = deployment.reason is DeploymentReason.API_UNAVAILABLE and deployment.phase in _UNDER_WAY
     if deployment.phase is Phase.FAILED or never_reached:
         return Deployed(service=service, status="FAILED", message=deployment.message, deployment=deployment)
     return Deployed(service=service, deployment=deployment)
 
 
 def _repeated(service: InferenceService, deployment: Deployment) -> Deployed:
-    """The answer to a request that was sent again: as the first one was answered, or what became of it since."""
+    """The answer to a request that was sent again: the answer of the first time, or what happened since then."""
     if deployment.phase in {*_UNDER_WAY, Phase.FAILED}:
         return _initiated(service, deployment)
     message = deployment.message or "Deployment made by an earlier request"
     return Deployed(service=service, status=deployment.phase.value, message=message, deployment=deployment)
 
 
-async def _again_when_changed(work: Callable[[], Awaitable[T]]) -> T:
-    """Read and write anew, a few times, when somebody else wrote in between. Raises ConcurrentChange at last."""
+async def again_when_changed(work: Callable[[], Awaitable[T]]) -> T:
+    """Do the work again when somebody else wrote between its read and its write. Raises ConcurrentChange if this
+    happens a few times in a row."""
     for _ in range(_TRIES - 1):
         with suppress(ConcurrentChange):
             return await work()

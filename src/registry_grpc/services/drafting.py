@@ -1,5 +1,5 @@
-"""What a deployment shall serve, checked before it becomes an intent: against the registry, the operator's policy, and
-what is in the cluster already."""
+"""Checks a requested deployment before it becomes an intent: against the registry, the operator's policy, and the
+object that is already in the cluster."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.naming import deployment_name
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.preflight import unknown_findings
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.registered_model import ARCHIVED, RegisteredModel
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.deployments import DeploymentRepository
@@ -40,24 +41,24 @@ _ARCHIVED = {Reason.REGISTERED_MODEL_ARCHIVED, Reason.MODEL_VERSION_ARCHIVED}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A deployment that was checked against the registry and could be stored."""
+    """A deployment that is ready to be stored, and the reasons why it may not be."""
 
     service: InferenceService
     served: tuple[ServeModel, ...]
     namespace: str
     spec: DeploymentSpec
     refusals: tuple[FailedPrecondition, ...]
-    """Why its versions or its model may not be deployed now."""
+    """The reasons why its versions or its model may not be deployed now."""
 
     def check(self, *, ignore_archived: bool = False) -> None:
-        """Raises the first refusal. The contract does not look at ARCHIVED (quirk Q47)."""
+        """Raises the first refusal. The contract ignores the state ARCHIVED (quirk Q47)."""
         for refusal in self.refusals:
             if not (ignore_archived and refusal.reason in _ARCHIVED):
                 raise refusal
 
 
 class Drafting:
-    """Makes what can be stored of what is asked for."""
+    """Turns requests into drafts and specs, and refuses those that are not allowed."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Drafting:
     async def draft(self, project_id: UUID, new: NewDeployment) -> Draft:
         """Check a deployment in the order of the contract (2.4): environment, model, versions; then `Draft.check`.
 
-        Raises NotFound, with the step in the text; InvalidRequest for what is not allowed.
+        Raises NotFound with a text that names the step; InvalidRequest for options that are not allowed.
         """
         environment_id = new.serving_environment_id
         environment = await within("get serving environment", self._environments.get(project_id, environment_id))
@@ -103,11 +104,11 @@ class Drafting:
     async def updated(
         self, deployment: Deployment, model_version_id: UUID | None, options: DeploymentOptions | None
     ) -> DeploymentSpec:
-        """What a deployment shall serve with another version or other options. None keeps what it has: without a
-        version that is the target revision's copy, whatever was changed of the version since.
+        """The spec of the deployment with another version or other options. None keeps the present ones: without a
+        version, the deployment keeps its copy of the version, even if the version was edited since.
 
-        Raises NotFound; InvalidRequest for options; FailedPrecondition, also when options that are kept are no longer
-        allowed.
+        Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
+        keeps options that are no longer allowed.
         """
         spec, project_id = deployment.spec, deployment.project_id
         _check_known(spec)
@@ -126,23 +127,26 @@ class Drafting:
         return replace(spec, options=options)
 
     async def check_repeated(self, deployment: Deployment, spec: DeploymentSpec) -> None:
-        """What could be deployed once may be forbidden by now.
+        """Check whether an earlier spec is still allowed.
 
-        Raises NotFound when the version has gone, FailedPrecondition otherwise.
+        Raises NotFound when its version no longer exists; FailedPrecondition when it is not allowed.
         """
         _check_known(spec)
         _check_ready(await self._version(deployment.project_id, spec.registered_model_id, spec.model_version_id))
         self._check_kept(deployment, spec.options)
         if fault := await self._mode_fault(deployment, spec.options.deployment_mode):
-            raise DeploymentBlocked([Violation("DEPLOYMENT_MODE_FIXED", f"options.deployment_mode {fault}")])
+            text = f"options.deployment_mode {fault}"
+            raise DeploymentBlocked([Violation(DeploymentReason.DEPLOYMENT_MODE_FIXED, text)])
 
     def _check_kept(self, deployment: Deployment, options: DeploymentOptions) -> None:
-        """Options that the request does not have in it: what is stored is at fault, not the request."""
+        """Check options that are stored and not part of the request, so that InvalidRequest would be wrong."""
         if violations := self._policy.violations(options, deployment.namespace):
-            raise DeploymentBlocked(Violation("OPTION_NOT_ALLOWED", f"{v.field} {v.description}") for v in violations)
+            raise DeploymentBlocked(
+                Violation(DeploymentReason.OPTION_NOT_ALLOWED, f"{v.field} {v.description}") for v in violations
+            )
 
     async def _mode_fault(self, deployment: Deployment, mode: DeploymentMode) -> str:
-        """What speaks against a deployment mode: KServe takes no other for an object that is there."""
+        """Why the deployment cannot have this mode, if so: KServe does not change the mode of an existing object."""
         if deployment.applied is None:
             return ""
         there = deployment.spec
@@ -154,7 +158,7 @@ class Drafting:
         return f"cannot be changed from `{there.options.deployment_mode}` to `{mode}`: undeploy it first"
 
     async def _versions_of(self, model: RegisteredModel, ids: tuple[UUID, ...]) -> tuple[ModelVersion, ...]:
-        """Those versions of a model, or the one meant without ids."""
+        """The versions with these ids; without ids, the model's default version, or else its latest one."""
         versions = tuple([await self._version(model.project_id, model.id, id_) for id_ in ids])
         if not versions:
             chosen = model.default_version or model.latest_version
@@ -169,7 +173,7 @@ class Drafting:
 
 
 def _check_known(spec: DeploymentSpec) -> None:
-    """A revision that is made of one with unknown options would lose them."""
+    """Refuse a spec with options that this release does not know: a new revision made from it would lose them."""
     if violations := [Violation(finding.code, finding.message) for finding in unknown_findings(spec)]:
         raise DeploymentBlocked(violations)
 
@@ -197,7 +201,7 @@ def _archived(version: ModelVersion) -> FailedPrecondition:
 
 
 async def within(step: str, work: Awaitable[T]) -> T:
-    """Let a refusal say in which step it was."""
+    """Await the work; if it is refused, add the step to the text of the error."""
     try:
         return await work
     except RegistryError as error:

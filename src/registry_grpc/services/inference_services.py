@@ -1,29 +1,41 @@
-"""Use cases on inference services: bookkeeping, but for services under deployment control."""
+"""Use cases on inference services: their records, and the wanted state of those that are under deployment control."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID, uuid4
 
+from registry_grpc.domain.decision import of_record
+from registry_grpc.domain.deployment import Deployment, Want
+from registry_grpc.domain.errors import NotFound, RegistryError
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
     InferenceServicePatch,
     NewInferenceService,
+    ServiceState,
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
-from registry_grpc.domain.serve_model import ServeModel
+from registry_grpc.domain.serve_model import ServeModel, ServeModelState
+from registry_grpc.ports.cluster import Cluster
+from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import (
     InferenceServiceRepository,
     ModelVersionRepository,
     RegisteredModelRepository,
     ServingEnvironmentRepository,
 )
-from registry_grpc.services.deployments import Deployments
+from registry_grpc.services.deployments import again_when_changed
+from registry_grpc.services.drafting import Drafting
+from registry_grpc.services.reconciliation import Reconciler
 
 
 class InferenceServices:
-    """Create, read, change and delete the records of served models."""
+    """Create, read, change, undeploy, sync and delete the records of served models.
+
+    `cluster` and `reconciler` are None when deploying to Kubernetes is switched off: services are then records only.
+    """
 
     def __init__(
         self,
@@ -32,17 +44,23 @@ class InferenceServices:
         environments: ServingEnvironmentRepository,
         models: RegisteredModelRepository,
         versions: ModelVersionRepository,
-        deployments: Deployments,
+        deployments: DeploymentRepository,
+        drafting: Drafting,
+        cluster: Cluster | None = None,
+        reconciler: Reconciler | None = None,
     ) -> None:
         self._services = services
         self._environments = environments
         self._models = models
         self._versions = versions
         self._deployments = deployments
+        self._drafting = drafting
+        self._cluster = cluster
+        self._reconciler = reconciler
 
     async def create(self, project_id: UUID, new: NewInferenceService) -> InferenceService:
-        """Raises NotFound for the environment first, then the model, then a version that is not of the model (Q12);
-        AlreadyExists for a name taken in the environment."""
+        """Raises NotFound first for the environment, then for the model, then for a version that does not belong to
+        the model (quirk Q12); AlreadyExists if the name is taken in the environment."""
         await self._environments.get(project_id, new.serving_environment_id)
         await self._models.get(project_id, new.registered_model_id)
         for version_id in new.model_version_ids:
@@ -71,10 +89,10 @@ class InferenceServices:
     async def update(
         self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str = ""
     ) -> InferenceService:
-        """Raises NotFound, also for a version that is not of the service's model; AlreadyExists.
+        """Raises NotFound, also for a version that does not belong to the service's model; AlreadyExists.
 
-        Under deployment control a changed `desired_state` deploys or undeploys (decision 6); then as
-        Deployments.change_service.
+        If the service is under deployment control, a changed `desired_state` deploys or undeploys it (decision 6).
+        Then this also raises ConcurrentChange, and FailedPrecondition when its spec is no longer allowed.
         """
         service = await self._services.get(project_id, id)
         if patch.model_version_id is not UNSET:
@@ -83,11 +101,76 @@ class InferenceServices:
             )
         if patch.desired_state is UNSET:
             return await self._services.update(project_id, id, patch)
-        return await self._deployments.change_service(project_id, id, patch, user)
+
+        async def change() -> bool:
+            after = await self._to_redeploy(service) if Want.of(patch.desired_state) is Want.PRESENT else None
+            return await self._deployments.change_service(project_id, id, patch, user, after=after)
+
+        if await again_when_changed(change):
+            await self._attempt(id)
+        return await self._services.get(project_id, id)
+
+    async def undeploy(self, project_id: UUID, id: UUID, user: str = "") -> None:
+        """Raises NotFound. Can be repeated. Errors of the cluster do not matter: the reconciler tries again (2.4)."""
+        service = await self._services.get(project_id, id)
+        if await self._deployments.undeploy(project_id, id, user):
+            await self._attempt(id)
+        else:
+            await self._remove_uncontrolled(service)
+
+    async def sync(self, project_id: UUID, id: UUID) -> InferenceService:
+        """Observe the cluster now. Raises NotFound; Unavailable or ClusterReadFailed if the cluster cannot be read."""
+        service = await self._services.get(project_id, id)
+        if self._cluster is None or self._reconciler is None:
+            return service
+        if await self._deployment_of(service) is None:
+            patch = of_record(await self._cluster.look(await self._namespace_of(service), service.name))
+            state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
+            return await self._services.follow(project_id, id, patch, state, unchanged_since=service.updated_at)
+        await self._reconciler.observe_now(id)
+        return await self._services.get(project_id, id)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Delete the record, and what is left of it in the cluster (quirk Q13).
+        """Delete the record, and the object in the cluster if it is still there (quirk Q13).
 
         Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
         """
-        await self._deployments.delete_service(project_id, id)
+        service = await self._services.get(project_id, id)
+        is_controlled = await self._deployment_of(service) is not None
+        if not is_controlled and service.current_state != ServiceState.DEPLOYED:
+            # The object goes first: without the record, nobody could repeat a deletion that was cancelled in between.
+            await self._remove_uncontrolled(service)
+        await self._services.delete(project_id, id)
+        if is_controlled:
+            await self._attempt(id)
+
+    async def _deployment_of(self, service: InferenceService) -> Deployment | None:
+        """None for a service that is not under deployment control."""
+        try:
+            return await self._deployments.get(service.project_id, service.id)
+        except NotFound:
+            return None
+
+    async def _to_redeploy(self, service: InferenceService) -> int | None:
+        """The generation to deploy again, once checked; None for a service that is not under deployment control."""
+        deployment = await self._deployment_of(service)
+        if deployment is None:
+            return None
+        if deployment.want is Want.ABSENT:
+            await self._drafting.check_repeated(deployment, deployment.spec)
+        return deployment.generation
+
+    async def _attempt(self, id: UUID) -> None:
+        if self._reconciler is not None:
+            await self._reconciler.attempt(id)
+
+    async def _remove_uncontrolled(self, service: InferenceService) -> None:
+        """Delete the object that the Go service made, which is marked with the service's id. Clients of the Go service
+        never saw errors of this (contract 2.4)."""
+        if self._cluster is None:
+            return
+        with suppress(RegistryError):
+            await self._cluster.remove(await self._namespace_of(service), service.name, service.id)
+
+    async def _namespace_of(self, service: InferenceService) -> str:
+        return (await self._environments.get(service.project_id, service.serving_environment_id)).namespace

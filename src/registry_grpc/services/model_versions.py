@@ -1,4 +1,4 @@
-"""Use cases on model versions, which artifacts are too."""
+"""Use cases on model versions. An artifact is a view of a model version."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from registry_grpc.ports.repositories import ModelVersionRepository
 
 
 class ModelVersions:
-    """Create, read and change the versions of a project's models. Nothing deletes one but the deletion of its model."""
+    """Create, read and change the versions of a project's models. A version is only deleted with its model."""
 
     def __init__(self, *, versions: ModelVersionRepository, deployments: DeploymentRepository) -> None:
         self._versions = versions
         self._deployments = deployments
 
     async def create(self, project_id: UUID, registered_model_id: UUID, new: NewModelVersion) -> ModelVersion:
-        """Raises NotFound for the model, AlreadyExists for a name taken."""
+        """Raises NotFound for the model; AlreadyExists if the name is taken."""
         version = ModelVersion.create(new, id=uuid4(), registered_model_id=registered_model_id)
         return await self._versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
 
     async def get(self, project_id: UUID, id: UUID, registered_model_id: UUID | None = None) -> ModelVersion:
-        """Raises NotFound, also when it is not a version of the model given."""
+        """Raises NotFound, also if the version does not belong to the given model."""
         return await self._versions.get(project_id, id, registered_model_id=registered_model_id)
 
     async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
@@ -43,7 +43,7 @@ class ModelVersions:
         return await self._versions.find(project_id, key)
 
     async def list(self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice) -> Page[ModelVersion]:
-        """Versions of an unknown model: none (quirk Q35)."""
+        """An unknown model has no versions, which is no error (quirk Q35)."""
         return await self._versions.list(project_id, filter, sort, slice)
 
     async def update(
@@ -55,10 +55,10 @@ class ModelVersions:
         *,
         edits_deployed: bool = False,
     ) -> ModelVersion:
-        """`edits_deployed` allows to change what a READY version that was deployed serves, as the contract does; its
-        deployments keep their copies.
+        """`edits_deployed` allows to change a READY version that was deployed, as the contract does. Its deployments
+        keep their copies of the version.
 
-        Raises NotFound, also when it is not a version of the model given (Q3); AlreadyExists; FailedPrecondition.
+        Raises NotFound, also if the version does not belong to the given model (Q3); AlreadyExists; FailedPrecondition.
         """
         if not edits_deployed and any(getattr(patch, name) is not UNSET for name in COPIED):
             version = await self._versions.get(project_id, id, registered_model_id=registered_model_id)

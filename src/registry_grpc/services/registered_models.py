@@ -22,7 +22,7 @@ class RegisteredModels:
         self._models = models
 
     async def create(self, project_id: UUID, new: NewRegisteredModel) -> RegisteredModel:
-        """Raises AlreadyExists for a name taken, NotFound for a parent that is not of the project."""
+        """Raises AlreadyExists if the name is taken; NotFound if the parent is not a model of the project."""
         return await self._models.create(RegisteredModel.register(new, id=uuid4(), project_id=project_id))
 
     async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
@@ -45,5 +45,6 @@ class RegisteredModels:
         return await self._models.update(project_id, id, patch)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Raises NotFound, FailedPrecondition when it is not archived or in use. READY versions do not block (Q8)."""
+        """Raises NotFound; FailedPrecondition if the model is not archived or is in use. READY versions do not matter
+        (quirk Q8)."""
         await self._models.delete(project_id, id)

@@ -14,7 +14,8 @@ from registry_grpc.ports.repositories import (
 
 
 class ServeModels:
-    """Link versions to inference services, and unlink them. Bookkeeping: nothing is sent to the cluster."""
+    """Link versions to inference services, and unlink them. These links are records only, without effect on the
+    cluster."""
 
     def __init__(
         self,
@@ -28,8 +29,8 @@ class ServeModels:
         self._versions = versions
 
     async def create(self, project_id: UUID, new: NewServeModel) -> ServeModel:
-        """Raises NotFound for the service first, then for a version that is not of the service's model (quirk Q14);
-        AlreadyExists for a pair that exists (Q11)."""
+        """Raises NotFound first for the service, then for a version that does not belong to the service's model
+        (quirk Q14); AlreadyExists if the pair is already linked (quirk Q11)."""
         service = await self._services.get(project_id, new.inference_service_id)
         await self._versions.get(project_id, new.model_version_id, registered_model_id=service.registered_model_id)
         serve_model = ServeModel.create(

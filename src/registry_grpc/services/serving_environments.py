@@ -42,5 +42,5 @@ class ServingEnvironments:
         return await self._environments.update(project_id, id, patch)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Raises NotFound, FailedPrecondition when it has inference services."""
+        """Raises NotFound; FailedPrecondition if the environment has inference services."""
         await self._environments.delete(project_id, id)

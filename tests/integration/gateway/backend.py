@@ -1,4 +1,4 @@
-"""A stand-in for the registry behind the gateway: a real grpc.aio server that answers with what reached it.
+"""A substitute for the registry behind the gateway: a real grpc.aio server that answers what it has received.
 
 Every REST sibling method takes google.api.HttpBody, as the real one does, and echoes what reached it as JSON: the bytes
 of the body as Latin-1 text, and the metadata, where the gateway puts the raw target and the method. A request steers
@@ -62,9 +62,9 @@ class Route:
     verb: str
     template: str
     rpc: str
-    """The sibling's method, as the echo names it."""
+    """The name of the sibling's method in the echo."""
     body: str
-    """The field of the typed request that the body fills; empty where the route has no body."""
+    """The field of the typed request for the body; empty if the route has no body."""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.template}"
@@ -78,7 +78,7 @@ class Route:
 
 
 def rest_routes() -> list[Route]:
-    """Every REST route of the annotated protos, additional bindings included."""
+    """Every REST route of the annotated protos, including additional bindings."""
     modules = [import_module(f"{v1.__name__}.{module.name}") for module in pkgutil.iter_modules(v1.__path__)]
     return [
         Route(verb.upper(), getattr(binding, verb), f"{REST_PACKAGE}.{service.name}.{method.name}", binding.body)
@@ -135,7 +135,7 @@ def _rest_handler(service: str, method: str) -> grpc.RpcMethodHandler[bytes, byt
 
 
 async def _unary(data: bytes, context: Context) -> bytes:
-    """Echo; fail with rich details when asked to fail, so that a test sees whether they arrive."""
+    """Echo the request, or fail with rich details if asked to, so that a test can check whether they arrive."""
     if data == b"fail":
         details = status_pb2.Status(code=grpc.StatusCode.NOT_FOUND.value[0], message='no "such" thing: é')
         details.details.add().Pack(error_details_pb2.ErrorInfo(reason="GONE", domain="test"))
@@ -151,7 +151,7 @@ async def _stream(data: bytes, context: Context) -> AsyncIterator[bytes]:
 
 
 async def _hold(data: bytes, context: Context) -> AsyncIterator[bytes]:
-    """Begin to answer, and stay in flight."""
+    """Begin to answer, but do not finish."""
     yield data
     await asyncio.Event().wait()
 
@@ -162,7 +162,7 @@ async def _chat(requests: AsyncIterator[bytes], context: Context) -> AsyncIterat
 
 
 def backend_server() -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
-    """The server, not started and without a port, and its health service (SERVING)."""
+    """The server, which is not started and has no port yet, and its health service (SERVING)."""
     server = grpc.aio.server(options=OPTIONS)
     for service in _rest_services():
         name = f"{REST_PACKAGE}.{service.name}"

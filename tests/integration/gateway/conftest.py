@@ -1,4 +1,4 @@
-"""One Envoy with one backend for all tests that leave them running."""
+"""One Envoy with one backend for all tests that do not stop them."""
 
 from __future__ import annotations
 

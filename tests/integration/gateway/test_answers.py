@@ -1,4 +1,4 @@
-"""What REST clients get back: status, headers and bytes, for every way a request can end."""
+"""The answers of REST clients: status, headers and bytes, for every outcome of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from registry_grpc.devtools.envoy import Envoy
 
 API = "/api/v1/model-registry"
 JSON = "application/json; charset=utf-8"
-# What of gRPC and of the gateway must not show.
+# Headers of gRPC and of the gateway that clients must not get.
 LEAKS = re.compile(r"grpc-.*|x-envoy-.*|server|trailer|te")
 
 STATUSES = {
@@ -44,7 +44,7 @@ def assert_error(answer: httpx.Response, status: int, text: str) -> None:
 
 
 def assert_plain(answer: httpx.Response) -> None:
-    """A JSON answer that shows nothing of the gateway and carries a request id."""
+    """A JSON answer with a request id and without traces of the gateway."""
     assert answer.headers["content-type"] == JSON
     assert not answer.content.endswith(b"\n")
     assert answer.headers["x-request-id"]
@@ -52,7 +52,7 @@ def assert_plain(answer: httpx.Response) -> None:
 
 
 async def raw(gateway: Envoy, request: bytes) -> tuple[bytes, bytes]:
-    """Send bytes that no HTTP client would; the head and the body of the answer."""
+    """Send bytes that no HTTP client would send. Returns head and body of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(request)
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""Answers of some length are compressed for clients that take it."""
+"""Longer answers are compressed if the client accepts it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONG = 10_000
 
 
 async def answer_to(rest: httpx.AsyncClient, accepted: str, size: int = LONG) -> tuple[httpx.Headers, bytes]:
-    """The headers and the bytes as they came."""
+    """The headers and the bytes as they were received."""
     headers = {"accept-encoding": accepted, "x-test-size": str(size)}
     async with rest.stream("GET", f"{API}/models", headers=headers) as answer:
         assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""Pages of other origins: REST and gRPC-Web have the same origins."""
+"""Requests of pages with other origins: REST and gRPC-Web allow the same origins."""
 
 from __future__ import annotations
 

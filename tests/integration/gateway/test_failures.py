@@ -1,4 +1,4 @@
-"""Workers that die, drain or are busy, behind a gateway of the test's own."""
+"""Workers that die, drain or are busy. Each test has its own gateway."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
         writes = [asyncio.create_task(rest.post(f"{API}/models", json={}, headers=slow)) for _ in range(12)]
         await all_started(log, 24)
         workers[0].kill()
-        # Reads run again on the other worker; writes are lost rather than run twice.
+        # Reads are repeated on the other worker. Writes fail, so that none runs twice.
         assert [answer.status_code for answer in await asyncio.gather(*reads)] == [200] * 12
         lost = [answer for answer in await asyncio.gather(*writes) if answer.status_code != 200]
         lines = lines_of(log)
@@ -83,7 +83,7 @@ async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
         assert lines.count(f"{workers[1].pid} GetRegisteredModel") == 12
         for answer in lost:
             assert_error(answer, 503, "service unavailable")
-        # From now on nobody notices.
+        # From now on, requests are not affected.
         for _ in range(20):
             assert (await rest.post(f"{API}/models", json={})).status_code == 200
         workers[1].kill()
@@ -149,7 +149,7 @@ async def test_too_many_requests_are_refused_at_once(tmp_path: Path) -> None:
         metadata = dict((*refused.value.initial_metadata(), *refused.value.trailing_metadata()))
         assert metadata["grpc-retry-pushback-ms"] == "1000"
 
-        # A service that is busy is not taken for a dead one.
+        # A busy service is not treated as dead.
         assert await unary(channels[0], "/grpc.health.v1.Health/Check")(b"")
         assert (await rest.get("/healthz")).status_code == 200
         for call in calls:

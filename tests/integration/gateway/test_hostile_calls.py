@@ -1,4 +1,4 @@
-"""Native calls that are made to occupy a worker or a bound that others need."""
+"""Native calls that are made to occupy a worker, or a limit that others need."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ def watch(channel: Any) -> Any:
 
 @pytest.mark.slow
 async def test_watches_do_not_keep_probes_out(own_gateway: Envoy) -> None:
-    """As many as there may be, and more are refused."""
+    """The allowed number of watches; more are refused."""
     async with (
         connections(own_gateway, WATCHES // A_CONNECTIONS_SHARE + 1) as channels,
         httpx.AsyncClient(base_url=own_gateway.url, trust_env=False, timeout=10) as rest,
     ):
         calls: list[Any] = []
-        for channel in channels[:-1]:  # not all at once, which the server would refuse
+        for channel in channels[:-1]:  # one after another, because the server would refuse all at once
             opened = [watch(channel) for _ in range(A_CONNECTIONS_SHARE)]
             assert await asyncio.gather(*(call.read() for call in opened)) == [b"x"] * A_CONNECTIONS_SHARE
             calls += opened
@@ -133,7 +133,7 @@ async def test_watches_do_not_keep_probes_out(own_gateway: Envoy) -> None:
 
 @pytest.mark.slow
 async def test_a_call_that_is_not_answered_ends(gateway: Envoy) -> None:
-    """Also when the client sets no deadline."""
+    """Even if the client sets no deadline."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
         call = hold(channel)(b"x")
         async with asyncio.timeout(70):

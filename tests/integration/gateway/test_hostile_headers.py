@@ -1,4 +1,4 @@
-"""Headers that gRPC cannot parse travel on a connection that all clients share; they may hurt their sender only."""
+"""Headers that gRPC cannot parse use a connection that all clients share, but may only affect their sender."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BROKEN = [
 
 @pytest.fixture
 async def own_gateway(tmp_path: Path) -> AsyncIterator[Envoy]:
-    """In front of a server with the options of a worker, and of the test alone: its connections may break."""
+    """A gateway for this test only, because its connections may break. Its server has the options of a worker."""
 
     async def call(request: bytes, _context: Any) -> bytes:
         return request
@@ -70,13 +70,13 @@ async def test_only_the_sender_fails(own_gateway: Envoy) -> None:
 
 @pytest.mark.parametrize("name_and_value", [pair for pair in BROKEN if pair[0].startswith("grpc-")], ids=lambda p: p[0])
 async def test_rest_clients_have_no_headers_of_grpc(rest: httpx.AsyncClient, name_and_value: tuple[str, str]) -> None:
-    """What they send is theirs, and means nothing here."""
+    """Headers of the client with gRPC's names have no effect."""
     answer = await rest.get(f"{API}/models/a", headers=dict([name_and_value]))
     assert answer.status_code == 200
 
 
 async def test_a_call_that_workers_would_break_off_is_not_held_against_them(own_gateway: Envoy) -> None:
-    """Without `te`, as behind some proxies, and with other methods. Three in a row would have a worker left out."""
+    """Calls without `te`, as behind some proxies, and with other methods. Three in a row would exclude a worker."""
     async with httpx.AsyncClient(base_url=own_gateway.url, trust_env=False, timeout=10) as client:
         headers = {"content-type": "application/grpc"}
         answer = await client.post(f"/{SERVICE}/Call", content=frame(b"x"), headers=headers)
@@ -87,7 +87,7 @@ async def test_a_call_that_workers_would_break_off_is_not_held_against_them(own_
 
 
 async def test_a_message_is_not_unpacked(own_gateway: Envoy) -> None:
-    """15 KiB would become 16 MiB, of which 128 requests at a time are more than a worker's memory."""
+    """15 KiB would become 16 MiB, and 128 such requests at a time need more than a worker's memory."""
     zip_ = grpc.Compression.Gzip
     async with grpc.aio.insecure_channel(f"127.0.0.1:{own_gateway.port}", compression=zip_) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as failure:

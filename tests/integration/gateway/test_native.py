@@ -1,4 +1,4 @@
-"""Native gRPC and gRPC-Web on the same port: nothing of the REST side may touch them."""
+"""Native gRPC and gRPC-Web on the same port are not changed by the filters for REST."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_a_stream_passes_with_its_status(channel: Channel) -> None:
 
 
 async def test_messages_pass_both_ways_while_a_stream_is_open(channel: Channel) -> None:
-    """As server reflection needs it: nothing waits for the end of the request."""
+    """Server reflection needs that nothing waits for the end of the request."""
     call = chat(channel, f"/{REFLECTION_SERVICE}/ServerReflectionInfo")()
     for text in (b"one", b"two"):
         await call.write(text)

@@ -1,4 +1,4 @@
-"""What is no protocol of this gateway is told so at once, and no answer of a filter loses its meaning."""
+"""Unsupported protocols are refused at once, and the answers of filters reach the client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RPC = "/modelregistry.v1.RegisteredModelService/GetRegisteredModel"
 
 
 async def answer_to(gateway: Envoy, head: str) -> tuple[bytes, bytes]:
-    """Send a head of a request, and of its body nothing; the head and the body of the answer."""
+    """Send the head of a request without its body. Returns head and body of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""How a REST request reaches the registry: raw, by its route. What Envoy decides before that is here as well."""
+"""REST requests reach the registry unchanged, by their route; and the requests about which Envoy decides itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST_UNREAD = 64 * 1024
 
 
 async def send(rest: httpx.AsyncClient, verb: str, target: str, **more: Any) -> httpx.Response:
-    """Send the target as it is written: httpx would normalise it."""
+    """Send the target unchanged. httpx would normalise it."""
     url = httpx.URL(str(rest.base_url)).copy_with(raw_path=target.encode())
     return await rest.request(verb, url, **more)
 
@@ -32,7 +32,7 @@ def echoed(answer: httpx.Response) -> Any:
 
 
 def target_of(answer: httpx.Response) -> str:
-    """The target that the registry saw."""
+    """The target that the registry received."""
     target: str = echoed(answer)["metadata"]["x-envoy-original-path"]
     return target
 
@@ -70,7 +70,7 @@ async def test_the_answer_to_head_has_no_body_that_the_next_answer_would_begin_w
 
 @pytest.mark.parametrize("route", WITH_ID, ids=str)
 async def test_an_id_with_an_escaped_slash_is_one_segment_to_the_gateway(rest: httpx.AsyncClient, route: Route) -> None:
-    """The registry answers that 404."""
+    """The registry answers 404."""
     answer = await send(rest, route.verb, route.path("a%2Fb"))
     assert (echoed(answer)["method"], target_of(answer)) == (route.rpc, route.path("a%2Fb"))
 

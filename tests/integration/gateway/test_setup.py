@@ -1,4 +1,4 @@
-"""The gateway's files and the runner for one machine."""
+"""The files of the gateway, and its runner for development."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_sibling_has_the_annotated_methods_and_takes_and_returns_http_bodies()
 
 
 def test_a_sibling_has_the_annotated_paths_without_variables_and_always_a_body() -> None:
-    """Without variables Envoy decodes no path, and with a body it looks into none and reads no query."""
+    """Without variables, Envoy decodes no path. With a raw body, it reads neither the body nor the query."""
     found = [
         (method.name, binding.WhichOneof("pattern"), getattr(binding, binding.WhichOneof("pattern")), binding.body)
         for name in ("ModelVersionService", "DeploymentService")

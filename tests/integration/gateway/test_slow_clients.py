@@ -1,4 +1,4 @@
-"""Clients that begin a request and do not end it, behind a gateway of the test's own."""
+"""Clients that begin a request and do not finish it. Each test has its own gateway."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ async def test_an_answer_may_take_longer(gateway: Envoy, rest: httpx.AsyncClient
 
 @pytest.mark.slow
 async def test_answers_that_are_not_read_do_not_stay(gateway: Envoy, rest: httpx.AsyncClient) -> None:
-    """A hundred of 15 MiB would be more than Envoy may hold, and it would refuse everything, probes too."""
+    """A hundred answers of 15 MiB would exceed Envoy's memory, and it would refuse everything, including probes."""
     head = f"GET {API}/models HTTP/1.1\r\nHost: x\r\nX-Test-Size: {15 * 1024 * 1024}\r\n\r\n".encode()
     writers = []
     for _ in range(100):
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1)
         writer.write(head)
         writers.append(writer)
-        await asyncio.sleep(0.1)  # as long as a worker takes
+        await asyncio.sleep(0.1)  # as long as a worker needs
         assert (await rest.get("/healthz")).status_code == 200
     assert peak_memory(gateway) < memory_limit()
     for writer in writers:

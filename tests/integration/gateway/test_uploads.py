@@ -1,4 +1,4 @@
-"""Large bodies are held until they are complete: however many begin, memory stays bounded and others are served."""
+"""Large bodies are held until they are complete, but memory stays bounded and other requests are served."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SENT = 7 * MIB
 ANNOUNCED = 8 * MIB
 AT_A_TIME = 32
 STREAMS = 25
-"""Of one HTTP/2 connection."""
+"""The streams of one HTTP/2 connection."""
 CHUNK = b" " * 65_536
 
 
@@ -45,7 +45,7 @@ async def own_gateway(tmp_path: Path) -> AsyncIterator[Envoy]:
 
 
 def memory_limit() -> int:
-    """Of the gateway's container, in bytes."""
+    """The memory of the gateway's container in bytes."""
     text = (PROJECT_ROOT / "deploy" / "kubernetes" / "registry.yaml").read_text()
     pods = [entry["spec"]["template"]["spec"] for entry in yaml.safe_load_all(text) if entry["kind"] == "Deployment"]
     (limit,) = [c["resources"]["limits"]["memory"] for c in pods[0]["initContainers"] if c["name"] == "gateway"]
@@ -53,7 +53,7 @@ def memory_limit() -> int:
 
 
 def peak_memory(envoy: Envoy) -> int:
-    """The most that Envoy has held, in bytes."""
+    """The peak memory of Envoy in bytes."""
     (line,) = [x for x in Path(f"/proc/{envoy.pid}/status").read_text().splitlines() if x.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
 
@@ -61,7 +61,7 @@ def peak_memory(envoy: Envoy) -> int:
 async def http1(
     envoy: Envoy, head: str, size: int, *, chunked: bool
 ) -> tuple[asyncio.StreamWriter, asyncio.Task[bytes]]:
-    """Send `size` bytes of a body and stop; what keeps the connection open."""
+    """Send `size` bytes of a body and stop. Returns the objects that keep the connection open."""
     reader, writer = await asyncio.open_connection("127.0.0.1", envoy.port)
     writer.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
     answer = asyncio.create_task(reader.read(12))
@@ -77,7 +77,7 @@ async def http1(
 
 
 async def http2(envoy: Envoy, path: str, content_type: str, size: int) -> Any:
-    """One connection with STREAMS bodies of `size` bytes, none of which ends."""
+    """One connection with STREAMS incomplete bodies of `size` bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", envoy.port)
     connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
     connection.initiate_connection()
@@ -175,7 +175,7 @@ async def test_large_bodies_pass_while_there_are_not_too_many(rest: httpx.AsyncC
 
 @pytest.mark.slow
 async def test_uploads_that_stall_give_way(own_gateway: Envoy) -> None:
-    """Those beyond the limit are refused at once, and within seconds there is room again."""
+    """Uploads above the limit are refused at once, and within seconds there is room again."""
     stalled = [await http1(own_gateway, HTTP1["length"], 65_536, chunked=False) for _ in range(AT_A_TIME)]
     content = b'{"name":"' + b"x" * 100_000 + b'"}'
     async with httpx.AsyncClient(base_url=own_gateway.url, trust_env=False, timeout=10) as rest:

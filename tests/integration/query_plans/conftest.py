@@ -1,4 +1,4 @@
-"""The full databases, loaded once for all tests of plans: marked as one group, they are run by one worker."""
+"""The full databases, loaded once for all tests of plans. The tests are one group, so one worker runs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONE_PROJECT, MANY_PROJECTS = "one project", "and 5,000 others"
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def full_databases(server_for_run: ServerForRun) -> AsyncIterator[dict[str, str]]:
-    """Their URLs. In one, nearly everything is of one project; in the other, the average project is small as well."""
+    """The URLs of two databases: one with one large project, and one that also has many small projects."""
     async with new_database(server_for_run, server_for_run.template) as url:
         await data.load(url)
         await serving_data.load(url)

@@ -17,13 +17,15 @@ from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, on
 
 from registry_grpc.adapters.postgres import deployment_retention
 from registry_grpc.adapters.postgres.deployment_queue import installation_id
+from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Applied, Cause, Phase, Want
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent, PassResult, Retention, ServiceView
+from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent, Retention
 
 PROJECT = data.PROJECT
 ONE, HISTORIC = serving_data.service_id(7), serving_data.HISTORIC
@@ -80,9 +82,8 @@ def _result(claim: Claim, phase: Phase) -> PassResult:
     deployment = claim.deployment
     return PassResult(
         phase=phase,
-        reason="SAID",
+        reason=DeploymentReason.QUOTA,
         message="so",
-        next_step="do",
         url="http://new.example.com",
         drift=(),
         applied=Applied(uid=str(uuid4()), k8s_generation=1, resource_version="2", content={}),
@@ -107,7 +108,7 @@ async def _record(loaded: Loaded, id: UUID, phase: Phase) -> None:
 
 
 async def _record_update(loaded: Loaded, id: UUID) -> None:
-    """A new version takes over from the one that served."""
+    """A new version replaces the one that served."""
     await _revise(loaded, id)
     await _record(loaded, id, Phase.DEPLOYED)
 
@@ -122,6 +123,11 @@ async def _release(loaded: Loaded) -> None:
     await loaded.queue.release(await _claimed(loaded, ONE))
 
 
+async def _events_after_one(loaded: Loaded) -> None:
+    [event] = await loaded.deployments.events(PROJECT, HISTORIC, 0, 1)
+    assert len(await loaded.deployments.events(PROJECT, HISTORIC, event.resume_token, 100)) == 100
+
+
 def _seen(number: int, **fields: Any) -> OwnedObject:
     seen = OwnedObject(
         deployment_id=serving_data.service_id(number),
@@ -129,6 +135,7 @@ def _seen(number: int, **fields: Any) -> OwnedObject:
         name=f"service-{number}",
         uid=f"uid-{number}",
         k8s_generation=1,
+        revision=1,
         is_ready=number % 100 != 1,
     )
     return replace(seen, **fields)
@@ -136,6 +143,7 @@ def _seen(number: int, **fields: Any) -> OwnedObject:
 
 async def _relist(loaded: Loaded) -> None:
     seen = [_seen(number) for number in range(serving_data.ROWS) if number % 10 < 9]
+    seen[7] = replace(seen[7], revision=9)  # the cluster has a later revision than the database
     await loaded.queue.compare(seen)
 
 
@@ -147,7 +155,7 @@ async def _claim_after_an_outage(loaded: Loaded) -> None:
 
 
 async def _forget(loaded: Loaded) -> None:
-    """All that can be."""
+    """Delete as much as possible."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(deployment_retention, "_PAUSE_SECONDS", 0)
         await loaded.queue.forget(Retention(age=timedelta(0), revisions=20))
@@ -173,7 +181,7 @@ CASES: dict[str, Case] = {
     "list deployments of a model": deployments(registered_model_id=data.model_id(3000)),
     "list deployments of a model with many": deployments(registered_model_id=BIG),
     "list deployments in a phase": deployments(phase=Phase.DEPLOYED),
-    # The index of the list is walked until the page is full: of a hundred, one has failed.
+    # The index of the list is read until the page is full. One in a hundred deployments has failed.
     "list failed deployments": deployments(phase=Phase.FAILED, walks={"Index Scan on deployment": 100 * 101}),
     "revise": Case(lambda loaded: _revise(loaded, ONE)),
     "revise once more": Case(lambda loaded: _revise(loaded, HISTORIC)),
@@ -194,7 +202,8 @@ CASES: dict[str, Case] = {
         lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, 10**9, 100), is_refused=True
     ),
     "all events": Case(lambda loaded: loaded.deployments.events(PROJECT, HISTORIC, 0, 100), 200),
-    # In proportion to the environments of the project and to its orphans, which are not paged.
+    "events after one": Case(_events_after_one, 200),
+    # The cost grows with the environments of the project and with its orphans, which are not paged.
     "orphans": Case(
         lambda loaded: loaded.deployments.orphans(PROJECT),
         walks=once("serving_environment", ALL) | once("orphan", ALL) | {"Sort": ALL},
@@ -210,7 +219,7 @@ CASES: dict[str, Case] = {
     "record an update of many": Case(lambda loaded: _record_update(loaded, HISTORIC)),
     "record a pass on an old revision": Case(_record_outdated),
     "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
-    # Compares all that is stored with all that is there, reading each once.
+    # Compares all rows with all objects, and reads each once.
     "relist": Case(
         _relist,
         walks=once("deployment", ALL + 5_000)

@@ -1,7 +1,7 @@
-"""A database that tells the plan of every statement that it runs, with what each node of it did.
+"""A database that reports the plan of every statement that it runs, with the rows of each node.
 
-PostgreSQL's own auto_explain says it, so that what is looked at is what the service gets: its connections, its prepared
-statements, its generic plans. Statements of triggers and of foreign keys are told too.
+The plans come from PostgreSQL's auto_explain, so that they are those of the service: with its connections, prepared
+statements and generic plans. Statements of triggers and foreign keys are reported, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OF_THE_DRIVER = ("typeinfo_tree", "current_setting('jit')")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of a plan. `rows` are those it handled: what it passed on, and what it read and threw away."""
+    """A node of a plan. `rows` is the number of rows that it passed on, or read and discarded."""
 
     name: str
     rows: float
@@ -39,14 +39,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a statement was run."""
+    """The plan of a statement."""
 
     statement: str
     nodes: tuple[Node, ...]
 
 
 class ExplainedDatabase(Database):
-    """Has one connection, so that everything can be run in a transaction that is rolled back."""
+    """Has one connection, so that everything runs in a transaction that is rolled back."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, DatabaseOptions(size=1, statement_timeout=60))
@@ -54,7 +54,7 @@ class ExplainedDatabase(Database):
 
     @asynccontextmanager
     async def explained(self) -> AsyncIterator[list[Plan]]:
-        """Fills the list with the plans of what is run in the block, at its end, and takes back what it wrote."""
+        """At its end, fills the list with the plans of the statements in the block, and rolls back their changes."""
         plans: list[Plan] = []
         connection = await self._acquire()
         self._give_back(connection)
@@ -64,13 +64,13 @@ class ExplainedDatabase(Database):
         try:
             yield plans
         finally:
-            # Ends the last statement: PostgreSQL tells a plan when it has no more use for it.
+            # Ends the last statement, because PostgreSQL reports a plan when it is no longer used.
             await transaction.rollback()
             plans += self._told
 
     @asynccontextmanager
     async def unexplained(self) -> AsyncIterator[asyncpg.Connection[Any]]:
-        """A connection to prepare something with, inside of `explained`. Its statements are not told."""
+        """A connection for preparations inside of `explained`. Plans of its statements are not reported."""
         connection = await self._acquire()
         self._give_back(connection)
         await connection.execute("SET LOCAL auto_explain.log_min_duration = -1")

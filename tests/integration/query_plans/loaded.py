@@ -1,4 +1,4 @@
-"""A full database with its repositories, and what a case of a statement is."""
+"""A full database with its repositories, and the definition of a case."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Loaded:
     async def plans_of(self, case: Case) -> list[Plan]:
         """The plans of all statements that the case runs."""
         async with self.database.explained() as plans:
-            # What the domain refuses was looked for, too.
+            # Calls that the domain refuses have run their statements too.
             with suppress(*((RegistryError,) if case.is_refused else ())):
                 await case.call(self)
         return plans
@@ -65,8 +65,8 @@ class Loaded:
 class Case:
     """A call of a repository.
 
-    No node of its statements may handle more rows than `rows`, but for those named in `walks`, of which one must: what
-    they read grows with something, and is at most so many rows.
+    No node of its statements may handle more than `rows` rows, except for those named in `walks`, at least one of which
+    must: the number of rows that they read grows with something, and has the limit given there.
     """
 
     call: Callable[[Loaded], Awaitable[object]]
@@ -76,12 +76,12 @@ class Case:
 
 
 def once(table: str, rows: int) -> dict[str, int]:
-    """Walks that read so many rows of a table, each once, by whatever index."""
+    """Walks that read this many rows of a table, each once, by any index."""
     return {f"{way} on {table}": rows for way in ("Index Only Scan", "Index Scan", "Bitmap Heap Scan", "Seq Scan")}
 
 
 def full(slice: Slice) -> Slice:
-    """Full after one object, so that sizes are added up."""
+    """A page that is full after one object, so that sizes are added up."""
     return replace(slice, max_bytes=1)
 
 

@@ -11,7 +11,7 @@ from tests.fakes.builders import a_model, a_version
 from tests.integration.query_plans import serving_data
 from tests.integration.query_plans.loaded import CIPHER, CURSOR, PAGE, Case, Loaded, after, from_, full, once
 
-from registry_grpc.adapters.postgres.secrets import encrypt_stored_secrets
+from registry_grpc.adapters.postgres.stored_keys import encrypt_stored_secrets
 from registry_grpc.domain.model_version import Credentials, ModelVersionFilter, ModelVersionKey, ModelVersionPatch
 from registry_grpc.domain.paging import Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch
@@ -19,10 +19,10 @@ from registry_grpc.domain.registered_model import RegisteredModelFilter, Registe
 PROJECT = data.PROJECT
 BIG, SMALL = data.model_id(0), data.model_id(7)
 UNUSED = data.model_id(data.MODELS - 1)
-"""A model that nothing is deployed of, without versions."""
+"""A model without versions and deployments."""
 LAST, MIDDLE = data.MODELS - 100, data.MODELS // 2
 VERSIONS = data.ALL_VERSIONS + len(serving_data.ONE_VERSION_EACH)
-"""Of the project."""
+"""The number of versions of the project."""
 
 
 def models(
@@ -37,7 +37,7 @@ def models(
 
 
 def matches(search: str) -> int:
-    """How many models have it in their name."""
+    """The number of models with it in their name."""
     return sum(search in data.model_name(number) for number in range(data.MODELS))
 
 
@@ -108,7 +108,7 @@ CASES: dict[str, Case] = {
     "list the last models of a state": models(slice=from_(LAST), state="LIVE"),
     "list the last models by name": models(Sort("name"), slice=from_(LAST), rows=300),
     "list models after the last": models(slice=from_(data.MODELS), rows=20),
-    # The middle is found in the index alone.
+    # The middle of the list is found in the index alone.
     "list models in the middle": models(
         slice=from_(MIDDLE), walks={"Index Only Scan on registered_model": MIDDLE + 100}
     ),
@@ -121,8 +121,8 @@ CASES: dict[str, Case] = {
     ),
     "search a rare name": models(search="el-04711", rows=20),
     "search what no model has": models(search="zq", rows=20),
-    # The contract wants the number of matches. Models of the other projects have other pairs of letters. What other
-    # cases wrote and took back is still in the index.
+    # The contract requires the number of matches. Models of other projects have other pairs of letters. Rows that other
+    # cases wrote and rolled back are still in the index.
     "search": models(
         search="99",
         walks={
@@ -131,7 +131,7 @@ CASES: dict[str, Case] = {
             "CTE Scan": matches("99"),
         },
     ),
-    # One letter is no pair.
+    # A single letter is not a pair.
     "search one letter": models(search="7", walks=once("registered_model", data.MODELS) | {"CTE Scan": matches("7")}),
     "create a version": Case(_create_version),
     "create a default version": Case(lambda loaded: _create_version(loaded, is_default=True)),
@@ -142,7 +142,7 @@ CASES: dict[str, Case] = {
         lambda loaded: loaded.versions.update(PROJECT, data.version_id(0, 7), ModelVersionPatch(is_default=True))
     ),
     "read credentials": Case(lambda loaded: loaded.versions.credentials(PROJECT, data.version_id(0, 7), "s3://bucket")),
-    # A command, which reads all versions once.
+    # This is a command that reads all versions once.
     "encrypt stored secrets": Case(_encrypt_secrets, rows=100, walks={"Index Scan on model_version": VERSIONS + 5_000}),
     "list versions of a model": versions(BIG),
     "list versions of a model until the page is full": versions(BIG, slice=full(PAGE)),

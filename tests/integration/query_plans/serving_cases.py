@@ -71,12 +71,12 @@ CASES: dict[str, Case] = {
     "change an environment": Case(
         lambda loaded: loaded.environments.update(PROJECT, CROWDED, ServingEnvironmentPatch(description="x"))
     ),
-    # Totals of what serves are counted: services are few beside models and versions, which have counters.
+    # Totals of serving objects are counted, because there are few of them. Models and versions have counters.
     "list environments": environments(walks=once("serving_environment", ALL)),
     "list environments by name": environments(Sort("name"), walks=once("serving_environment", ALL)),
     "list environments by cursor": environments(slice=CURSOR),
     "list the last environments": environments(slice=from_(ALL - 100), walks=once("serving_environment", ALL)),
-    # Found once, for the page and for the total.
+    # The rows are found once, for the page and for the total.
     "search environments": environments(
         search="777", walks=once("serving_environment", ALL) | {"CTE Scan": ALL // 100}
     ),
@@ -104,7 +104,7 @@ CASES: dict[str, Case] = {
     "list services of a version": services(model_version_id=VERSION),
     "list services that shall be deployed": services(desired_state="DEPLOYED", walks=once("inference_service", ALL)),
     "list services that shall be deployed by cursor": services(slice=CURSOR, desired_state="DEPLOYED"),
-    # One of ten is undeployed: the index of the list is walked until the page is full.
+    # One in ten is undeployed. The index of the list is read until the page is full.
     "list undeployed services": services(current_state="UNDEPLOYED", walks=once("inference_service", ALL)),
     "list undeployed services by cursor": services(
         slice=CURSOR, current_state="UNDEPLOYED", walks={"Index Scan on inference_service": 10 * 101}

@@ -1,8 +1,8 @@
-"""What is served of the benchmarks' models, written by SQL: about 100,000 rows in every table.
+"""Serving objects for the models of the benchmarks, written by SQL: about 100,000 rows in every table.
 
 The project of the models has 100,000 environments and services. The first 20,000 services are all in one environment
 and serve versions of one model, the others have an environment and a model each. Nine of ten have a deployment; another
-10,000 deployments are all that is left of their services. One deployment has a long history.
+10,000 deployments belong to deleted services. One deployment has a long history.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ROWS = 100_000
 IN_ONE_PLACE = 20_000
 GONE = 10_000
 HISTORY = 2_000
-"""Revisions and events of the deployment with the long history."""
+"""The number of revisions and events of the deployment with the long history."""
 ONE_VERSION_EACH = range(data.MODELS_WITH_VERSIONS + 1, ROWS - data.ALL_VERSIONS + data.MODELS_WITH_VERSIONS + 1)
-"""More models that have a version, so that there are 100,000 of those as well."""
+"""The number of additional models with a version, so that there are 100,000 versions as well."""
 DUE_EVERY = 200
-"""One deployment in so many is due."""
+"""One in this many deployments is due."""
 LOOKED_AT_EVERY = 50
-"""Of those that are gone, one in so many was looked at since, and can be forgotten."""
+"""One in this many of the deleted deployments was observed since, and can be deleted."""
 
 _VERSIONS = """
 INSERT INTO model_version (
@@ -47,7 +47,7 @@ SELECT md5('environment-' || i)::uuid, t, t, $1, 'environment-' || i
 FROM generate_series(0, $2::int - 1) AS i,
     LATERAL (SELECT timestamptz '2026-03-01' + i * interval '1 second') AS x (t)
 """
-# Which model, version and environment the service with number i is about.
+# The model, version and environment of the service with number i.
 _NUMBERS = f"""
 SELECT i, timestamptz '2026-03-02' + i * interval '1 second' AS t,
     md5('service-' || i)::uuid AS service, md5('model-' || model)::uuid AS model,
@@ -105,7 +105,7 @@ _REQUESTS = """
 INSERT INTO deployment_request (project_id, request_id, deployment_id)
 SELECT project_id, 'for-' || name, id FROM deployment
 """
-# All of them served once: one after another, a second each.
+# Each of them served once for one second, one after another.
 _HISTORY = f"""
 WITH later AS (
     UPDATE deployment SET generation = {HISTORY}, serving_generation = {HISTORY}, applied_generation = {HISTORY}
@@ -126,7 +126,7 @@ _ORPHANS = f"""
 INSERT INTO orphan (uid, namespace, name)
 SELECT 'orphan-' || i, 'environment-' || i, 'orphan-' || i FROM generate_series(0, {ROWS} - 1) AS i
 """
-# A project that has one of each.
+# A project with one object of each kind.
 _OTHER_PROJECTS = """
 CREATE TEMP TABLE other AS SELECT gen_random_uuid() AS id FROM generate_series(1, 5000);
 INSERT INTO registered_model (id, project_id, name) SELECT id, id, 'model' FROM other;
@@ -148,12 +148,12 @@ def _digest(text: str) -> UUID:
 
 
 def environment_id(number: int) -> UUID:
-    """The first one has many services."""
+    """The environment with number i. The first one has many services."""
     return _digest(f"environment-{number}")
 
 
 def service_id(number: int) -> UUID:
-    """Of a service, and of its deployment. Those whose number ends with 9 have none."""
+    """The id of a service and of its deployment. Services whose number ends with 9 have no deployment."""
     return _digest(f"service-{number}")
 
 
@@ -164,16 +164,16 @@ def serve_model_id(number: int) -> UUID:
 HISTORIC = service_id(IN_ONE_PLACE + 2)
 """The deployment with the long history."""
 HISTORIC_AT = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(seconds=IN_ONE_PLACE + 2 + HISTORY // 2)
-"""In the middle of its history."""
+"""A time in the middle of its history."""
 
 
 async def load(database_url: str) -> None:
-    """Add to what tests.bench.data loads."""
+    """Add serving objects to the data of tests.bench.data."""
     connection = await asyncpg.connect(database_url)
     spec = orjson.dumps(spec_to_json(a_spec())).decode()
     try:
         await connection.execute(_VERSIONS, ONE_VERSION_EACH.start, ONE_VERSION_EACH.stop - 1)
-        # What follows has no counters, and names what is there.
+        # The following rows have no counters, and only refer to existing rows.
         await connection.execute("SET session_replication_role = replica")
         await connection.execute(_ENVIRONMENTS, data.PROJECT, ROWS)
         await connection.execute(_SERVICES, data.PROJECT)
@@ -189,7 +189,7 @@ async def load(database_url: str) -> None:
 
 
 async def add_other_projects(database_url: str) -> None:
-    """Thousands of projects that have one of each, so that the average project is small."""
+    """Thousands of projects with one object of each kind, so that the average project is small."""
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(_OTHER_PROJECTS)

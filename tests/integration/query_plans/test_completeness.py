@@ -1,7 +1,7 @@
-"""The cases leave no statement of the adapters and no method of a repository out.
+"""The cases cover every statement of the adapters and every method of the repositories.
 
-Statements that are put together, those of lists above all, are looked for piece by piece; which filters and orders have
-cases is up to the cases.
+Statements that are composed, above all those of lists, are searched piece by piece. This does not check that there are
+cases for all filters and orders.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_grou
 _OF_THE_SCHEMA = {"adoption.py", "migrate.py", "sessions.py"}
 _SOURCES = [path for path in Path(postgres.__path__[0]).glob("*.py") if path.name not in _OF_THE_SCHEMA]
 _WITHOUT_ROWS = {"wake_ups", "listen", "stop_listening"}
-"""They LISTEN, which has no plan."""
+"""These statements LISTEN, which has no plan."""
 _SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s+[^\d\s]")
 _AFTER_A_FAULT = re.escape("WHERE lease_by = $1")
-"""Gives the leases of a claim back that was broken off after its commit: rare, and it may look at every row."""
+"""Gives back the leases of a claim that was cancelled after its commit. This is rare, so it may read every row."""
 _GAP = re.compile(r"\\\{\w*\\\}")
 
 
 def statements_in(source: str) -> Iterator[str]:
-    """A pattern for each piece of source that begins as a statement does; anything may stand in its gaps."""
+    """A pattern for each string in the source that begins like a statement. Anything may fill its gaps."""
     tree = ast.parse(source)
     of_f_strings = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):

@@ -1,9 +1,9 @@
-"""What the statements cost does not grow with what is stored: their plans, on 100,000 rows in every table.
+"""The cost of the statements does not grow with the number of rows. Checks their plans on 100,000 rows per table.
 
-Every node of a plan says how many rows it handled. No statement may handle more than a few times what is asked for,
-whatever the size of the tables; that rules out scans of a table, sorts of all rows and skipping rows one by one. Where
-the contract wants more, the case says what is read. Plans are made once for all values, as the service has them made,
-so that they have to be good for the project, model or environment with much as well as for all those with little.
+Every node of a plan says how many rows it handled. No statement may handle more than a few times the requested rows,
+however large the tables are. This excludes scans of a table, sorts of all rows, and skipping rows one by one. If the
+contract requires more, the case says what is read. Plans are made once for all values, as in the service, so they must
+be good for a project, model or environment with many rows as well as for those with few.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def test_rows_are_read_for_the_page_only(loaded: Loaded, name: str) -> Non
 
 
 async def test_plans_made_for_much_are_good_for_little(full_databases: dict[str, str]) -> None:
-    """Triggers' statements are planned with what the first call of a session brings."""
+    """Statements of triggers are planned with the values of the first call in a session."""
     for url in full_databases.values():
         loaded = Loaded.at(url)
         await loaded.plans_of(Case(delete_with_many_versions))

@@ -1,8 +1,8 @@
 """AES-256-GCM with named keys: `enc:v2:<key id>:<base64 of nonce and ciphertext>`.
 
-The key id in every stored text makes rotation possible: new texts take the first key, old ones stay readable as long as
-their key is configured. Key id and place are authenticated together with the text, so that nobody can move a text to
-another row or column. Texts of version 1 were not bound to their place; `migrate encrypt-secrets` binds them.
+The key id makes rotation possible: new texts are encrypted with the first key, and old ones stay readable while their
+key is configured. Key id and place are authenticated with the text, so that nobody can move it to another row or
+column. Texts with the prefix `enc:v1:` are not bound to their place; `migrate encrypt-secrets` binds them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from registry_grpc.ports.secrets import SecretUnreadable
+from registry_grpc.ports.encryption import SecretUnreadable
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -25,7 +25,7 @@ _UNBOUND_PREFIX = "enc:v1:"
 
 
 class AesGcmCipher:
-    """Implements ports.secrets.SecretCipher. `keys` maps key ids to 32 bytes each; the first one encrypts."""
+    """Implements ports.encryption.SecretCipher. `keys` maps key ids to 32 bytes each; the first one encrypts."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         if not keys:
@@ -33,8 +33,8 @@ class AesGcmCipher:
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
         self.name_key = hmac.digest(keys[min(keys)], b"registry-grpc: names of Kubernetes Secrets", "sha256")
-        """For names that tell nothing of what they name. Made of the key whose id sorts first, wherever it stands, so
-        that a rotation changes no name before that key is taken away."""
+        """The key of the hashes in names of Secrets, derived from the key whose id sorts first, so that a rotation
+        changes no name until that key is removed."""
 
     def encrypt(self, text: str, place: str) -> str:
         if not text:
@@ -55,26 +55,25 @@ class AesGcmCipher:
             bound = _bound(key_id, place) if stored.startswith(_PREFIX) else key_id.encode()
             return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
         except (binascii.Error, InvalidTag, ValueError) as error:
-            text = f"the secret stored at {place} was changed outside of this service, or moved there"
+            text = f"the secret stored at {place} was changed by another program, or moved there"
             raise SecretUnreadable(text) from error
 
     def is_current(self, stored: str) -> bool:
-        """Whether the stored text needs no re-encryption with the first key, bound to its place."""
         return not stored or stored.startswith(f"{_PREFIX}{self._current}:")
 
 
 def _bound(key_id: str, place: str) -> bytes:
-    """Neither has a NUL in it."""
+    """Key id and place as one value, which is unambiguous because neither has NUL characters."""
     return f"{key_id}\0{place}".encode()
 
 
 def parse_keys(setting: str) -> dict[str, bytes]:
-    """Read `id:base64,id:base64…`. Raises ValueError that names the key id, never the key."""
+    """Reads `id:base64,id:base64…`. Raises ValueError with the key id, but never with the key."""
     keys = {}
     for part in filter(None, (part.strip() for part in setting.split(","))):
         key_id, separator, encoded = part.partition(":")
         if not separator or not key_id.isalnum():
-            raise ValueError("write an encryption key as <id>:<base64 of 32 bytes>, the id of letters and digits")
+            raise ValueError("write an encryption key as <id>:<base64 of 32 bytes>; the id has letters and digits only")
         try:
             key = base64.b64decode(encoded, validate=True)
         except binascii.Error:

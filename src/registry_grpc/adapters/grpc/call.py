@@ -1,4 +1,4 @@
-"""What is known of one call of an RPC besides its request."""
+"""One call of an RPC: who calls and for which project, besides the request itself."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import grpc
 
 NO_PROJECT = UUID(int=0)
 
-# It is for the log only, where no client may write as much as it likes. The gateway's log cuts it as well.
+# The request id only goes into the log, so a longer one is cut. The gateway's log cuts it as well.
 _LONGEST_REQUEST_ID = 128
 _READ = frozenset(("project-id", "x-request-id", "x-user", "x-envoy-original-path"))
 
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One call. Use cases are told `project_id` and `user`; the rest is for adapters."""
+    """One call. Use cases get `project_id` and `user`; only adapters read the rest."""
 
     method: str
     """`modelregistry.v1.RegisteredModelService/GetRegisteredModel`, for the log."""
     request_id: str = ""
-    """The caller's, or a new one."""
+    """The id that the caller sent, or a new one."""
     project_id: UUID = NO_PROJECT
     user: str = ""
-    """Who calls, as the caller says; for the history of deployments."""
+    """The name that the caller gives for itself. The history of deployments keeps it."""
     is_rest: bool = False
-    """Whether it came over a REST route. The use cases do not care; a few lenient rules of the contract do."""
+    """Whether the call came over a REST route, for which the contract has a few lenient rules."""
     code: grpc.StatusCode = grpc.StatusCode.OK
-    """How it ended, for the log."""
+    """The code that the log shows."""
 
     def identify(self, metadata: dict[str, str]) -> None:
         self.request_id = metadata.get("x-request-id", "")[:_LONGEST_REQUEST_ID] or str(uuid4())
@@ -38,8 +38,10 @@ class Call:
 
 
 def metadata_of(pairs: Iterable[tuple[str, Any]] | None) -> dict[str, str]:
-    """The metadata that the service reads. Of a key that is given more than once the first counts, as it did for the Go
-    service, but two different projects are as good as none: somebody in between may have checked the other one."""
+    """The metadata that the service reads. The first value of a repeated key counts, as in the Go service.
+
+    Two different projects count as none, because a proxy in between may have checked the other one.
+    """
     found: dict[str, str] = {}
     for key, value in pairs or ():
         if key in _READ and found.setdefault(key, value) != value and key == "project-id":

@@ -1,8 +1,8 @@
 """The one table from domain errors to gRPC status codes and details. REST statuses follow from the codes.
 
-Message and details travel in trailers and may repeat what a client sent, so they are bounded: clients take 8 KiB of
-trailers, unless told otherwise, and above 60 KiB Envoy breaks off the worker's connection with all calls on it. REST
-clients get the whole text, in the body.
+Message and details travel in trailers and may repeat input of the client, so they are bounded: by default, clients
+accept 8 KiB of trailers, and above 60 KiB Envoy closes its connection to the worker with all calls on it. REST clients
+get the whole text in the body.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DOMAIN = "modelregistry"
 INTERNAL_ERROR = "internal server error"
 RETRY_AFTER_SECONDS = 1
 
-# The message travels twice: percent-encoded, and with the details in base64. All of it together stays below 8 KiB.
+# The message is sent twice: percent-encoded, and in base64 with the details. Together they stay below 8 KiB.
 LONGEST_MESSAGE = 1000
 LONGEST_MESSAGE_BYTES = 2400
 LONGEST_TEXT_BYTES = 200
@@ -69,24 +69,24 @@ _CODES: tuple[tuple[type[RegistryError], grpc.StatusCode], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call failed, as clients are told it."""
+    """The error that the client gets."""
 
     code: grpc.StatusCode
     text: str
-    """For REST."""
+    """The whole text, for REST clients."""
     message: str
-    """For gRPC: the text, cut short."""
+    """The text cut to a bounded length, for gRPC clients."""
     details: list[Message]
 
 
 def refusal_of(error: Exception, call: Call, request: Descriptor) -> Refusal:
-    """Called while the error is handled. An unforeseen one becomes INTERNAL, and only the log is told what it was."""
+    """To be called in the `except` block. An unexpected error becomes INTERNAL, and only the log has its text."""
     if isinstance(error, RegistryError):
         if isinstance(error, ClusterReadFailed):
             _log.error("cluster read failed", cause=error.cause, method=call.method, request_id=call.request_id)
         return Refusal(code_of(error), error.message, message_of(error), details_of(error, request))
     if isinstance(error, TimeoutError):
-        return _fault(grpc.StatusCode.DEADLINE_EXCEEDED, "the request took longer than it may")
+        return _fault(grpc.StatusCode.DEADLINE_EXCEEDED, "the request took too long")
     _log.exception("request failed", method=call.method, request_id=call.request_id)
     return _fault(grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
 
@@ -100,7 +100,7 @@ def code_of(error: RegistryError) -> grpc.StatusCode:
 
 
 def message_of(error: RegistryError) -> str:
-    """The error's text, cut short; then it says how many violations there are, as not all are named."""
+    """The error's text. If it has to be cut, it ends with the number of violations, because not all are named."""
     text = _short_message(error.message)
     if text != error.message and isinstance(error, InvalidRequest | DeploymentBlocked) and len(error.violations) > 1:
         return f"{text} ({len(error.violations)} violations)"
@@ -108,7 +108,7 @@ def message_of(error: RegistryError) -> str:
 
 
 def details_of(error: RegistryError, request: Descriptor) -> list[Message]:
-    """Always one ErrorInfo; then what the kind of error adds. Fields are named by their paths from the request."""
+    """One ErrorInfo, followed by the details of this kind of error. Fields are named by their path from the request."""
     metadata = {key: _short(value) for key, value in error.metadata.items()}
     details: list[Message] = [ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     match error:
@@ -132,7 +132,7 @@ def _bad_request(violations: Iterable[Violation], request: Descriptor) -> Messag
 
 
 def _filled(detail: Message, violations: Any, found: Iterable[Mapping[str, str]]) -> Message:
-    """With as many of them as fit; `violations` is the field of the detail that takes them."""
+    """The detail with as many violations as fit. `violations` is the repeated field that takes them."""
     for texts in found:
         violations.add(**{name: _short(text) for name, text in texts.items()})
         if detail.ByteSize() > LONGEST_DETAIL_BYTES:
@@ -156,7 +156,7 @@ def _short_message(text: str) -> str:
 
 
 def trailing_metadata(refusal: Refusal) -> tuple[tuple[str, bytes], ...]:
-    """The rich status, as all gRPC libraries read it."""
+    """The google.rpc.Status, where all gRPC libraries look for it."""
     status = Status(code=refusal.code.value[0], message=refusal.message)
     for detail in refusal.details:
         status.details.add().Pack(detail)

@@ -1,7 +1,7 @@
-"""The way of every call, from the wire to a servicer and back: once for gRPC clients, once for REST.
+"""How a call gets from the wire to a servicer and back: `_native` for gRPC clients, `_rest` for REST clients.
 
-REST calls come to sibling services, `modelregistry.v1.rest.<Service>`, in google.api.HttpBody: the gateway's transcoder
-calls them by the derived descriptor (`adapters.rest.descriptor`) and unpacks the JSON they answer.
+REST calls reach sibling services named `modelregistry.v1.rest.<Service>`, whose messages are google.api.HttpBody. The
+gateway's transcoder finds them in the derived descriptor (`adapters.rest.descriptor`) and unpacks the JSON they answer.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from registry_grpc.adapters.grpc.errors import refusal_of, trailing_metadata
 from registry_grpc.adapters.grpc.parsing import parse
 from registry_grpc.adapters.grpc.rpc import Rpc
 from registry_grpc.adapters.rest.answers import error_body, http_body
+from registry_grpc.adapters.rest.body import LARGE_BYTES
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
 from registry_grpc.domain.errors import ProjectIdRequired
@@ -34,21 +35,21 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # not generic at run time
 
 LONGEST_SECONDS = 60.0
-"""No unary call of a gRPC client takes longer. A REST call has the gateway's timeout."""
+"""The longest that a unary call of a gRPC client may take. The gateway limits the time of REST calls."""
 
 _log = structlog.get_logger("access")
-# The service's own faults stand out; a client's mistakes are ordinary.
+# These codes are faults of the service and are logged as errors. Mistakes of clients are logged as information.
 _FAULTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS}
 
 
 class Servicer(Protocol):
-    """A class with one declared RPC (see `adapters.grpc.rpc`) for each method of its service."""
+    """A class that declares one RPC (see `adapters.grpc.rpc`) for each method of its service."""
 
     SERVICE: Any
 
 
 def handlers_of(servicers: Iterable[Servicer]) -> list[grpc.GenericRpcHandler]:
-    """The handlers to add to a server. Raises TypeError when a servicer does not declare just its service's RPCs."""
+    """The handlers to add to a server. Raises TypeError when a servicer lacks an RPC of its service, or has others."""
     handlers = []
     for servicer in servicers:
         service: ServiceDescriptor = servicer.SERVICE
@@ -79,7 +80,7 @@ def _check_declaration(rpc: Rpc, method: MethodDescriptor) -> None:
 
 
 def _native(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
-    """For gRPC clients. A stream goes on for as long as its caller likes."""
+    """Serves gRPC clients. A stream lasts as long as its caller wants."""
     name, kind = f"{method.containing_service.full_name}/{method.name}", method.input_type
     serve, message = rpc.serve, rpc.answer.message
 
@@ -113,7 +114,10 @@ def _native(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
 
 
 def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
-    """In the contract's order (0.4): the project, the ids in the path, the body. Errors are answers like all others."""
+    """Serves REST clients. Checks the project, then the ids in the path, then the body (contract 0.4).
+
+    An error is answered as JSON too; only a call that did not come through the gateway is aborted.
+    """
     name = f"{REST_PACKAGE}.{method.containing_service.name}/{method.name}"
     read, serve, status, json = RequestReader(method).read, rpc.serve, rpc.answer.status, rpc.answer.json
 
@@ -127,7 +131,10 @@ def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
             try:
                 call.identify(metadata)
                 call.project_id = project_of(metadata)
-                request = read(target, HttpBody.FromString(data).data)
+                body = HttpBody.FromString(data).data
+                # A thread leaves the event loop its turns while it reads.
+                is_large = len(body) > LARGE_BYTES
+                request = await asyncio.to_thread(read, target, body) if is_large else read(target, body)
                 result = await serve(servicer, request, call)
                 return http_body(json(result, request), status)
             except NoSuchRouteError:
@@ -142,13 +149,13 @@ def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
 
 
 def project_of(metadata: dict[str, str]) -> UUID:
-    """The tenant. Raises ProjectIdRequired."""
+    """The tenant that calls. Raises ProjectIdRequired."""
     return _project_id(metadata.get("project-id", ""))
 
 
 @lru_cache(maxsize=1024)  # the same few projects call all the time
 def _project_id(text: str) -> UUID:
-    """The all-zero UUID is not a project: it once switched tenancy off (quirks Q1, Q2)."""
+    """Refuses the all-zero UUID, which switched tenancy off in the Go service (quirks Q1, Q2)."""
     project_id = parse_uuid(text)
     if not project_id or not project_id.int:
         raise ProjectIdRequired
@@ -156,13 +163,13 @@ def _project_id(text: str) -> UUID:
 
 
 def _longest(context: Context) -> float | None:
-    """A caller's own deadline is kept by gRPC, which cancels the handler."""
+    """None if the caller's own deadline is shorter: gRPC keeps it by cancelling the handler."""
     remaining = context.time_remaining()
     return LONGEST_SECONDS if remaining is None or remaining > LONGEST_SECONDS else None
 
 
 class _Logged:
-    """Writes one line per call: what was called, how it ended and how long it took. Never what was said."""
+    """Logs one line per call: the method, the code and the duration, but nothing of the request or the answer."""
 
     __slots__ = ("_call", "_context", "_started")
 
@@ -179,7 +186,7 @@ class _Logged:
     ) -> None:
         call = self._call
         if isinstance(error, asyncio.CancelledError):
-            # gRPC cancels a handler when its caller gives up, and when the caller's deadline has passed.
+            # gRPC cancels a handler when its caller gives up and when the caller's deadline has passed.
             is_late = self._context.time_remaining() == 0
             call.code = grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED
         write = _log.error if call.code in _FAULTS else _log.info

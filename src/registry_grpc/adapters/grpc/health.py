@@ -20,17 +20,17 @@ HEALTHZ_SERVICE = f"{REST_PACKAGE}.HealthService"
 
 
 def healthz_handler(ping: Callable[[], Awaitable[None]]) -> grpc.GenericRpcHandler:
-    """Answers without a project: 200 after a ping of the database, 503 when it fails, for whatever reason."""
+    """Needs no project. Answers 200 if the database answers a ping, and 503 with the error's text otherwise."""
 
     async def check(_request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        # Envoy would send the body to HTTP/1.1 clients, who would take it for the beginning of the next answer.
+        # Envoy would send a body to HTTP/1.1 clients, which would take it for the beginning of the next answer.
         is_head = ("x-envoy-original-method", "HEAD") in (context.invocation_metadata() or ())
         try:
             await ping()
             return http_body(b"" if is_head else b'{"status":"ok"}')
         except RegistryError as error:
             text = error.message
-        except Exception:  # noqa: BLE001 - the last line of defence: gRPC would tell clients the error's text
+        except Exception:  # noqa: BLE001 - gRPC would send the text of an unexpected error to the client
             _log.exception("health check failed")
             text = INTERNAL_ERROR
         return http_body(b"" if is_head else orjson.dumps({"error": text, "status": "unhealthy"}), 503)

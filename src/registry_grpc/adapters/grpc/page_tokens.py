@@ -1,4 +1,4 @@
-"""Page tokens: a cursor bound to the list, order, filter and project it came from (AIP-158)."""
+"""Page tokens: a cursor bound to its list, order, filter and project (https://google.aip.dev/158)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import Cursor
 
-# No token that is given out is longer.
+# The service makes no longer tokens.
 LONGEST_TOKEN = 16_384
 
 
 def page_token(cursor: Cursor | None, request: Any, call: Call) -> str:
-    """Empty at the end of the list."""
+    """The token for the next page; empty on the last page."""
     if cursor is None:
         return ""
     kind, value = _encoded(cursor.value)
@@ -30,7 +30,7 @@ def page_token(cursor: Cursor | None, request: Any, call: Call) -> str:
 
 
 def cursor_of(request: Any, call: Call, value_type: type = object) -> Cursor | None:
-    """None at the start of the list. Raises InvalidPageToken when the token is not of this very list."""
+    """The cursor in the request's token, or None without one. Raises InvalidPageToken if it belongs to another list."""
     token = request.page_token
     if not token:
         return None
@@ -51,7 +51,7 @@ def _fingerprint(request: Message, call: Call) -> str:
     query = type(request)()
     query.CopyFrom(request)
     query.ClearField("page_token")
-    query.ClearField("page_size")  # may change from page to page
+    query.ClearField("page_size")  # may differ from page to page
     content = query.DESCRIPTOR.full_name.encode() + query.SerializeToString(deterministic=True)
     return blake2b(content, digest_size=9, key=call.project_id.bytes, person=b"page-token").hexdigest()
 
@@ -73,4 +73,4 @@ def _decoded(kind: str, value: Any) -> Any:
             return UUID(value)
     if isinstance(value, str) or (isinstance(value, int) and -(2**63) <= value < 2**63):
         return value
-    raise ValueError("the fields that lists are sorted by hold no such values")
+    raise ValueError("no list is sorted by such a value")

@@ -1,5 +1,8 @@
-"""Requests of gRPC clients: bytes that are no such message, and texts with NUL characters, which PostgreSQL cannot
-store, are the client's mistake. All other rules are the domain's."""
+"""Decodes the requests of gRPC clients.
+
+Refuses bytes that do not decode, too many values, and NUL characters, which PostgreSQL cannot store. All other rules
+are in the domain.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,22 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 
 
 def parse(kind: Descriptor, data: bytes) -> Message:
-    """The request's message. Raises InvalidRequest."""
+    """Decodes a request. Raises InvalidRequest."""
     try:
         message: Message = GetMessageClass(kind).FromString(data)
     except DecodeError as error:
-        raise InvalidRequest((), f"the request is not a {kind.name}, or a string in it is not UTF-8") from error
+        text = f"the request cannot be decoded as {kind.name}: its bytes are malformed or a string is not UTF-8"
+        raise InvalidRequest((), text) from error
     if len(data) > MOST_VALUES and _values_in(message, MOST_VALUES) > MOST_VALUES:
         raise InvalidRequest((), f"the request must not hold more than {MOST_VALUES} values")
-    # A zero byte is rare, and seldom anything but the text in question: only then the fields are walked.
+    # Walking all fields is slow, so it is done only when there is a zero byte, which is rare.
     if b"\x00" in data and (paths := list(_with_nul(MessageToDict(message, preserving_proto_field_name=True)))):
         raise InvalidRequest(Violation(path, "must not hold NUL characters") for path in paths)
     return message
 
 
 def path_of(kind: Descriptor, field: str) -> str:
-    """From the request to a field that a rule names as in JSON: `name` becomes `registered_model.name`."""
+    """The path of a field from the request: rules name it as in JSON, so `name` becomes `registered_model.name`."""
     first = field.partition(".")[0]
     if first not in kind.fields_by_name:
         for outer in kind.fields:
@@ -40,7 +44,7 @@ def path_of(kind: Descriptor, field: str) -> str:
 
 
 def _values_in(message: Message, most: int) -> int:
-    """How many values it holds, or any number above `most`: to read two million would take seconds."""
+    """How many values the message holds. Stops counting above `most`, because two million would take seconds."""
     count = 0
     for field, value in message.ListFields():
         values = (value,) if not field.is_repeated else value.values() if hasattr(value, "values") else value
@@ -54,7 +58,7 @@ def _values_in(message: Message, most: int) -> int:
 
 
 def _with_nul(value: Any, path: str = "") -> Iterator[str]:
-    """The paths of the texts with NUL characters."""
+    """The paths of the strings that hold NUL characters."""
     if isinstance(value, str) and "\x00" in value:
         yield path
     elif isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Server reflection, so that grpcurl and its like need no protos."""
+"""Server reflection, so that grpcurl and similar tools need no protos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-# No service mentions it, but clients ask for it by name: import it, so that the pool has it.
+# No service refers to this file, but clients ask for it by name, so it has to be in the descriptor pool.
 from registry_grpc.gen.modelregistry.v1 import error_reason_pb2  # noqa: F401
 
 _V1ALPHA = reflection.SERVICE_NAME
@@ -18,7 +18,7 @@ _V1 = "grpc.reflection.v1.ServerReflection"
 
 
 class _Servicer(reflection.aio.ReflectionServicer):
-    """Also finds the file of a method, which grpcio's pool does not: `grpcurl describe <service>.<method>`."""
+    """Also finds the file of a method (`grpcurl describe <service>.<method>`), which grpcio's own servicer cannot."""
 
     def _file_containing_symbol(self, request: Any, fully_qualified_name: str) -> Any:
         service, _, method = fully_qualified_name.rpartition(".")
@@ -29,7 +29,7 @@ class _Servicer(reflection.aio.ReflectionServicer):
 
 
 def reflection_handlers(services: Iterable[str]) -> list[grpc.GenericRpcHandler]:
-    """Under both names: grpcio knows v1alpha only, and v1 is the same on the wire."""
+    """Serves both versions: grpcio only knows v1alpha, and v1 is the same on the wire."""
     _describe_v1()
     servicer: Any = _Servicer((*services, _V1ALPHA, _V1))
     handler = grpc.stream_stream_rpc_method_handler(
@@ -41,7 +41,7 @@ def reflection_handlers(services: Iterable[str]) -> list[grpc.GenericRpcHandler]
 
 
 def _describe_v1() -> None:
-    """Add the descriptor of v1, which is that of v1alpha under another package, unless it is known already."""
+    """Add the descriptor of v1, a copy of v1alpha under another package, unless the pool has it already."""
     pool = descriptor_pool.Default()
     with contextlib.suppress(KeyError):
         pool.FindServiceByName(_V1)

@@ -1,10 +1,10 @@
-"""How an RPC is declared: a method of its servicer calls the use case, and the decorator says what clients get.
+"""How an RPC is declared: the method calls the use case, and the decorator turns its result into the answer.
 
     @rpc(one(MODEL, lambda model: pb.CreateRegisteredModelResponse(registered_model=model), status=201))
     async def CreateRegisteredModel(self, request: pb.CreateRegisteredModelRequest, call: Call) -> RegisteredModel:
         return await self._models.create(call.project_id, new_model(request.registered_model))
 
-The types hang together: what the method returns, the resource it is shown as, and the response that takes it.
+mypy checks that the method's result fits the resource, and the resource's message the response.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ D = TypeVar("D")
 M = TypeVar("M", bound=Message)
 J = TypeVar("J", bound=Mapping[str, object])
 
-# The gateway buffers 16 MiB of an answer (max_response_body_size), its framing included.
+# The gateway buffers up to 16 MiB of an answer (max_response_body_size), which includes its framing.
 LARGEST_ANSWER = LARGEST_REST_PAGE - 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Resource(Generic[D, M, J]):
-    """A kind of object as clients see it: gRPC clients as a message, REST clients as JSON."""
+    """How an object is shown: to gRPC clients as a message, to REST clients as JSON."""
 
     message: Callable[[D], M]
     json: Callable[[D], J]
@@ -42,17 +42,17 @@ class Resource(Generic[D, M, J]):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[R]):
-    """What clients are answered. Both functions take the use case's result and the request."""
+    """Turns the use case's result into the answer. Both functions take the result and the request."""
 
     message: Callable[[R, Any, Call], Message]
     status: int = 0
-    """Of the REST answer; 0 when the RPC has no route."""
+    """The HTTP status of the REST answer; 0 if the RPC has no route."""
     json: Callable[[R, Any], bytes] = lambda _result, _request: b""
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """A declared RPC. `serve` takes the servicer, the request and the call; of a stream it returns an iterator."""
+    """A declared RPC. `serve` takes the servicer, the request and the call; for a stream it returns an iterator."""
 
     serve: Callable[..., Any]
     answer: Answer[Any]
@@ -68,7 +68,7 @@ def stream_rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], AsyncItera
 
 
 def one(resource: Resource[D, M, J], response: Callable[[M], Message], *, status: int = 200) -> Answer[D]:
-    """One object."""
+    """The answer with one object."""
     return Answer(
         message=lambda result, _request, _call: response(resource.message(result)),
         status=status,
@@ -77,7 +77,7 @@ def one(resource: Resource[D, M, J], response: Callable[[M], Message], *, status
 
 
 def nothing(response: Callable[[], Message], *, status: int = 204, json: bytes = b"") -> Answer[None]:
-    """The same for every success."""
+    """An answer that is the same for every success."""
     return Answer(
         message=lambda _result, _request, _call: response(), status=status, json=lambda _result, _request: json
     )
@@ -89,7 +89,7 @@ def only_grpc(message: Callable[[D], M], response: Callable[[M], Message] = lamb
 
 
 class Paging(TypedDict):
-    """The fields that the responses of lists share."""
+    """The fields that all responses of lists have."""
 
     next_page_token: str
     total_size: NotRequired[int]
@@ -97,7 +97,7 @@ class Paging(TypedDict):
 
 
 def page(resource: Resource[D, M, J], response: Callable[[list[M], Paging], Message]) -> Answer[Page[D]]:
-    """A part of a list. In JSON `page_size` repeats the limit asked for, before any cap (contract 0.9, quirk Q21)."""
+    """A page of a list. In JSON, `page_size` is the limit asked for, before it is capped (contract 0.9, quirk Q21)."""
 
     def message(page: Page[D], request: Any, call: Call) -> Message:
         paging = Paging(next_page_token=page_token(page.next, request, call))
@@ -122,7 +122,7 @@ def page(resource: Resource[D, M, J], response: Callable[[list[M], Paging], Mess
 
 
 def cursor_page(message: Callable[[D], M], response: Callable[[list[M], str], Message]) -> Answer[Page[D]]:
-    """A part of a list without a route; the second argument of `response` is the next page's token."""
+    """A page of a list without a REST route. The second argument of `response` is the token of the next page."""
     return Answer(
         message=lambda page, request, call: response(
             [message(item) for item in page.items], page_token(page.next, request, call)

@@ -1,7 +1,7 @@
 """A thin JSON client for the Kubernetes API over the connections and credentials of `kubernetes.aio`.
 
-Dicts in, dicts out: the generated models refuse objects that a newer or sloppier server sends. Everything that is not
-success is raised as StatusError or Unreachable, here and nowhere else.
+It takes and returns dicts, because the generated models refuse objects that a newer or less strict server sends. Only
+this module raises StatusError and Unreachable for requests that fail.
 """
 
 from __future__ import annotations
@@ -33,47 +33,50 @@ _JSON = "application/json"
 _PAGE = 500
 _CONNECT_TIMEOUT = 5.0
 _SILENCE = 90.0
-"""A watch that asked for bookmarks hears something every minute; after this long the connection is dead."""
+"""A watch with bookmarks gets an event every minute, so after this many silent seconds the connection is dead."""
 _PATIENCE = 15.0
-"""How long after its own timeout a watch may take to end."""
+"""How many seconds after its timeout a watch may still take to end."""
 _LONGEST_HOLD = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object: the path of its API group and version, and its plural name."""
+    """A kind of object: the path of its API group and version, and its plural name.
+
+    Methods that take a name raise a 404 for a name that no object can have.
+    """
 
     api: str
     plural: str
 
     def everywhere(self) -> str:
-        """All objects, of all namespaces if the kind lives in namespaces."""
+        """The path of all objects, in all namespaces if the kind is namespaced."""
         return f"/{self.api}/{self.plural}"
 
     def within(self, namespace: str) -> str:
-        """All objects of a namespace. As the others, raises the 404 of a name that no object can have."""
+        """The path of all objects in a namespace."""
         return f"/{self.api}/namespaces/{_segment(namespace, 'namespaces')}/{self.plural}"
 
     def at(self, namespace: str, name: str) -> str:
-        """One object of a namespace."""
+        """The path of one object in a namespace."""
         return f"{self.within(namespace)}/{_segment(name, self.plural)}"
 
     def named(self, name: str) -> str:
-        """One object of a kind that does not live in namespaces."""
+        """The path of one object of a kind without namespaces."""
         return f"{self.everywhere()}/{_segment(name, self.plural)}"
 
 
 def _segment(name: str, plural: str) -> str:
-    # The API server would not take these either, but a URL with them would be cleaned up into that of something else.
+    # The API server refuses such names too, but a URL with them would be normalized to the path of another object.
     if name in {"", ".", ".."} or "/" in name or "%" in name:
-        text = f'{plural} "{name}" not found: there cannot be such a name'
+        text = f'{plural} "{name}" not found: Kubernetes does not allow such a name'
         raise StatusError(HTTPStatus.NOT_FOUND, text, reason="NotFound", kind=plural)
     return quote(name, safe="")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success: the object, and the server's time."""
+    """A successful answer: the object and the server's time."""
 
     body: Json
     at: datetime
@@ -81,14 +84,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A complete list and the version from which a watch goes on."""
+    """A complete list, and the resource version from which a watch continues."""
 
     items: list[Json]
     resource_version: str
 
 
 class Api:
-    """The verbs. Owns the ApiClient: `close` closes it."""
+    """The verbs of the Kubernetes API. Owns the ApiClient: `close` closes it."""
 
     def __init__(self, client: ApiClient, limits: Limits | None = None) -> None:
         limits = limits or Limits()
@@ -101,7 +104,7 @@ class Api:
         return await self._call("GET", path)
 
     async def find(self, kind: Kind, name: str, *, namespace: str | None = None) -> Json | None:
-        """The object; None when there is none, or when the server does not know its kind."""
+        """The object, or None if it does not exist or the server does not know its kind."""
         try:
             return (await self.get(kind.named(name) if namespace is None else kind.at(namespace, name))).body
         except StatusError as error:
@@ -110,7 +113,7 @@ class Api:
             raise
 
     async def list(self, path: str, **query: str) -> Listing:
-        """The whole list, page by page."""
+        """The complete list, read page by page."""
         items: list[Json] = []
         page = {**query, "limit": str(_PAGE)}
         while True:
@@ -122,7 +125,7 @@ class Api:
             page = {**page, "continue": metadata["continue"]}
 
     async def version(self, path: str, **query: str) -> str:
-        """The version of a list, to watch on from, without the list."""
+        """The resource version of a list, from which a watch can start, without reading the list."""
         body = (await self._call("GET", path, {**query, "limit": "1"})).body
         return (body.get("metadata") or {}).get("resourceVersion") or ""
 
@@ -130,7 +133,7 @@ class Api:
         return (await self._call("POST", path, body=body)).body
 
     async def apply(self, path: str, body: Json, *, manager: str, force: bool, dry_run: bool = False) -> Json:
-        """Server-side apply; a field the schema does not know is refused."""
+        """Server-side apply. The server refuses fields that are not in the schema."""
         query = {"fieldManager": manager, "fieldValidation": "Strict", "force": str(force).lower()}
         if dry_run:
             query["dryRun"] = "All"
@@ -145,7 +148,7 @@ class Api:
         await self._call("DELETE", path, body=options or {})
 
     async def watch(self, path: str, *, seconds: int, **query: str) -> AsyncGenerator[Json, None]:
-        """The events of one watch, which the server ends after so many seconds. Close it with `aclosing`."""
+        """The events of one watch, which the server ends after `seconds`. Close it with `aclosing`."""
         query |= {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         timeout = aiohttp.ClientTimeout(total=seconds + _PATIENCE, sock_connect=_CONNECT_TIMEOUT, sock_read=_SILENCE)
         async with _network(), self._response("GET", path, query, timeout=timeout) as response:
@@ -184,7 +187,7 @@ class Api:
         body: Json | None = None,
         content_type: str = _JSON,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A successful response; its connection is given back when it was read, and closed otherwise."""
+        """A successful response. Its connection is reused if the response was read to its end, and closed otherwise."""
         await self._throttle.turn()
         _, url, headers, _, _ = await self._client.param_serialize(
             method,
@@ -236,12 +239,12 @@ def _decoded(text: bytes) -> Json:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise Unreachable("what answers is no Kubernetes API: its answer is no JSON object")
+        raise Unreachable("the server that answers is not a Kubernetes API: its answer is not a JSON object")
     return body
 
 
 def _time_of(response: aiohttp.ClientResponse) -> datetime:
-    """The server's time, because all times in its objects are."""
+    """The server's time, because the times in its objects are the server's too."""
     try:
         return parsedate_to_datetime(response.headers["Date"])
     except (KeyError, ValueError):

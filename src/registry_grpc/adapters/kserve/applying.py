@@ -1,7 +1,7 @@
-"""Bringing one deployment to the cluster: its Secret, its InferenceService, and that the one belongs to the other.
+"""Applies one deployment to the cluster: its Secret, its InferenceService, and the owner reference between them.
 
-The Secret comes first, because KServe denies pods whose Secret is missing. A crash in between leaves a Secret whose
-name can be computed again. Correctness rests on names, uids and resource versions, not on who runs this how often.
+The Secret is applied first, because KServe refuses pods whose Secret is missing. A crash in between leaves a Secret
+whose name can be computed again. Names, uids and resource versions make it safe to run this several times at once.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ from dataclasses import dataclass, replace
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
+from registry_grpc.adapters.kserve.credentials_secret import credentials_secret, kept_secret, known_secrets, owned_by
 from registry_grpc.adapters.kserve.deletion import delete_secret
 from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
-from registry_grpc.adapters.kserve.secrets import credentials_secret, kept_secret, known_secrets, owned_by
+from registry_grpc.domain.decision import is_overtaken
 from registry_grpc.domain.deployment import Applied, Deployment
-from registry_grpc.domain.evidence import ApplyRefused, LiveObject, Refusal
+from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.reason import DeploymentReason
 
 _STATUS_WRITES = 5
-"""How often KServe may write its status between our reads and our write."""
+"""How often a write is repeated because KServe wrote its status between our read and our write."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """What a write is based on: the object in the state that was seen."""
+    """The state of the object that a write is based on."""
 
     uid: str
     generation: int
@@ -36,7 +38,7 @@ class _Base:
 
 
 class Application:
-    """One deployment about to be applied. Raises ApplyRefused, StatusError and Unreachable."""
+    """Applies one deployment. Methods raise ApplyRefused, StatusError and Unreachable."""
 
     def __init__(
         self, api: Api, deployment: Deployment, credentials: Credentials | None, *, registry_id: str, name_key: bytes
@@ -60,8 +62,8 @@ class Application:
         try:
             stored = await self._apply_first()
         except StatusError as error:
-            if self._secret and refusal_of(error) not in {Refusal.UNAVAILABLE, Refusal.STALE}:
-                # Nothing owns it, and the next revision may have other keys: nobody would know its name.
+            if self._secret and refusal_of(error) not in {DeploymentReason.API_UNAVAILABLE, DeploymentReason.OVERTAKEN}:
+                # No object owns the Secret, and a revision with other keys could not compute its name any more.
                 with suppress(StatusError, Unreachable):
                     await delete_secret(self._api, self._namespace, self._secret["metadata"]["name"])
             raise
@@ -70,7 +72,7 @@ class Application:
         return self._applied(stored)
 
     async def rehearse(self, live: LiveObject | None) -> Json:
-        """The object as it would be stored."""
+        """The object as the API server would store it."""
         self._check(live)
         if self._secret:
             await self._apply_secret(self._secret, dry_run=True)
@@ -81,21 +83,22 @@ class Application:
     def _check(self, live: LiveObject | None) -> None:
         if live is None:
             return
-        name, generation = self._deployment.name, self._deployment.generation
-        if live.deployment_id != str(self._deployment.id):
-            text = f"an InferenceService `{name}` that is not this deployment's is in namespace `{self._namespace}`"
-            raise ApplyRefused(Refusal.NAME_TAKEN, text)
-        if live.revision_stamp.isdecimal() and int(live.revision_stamp) > generation:
-            text = f"revision {live.revision_stamp} was applied already, which is newer than {generation}"
-            raise ApplyRefused(Refusal.STALE, text)
+        name = self._deployment.name
+        if not live.is_of(self._deployment):
+            text = f"namespace `{self._namespace}` has an InferenceService `{name}` that belongs to something else"
+            raise ApplyRefused(DeploymentReason.NAME_TAKEN, text)
+        if is_overtaken(self._deployment, live):
+            newer = f"is newer than {self._deployment.generation}"
+            text = f"revision {live.revision}, which {newer}, has already been applied"
+            raise ApplyRefused(DeploymentReason.OVERTAKEN, text)
 
     async def _apply_first(self, *, dry_run: bool = False) -> Json:
-        """Without force: what another client has created since the look is not to be taken over."""
+        """Without force, so that an object that another client has created meanwhile is not taken over."""
         try:
             return await self._apply(self.manifest, force=False, dry_run=dry_run)
         except StatusError as error:
-            if refusal_of(error) is Refusal.FIELD_CONFLICT:
-                raise ApplyRefused(Refusal.STALE, error.message) from error
+            if refusal_of(error) is DeploymentReason.FIELD_CONFLICT:
+                raise ApplyRefused(DeploymentReason.OVERTAKEN, error.message) from error
             raise
 
     async def _apply_over(self, live: LiveObject, *, force: bool) -> Json:
@@ -110,7 +113,7 @@ class Application:
         return await self._on(base, write)
 
     async def _without_additions(self, base: _Base) -> _Base:
-        """Take out what others have added to the spec since the last apply."""
+        """Remove the fields that others have added to the spec since the last apply."""
         applied = self._deployment.applied
         if applied is None or (applied.uid, applied.k8s_generation) == (base.uid, base.generation):
             return base
@@ -125,14 +128,15 @@ class Application:
         return _base_of(await self._on(base, write))
 
     async def _on(self, base: _Base, write: Callable[[Json], Awaitable[Json]]) -> Json:
-        """Write on the object as it was seen. That KServe writes its status meanwhile does not count, which it does all
-        the time while a service starts; only another spec makes another generation."""
+        """Write if the spec is still the one that was seen. Only a changed spec changes the generation; KServe changes
+        the resource version all the time by writing the status while a service starts, so then the write is repeated.
+        """
         version = base.version
         for _ in range(_STATUS_WRITES):
             try:
                 return await write({"uid": base.uid, "resourceVersion": version})
             except StatusError as error:
-                if refusal_of(error) is not Refusal.STALE:
+                if refusal_of(error) is not DeploymentReason.OVERTAKEN:
                     raise
                 raw = await self._api.find(kinds.INFERENCE_SERVICES, self._deployment.name, namespace=self._namespace)
                 if raw is None or _base_of(raw) != replace(base, version=raw["metadata"]["resourceVersion"]):
@@ -148,7 +152,8 @@ class Application:
         await self._api.apply(path, secret, manager=self._manager, force=True, dry_run=dry_run)
 
     def _is_as_applied(self, live: LiveObject) -> bool:
-        """Who changed fields and took that back still owns them, but has nothing to lose."""
+        """Whether the object is as it was applied. A manager that changed fields and reverted them still owns them, but
+        loses no change if they are taken over."""
         return self._deployment.applied is not None and not live.drift
 
     def _owned(self, secret: Manifest, uid: str) -> Manifest:
@@ -181,5 +186,5 @@ def _base_of(raw: Json) -> _Base:
 
 
 def _is_adoption(live: LiveObject) -> bool:
-    """What the Go service made has other managers for its fields, and is ours by its label."""
+    """Whether the Go service made the object: it has our label, but other managers own its fields."""
     return not live.registry_id

@@ -1,4 +1,4 @@
-"""Connections to a Kubernetes API: where it is and who we are there. Importing this module takes most of a second."""
+"""Connects to a Kubernetes API with its address and credentials. Importing this module takes most of a second."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Refresh = Callable[[Any], Awaitable[None]]
 
 
 async def connect(kubeconfig: Kubeconfig | None = None) -> ApiClient:
-    """A client for the cluster of a kubeconfig (a file or its content), or for the one this process runs in.
+    """A client for the cluster of a kubeconfig (a file or its content), or else for the cluster of this pod.
 
-    Tokens that live in files or come from a plug-in are read again every minute. Raises ConfigException for a
-    kubeconfig that is wrong, and when there is none and this is no pod.
+    Tokens in files and tokens of plug-ins are read again every minute. Raises ConfigException if the kubeconfig is
+    invalid, or if there is none and this process does not run in a pod.
     """
     configuration: Any = Configuration()
     if kubeconfig is None:
@@ -48,12 +48,12 @@ async def _load(kubeconfig: Kubeconfig, configuration: Any) -> Any:
             dict(kubeconfig), client_configuration=configuration
         )
     except (yaml.YAMLError, TypeError) as error:
-        # The loader's way to say that the file is no YAML, or empty. Its text might quote a key.
-        raise ConfigException("it is not a kubeconfig") from error
+        # The loader raises these for a file that is empty or not YAML. Their text might quote a key.
+        raise ConfigException("the file is not a kubeconfig") from error
 
 
 def _reloading(load: Refresh) -> Refresh:
-    """Loads again when the credentials may have changed: tokens in files do, and plug-ins know when theirs expire."""
+    """Loads the credentials again once they may have changed. Plug-ins know themselves whether a token has expired."""
     loaded_at = asyncio.get_running_loop().time()
 
     async def refresh(configuration: Any) -> None:
@@ -67,7 +67,7 @@ def _reloading(load: Refresh) -> Refresh:
 
 
 def _as_network_failure(refresh: Callable[[Any], Any]) -> Refresh:
-    """Credentials that cannot be read just now are like an API server that cannot be reached just now."""
+    """Treats credentials that cannot be read like an API server that cannot be reached: both may pass."""
 
     async def guarded(configuration: Any) -> None:
         try:
@@ -77,7 +77,7 @@ def _as_network_failure(refresh: Callable[[Any], Any]) -> Refresh:
         except (ConfigException, OSError) as error:
             raise ConnectionError(f"the credentials cannot be read: {error}") from error
         finally:
-            # The in-cluster loader has put its own hook back in the place of this one.
+            # The in-cluster loader replaces this hook by its own.
             configuration.refresh_api_key_hook = guarded
 
     return guarded

@@ -1,4 +1,4 @@
-"""The `Cluster` port: a deployment observed, applied and deleted on a Kubernetes API with KServe."""
+"""Implements the `Cluster` port on a Kubernetes API with KServe."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.applying import Application
+from registry_grpc.adapters.kserve.credentials_secret import applied_secret, credentials_secret, known_secrets
 from registry_grpc.adapters.kserve.deletion import delete_object, delete_secret
 from registry_grpc.adapters.kserve.drift import content_differences, content_of
 from registry_grpc.adapters.kserve.errors import reading, writing
@@ -17,7 +18,6 @@ from registry_grpc.adapters.kserve.evidence import live_object
 from registry_grpc.adapters.kserve.facts import read_facts
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
 from registry_grpc.adapters.kserve.observation import observe
-from registry_grpc.adapters.kserve.secrets import applied_secret, credentials_secret, known_secrets
 from registry_grpc.adapters.kserve.watch import Pace, Watch
 from registry_grpc.domain.deployment import Applied, Deployment, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject
@@ -30,10 +30,10 @@ _FACTS_LAST = 30.0
 
 
 class KServeCluster:
-    """Implements ports.cluster.Cluster. `registry_id` marks what belongs to this installation; `name_key` is for the
-    names of Secrets.
+    """Implements ports.cluster.Cluster. Owns the Api.
 
-    `namespaces` are those to watch where the registry may not watch all of them. Owns the Api.
+    `registry_id` marks the objects of this installation. `name_key` is the key of the hashes in the names of Secrets.
+    `namespaces` are the ones to watch; empty if the registry may watch all of them.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class KServeCluster:
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         live = seen.live
-        if live is None or live.deployment_id != str(deployment.id):
+        if live is None or not live.is_of(deployment):
             return
         with writing():
             await delete_object(self._api, deployment.namespace, deployment.name, uid=live.uid)
@@ -119,7 +119,7 @@ class KServeCluster:
         if namespace_findings(namespace):
             return ClusterFacts(namespace_exists=False)
         key = (namespace, service_account)
-        # One at a time: facts take some thirty requests, and who waits may find them here afterwards.
+        # One caller at a time: facts take some thirty requests, and callers that wait can use the same answer.
         async with self._asking:
             now = asyncio.get_running_loop().time()
             self._facts = {k: (until, facts) for k, (until, facts) in self._facts.items() if until > now}

@@ -1,4 +1,4 @@
-"""Deleting what is ours; what is gone already counts as deleted."""
+"""Deletes objects. An object that is gone already counts as deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from registry_grpc.adapters.kserve.errors import StatusError
 
 
 async def delete_object(api: Api, namespace: str, name: str, *, uid: str) -> None:
-    """Delete the InferenceService of this uid; it is gone when its workload and pods are."""
+    """Delete the InferenceService with this uid. It disappears after its workload and pods."""
     options = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
@@ -20,7 +20,7 @@ async def delete_object(api: Api, namespace: str, name: str, *, uid: str) -> Non
     try:
         await api.delete(kinds.INFERENCE_SERVICES.at(namespace, name), options)
     except StatusError as error:
-        # A conflict says that another object has the name by now, so the one that was meant is gone.
+        # A conflict means that another object has the name now, so the one with this uid is gone.
         if error.code not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
             raise
 

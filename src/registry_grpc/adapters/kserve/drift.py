@@ -1,4 +1,4 @@
-"""How an object differs from what was applied, and how to take out what somebody else put in."""
+"""Finds how an object differs from what was applied, and the patch that removes fields added by others."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ABSENT = object()
 
 
 def content_of(live: Manifest, manifest: Manifest) -> dict[str, Any]:
-    """What of a live object counts when it is compared: its whole spec, and of labels and annotations those we apply.
+    """The part of a live object that is compared: its whole spec, and those labels and annotations that we apply.
 
-    Others may add labels and annotations of their own (kubectl and controllers do), but not fields to the spec.
+    Others, such as kubectl and controllers, may add labels and annotations of their own, but no fields to the spec.
     """
     metadata, ours = live["metadata"], manifest["metadata"]
     return {
@@ -32,7 +32,8 @@ def _picked(found: Mapping[str, str] | None, keys: Mapping[str, str]) -> dict[st
 def drift(applied: Applied, live: Manifest) -> tuple[FieldDifference, ...]:
     """How the live object differs from what the API server stored at the last apply.
 
-    A spec of the same generation has not been written since: what differs then came with a new version of the CRD.
+    If the generation is the same, nobody has written the spec: differences come from a new version of the CRD and are
+    ignored.
     """
     metadata, content = live["metadata"], applied.content
     is_unwritten = metadata["generation"] == applied.k8s_generation
@@ -45,7 +46,7 @@ def drift(applied: Applied, live: Manifest) -> tuple[FieldDifference, ...]:
 
 
 def content_differences(applied: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[FieldDifference, ...]:
-    """Between two contents as `content_of` makes them."""
+    """The differences between two contents made by `content_of`."""
     return (
         *differences(applied["spec"], found["spec"], "spec"),
         *differences(applied["labels"], found["labels"], "metadata.labels"),
@@ -54,7 +55,7 @@ def content_differences(applied: Mapping[str, Any], found: Mapping[str, Any]) ->
 
 
 def differences(applied: Any, found: Any, path: str) -> Iterator[FieldDifference]:
-    """Field by field through maps; a list is one value."""
+    """The differences field by field. Maps are compared recursively; a list is one value."""
     if isinstance(applied, dict) and isinstance(found, dict):
         for key in sorted(applied.keys() | found.keys()):
             yield from differences(applied.get(key, _ABSENT), found.get(key, _ABSENT), _join(path, key))
@@ -71,10 +72,10 @@ def _json(value: Any) -> str:
 
 
 def removal_of_additions(applied: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON merge patch that takes the fields out of `found` that are not in `applied`; empty when there are none.
+    """The JSON merge patch that removes the fields of `found` that are not in `applied`; empty if there are none.
 
-    Server-side apply takes over fields, but leaves those of others that it does not mention. Changed values are not
-    touched here: the apply that follows sets them, and is to stay their only owner.
+    Server-side apply leaves fields of other managers that the manifest does not mention. Changed values are not in the
+    patch, because the apply that follows sets them and must be their only owner.
     """
     patch: dict[str, Any] = {}
     for key, value in found.items():
@@ -93,5 +94,5 @@ def removal_of_additions(applied: Mapping[str, Any], found: Mapping[str, Any]) -
 
 
 def _name(item: Any) -> str:
-    """What tells the items of a list apart: the name, as in `env`, or the whole value."""
+    """The identity of an item of a list: its name, as in `env`, or the whole value."""
     return str(item.get("name")) if isinstance(item, dict) else _json(item)

@@ -1,6 +1,6 @@
-"""What the API server or the network answers instead of success, and what that means to the registry.
+"""Errors of the API server and the network, and their translation into errors of the domain.
 
-Decided by the HTTP status, `reason` and `details.causes` of the Status; by its text only where that is all there is.
+The HTTP status, and `reason` and `details.causes` of the Status decide; its text only where nothing else tells.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
-from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.evidence import ApplyRefused
+from registry_grpc.domain.reason import DeploymentReason
 
 _UNAUTHORIZED = 401
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _ADMISSION = ("denied the request", "denied request")
-"""Webhooks and validating admission policies: any status, no reason of their own."""
+"""The texts of webhooks and validating admission policies, which may answer any HTTP status and have no reason."""
 _QUOTA = "exceeded quota"
 _UNKNOWN_FIELD = "failed to create typed patch object"
-"""A field the schema does not know is a 500 to server-side apply, but will not pass by itself."""
+"""Server-side apply answers 500 for a field that is not in the schema, although trying again does not help."""
 
 
 class Unreachable(Exception):
-    """There is no answer: no connection, a broken one, or not in time."""
+    """The API server did not answer: no connection, a broken connection, or a timeout."""
 
 
 class StatusError(Exception):
-    """An answer other than success; `at` is the server's time."""
+    """The API server answered with an error. `at` is the server's time."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class StatusError(Exception):
 
     @property
     def may_pass(self) -> bool:
-        """Whether to try again soon: 401 says that a token has run out, and the next one may be there already."""
+        """Whether trying again soon may help. After a 401, the next token may be there already."""
         return self.code in {_UNAUTHORIZED, _TOO_MANY_REQUESTS} or (
             self.code >= _SERVER_ERROR and not self.message.startswith(_UNKNOWN_FIELD)
         )
@@ -64,7 +65,7 @@ class StatusError(Exception):
 def status_error(
     code: int, body: Mapping[str, Any], text: str, *, retry_after: str = "", at: datetime | None = None
 ) -> StatusError:
-    """From an answer; `body` is its Status, empty when it is none, and `text` says it as it came."""
+    """The error of an answer. `body`: the decoded Status, or {} if it is not one; `text`: the raw body."""
     details = body.get("details") or {}
     seconds = retry_after if retry_after.isdecimal() else details.get("retryAfterSeconds")
     return StatusError(
@@ -80,7 +81,7 @@ def status_error(
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Inside, a failure to read the cluster becomes the domain's error."""
+    """Translates a failed read into Unavailable or ClusterReadFailed."""
     try:
         yield
     except Unreachable as error:
@@ -93,41 +94,45 @@ def reading() -> Iterator[None]:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Inside, a write that was not done becomes ApplyRefused."""
+    """Translates a failed write into ApplyRefused."""
     try:
         yield
     except Unreachable as error:
-        raise ApplyRefused(Refusal.UNAVAILABLE, str(error)) from error
+        raise ApplyRefused(DeploymentReason.API_UNAVAILABLE, str(error)) from error
     except StatusError as error:
         raise ApplyRefused(refusal_of(error), error.message, error.retry_after) from error
 
 
-def refusal_of(error: StatusError) -> Refusal:
-    """Why a write was not done."""
+def refusal_of(error: StatusError) -> DeploymentReason:
+    """The reason why a write failed."""
     if any(text in error.message for text in _ADMISSION):
-        return Refusal.REJECTED
+        return DeploymentReason.REJECTED
     if error.may_pass:
-        return Refusal.UNAVAILABLE
+        return DeploymentReason.API_UNAVAILABLE
     match error.code:
         case 403:
             return _forbidden(error)
         case 404 if error.kind == "namespaces":
-            return Refusal.NAMESPACE_NOT_FOUND
+            return DeploymentReason.NAMESPACE_NOT_FOUND
         case 404 if not error.kind:
-            # Not an object is missing, but the path: the server does not know the kind.
-            return Refusal.KSERVE_NOT_INSTALLED
+            # The path is missing, not an object: the server does not know the kind.
+            return DeploymentReason.KSERVE_NOT_INSTALLED
         case 409:
-            return Refusal.FIELD_CONFLICT if error.has_cause("FieldManagerConflict") else Refusal.STALE
+            return (
+                DeploymentReason.FIELD_CONFLICT
+                if error.has_cause("FieldManagerConflict")
+                else DeploymentReason.OVERTAKEN
+            )
         case 422 if error.has_cause("FieldValueInvalid", "metadata.uid"):
-            # Another object has the name by now: its uid is not the one that was seen.
-            return Refusal.STALE
+            # Another object has the name now: its uid is not the one that was seen.
+            return DeploymentReason.OVERTAKEN
         case _:
-            return Refusal.REJECTED
+            return DeploymentReason.REJECTED
 
 
-def _forbidden(error: StatusError) -> Refusal:
+def _forbidden(error: StatusError) -> DeploymentReason:
     if _QUOTA in error.message:
-        return Refusal.QUOTA
+        return DeploymentReason.QUOTA
     if error.has_cause("NamespaceTerminating"):
-        return Refusal.NAMESPACE_NOT_FOUND
-    return Refusal.FORBIDDEN
+        return DeploymentReason.NAMESPACE_NOT_FOUND
+    return DeploymentReason.FORBIDDEN

@@ -1,4 +1,8 @@
-"""What the raw objects of the cluster say, as facts: readers of JSON to whom missing and null fields are empty."""
+"""Reads raw Kubernetes objects into `domain.evidence`: the state of one deployment's objects, the input of the decision
+table. `observation` fetches those objects; `facts` reads properties of the whole cluster for preflight checks.
+
+Missing and null fields count as empty.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,11 @@ _STOP = "serving.kserve.io/stop"
 _DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 _FATAL_EVENTS = {"InternalError", "ServerlessModeRejected"}
 _NOISE = "object has been modified"
-"""KServe's controller losing a race against itself: an event like any other, also of healthy services."""
+"""KServe's controller lost a race against itself, which also happens to healthy services."""
 
 
 def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
-    """The InferenceService; `applied` is what drift is measured against."""
+    """Reads an InferenceService. Drift is the difference from `applied`."""
     metadata, status = raw["metadata"], raw.get("status") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     predictor = (raw.get("spec") or {}).get("predictor") or {}
@@ -34,7 +38,7 @@ def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
         resource_version=metadata["resourceVersion"],
         deployment_id=deployment_id_of(labels),
         registry_id=labels.get(REGISTRY_ID, ""),
-        revision_stamp=(predictor.get("annotations") or {}).get(REVISION, ""),
+        revision=revision_of(predictor),
         deleting_since=time_of(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         is_stopped=annotations.get(_STOP) == "true" or (stopped is not None and stopped.is_true),
@@ -52,14 +56,20 @@ def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
 
 
 def deployment_mode(raw: Raw) -> DeploymentMode:
-    """How KServe runs the object: as its status says, else as its annotation asks."""
+    """The mode in which KServe runs the object, from its status, or else from its annotation."""
     annotations = raw["metadata"].get("annotations") or {}
     mode = (raw.get("status") or {}).get("deploymentMode") or annotations.get(_DEPLOYMENT_MODE)
     return _MODES.get(mode or "", DeploymentMode.STANDARD)
 
 
+def revision_of(annotated: Raw) -> int:
+    """The revision of ours in the annotations of a predictor or a pod template; 0 without one."""
+    stamp = str((annotated.get("annotations") or {}).get(REVISION, ""))
+    return int(stamp) if stamp.isdecimal() else 0
+
+
 def min_replicas(raw: Raw) -> int:
-    """How many replicas an InferenceService asks for at least; one when it does not say."""
+    """The minimum number of replicas of an InferenceService; 1 if it has none."""
     replicas = ((raw.get("spec") or {}).get("predictor") or {}).get("minReplicas")
     return 1 if replicas is None else int(replicas)
 
@@ -99,7 +109,7 @@ def _status_written_at(metadata: Raw) -> datetime | None:
 
 
 def _changed_by(metadata: Raw) -> str:
-    """The newest writer of spec, labels or annotations other than us. KServe itself writes a finalizer only."""
+    """The last other manager that wrote spec, labels or annotations. KServe itself only writes a finalizer."""
     writers = [
         (entry.get("time") or "", entry.get("manager") or "")
         for entry in metadata.get("managedFields") or ()
@@ -114,7 +124,7 @@ def _writes_content(entry: Raw) -> bool:
 
 
 def warning(events: Iterable[Raw]) -> WarningEvent | None:
-    """The newest Warning event of a fatal error that reaches no status, and is no noise."""
+    """The newest Warning event of a fatal error that KServe does not report in any status."""
     found = [
         _warning_event(event)
         for event in events
@@ -126,7 +136,7 @@ def warning(events: Iterable[Raw]) -> WarningEvent | None:
 
 
 def _warning_event(event: Raw) -> WarningEvent | None:
-    """Old events have first and last times, new ones an event time and a series."""
+    """Reads both formats of events: older ones have first and last times, newer ones an event time and a series."""
     began = time_of(event.get("firstTimestamp") or event.get("eventTime"))
     series = event.get("series") or {}
     last = time_of(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
@@ -136,7 +146,7 @@ def _warning_event(event: Raw) -> WarningEvent | None:
 
 
 def newest_first(objects: Iterable[Raw]) -> Sequence[Raw]:
-    """By creation, and by name where one second made several."""
+    """Sorted by creation time, and by name among objects of the same second."""
     return sorted(
         objects, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]), reverse=True
     )

@@ -1,4 +1,4 @@
-"""What preflight needs to know of a cluster, asked of its API server; what may not be asked stays unknown."""
+"""Reads the facts about a cluster that preflight checks need. A fact that the registry may not read is None."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from registry_grpc.domain.preflight import ClusterFacts, RuntimeFormat
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A verb on a kind that the registry cannot do without."""
+    """A verb on a kind of object that the registry needs."""
 
     verb: str
     kind: Kind
     is_cluster_wide: bool = False
 
     def review(self, namespace: str) -> Json:
-        """The question to the API server whether we have it."""
+        """The SelfSubjectAccessReview that asks the API server whether we have the permission."""
         group = self.kind.api.split("/")[1] if self.kind.api.startswith("apis/") else ""
         attributes = {"verb": self.verb, "group": group, "resource": self.kind.plural}
         if not self.is_cluster_wide:
@@ -54,12 +54,12 @@ PERMISSIONS = (
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
 )
-"""All that the adapter does. Server-side apply needs `patch`, and `create` besides when there is no object yet."""
+"""Everything the adapter does. Server-side apply needs `patch`, and also `create` if the object does not exist."""
 KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
 
 
 async def read_facts(api: Api, namespace: str, service_account: str) -> ClusterFacts:
-    """Raises Unreachable, and StatusError for all that is no 403 or 404."""
+    """Raises Unreachable, and StatusError other than 403 and 404."""
     kserve, knative, exists, runtimes, containers, account = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
@@ -94,7 +94,7 @@ async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None)
 
 
 async def _namespace_exists(api: Api, namespace: str) -> bool | None:
-    """A namespace on its way out takes no new objects, so it is not there."""
+    """A namespace that is being deleted counts as missing, because it accepts no new objects."""
     try:
         found = await api.find(kinds.NAMESPACES, namespace)
     except StatusError as error:
@@ -105,7 +105,7 @@ async def _namespace_exists(api: Api, namespace: str) -> bool | None:
 
 
 async def _items(api: Api, path: str) -> list[Json] | None:
-    """The objects of a kind, none when the cluster does not know the kind; None when they may not be listed."""
+    """The objects; empty if the cluster does not know their kind, None if the registry may not list them."""
     try:
         return (await api.list(path)).items
     except StatusError as error:
@@ -138,9 +138,9 @@ async def _runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] | Non
 
 
 def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
-    """The formats of a serving runtime; one without a name for a runtime that has none."""
+    """The formats of a serving runtime. A runtime without formats has one with an empty name."""
     spec = runtime.get("spec") or {}
-    # KServe does not choose these for a model of one node.
+    # KServe never selects such runtimes for a single-node model.
     is_special = bool(spec.get("multiModel")) or spec.get("workerSpec") is not None
     formats: Iterable[dict[str, Any]] = spec.get("supportedModelFormats") or ({"name": ""},)
     for item in formats:
@@ -155,7 +155,7 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
 
 
 def _uri_formats(containers: Iterable[Raw], field: str) -> Iterator[str]:
-    """The prefixes or patterns that storage containers take; a container that has been switched off takes none."""
+    """The URI prefixes or patterns that the storage containers accept, without those of disabled containers."""
     for container in containers:
         if not container.get("disabled"):
             for item in (container.get("spec") or {}).get("supportedUriFormats") or ():

@@ -1,6 +1,6 @@
-"""How objects are known to be ours: labels that stay the same for an object's life.
+"""The labels by which objects are recognized as ours. They never change during an object's life.
 
-KServe copies them down to Deployments and pods, so one selector serves all watches, and a change would restart pods.
+KServe copies labels to Deployments and pods, so one selector serves all watches, and a change would restart the pods.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ REGISTRY_ID = f"{DOMAIN}/registry-id"
 DEPLOYMENT_ID = f"{DOMAIN}/deployment-id"
 INFERENCE_SERVICE_ID = f"{DOMAIN}/inference-service-id"
 REVISION = f"{DOMAIN}/revision"
-"""The annotation whose value KServe copies to the pod template: tells which revision runs."""
+"""The annotation that tells which revision runs, because KServe copies it to the pod template."""
 
 
 def field_manager(deployment_id: UUID) -> str:
-    """The owner of fields in server-side apply: one per deployment, so that two that race for a name conflict."""
+    """The field manager of server-side apply. Each deployment has its own, so that two that want one name conflict."""
     return f"{NAME}/{deployment_id}"
 
 
@@ -33,7 +33,8 @@ def identity_labels(registry_id: str, deployment_id: UUID) -> dict[str, str]:
 
 
 def deployment_id_of(labels: Mapping[str, Any]) -> str:
-    """Whose an InferenceService is: ours by label, or, made by the Go service, that of its inference service."""
+    """The id of the deployment that owns an InferenceService. The Go service's objects have the id of their inference
+    service, which is the same. Empty if there is neither."""
     return str(labels.get(DEPLOYMENT_ID) or labels.get(INFERENCE_SERVICE_ID) or "")
 
 

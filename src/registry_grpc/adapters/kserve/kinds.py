@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from registry_grpc.adapters.kserve.api import Kind
 
-# The versions of an API group are addressed as objects are.
+# The versions of an API group have paths like objects.
 KSERVE_VERSIONS = Kind("apis", "serving.kserve.io")
 KNATIVE_VERSIONS = Kind("apis", "serving.knative.dev")
 INFERENCE_SERVICES = Kind("apis/serving.kserve.io/v1beta1", "inferenceservices")

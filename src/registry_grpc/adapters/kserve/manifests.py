@@ -1,7 +1,7 @@
-"""The InferenceService that a deployment is applied as (REST contract 2.4; design: deployment control, section 1).
+"""Makes the InferenceService of a deployment (contract 2.4).
 
-Canonical forms only, because what KServe's defaulter would rewrite looks like drift. Metadata holds nothing that
-changes without a new revision, because KServe copies it to the pods and every change restarts them.
+It only has canonical forms, because values that KServe's defaulter rewrites would look like drift. Its metadata only
+changes with a new revision, because KServe copies metadata to the pods and restarts them on every change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Manifest = dict[str, Any]
 
 
 def inference_service(deployment: Deployment, *, registry_id: str, secret_name: str = "") -> Manifest:
-    """The whole object as our field manager wants it; `secret_name` is that of the Secret with the version's keys."""
+    """The complete object to apply. `secret_name` names the Secret with the version's keys."""
     options = deployment.spec.options
     annotations = {DEPLOYMENT_MODE: str(options.deployment_mode)}
     if secret_name:
@@ -35,7 +35,7 @@ def inference_service(deployment: Deployment, *, registry_id: str, secret_name: 
         },
         "spec": {
             "predictor": {
-                "annotations": {REVISION: deployment.revision_stamp},
+                "annotations": {REVISION: str(deployment.generation)},
                 "model": _model(deployment.spec),
                 **_scaling(options),
             }
@@ -44,7 +44,7 @@ def inference_service(deployment: Deployment, *, registry_id: str, secret_name: 
 
 
 def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
-    """The user's labels, and over them those of the system (quirk Q18)."""
+    """The user's labels, overridden by the system's labels (quirk Q18)."""
     return {
         **deployment.spec.labels,
         INFERENCE_SERVICE_ID: str(deployment.id),
@@ -58,7 +58,7 @@ def _model(spec: DeploymentSpec) -> Manifest:
     options = spec.options
     model: Manifest = {
         "storageUri": spec.storage_uri,
-        # Without it the status has no word of why a model server crashed while loading.
+        # Without it, the status does not tell why a model server crashed while loading.
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if spec.model_format:

@@ -1,7 +1,7 @@
-"""One look at a deployment: as few reads as its state allows.
+"""Fetches the objects of one deployment and returns their state as `domain.evidence`, with as few reads as possible.
 
-Two when all is well, up to four when not: the pods explain a rollout that does not complete, and events what no status
-tells.
+A deployment that is well takes two reads. Otherwise there are up to four: pods explain why a rollout does not complete,
+and events tell errors that KServe reports in no status.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
             return Evidence(at=error.at)
         raise
     live = live_object(answer.body, deployment.applied)
-    # What shall go is judged by the object alone, so that rights missing for the rest do not keep it from going.
-    if live.deployment_id != str(deployment.id) or deployment.want is Want.ABSENT:
+    # For an object that is to be deleted the rest is not read, so that missing rights on it do not stop the deletion.
+    if not live.is_of(deployment) or deployment.want is Want.ABSENT:
         return Evidence(at=answer.at, live=live)
     rollout = await _rollout(api, answer.body)
-    is_well = _is_well(live, rollout, deployment.revision_stamp)
+    is_well = _is_well(live, rollout, deployment.generation)
     return Evidence(
         at=answer.at, live=live, rollout=rollout, warning=None if is_well else await _warning(api, answer.body)
     )
 
 
-def _is_well(live: LiveObject, rollout: Rollout | None, stamp: str) -> bool:
+def _is_well(live: LiveObject, rollout: Rollout | None, generation: int) -> bool:
     is_ready = live.ready is not None and live.ready.is_true
-    return is_ready and rollout is not None and rollout.is_complete and rollout.revision_stamp == stamp
+    return is_ready and rollout is not None and rollout.is_complete and rollout.revision == generation
 
 
 async def _rollout(api: Api, raw: Raw) -> Rollout | None:
-    """None while KServe has made no workload, or only that of an object of this name before."""
+    """None while KServe has not made a workload for this object. A predecessor's with the same name does not count."""
     if deployment_mode(raw) is DeploymentMode.KNATIVE:
         return await _knative_rollout(api, raw)
     workload = await _workload(api, kinds.DEPLOYMENTS, raw)

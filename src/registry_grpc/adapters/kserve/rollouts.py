@@ -1,6 +1,6 @@
-"""The rollout of an InferenceService, read from the workload that KServe made for it.
+"""Reads the rollout of an InferenceService from the workload that KServe made for it.
 
-Only the workload tells the truth: the InferenceService stays Ready while an update fails, because the old pods serve.
+The InferenceService itself stays Ready while an update fails, because the old pods still serve.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, time_of
-from registry_grpc.adapters.kserve.identity import REVISION
+from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, revision_of, time_of
 from registry_grpc.domain.evidence import ContainerEvidence, PodEvidence, Rollout
 
 _TEMPLATE_HASH = "pod-template-hash"
@@ -20,13 +19,13 @@ def is_owned_by(raw: Raw, uid: str) -> bool:
 
 
 def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw] = ()) -> Rollout:
-    """The rollout of a Deployment; `pods` are those of its newest ReplicaSet."""
+    """The rollout of a Deployment. `pods`: the pods of its newest ReplicaSet."""
     status = deployment.get("status") or {}
     found = conditions(status)
     updated, total, available = (status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas"))
     is_observed = _is_observed(deployment)
     return Rollout(
-        revision_stamp=_stamp(deployment),
+        revision=revision_of(_template(deployment)),
         is_observed=is_observed,
         is_complete=is_observed and updated == total == available >= max(min_replicas, 1),
         is_available=available > 0,
@@ -37,12 +36,12 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
 
 
 def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
-    """The rollout of a Knative Service; scaled to zero is complete. `pods` are those of its newest revision."""
+    """The rollout of a Knative Service. It may be complete without replicas. `pods`: those of its newest revision."""
     status = service.get("status") or {}
     created, ready = (status.get(f"latest{word}RevisionName") or "" for word in ("Created", "Ready"))
     is_observed = _is_observed(service)
     return Rollout(
-        revision_stamp=_stamp(service),
+        revision=revision_of(_template(service)),
         is_observed=is_observed,
         is_complete=is_observed and bool(created) and created == ready,
         is_available=bool(ready),
@@ -56,21 +55,18 @@ def _is_observed(workload: Raw) -> bool:
     return bool(observed >= workload["metadata"]["generation"])
 
 
-def _stamp(workload: Raw) -> str:
-    template = ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
-    return str((template.get("annotations") or {}).get(REVISION, ""))
+def _template(workload: Raw) -> Raw:
+    return ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
 
 
 def newest_pods(deployment: Raw, pods: Iterable[Raw]) -> list[Raw]:
-    """The pods of the newest ReplicaSet: of those with the template's stamp the ones made like the newest of them.
+    """The pods of the newest ReplicaSet: those with the template's stamp and the template hash of the newest pod.
 
-    The stamp alone does not tell, because KServe may change a template without a new revision of ours, and the
-    ReplicaSets themselves are not asked for, because the registry's role does not need to see them.
+    The stamp alone is not enough, because KServe may change the template without a new revision. ReplicaSets are not
+    read, so that the registry's role needs no right to see them.
     """
-    stamp = _stamp(deployment)
-    stamped = [
-        pod for pod in newest_first(pods) if (pod["metadata"].get("annotations") or {}).get(REVISION, "") == stamp
-    ]
+    revision = revision_of(_template(deployment))
+    stamped = [pod for pod in newest_first(pods) if revision_of(pod["metadata"]) == revision]
     return [pod for pod in stamped if _template_hash(pod) == _template_hash(stamped[0])]
 
 
@@ -79,7 +75,7 @@ def _template_hash(pod: Raw) -> str:
 
 
 def _pods(pods: Iterable[Raw]) -> tuple[PodEvidence, ...]:
-    """The newest first, without those on their way out."""
+    """The newest pods first, without those that are being deleted."""
     return tuple(_pod(pod) for pod in newest_first(pods) if not pod["metadata"].get("deletionTimestamp"))
 
 
@@ -108,7 +104,7 @@ def _container(status: dict[str, Any], *, is_init: bool) -> ContainerEvidence:
         name=status["name"],
         is_init=is_init,
         waiting=waiting.get("reason") or "",
-        # Of a container in back-off the end before it says why, the waiting only that.
+        # For a container in back-off, the last termination has the cause; `waiting` only says that it waits.
         message=(ended.get("message") or waiting.get("message") or "").strip(),
         last_exit=ended.get("reason") or "",
         exit_code=ended.get("exitCode"),

@@ -1,4 +1,4 @@
-"""How fast the API server is asked."""
+"""Limits the rate of requests to the API server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much the registry asks of the API server; `timeout` is for one request, the wait for its turn included."""
+    """Limits of the requests to the API server. `timeout`: seconds for one request, including the wait for its turn."""
 
     concurrency: int = 8
     requests_per_second: float = 10.0
@@ -17,7 +17,7 @@ class Limits:
 
 
 class Throttle:
-    """A token bucket: lets a burst through and then a steady rate, in order; nobody while the server asks to wait."""
+    """A token bucket: lets a burst through, then a steady rate, in order, and nothing while the server asks to wait."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
@@ -27,7 +27,7 @@ class Throttle:
         self._closed_until = 0.0
 
     async def turn(self) -> None:
-        """Wait for a turn. Who gives up waiting gives the turn back."""
+        """Wait for a turn. A caller that is cancelled gives its turn back."""
         now = asyncio.get_running_loop().time()
         grown = self._tokens + (now - self._counted_at) * self._rate
         self._tokens = min(grown, float(self._burst)) - 1
@@ -42,5 +42,5 @@ class Throttle:
             raise
 
     def close_for(self, seconds: float) -> None:
-        """Let nobody through for so long: the server said Retry-After."""
+        """Let nothing through for this long, as the server asked by Retry-After."""
         self._closed_until = max(self._closed_until, asyncio.get_running_loop().time() + seconds)

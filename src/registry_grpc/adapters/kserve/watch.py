@@ -1,8 +1,7 @@
-"""Watching everything with our mark, for ever.
+"""Watches all objects with our labels, without end.
 
-The watch of `kubernetes.aio` reconnects without a pause and cannot go on after an expired version, so this one is our
-own: list, watch on from the list's version, begin anew when the server has forgotten that version, and now and then
-anyway.
+`kubernetes.aio` has a watch too, but it reconnects without a pause and cannot continue after its resource version has
+expired. This one lists, watches from the list's version, and starts again when that version has expired, and regularly.
 """
 
 from __future__ import annotations
@@ -20,16 +19,18 @@ import structlog
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
-from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, uuid_or_none
+from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, REVISION, uuid_or_none
 from registry_grpc.ports.cluster import Changed, OwnedObject, Relisted
 
 _WORKLOADS = (kinds.DEPLOYMENTS, kinds.PODS)
+_LONGEST_STAMP = 18
+"""Anybody can write into an annotation, but the number must fit into 64 bits."""
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long things take, in seconds; ranges are drawn from, so that replicas do not act in step."""
+    """Durations in seconds. From ranges, values are drawn at random, so that replicas do not act at the same time."""
 
     watch: tuple[int, int] = (240, 300)
     relist: tuple[float, float] = (540.0, 660.0)
@@ -37,11 +38,11 @@ class Pace:
     longest_pause: float = 30.0
     healthy_after: float = 60.0
     shortest_watch: float = 1.0
-    """A watch that ends before is a failure: a server that closes at once must not be asked in a loop."""
+    """A watch that ends earlier counts as a failure, so that a server that closes at once is not asked in a loop."""
 
 
 class Backoff:
-    """Pauses between failures: at random, up to a bound that doubles, and small again after a time without failures."""
+    """Random pauses between failures. Their upper bound doubles, and is reset after a time without failures."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -58,7 +59,7 @@ class Backoff:
 
 
 class Watch:
-    """The source of `changes`; every call of it watches on its own."""
+    """The source of `Cluster.changes`. Each call of `changes` has its own watch."""
 
     def __init__(self, api: Api, *, registry_id: str, namespaces: tuple[str, ...], pace: Pace) -> None:
         self._api = api
@@ -72,7 +73,7 @@ class Watch:
             services = self._streams(kinds.INFERENCE_SERVICES)
             workloads = [stream for kind in _WORKLOADS for stream in self._streams(kind)]
             try:
-                # The workloads' versions first: what happens after them is seen by the watches.
+                # The versions of the workloads are read first, so that the watches see everything that happens later.
                 for stream in workloads:
                     await stream.begin_if_possible()
                 objects = [_owned(item) for stream in services for item in await stream.list()]
@@ -90,7 +91,7 @@ class Watch:
         return [_Stream(self._api, path, self._selector, self._pace) for path in paths]
 
     async def _until_gap(self, streams: list[_Stream]) -> AsyncGenerator[UUID, None]:
-        """What changes, until a stream has missed something or it is time to list again."""
+        """The ids of changed deployments, until a stream may have missed something or it is time to list again."""
         pending = _Pending()
         tasks = [asyncio.create_task(stream.run(pending.add)) for stream in streams]
         timeout = random.uniform(*self._pace.relist)  # noqa: S311 - nothing secret
@@ -109,7 +110,7 @@ class Watch:
 
 
 class _Stream:
-    """The objects of one kind in one place, from one version on."""
+    """The watch on the objects of one kind, in one namespace or in all."""
 
     def __init__(self, api: Api, path: str, selector: str, pace: Pace) -> None:
         self._api = api
@@ -124,7 +125,7 @@ class _Stream:
         return listing.items
 
     async def begin_if_possible(self) -> None:
-        """Workloads that may not be listed just now do not keep the services from being watched."""
+        """Start at the current version. A failure is only logged: services are watched even without their workloads."""
         try:
             await self._begin()
         except (StatusError, Unreachable) as error:
@@ -134,8 +135,8 @@ class _Stream:
         self._version = await self._api.version(self._path, labelSelector=self._selector)
 
     async def run(self, changed: Callable[[UUID], None]) -> None:
-        """Watch on and on. Returns when something may have been missed, and when the API server is back that was away:
-        the list that follows tells so to those who wait for it."""
+        """Watch until something may have been missed, or until the API server is reachable again: the list that follows
+        makes deployments due that wait for the API server."""
         backoff = Backoff(self._pace)
         while True:
             try:
@@ -152,8 +153,8 @@ class _Stream:
                     return
 
     async def _was_away(self, backoff: Backoff) -> bool:
-        """Whether the server had to be waited for. A connection that broke, or a watch that is not allowed, is not
-        that: then the watch goes on where it was."""
+        """Wait until the server answers. Returns False if it did at once: then only a connection broke, or the watch is
+        not allowed, and the watch continues where it was."""
         was_away = False
         while True:
             try:
@@ -194,7 +195,7 @@ class _Stream:
 
 
 class _Pending:
-    """Deployments that have changed, in order; one that waits already is not added again."""
+    """A queue of changed deployments, each of which waits in it only once."""
 
     def __init__(self) -> None:
         self._ids: dict[UUID, None] = {}
@@ -210,7 +211,7 @@ class _Pending:
         self._wake.set()
 
     async def next(self) -> UUID | None:
-        """The next one; None after the end."""
+        """The next deployment; None after the end."""
         while not self._ids:
             if self._has_ended:
                 return None
@@ -228,11 +229,14 @@ def _is_ready(raw: Json) -> bool:
 
 def _owned(raw: Json) -> OwnedObject:
     metadata = raw["metadata"]
+    predictor = (raw.get("spec") or {}).get("predictor") or {}
+    stamp = (predictor.get("annotations") or {}).get(REVISION, "")
     return OwnedObject(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         k8s_generation=metadata["generation"],
+        revision=int(stamp) if stamp.isdecimal() and len(stamp) <= _LONGEST_STAMP else 0,
         is_ready=_is_ready(raw),
         deployment_id=uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, "")),
     )

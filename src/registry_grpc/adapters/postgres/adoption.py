@@ -1,8 +1,8 @@
-"""Take over a database of the Go service in place: every row stays, and the Go service can go on working on it.
+"""Adopts a database of the Go service in place: every row stays, and the Go service can continue to use it.
 
-The Go service's migrations are numbered 1 to 5; 4 is invalid SQL, so most databases stand dirty at 4, and 5, where it
-was applied, dropped `inference_service.model_version_id`. What the schema has to be is not written down a second time:
-it is read from this project's own first migrations, applied to temporary tables.
+The Go service's migrations are numbered 1 to 5. Number 4 is invalid SQL, so most databases are dirty at 4, and number 5
+drops `inference_service.model_version_id`. The schema that is expected is read from temporary tables, to which this
+project's first migrations are applied.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from registry_grpc.adapters.postgres.migrate import Migration, MigrationError, S
 
 _NEWEST_GO_VERSION = 5
 _BASELINE_VERSION = 20260211153700  # the first migrations up to here make the Go service's tables
-# Which tables a version promises. Those of 4 may be missing: it fails, or was skipped by force.
+# The tables that exist from a version on. The tables of 4 may be missing, because it fails or was skipped by force.
 _TABLES_SINCE = {
     1: ("registered_model", "model_version"),
     2: ("serving_environment", "inference_service", "serve_model"),
@@ -25,7 +25,7 @@ _TABLES_SINCE = {
 }
 _DROPPED_BY_GO = ("inference_service", "model_version_id")
 _DROPPED_CONSTRAINT = "fk_inference_service_model_version"
-_LEGACY_REQUIRED = ("registered_model", "region_id")  # NOT NULL in an early text of migration 1, written by nobody
+_LEGACY_REQUIRED = ("registered_model", "region_id")  # NOT NULL in an early migration 1, but no service writes it
 
 _COLUMNS = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, a.atthasdef
@@ -50,7 +50,7 @@ ALTER TABLE inference_service
     ADD CONSTRAINT {_DROPPED_CONSTRAINT}
         FOREIGN KEY (model_version_id) REFERENCES model_version (id) ON DELETE SET NULL
 """
-# As the Go service's migration 5 does it.
+# The same as in the Go service's migration 5.
 _COPY_TO_SERVE_MODELS = """
 INSERT INTO serve_model
     (id, created_at, updated_at, project_id, inference_service_id, model_version_id, last_known_state)
@@ -60,7 +60,7 @@ FROM inference_service WHERE model_version_id IS NOT NULL
 ON CONFLICT (inference_service_id, model_version_id) DO NOTHING
 RETURNING id
 """
-# As its down migration 5 does it; also for services the newest Go code made, which leaves the column empty.
+# The same as in its down migration 5, and for services made by the newest Go code, which leaves the column empty.
 _FILL_FROM_SERVE_MODELS = """
 UPDATE inference_service AS service SET model_version_id = oldest.model_version_id
 FROM (
@@ -74,7 +74,7 @@ RETURNING service.id
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What was found, what was changed to reach the common schema, and which migrations followed."""
+    """The version that was found, the changes that led to the common schema, and the migrations applied after them."""
 
     found: SchemaVersion | None
     changes: tuple[str, ...]
@@ -90,7 +90,7 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _Schema:
-    """Columns by table and name; names of constraints and of further indexes by table and definition."""
+    """Columns by table and name; names of constraints and of other indexes by table and definition."""
 
     columns: Mapping[tuple[str, str], _Column]
     constraints: Mapping[tuple[str, str], str]
@@ -102,10 +102,11 @@ class _Schema:
 
 
 async def adopt(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> Adoption:
-    """Bring a Go service's database to the newest version; on one that is adopted already, apply what is pending.
+    """Bring a database of the Go service to the newest version. For one that is adopted already, apply pending
+    migrations.
 
-    The take-over is one transaction. Raises MigrationError, and changes nothing, when the database is not one of the Go
-    service's. `connection` is that of `migrate.migration_connection`.
+    The adoption itself is one transaction. Raises MigrationError and changes nothing if it is not a database of the Go
+    service. `connection` comes from `migrate.migration_connection`.
     """
     found = await migrate.current_version(connection)
     changes: list[str] = []
@@ -133,20 +134,20 @@ async def _take_over(
     if legacy is not None and legacy.required:
         table, column = _LEGACY_REQUIRED
         await connection.execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
-        changes.append(f"{table}.{column} may be empty")
+        changes.append(f"made {table}.{column} nullable")
     if "inference_service" in schema.tables:
         if _DROPPED_BY_GO not in schema.columns:
             await connection.execute(_RESTORE_COLUMN)
-            changes.append("inference_service.model_version_id is back")
+            changes.append("restored inference_service.model_version_id")
         copied = await connection.fetch(_COPY_TO_SERVE_MODELS)
         filled = await connection.fetch(_FILL_FROM_SERVE_MODELS)
         changes.append(f"versions copied to serve_model: {len(copied)}")
-        changes.append(f"services given the version they serve: {len(filled)}")
+        changes.append(f"services whose model_version_id was set: {len(filled)}")
 
-    # They make only what is missing.
+    # These migrations only create what is missing.
     for migration in baseline:
         await connection.execute(migration.up)
-    changes += [f"table {table} made" for table in sorted(wanted.tables - schema.tables)]
+    changes += [f"created table {table}" for table in sorted(wanted.tables - schema.tables)]
     await migrate.create_version_table(connection)
     await migrate.set_version(connection, _BASELINE_VERSION, dirty=False)
     return changes
@@ -163,7 +164,7 @@ async def _schema(connection: asyncpg.Connection, namespace: int) -> _Schema:
 
 
 async def _wanted_schema(connection: asyncpg.Connection, baseline: Sequence[Migration]) -> _Schema:
-    """Read what `baseline` makes, from temporary tables that are rolled back."""
+    """The schema that `baseline` makes, read from temporary tables that are rolled back."""
     trial = connection.transaction()
     await trial.start()
     try:
@@ -176,9 +177,9 @@ async def _wanted_schema(connection: asyncpg.Connection, baseline: Sequence[Migr
 
 
 def _refuse_unknown(schema: _Schema, wanted: _Schema, found: SchemaVersion | None) -> None:
-    """Raise MigrationError with every difference that the take-over does not know how to resolve."""
+    """Raise MigrationError with all differences that adoption cannot resolve."""
     if not schema.tables & wanted.tables:
-        raise MigrationError("there is no table of the Go service here; an empty database needs migrate up, not adopt")
+        raise MigrationError("the database has no table of the Go service; use migrate up for an empty database")
     if found is not None and not 1 <= found.version <= _NEWEST_GO_VERSION:
         raise MigrationError(f"the database is at version {found.version}; the Go service's versions are 1 to 5")
 
@@ -188,7 +189,7 @@ def _refuse_unknown(schema: _Schema, wanted: _Schema, found: SchemaVersion | Non
         *_missing_constraints(schema, wanted),
     ]
     if problems:
-        raise MigrationError("this is not a schema of the Go service: " + "; ".join(problems))
+        raise MigrationError("the database does not have the schema of the Go service: " + "; ".join(problems))
 
 
 def _missing_tables(schema: _Schema, found: SchemaVersion | None) -> Iterator[str]:
@@ -206,18 +207,18 @@ def _column_problems(schema: _Schema, wanted: _Schema) -> Iterator[str]:
         if there is None:
             yield f"column {table}.{name} is missing"
         elif (there.type, there.required) != (column.type, column.required):
-            yield f"column {table}.{name} is {_describe(there)}, not {_describe(column)}"
+            yield f"column {table}.{name} has type {_describe(there)} instead of {_describe(column)}"
     for (table, name), column in schema.columns.items():
         known = (table, name) in wanted.columns or (table, name) == _LEGACY_REQUIRED
         if table in wanted.tables and not known and column.required and not column.has_default:
-            yield f"column {table}.{name} is unknown and required"
+            yield f"column {table}.{name} is unknown, and required without a default"
 
 
 def _missing_constraints(schema: _Schema, wanted: _Schema) -> Iterator[str]:
     for (table, definition), name in wanted.constraints.items():
         restored = name == _DROPPED_CONSTRAINT and _DROPPED_BY_GO not in schema.columns
         if table in schema.tables and (table, definition) not in schema.constraints and not restored:
-            yield f"{name} of {table} is missing: {definition}"
+            yield f"constraint {name} of {table} is missing: {definition}"
 
 
 def _describe(column: _Column) -> str:
@@ -225,14 +226,15 @@ def _describe(column: _Column) -> str:
 
 
 async def _rename(connection: asyncpg.Connection, schema: _Schema, wanted: _Schema) -> list[str]:
-    """Give constraints and indexes the names known here: errors are told by them, and no index is made twice."""
+    """Rename constraints and indexes as this project names them. Errors are recognized by constraint names, and an
+    index with another name would be created twice."""
     changes = []
     for (table, definition), name in wanted.constraints.items():
         if (old := schema.constraints.get((table, definition), name)) != name:
             await connection.execute(f'ALTER TABLE {table} RENAME CONSTRAINT "{old}" TO {name}')
-            changes.append(f"constraint {old} is {name} now")
+            changes.append(f"renamed constraint {old} to {name}")
     for (table, definition), name in wanted.indexes.items():
         if (old := schema.indexes.get((table, definition), name)) != name:
             await connection.execute(f'ALTER INDEX "{old}" RENAME TO {name}')
-            changes.append(f"index {old} is {name} now")
+            changes.append(f"renamed index {old} to {name}")
     return changes

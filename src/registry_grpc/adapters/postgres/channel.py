@@ -1,4 +1,4 @@
-"""One NOTIFY channel, listened to by one session per process however many wait for it."""
+"""Listens to a NOTIFY channel, with one session per process for everybody who waits."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Any
 import asyncpg
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.epoch import EPOCH
 from registry_grpc.domain.errors import Overloaded, Reason, RegistryError, Unavailable
 
 MOST_WAITING = 1000
-"""Per process: whoever waits also polls."""
-_HEARTBEAT_SECONDS = 10.0
+"""The limit per process. It exists because everybody who waits also polls."""
+_HEARTBEAT_SECONDS = 1.0
 _RECONNECT_SECONDS = 1.0
 _JITTER = 0.2
 
 
 class Channel:
-    """Wakes whoever waits for a payload. The session is opened for the first one and closed after the last.
+    """Wakes everybody who waits for a payload. The session is opened for the first one and closed after the last one.
 
-    A notification that nobody hears is lost, so everybody is woken when the session is (again) there, and every few
-    seconds in any case.
+    PostgreSQL does not keep notifications for a lost session, and sends none when the database is restored. So
+    everybody is also woken when the session is opened again, when the epoch changes, and every few seconds.
     """
 
     def __init__(self, database: Database, name: str, *, poll_seconds: float) -> None:
@@ -35,9 +36,9 @@ class Channel:
         self._is_closed = False
 
     async def wake_ups(self, payload: str = "") -> AsyncGenerator[None, None]:
-        """Yields at the start and whenever there may be news of the payload (any, if empty).
+        """Yields at the start and whenever this payload (or any, if it is empty) may have been notified.
 
-        Raises Overloaded when too many wait already, and Unavailable once the channel is closed.
+        Raises Overloaded when too many are waiting, and Unavailable once the channel is closed.
         """
         if len(self._waiting) >= MOST_WAITING:
             raise Overloaded
@@ -58,12 +59,12 @@ class Channel:
                 self._listening = None
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """End every `wake_ups` with Unavailable."""
         self._is_closed = True
         self._wake_all()
 
     async def _listen(self) -> None:
-        """A session that is lost is opened again; those who wait look for themselves meanwhile."""
+        """Open the session again whenever it is lost. Meanwhile, those who wait are only woken by the clock."""
         while True:
             try:
                 async with self._database.session() as session:
@@ -75,9 +76,12 @@ class Channel:
         is_lost = asyncio.Event()
         session.add_termination_listener(lambda _: is_lost.set())
         await session.add_listener(self._name, self._wake)
-        self._wake_all()
+        known = ""
         while not is_lost.is_set():
-            await session.fetchval("SELECT 1")  # raises when the other end has gone without a word
+            epoch = await session.fetchval(EPOCH)  # raises if the server has vanished without closing the connection
+            if epoch != known:
+                self._wake_all()
+            known = epoch
             await _set_within(is_lost, _HEARTBEAT_SECONDS)
 
     def _wake(self, _session: Any, _pid: int, _channel: str, text: object) -> None:

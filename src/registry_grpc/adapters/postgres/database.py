@@ -1,6 +1,6 @@
-"""Statements on PostgreSQL, over a bounded pool of connections.
+"""Runs statements on PostgreSQL over a bounded pool of connections.
 
-A connection on which a statement did not end normally is closed, not reused.
+A connection on which a statement did not end normally is closed and not reused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import structlog
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST, translate, unavailable
 from registry_grpc.adapters.postgres.pool import Pool
 from registry_grpc.adapters.postgres.sessions import connect, keeps_sessions
-from registry_grpc.domain.errors import RegistryError, Unavailable
+from registry_grpc.domain.errors import Reason, RegistryError, Unavailable
 
 T = TypeVar("T")
 
@@ -30,13 +30,13 @@ _QUIET_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseOptions:
-    """Times are seconds."""
+    """Limits of the connections. Times are in seconds."""
 
     size: int = 16
     queue: int = 500
-    """How many may wait for a connection in each share."""
+    """How many statements of each share may wait for a connection."""
     share: float = 0.4
-    """The part of the connections that one share uses at most."""
+    """The largest part of the connections that one share may use."""
     connect_timeout: float = 2.0
     statement_timeout: float = 5.0
     lock_timeout: float = 1.0
@@ -53,7 +53,7 @@ async def _prepare(connection: asyncpg.Connection[Any]) -> None:
 
 
 class Database:
-    """Runs statements; every error it raises is the domain's (see errors.translate), but for faults of the code."""
+    """Runs statements. Raises errors of the domain (see errors.translate), except for faults of the code."""
 
     def __init__(self, dsn: str, options: DatabaseOptions | None = None) -> None:
         self._dsn = dsn
@@ -63,28 +63,28 @@ class Database:
         self._said: dict[str, float] = {}
 
     def share(self, name: str, most: int | None = None) -> Self:
-        """The same database for one class of statements: when they wait, for a lock on their table for example, they do
-        not keep the statements of other classes waiting. `most` is how many run at a time, else the options say it."""
+        """The same database for one class of statements. When these wait, for example for a lock on their table, the
+        statements of other shares do not. At most `most` run at a time; default: as many as the options say."""
         share = copy(self)
         share._lane = self._pool.lane(name, most or math.ceil(self._options.size * self._options.share))  # noqa: SLF001 - it is a Database, too
         return share
 
     async def fetch(self, statement: str, *args: Any) -> list[Any]:
-        """All rows."""
+        """All rows of the result."""
         return await self._run(lambda connection: connection.fetch(statement, *args))
 
     async def fetchrow(self, statement: str, *args: Any) -> Any | None:
-        """The first row, or None."""
+        """The first row of the result, or None."""
         return await self._run(lambda connection: connection.fetchrow(statement, *args))
 
     async def execute(self, statement: str, *args: Any, deleting: bool = False) -> int:
-        """How many rows were written. `deleting` says how to read a broken foreign key."""
+        """The number of rows written. `deleting` decides the meaning of a violated foreign key."""
         tag = await self._run(lambda connection: connection.execute(statement, *args), deleting=deleting)
         return int(tag.rpartition(" ")[2])
 
     @asynccontextmanager
     async def transaction(self, *, deleting: bool = False) -> AsyncIterator[asyncpg.Connection[Any]]:
-        """A connection inside a transaction, committed when the block ends without an error."""
+        """A connection in a transaction, which is committed if the block ends without an error."""
         connection = await self._acquire()
         try:
             async with connection.transaction():
@@ -97,7 +97,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[asyncpg.Connection[Any]]:
-        """A connection of its own outside of the pool, for LISTEN and advisory locks."""
+        """A connection outside of the pool, for LISTEN and advisory locks."""
         connection = await self._connect()
         try:
             yield connection
@@ -105,16 +105,18 @@ class Database:
             connection.terminate()
 
     async def ping(self) -> None:
-        """Raises Unavailable when the database does not answer."""
-        await self.fetchrow("SELECT 1")
+        """Raises Unavailable if the database does not answer or is read-only."""
+        row = await self.fetchrow("SELECT current_setting('transaction_read_only')::boolean AS is_read_only")
+        if row is None or row["is_read_only"]:
+            raise Unavailable(Reason.DATABASE_READ_ONLY)
 
     async def keeps_sessions(self) -> bool:
-        """Whether no pooler shares its connections out by transactions. Raises Unavailable."""
+        """False behind a pooler in transaction or statement mode. Raises Unavailable."""
         with self._connecting():
             return await keeps_sessions(self._dsn, timeout=self._options.connect_timeout)
 
     async def close(self) -> None:
-        """Close all free connections; those in use are closed when they come back."""
+        """Close all free connections. Those in use are closed when they are given back."""
         await self._pool.close()
 
     async def _run(self, work: Callable[[asyncpg.Connection[Any]], Awaitable[T]], *, deleting: bool = False) -> T:
@@ -145,12 +147,12 @@ class Database:
                     "idle_in_transaction_session_timeout": 30_000,
                     "timezone": "UTC",
                     "jit": "off",
-                    # Pages come from memory or from SSDs, which do not care for their order.
+                    # Pages are in memory or on SSDs, where random reads cost hardly more than sequential ones.
                     "random_page_cost": 1.1,
-                    # Statements are few and prepared. Planning a list anew for its limit and offset takes longer than
-                    # reading it, and finds no other plan: see tests/integration/query_plans.
+                    # All statements are prepared. Planning a list again for its limit and offset takes longer than
+                    # reading it, and finds the same plan: see tests/integration/query_plans.
                     "plan_cache_mode": "force_generic_plan",
-                    # Planned for any limit, a list may seem worth it; to start processes for a page is not.
+                    # A generic plan of a list may use parallel workers, but a page is not worth starting them.
                     "max_parallel_workers_per_gather": 0,
                 },
                 application_name=options.application_name,
@@ -171,8 +173,8 @@ class Database:
             raise unavailable() from error
 
     def _give_back_after(self, error: BaseException, connection: asyncpg.Connection[Any]) -> None:
-        """A statement that PostgreSQL refused leaves the connection good; a broken-off one does not. One that may only
-        read is as bad: it may have been made while the server was a standby, and would stay so."""
+        """Reuse the connection if PostgreSQL refused the statement, and close it if the statement was broken off. Also
+        close it if it is read-only: it may stay so although the server is no longer a standby."""
         if not isinstance(error, asyncpg.PostgresError | RegistryError) or isinstance(
             error, asyncpg.ReadOnlySQLTransactionError
         ):
@@ -180,18 +182,18 @@ class Database:
         self._give_back(connection)
 
     def _raise_translated(self, error: BaseException, *, deleting: bool) -> None:
-        """Raise the domain's word for the error; return when there is none, and the error is to be raised as it is."""
+        """Raise the error of the domain. Returns if there is none: then the caller has to raise the error itself."""
         if isinstance(error, Exception) and (translated := translate(error, deleting=deleting)):
             if isinstance(translated, Unavailable):
                 self._say_why(error)
             raise translated from error
 
     def _say_why(self, error: Exception) -> None:
-        """In the log; callers are told only that the database is unavailable. While it is, once a second and cause."""
+        """Log the cause, because callers are only told that the database is unavailable. Once per second and cause."""
         cause, now = type(error).__name__, asyncio.get_running_loop().time()
         if now - self._said.get(cause, -_QUIET_SECONDS) < _QUIET_SECONDS:
             return
         self._said[cause] = now
-        # Texts of other errors may quote the connection's URL.
+        # The texts of other errors may contain the connection's URL.
         text = str(error) if isinstance(error, asyncpg.PostgresError | asyncpg.InternalClientError | OSError) else ""
         _log.warning("the database is unavailable", cause=cause, text=text)

@@ -1,4 +1,5 @@
-"""The work on deployments, shared out by PostgreSQL: SKIP LOCKED, row leases, NOTIFY and one advisory lock."""
+"""Divides the work on deployments between controllers with PostgreSQL: SKIP LOCKED, row leases, NOTIFY and one advisory
+lock."""
 
 from __future__ import annotations
 
@@ -26,10 +27,13 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     drift_to_json,
 )
 from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
+from registry_grpc.adapters.postgres.epoch import EPOCH
+from registry_grpc.domain.decision import PassResult
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.errors import RegistryError
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
-from registry_grpc.ports.deployments import Claim, PassResult, Retention
+from registry_grpc.ports.deployments import Claim, Retention
 
 _log = structlog.get_logger("deployments")
 
@@ -40,10 +44,12 @@ _HEARTBEAT_SECONDS = 1.0
 _RELEASED_SECONDS, _UNREADABLE_SECONDS = 1.0, 30.0
 _LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
-# ARRAY: planned for few, however many are due. As joins, after an outage they would read whole tables for each claim.
+# There is no epoch during a restore, which makes foreign keys last: writes would break them.
+# With ARRAY, the plan is made for few rows, however many are due. With joins, each claim after an outage would read
+# whole tables.
 _CLAIMED = f"""
 UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs => {LEASE_SECONDS})
-WHERE id = ANY(ARRAY({{due}}))
+WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
 RETURNING id
 """
 _DUE = """
@@ -69,7 +75,7 @@ _LOCK_MINE = """
 SELECT generation, want, namespace, name, phase, reason, message, serving_generation, url, applied
 FROM deployment WHERE id = $1 AND lease_by = $2 AND lease_until > now() FOR UPDATE
 """
-# A newer revision keeps its own phase, and is due at once; so is what changed since the claim.
+# A change that was marked since the claim makes the deployment due at once.
 _RECORD = """
 UPDATE deployment SET
     phase = $3, reason = $4, message = $5, next_step = $6, url = $7, drift = $8, applied = $9,
@@ -80,7 +86,7 @@ UPDATE deployment SET
     lease_by = NULL, lease_until = NULL
 WHERE id = $1 AND lease_by = $2
 """
-# What was applied must not be forgotten, even when a newer revision makes the rest of the result old.
+# If there is a newer revision, it keeps its own phase and is due at once. Only the applied object is stored.
 _RECORD_OUTDATED = """
 UPDATE deployment SET
     applied = $3, applied_generation = CASE WHEN want = 'ABSENT' THEN 0 ELSE $4 END, applied_at = $5,
@@ -108,7 +114,7 @@ _SET_SERVED = f"""
 UPDATE serve_model SET last_known_state = $2, {TOUCHED}
 WHERE inference_service_id = $1 AND model_version_id = ANY($3::uuid[]) AND last_known_state <> $2
 """
-# Versions that only earlier revisions served; links that somebody made by hand stay.
+# Deletes the links to versions that only earlier revisions served. Links that somebody made by hand stay.
 _DROP_SUPERSEDED = """
 DELETE FROM serve_model s
 WHERE s.inference_service_id = $1 AND s.model_version_id <> ALL($2::uuid[])
@@ -130,15 +136,16 @@ _FAIL_REVISION = """
 UPDATE deployment_revision SET outcome = 'FAILED', reason = $3
 WHERE deployment_id = $1 AND generation = $2 AND served_from IS NULL
 """
-# Who locks many takes them in the order of their ids, or two could wait for one another.
+# Many rows are locked in the order of their ids, or two transactions could wait for each other.
 _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
-# Those that were refused because of it, and would try again minutes later.
+_WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
+# Deployments that were refused because of this name are due at once, instead of minutes later.
 _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
-WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = 'NAME_TAKEN'
+WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = $4
 """
 
 
@@ -173,7 +180,7 @@ class PostgresDeploymentQueue:
             if row is None:
                 return False
             applied = applied_to_json(result.applied)
-            # Only a deletion wants something else without a new revision.
+            # Deleting the service changes `want` without a new revision.
             if (row["generation"], row["want"]) != (claim.deployment.generation, claim.deployment.want):
                 await connection.execute(
                     _RECORD_OUTDATED, id_, claim.holder, applied, result.applied_generation, result.applied_at
@@ -181,7 +188,8 @@ class PostgresDeploymentQueue:
                 return True
             changed = _has_changed(row, result)
             await connection.execute(
-                _RECORD, id_, claim.holder, result.phase, result.reason, result.message, result.next_step, result.url,
+                _RECORD, id_, claim.holder, result.phase, result.reason, result.message, result.reason.next_step,
+                result.url,
                 drift_to_json(result.drift), applied, result.applied_generation, result.applied_at,
                 result.serving_generation, result.attempts, claim.now, result.again_in, changed,
             )  # fmt: skip
@@ -189,7 +197,7 @@ class PostgresDeploymentQueue:
             if changed:
                 await _tell(connection, claim, result)
             if result.phase is Phase.UNDEPLOYED:
-                await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"])
+                await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"], DeploymentReason.NAME_TAKEN)
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
@@ -222,27 +230,30 @@ class PostgresDeploymentQueue:
 
     @asynccontextmanager
     async def leadership(self) -> AsyncIterator[AsyncIterator[bool]]:
-        # The lock is the session's: when the connection breaks, PostgreSQL gives it to the next one.
+        # The lock belongs to the session: when the connection breaks, PostgreSQL gives it to the next one.
         async with self._database.session() as connection:
             yield self._leading(connection)
 
     async def _leading(self, connection: Any) -> AsyncIterator[bool]:
-        leads = False
-        while True:
-            if leads:
-                await connection.fetchval("SELECT 1")  # raises when the session is gone, and the lock with it
-            else:
-                leads = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
+        """The epoch is checked as well, because a standby would also give the lock."""
+        leads, began_in = False, await connection.fetchval(_WRITABLE_EPOCH)
+        epoch = began_in
+        while epoch is not None and epoch == began_in:
+            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
             yield leads
             await asyncio.sleep(_HEARTBEAT_SECONDS)
+            epoch = await connection.fetchval(_WRITABLE_EPOCH)  # raises if the session, and with it the lock, is lost
+        if leads:
+            now = "is read-only or being restored" if epoch is None else "was restored or failed over"
+            _log.warning(f"the database {now}: the leader starts again")
 
     async def _wake_controllers(self) -> None:
         await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
 
     @asynccontextmanager
     async def _claiming(self) -> AsyncIterator[str]:
-        """The holder of what is claimed, new with every claim: neither a restarted process nor a pass that was held up
-        takes a later lease for its own. Broken off after the commit, leases would keep everybody away for a minute."""
+        """A holder for one claim. Every claim has a new one, so that neither a restarted process nor a delayed pass
+        mistakes a later lease for its own. If the claim is cancelled, leases that it has stored are given back."""
         holder = f"{self._process}/{next(self._claims)}"
         try:
             yield holder
@@ -251,7 +262,7 @@ class PostgresDeploymentQueue:
             raise
 
     async def _readable_claim(self, row: Any, holder: str) -> Claim | None:
-        """None for a row that only a newer release can read: others are let to it first."""
+        """None for a row that only a newer release can read. Other controllers get it first."""
         try:
             return _claim_from(row, holder)
         except (KeyError, TypeError, ValueError, RegistryError) as error:
@@ -265,18 +276,18 @@ def _claim_from(row: Any, holder: str) -> Claim:
 
 
 async def _let_service_follow(connection: Any, claim: Claim, result: PassResult) -> None:
-    """With every pass: what somebody patched by hand holds until the next observation (decision 6)."""
+    """Write the state of the service after every pass, so that a patch by hand only lasts until then (decision 6)."""
     id_, view = claim.deployment.id, result.service
     await connection.execute(_FOLLOW, id_, view.current_state, view.external_id, view.url, view.last_error)
     await connection.execute(_SET_SERVED, id_, view.served_state, list(claim.deployment.spec.served_version_ids))
 
 
 async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
-    """Let the event log and the revisions follow a change."""
+    """Write a change to the event log and the revisions, and notify those who watch."""
     id_, spec = claim.deployment.id, claim.deployment.spec
     generation, serving = claim.deployment.generation, result.serving_generation
     await connection.execute(
-        _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.next_step
+        _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.reason.next_step
     )
     await connection.execute(_END_SERVING, id_, serving)
     if serving is not None:
@@ -289,7 +300,8 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
 
 
 def _has_changed(row: Any, result: PassResult) -> bool:
-    """Whether the log has something to say: the phase or its reason, what serves and where, what was applied."""
+    """Whether the result needs an event: the phase, its reason, the serving revision, the url or the applied object
+    changed."""
     before = (row["phase"], row["reason"], row["message"], row["serving_generation"], row["url"])
     after = (result.phase, result.reason, result.message, result.serving_generation, result.url)
     uid = result.applied.uid if result.applied else None

@@ -1,15 +1,18 @@
-"""All deployments beside all objects of a relist: which differ, and which objects belong to none."""
+"""Compares all deployments with all objects of a relist: finds those that differ, and objects without a deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deployments import add_revision
+from registry_grpc.domain.deployment import Cause, Want
 from registry_grpc.ports.cluster import OwnedObject
 
-# An object that is missing, changed or not as ready as the row says makes its deployment due, and so does an API server
-# that answers again those who could not reach it; all others cost nothing. A copy of an object has its labels, but
-# another place.
+# A deployment becomes due if its object is missing, was changed, or is not as ready as the row says, or if its last
+# pass did not reach the API server, which now answers again. Objects are matched by name and namespace too, because a
+# copy of an object has the same labels.
 _COMPARE = """
 WITH differing AS MATERIALIZED (
     SELECT known.id FROM deployment known
@@ -28,29 +31,48 @@ WHERE id = ANY(ARRAY(
     SELECT id FROM deployment WHERE id = ANY(ARRAY(SELECT id FROM differing)) ORDER BY id FOR UPDATE
 ))
 """
-_NOTE_ORPHANS = """
-INSERT INTO orphan (uid, namespace, name, deployment_id)
-SELECT seen.uid, seen.namespace, seen.name, coalesce(seen.id::text, '')
-FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
-WHERE NOT EXISTS (
-    SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
-)
-ON CONFLICT (uid) DO NOTHING
+# A revision is stored before it is applied, so an object is only ahead of its deployment if the database was restored.
+_AHEAD = """
+SELECT d.id, d.project_id, seen.revision FROM deployment d
+JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS seen (id, namespace, name, revision)
+    ON seen.id = d.id AND seen.namespace = d.namespace AND seen.name = d.name
+WHERE seen.revision > d.generation
 """
-# Not `uid <> ALL($1)`, which compares each orphan with every object.
-_FORGET_ORPHANS = """
-DELETE FROM orphan o WHERE NOT EXISTS (SELECT FROM unnest($1::text[]) AS seen (uid) WHERE seen.uid = o.uid)
+# One that shall go goes, whatever its revision.
+_SKIP_LOST = "UPDATE deployment SET generation = $2 WHERE id = $1 AND want = 'PRESENT' AND generation < $2"
+# An orphan is forgotten when its object is gone, or when a restore has brought its deployment back.
+_NOTE_ORPHANS = """
+WITH stray AS MATERIALIZED (
+    SELECT seen.* FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
+    WHERE NOT EXISTS (
+        SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
+    )
+), forgotten AS (
+    DELETE FROM orphan o WHERE NOT EXISTS (SELECT FROM stray WHERE stray.uid = o.uid)
+)
+INSERT INTO orphan (uid, namespace, name, deployment_id)
+SELECT uid, namespace, name, coalesce(id::text, '') FROM stray
+ON CONFLICT (uid) DO NOTHING
 """
 
 
 async def compare(database: Database, objects: Sequence[OwnedObject]) -> int:
-    """As ports.deployments.DeploymentQueue.compare, but that nobody is woken."""
+    """Implements DeploymentQueue.compare, except that nobody is woken."""
     ids = [seen.deployment_id for seen in objects]
     places = [seen.namespace for seen in objects], [seen.name for seen in objects]
     uids = [seen.uid for seen in objects]
     generations = [seen.k8s_generation for seen in objects]
     readiness = [seen.is_ready for seen in objects]
+    for ahead in await database.fetch(_AHEAD, ids, *places, [seen.revision for seen in objects]):
+        await _go_past(database, ahead)
     due = await database.execute(_COMPARE, ids, *places, uids, generations, readiness)
     await database.execute(_NOTE_ORPHANS, uids, *places, ids)
-    await database.execute(_FORGET_ORPHANS, uids)
     return due
+
+
+async def _go_past(database: Database, ahead: Any) -> None:
+    """Repeat the restored revision under the next number that the cluster has not seen. With a number that it has seen,
+    passes would believe that the object is newer than the row."""
+    async with database.transaction() as connection:
+        if await connection.execute(_SKIP_LOST, ahead["id"], ahead["revision"]) == "UPDATE 1":
+            await add_revision(connection, ahead["project_id"], ahead["id"], Want.PRESENT, None, Cause.RESTORE, "")

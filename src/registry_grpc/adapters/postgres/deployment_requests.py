@@ -1,4 +1,4 @@
-"""Which deployment a request has made, for when it is sent again. A request id is free again with its service."""
+"""Remembers which deployment a request has made, so that it can be sent again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.errors import NotFound
 from registry_grpc.domain.inference_service import InferenceService
 
-# The id of a request whose service was deleted is free again.
+# The id of a request can be used again after its service was deleted.
 _REMEMBER = """
 INSERT INTO deployment_request (project_id, request_id, digest, deployment_id) VALUES ($1, $2, $3, $4)
 ON CONFLICT (project_id, request_id) DO UPDATE SET
@@ -23,12 +23,12 @@ SELECT r.digest, {DEPLOYMENT_COLUMNS}
 FROM deployment_request r JOIN deployment d ON d.id = r.deployment_id {DEPLOYMENT_JOINS}
 WHERE r.project_id = $1 AND r.request_id = $2
 """
-# Requests with one id wait for one another, so that the second finds what the first has stored.
+# Requests with the same id wait for each other, so that the second one finds the deployment of the first one.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))"
 
 
 async def lock(connection: Any, project_id: UUID, request: RequestKey) -> None:
-    """Until the end of the transaction."""
+    """Lock the request id until the end of the transaction."""
     await connection.execute(_LOCK, str(project_id), request.request_id)
 
 
@@ -39,7 +39,7 @@ async def remember(connection: Any, project_id: UUID, request: RequestKey, id: U
 async def requested(
     connection: Any, project_id: UUID, request: RequestKey
 ) -> tuple[InferenceService, Deployment] | None:
-    """What an earlier request with this id has made. Raises InvalidRequest when that asked for something else."""
+    """The service and deployment of an earlier request with this id. Raises InvalidRequest if that was different."""
     record = await connection.fetchrow(_REQUESTED, project_id, request.request_id)
     if record is None:
         return None

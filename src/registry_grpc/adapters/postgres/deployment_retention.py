@@ -1,6 +1,6 @@
-"""Forgets old history, a batch at a time, without waiting for anybody or being waited for.
+"""Deletes old history in small batches, which neither wait for others nor make others wait.
 
-No index is kept for this: the log is read in its order up to where it is young, and then all deployments by their ids.
+This needs no index of its own: it reads the events in their order until they are young, and then all deployments by id.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ WITH read AS MATERIALIZED (
 SELECT max(sequence) FROM old
 """
 _DEPLOYMENTS = f"SELECT id FROM deployment WHERE id > $1 ORDER BY id LIMIT {_BATCH}"
-# What served is known from the end of the last one that is forgotten. What others hold locked is left for later.
+# Afterwards, it is known which revision served since the end of the last deleted one. Rows that others have locked are
+# left for later.
 _REVISIONS = f"""
 WITH target AS MATERIALIZED (
     SELECT id, generation, applied_generation, spec, (
@@ -83,7 +84,7 @@ DELETE FROM deployment WHERE id = ANY(ARRAY(
 
 
 async def forget(database: Database, retention: Retention) -> None:
-    """As ports.deployments.DeploymentQueue.forget. Events go first: little is left to go with a deployment."""
+    """Implements DeploymentQueue.forget. Events are deleted first, so that few are left to delete with a deployment."""
     age, last = retention.age, 0
     while last is not None:
         last = await _value_of_batch(database, _EVENTS, last, age)

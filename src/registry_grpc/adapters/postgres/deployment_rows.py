@@ -1,4 +1,4 @@
-"""Rows of deployments, revisions, events and orphans to domain objects, and specs to JSON and back."""
+"""Converts rows of deployments, revisions and events to domain objects, and specs to JSON and back."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from registry_grpc.domain.deployment import (
     Want,
 )
 from registry_grpc.domain.model_version import COPIED
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ DEPLOYMENT_FIELDS = (
     "applied_generation", "applied", "applied_at", "serving_generation", "phase", "phase_since", "reason", "message",
     "next_step", "url", "drift", "observed_at", "attempts",
 )  # fmt: skip
-# The drift policy is the environment's. Environment and version may be gone when only the object is left to remove.
+# The environment has the drift policy. Environment and version may be deleted while the object still has to be removed.
 DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {
     "drift_policy": "coalesce(e.drift_policy, 'report')",
     "version_now": f"CASE WHEN v.id IS NOT NULL THEN ARRAY[{', '.join(f'v.{name}' for name in COPIED)}] END",
@@ -48,8 +49,8 @@ REVISION_FIELDS = (
     "served_until",
 )  # fmt: skip
 EVENT_FIELDS = (
-    "sequence", "occurred_at", "deployment_id", "generation", "serving_generation", "phase", "reason", "message",
-    "next_step",
+    "sequence", "resume_token", "occurred_at", "deployment_id", "generation", "serving_generation", "phase",
+    "reason", "message", "next_step",
 )  # fmt: skip
 
 
@@ -68,6 +69,7 @@ def deployment_from(record: Any) -> Deployment:
             "spec": spec,
             "applied": _made(Applied, record["applied"]) if record["applied"] else None,
             "phase": known(Phase, record["phase"], Phase.PENDING),
+            "reason": DeploymentReason.stored(record["reason"]),
             "drift": tuple(_made(FieldDifference, difference) for difference in record["drift"]),
             "drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT),
             "edited_version_fields": spec.edited_fields(record["version_now"] or spec.copied),
@@ -83,13 +85,15 @@ def revision_from(record: Any) -> DeploymentRevision:
             "cause": known(Cause, record["cause"], Cause.UPDATE),
             "spec": spec_from(record["spec"]),
             "outcome": known(Outcome, record["outcome"], Outcome.PENDING),
+            "reason": DeploymentReason.stored(record["reason"]),
         }
     )
 
 
 def event_from(record: Any) -> DeploymentEvent:
     values = {name: record[name] for name in EVENT_FIELDS}
-    return DeploymentEvent(**values | {"phase": known(Phase, record["phase"], Phase.PENDING)})
+    said = {"phase": known(Phase, record["phase"], Phase.PENDING), "reason": DeploymentReason.stored(record["reason"])}
+    return DeploymentEvent(**values | said)
 
 
 def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
@@ -111,8 +115,8 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
 
 
 def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
-    """What this release does not know is kept apart, unless it says nothing: a newer one writes all its fields."""
-    if "runtime" in stored:  # as it was stored before 2026-11-28, when a runtime asked for hid that of the version
+    """Fields that only a newer release knows go to `unknown`, unless they are empty: that release writes all fields."""
+    if "runtime" in stored:  # the format before 2026-11-28, which had one field for options.runtime and container_image
         stored = {**stored, "container_image": "" if stored["options"].get("runtime") else stored["runtime"]}
         del stored["runtime"]
     unknown = _strange(stored, DeploymentSpec, "") | _strange(stored["options"], DeploymentOptions, _OPTIONS)
@@ -141,7 +145,7 @@ def _strange(stored: Mapping[str, Any], kind: Any, prefix: str) -> dict[str, Any
 
 
 def _made(kind: type[T], stored: Mapping[str, Any]) -> T:
-    """Of the fields that this release knows."""
+    """Make an object from the fields that this release knows."""
     return kind(**{field.name: stored[field.name] for field in fields(kind) if field.name in stored})  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Deployments in PostgreSQL: the intents, their revisions and their events."""
+"""Stores deployments, their revisions and their events in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     spec_from,
     spec_to_json,
 )
+from registry_grpc.adapters.postgres.epoch import EPOCH
+from registry_grpc.adapters.postgres.errors import unavailable
 from registry_grpc.adapters.postgres.inference_services import insert_service, update_service
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, checked, fitting, total_of
 from registry_grpc.domain.deploy_request import RequestKey
@@ -34,7 +36,15 @@ from registry_grpc.domain.deployment import (
     Orphan,
     Want,
 )
-from registry_grpc.domain.errors import ConcurrentChange, EventLogChanged, HistoryForgotten, NotFound, Reason
+from registry_grpc.domain.errors import (
+    ConcurrentChange,
+    EventLogChanged,
+    HistoryForgotten,
+    InvalidRequest,
+    NotFound,
+    Reason,
+    Violation,
+)
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
 from registry_grpc.domain.serve_model import ServeModel
@@ -42,9 +52,10 @@ from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
 
 CHANNEL = "deployment"
 EVENT_CHANNEL = "deployment_event"
+_LONGEST_SEQUENCE = 18
 
 _GET = f"SELECT {DEPLOYMENT_COLUMNS} FROM deployment d {DEPLOYMENT_JOINS} WHERE d.id = $1 AND d.project_id = $2"
-# The request that stores an intent makes the first pass itself; controllers come in only if it does not.
+# The request that stores an intent makes the first pass itself. If it does not, a controller does after 2 seconds.
 _INSERT = """
 INSERT INTO deployment (
     id, project_id, serving_environment_id, registered_model_id, namespace, name, want, spec, next_at
@@ -55,19 +66,22 @@ _INSERT_REVISION = """
 INSERT INTO deployment_revision (deployment_id, generation, created_by, cause, spec)
 SELECT id, generation, $2, $3, spec FROM deployment WHERE id = $1
 """
-# Of all earlier ones, only the one before can be pending: it has superseded those before it.
+# Only the revision before this one can be pending, because it has superseded those before it.
 _SUPERSEDE = """
 UPDATE deployment_revision SET outcome = 'SUPERSEDED'
-WHERE deployment_id = $1 AND outcome = 'PENDING' AND generation = (SELECT generation - 1 FROM deployment WHERE id = $1)
+WHERE deployment_id = $1 AND outcome = 'PENDING' AND generation = (
+    SELECT max(r.generation) FROM deployment_revision r JOIN deployment d ON d.id = r.deployment_id
+    WHERE d.id = $1 AND r.generation < d.generation
+)
 """
 _INSERT_EVENT = """
 INSERT INTO deployment_event (deployment_id, generation, serving_generation, phase, reason, message, next_step)
 SELECT id, generation, serving_generation, phase, reason, message, next_step FROM deployment WHERE id = $1
 """
-# Whoever writes a deployment and its service takes the deployment first.
+# Every transaction that writes a deployment and its service locks the deployment first.
 _LOCK_WANTED = "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE"
-# What an earlier revision came to is not said of this one, and from an undeployment on nothing serves. An undeployment
-# also forgets what generation the object is of, so that a redeployment knows that nobody else took the object away.
+# A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
+# applied generation; a redeployment then knows that the object was not deleted by somebody else.
 _REVISE = """
 UPDATE deployment SET
     generation = generation + 1, revised_at = now(), want = $3, spec = coalesce($4, spec), attempts = 0,
@@ -115,7 +129,7 @@ SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
 ORDER BY r.generation DESC LIMIT 1
 """
-# All revisions of a version are of one project.
+# All revisions with this version belong to one project.
 _LAST_COPY = """
 SELECT r.spec FROM (
     SELECT deployment_id, spec FROM deployment_revision
@@ -136,14 +150,22 @@ SELECT {_REVISION_COLUMNS},
 FROM deployment_revision r
 WHERE r.deployment_id = $1 AND r.generation < $2 ORDER BY r.generation DESC LIMIT $3
 """
-_EVENT_COLUMNS = ", ".join(EVENT_FIELDS)
-_EVENTS = f"""
-SELECT {_EVENT_COLUMNS} FROM deployment_event WHERE deployment_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
+# A token includes the time, because numbers can be given again within an epoch, if a disk is set back.
+_TOKEN = "concat_ws('-', here.epoch, (extract(epoch FROM occurred_at) * 1000000)::bigint, sequence)"  # noqa: S105 - no password
+# Returns at least one row. One statement reads everything, or it could mix events of two histories.
+_EVENTS_OF = f"""
+SELECT {", ".join(f"event.{name}" for name in EVENT_FIELDS)}, d.id IS NOT NULL AS is_there,
+    $3::text IS NULL AND ($4::bigint <= 0 OR d.id IS NULL) OR EXISTS (
+        SELECT FROM deployment_event WHERE deployment_id = d.id AND sequence = $4 AND coalesce($3, {_TOKEN}) = {_TOKEN}
+    ) AS goes_on
+FROM ({EPOCH}) here
+LEFT JOIN deployment d ON d.id = $1 AND d.project_id = $2
+LEFT JOIN LATERAL (
+    SELECT *, {_TOKEN} AS resume_token FROM deployment_event WHERE deployment_id = d.id {{}}
+) event ON true
 """
-_HAS_EVENT = "SELECT true FROM deployment_event WHERE deployment_id = $1 AND sequence = $2"
-_NEWEST_EVENT = f"""
-SELECT {_EVENT_COLUMNS} FROM deployment_event WHERE deployment_id = $1 ORDER BY sequence DESC LIMIT 1
-"""
+_EVENTS = _EVENTS_OF.format("AND sequence > $4 ORDER BY sequence LIMIT $5")
+_NEWEST_EVENT = _EVENTS_OF.format("ORDER BY sequence DESC LIMIT $5")
 _ORPHANS = """
 SELECT o.namespace, o.name, o.uid, o.deployment_id, o.seen_at FROM orphan o
 WHERE o.namespace = ANY(ARRAY(
@@ -222,7 +244,7 @@ class PostgresDeploymentRepository:
         after: int | None = None,
     ) -> None:
         async with self._database.transaction() as connection:
-            await _revise(connection, project_id, id, want, spec, cause, created_by, after)
+            await add_revision(connection, project_id, id, want, spec, cause, created_by, after)
 
     async def change_service(
         self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
@@ -235,9 +257,9 @@ class PostgresDeploymentRepository:
                 return False
             if want is Want.ABSENT:
                 await _undeploy_service(connection, project_id, id)
-                await _revise(connection, project_id, id, want, None, Cause.UNDEPLOY, created_by)
+                await add_revision(connection, project_id, id, want, None, Cause.UNDEPLOY, created_by)
             else:
-                await _revise(connection, project_id, id, want, None, Cause.REDEPLOY, created_by, after)
+                await add_revision(connection, project_id, id, want, None, Cause.REDEPLOY, created_by, after)
             return True
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
@@ -245,7 +267,7 @@ class PostgresDeploymentRepository:
             wanted = await connection.fetchval(_LOCK_WANTED, id, project_id)
             await _undeploy_service(connection, project_id, id)
             if wanted == Want.PRESENT:
-                await _revise(connection, project_id, id, Want.ABSENT, None, Cause.UNDEPLOY, created_by)
+                await add_revision(connection, project_id, id, Want.ABSENT, None, Cause.UNDEPLOY, created_by)
             return wanted is not None
 
     async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
@@ -283,21 +305,34 @@ class PostgresDeploymentRepository:
         record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)
         return spec_from(record["spec"]) if record else None
 
-    async def events(self, project_id: UUID, id: UUID, after: int | None, limit: int) -> Sequence[DeploymentEvent]:
-        await self.get(project_id, id)
-        if after is None:
-            rows = await self._database.fetch(_NEWEST_EVENT, id)
+    async def events(
+        self, project_id: UUID, id: UUID, after: int | str | None, limit: int
+    ) -> Sequence[DeploymentEvent]:
+        token, sequence = (after, _sequence_in(after)) if isinstance(after, str) else (None, after)
+        if sequence is None:
+            rows = await self._database.fetch(_NEWEST_EVENT, id, project_id, None, 0, 1)
         else:
-            rows = await self._database.fetch(_EVENTS, id, after, limit)
-            if after > 0 and await self._database.fetchrow(_HAS_EVENT, id, after) is None:
-                raise EventLogChanged
-        return [event_from(row) for row in rows]
+            rows = await self._database.fetch(_EVENTS, id, project_id, token, sequence, limit)
+        if not rows:
+            raise unavailable()  # the database is being restored
+        if not rows[0]["goes_on"]:
+            raise EventLogChanged
+        if not rows[0]["is_there"]:
+            raise _not_found(id)
+        return [event_from(row) for row in rows if row["sequence"] is not None]
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
         return [Orphan(**row) for row in await self._database.fetch(_ORPHANS, project_id)]
 
 
-async def _revise(  # noqa: PLR0917 - the parameters of `revise`
+def _sequence_in(token: str) -> int:
+    before, _, sequence = token.rpartition("-")
+    if not before or not sequence.isdecimal() or len(sequence) > _LONGEST_SEQUENCE:
+        raise InvalidRequest([Violation("resume_token", "must be the resume_token of an event from WatchDeployment")])
+    return int(sequence)
+
+
+async def add_revision(  # noqa: PLR0917 - the parameters of `revise`
     connection: Any,
     project_id: UUID,
     id: UUID,
@@ -307,6 +342,7 @@ async def _revise(  # noqa: PLR0917 - the parameters of `revise`
     created_by: str,
     after: int | None = None,
 ) -> None:
+    """Implements DeploymentRepository.revise inside a transaction."""
     stored = spec_to_json(spec) if spec else None
     if await connection.fetchval(_REVISE, id, project_id, want, stored, after) is None:
         if await connection.fetchval(_LOCK_WANTED, id, project_id) is not None:

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses, in the words of the domain: by SQLSTATE class and constraint name, never by text."""
+"""Translates errors of PostgreSQL into errors of the domain, by SQLSTATE and constraint name, never by text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNIQUE = {
     "uq_inference_service_env_name": Reason.INFERENCE_SERVICE_NAME_TAKEN,
     "uq_serve_model_isvc_version": Reason.SERVE_MODEL_EXISTS,
 }
-# A row that is written names one that has gone meanwhile…
+# A row that is written refers to a row that was deleted meanwhile.
 _GONE = {
     "fk_registered_model_parent": Reason.REGISTERED_MODEL_NOT_FOUND,
     "fk_model_version_registered_model": Reason.REGISTERED_MODEL_NOT_FOUND,
@@ -32,7 +32,7 @@ _GONE = {
     "fk_serve_model_inference_service": Reason.INFERENCE_SERVICE_NOT_FOUND,
     "fk_serve_model_model_version": Reason.MODEL_VERSION_NOT_FOUND,
 }
-# …or a row that is deleted is named by others.
+# Other rows refer to a row that is to be deleted.
 _IN_USE = {
     "fk_inference_service_serving_environment": Reason.ENVIRONMENT_HAS_INFERENCE_SERVICES,
     "fk_inference_service_registered_model": Reason.MODEL_HAS_ACTIVE_DEPLOYMENTS,
@@ -40,12 +40,12 @@ _IN_USE = {
     "fk_traffic_variant_model_version": Reason.MODEL_HAS_ACTIVE_DEPLOYMENTS,
 }
 
-# asyncpg's own connection errors and those of the operating system.
+# Connection errors of asyncpg and of the operating system.
 CONNECTION_LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # its own record of the connection is broken: "cannot switch to state 12"
+    asyncpg.InternalClientError,  # the client's state of the connection is broken: "cannot switch to state 12"
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -61,11 +61,11 @@ def unavailable() -> Unavailable:
 
 
 def translate(error: Exception, *, deleting: bool = False) -> RegistryError | None:
-    """The domain's error for a driver's error; None for one that nobody foresaw."""
+    """The error of the domain for an error of the driver; None for an unexpected one."""
     match error:
         case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
             return InvalidRequest((), "text must not hold NUL characters")
-        case asyncpg.DataError():  # a value of the wrong type; asyncpg counts it among its interface errors
+        case asyncpg.DataError():  # a value of the wrong type, which asyncpg makes an InterfaceError
             return None
         case asyncpg.UniqueViolationError() if error.constraint_name in _UNIQUE:
             return AlreadyExists(_UNIQUE[error.constraint_name])
@@ -74,7 +74,7 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             if deleting and constraint in _IN_USE:
                 return FailedPrecondition(_IN_USE[constraint])
             return NotFound(_GONE[constraint]) if constraint in _GONE else None
-        # The last two: a migration has changed a table meanwhile; the statement is prepared anew when it comes again.
+        # The last two mean that a migration has changed a table. The next try prepares the statement again.
         case (
             asyncpg.SerializationError()
             | asyncpg.DeadlockDetectedError()
@@ -82,12 +82,14 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             | asyncpg.OutdatedSchemaCacheError()
         ):
             return ConcurrentChange()
+        case asyncpg.ReadOnlySQLTransactionError():
+            return Unavailable(Reason.DATABASE_READ_ONLY)
         case (
             asyncpg.QueryCanceledError()
             | asyncpg.LockNotAvailableError()
-            | asyncpg.ReadOnlySQLTransactionError()
+            | asyncpg.UndefinedTableError()  # the database is being restored
             | asyncpg.InsufficientResourcesError()
-            | asyncpg.InvalidSQLStatementNameError()  # a pooler has changed to transaction mode (see sessions)
+            | asyncpg.InvalidSQLStatementNameError()  # a pooler is in transaction mode now (see sessions)
         ):
             return unavailable()
         case _ if isinstance(error, CONNECTION_LOST):

@@ -166,7 +166,7 @@ class PostgresInferenceServiceRepository:
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         async with self._database.transaction(deleting=True) as connection:
-            # The deployment first, as all who write both: in another order, two could wait for one another.
+            # Everything that writes both locks the deployment first. In different orders, two could deadlock.
             await connection.execute(_WANT_ABSENT, id, project_id)
             if await connection.fetchval(_DELETE, id, project_id) is None:
                 if await connection.fetchrow(_GET, id, project_id):

@@ -1,7 +1,7 @@
-"""The statement of a list: conditions, order, a page by offset or by cursor, and the total.
+"""The statements of lists: conditions, order, a page by offset or by cursor, and the total.
 
-Pages near the start are one round trip. Pages deep in a list find their way in the index, from the end that is nearer.
-Rows that would make a page too large stay in the database: large values are neither read nor sent for them.
+A page near the start takes one round trip. A page deep in a list skips ids in the index, from the nearer end. Large
+values of rows that do not fit into a page are neither read nor sent.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from uuid import UUID
 
 import asyncpg
 
-from registry_grpc.adapters.postgres.columns import of_table, select_list
+from registry_grpc.adapters.postgres.columns import in_order_of, of_table, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import OBJECT_BYTES, SORTED_CHARACTERS, Cursor, Page, Slice, Sort
 
 T = TypeVar("T")
 
-# From this offset on, a total that is asked for first costs less than rows that are read to be skipped.
+# From this offset on, counting first, to skip from the nearer end, costs less than reading the rows to skip.
 _DEEP = 500
 
-_LONGEST_PATTERN = 1000  # names are far shorter, with an escape and a wildcard for each character too
-_LARGE_PAGES = 2  # at a time, in a worker
+_LONGEST_PATTERN = 1000  # names are far shorter, even with an escape and a wildcard for each character
+_LARGE_PAGES = 2  # at a time, per worker
 
-# Stands for NULL in the order of nullable ids: greater than all others, as NULL is to PostgreSQL.
+# Stands for NULL in the order of nullable ids. It is greater than all others, like NULL in PostgreSQL.
 NULL_ID = UUID(int=2**128 - 1)
 
 
 @dataclass(slots=True)
 class Conditions:
-    """Conditions joined by AND. `{t}` stands for the table, so that the same ones can count in a counter table."""
+    """Conditions joined by AND. `{t}` stands for the table, so that they also fit counter tables."""
 
     texts: list[str] = field(default_factory=list)
     args: list[Any] = field(default_factory=list)
 
     def add(self, text: str, value: Any) -> None:
-        """`text` holds `{}` where the parameter goes."""
+        """`{}` in `text` stands for the parameter."""
         self.args.append(value)
         self.texts.append(text.replace("{}", f"${len(self.args)}"))
 
     def add_equal(self, column: str, value: Any) -> None:
-        """No condition for None and for empty text (contract 0.10)."""
+        """None and the empty string add no condition (contract 0.10)."""
         if value is not None and value != "":
             self.add(f"{{t}}.{column} = {{}}", value)
 
@@ -53,15 +53,17 @@ class Conditions:
 
     @property
     def window(self) -> str:
-        """LIMIT and OFFSET, whose parameters come after those of the conditions."""
+        """LIMIT and OFFSET. Their parameters follow those of the conditions."""
         return f"LIMIT ${len(self.args) + 1} OFFSET ${len(self.args) + 2}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """How one aggregate is listed. `columns` are expressions by name, and `large` is what `bytes_of` says of the large
-    ones; `source` is the FROM clause, in which `table` is the alias that is sorted. `has_nulls` says that large columns
-    may be NULL."""
+    """How one aggregate is listed.
+
+    `columns`: expressions by name; `large`: the sizes of the large ones, by `bytes_of`; `has_nulls`: whether those may
+    be NULL. `source` is the FROM clause, and `table` the alias in it that is sorted.
+    """
 
     columns: Mapping[str, str]
     large: Mapping[str, str]
@@ -71,7 +73,8 @@ class Listing:
     has_nulls: bool = False
     _whole: str = field(init=False)
     _small: str = field(init=False)
-    """The columns as they are, and with NULL for large values above `$largest`."""
+    """The columns with NULL instead of large values above `$largest`. `_whole` has all values."""
+    _large_of: Callable[[Any], Sequence[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         small = {
@@ -79,6 +82,7 @@ class Listing:
         }
         object.__setattr__(self, "_whole", select_list(self.columns))
         object.__setattr__(self, "_small", select_list({**self.columns, **small}))
+        object.__setattr__(self, "_large_of", in_order_of(tuple(self.large), tuple(self.columns)))
 
     async def page(
         self,
@@ -90,8 +94,8 @@ class Listing:
         total: str | None,
         item: Callable[[Any], T],
     ) -> Page[T]:
-        """`total` is a SELECT that counts, with the parameters of `conditions`, and should cost little. Without one,
-        what meets the conditions is counted as it is found."""
+        """`total` is a cheap SELECT that counts, with the parameters of `conditions`. Without it, the matching rows are
+        counted."""
         if slice.by_cursor:
             return await self._after(database, conditions, sort, slice, item)
         if total is None:
@@ -114,7 +118,7 @@ class Listing:
         total: str,
         item: Callable[[Any], T],
     ) -> Page[T]:
-        """Skip ids in the index, not rows, and from the end of the list when that is nearer."""
+        """Skip ids in the index instead of rows, from the end of the list if that is nearer."""
         count: int = (await database.fetch(total, *conditions.args))[0][0]
         limit = min(slice.limit, count - slice.offset)
         if limit <= 0:
@@ -132,7 +136,7 @@ class Listing:
     async def _counted(
         self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
     ) -> Page[T]:
-        """Find once what meets the conditions: for the page and to count it."""
+        """Find the matching rows once, both for the page and for the total."""
         direction = _direction(sort)
         found = (
             f"WITH found AS MATERIALIZED (SELECT {self.table}.id, {self.sort_columns[sort.field]} AS value"
@@ -152,7 +156,7 @@ class Listing:
     ) -> Page[T]:
         place = f"({self.sort_columns[sort.field]}, {self.table}.id)"
         beyond = "<" if sort.descending else ">"
-        # The parameters of a page at the start are two less.
+        # The first page has two parameters less.
         after = [slice.after.value, slice.after.id] if slice.after else []
         where, args = conditions.on(self.table), [*conditions.args, *after]
         if after:
@@ -161,7 +165,7 @@ class Listing:
         try:
             rows, has_more = await self._read(database, page, [*args, slice.limit + 1], sort, slice)
         except asyncpg.DataError as error:
-            raise InvalidPageToken from error  # the value of a made-up token does not fit the column
+            raise InvalidPageToken from error  # the value of a forged token does not fit the column
         items = tuple(item(row) for row in rows)
         return Page(items, next=_cursor(items[-1], sort) if has_more else None)
 
@@ -179,24 +183,24 @@ class Listing:
         before: str = "",
         more_columns: str = "",
     ) -> tuple[Sequence[Any], bool]:
-        """The rows of a page that are wanted and fit, and whether others come after them. `page` is the rest of a
-        SELECT of the columns, with the parameters `args`. Raises InvalidRequest for a page that is to be refused.
+        """The rows of the page that fit, and whether more rows follow. `page` is the rest of a SELECT of the columns,
+        with the parameters `args`. Raises InvalidRequest for a page that has to be refused.
 
-        First, large values are left out unless they are so small that a page of such values fits. Mostly nothing is
-        left out then, and adding up sizes would double what the database has to do.
+        The first statement leaves out values so large that a page of them would not fit. Usually it leaves out nothing,
+        and its result is the page: adding up sizes would double the work of the database.
         """
         largest = slice.max_bytes // (slice.limit + 1) - OBJECT_BYTES
         if largest >= 0 and not self.has_nulls:
             columns = self._small.replace("$largest", f"${len(args) + 1}")
             limits = [largest // len(self.large)] if self.large else []
             rows = await database.fetch(f"{before}SELECT {columns}{more_columns}{page}", *args, *limits)
-            if not any(None in [row[name] for row in rows] for name in self.large):
+            if not any(None in self._large_of(row) for row in rows):
                 return rows[: slice.limit], len(rows) > slice.limit
         sized = (
             f"SELECT {self._whole}, {self.sort_columns[sort.field]} AS sorted_by, {total_of(self.large)} AS bytes{page}"
         )
         statement = before + fitting(sized, self.columns, _direction(sort), slice, more_columns, first=len(args) + 1)
-        # A worker turns megabytes into an answer at one go: with too many such pages at a time, others would wait.
+        # A worker encodes megabytes without interruption, so that many large pages at a time would delay others.
         large = database.share("large pages", _LARGE_PAGES)
         return checked(await large.fetch(statement, *args, slice.limit, slice.max_bytes), slice)
 
@@ -206,8 +210,8 @@ class Listing:
 
 
 def bytes_of(table: str, *, texts: Sequence[str] = (), json: Sequence[str] = ()) -> dict[str, str]:
-    """The sizes of large columns, by name, as ports.repositories counts them. Nothing that lies outside of the row is
-    read for them, but JSON that is compressed, as nothing else tells how large that is."""
+    """The sizes of large columns by name, counted as in ports.repositories. Only compressed JSON has to be read for it;
+    the size of other values is stored in the row."""
     sizes = {name: f"octet_length({table}.{name})" for name in texts}
     for name in json:
         column = f"{table}.{name}"
@@ -219,7 +223,7 @@ def bytes_of(table: str, *, texts: Sequence[str] = (), json: Sequence[str] = ())
 
 
 def total_of(sizes: Mapping[str, str]) -> str:
-    """The size of a row."""
+    """The SQL expression for the size of a row."""
     return " + ".join([str(OBJECT_BYTES), *sizes.values()])
 
 
@@ -232,15 +236,15 @@ def fitting(
     *,
     first: int,
 ) -> str:
-    """Of the rows of a page, in its order, those that are wanted and fit: the others do not leave the database.
+    """A SELECT of those rows of a page, in its order, that fit. Other rows do not leave the database.
 
-    `page` is a SELECT of `columns` and of `id`, `sorted_by` and `bytes`; the limit and `max_bytes` of the slice become
-    the parameters `$first` and the one after it. Each row also has `has_more` and `all_bytes`, which is the size of the
-    page if the page is refused when it does not fit, else of the rows up to this one.
+    `page` is a SELECT of `columns`, `id`, `sorted_by` and `bytes`. Parameter `$first` is the limit, the next one the
+    slice's `max_bytes`. Each row also has `has_more`, and `all_bytes`: the size of the rows up to this one, or of the
+    whole page if a page that does not fit is refused.
     """
     order = f"{{0}}.sorted_by {direction}, {{0}}.id {direction}"
     until = "CURRENT ROW" if slice.is_cut else "UNBOUNDED FOLLOWING"
-    # Of a page that is refused nothing is needed but its size.
+    # A page that is refused only needs its size.
     column = "sized.{0}" if slice.is_cut else f"CASE WHEN all_bytes <= ${first + 1} THEN sized.{{0}} END AS {{0}}"
     names = ", ".join(column.format(name) for name in columns)
     return (
@@ -253,8 +257,7 @@ def fitting(
 
 
 def checked(rows: Sequence[Any], slice: Slice) -> tuple[Sequence[Any], bool]:
-    """The rows of `fitting`, and whether others come after them. Raises InvalidRequest for a page that is to be
-    refused."""
+    """The rows of `fitting`, and whether more rows follow. Raises InvalidRequest for a page that has to be refused."""
     if not rows:
         return rows, False
     slice.check(rows[0]["all_bytes"])
@@ -264,7 +267,7 @@ def checked(rows: Sequence[Any], slice: Slice) -> tuple[Sequence[Any], bool]:
 async def _total_of(
     rows: Sequence[Any], slice: Slice, database: Database, statement: str, conditions: Conditions
 ) -> int:
-    """Every row tells it; beyond the last one it is counted once more."""
+    """The total, which each row has. For a page beyond the end, without rows, it is counted again."""
     if rows or slice.offset == 0:
         return rows[0]["total"] if rows else 0
     total: int = (await database.fetch(statement, *conditions.args))[0][0]
@@ -281,7 +284,7 @@ def _cursor(last: Any, sort: Sort) -> Cursor:
 
 
 def sort_columns(table: str, fields: tuple[str, ...], *nullable_ids: str) -> dict[str, str]:
-    """The column of each field a list can be sorted by."""
+    """The column for each field by which a list can be sorted."""
     columns = of_table(table, fields)
     if "description" in columns:
         columns["description"] = f"left({table}.description, {SORTED_CHARACTERS})"
@@ -289,15 +292,15 @@ def sort_columns(table: str, fields: tuple[str, ...], *nullable_ids: str) -> dic
 
 
 def search_pattern(search: str) -> str:
-    """For ILIKE: `%`, `_` and backslash keep their meaning (contract 0.10)."""
+    """The pattern for LIKE. `%`, `_` and backslash in the search keep their meaning (contract 0.10)."""
     return f"%{search}%"
 
 
 def is_beyond_names(search: str) -> bool:
-    """Whether no name is long enough for this search. To look for its pairs of letters would take seconds."""
+    """Whether the search is longer than any name. Searching for its pairs of letters would take seconds."""
     return len(re.sub("%+", "%", search)) > _LONGEST_PATTERN
 
 
 def longest_literal(text: str) -> str:
-    """The longest part of a search that every match holds as it is, but for its case."""
+    """The longest part of a search without wildcards, which every match contains in some letter case."""
     return max(re.split(r"[%_\\]", text), key=len)

@@ -1,12 +1,12 @@
-"""The schema's migrations: plain SQL files in the format, the table and the lock of golang-migrate.
+"""Runs the schema's migrations: plain SQL files, with the file names, the version table and the lock of golang-migrate.
 
-A file and its version are one transaction, so that a failed file leaves nothing behind. A file that cannot run in a
-transaction (CREATE INDEX CONCURRENTLY, batches that commit) says so in its first line, `-- migrate:no-transaction`: its
-statements run one by one, the version is dirty meanwhile, and all of them are written so that they can be repeated. An
-interrupted one is resumed by running it again. golang-migrate cannot run these files.
+A file and its version are written in one transaction, so that a failed file leaves no trace. A file that cannot run in
+a transaction (CREATE INDEX CONCURRENTLY, batches that commit) has `-- migrate:no-transaction` as its first line: its
+statements run one by one and can be repeated, and the version is dirty meanwhile. An interrupted file is resumed by
+running it again. golang-migrate cannot run these files.
 
-Nobody waits long for a migration: a statement that does not get its lock at once, and would hold up every other
-statement behind it, gives up and tries again.
+A statement that waits for a lock makes all later statements on the table wait. Therefore a migration waits for 50 ms at
+most, and then tries again.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from registry_grpc.adapters.postgres import sessions
 from registry_grpc.shipped import MIGRATIONS
 
 LOWEST_VERSION = 20261127000700
-"""The lowest schema that the statements of this program work on: raise it with a migration that they need. Migrations
-after it only make them faster, so that workers need not wait for them."""
+"""The lowest schema version on which this program works. Raise it with a migration that the program needs. Workers do
+not wait for later migrations, which only make it faster."""
 
 LOCK_PATIENCE = 120.0
-"""How many seconds a statement tries to get its locks."""
+"""For how many seconds a statement tries to get its locks."""
 _LOCK_PAUSE = (0.1, 0.5)
-# Whoever waits for a lock holds up every statement behind it. The processors are left to the service.
+# Without parallel workers, so that the service keeps the processors.
 _SETTINGS = "SET lock_timeout = '50ms'; SET statement_timeout = '15min'; SET max_parallel_maintenance_workers = 0"
-# For statements that wait for others, while nobody waits for them.
+# For statements that wait for others without making others wait.
 _UNHURRIED_SETTINGS = "SET lock_timeout = 0; SET statement_timeout = 0"
 
 _FILE_NAME = re.compile(r"(?P<version>\d+)_(?P<name>.+)\.(?P<direction>up|down)\.sql")
@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (version bigint NOT NULL PRIMARY KE
 
 
 class MigrationError(Exception):
-    """The schema cannot be brought to the version asked for; the text says why and what to do."""
+    """The schema cannot be migrated. The text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class SchemaVersion:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where the database stands among the migrations."""
+    """The database's version, and which migrations are applied and pending."""
 
     current: SchemaVersion | None
     applied: tuple[Migration, ...]
@@ -90,7 +90,7 @@ class Status:
 
 
 def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
-    """Read the folder, oldest version first. Every version has one up and one down file, else MigrationError."""
+    """The migrations in the folder, oldest first. Raises MigrationError unless each has one up and one down file."""
     found: dict[tuple[int, str], dict[str, str]] = {}
     for path in sorted(folder.glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
@@ -109,7 +109,7 @@ def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
 
 
 def statements_of(sql: str) -> list[str]:
-    """Split at the semicolons that end statements, and leave out the comments before each."""
+    """The statements of an SQL text, without the comments before them."""
     parts = [""]
     for token in _TOKEN.finditer(sql):
         if token[0] == ";":
@@ -121,11 +121,10 @@ def statements_of(sql: str) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def migration_connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """Connect and hold the migration lock: of several replicas that start at once one migrates, the others wait."""
+    """Connect and hold the migration lock, so that only one of several replicas migrates and the others wait."""
     async with connected(dsn) as connection:
         key = await _lock_key(connection)
-        # Not the blocking pg_advisory_lock(): its waiting snapshot would hold up the holder's CREATE INDEX
-        # CONCURRENTLY.
+        # The snapshot of a waiting pg_advisory_lock() would block the holder's CREATE INDEX CONCURRENTLY.
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):  # noqa: ASYNC110
             await asyncio.sleep(_LOCK_POLL_SECONDS)
         await connection.execute(_SETTINGS)
@@ -134,7 +133,7 @@ async def migration_connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 @contextlib.asynccontextmanager
 async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection without the lock. Raises MigrationError when a pooler in between would not keep the lock."""
+    """A connection without the lock. Raises MigrationError behind a pooler that would lose the lock."""
     if not await sessions.keeps_sessions(dsn, timeout=_CONNECT_SECONDS):
         raise MigrationError(f"{sessions.NOT_A_SESSION}: {sessions.ADVICE}")
     connection = await sessions.connect(dsn, {}, application_name="registry-grpc migrate")
@@ -145,7 +144,7 @@ async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def current_version(connection: asyncpg.Connection) -> SchemaVersion | None:
-    """Return the database's version, None when no migration was ever applied."""
+    """The database's version; None if no migration was ever applied."""
     if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
         return None
     row = await connection.fetchrow("SELECT version, dirty FROM schema_migrations")
@@ -153,7 +152,7 @@ async def current_version(connection: asyncpg.Connection) -> SchemaVersion | Non
 
 
 async def status(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> Status:
-    """Return which migrations are applied and which are not, one that stopped half-way among these; needs no lock."""
+    """The applied and the pending migrations. One that stopped half-way is pending. Needs no lock."""
     current = await current_version(connection)
     complete = current.version - current.dirty if current else -1
     return Status(
@@ -166,7 +165,7 @@ async def status(connection: asyncpg.Connection, migrations: Sequence[Migration]
 async def up(
     connection: asyncpg.Connection, migrations: Sequence[Migration], *, steps: int | None = None
 ) -> list[Migration]:
-    """Apply what is pending, or the next `steps` of it, and return it. Nothing happens to a newer schema."""
+    """Apply the pending migrations, or the next `steps` of them, and return them. Does nothing to a newer schema."""
     await create_version_table(connection)
     pending = (await _known_status(connection, migrations)).pending[:steps]
     for migration in pending:
@@ -175,10 +174,13 @@ async def up(
 
 
 async def down(connection: asyncpg.Connection, migrations: Sequence[Migration], *, steps: int = 1) -> list[Migration]:
-    """Take back the newest `steps` applied migrations, the newest first, and return them. Data in them is lost."""
+    """Revert the newest `steps` applied migrations, newest first, and return them. Their data is lost."""
     current = (await _known_status(connection, migrations)).current
     if current and current.version > migrations[-1].version:
-        raise MigrationError(f"version {current.version} is newer than this program, which cannot take it back")
+        raise MigrationError(
+            f"the database is at version {current.version}, which is newer than this program: revert it with the "
+            "release that made it"
+        )
     begun = [migration for migration in migrations if current and migration.version <= current.version]
     undone = list(reversed(begun))[:steps]
     for migration in undone:
@@ -188,7 +190,7 @@ async def down(connection: asyncpg.Connection, migrations: Sequence[Migration], 
 
 
 async def _known_status(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> Status:
-    """Raises MigrationError when the database is at a version from which there is no way on."""
+    """Raises MigrationError if the database's version cannot be migrated further."""
     found = await status(connection, migrations)
     if found.current is None or found.current.version > migrations[-1].version:
         return found
@@ -197,14 +199,14 @@ async def _known_status(connection: asyncpg.Connection, migrations: Sequence[Mig
     if found.current.dirty and not (migration and migration.resumable):
         raise MigrationError(
             f"the database is marked dirty at version {version}: a migration stopped half-way. Repair the schema by "
-            "hand, then set schema_migrations to the last complete version with dirty = false. A database of the "
-            "Go service is taken over with adopt"
+            "hand, then set schema_migrations to the last complete version with dirty = false. If it is a database of "
+            "the Go service, use adopt"
         )
     if migration is None:
         raise MigrationError(
-            f"the database is at version {version}, which is none of the migrations here. A database of the Go "
-            "service is taken over with adopt. One of an early development version of this service cannot be brought "
-            "on: make it anew, the embedded one by removing REGISTRY_DATA_DIR/postgres"
+            f"the database is at version {version}, which this program does not know. If it is a database of the Go "
+            "service, use adopt. A database of an early development version of this service cannot be migrated: create "
+            "a new one; for the embedded database, remove REGISTRY_DATA_DIR/postgres"
         )
     return found
 
@@ -239,7 +241,7 @@ async def _run_alone(connection: asyncpg.Connection, statement: str) -> None:
 
 
 async def patiently(change: Callable[[], Awaitable[object]]) -> None:
-    """Try until it gets its locks. Raises LockNotAvailableError when a table is in use all the time."""
+    """Try until the change gets its locks. Raises LockNotAvailableError if a table stays in use for LOCK_PATIENCE."""
     clock = asyncio.get_running_loop().time
     end = clock() + LOCK_PATIENCE
     while True:
@@ -255,7 +257,7 @@ async def patiently(change: Callable[[], Awaitable[object]]) -> None:
 
 @contextlib.contextmanager
 def clear_errors(step: str) -> Iterator[None]:
-    """Turn what PostgreSQL refuses in the block into a MigrationError that names the step."""
+    """Turn errors of PostgreSQL in the block into a MigrationError that names the step."""
     try:
         yield
     except asyncpg.LockNotAvailableError:
@@ -265,24 +267,24 @@ def clear_errors(step: str) -> Iterator[None]:
 
 
 async def create_version_table(connection: asyncpg.Connection) -> None:
-    """Make schema_migrations unless it is there."""
     await connection.execute(_CREATE_TABLE)
 
 
 async def set_version(connection: asyncpg.Connection, version: int | None, *, dirty: bool) -> None:
-    """Write the one row of schema_migrations; no version is no row, or -1 while dirty, as golang-migrate has it."""
+    """Write the only row of schema_migrations. Without a version there is no row, or -1 while dirty, as golang-migrate
+    does it."""
     async with connection.transaction():
-        await connection.execute("DELETE FROM schema_migrations")  # TRUNCATE would wait for readers, and they for it
+        await connection.execute("DELETE FROM schema_migrations")  # TRUNCATE and readers would wait for each other
         if version is not None or dirty:
             stored = -1 if version is None else version
             await connection.execute("INSERT INTO schema_migrations (version, dirty) VALUES ($1, $2)", stored, dirty)
 
 
 async def _lock_key(connection: asyncpg.Connection) -> int:
-    """Return golang-migrate's key, so that the two tools exclude each other (its database name is the URL's path)."""
+    """golang-migrate's key, so that the two tools exclude each other. Its database name is the path of the URL."""
     schema = await connection.fetchval("SELECT current_schema()")
     if schema is None:
-        raise MigrationError("the search path names no schema that exists")
+        raise MigrationError("no schema of the search path exists: create it, or set search_path in the database URL")
     database = await connection.fetchval("SELECT current_database()")
     name = f"{schema}\0schema_migrations\0/{database}"
     return zlib.crc32(name.encode()) * _LOCK_SALT % 2**32

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres import secrets
+from registry_grpc.adapters.postgres import stored_keys
 from registry_grpc.adapters.postgres.columns import TOUCHED, arguments, in_order_of, of_table, parameters, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, sort_columns
 from registry_grpc.adapters.postgres.patches import assignments
-from registry_grpc.adapters.postgres.secrets import KEYS, place_of_key
+from registry_grpc.adapters.postgres.stored_keys import KEYS, place_of_key
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.model_version import (
     SORT_FIELDS,
@@ -24,7 +24,7 @@ from registry_grpc.domain.model_version import (
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET, changes
 from registry_grpc.domain.storage import place_of
-from registry_grpc.ports.secrets import SecretCipher
+from registry_grpc.ports.encryption import SecretCipher
 
 COLUMNS = (
     "id", "created_at", "updated_at", "registered_model_id", "name", "description", "is_default", "state", "status",
@@ -32,12 +32,12 @@ COLUMNS = (
     "container_image", "model_catalog_name", "uri", "labels", "prebuilt_container_id",
 )  # fmt: skip
 _COLUMNS = select_list(of_table("v", COLUMNS))
-_STORED = (*COLUMNS, *secrets.COLUMNS)
+_STORED = (*COLUMNS, *stored_keys.COLUMNS)
 
 _MODEL = COLUMNS.index("registered_model_id") + 1
 _PROJECT = len(_STORED) + 1
-# The model must be of the project: no row is written otherwise. A version is younger than those of its model that are
-# there, even if the database's clock was set back, or is another one since a failover.
+# Inserts no row if the model is not in the project. The version becomes newer than all others of its model, even if the
+# database's clock was set back, or is another server's clock after a failover.
 _INSERT = f"""
 INSERT INTO model_version AS v ({", ".join(_STORED)}, project_id)
 SELECT {parameters(_STORED, now="clock.now")}, m.project_id
@@ -57,12 +57,12 @@ PATCHED = (
     "model_framework_version", "container_image", "uri", "labels",
 )  # fmt: skip
 _UPDATE = f"""
-UPDATE model_version v SET {assignments((*PATCHED, *secrets.COLUMNS), first=4)}, {TOUCHED}
+UPDATE model_version v SET {assignments((*PATCHED, *stored_keys.COLUMNS), first=4)}, {TOUCHED}
 WHERE v.id = $1 AND v.project_id = $2
     AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 RETURNING {_COLUMNS}
 """
-# Defaults of one model are set one after another: who comes second clears what the first has set.
+# Serializes requests that set the default of one model: the second one clears the default that the first one has set.
 _LOCK_MODEL = "SELECT id FROM registered_model WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
 _LOCK_MODEL_OF_VERSION = """
 SELECT m.id FROM model_version v JOIN registered_model m ON m.id = v.registered_model_id
@@ -71,9 +71,9 @@ WHERE v.id = $1 AND v.project_id = $2 FOR NO KEY UPDATE OF m
 _CLEAR_DEFAULT = (
     "UPDATE model_version SET is_default = false WHERE registered_model_id = $1 AND is_default AND id <> $2"
 )
-_NO_KEYS = (None,) * len(secrets.COLUMNS)
+_NO_KEYS = (None,) * len(stored_keys.COLUMNS)
 _LOCK_URI = "SELECT uri FROM model_version WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
-_CREDENTIALS = f"SELECT uri, {secrets.READ} FROM model_version WHERE id = $1 AND project_id = $2"
+_CREDENTIALS = f"SELECT uri, {stored_keys.READ} FROM model_version WHERE id = $1 AND project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM model_version v WHERE "
 _OLDEST = " ORDER BY v.created_at, v.id LIMIT 1"
 _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {conditions}"
@@ -88,7 +88,7 @@ _LISTING = Listing(
 
 
 def version_reader(first: int = 0) -> Callable[[Any], ModelVersion]:
-    """Reads a version from a row that has COLUMNS from place `first` on."""
+    """A function that reads a version from a row with COLUMNS from index `first` on."""
     values_of = in_order_of(ModelVersion._fields, COLUMNS, first)
     return lambda record: ModelVersion._make(values_of(record))
 
@@ -106,7 +106,7 @@ class PostgresModelVersionRepository:
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
         args = [
             *arguments(version, COLUMNS),
-            *secrets.stored(*(self._encrypted(version.id, name, getattr(credentials, name)) for name in KEYS)),
+            *stored_keys.stored(*(self._encrypted(version.id, name, getattr(credentials, name)) for name in KEYS)),
             project_id,
         ]
         if not version.is_default:
@@ -120,8 +120,8 @@ class PostgresModelVersionRepository:
         return _found(await self._database.fetchrow(_GET, id, project_id, registered_model_id), id)
 
     async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
-        # Where there is one row at most: asked for an order, PostgreSQL would walk an index in that order; asked for
-        # `project_id = …`, it might read all versions of the name in the project.
+        # If at most one row can match, ORDER BY would make PostgreSQL walk the index of that order, and `project_id =`
+        # might make it read all versions of the project with this name.
         is_unique = key.id or (key.name and key.registered_model_id)
         conditions = Conditions()
         conditions.add(f"{{t}}.project_id {'IS NOT DISTINCT FROM' if is_unique else '='} {{}}", project_id)
@@ -155,7 +155,7 @@ class PostgresModelVersionRepository:
                 await connection.execute(_CLEAR_DEFAULT, model_id, id)
             uri = await connection.fetchval(_LOCK_URI, id, project_id)
             keys = {name: self._encrypted(id, name, key) for name, key in patch.keys_after(uri or "").items()}
-            stored = [part for key in KEYS for part in (secrets.stored(keys[key]) if key in keys else (None, None))]
+            stored = [part for key in KEYS for part in (stored_keys.stored(keys[key]) if key in keys else (None, None))]
             return _found(await connection.fetchrow(_UPDATE, *args, *stored), id)
 
     async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:

@@ -1,4 +1,4 @@
-"""What a patch changes of a row."""
+"""Turns patches into SQL."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 
 def assignments(names: Sequence[str], *, first: int) -> str:
-    """For SET: each column takes its parameter, from `$first` on in this order, and stays as it is where that is NULL.
+    """For SET: each column takes its parameter, from `$first` on, or keeps its value if the parameter is NULL.
 
-    For fields that a patch cannot clear, so that NULL can mean: keep.
+    Only for columns that a patch cannot set to NULL.
     """
     return ", ".join(f"{name} = coalesce(${i}, {name})" for i, name in enumerate(names, first))

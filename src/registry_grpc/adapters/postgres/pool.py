@@ -1,7 +1,7 @@
-"""Connections that are shared out between classes of statements, so that none can keep the others waiting.
+"""A pool of connections with lanes: classes of statements that cannot keep each other waiting.
 
-asyncpg's own pool resets the session with a round trip after every use, which costs about as much as the query of a
-read. Nothing here sets session state, so connections go back as they are.
+asyncpg's own pool resets the session in a round trip after every use, which costs about as much as the query of a read.
+The service sets no session state, so no reset is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from registry_grpc.domain.errors import Overloaded
 
 
 class Lane:
-    """A class of statements: it uses at most `most` connections at a time, and has a queue of its own."""
+    """A class of statements, with its own queue, that uses at most `most` connections at a time."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -27,7 +27,7 @@ class Lane:
 
 
 class Pool:
-    """At most `size` connections. One of them is kept for each lane that uses none."""
+    """At most `size` connections, of which one is reserved for each lane that uses none."""
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection[Any]]], *, size: int, queue: int) -> None:
         self._connect = connect
@@ -43,7 +43,7 @@ class Pool:
         self._closed = False
 
     def lane(self, name: str, most: int) -> Lane:
-        """The lane of this name, which is made when it is asked for first."""
+        """The lane with this name, which is created if it does not exist."""
         if name not in self._lanes:
             self._lanes[name] = Lane(most)
             self._in_turn.append(self._lanes[name])
@@ -51,7 +51,7 @@ class Pool:
         return self._lanes[name]
 
     async def acquire(self, lane: Lane) -> asyncpg.Connection[Any]:
-        """Raises Overloaded when too many wait in the lane already, and what `connect` raises."""
+        """Raises Overloaded if too many wait in the lane already, and the errors of `connect`."""
         if not lane.waiting and self._has_room(lane):
             self._take_place(lane)
         elif len(lane.waiting) < self._queue:
@@ -69,13 +69,13 @@ class Pool:
             raise
 
     def give_back(self, lane: Lane, connection: asyncpg.Connection[Any]) -> None:
-        """A connection that is closed is not used again."""
+        """Give a connection back, which is used again unless it is closed."""
         if not connection.is_closed():
             self._offer(connection)
         self._leave_place(lane)
 
     async def close(self) -> None:
-        """Close all free connections; those in use are closed when they come back."""
+        """Close all free connections. Those in use are closed when they are given back."""
         self._closed = True
         for connecting in self._connecting:
             connecting.cancel()
@@ -83,7 +83,8 @@ class Pool:
             await self._free.pop().close(timeout=2)
 
     async def _new_or_given_back(self) -> asyncpg.Connection[Any]:
-        """What comes first: a pooler without a connection to spare keeps waiting who connects."""
+        """A new connection or one that is given back, whichever comes first: behind a pooler without a free connection,
+        connecting takes until one is free."""
         sought: asyncio.Future[asyncpg.Connection[Any]] = asyncio.get_running_loop().create_future()
         self._seeking.append(sought)
         if len(self._connecting) < len(self._seeking):
@@ -96,12 +97,12 @@ class Pool:
             if sought in self._seeking:
                 self._seeking.remove(sought)
             elif not sought.cancelled() and sought.exception() is None:
-                self._offer(sought.result())  # it came in the moment the request gave up
+                self._offer(sought.result())  # it arrived in the moment when the request was cancelled
             raise
 
     def _connected(self, connecting: asyncio.Task[asyncpg.Connection[Any]]) -> None:
         self._connecting.discard(connecting)
-        if connecting.cancelled():  # by close
+        if connecting.cancelled():  # by `close`
             if sought := self._next_seeking():
                 sought.cancel()
         elif error := connecting.exception():
@@ -141,7 +142,7 @@ class Pool:
         self._call_next()
 
     def _call_next(self) -> None:
-        """Give the place that has become free to who waits longest, in the lane that was served least recently."""
+        """Give the free place to the longest waiting request of the lane that was served least recently."""
         for lane in self._in_turn:
             while lane.waiting and self._has_room(lane):
                 future = lane.waiting.popleft()
@@ -159,7 +160,7 @@ class Pool:
             await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self._leave_place(lane)  # it was given in the moment the request gave up
+                self._leave_place(lane)  # the place was given in the moment when the request was cancelled
             with suppress(ValueError):
-                lane.waiting.remove(future)  # or it would count as waiting until it is its turn
+                lane.waiting.remove(future)  # otherwise it would count as waiting until its turn
             raise

@@ -40,7 +40,7 @@ _VERSION_COUNT = """(
     SELECT coalesce(sum(c.versions), 0)::bigint FROM model_version_count c WHERE c.registered_model_id = m.id
 )"""
 _COLUMNS = of_table("m", STORED) | {"version_count": _VERSION_COUNT}
-# A row has the columns of the model, and where it is read alone, of its newest version and of its default version.
+# A row has the columns of the model, and except in lists, of its newest version and of its default version.
 _LATEST = len(_COLUMNS)
 _DEFAULT = _LATEST + len(VERSION_COLUMNS)
 _latest_from, _default_from = version_reader(_LATEST), version_reader(_DEFAULT)
@@ -48,8 +48,8 @@ READ = (*_COLUMNS, "latest_version", "default_version")
 _values_of = in_order_of(RegisteredModel._fields, READ)
 _TAGS_COLUMN = READ.index("tags")
 
-# A model with its newest version and its default version. Another writer may have set several defaults: the one that
-# was changed last counts.
+# A model with its newest and its default version. If the Go service has set several defaults, the one changed last
+# counts.
 _WHOLE = f"""
 SELECT {select_list(_COLUMNS)}, {", ".join(f"{table}.{name}" for table in "ld" for name in VERSION_COLUMNS)}
 FROM {{source}} m
@@ -67,7 +67,7 @@ _GET = _READ + "WHERE m.id = $1 AND m.project_id = $2"
 
 _PARENT = STORED.index("parent_model_id") + 1
 _PROJECT = STORED.index("project_id") + 1
-# The parent must be of the same project: no row is written otherwise.
+# Inserts no row if the parent is not in the project.
 _INSERT = f"""
 INSERT INTO registered_model ({", ".join(STORED)})
 SELECT {parameters(STORED)}
@@ -147,19 +147,19 @@ class PostgresRegisteredModelRepository:
 
 
 def _add_search(conditions: Conditions, project_id: UUID, search: str) -> None:
-    """`name ILIKE`, by pairs of letters, which an index finds: what holds the search holds its pairs.
+    """Search by pairs of letters, which are indexed: a name that contains the text contains all its pairs.
 
-    The pairs are the project's own; `project_id = …` would make PostgreSQL look up all of its models too.
+    The pairs include the project, and `project_id =` would make PostgreSQL look up all models of the project as well.
     """
     literal = longest_literal(search)
     if len(literal) > 1:
         conditions.add("{t}.project_id IS NOT DISTINCT FROM {}", project_id)
         conditions.add("name_pairs({t}.project_id, {t}.name) @> name_pairs($1, {})", literal)
         if len(search) == 2 and search == literal and search.isascii():
-            return  # it is the pair, which the most names hold: looking at each again takes a third of the time
+            return  # the search is one pair, so every hit matches; checking all of them would take a third of the time
     else:
         conditions.add_equal("project_id", project_id)
-    # ILIKE itself would put the pattern in lower case once for each row.
+    # ILIKE would convert the pattern to lower case again for each row.
     conditions.add("lower({t}.name) LIKE (SELECT lower({}))", search_pattern(search))
 
 
@@ -170,7 +170,7 @@ def _stored(name: str, value: Any) -> Any:
 
 
 def _tags_from(stored: dict[str, list[str] | None]) -> Tags:
-    """The Go service writes null for lists that a PATCH left out (quirk Q10)."""
+    """Reads tags. The Go service stores null for lists that are missing in a PATCH (quirk Q10)."""
     return Tags(
         tuple(stored.get("frameworks") or ()),
         tuple(stored.get("architectures") or ()),

@@ -19,8 +19,8 @@ READ = of_table("s", STORED) | {"inference_service_name": "i.name", "model_versi
 _COLUMNS = select_list(READ)
 _JOINS = "JOIN inference_service i ON i.id = s.inference_service_id JOIN model_version v ON v.id = s.model_version_id"
 _FROM = f"serve_model s {_JOINS}"
-# Of the links that come with a new service each is a microsecond older than the one before: lists are newest first, and
-# the contract wants the order of the request (2.4).
+# Each serve model of a new service is made a microsecond older than the one before it, because lists are sorted newest
+# first, and the answer has the order of the request (contract 2.4).
 _NOW = f"now() - ${len(STORED) + 1} * interval '1 microsecond'"
 INSERT = f"""
 INSERT INTO serve_model ({", ".join(STORED)}) VALUES ({parameters(STORED, _NOW)})
@@ -41,7 +41,7 @@ def values_of(serve_model: ServeModel, place: int = 0) -> list[Any]:
 
 
 async def serve_models_of(connection: Any, inference_service_id: UUID) -> tuple[ServeModel, ...]:
-    """Newest first (contract 2.4, sync)."""
+    """The serve models of a service, newest first (contract 2.4)."""
     return tuple(_serve_model_from(record) for record in await connection.fetch(_OF_SERVICE, inference_service_id))
 
 

@@ -78,7 +78,7 @@ class PostgresServingEnvironmentRepository:
         conditions.add_equal("project_id", project_id)
         if filter.search:
             conditions.add("{t}.name ILIKE {}", search_pattern(filter.search))
-        # What is searched for is found once, for the page and for the total.
+        # Without a statement for the total, a search is done only once, for the page and for the total.
         total = None if filter.search else "SELECT count(*) FROM serving_environment e WHERE " + conditions.on("e")
         return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_environment_from)
 

@@ -1,7 +1,8 @@
-"""Connections that are sessions: settings, prepared statements, LISTEN and advisory locks live as long as they do.
+"""Connects to PostgreSQL. The service needs sessions, in which settings, prepared statements, LISTEN and advisory locks
+last as long as the connection.
 
-A pooler in between must not share them out by transactions. One in session mode refuses most parameters of a startup,
-as PgBouncer does as it is installed, so settings follow in a statement.
+Therefore a pooler must not be in transaction mode. In session mode, PgBouncer with its stock settings refuses most
+startup parameters, so settings are made by a statement.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ ADVICE = "set pool_mode = session in PgBouncer for this database, or connect to 
 _PROCESS = "SELECT pg_backend_pid()"
 _TRIES = 5
 _PROCESS_NAME = uuid4().hex[:16]
-# What a statement is answered that was prepared on one connection and is run on another.
+# The errors of a statement that was prepared on one server connection and is run on another.
 _SHARED_OUT = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 
 
 class _Session(asyncpg.Connection):
     def _get_unique_id(self, prefix: str) -> str:
-        """The names of prepared statements, unlike those of any other process: where sessions are mixed up, a name is
-        unknown then, and not another process's statement, whose rows would be taken for the answer."""
+        """Names of prepared statements that no other process uses. If a pooler mixes up sessions, the name is unknown
+        then, instead of running another process's statement, whose rows would be taken for the answer."""
         return f"{super()._get_unique_id(prefix)}{_PROCESS_NAME}"  # type: ignore[misc]
 
 
@@ -47,16 +48,16 @@ async def connect(
 
 
 async def keeps_sessions(dsn: str, *, timeout: float) -> bool:
-    """Whether two connections have a server process each, and the same one in all their statements."""
+    """Whether each of two connections has its own server process, which is the same in all its statements."""
     one = await connect(dsn, {}, timeout=timeout, command_timeout=timeout)
     other = None
     try:
         own = await one.fetchval(_PROCESS)
         if own == one.get_server_pid():
-            return True  # nothing is in between: poolers tell numbers of their own
-        with contextlib.suppress(TimeoutError):  # a pool that is full keeps sessions
+            return True  # there is no pooler, which would tell another process id
+        with contextlib.suppress(TimeoutError):  # in transaction mode, a second connection would be possible
             other = await connect(dsn, {}, timeout=timeout, command_timeout=timeout)
-            for _ in range(_TRIES):  # others may use what is shared out meanwhile
+            for _ in range(_TRIES):  # other clients may use the shared connections meanwhile
                 if await other.fetchval(_PROCESS) == own or await one.fetchval(_PROCESS) != own:
                     return False
     except _SHARED_OUT:

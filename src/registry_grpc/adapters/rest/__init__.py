@@ -1,1 +1,1 @@
-"""The preserved REST format: raw requests to typed ones, and domain objects to the contract's bytes."""
+"""The REST format of the contract: raw requests become typed ones, and domain objects become JSON."""

@@ -1,8 +1,8 @@
 """The JSON body of a REST request, read strictly into a protobuf message (contract 0.5).
 
-The readers are built from the message's descriptor when the server starts, so a new field of a proto needs nothing
-here. Unknown keys are ignored, keys match in any letter case, null is as good as absent, and nothing is converted:
-`"5"` is not a number and `5.0` is not an integer.
+The readers are built from the message's descriptor when the server starts, so a new field of a proto needs no code
+here. Unknown keys are ignored, keys match in any letter case, null means absent, and nothing is converted: `"5"` is not
+a number and `5.0` is not an integer.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from google.protobuf.struct_pb2 import Struct
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
-MOST_VALUES = 100_000
-"""How many values a body may hold, so that no body blocks the event loop for longer than 50 ms: 8 MiB of `[],` would
-take more than a second. Brackets and commas are counted."""
+MOST_VALUES = 50_000
+"""How many values a body may hold, counted by its brackets and commas. Converting so many, once read, takes the
+event loop less than 50 ms at a time."""
+LARGE_BYTES = 32 * 1024
+"""Reading a body above this size may take the event loop longer than other requests should wait."""
 
-_MOST_ESCAPES = 500_000  # where commas in strings have to be told from those between values
-_SMALL_BYTES = 64 * 1024  # cannot hold MOST_VALUES
+_MOST_ESCAPES = 500_000  # beyond this, commas in strings are not told from those between values: the body is refused
 _LENIENT_BYTES = 1024 * 1024
 _BLANKS = b" \t\r\n"
 _BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
 
 Put = Callable[[Any, Any, str], None]
-"""Puts a value that is not null into a message; the text is its path. Raises InvalidRequest for a wrong value."""
+"""Puts a value that is not null into a message. The string is the path for errors. Raises InvalidRequest."""
 
 
 def json_object(data: bytes) -> dict[str, Any]:
-    """The body's object; `null` is the empty one. Raises InvalidRequest, for an empty body with the text `EOF`."""
-    if len(data) > _SMALL_BYTES and _has_too_many_values(data):
+    """The object in the body; `null` is an empty one. Raises InvalidRequest, for an empty body with the text `EOF`."""
+    if len(data) > LARGE_BYTES and _has_too_many_values(data):
         raise InvalidRequest((), f"request body must not hold more than {MOST_VALUES} values")
     try:
         value = orjson.loads(data)
@@ -55,7 +56,7 @@ def _has_too_many_values(data: bytes) -> bool:
         return False
     if data.count(b"\\") > _MOST_ESCAPES:
         return True
-    # Perhaps there are few values, but a long text with many commas.
+    # The commas may be in strings: count again without those.
     unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     return unescaped.count(b'"') // 2 > MOST_VALUES or _punctuation(b"".join(unescaped.split(b'"')[::2])) > MOST_VALUES
 
@@ -68,7 +69,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-# Of numbers beyond 64 bits and fractions only that they are no integers matters; int() may refuse to read them.
+# Stands for fractions and numbers beyond 64 bits: no field takes them, and int() may refuse to read long ones.
 _NO_INTEGER = 0.5
 _GO = json.JSONDecoder(
     parse_int=lambda text: int(text) if len(text) <= 20 else _NO_INTEGER,
@@ -78,8 +79,8 @@ _GO = json.JSONDecoder(
 
 
 def _as_go_reads(data: bytes) -> Any:
-    """What orjson refuses and Go takes: bytes after the value are ignored, a lone surrogate becomes U+FFFD, and numbers
-    may be too large for a double."""
+    """Reads what orjson refuses and Go accepts: bytes after the value are ignored, a lone surrogate becomes U+FFFD, and
+    numbers may be too large for a double."""
     try:
         value, _ = _GO.raw_decode(data.lstrip(_BLANKS).decode())
         text = json.dumps(value, ensure_ascii=False)
@@ -99,7 +100,7 @@ class BodyReader:
         self._fields = {field.name: (field.name, _put(field)) for field in kind.fields}
 
     def read(self, data: bytes, message: Any) -> None:
-        """Fill the message. Raises InvalidRequest that names every field of a wrong type."""
+        """Fill the message. Raises InvalidRequest that names all fields of a wrong type."""
         self.fill(message, json_object(data), "")
 
     def fill(self, message: Any, values: dict[str, Any], path: str) -> None:
@@ -117,9 +118,9 @@ class BodyReader:
 
 
 def _put(field: FieldDescriptor) -> Put:
-    """How a field is filled. Raises TypeError for a kind of field that no body has had so far."""
+    """A function that fills the field. Raises TypeError for a kind of field that no request has had so far."""
     name, kind = field.name, field.message_type
-    if kind is Struct.DESCRIPTOR:  # stands for a map of texts whose absence counts
+    if kind is Struct.DESCRIPTOR:  # stands for a map of strings that may be absent
         return lambda message, value, path: _update(getattr(message, name), _texts(value, path))
     if kind and kind.GetOptions().map_entry:
         return lambda message, value, path: getattr(message, name).update(_texts(value, path))
@@ -167,7 +168,7 @@ def _bool(value: Any, path: str) -> bool:
 
 
 def _integer(value: Any, path: str, limit: int) -> int:
-    # Not isinstance: true is an int to Python. Numbers beyond 64 bits arrive as floats.
+    # isinstance would accept true. Numbers beyond 64 bits arrive as floats.
     if type(value) is not int or not -limit <= value < limit:
         raise _wrong(path, f"must be an integer from {-limit} to {limit - 1}")
     return value

@@ -1,10 +1,10 @@
-"""The descriptor set from which the gateway finds the RPC of a REST request, derived from the annotated protos.
+"""The descriptor set by which the gateway finds the RPC for a REST request. It is derived from the annotated protos.
 
-The registry reads REST requests and writes their answers itself, so Envoy must hand on both raw. For every service with
-REST routes there is a sibling `modelregistry.v1.rest.<Service>` whose methods take and return `google.api.HttpBody`
-under the same paths. A variable in a path becomes `*` and every rule has a body, so Envoy looks at the path only.
+The registry reads REST requests and writes their answers itself, so Envoy has to pass both on unchanged. Every service
+with REST routes has a sibling `modelregistry.v1.rest.<Service>` whose methods take and return `google.api.HttpBody`
+under the same paths. Variables in paths become `*` and every rule has a body, so that Envoy only looks at the path.
 
-`registry-grpc gateway FOLDER` writes it beside the gateway's other files.
+`registry-grpc gateway FOLDER` writes the set next to the gateway's other files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REST_PACKAGE = "modelregistry.v1.rest"
 
 
 def gateway_descriptor_set() -> bytes:
-    """The serialized FileDescriptorSet: the REST siblings after all that they import."""
+    """The serialized FileDescriptorSet: the REST siblings, after the files that they import."""
     api_files = [
         import_module(f"{v1.__name__}.{module.name}").DESCRIPTOR
         for module in pkgutil.iter_modules(v1.__path__)
@@ -81,14 +81,14 @@ def raw_method(name: str, rule: http_pb2.HttpRule, *more: http_pb2.HttpRule) -> 
 
 
 def health_service() -> ServiceDescriptorProto:
-    """GET and HEAD /healthz. It has no typed counterpart: gRPC clients ask the standard `grpc.health.v1.Health`."""
+    """GET and HEAD /healthz. gRPC clients ask the standard `grpc.health.v1.Health` instead."""
     head = http_pb2.CustomHttpPattern(kind="HEAD", path="/healthz")
     check = raw_method("Check", http_pb2.HttpRule(get="/healthz", body="*"), http_pb2.HttpRule(custom=head, body="*"))
     return ServiceDescriptorProto(name="HealthService", method=[check])
 
 
 def add_with_imports(files: dict[str, FileDescriptorProto], file: FileDescriptor) -> None:
-    """Add a file after the files it imports, the order in which Envoy can load them."""
+    """Add a file after the files that it imports, as Envoy requires."""
     if file.name in files:
         return
     for imported in file.dependencies:

@@ -1,4 +1,4 @@
-"""A raw REST request becomes the typed request of its RPC, by the RPC's `google.api.http` annotation."""
+"""Turns a raw REST request into the typed request of its RPC, by the RPC's `google.api.http` annotation."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from registry_grpc.adapters.rest.target import integer, parameters, segment, spl
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.ids import parse_uuid
 
-# Parameters that the contract spells otherwise than the protos, and those that only gRPC has.
+# Parameters that the contract names differently from the protos.
 _QUERY_NAMES = {"external_id": "externalId", "parent_resource_id": "parentResourceId"}
 _GRPC_ONLY = frozenset(("page_size", "page_token"))
 
 
 class NoSuchRouteError(Exception):
-    """The gateway took the path for one of this RPC, but an escaped slash in it makes it another."""
+    """The gateway matched the path to this RPC, but an escaped slash makes it another path."""
 
 
 class _Binding(NamedTuple):
     """One path of an RPC."""
 
     literals: tuple[tuple[int, str], ...]
-    """The places of the segments that are fixed."""
+    """Index and text of each fixed segment."""
     variables: tuple[tuple[int, str], ...]
-    """The places of the ids, and the fields that take them, from left to right."""
+    """Index and field of each id, from left to right."""
     length: int
 
     def matches(self, segments: list[str]) -> bool:
@@ -62,8 +62,10 @@ class RequestReader:
         }
 
     def read(self, target: str, body: bytes) -> Message:
-        """Path ids come first (contract 0.4): when one of them is not a UUID, nothing else is looked at, and whoever
-        reads the id refuses it. Raises InvalidRequest and NoSuchRouteError."""
+        """Raises InvalidRequest and NoSuchRouteError.
+
+        If an id in the path is not a UUID, the rest is not read and the servicer refuses the id first (contract 0.4).
+        """
         segments, query = split_target(target)
         request: Message = self._new()
         if not self._read_path(segments, request):
@@ -77,7 +79,7 @@ class RequestReader:
         return request
 
     def _read_path(self, segments: list[str], request: Message) -> bool:
-        """Whether all of its ids are UUIDs."""
+        """Fill in the ids. Returns whether all of them are UUIDs."""
         binding = next((binding for binding in self._bindings if binding.matches(segments)), None)
         if binding is None:
             raise NoSuchRouteError

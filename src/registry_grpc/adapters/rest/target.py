@@ -1,4 +1,4 @@
-"""The target of a REST request, path and query, read from its raw text as the Go service read it."""
+"""Reads path and query from the raw target of a REST request, as the Go service does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 UNREADABLE = "\ufffd"
-"""Stands for a path segment that cannot be an id, so that whoever reads the id refuses it in the contract's words."""
+"""Stands for a path segment that cannot be decoded. It is no valid id, so the servicer answers the contract's error."""
 
 _WRONG_ESCAPE = re.compile("%(?![0-9a-fA-F]{2})")
 _INTEGER = re.compile("[+-]?[0-9]+")
@@ -14,13 +14,13 @@ _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 
 def split_target(target: str) -> tuple[list[str], str]:
-    """The raw segments of the path, and the raw query. Slashes at the end of the path do not count."""
+    """The raw segments of the path without slashes at its end, and the raw query."""
     path, _, query = target.partition("?")
     return path.rstrip("/").split("/")[1:], query
 
 
 def segment(raw: str) -> str:
-    """A decoded path segment, or UNREADABLE if it is empty, wrongly escaped or not UTF-8."""
+    """The decoded path segment, or UNREADABLE if it is empty or wrongly escaped. Replaces bytes that are not UTF-8."""
     if "%" not in raw:
         return raw or UNREADABLE
     if _WRONG_ESCAPE.search(raw):
@@ -29,7 +29,7 @@ def segment(raw: str) -> str:
 
 
 def parameters(query: str) -> dict[bytes, bytes]:
-    """The decoded query. The first of repeated parameters counts; wrongly escaped ones are dropped."""
+    """The decoded query. The first of repeated parameters counts; wrongly escaped parameters are ignored."""
     found: dict[bytes, bytes] = {}
     for pair in query.split("&"):
         if ";" in pair or _WRONG_ESCAPE.search(pair):
@@ -40,11 +40,11 @@ def parameters(query: str) -> dict[bytes, bytes]:
 
 
 def integer(text: str) -> int:
-    """What Go's strconv.ParseInt returns when its error is ignored: 0 for other text, the nearest 64-bit number for one
-    out of range (contract 0.9)."""
+    """Parses like Go's strconv.ParseInt with its error ignored (contract 0.9): text that is not an integer is 0, and an
+    integer out of range becomes the nearest 64-bit integer."""
     if not _INTEGER.fullmatch(text):
         return 0
-    if len(text) > 20:  # as long as the digits and a sign of any 64-bit number, or zeros before them
+    if len(text) > 20:  # longer than a sign and the digits of any 64-bit number, unless there are leading zeros
         sign, digits = (text[0], text[1:]) if text[0] in "+-" else ("", text)
         text = sign + (digits.lstrip("0") or "0")
         if len(text) > 20:

@@ -1,4 +1,4 @@
-"""`python -m registry_grpc.devtools.simulated_cluster --port 0 --kubeconfig PATH [--state PATH]`."""
+"""`python -m registry_grpc.devtools.simulated_cluster --folder PATH [--port PORT]`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ import asyncio
 import logging
 from pathlib import Path
 
-from registry_grpc.devtools.simulated_cluster.process import run_simulated_cluster
+from registry_grpc.devtools.simulated_cluster.cluster import SimulatedCluster
+from registry_grpc.stopping import until_stopped
+
+
+async def run(folder: Path, port: int) -> None:
+    """Serves until SIGTERM or SIGINT, or until the process that started it is gone; prints the URL once the kubeconfig
+    is written and requests are answered."""
+    stopped = asyncio.create_task(until_stopped())
+    async with SimulatedCluster(port=port, folder=folder, auto_create_namespaces=True) as cluster:
+        cluster.kubeconfig(folder / "kubeconfig")
+        print(cluster.url, flush=True)
+        await stopped
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A simulated Kubernetes cluster with KServe in it")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--folder", type=Path, required=True, help="where kubeconfig, certificate and objects are kept")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--kubeconfig", type=Path, required=True, help="where to write the kubeconfig")
-    parser.add_argument("--state", type=Path, help="keep the objects in this file across restarts")
     arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO)
-    asyncio.run(run_simulated_cluster(arguments.host, arguments.port, arguments.kubeconfig, arguments.state))
+    asyncio.run(run(arguments.folder, arguments.port))
 
 
 if __name__ == "__main__":

@@ -4,42 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
-from collections import Counter
-from collections.abc import Coroutine
+import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import ClassVar, Self
 
 from aiohttp import web
 
-from registry_grpc.devtools.simulated_cluster.api.admission import Admission
-from registry_grpc.devtools.simulated_cluster.api.garbage import GarbageCollector
-from registry_grpc.devtools.simulated_cluster.api.resources import (
-    CLUSTER_SERVING_RUNTIMES,
-    CUSTOM_RESOURCE_DEFINITIONS,
-    CUSTOM_RESOURCES,
-    NAMESPACES,
-    custom_resource_definition,
-)
+from registry_grpc.devtools.simulated_cluster.access import Access
+from registry_grpc.devtools.simulated_cluster.api.resources import CLUSTER_SERVING_RUNTIMES, NAMESPACES
 from registry_grpc.devtools.simulated_cluster.api.store import Store
-from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs
-from registry_grpc.devtools.simulated_cluster.faults import Faults
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient
-from registry_grpc.devtools.simulated_cluster.kserve.controller import KServeController
+from registry_grpc.devtools.simulated_cluster.api.verbs import Policy, Verbs
+from registry_grpc.devtools.simulated_cluster.journal import Journal
+from registry_grpc.devtools.simulated_cluster.kserve.controller import KServeController, webhook
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
-from registry_grpc.devtools.simulated_cluster.kubeconfig import token_in, write_kubeconfig
-from registry_grpc.devtools.simulated_cluster.persistence import StateFile
 from registry_grpc.devtools.simulated_cluster.server.app import Api
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches
-from registry_grpc.devtools.simulated_cluster.timing import Timing
-from registry_grpc.devtools.simulated_cluster.workloads.deployments import DeploymentPlayer
-from registry_grpc.devtools.simulated_cluster.workloads.pod_admission import pod_dependencies
-from registry_grpc.devtools.simulated_cluster.workloads.pods import PodPlayer
+from registry_grpc.devtools.simulated_cluster.workloads.deployments import DeploymentController
+from registry_grpc.devtools.simulated_cluster.workloads.garbage import GarbageCollector
+from registry_grpc.devtools.simulated_cluster.workloads.pods import Kubelet
 
-_NAMESPACES = ("default", "kube-system", "kserve")
-_CONTROLLER = "system:serviceaccount:kserve:kserve-controller-manager"
-ADMIN = "admin"
+_HOST = "127.0.0.1"
 
 
 class SimulatedCluster:
@@ -47,80 +32,58 @@ class SimulatedCluster:
 
     store        the objects, for looking in from inside
     verbs        the API without HTTP, faults and counting, for playing another writer
-    admission    where a test adds a policy of its own
-    faults       failures on demand
-    calls        how often clients asked, by (verb, resource)
+    policies     what refuses writes; KServe's webhook is the first of them
     """
+
+    api_class: ClassVar[type[Api]] = Api
+    api: Api
 
     def __init__(
         self,
         *,
-        host: str = "127.0.0.1",
         port: int = 0,
+        folder: Path | None = None,
         auto_create_namespaces: bool = False,
         with_kserve: bool = True,
-        timing: Timing | None = None,
-        state: Path | None = None,
+        pace: float = 0.1,
+        bookmark_interval: float = 60.0,
     ) -> None:
-        """`with_kserve=False` leaves the KServe controller out, as if it were down."""
-        self._host = host
+        """`folder` keeps objects and certificate across restarts; `with_kserve=False` is as if KServe's controller was
+        down; `pace` is the seconds between two states of a pod."""
         self._port = port
+        self._folder = folder
         self._with_kserve = with_kserve
-        self._timing = timing or Timing()
+        self._pace = pace
         self.store = Store()
-        self.admission = Admission()
-        self.admission.add(pod_dependencies(self.store))
-        self.verbs = Verbs(self.store, self.admission, auto_create_namespaces=auto_create_namespaces)
-        self.faults = Faults()
-        self._tokens: dict[str, str] = {}
-        self._watches = Watches(self.store, bookmark_interval=self._timing.bookmark_interval)
-        self._api = Api(self.store, self.verbs, self.faults, self._watches, self._tokens)
-        self._state = StateFile(state, self.store) if state else None
+        self.policies: list[Policy] = [webhook]
+        self.verbs = Verbs(self.store, self.policies, auto_create_namespaces=auto_create_namespaces)
+        self._watches = Watches(self.store, bookmark_interval=bookmark_interval)
         self._exit = contextlib.AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
-        return f"http://{self._host}:{self._port}"
+        return f"https://{_HOST}:{self._port}"
 
-    @property
-    def calls(self) -> Counter[tuple[str, str]]:
-        return self._api.calls
+    def token(self, user: str = "admin") -> str:
+        """The bearer token that makes its holder this user."""
+        return self._access.token(user)
 
-    def token(self, user: str = ADMIN, token: str | None = None) -> str:
-        """A bearer token that makes its holder this user; a new one, unless one is given."""
-        token = token or secrets.token_hex(16)
-        self._tokens[token] = user
-        return token
-
-    def kubeconfig(self, path: Path, user: str = ADMIN) -> Path:
-        """Writes a kubeconfig for this user. One that is there keeps its token: who has read it goes on with that."""
-        return write_kubeconfig(path, self.url, self.token(user, token_in(path)))
-
-    def client(self, user: str = ADMIN) -> ClusterClient:
-        """A client for this user; use it as an async context manager."""
-        return ClusterClient(self.url, token=self.token(user))
-
-    def compact(self) -> None:
-        """Forgets all history: watching from an old resourceVersion is 410 from now on."""
-        self.store.compact()
-
-    def end_watches(self, *, abruptly: bool = False) -> None:
-        """Ends every open watch, or breaks its connection."""
-        if abruptly:
-            self._watches.drop()
-        else:
-            self.store.end_watches()
+    def kubeconfig(self, path: Path, user: str = "admin") -> Path:
+        """Writes a kubeconfig for this user."""
+        return self._access.write_kubeconfig(path, self.url, user)
 
     def create_namespace(self, name: str) -> None:
         self.verbs.create(NAMESPACES, "", {"metadata": {"name": name}})
 
     async def __aenter__(self) -> Self:
-        if self._state is None or not self._state.load():
-            self._install()
         async with contextlib.AsyncExitStack() as stack:
+            folder = self._folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            self._access = Access(folder / "server.pem")
+            if self._folder is None or Journal(folder / "objects.jsonl", self.store).is_new:
+                self._install()
+            self.api = self.api_class(self.store, self.verbs, self._watches, self._access.user_of)
             self._port = await self._listen(stack)
-            await self._start(stack)
+            await self._start_controllers(stack)
             self._exit = stack.pop_all()
         return self
 
@@ -130,48 +93,33 @@ class SimulatedCluster:
         await self._exit.aclose()
 
     def _install(self) -> None:
-        for name in _NAMESPACES:
+        for name in ("default", "kube-system", "kserve"):
             self.create_namespace(name)
-        for resource in CUSTOM_RESOURCES:
-            self.verbs.create(CUSTOM_RESOURCE_DEFINITIONS, "", custom_resource_definition(resource))
         for runtime in shipped_runtimes():
             self.verbs.create(CLUSTER_SERVING_RUNTIMES, "", runtime)
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> int:
         # Open watches must not hold up the end: the connections are closed after a moment.
-        runner = web.AppRunner(self._api.application(), access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(self.api.application(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self._host, self._port)
-        await site.start()
+        await web.TCPSite(runner, _HOST, self._port, ssl_context=self._access.tls).start()
         stack.callback(self.store.end_watches)
         port: int = runner.addresses[0][1]
         return port
 
-    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
-        parts: list[Coroutine[Any, Any, None]] = [
-            GarbageCollector(self.store, self.verbs).run(),
-            DeploymentPlayer(self.store, self.verbs).run(),
-            PodPlayer(self.store, self.verbs, self._timing).run(),
+    async def _start_controllers(self, stack: contextlib.AsyncExitStack) -> None:
+        """What was under way when the cluster was killed goes on, because they begin with all there is."""
+        parts = [
+            GarbageCollector(self.store, self.verbs).work.run(),
+            DeploymentController(self.store, self.verbs).work.run(),
+            Kubelet(self.store, self.verbs, self._pace).work.run(),
         ]
-        if self._state is not None:
-            parts.append(self._state.run())
         if self._with_kserve:
-            client = await stack.enter_async_context(self.client(_CONTROLLER))
-            deadline = self._timing.progress_deadline
-            parts.append(KServeController(client, progress_deadline=deadline).run())
-        self._tasks = [asyncio.create_task(part) for part in parts]
-        stack.push_async_callback(_stop, self._tasks)
-
-    async def until_broken(self) -> None:
-        """Until one of its parts has died; leaving the context raises what it died of."""
-        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        # A controller that died is a bug in here, which a test must not pass over.
-        if isinstance(outcome, Exception):
-            raise outcome
+            kserve, later = KServeController(self.verbs), asyncio.get_running_loop().call_later
+            # Whoever looks at once at what it has written sees no status yet, as in a cluster.
+            self.store.listen(lambda change: later(self._pace, kserve.on_change, change.resource, change.obj))
+            parts.append(kserve.work.run())
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        for part in parts:
+            stack.callback(group.create_task(part).cancel)

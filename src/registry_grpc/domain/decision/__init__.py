@@ -1,12 +1,17 @@
-"""What the evidence means: the decision table of deployment control.
+"""Decides from the evidence what a pass does (`action`), the verdict (`table`), and the resulting row (`judgement`).
 
-FAILED is never a dead end: every pass decides anew, so any later evidence moves a deployment on.
+FAILED is never final: every pass decides again from new evidence.
 """
 
 from __future__ import annotations
 
-from registry_grpc.domain.decision.situation import Situation, is_withdrawn
+from registry_grpc.domain.decision.action import check_before_apply, is_left_to_newer_release, is_overtaken, needs_apply
+from registry_grpc.domain.decision.judgement import PassResult, ServiceView, judge, of_record
+from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.table import TABLE, Row, decide
 from registry_grpc.domain.decision.verdict import Verdict
 
-__all__ = ["TABLE", "Row", "Situation", "Verdict", "decide", "is_withdrawn"]
+__all__ = [
+    "TABLE", "PassResult", "Row", "ServiceView", "Situation", "Verdict", "check_before_apply", "decide",
+    "is_left_to_newer_release", "is_overtaken", "judge", "needs_apply", "of_record",
+]  # fmt: skip

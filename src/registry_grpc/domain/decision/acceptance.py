@@ -1,23 +1,31 @@
-"""Rows 11 to 15: whether KServe has taken the target revision up."""
+"""Rows about whether KServe has accepted the target revision."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from registry_grpc.domain.decision.situation import Situation
-from registry_grpc.domain.decision.verdict import Verdict, failed, stands, upper_snake, why_not_ready
+from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _SILENT_BEFORE_STATUS = timedelta(seconds=60)
 _SILENT_BEFORE_ROLLOUT = timedelta(minutes=2)
 _WARNING_COUNTS_AFTER = timedelta(seconds=30)
 _LAGGING = "already exists"
 _SILENT = "KServe's controller has done nothing about it"
-_NEVER_PASS = {
-    "StorageURI not supported": "STORAGE_URI_UNSUPPORTED",
-    "Knative Services are not available": "MODE_UNSUPPORTED",
+_INVALID = {
+    "NoSupportingRuntime": Why.NO_SUPPORTING_RUNTIME,
+    "RuntimeNotRecognized": Why.RUNTIME_NOT_RECOGNIZED,
+    "RuntimeDisabled": Why.RUNTIME_DISABLED,
+    "InvalidPredictorSpec": Why.INVALID_PREDICTOR_SPEC,
 }
-"""What KServe says of a spec that cannot work, so that there is nothing to wait for."""
+"""KServe's reasons with their own DeploymentReason. All others become INVALID_SPEC."""
+_NEVER_PASS = {
+    "StorageURI not supported": Why.STORAGE_URI_UNSUPPORTED,
+    "Knative Services are not available": Why.MODE_UNSUPPORTED,
+}
+"""Texts of KServe about a spec that can never work, so that there is no need to wait."""
 
 
 def has_no_conditions(s: Situation) -> bool:
@@ -26,7 +34,7 @@ def has_no_conditions(s: Situation) -> bool:
 
 def no_conditions(s: Situation) -> Verdict:
     if s.since_apply > _SILENT_BEFORE_STATUS:
-        return stands(s, Phase.PENDING, "CONTROLLER_SILENT", _SILENT)
+        return stands(s, Phase.PENDING, Why.CONTROLLER_SILENT, _SILENT)
     return stands(s, Phase.PENDING)
 
 
@@ -37,28 +45,27 @@ def is_invalid_spec(s: Situation) -> bool:
 def invalid_spec(s: Situation) -> Verdict:
     failure = s.seen.failure
     if failure is None:
-        return failed(s, "INVALID_SPEC", why_not_ready(s))
-    return failed(s, upper_snake(failure.reason), failure.message)
+        return failed(s, Why.INVALID_SPEC, why_not_ready(s))
+    return failed(s, _INVALID.get(failure.reason, Why.INVALID_SPEC), failure.message)
 
 
 def is_reconcile_failed(s: Situation) -> bool:
     condition = s.seen.predictor_ready
     if condition is None or not condition.is_false or condition.reason != "ReconcileFailed" or not s.status_is_newer:
         return False
-    # After a restart or under a name used before, KServe's cache lags: it makes what is there, fails and comes again.
+    # After a restart, or if the name was used before, KServe's cache lags: its create fails, and it tries again.
     return _LAGGING not in condition.message or s.lasting(condition) > _WARNING_COUNTS_AFTER
 
 
 def reconcile_failed(s: Situation) -> Verdict:
     condition = s.seen.predictor_ready
-    return failed(s, "RECONCILE_FAILED", condition.message if condition else "")
+    return failed(s, Why.RECONCILE_FAILED, condition.message if condition else "")
 
 
 def is_warned(s: Situation) -> bool:
-    """An error that KServe tells in an event only; it counts when it is about this spec, and cannot or did not pass by
-    itself.
+    """Whether KServe reports an error in an event only. It counts if it is about this spec and lasts, or cannot pass.
 
-    An event that comes again is the old one with a new time, so that it may have begun before this spec.
+    A repeated event is the old one with a new time, so it may have begun before this spec.
     """
     warning, applied_at = (s.evidence.warning if s.evidence else None), s.deployment.applied_at
     if s.is_fresh or warning is None or applied_at is None or s.evidence is None:
@@ -76,8 +83,8 @@ def warned(s: Situation) -> Verdict:
     return failed(s, _reason_of(message), message)
 
 
-def _reason_of(message: str) -> str:
-    return next((reason for text, reason in _NEVER_PASS.items() if text in message), "KSERVE_ERROR")
+def _reason_of(message: str) -> Why:
+    return next((reason for text, reason in _NEVER_PASS.items() if text in message), Why.KSERVE_ERROR)
 
 
 def is_not_fresh(s: Situation) -> bool:
@@ -87,5 +94,5 @@ def is_not_fresh(s: Situation) -> bool:
 def not_fresh(s: Situation) -> Verdict:
     phase = Phase.UPDATING if s.serves_earlier or s.is_ready else Phase.PENDING
     if s.since_apply > _SILENT_BEFORE_ROLLOUT:
-        return stands(s, phase, "CONTROLLER_SILENT", _SILENT)
-    return stands(s, phase, "", why_not_ready(s))
+        return stands(s, phase, Why.CONTROLLER_SILENT, _SILENT)
+    return stands(s, phase, message=why_not_ready(s))

@@ -1,24 +1,17 @@
-"""Rows 1 to 10: whether the object is there as it shall be, and who kept it from that."""
+"""Rows about whether the object exists as it should, and why not."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from registry_grpc.domain.decision.situation import Situation, is_withdrawn
-from registry_grpc.domain.decision.verdict import (
-    AT_ONCE,
-    RESYNC,
-    SLOW,
-    UNSTEADY,
-    Verdict,
-    failed,
-    stands,
-)
+from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, SLOW, UNSTEADY, Verdict, failed, stands
 from registry_grpc.domain.deployment import Phase, Want
-from registry_grpc.domain.evidence import ApplyRefused, Refusal
+from registry_grpc.domain.evidence import ApplyRefused
+from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.serving_environment import DriftPolicy
 
-# Rows 1 and 2: the object shall go. A delete that was refused is told by the rows for refusals. -----------------------
+# gone as wanted, going (the rows for refusals report a delete that was refused) ---------------------------------------
 
 _STUCK_AFTER = timedelta(minutes=10)
 _DELETE_AGAIN_IN = timedelta(minutes=1)
@@ -40,56 +33,64 @@ def deleting(s: Situation) -> Verdict:
     if s.deployment.phase is Phase.DELETING and s.now - s.deployment.phase_since > _STUCK_AFTER:
         waiting_for = ", ".join(s.seen.finalizers) or "its dependents"
         message = f"the object still waits for {waiting_for}"
-        return stands(s, Phase.DELETING, "DELETE_STUCK", message, again_in=_DELETE_AGAIN_IN)
+        return stands(s, Phase.DELETING, Why.DELETE_STUCK, message, again_in=_DELETE_AGAIN_IN)
     return stands(s, Phase.DELETING)
 
 
-# Rows 3 to 6: the API server did not do it ----------------------------------------------------------------------------
+# name being released, field conflict, try again, refused: the API server refused it -----------------------------------
 
 _TRIES_BEFORE_TELLING = 3
 _LONGEST_BACKOFF = timedelta(minutes=5)
 _DOUBLINGS = 9
-"""2^9 s is more than the longest backoff; 2^1000 s is more than a timedelta holds."""
-
-
-def cluster_refused(s: Situation) -> Verdict:
-    error = _refusal(s)
-    return failed(s, error.reason, error.message, again_in=SLOW)
+"""2^9 s is more than the longest backoff, and 2^1000 s would be too large for a timedelta."""
 
 
 def name_is_being_released(s: Situation) -> bool:
-    """The name is still held by an object that is going: somebody else's, or the one we have given up ourselves."""
-    if s.refused is not None and not s.was_refused(Refusal.NAME_TAKEN):
+    """Whether an object that is being deleted still has the name: somebody else's, or our own old one."""
+    if s.refused is not None and not s.was_refused(Why.NAME_TAKEN):
         return False
     ours = s.live if is_withdrawn(s.deployment) else None
     holder = s.others or ours
     return holder is not None and holder.deleting_since is not None
 
 
+def name_being_released(s: Situation) -> Verdict:
+    return stands(s, Phase.PENDING, Why.NAME_BEING_RELEASED, "the object with this name is still being deleted")
+
+
 def field_conflict(s: Situation) -> Verdict:
-    # Looked at again soon, because the drift policy may change, which nobody tells.
-    return stands(s, Phase.DRIFTED, "FIELD_CONFLICT", _refusal(s).message, again_in=UNSTEADY)
+    # Observed again soon, because a change of the drift policy makes nothing due.
+    return stands(s, Phase.DRIFTED, Why.FIELD_CONFLICT, _refusal(s).message, again_in=UNSTEADY)
 
 
 def try_again(s: Situation) -> Verdict:
     deployment, error = s.deployment, _refusal(s)
     backoff = min(timedelta(seconds=2 ** min(deployment.attempts, _DOUBLINGS)), _LONGEST_BACKOFF)
     again_in = max(backoff, timedelta(seconds=error.retry_after or 0))
-    # The request that deploys answers what its first try met (contract 2.4), so that is told at once.
-    is_first_try = deployment.applied is None and s.wants(Want.PRESENT) and s.was_refused(Refusal.UNAVAILABLE)
+    # The request that deploys answers the error of the first attempt (contract 2.4), so it is reported at once.
+    is_first_try = deployment.applied is None and s.wants(Want.PRESENT) and s.was_refused(Why.API_UNAVAILABLE)
     if not is_first_try and deployment.attempts + 1 < _TRIES_BEFORE_TELLING:
         reason, message = deployment.reason, deployment.message
     else:
-        reason, message = "API_UNAVAILABLE", error.message
+        reason, message = error.reason, error.message
     return Verdict(phase=_phase_as_far_as_known(s), reason=reason, message=message, again_in=again_in)
 
 
 def _phase_as_far_as_known(s: Situation) -> Phase:
-    """What was seen before stays what it was; but what an earlier revision came to is not said of one not applied."""
+    """Keep the last observed phase; an unapplied revision must not inherit its predecessor's."""
     deployment = s.deployment
     if s.wants(Want.ABSENT) or deployment.applied_generation == deployment.generation:
         return deployment.phase
     return Phase.PENDING if deployment.serving_generation is None else Phase.UPDATING
+
+
+def is_refused(s: Situation) -> bool:
+    return s.refused is not None
+
+
+def refused(s: Situation) -> Verdict:
+    error = _refusal(s)
+    return failed(s, error.reason, error.message, again_in=SLOW)
 
 
 def _refusal(s: Situation) -> ApplyRefused:
@@ -97,7 +98,7 @@ def _refusal(s: Situation) -> ApplyRefused:
     return s.refused
 
 
-# Rows 7 to 10: somebody else was there --------------------------------------------------------------------------------
+# deleted by others, being deleted, changed by others, stopped: somebody else did it -----------------------------------
 
 
 def was_deleted(s: Situation) -> bool:
@@ -109,11 +110,15 @@ def was_deleted(s: Situation) -> bool:
 
 def deleted_externally(s: Situation) -> Verdict:
     message = "the object was deleted by somebody else"
-    return stands(s, Phase.DRIFTED, "DELETED_EXTERNALLY", message, again_in=AT_ONCE)
+    return stands(s, Phase.DRIFTED, Why.DELETED_EXTERNALLY, message, again_in=AT_ONCE)
 
 
 def is_being_deleted(s: Situation) -> bool:
     return s.live is not None and s.live.deleting_since is not None
+
+
+def being_deleted(s: Situation) -> Verdict:
+    return stands(s, Phase.DRIFTED, Why.BEING_DELETED, "the object is being deleted by somebody else")
 
 
 def is_drifted(s: Situation) -> bool:
@@ -121,11 +126,11 @@ def is_drifted(s: Situation) -> bool:
 
 
 def spec_changed(s: Situation) -> Verdict:
-    """Told before it is put right, so that the log knows of it under either policy."""
+    """Reported before it is undone, so that it is in the log under both policies."""
     fields = ", ".join(difference.path for difference in s.seen.drift)
     by = f" by {s.seen.changed_by}" if s.seen.changed_by else ""
     again_in = AT_ONCE if s.deployment.drift_policy is DriftPolicy.ENFORCE else UNSTEADY
-    return stands(s, Phase.DRIFTED, "SPEC_CHANGED", f"changed{by}: {fields}", again_in=again_in)
+    return stands(s, Phase.DRIFTED, Why.SPEC_CHANGED, f"changed{by}: {fields}", again_in=again_in)
 
 
 def is_stopped(s: Situation) -> bool:
@@ -133,4 +138,4 @@ def is_stopped(s: Situation) -> bool:
 
 
 def stopped(s: Situation) -> Verdict:
-    return stands(s, Phase.STOPPED, "STOPPED", again_in=RESYNC)
+    return stands(s, Phase.STOPPED, Why.STOPPED, again_in=RESYNC)

@@ -1,13 +1,14 @@
-"""Rows 22 to 26: the target revision serves, or is about to."""
+"""Rows about a target revision that serves, or is about to."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from registry_grpc.domain.decision.situation import Situation
-from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, stands, upper_snake, why_not_ready
+from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.decision.workload import first_signs
 from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _INGRESS_FAILS_AFTER = timedelta(minutes=5)
 
@@ -21,13 +22,13 @@ def route_pending(s: Situation) -> Verdict:
     route = s.seen.ingress_ready
     message = route.message if route else ""
     if s.lasting(route) > _INGRESS_FAILS_AFTER:
-        return failed(s, "INGRESS", message)
-    return stands(s, Phase.DEPLOYING, "ROUTE_PENDING", message)
+        return failed(s, Why.INGRESS, message)
+    return stands(s, Phase.DEPLOYING, Why.ROUTE_PENDING, message)
 
 
 def serves(s: Situation) -> bool:
-    """Also while the replicas of a revision that has served already come and go, as autoscaling has it: the design's
-    row 24 would call that an update of the revision to itself. KServe calls a Deployment without replicas Ready."""
+    """Whether the target revision serves. After it has served, it also does while the number of replicas changes, as by
+    autoscaling. But KServe calls a Deployment without replicas Ready too."""
     has_replicas = s.rollout is not None and s.rollout.is_available
     return s.is_ready and (s.is_rolled_out or (s.has_served_target and has_replicas))
 
@@ -50,9 +51,11 @@ def is_degraded(s: Situation) -> bool:
 
 def degraded(s: Situation) -> Verdict:
     if s.is_ready:
-        return stands(s, Phase.DEGRADED, "NO_REPLICAS", "no replica is available")
+        return stands(s, Phase.DEGRADED, Why.NO_REPLICAS, "no replica is available")
     ready = s.seen.ready
-    return stands(s, Phase.DEGRADED, upper_snake(ready.reason if ready else "") or "NOT_READY", why_not_ready(s))
+    lacks_pods = ready is not None and ready.reason == "MinimumReplicasUnavailable"
+    reason = Why.MINIMUM_REPLICAS_UNAVAILABLE if lacks_pods else Why.NOT_READY
+    return stands(s, Phase.DEGRADED, reason, why_not_ready(s))
 
 
 def deploying(s: Situation) -> Verdict:

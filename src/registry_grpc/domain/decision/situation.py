@@ -1,4 +1,4 @@
-"""What a pass knows when it decides.
+"""The input of the decision table.
 
 Times inside the evidence (`evidence.at`, conditions, `applied_at`) are the cluster's; `now`, `phase_since` and
 `revised_at` are the database's. They are never compared with each other.
@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from registry_grpc.domain.deployment import Deployment, Want
-from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Refusal, Rollout
+from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 GRACE = timedelta(seconds=10)
-"""KServe skips writing a status that says nothing new, so after this time an old status counts for the new spec."""
+"""KServe does not write a status without changes, so after this time an old status counts for the new spec."""
 
 _NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Everything a pass knows: the row, what was seen (None when the cluster could not be read), what was refused."""
+    """The row, the evidence (None if the cluster could not be read), and the refusal of an apply or delete."""
 
     deployment: Deployment
     now: datetime
@@ -30,14 +31,14 @@ class Situation:
     def wants(self, want: Want) -> bool:
         return self.deployment.want is want
 
-    def was_refused(self, *refusals: Refusal) -> bool:
-        return self.refused is not None and self.refused.refusal in refusals
+    def was_refused(self, *reasons: Why) -> bool:
+        return self.refused is not None and self.refused.reason in reasons
 
     @property
     def live(self) -> LiveObject | None:
         """The object, if it is this deployment's."""
         live = self.evidence.live if self.evidence else None
-        return live if live and live.deployment_id == str(self.deployment.id) else None
+        return live if live and live.is_of(self.deployment) else None
 
     @property
     def others(self) -> LiveObject | None:
@@ -47,7 +48,7 @@ class Situation:
     @property
     def seen(self) -> LiveObject:
         """The object, in rows after those for a missing one."""
-        assert self.live is not None  # noqa: S101 - row 11 is the last one for a missing object
+        assert self.live is not None  # noqa: S101 - `no status yet` is the last row for a missing object
         return self.live
 
     @property
@@ -56,17 +57,17 @@ class Situation:
 
     @property
     def has_served_target(self) -> bool:
-        """Whether it was DEPLOYED at the target revision already."""
+        """Whether it has been DEPLOYED at the target revision."""
         return self.deployment.serving_generation == self.deployment.generation
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the workload is seen to be that of the target revision, so that its state is about that revision.
+        """Whether the observed workload belongs to the target revision, so that its state is about that revision.
 
-        What has served already stays fresh while an autoscaler's change is not observed yet: the template was.
+        A revision that has served stays fresh while a change of the autoscaler is not observed yet: its template was.
         """
         rollout = self.rollout
-        if rollout is None or rollout.revision_stamp != self.deployment.revision_stamp:
+        if rollout is None or rollout.revision != self.deployment.generation:
             return False
         return rollout.is_observed or self.has_served_target
 
@@ -80,7 +81,7 @@ class Situation:
 
     @property
     def is_serving(self) -> bool:
-        """Whether anything serves. KServe takes Ready away when pods are missing, whether the others serve or not."""
+        """Whether any replica serves. KServe removes Ready when pods are missing, even if others serve."""
         return self.is_ready or (self.rollout is not None and self.rollout.is_available)
 
     @property
@@ -90,13 +91,13 @@ class Situation:
 
     @property
     def since_apply(self) -> timedelta:
-        """How long ago the cluster took the spec, by the cluster's clock."""
+        """How long ago the cluster accepted the spec, by the cluster's clock."""
         applied_at = self.deployment.applied_at
         return self.evidence.at - applied_at if self.evidence and applied_at else _NO_TIME
 
     @property
     def status_is_newer(self) -> bool:
-        """Whether KServe's status is about what was applied last. The API server tells whole seconds."""
+        """Whether KServe's status is about what was last applied. The API server's times have whole seconds."""
         written, applied_at = self.seen.status_written_at, self.deployment.applied_at
         return self.since_apply >= GRACE or (
             written is not None and applied_at is not None and written >= applied_at.replace(microsecond=0)
@@ -104,20 +105,20 @@ class Situation:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the deployment's own deadline is over: counted from the revision, or from when its object or its
-        pods were made again after somebody had deleted or stopped them."""
+        """Whether the deployment's own deadline has passed. It counts from the revision, or from when its object or its
+        pods were created again after somebody had deleted or stopped them."""
         trying_for = [self.now - self.deployment.revised_at, self.since_apply]
         if self.evidence and self.rollout and self.rollout.pods:
             trying_for.append(self.evidence.at - min(pod.created_at for pod in self.rollout.pods))
         return min(trying_for).total_seconds() > self.deployment.spec.options.deadline_seconds
 
     def lasting(self, condition: Condition | None) -> timedelta:
-        """How long a condition has been what it is."""
+        """How long the condition has had its status."""
         if condition is None or condition.since is None or self.evidence is None:
             return _NO_TIME
         return self.evidence.at - condition.since
 
 
 def is_withdrawn(deployment: Deployment) -> bool:
-    """Whether the object that was applied last was given up by us: an undeployment forgets the generation it is of."""
+    """Whether we have given up the last applied object: an undeployment resets the applied generation."""
     return deployment.applied is not None and deployment.applied_generation == 0

@@ -1,4 +1,4 @@
-"""Rows 16 to 21: trouble of the target revision's workload. `rollout.pods` are those of its newest ReplicaSet."""
+"""Rows about failures of the target revision's workload. `rollout.pods` are the pods of its newest ReplicaSet."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.evidence import Condition, ContainerEvidence, PodEvidence
+from registry_grpc.domain.reason import DeploymentReason as Why
 
 _REPLICA_FAILURE_COUNTS_AFTER = timedelta(seconds=30)
 _START_FAILURE_COUNTS_AFTER = timedelta(seconds=60)
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _WHY_NO_PODS = (
-    # A quota is told as "forbidden: exceeded quota", and KServe's webhook denies pods whose Secret is missing.
-    ("QUOTA", ("exceeded quota",)),
-    ("SECRET_MISSING", ("secret", "not found")),
-    ("ADMISSION", ("denied the request",)),
-    ("FORBIDDEN", ("forbidden",)),
+    # A quota is reported as "forbidden: exceeded quota", and KServe's webhook denies pods whose Secret is missing.
+    (Why.QUOTA, ("exceeded quota",)),
+    (Why.SECRET_MISSING, ("secret", "not found")),
+    (Why.ADMISSION, ("denied the request",)),
+    (Why.FORBIDDEN, ("forbidden",)),
 )
 
 
@@ -35,14 +36,14 @@ def _serves_on(s: Situation) -> bool:
     return s.has_served_target and s.is_serving
 
 
-def _in_trouble(s: Situation, reason: str, message: str) -> Verdict:
-    """FAILED is for what is down: what has served and still does, with fewer replicas, is DEGRADED."""
+def _in_trouble(s: Situation, reason: Why, message: str) -> Verdict:
+    """FAILED, or DEGRADED if the revision has served and still does with fewer replicas."""
     if _serves_on(s):
         return stands(s, Phase.DEGRADED, reason, message)
     return failed(s, reason, message)
 
 
-# Row 16: no pods can be made ------------------------------------------------------------------------------------------
+# no pods made ---------------------------------------------------------------------------------------------------------
 
 
 def _replica_failure(s: Situation) -> Condition | None:
@@ -50,9 +51,12 @@ def _replica_failure(s: Situation) -> Condition | None:
     return failure if failure is not None and failure.is_true else None
 
 
-def _why_no_pods(message: str) -> str:
+def _why_no_pods(message: str) -> Why:
     text = message.lower()
-    return next((reason for reason, words in _WHY_NO_PODS if all(word in text for word in words)), "FAILED_CREATE")
+    return next(
+        (reason for reason, words in _WHY_NO_PODS if all(word in text for word in words)),
+        Why.FAILED_CREATE,
+    )
 
 
 def is_replica_failure(s: Situation) -> bool:
@@ -63,12 +67,12 @@ def replica_failure(s: Situation) -> Verdict:
     return _in_trouble(s, *_trouble_making_pods(s))
 
 
-def _trouble_making_pods(s: Situation) -> tuple[str, str]:
+def _trouble_making_pods(s: Situation) -> tuple[Why, str]:
     failure = _replica_failure(s)
-    return (_why_no_pods(failure.message), failure.message) if failure else ("", "")
+    return (_why_no_pods(failure.message), failure.message) if failure else (Why.NONE, "")
 
 
-# Row 17: the model cannot be fetched ----------------------------------------------------------------------------------
+# download failed ------------------------------------------------------------------------------------------------------
 
 
 def _failed_initializer(s: Situation) -> ContainerEvidence | None:
@@ -76,7 +80,7 @@ def _failed_initializer(s: Situation) -> ContainerEvidence | None:
 
 
 def is_download_failure(s: Situation) -> bool:
-    """KServe says BlockedByFailedLoad of a server that crashed as well: that is row 18, once one was started."""
+    """KServe also reports BlockedByFailedLoad for a crashed server. Once one has started, that is `server crashes`."""
     if _failed_initializer(s) is not None:
         return True
     blocked = s.seen.transition_status == "BlockedByFailedLoad" and s.status_is_newer
@@ -87,11 +91,11 @@ def is_download_failure(s: Situation) -> bool:
 def download_failure(s: Situation) -> Verdict:
     container = _failed_initializer(s)
     if container is not None:
-        return _in_trouble(s, "MODEL_DOWNLOAD", container.message)
-    return _in_trouble(s, "MODEL_DOWNLOAD", s.seen.failure.message if s.seen.failure else "")
+        return _in_trouble(s, Why.MODEL_DOWNLOAD, container.message)
+    return _in_trouble(s, Why.MODEL_DOWNLOAD, s.seen.failure.message if s.seen.failure else "")
 
 
-# Row 18: the server does not survive loading it -----------------------------------------------------------------------
+# server crashes -------------------------------------------------------------------------------------------------------
 
 
 def _crashed_server(s: Situation) -> ContainerEvidence | None:
@@ -115,10 +119,10 @@ def crash(s: Situation) -> Verdict:
     assert container is not None  # noqa: S101 - the row asks for it
     exit_code = f"exit code {container.exit_code}" if container.exit_code is not None else "no exit code"
     text = f"{container.name}: {exit_code}" + (f": {container.message}" if container.message else "")
-    return _in_trouble(s, "OUT_OF_MEMORY" if container.last_exit == "OOMKilled" else "MODEL_LOAD", text)
+    return _in_trouble(s, Why.OUT_OF_MEMORY if container.last_exit == "OOMKilled" else Why.MODEL_LOAD, text)
 
 
-# Row 19: a container cannot be started --------------------------------------------------------------------------------
+# container cannot start -----------------------------------------------------------------------------------------------
 
 
 def _unstartable(s: Situation) -> tuple[PodEvidence, ContainerEvidence] | None:
@@ -137,15 +141,15 @@ def start_failure(s: Situation) -> Verdict:
     return _in_trouble(s, *_trouble_starting(s))
 
 
-def _trouble_starting(s: Situation) -> tuple[str, str]:
+def _trouble_starting(s: Situation) -> tuple[Why, str]:
     if (found := _unstartable(s)) is None:
-        return "", ""
+        return Why.NONE, ""
     _, container = found
-    reason = "IMAGE_PULL" if container.waiting in _IMAGE_REASONS else "CONTAINER_CONFIG"
+    reason = Why.IMAGE_PULL if container.waiting in _IMAGE_REASONS else Why.CONTAINER_CONFIG
     return reason, f"{container.name}: {container.waiting}: {container.message}"
 
 
-# Rows 20 and 21: it takes too long ------------------------------------------------------------------------------------
+# unschedulable, over the deadline -------------------------------------------------------------------------------------
 
 
 def _why_unschedulable(s: Situation) -> str:
@@ -158,23 +162,23 @@ def is_unschedulable(s: Situation) -> bool:
 
 def unschedulable(s: Situation) -> Verdict:
     if s.is_overdue or _serves_on(s):
-        return _in_trouble(s, "UNSCHEDULABLE", _why_unschedulable(s))
-    return stands(s, Phase.PENDING, "UNSCHEDULABLE", _why_unschedulable(s))
+        return _in_trouble(s, Why.UNSCHEDULABLE, _why_unschedulable(s))
+    return stands(s, Phase.PENDING, Why.UNSCHEDULABLE, _why_unschedulable(s))
 
 
 def is_over_deadline(s: Situation) -> bool:
-    """KServe's deadline, or ours; what served already is late for nothing, but degraded (row 25)."""
+    """Whether KServe's deadline or ours has passed. A revision that has served cannot miss it; it becomes DEGRADED."""
     progressing = s.rollout.progressing if s.rollout else None
     exceeded = progressing is not None and progressing.is_false and progressing.reason == "ProgressDeadlineExceeded"
     return not s.is_rolled_out and not s.has_served_target and (exceeded or s.is_overdue)
 
 
 def over_deadline(s: Situation) -> Verdict:
-    return failed(s, "DEADLINE", why_not_ready(s) or "it is not up in time")
+    return failed(s, Why.DEADLINE, why_not_ready(s) or "it did not start in time")
 
 
-def first_signs(s: Situation) -> tuple[str, str]:
-    """Reason and message of trouble of rows 16 and 19 that is too young to count as a failure: it may pass, but who
-    waits may know. Both empty when there is none."""
+def first_signs(s: Situation) -> tuple[Why, str]:
+    """Reason and message of a problem with creating or starting pods that is too recent to count as a failure, but that
+    users should see. Both are empty if there is none."""
     reason, message = _trouble_making_pods(s)
     return (reason, message) if reason else _trouble_starting(s)

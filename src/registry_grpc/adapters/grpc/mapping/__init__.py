@@ -1,1 +1,1 @@
-"""Requests to domain values, and domain objects to messages."""
+"""Turns requests into domain objects, and domain objects into messages."""

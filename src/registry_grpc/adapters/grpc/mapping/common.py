@@ -1,4 +1,4 @@
-"""What the mapping of all aggregates shares."""
+"""Mapping that all aggregates share: messages by field names, sorting and paging."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, effective_limit
 from registry_grpc.domain.times import NOT_STORED
 
-# A REST page goes through the gateway's buffer, and its clients do not expect to get less than they asked for.
+# The gateway buffers a REST page, and REST clients do not expect fewer objects than they asked for, so that a page
+# above this size is refused instead of cut.
 LARGEST_REST_PAGE = 16 * 1024 * 1024
 
 
@@ -32,12 +33,12 @@ M = TypeVar("M", bound=Message)
 
 
 def message(kind: type[M]) -> Callable[[object], M]:
-    """What makes a domain object a message of this kind."""
+    """A function that makes messages of this kind from domain objects."""
     return lambda thing: message_of(kind, thing)
 
 
 def message_of(kind: type[M], thing: object, **given: Any) -> M:
-    """A message made of the attributes of its fields' names; what is given takes the place of the thing's own value."""
+    """A message whose fields have the values of the attributes with their names, or those `given` instead."""
     fields = _fields(kind.DESCRIPTOR)
     return kind(
         **{name: given[name] if name in given else _value(getattr(thing, name), inner) for name, inner in fields}
@@ -46,7 +47,7 @@ def message_of(kind: type[M], thing: object, **given: Any) -> M:
 
 @cache
 def _fields(kind: Descriptor) -> tuple[tuple[str, type[Message] | None], ...]:
-    """The names of the fields, and what those are made of that hold messages."""
+    """The names of the fields, each with the class of the messages it holds, if it holds messages."""
     return tuple(
         (field.name, GetMessageClass(field.message_type) if field.message_type else None) for field in kind.fields
     )
@@ -69,7 +70,7 @@ def sort_of(request: Any, allowed: Collection[str]) -> Sort:
 
 
 def slice_of(request: Any, call: Call) -> Slice:
-    """By limit and offset for REST and whenever one of them is given, else by page token."""
+    """The page asked for: by limit and offset for REST or if one of them is given, else by page token."""
     by_offset = request.HasField("limit") or request.HasField("offset")
     if call.is_rest or (by_offset and not request.page_token):
         slice_ = Slice.at_offset(requested_limit(request), request.offset)
@@ -80,12 +81,12 @@ def slice_of(request: Any, call: Call) -> Slice:
 
 
 def cursor_slice_of(request: Any, call: Call, value: type = object) -> Slice:
-    """`value` is the type of what the list is sorted by, where the database would not notice another."""
+    """`value` is the type of the sorted field. Needed where PostgreSQL would accept a cursor of another type."""
     if request.page_size < 0:
         raise InvalidRequest([Violation("page_size", "must not be negative")])
     return Slice(limit=effective_limit(request.page_size), by_cursor=True, after=cursor_of(request, call, value))
 
 
 def requested_limit(request: Any) -> int:
-    """The limit as it was asked for, which REST answers repeat (quirk Q21)."""
+    """The limit before it is capped, which REST answers repeat (quirk Q21)."""
     return request.limit if request.HasField("limit") else DEFAULT_LIMIT

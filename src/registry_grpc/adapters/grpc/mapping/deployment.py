@@ -1,13 +1,14 @@
-"""Deployments between protos and domain."""
+"""Maps deployments between protos and domain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from registry_grpc.adapters.grpc.mapping.common import message_of
 from registry_grpc.adapters.grpc.mapping.serving import version_ids_of
-from registry_grpc.adapters.grpc.values import Reader
+from registry_grpc.adapters.grpc.request_fields import Reader
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
     Deployment,
@@ -21,12 +22,14 @@ from registry_grpc.domain.deployment import (
     ScaleMetric,
 )
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
+from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2
 from registry_grpc.gen.modelregistry.v1.inference_service_pb2 import InferenceService
 from registry_grpc.services.deployments import Deployed
 from registry_grpc.services.planning import Plan
 
-# KServe took other names until 0.15 and still takes them.
+# RawDeployment and Serverless are the names that KServe used until 0.15 and still accepts.
 _MODES = {
     "": DeploymentMode.STANDARD,
     "Standard": DeploymentMode.STANDARD,
@@ -34,6 +37,7 @@ _MODES = {
     "Knative": DeploymentMode.KNATIVE,
     "Serverless": DeploymentMode.KNATIVE,
 }
+_REASONS = dict(deployment_reason_pb2.DeploymentReason.items())
 
 
 def new_deployment(message: pb.NewDeployment) -> NewDeployment:
@@ -50,7 +54,7 @@ def new_deployment(message: pb.NewDeployment) -> NewDeployment:
 
 
 def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
-    """Raises InvalidRequest for words that are not known; all other rules are the domain's."""
+    """Raises InvalidRequest for an unknown mode or metric. All other rules are in the domain."""
     unknown = []
     if message.deployment_mode not in _MODES:
         unknown.append(Violation("options.deployment_mode", "must be `Standard` or `Knative`"))
@@ -70,7 +74,7 @@ def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
 
 
 def phase_of(phase: int) -> Phase | None:
-    """None for UNSPECIFIED. Raises InvalidRequest for numbers this version does not know."""
+    """None for UNSPECIFIED. Raises InvalidRequest for a number that this release does not know."""
     if phase == pb.DEPLOYMENT_PHASE_UNSPECIFIED:
         return None
     try:
@@ -80,13 +84,13 @@ def phase_of(phase: int) -> Phase | None:
 
 
 def time_of(message: pb.GetServedRevisionRequest) -> datetime | None:
-    """Raises InvalidRequest for what is no valid google.protobuf.Timestamp."""
+    """None if no time is given. Raises InvalidRequest if it is not a valid google.protobuf.Timestamp."""
     if not message.HasField("at"):
         return None
     try:
         return message.at.ToDatetime(tzinfo=UTC)
     except ValueError as error:
-        text = "must be a time of the years 1 to 9999, with 0 to 999999999 nanoseconds"
+        text = "must be a time in the years 1 to 9999, with 0 to 999999999 nanoseconds"
         raise InvalidRequest([Violation("at", text)]) from error
 
 
@@ -108,6 +112,7 @@ def deployment_message(deployment: Deployment) -> pb.Deployment:
         target_revision=deployment.generation,
         serving_revision=deployment.serving_generation,
         phase=_phase(deployment.phase),
+        **_reason(deployment.reason),
         options=_options_message(deployment.spec.options),
         snapshot=_snapshot(deployment.spec),
     )
@@ -119,6 +124,7 @@ def revision_message(revision: DeploymentRevision) -> pb.DeploymentRevision:
         revision,
         revision=revision.generation,
         model_version_id=str(revision.spec.model_version_id),
+        **_reason(revision.reason),
         options=_options_message(revision.spec.options),
         snapshot=_snapshot(revision.spec),
     )
@@ -135,11 +141,13 @@ def event_message(event: DeploymentEvent) -> pb.DeploymentEvent:
         target_revision=event.generation,
         serving_revision=event.serving_generation,
         phase=_phase(event.phase),
+        **_reason(event.reason),
     )
 
 
 def plan_message(plan: Plan) -> pb.PlanDeployResponse:
-    return message_of(pb.PlanDeployResponse, plan)
+    findings = [message_of(pb.Finding, it, code=_reason(it.code)["reason"]) for it in plan.findings]
+    return message_of(pb.PlanDeployResponse, plan, findings=findings)
 
 
 def orphans_message(orphans: Iterable[Orphan]) -> pb.ListOrphansResponse:
@@ -148,6 +156,12 @@ def orphans_message(orphans: Iterable[Orphan]) -> pb.ListOrphansResponse:
 
 def _phase(phase: Phase) -> pb.DeploymentPhase:
     return getattr(pb, f"DEPLOYMENT_PHASE_{phase}")  # type: ignore[no-any-return]
+
+
+def _reason(reason: DeploymentReason) -> dict[str, Any]:
+    """A word that only a newer release knows is told as it is."""
+    number = _REASONS.get(f"DEPLOYMENT_REASON_{reason}", 0)
+    return {"reason": number, "unknown_reason": "" if number else str(reason)}
 
 
 def _snapshot(spec: DeploymentSpec) -> pb.Snapshot:

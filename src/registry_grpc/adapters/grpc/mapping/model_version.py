@@ -1,8 +1,8 @@
-"""How model versions and model artifacts are found."""
+"""Maps the requests that find a model version or a model artifact."""
 
 from __future__ import annotations
 
-from registry_grpc.adapters.grpc.values import path_id
+from registry_grpc.adapters.grpc.request_fields import path_id
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.ids import parse_own_id
 from registry_grpc.domain.model_version import (
@@ -14,7 +14,7 @@ from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2, model_version
 def version_key(
     request: model_version_pb2.FindModelVersionRequest | model_artifact_pb2.FindModelArtifactRequest,
 ) -> ModelVersionKey:
-    """Raises NotFound for an external id that no version can have (contract, route 11)."""
+    """Raises NotFound if the external id cannot be the id of a version (contract, route 11)."""
     external_id = parse_own_id(request.external_id)
     model_id = None
     if request.parent_resource_id:

@@ -1,11 +1,11 @@
-"""Requests about inference services and serve models."""
+"""Maps requests about inference services and serve models."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.values import Reader, distinct_ids
+from registry_grpc.adapters.grpc.request_fields import Reader, distinct_ids
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.ids import parse_uuid
 from registry_grpc.domain.inference_service import (
@@ -32,7 +32,7 @@ def new_service(message: inference_service_pb2.NewInferenceService) -> NewInfere
 def version_ids_of(
     message: inference_service_pb2.NewInferenceService | deployment_pb2.NewDeployment, reader: Reader
 ) -> tuple[UUID, ...]:
-    """The single id first, then the list; repeated ones once (contract 2.5)."""
+    """First the single id, then those of the list, without repetitions (contract 2.5)."""
     first = [message.model_version_id] if message.HasField("model_version_id") else []
     ids = reader.read(distinct_ids, (), first, "model_version_id")
     return tuple(dict.fromkeys((*ids, *reader.read(distinct_ids, (), message.model_version_ids, "model_version_ids"))))
@@ -57,7 +57,7 @@ def serve_model_filter(request: serve_model_pb2.ListServeModelsRequest, call: Ca
 
 
 def filter_id(text: str, field: str, call: Call) -> UUID | None:
-    """REST has always ignored ids it cannot read in filters (quirk Q36); gRPC refuses them."""
+    """REST ignores a filter by an invalid id (quirk Q36); gRPC refuses it."""
     value = parse_uuid(text)
     if text and value is None and not call.is_rest:
         raise InvalidRequest([Violation(field, "must be a UUID")])

@@ -1,1 +1,1 @@
-"""The RPCs, one declaration each: how the request is read, the use case, and what is answered (`adapters.grpc.rpc`)."""
+"""One declaration per RPC: it reads the request, calls the use case and names the answer (`adapters.grpc.rpc`)."""

@@ -10,9 +10,9 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import deployment as mapping
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of
 from registry_grpc.adapters.grpc.mapping.serving import filter_id
+from registry_grpc.adapters.grpc.request_fields import body_id, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, cursor_page, nothing, one, only_grpc, rpc, stream_rpc
 from registry_grpc.adapters.grpc.servicers.inference_services import SERVICE_RECORD
-from registry_grpc.adapters.grpc.values import body_id, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
 from registry_grpc.domain.errors import InvalidRequest, Violation
@@ -22,6 +22,7 @@ from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.ports.deployments import DeploymentFilter
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
+from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.planning import Plan, Planning
 
 DEPLOYED: Resource[Deployed, pb.DeployModelResponse, encoders.DeployedJson] = Resource(
@@ -42,8 +43,11 @@ class DeploymentServicer:
 
     SERVICE = pb.DESCRIPTOR.services_by_name["DeploymentService"]
 
-    def __init__(self, deployments: Deployments, history: DeploymentHistory, planning: Planning) -> None:
+    def __init__(
+        self, deployments: Deployments, services: InferenceServices, history: DeploymentHistory, planning: Planning
+    ) -> None:
         self._deployments = deployments
+        self._services = services
         self._history = history
         self._planning = planning
 
@@ -58,11 +62,11 @@ class DeploymentServicer:
 
     @rpc(nothing(pb.UndeployModelResponse))
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
-        await self._deployments.undeploy(call.project_id, _service_id(request.id), call.user)
+        await self._services.undeploy(call.project_id, _service_id(request.id), call.user)
 
     @rpc(one(SERVICE_RECORD, lambda it: pb.SyncInferenceServiceResponse(inference_service=it)))
     async def SyncInferenceService(self, request: pb.SyncInferenceServiceRequest, call: Call) -> InferenceService:
-        return await self._deployments.sync(call.project_id, _service_id(request.id))
+        return await self._services.sync(call.project_id, _service_id(request.id))
 
     @rpc(only_grpc(mapping.plan_message))
     async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
@@ -121,7 +125,11 @@ class DeploymentServicer:
     @stream_rpc(only_grpc(mapping.event_message, lambda it: pb.WatchDeploymentResponse(event=it)))
     def WatchDeployment(self, request: pb.WatchDeploymentRequest, call: Call) -> AsyncIterator[DeploymentEvent]:
         after = request.after_sequence if request.HasField("after_sequence") else None
-        return self._history.watch(call.project_id, _id(request.id), after)
+        if request.resume_token and after is not None:
+            raise InvalidRequest(
+                [Violation("resume_token", "cannot be combined with after_sequence: give one of them")]
+            )
+        return self._history.watch(call.project_id, _id(request.id), request.resume_token or after)
 
     @rpc(only_grpc(mapping.orphans_message))
     async def ListOrphans(self, request: pb.ListOrphansRequest, call: Call) -> Sequence[Orphan]:  # noqa: ARG002

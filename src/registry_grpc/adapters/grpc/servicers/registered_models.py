@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message_of, slice_of, sort_of
+from registry_grpc.adapters.grpc.request_fields import Reader, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
-from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.ids import parse_own_id
@@ -27,7 +27,7 @@ _INVALID_ID = "invalid model id"
 
 def _message(model: RegisteredModel) -> pb.RegisteredModel:
     versions = {"latest_version": model.latest_version, "default_version": model.default_version}
-    # Inside of a model they have no emails (quirk Q51).
+    # Versions inside a model are shown without emails (quirk Q51).
     bare = {
         name: version and message_of(ModelVersion, version, created_by_email="", updated_by_email="")
         for name, version in versions.items()

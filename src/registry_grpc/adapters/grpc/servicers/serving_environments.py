@@ -6,8 +6,8 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
+from registry_grpc.adapters.grpc.request_fields import Reader, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
-from registry_grpc.adapters.grpc.values import Reader, path_id
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import Page

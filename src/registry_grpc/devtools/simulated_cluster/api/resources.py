@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from registry_grpc.devtools.simulated_cluster.api import schemas
+from registry_grpc.devtools.simulated_cluster.api.schemas import Schema
+
+_KSERVE = "serving.kserve.io"
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,10 +18,12 @@ class Resource:
     version: str
     plural: str
     kind: str
-    schema: dict[str, Any]
+    short_name: str = ""
+    schema: Schema = field(default_factory=lambda: schemas.OPEN)
     namespaced: bool = True
     has_status: bool = False
-    short_names: tuple[str, ...] = ()
+    first_phase: str = ""
+    """`status.phase` of a new object."""
 
     @property
     def api_version(self) -> str:
@@ -27,120 +31,48 @@ class Resource:
 
     @property
     def qualified(self) -> str:
-        """The name errors and CRDs use: `inferenceservices.serving.kserve.io`."""
+        """The name in errors: `inferenceservices.serving.kserve.io`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
     def is_custom(self) -> bool:
-        """Whether a CRD defines the kind, so that it is gone when the CRD is."""
-        return self.group == "serving.kserve.io"
+        """Whether a CRD of KServe defines the kind."""
+        return self.group == _KSERVE
 
 
 INFERENCE_SERVICES = Resource(
-    "serving.kserve.io",
-    "v1beta1",
-    "inferenceservices",
-    "InferenceService",
-    schemas.INFERENCE_SERVICE,
+    *(_KSERVE, "v1beta1", "inferenceservices", "InferenceService", "isvc"),
+    schema=schemas.INFERENCE_SERVICE,
     has_status=True,
-    short_names=("isvc",),
 )
-SERVING_RUNTIMES = Resource(
-    "serving.kserve.io", "v1alpha1", "servingruntimes", "ServingRuntime", schemas.SERVING_RUNTIME
-)
+SERVING_RUNTIMES = Resource(_KSERVE, "v1alpha1", "servingruntimes", "ServingRuntime", schema=schemas.SERVING_RUNTIME)
 CLUSTER_SERVING_RUNTIMES = Resource(
-    "serving.kserve.io",
-    "v1alpha1",
-    "clusterservingruntimes",
-    "ClusterServingRuntime",
-    schemas.SERVING_RUNTIME,
+    *(_KSERVE, "v1alpha1", "clusterservingruntimes", "ClusterServingRuntime"),
+    schema=schemas.SERVING_RUNTIME,
     namespaced=False,
 )
 CLUSTER_STORAGE_CONTAINERS = Resource(
-    "serving.kserve.io",
-    "v1alpha1",
-    "clusterstoragecontainers",
-    "ClusterStorageContainer",
-    schemas.OPEN,
-    namespaced=False,
-)
-CUSTOM_RESOURCE_DEFINITIONS = Resource(
-    "apiextensions.k8s.io",
-    "v1",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
-    schemas.OPEN,
-    namespaced=False,
-    has_status=True,
+    _KSERVE, "v1alpha1", "clusterstoragecontainers", "ClusterStorageContainer", namespaced=False
 )
 NAMESPACES = Resource(
-    "", "v1", "namespaces", "Namespace", schemas.OPEN, namespaced=False, has_status=True, short_names=("ns",)
+    "", "v1", "namespaces", "Namespace", "ns", namespaced=False, has_status=True, first_phase="Active"
 )
-DEPLOYMENTS = Resource(
-    "apps", "v1", "deployments", "Deployment", schemas.DEPLOYMENT, has_status=True, short_names=("deploy",)
-)
-REPLICA_SETS = Resource(
-    "apps", "v1", "replicasets", "ReplicaSet", schemas.DEPLOYMENT, has_status=True, short_names=("rs",)
-)
-PODS = Resource("", "v1", "pods", "Pod", schemas.POD, has_status=True, short_names=("po",))
-SECRETS = Resource("", "v1", "secrets", "Secret", schemas.SECRET)
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", schemas.OPEN, short_names=("cm",))
-EVENTS = Resource("", "v1", "events", "Event", schemas.OPEN, short_names=("ev",))
-SERVICES = Resource("", "v1", "services", "Service", schemas.OPEN, has_status=True, short_names=("svc",))
-SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", schemas.OPEN, short_names=("sa",))
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", "deploy", schemas.DEPLOYMENT, has_status=True)
+PODS = Resource("", "v1", "pods", "Pod", "po", schemas.POD, has_status=True, first_phase="Pending")
+SECRETS = Resource("", "v1", "secrets", "Secret", schema=schemas.SECRET)
+EVENTS = Resource("", "v1", "events", "Event", "ev")
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", "sa")
 
 RESOURCES = (
     INFERENCE_SERVICES,
     SERVING_RUNTIMES,
     CLUSTER_SERVING_RUNTIMES,
     CLUSTER_STORAGE_CONTAINERS,
-    CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
     DEPLOYMENTS,
-    REPLICA_SETS,
     PODS,
     SECRETS,
-    CONFIG_MAPS,
     EVENTS,
-    SERVICES,
     SERVICE_ACCOUNTS,
 )
 CUSTOM_RESOURCES = tuple(resource for resource in RESOURCES if resource.is_custom)
-
-
-def find(group: str, version: str, plural: str) -> Resource | None:
-    """The kind behind a request path, or None."""
-    for resource in RESOURCES:
-        if (resource.group, resource.version, resource.plural) == (group, version, plural):
-            return resource
-    return None
-
-
-def custom_resource_definition(resource: Resource) -> dict[str, Any]:
-    """The CRD that defines a custom kind; a real kube-apiserver takes it as it is."""
-    schema = {key: value for key, value in resource.schema["properties"].items() if key != "metadata"}
-    version: dict[str, Any] = {
-        "name": resource.version,
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": {"type": "object", "properties": schema}},
-    }
-    if resource.has_status:
-        version["subresources"] = {"status": {}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": resource.qualified},
-        "spec": {
-            "group": resource.group,
-            "scope": "Namespaced" if resource.namespaced else "Cluster",
-            "names": {
-                "plural": resource.plural,
-                "singular": resource.kind.lower(),
-                "kind": resource.kind,
-                "listKind": f"{resource.kind}List",
-                "shortNames": list(resource.short_names),
-            },
-            "versions": [version],
-        },
-    }

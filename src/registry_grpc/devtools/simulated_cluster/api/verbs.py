@@ -1,39 +1,29 @@
-"""create, update, patch and delete with the rules a kube-apiserver applies to every kind."""
+"""create, update, patch, apply and delete with the rules a kube-apiserver applies to every kind."""
 
 from __future__ import annotations
 
-import copy
-import datetime as dt
+import base64
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from registry_grpc.devtools.simulated_cluster.api import managed_fields, validation
-from registry_grpc.devtools.simulated_cluster.api.admission import Admission
-from registry_grpc.devtools.simulated_cluster.api.errors import (
-    OBJECT_MODIFIED,
-    ApiError,
-    already_exists,
-    bad_request,
-    cause,
-    conflict,
-    invalid,
-    not_found,
-)
-from registry_grpc.devtools.simulated_cluster.api.fields import UndeclaredField
-from registry_grpc.devtools.simulated_cluster.api.managed_fields import Manager
-from registry_grpc.devtools.simulated_cluster.api.merging import merge_patch
-from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, PODS, Resource
-from registry_grpc.devtools.simulated_cluster.api.store import Store
+from registry_grpc.devtools.simulated_cluster.api import errors, ownership
+from registry_grpc.devtools.simulated_cluster.api.conditions import timestamp
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request, cause
+from registry_grpc.devtools.simulated_cluster.api.ownership import Manager, Owners
+from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, PODS, SECRETS, Resource
+from registry_grpc.devtools.simulated_cluster.api.store import Object, Store, key_of
+from registry_grpc.devtools.simulated_cluster.api.validation import undeclared, validated
 
 FOREGROUND = "foregroundDeletion"
-ORPHAN = "orphan"
-_SYSTEM_METADATA = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_SYSTEM_METADATA = (
+    "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "managedFields",
+    "resourceVersion",
+)  # fmt: skip
 
-
-def timestamp() -> str:
-    """Now, with the one-second resolution of Kubernetes."""
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+Policy = Callable[[Resource, Object, Object | None], None]
+"""Takes the kind, the new object and the stored one (None for a create); raises to refuse."""
 
 
 @dataclass(frozen=True)
@@ -41,285 +31,228 @@ class WriteOptions:
     """What a write request says besides its object."""
 
     manager: str = "unknown"
+    subresource: str = ""
+    operation: str = "Update"
     dry_run: bool = False
     strict: bool = False
     force: bool = False
 
 
 _DEFAULTS = WriteOptions()
+_NOTHING: Object = {"metadata": {}}
 
 
 class Verbs:
     """The API of the simulated cluster, for the HTTP server and for the parts that play controllers.
 
-    Objects handed in may be kept; objects handed out must not be changed.
+    Objects handed in may be kept; objects handed out must not be changed. `policies` are what admission webhooks are.
     """
 
-    def __init__(self, store: Store, admission: Admission, *, auto_create_namespaces: bool = False) -> None:
+    def __init__(self, store: Store, policies: list[Policy], *, auto_create_namespaces: bool = False) -> None:
         self._store = store
-        self._admission = admission
+        self._policies = policies
         self._auto_create_namespaces = auto_create_namespaces
 
-    def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
-        if resource == NAMESPACES and self._auto_create_namespaces and self._store.get(resource, "", name) is None:
-            return self.create(resource, "", {"metadata": {"name": name}})
+    def find(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        return self._store.get(resource, namespace, name)
+
+    def list(self, resource: Resource, namespace: str = "") -> list[Object]:
+        return self._store.list(resource, namespace)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Object:
         obj = self._store.get(resource, namespace, name)
+        if obj is None and resource is NAMESPACES and self._auto_create_namespaces:
+            return self.create(NAMESPACES, "", {"metadata": {"name": name}})
         if obj is None:
-            raise not_found(resource.group, resource.plural, name)
+            raise errors.not_found(resource, name)
         return obj
 
-    def create(
-        self, resource: Resource, namespace: str, obj: dict[str, Any], options: WriteOptions = _DEFAULTS
-    ) -> dict[str, Any]:
+    def create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions = _DEFAULTS) -> Object:
         """POST; 409 AlreadyExists when the name is taken."""
-        new = _named(resource, namespace, obj)
-        if resource.has_status:
-            new.pop("status", None)
-        name = new["metadata"]["name"]
-        if self._store.get(resource, namespace, name) is not None:
-            self._check_namespace(resource, namespace)
-            raise already_exists(resource.group, resource.plural, name)
-        manager = Manager(options.manager, "Update", resource.api_version)
-        new = validation.pruned(new, resource, strict=options.strict)
-        new = self._born(resource, namespace, new, dry_run=options.dry_run)
-        managed_fields.write(new, managed_fields.after_write(None, new, resource, manager, timestamp()))
+        new = _scoped(resource, None, _named(resource, namespace, obj), "")
+        if resource.namespaced:
+            self.get(NAMESPACES, "", namespace)
+        if self._store.get(resource, *key_of(new)) is not None:
+            raise errors.already_exists(resource, new["metadata"]["name"])
+        metadata = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp(), "generation": 1}
+        new = self._admitted(resource, {**new, "metadata": metadata}, None, options)
+        if resource.first_phase:
+            new["status"] = {"phase": resource.first_phase}
+        ownership.write(new, ownership.after_write(_NOTHING, new, resource.schema, _manager(resource, options)))
         return new if options.dry_run else self._store.put(resource, new)
 
-    def _born(self, resource: Resource, namespace: str, obj: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
-        """Admission, validation and the metadata of a new object."""
-        self._check_namespace(resource, namespace, create=not dry_run)
-        if obj["metadata"].get("resourceVersion"):
-            raise ApiError(500, "InternalError", "resourceVersion should not be set on objects to be created")
-        new = self._admission.mutate(resource, obj)
-        validation.validate(new, None, resource)
-        self._admission.validate(resource, new, None)
-        metadata = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
-        metadata.pop("managedFields", None)
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp(), "generation": 1}
-        return {**new, "metadata": metadata}
-
-    def _check_namespace(self, resource: Resource, namespace: str, *, create: bool = False) -> None:
-        if not resource.namespaced or self._store.get(NAMESPACES, "", namespace) is not None:
-            return
-        if not self._auto_create_namespaces:
-            raise not_found("", "namespaces", namespace)
-        if create:
-            self.create(NAMESPACES, "", {"metadata": {"name": namespace}})
-
     def update(
-        self,
-        resource: Resource,
-        namespace: str,
-        obj: dict[str, Any],
-        options: WriteOptions = _DEFAULTS,
-        *,
-        subresource: str = "",
-    ) -> dict[str, Any]:
+        self, resource: Resource, namespace: str, name: str, obj: Object, options: WriteOptions = _DEFAULTS
+    ) -> Object:
         """PUT; 409 when the object carries a resourceVersion that is no longer the newest."""
-        named = _named(resource, namespace, obj)
-        live = self.get(resource, namespace, named["metadata"]["name"])
-        if resource.is_custom and not named["metadata"].get("resourceVersion"):
+        new = _named(resource, namespace, obj, name)
+        live = self.get(resource, namespace, name)
+        if resource.is_custom and not new["metadata"].get("resourceVersion"):
             text = "Invalid value: 0: must be specified for an update"
             causes = [cause("FieldValueInvalid", text, "metadata.resourceVersion")]
-            raise invalid(resource.group, resource.kind, named["metadata"]["name"], causes)
-        named = validation.pruned(named, resource, strict=options.strict)
-        return self._changed(resource, live, named, options, subresource)
+            raise errors.invalid(resource, name, causes)
+        return self._change(resource, live, new, options)
 
     def patch(
-        self,
-        resource: Resource,
-        namespace: str,
-        name: str,
-        patch: dict[str, Any],
-        options: WriteOptions = _DEFAULTS,
-        *,
-        subresource: str = "",
-    ) -> dict[str, Any]:
+        self, resource: Resource, namespace: str, name: str, patch: Object, options: WriteOptions = _DEFAULTS
+    ) -> Object:
         """A JSON merge patch."""
         live = self.get(resource, namespace, name)
-        new = _named(resource, namespace, merge_patch(live, patch))
-        new = validation.pruned(new, resource, strict=options.strict)
-        return self._changed(resource, live, new, options, subresource)
-
-    def _changed(
-        self,
-        resource: Resource,
-        live: dict[str, Any],
-        new: dict[str, Any],
-        options: WriteOptions,
-        subresource: str,
-    ) -> dict[str, Any]:
-        manager = Manager(options.manager, "Update", resource.api_version, subresource)
-        new = self._admitted(resource, live, _scoped(resource, live, new, subresource), subresource)
-        if new == live:
-            return live
-        owners = managed_fields.after_write(live, new, resource, manager, timestamp())
-        managed_fields.write(new, owners)
-        return self._stored(resource, live, new, dry_run=options.dry_run)
+        return self._change(resource, live, _named(resource, namespace, _merged(live, patch), name), options)
 
     def apply(
-        self,
-        resource: Resource,
-        namespace: str,
-        name: str,
-        applied: dict[str, Any],
-        options: WriteOptions,
-        *,
-        subresource: str = "",
-    ) -> tuple[dict[str, Any], bool]:
+        self, resource: Resource, namespace: str, name: str, config: Object, options: WriteOptions
+    ) -> tuple[Object, bool]:
         """Server-side apply: the object, and whether it was created.
 
         `metadata.uid` and `metadata.resourceVersion` in the applied object are preconditions.
         """
-        if "managedFields" in applied.get("metadata", {}):
+        if "managedFields" in config.get("metadata", {}):
             raise bad_request("metadata.managedFields must be nil")
-        applied = _named(resource, namespace, applied)
-        if resource.has_status:
-            applied = {key: value for key, value in applied.items() if (key == "status") <= (subresource == "status")}
-        if applied["metadata"]["name"] != name:
-            raise bad_request(
-                f"the name of the object ({applied['metadata']['name']}) does not match the name on the URL ({name})"
-            )
-        manager = Manager(options.manager, "Apply", resource.api_version, subresource)
-        live = self._store.get(resource, namespace, name)
-        try:
-            if live is None:
-                return self._apply_new(resource, namespace, applied, manager, options), True
-            stale = applied["metadata"].get("resourceVersion") not in {None, live["metadata"]["resourceVersion"]}
-            if stale:
-                raise conflict(resource.group, resource.plural, name, OBJECT_MODIFIED)
-            new, owners = managed_fields.apply(live, applied, resource, manager, force=options.force, now=timestamp())
-        except UndeclaredField as error:
+        config = _scoped(resource, None, _named(resource, namespace, config, name), options.subresource)
+        options = replace(options, operation="Apply")
+        manager, live = _manager(resource, options), self._store.get(resource, namespace, name)
+        if live is None and options.subresource:
+            raise errors.not_found(resource, name)
+        for field in undeclared(config, resource.schema):
             subject = f"{namespace}/{name}; {resource.api_version}, Kind={resource.kind}"
-            message = f"failed to create typed patch object ({subject}): {error}"
-            raise ApiError(500, "", message) from None
-        new = self._admitted(resource, live, _scoped(resource, live, new, subresource), subresource)
-        managed_fields.write(new, owners)
-        return self._stored(resource, live, new, dry_run=options.dry_run), False
+            text = f"failed to create typed patch object ({subject}): .{field}: field not declared in schema"
+            raise ApiError(500, "", text)
+        if live is None:
+            if uid := config["metadata"].get("uid"):
+                text = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                raise errors.conflict(resource, name, text)
+            return self.create(resource, namespace, config, options), True
+        new, owners = ownership.apply(live, config, resource.schema, manager, force=options.force)
+        new = {**config, **new, "metadata": {**new.get("metadata", {}), **_identity(config)}}
+        return self._change(resource, live, new, options, owners), False
 
-    def _apply_new(
-        self,
-        resource: Resource,
-        namespace: str,
-        applied: dict[str, Any],
-        manager: Manager,
-        options: WriteOptions,
-    ) -> dict[str, Any]:
-        name = applied["metadata"]["name"]
-        if uid := applied["metadata"].get("uid"):
-            text = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
-            raise conflict(resource.group, resource.plural, name, text)
-        empty = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {}}
-        new, owners = managed_fields.apply(empty, applied, resource, manager, force=True, now=timestamp())
-        new = self._born(resource, namespace, new, dry_run=options.dry_run)
-        managed_fields.write(new, owners)
-        return new if options.dry_run else self._store.put(resource, new)
-
-    def _admitted(
-        self, resource: Resource, live: dict[str, Any], new: dict[str, Any], subresource: str
-    ) -> dict[str, Any]:
-        metadata = live["metadata"]
-        sent = new["metadata"]
-        name = metadata["name"]
-        if sent.get("resourceVersion") not in {None, "", metadata["resourceVersion"]}:
-            raise conflict(resource.group, resource.plural, name, OBJECT_MODIFIED)
-        if sent.get("uid") not in {None, "", metadata["uid"]}:
-            text = f'Invalid value: "{sent["uid"]}": field is immutable'
-            raise invalid(resource.group, resource.kind, name, [cause("FieldValueInvalid", text, "metadata.uid")])
-        if not subresource:
-            new = self._admission.mutate(resource, new)
-            validation.validate(new, live, resource)
-            self._admission.validate(resource, new, live)
-        system = {key: metadata[key] for key in _SYSTEM_METADATA if key in metadata}
+    def _change(
+        self, resource: Resource, live: Object, new: Object, options: WriteOptions, owners: Owners | None = None
+    ) -> Object:
+        """Without owners it is an update, which owns what it changes."""
+        new = _scoped(resource, live, new, options.subresource)
+        _check_identity(resource, live["metadata"], new["metadata"])
+        system = {key: live["metadata"][key] for key in _SYSTEM_METADATA if key in live["metadata"]}
         changed = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
-        return {**new, "metadata": {**changed, **system, "resourceVersion": metadata["resourceVersion"]}}
-
-    def _stored(
-        self, resource: Resource, live: dict[str, Any], new: dict[str, Any], *, dry_run: bool
-    ) -> dict[str, Any]:
+        new = {**new, "metadata": {**changed, **system}}
+        if not options.subresource:
+            new = self._admitted(resource, new, live, options)
+        if owners is None:
+            owners = ownership.after_write(live, new, resource.schema, _manager(resource, options))
+        ownership.write(new, owners)
         if _essence(new, resource) != _essence(live, resource):
-            new["metadata"]["generation"] = live["metadata"]["generation"] + 1
-        if new == live:
-            return live
-        if dry_run:
-            return new
-        if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
-            return self._store.remove(resource, self._store.put(resource, new))
-        return self._store.put(resource, new)
-
-    def delete(
-        self,
-        resource: Resource,
-        namespace: str,
-        name: str,
-        body: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """DELETE with `DeleteOptions`; answers the object when it lives on until its finalizers are gone."""
-        body = body or {}
-        live = self.get(resource, namespace, name)
-        _check_preconditions(resource, live, body.get("preconditions") or {})
-        if body.get("dryRun"):
-            return live
-        finalizers = list(live["metadata"].get("finalizers", []))
-        policy = body.get("propagationPolicy")
-        for wanted, finalizer in (("Foreground", FOREGROUND), ("Orphan", ORPHAN)):
-            if policy == wanted and finalizer not in finalizers:
-                finalizers.append(finalizer)
-        lingers = resource is PODS and bool(live.get("spec", {}).get("nodeName"))
-        if not finalizers and (not lingers or body.get("gracePeriodSeconds") == 0):
-            return self._store.remove(resource, live)
-        if "deletionTimestamp" in live["metadata"] and finalizers == live["metadata"].get("finalizers", []):
-            return live
-        new = copy.deepcopy(live)
-        if finalizers:
-            new["metadata"]["finalizers"] = finalizers
-        if "deletionTimestamp" not in new["metadata"]:
-            new["metadata"] |= {"deletionTimestamp": timestamp(), "deletionGracePeriodSeconds": 30 if lingers else 0}
             new["metadata"]["generation"] += 1
-        return self._store.put(resource, new)
+        if new == live or options.dry_run:
+            return new
+        is_let_go = "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers")
+        return self._store.remove(resource, new) if is_let_go else self._store.put(resource, new)
+
+    def _admitted(self, resource: Resource, new: Object, live: Object | None, options: WriteOptions) -> Object:
+        """What is stored of it. Raises what validation and policies have against it."""
+        if resource is SECRETS:
+            new = _with_data(new)
+        new = validated(new, live, resource, strict=options.strict)
+        for policy in self._policies:
+            policy(resource, new, live)
+        return new
+
+    def delete(self, resource: Resource, namespace: str, name: str, options: Object | None = None) -> Object:
+        """DELETE with `DeleteOptions`; answers the object, which lives on until its finalizers are gone.
+
+        A pod lives on until the kubelet deletes it without a grace period.
+        """
+        options = options or {}
+        live = self.get(resource, namespace, name)
+        metadata = live["metadata"]
+        for field, expected in (options.get("preconditions") or {}).items():
+            if expected not in {None, metadata[field]}:
+                text = f"Precondition failed: {field} in precondition: {expected}, in object meta: {metadata[field]}"
+                raise errors.conflict(resource, name, text)
+        if options.get("dryRun"):
+            return live
+        finalizers = list(metadata.get("finalizers", ()))
+        if options.get("propagationPolicy") == "Foreground" and FOREGROUND not in finalizers:
+            finalizers.append(FOREGROUND)
+        grace = options.get("gracePeriodSeconds", 30) if resource is PODS else 0
+        if not finalizers and not grace:
+            return self._store.remove(resource, live)
+        new = {**metadata, **({"finalizers": finalizers} if finalizers else {})}
+        if "deletionTimestamp" not in metadata:
+            new |= {"deletionTimestamp": timestamp(), "deletionGracePeriodSeconds": grace}
+            new["generation"] += 1
+        return live if new == metadata else self._store.put(resource, {**live, "metadata": new})
 
 
-def _named(resource: Resource, namespace: str, obj: dict[str, Any]) -> dict[str, Any]:
-    """A copy that carries its type and place; 400 when it says another one."""
-    metadata = dict(obj.get("metadata") or {})
-    if not metadata.get("name"):
-        if not metadata.get("generateName"):
+def _manager(resource: Resource, options: WriteOptions) -> Manager:
+    return Manager(options.manager, options.operation, resource.api_version, options.subresource)
+
+
+def _named(resource: Resource, namespace: str, obj: Object, name: str = "") -> Object:
+    """A copy that carries its type and place; 400 when it says another one. What is empty in metadata is left out."""
+    metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if value not in ({}, [], "", None)}
+    if "name" not in metadata:
+        if "generateName" not in metadata:
             causes = [cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")]
-            raise invalid(resource.group, resource.kind, "", causes)
-        metadata["name"] = f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
-    if resource.namespaced:
-        if metadata.get("namespace", namespace) != namespace:
-            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        metadata["namespace"] = namespace
-    rest = {key: value for key, value in obj.items() if key != "metadata"}
-    for key, expected in (("apiVersion", resource.api_version), ("kind", resource.kind)):
-        if rest.setdefault(key, expected) != expected:
-            raise bad_request(f"the {key} of the provided object is {rest[key]}, the request is for {expected}")
-    return {"apiVersion": rest.pop("apiVersion"), "kind": rest.pop("kind"), "metadata": metadata, **rest}
+            raise errors.invalid(resource, "", causes)
+        metadata["name"] = f"{metadata['generateName'][:58]}{uuid.uuid4().hex[:5]}"
+    if name not in {"", metadata["name"]}:
+        raise bad_request(f"the name of the object ({metadata['name']}) does not match the one on the URL ({name})")
+    if resource.namespaced and metadata.setdefault("namespace", namespace) != namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+    for key, expected in kind.items():
+        if obj.get(key, expected) != expected:
+            raise bad_request(f"the {key} of the provided object is {obj[key]}, the request is for {expected}")
+    return {**obj, **kind, "metadata": metadata}
 
 
-def _scoped(resource: Resource, live: dict[str, Any], new: dict[str, Any], subresource: str) -> dict[str, Any]:
+def _scoped(resource: Resource, live: Object | None, new: Object, subresource: str) -> Object:
     """What a request may change: its status subresource only the status, the rest everything but the status."""
-    if subresource == "status":
-        sent = {key: new["metadata"][key] for key in ("uid", "resourceVersion") if key in new["metadata"]}
-        scoped = {**live, "metadata": {**live["metadata"], **sent}}
-        return {**scoped, "status": new["status"]} if "status" in new else scoped
     if not resource.has_status:
         return new
-    scoped = {key: value for key, value in new.items() if key != "status"}
-    return {**scoped, "status": live["status"]} if "status" in live else scoped
+    if subresource == "status":
+        base = live or {"apiVersion": new["apiVersion"], "kind": new["kind"], "metadata": {}}
+        new = {**base, "metadata": {**base["metadata"], **_identity(new)}, "status": new.get("status")}
+    else:
+        new = {**new, "status": (live or {}).get("status")}
+    return {key: value for key, value in new.items() if key != "status" or value is not None}
 
 
-def _essence(obj: dict[str, Any], resource: Resource) -> dict[str, Any]:
+def _identity(obj: Object) -> Object:
+    keys = ("name", "namespace", "uid", "resourceVersion")
+    return {key: obj["metadata"][key] for key in keys if key in obj["metadata"]}
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    target = target if isinstance(target, dict) else {}
+    merged = {key: _merged(target.get(key), value) for key, value in patch.items() if value is not None}
+    return {key: value for key, value in target.items() if key not in patch} | merged
+
+
+def _with_data(secret: Object) -> Object:
+    """`stringData` is written to `data` and never read back."""
+    texts = secret.get("stringData", {}).items()
+    data = {**secret.get("data", {}), **{key: base64.b64encode(text.encode()).decode() for key, text in texts}}
+    rest = {key: value for key, value in secret.items() if key not in {"data", "stringData"}}
+    return {"type": "Opaque", **rest, **({"data": data} if data else {})}
+
+
+def _essence(obj: Object, resource: Resource) -> Object:
     """The part whose changes count as a new generation."""
     ignored = {"metadata", "status"} if resource.has_status else {"metadata"}
     return {key: value for key, value in obj.items() if key not in ignored}
 
 
-def _check_preconditions(resource: Resource, live: dict[str, Any], wanted: dict[str, str]) -> None:
-    name = live["metadata"]["name"]
-    for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-        expected, actual = wanted.get(field), live["metadata"][field]
-        if expected not in {None, actual}:
-            text = f"Precondition failed: {label} in precondition: {expected}, {label} in object meta: {actual}"
-            raise conflict(resource.group, resource.plural, name, text)
+def _check_identity(resource: Resource, live: Object, sent: Object) -> None:
+    """The resourceVersion and the uid in the metadata of a write are preconditions."""
+    if sent.get("resourceVersion", live["resourceVersion"]) != live["resourceVersion"]:
+        text = "the object has been modified; please apply your changes to the latest version and try again"
+        raise errors.conflict(resource, live["name"], text)
+    if sent.get("uid", live["uid"]) != live["uid"]:
+        text = f'Invalid value: "{sent["uid"]}": field is immutable'
+        raise errors.invalid(resource, live["name"], [cause("FieldValueInvalid", text, "metadata.uid")])

@@ -2,150 +2,156 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from typing import Any
+import hashlib
+import json
+import re
 
-import aiohttp
-
-from registry_grpc.devtools.simulated_cluster.api.admission import DEPLOYMENT_MODE
-from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.conditions import timestamp
+from registry_grpc.devtools.simulated_cluster.api.errors import denied_by_webhook
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
     DEPLOYMENTS,
+    EVENTS,
     INFERENCE_SERVICES,
     PODS,
     SERVING_RUNTIMES,
+    Resource,
 )
-from registry_grpc.devtools.simulated_cluster.kserve import manifests, status
-from registry_grpc.devtools.simulated_cluster.kserve.client import ClusterClient, path_of
-from registry_grpc.devtools.simulated_cluster.kserve.manifests import UnsupportedStorage
-from registry_grpc.devtools.simulated_cluster.kserve.mirror import Mirror
+from registry_grpc.devtools.simulated_cluster.api.store import Key, Object, key_of
+from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs, WriteOptions
+from registry_grpc.devtools.simulated_cluster.kserve.deployment import (
+    SERVICE_LABEL,
+    UnsupportedStorage,
+    deployment_of,
+    name_of,
+)
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import NoRuntime, choose
-from registry_grpc.devtools.simulated_cluster.kserve.workload import Workload
+from registry_grpc.devtools.simulated_cluster.kserve.status import DEPLOYMENT_MODE, Status
+from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
-_LOG = logging.getLogger(__name__)
-_SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+WATCHED = (INFERENCE_SERVICES, DEPLOYMENTS, PODS, SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES)
+_KSERVE = WriteOptions(manager="kserve-controller-manager")
+_OF_STATUS = WriteOptions(manager="kserve-controller-manager", subresource="status")
 _FINALIZER = "inferenceservice.finalizers"
 _STOP = "serving.kserve.io/stop"
+_MADE_FROM = "simulation.registry-grpc/made-from"
+"""On a Deployment: what it was last written as, because a cluster adds to it."""
 _NO_KNATIVE = "It is not possible to use Knative deployment mode when Knative Services are not available"
-_MERGE_PATCH = "application/merge-patch+json"
-_AGAIN_AFTER_CONFLICT = 0.05
-_AGAIN_AFTER_ERROR = 1.0
+_NAME = "[a-z]([-a-z0-9]*[a-z0-9])?"
 
-Key = tuple[str, str]
+
+def webhook(resource: Resource, new: Object, _old: Object | None) -> None:
+    """KServe's validating webhook, as far as anybody relies on it. Raises its 403."""
+    if resource is not INFERENCE_SERVICES or "deletionTimestamp" in new["metadata"]:
+        return
+    if not re.fullmatch(_NAME, name := new["metadata"]["name"]):
+        text = (
+            f'the InferenceService "{name}" is invalid: a InferenceService name must consist of lower case '
+            f"alphanumeric characters or '-', and must start with alphabetical character. (regex '{_NAME}')"
+        )
+    elif "model" not in new["spec"]["predictor"]:
+        text = "the simulated cluster serves predictors with a model only"
+    else:
+        return
+    raise denied_by_webhook("inferenceservice.kserve-webhook-server.validator", text)
 
 
 class KServeController:
-    """Level-triggered, one InferenceService at a time."""
+    """Works on InferenceServices by namespace and name; somebody calls `on_change` with what is WATCHED."""
 
-    def __init__(self, client: ClusterClient, *, progress_deadline: int = 600) -> None:
-        self._client = client
-        self._workload = Workload(client, progress_deadline=progress_deadline)
-        self._pending: asyncio.Queue[Key] = asyncio.Queue()
-        self._queued: set[Key] = set()
-        self._services = Mirror(client, INFERENCE_SERVICES, self._on_service)
-        self._deployments = Mirror(client, DEPLOYMENTS, self._on_part, selector=_SERVICE_LABEL)
-        self._pods = Mirror(client, PODS, self._on_part, selector=_SERVICE_LABEL)
-        self._runtimes = Mirror(client, SERVING_RUNTIMES, self._on_runtime)
-        self._cluster_runtimes = Mirror(client, CLUSTER_SERVING_RUNTIMES, self._on_runtime)
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
+        self._services: set[Key] = set()
+        self.work: Worklist[Key] = Worklist(self._reconcile)
 
-    def _on_service(self, obj: dict[str, Any]) -> None:
-        self._enqueue((obj["metadata"]["namespace"], obj["metadata"]["name"]))
+    def on_change(self, resource: Resource, obj: Object) -> None:
+        """An object came, changed or went."""
+        if resource is INFERENCE_SERVICES:
+            self._services.add(key_of(obj))
+            self.work.add(key_of(obj))
+        elif resource in {DEPLOYMENTS, PODS} and SERVICE_LABEL in obj["metadata"].get("labels", {}):
+            self.work.add((obj["metadata"]["namespace"], obj["metadata"]["labels"][SERVICE_LABEL]))
+        elif resource in {SERVING_RUNTIMES, CLUSTER_SERVING_RUNTIMES}:
+            for key in self._services:
+                self.work.add(key)
 
-    def _on_part(self, obj: dict[str, Any]) -> None:
-        self._enqueue((obj["metadata"]["namespace"], obj["metadata"]["labels"][_SERVICE_LABEL]))
-
-    def _on_runtime(self, _: dict[str, Any]) -> None:
-        for service in self._services.objects():
-            self._on_service(service)
-
-    def _enqueue(self, key: Key) -> None:
-        if key not in self._queued:
-            self._queued.add(key)
-            self._pending.put_nowait(key)
-
-    async def run(self) -> None:
-        """Runs until it is cancelled."""
-        mirrors = (self._runtimes, self._cluster_runtimes, self._services, self._deployments, self._pods)
-        async with asyncio.TaskGroup() as group:
-            for mirror in mirrors:
-                group.create_task(mirror.run())
-            while True:
-                key = await self._pending.get()
-                self._queued.discard(key)
-                await self._attempt(key)
-
-    async def _attempt(self, key: Key) -> None:
-        try:
-            await self._reconcile(key)
-        except ApiError as error:
-            if error.code not in {404, 409}:
-                _LOG.warning("inference service %s/%s: %s", *key, error.message)
-            self._again(key, _AGAIN_AFTER_CONFLICT if error.code == 409 else _AGAIN_AFTER_ERROR)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            _LOG.warning("inference service %s/%s: %r", *key, error)
-            self._again(key, _AGAIN_AFTER_ERROR)
-
-    def _again(self, key: Key, delay: float) -> None:
-        asyncio.get_running_loop().call_later(delay, self._enqueue, key)
-
-    async def _reconcile(self, key: Key) -> None:
-        namespace, name = key
-        try:
-            service = await self._client.call("GET", path_of(INFERENCE_SERVICES, namespace, name))
-        except ApiError as error:
-            if error.code == 404:
-                return
-            raise
-        finalizers = service["metadata"].get("finalizers", [])
-        if "deletionTimestamp" in service["metadata"]:
-            if _FINALIZER in finalizers:
-                await self._set_finalizers(service, [item for item in finalizers if item != _FINALIZER])
+    def _reconcile(self, key: Key) -> None:
+        service = self._verbs.find(INFERENCE_SERVICES, *key)
+        if service is None:
+            self._services.discard(key)
             return
-        if _FINALIZER not in finalizers:
-            service = await self._set_finalizers(service, [*finalizers, _FINALIZER])
-        new = status.initial(service)
-        await self._bring_about(service, new)
-        if new != service.get("status"):
-            path = path_of(INFERENCE_SERVICES, namespace, name, "status")
-            await self._client.call("PUT", path, {**service, "status": new})
+        metadata, finalizers = service["metadata"], service["metadata"].get("finalizers", [])
+        is_going = "deletionTimestamp" in metadata
+        if (_FINALIZER in finalizers) is is_going:
+            wanted = [item for item in finalizers if item != _FINALIZER] + [_FINALIZER] * (not is_going)
+            service = {**service, "metadata": {**metadata, "finalizers": wanted}}
+            service = self._verbs.update(INFERENCE_SERVICES, *key, service, _KSERVE)
+        if is_going:
+            return
+        status = Status(service)
+        self._bring_about(service, status)
+        if status.value != service.get("status"):
+            self._verbs.update(INFERENCE_SERVICES, *key, {**service, "status": status.value}, _OF_STATUS)
 
-    async def _set_finalizers(self, service: dict[str, Any], finalizers: list[str]) -> dict[str, Any]:
-        metadata = service["metadata"]
-        patch = {"metadata": {"finalizers": finalizers}}
-        path = path_of(INFERENCE_SERVICES, metadata["namespace"], metadata["name"])
-        patched: dict[str, Any] = await self._client.call("PATCH", path, patch, content_type=_MERGE_PATCH)
-        return patched
-
-    async def _bring_about(self, service: dict[str, Any], new: status.Status) -> None:
+    def _bring_about(self, service: Object, status: Status) -> None:
         """Writes the workload and fills in the status; what cannot be done is told the way KServe tells it."""
         namespace, annotations = service["metadata"]["namespace"], service["metadata"].get("annotations", {})
-        if annotations.get(DEPLOYMENT_MODE) == "Knative":
-            await self._workload.warn(service, _NO_KNATIVE, reason="ServerlessModeRejected")
+        if annotations.get(DEPLOYMENT_MODE) in {"Knative", "Serverless"}:
+            self._warn(service, "ServerlessModeRejected", _NO_KNATIVE)
             return
+        live = self._verbs.find(DEPLOYMENTS, namespace, name_of(service))
         if annotations.get(_STOP) == "true":
-            await self._workload.remove(service)
-            status.stopped(new)
+            if live is not None:
+                self._verbs.delete(DEPLOYMENTS, *key_of(live))
+            status.stopped()
             return
+        runtimes = self._verbs.list(SERVING_RUNTIMES, namespace)
+        runtimes += self._verbs.list(CLUSTER_SERVING_RUNTIMES)
         try:
-            runtime = choose(service["spec"]["predictor"].get("model", {}), self._known_runtimes(namespace))
-            manifests.check_storage(service["spec"]["predictor"])
-            deployment = await self._workload.write(service, runtime)
+            runtime = choose(service["spec"]["predictor"]["model"], runtimes)
+            live = self._write(deployment_of(service, runtime), live)
         except NoRuntime as error:
-            status.invalid_spec(new, error.reason, error.message)
-            await self._workload.warn(service, error.event)
+            status.invalid_spec(error.reason, error.message)
+            self._warn(service, "InternalError", error.event)
         except UnsupportedStorage as error:
-            await self._workload.warn(service, str(error))
-        except ApiError as error:
-            if error.code not in {403, 422}:
-                raise
-            status.reconcile_failed(new, error.message)
-            await self._workload.warn(service, error.message)
+            self._warn(service, "InternalError", str(error))
         else:
+            pods = self._verbs.list(PODS, namespace)
             name = service["metadata"]["name"]
-            pods = [pod for pod in self._pods.objects(namespace) if pod["metadata"]["labels"][_SERVICE_LABEL] == name]
-            status.observed(new, service, runtime, deployment, pods)
+            own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(SERVICE_LABEL) == name]
+            status.observed(live, own)
 
-    def _known_runtimes(self, namespace: str) -> list[dict[str, Any]]:
-        return [*self._runtimes.objects(namespace), *self._cluster_runtimes.objects()]
+    def _write(self, wanted: Object, live: Object | None) -> Object:
+        """The Deployment as it is now."""
+        made_from = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
+        if live is not None and live["metadata"].get("annotations", {}).get(_MADE_FROM) == made_from:
+            return live
+        annotations = {**wanted["metadata"]["annotations"], _MADE_FROM: made_from}
+        wanted = {**wanted, "metadata": {**wanted["metadata"], "annotations": annotations}}
+        if live is not None:
+            wanted["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+            return self._verbs.update(DEPLOYMENTS, *key_of(wanted), wanted, _KSERVE)
+        return self._verbs.create(DEPLOYMENTS, wanted["metadata"]["namespace"], wanted, _KSERVE)
+
+    def _warn(self, service: Object, reason: str, message: str) -> None:
+        """A Warning Event about the service; a repeated one is counted."""
+        metadata, now = service["metadata"], timestamp()
+        digest = hashlib.sha256(f"{metadata['uid']} {message}".encode()).hexdigest()[:16]
+        name, namespace = f"{metadata['name']}.{digest}", metadata["namespace"]
+        if known := self._verbs.find(EVENTS, namespace, name):
+            seen = {"count": known["count"] + 1, "lastTimestamp": now}
+            self._verbs.update(EVENTS, namespace, name, {**known, **seen}, _KSERVE)
+            return
+        about = {key: metadata[key] for key in ("name", "namespace", "uid")}
+        event = {
+            "metadata": {"name": name, "namespace": namespace},
+            "involvedObject": {"apiVersion": service["apiVersion"], "kind": service["kind"], **about},
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+            "source": {"component": "v1beta1Controllers"},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        self._verbs.create(EVENTS, namespace, event, _KSERVE)

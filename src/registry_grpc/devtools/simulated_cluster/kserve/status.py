@@ -1,183 +1,108 @@
 """An InferenceService's status as KServe works it out from the Deployment and its newest pod.
 
-Its weaknesses are kept: Ready stays True while an update fails, `observedGeneration` is the Deployment's, and
-`lastFailureInfo` is never cleared.
+Its weaknesses are kept: Ready stays True while an update fails, and `lastFailureInfo` is never cleared.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
-from registry_grpc.devtools.simulated_cluster.api.admission import DEPLOYMENT_MODE
-from registry_grpc.devtools.simulated_cluster.api.verbs import timestamp
-from registry_grpc.devtools.simulated_cluster.kserve.manifests import CONTAINER, INITIALIZER, predictor_name
+from registry_grpc.devtools.simulated_cluster.api.conditions import condition_of, is_ready, with_condition
+from registry_grpc.devtools.simulated_cluster.api.store import Object
+from registry_grpc.devtools.simulated_cluster.kserve.deployment import CONTAINER, INITIALIZER, name_of
 
-Status = dict[str, Any]
-DOMAIN = "example.com"
-
-
-def initial(inference_service: dict[str, Any]) -> Status:
-    """The status to continue from: the stored one, with the conditions every service has."""
-    status: Status = copy.deepcopy(inference_service.get("status", {}))
-    annotations = inference_service["metadata"].get("annotations", {})
-    status.setdefault("deploymentMode", annotations.get(DEPLOYMENT_MODE, "Standard"))
-    status.setdefault("modelStatus", {}).setdefault("transitionStatus", "")
-    for kind in ("IngressReady", "PredictorReady", "Ready"):
-        if not any(item["type"] == kind for item in status.get("conditions", [])):
-            set_condition(status, kind, "Unknown")
-    return status
+DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+_DOMAIN = "example.com"
 
 
-def set_condition(
-    status: Status, kind: str, value: str, *, reason: str = "", message: str = "", severity: str = ""
-) -> None:
-    """Sets a condition; its time changes with its status only."""
-    fields = {"severity": severity, "reason": reason, "message": message}
-    new = {"type": kind, "status": value, **{key: text for key, text in fields.items() if text}}
-    others = [item for item in status.get("conditions", []) if item["type"] != kind]
-    before = next((item for item in status.get("conditions", []) if item["type"] == kind), None)
-    same = before is not None and before["status"] == value
-    new["lastTransitionTime"] = before["lastTransitionTime"] if before and same else timestamp()
-    status["conditions"] = sorted([*others, new], key=lambda item: str(item["type"]))
+class Status:
+    """The status of one InferenceService, continued from the stored one."""
+
+    def __init__(self, service: Object) -> None:
+        mode = service["metadata"].get("annotations", {}).get(DEPLOYMENT_MODE, "Standard")
+        first = {"deploymentMode": mode, "conditions": [], "modelStatus": {"transitionStatus": ""}}
+        self.value: Object = {**first, **copy.deepcopy(service.get("status", {}))}
+        self._service = service
+        for kind in ("IngressReady", "PredictorReady", "Ready"):
+            if not condition_of({"status": self.value}, kind):
+                self._set(kind, "Unknown")
+
+    def _set(self, kind: str, status: str, **details: str) -> None:
+        self.value["conditions"] = with_condition(self.value["conditions"], kind, status, **details)
+
+    def invalid_spec(self, reason: str, message: str) -> None:
+        """The spec can never work; the conditions stay as they were."""
+        self._set_model("FailedToLoad", "InvalidSpec", failure={"reason": reason, "message": message})
+
+    def stopped(self) -> None:
+        """The service is stopped by annotation: no workload, no address."""
+        self._set("Stopped", "True")
+        for kind in ("PredictorReady", "IngressReady", "Ready"):
+            self._set(kind, "False", reason="Stopped")
+        self.value.pop("url", None)
+        self.value.pop("address", None)
+
+    def observed(self, deployment: Object, pods: list[Object]) -> None:
+        """Takes over what Deployment and pods show."""
+        name, namespace = self._service["metadata"]["name"], self._service["metadata"]["namespace"]
+        # The addresses are there from the start: a URL in the status is no sign of readiness.
+        self.value["url"] = f"http://{name}-{namespace}.{_DOMAIN}"
+        self.value["address"] = {"url": f"http://{name_of(self._service)}.{namespace}.svc.cluster.local"}
+        self._set("IngressReady", "True")
+        self._set("Stopped", "False")
+        is_predictor_ready, by = _predictor_ready(deployment)
+        details = {key: by[key] for key in ("reason", "message") if key in by}
+        self._set("PredictorReady", str(is_predictor_ready), **details)
+        self._set("Ready", str(is_predictor_ready), **({} if is_predictor_ready else details))
+        if pods:
+            self._observe_model(max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"])))
+
+    def _observe_model(self, pod: Object) -> None:
+        initializer = _container(pod, "initContainerStatuses", INITIALIZER)
+        server = _container(pod, "containerStatuses", CONTAINER)
+        if ended := _failure_of(initializer):
+            self._set_model("FailedToLoad", "BlockedByFailedLoad", failure=ended)
+        elif is_ready({"status": self.value}):
+            self._set_model("Loaded", "UpToDate")
+            self.value["modelStatus"]["states"]["activeModelState"] = "Loaded"
+        elif "running" in initializer.get("state", {}):
+            self._set_model("Loading", "InProgress")
+        elif ended := _failure_of(server):
+            self._set_model("FailedToLoad", "BlockedByFailedLoad", failure=ended)
+        elif server:
+            self._set_model("Pending", "InProgress")
+
+    def _set_model(self, target: str, transition: str, *, failure: Object | None = None) -> None:
+        model = self.value["modelStatus"]
+        model["transitionStatus"] = transition
+        model.setdefault("states", {"activeModelState": ""})["targetModelState"] = target
+        if failure:
+            model["lastFailureInfo"] = failure
 
 
-def _condition(status: Status, kind: str) -> dict[str, Any]:
-    return next((item for item in status["conditions"] if item["type"] == kind), {})
+def _predictor_ready(deployment: Object) -> tuple[bool, Object]:
+    """Whether it is, and the condition that decides it."""
+    kinds = ("Available", "Progressing", "ReplicaFailure")
+    available, progressing, failure = (condition_of(deployment, kind) for kind in kinds)
+    if failure.get("status") == "True":
+        return False, failure
+    if available.get("status") != "True":
+        return False, available
+    if progressing.get("status") == "False":
+        return False, progressing
+    return True, progressing if progressing.get("reason") == "NewReplicaSetAvailable" else available
 
 
-def invalid_spec(status: Status, reason: str, message: str) -> None:
-    """The spec can never work; the conditions stay as they were."""
-    status["modelStatus"]["transitionStatus"] = "InvalidSpec"
-    status["modelStatus"].setdefault("states", {"activeModelState": ""})["targetModelState"] = "FailedToLoad"
-    status["modelStatus"]["lastFailureInfo"] = {"reason": reason, "message": message}
-
-
-def reconcile_failed(status: Status, message: str) -> None:
-    """An object of the service could not be written."""
-    set_condition(status, "PredictorReady", "False", reason="ReconcileFailed", message=message)
-    _summarise(status)
-
-
-def stopped(status: Status) -> None:
-    """The service is stopped by annotation: no workload, no address."""
-    set_condition(status, "Stopped", "True", severity="Info")
-    for kind in ("PredictorReady", "IngressReady"):
-        set_condition(status, kind, "False", reason="Stopped", severity="Info")
-    set_condition(status, "Ready", "False", reason="Stopped")
-    for key in ("url", "address", "components"):
-        status.pop(key, None)
-
-
-def observed(
-    status: Status,
-    inference_service: dict[str, Any],
-    runtime: dict[str, Any],
-    deployment: dict[str, Any],
-    pods: list[dict[str, Any]],
-) -> None:
-    """Takes over what Deployment and pods show."""
-    namespace = inference_service["metadata"]["namespace"]
-    name = inference_service["metadata"]["name"]
-    key = "clusterServingRuntimeName" if runtime["kind"] == "ClusterServingRuntime" else "servingRuntimeName"
-    status.pop("servingRuntimeName", None)
-    status.pop("clusterServingRuntimeName", None)
-    status[key] = runtime["metadata"]["name"]
-    # The addresses are there from the start: a URL in the status is no sign of readiness.
-    status["url"] = f"http://{name}-{namespace}.{DOMAIN}"
-    predictor = predictor_name(inference_service)
-    status["address"] = {"url": f"http://{predictor}.{namespace}.svc.cluster.local"}
-    set_condition(status, "IngressReady", "True")
-    set_condition(status, "Stopped", "False", severity="Info")
-    value, detail = _predictor_ready(deployment)
-    set_condition(status, "PredictorReady", value, **detail)
-    components = status.setdefault("components", {}).setdefault("predictor", {})
-    if _condition(status, "PredictorReady")["status"] == "True":
-        components["url"] = f"http://{predictor}-{namespace}.{DOMAIN}"
-    status["observedGeneration"] = deployment.get("status", {}).get("observedGeneration", 0)
-    _summarise(status)
-    _model_status(status, pods)
-
-
-def _predictor_ready(deployment: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    conditions = {item["type"]: item for item in deployment.get("status", {}).get("conditions", [])}
-    available = conditions.get("Available")
-    progressing = conditions.get("Progressing")
-    failure = conditions.get("ReplicaFailure")
-    decisive, value = available, "True"
-    if progressing and progressing["status"] == "False":
-        decisive, value = progressing, "False"
-    elif progressing and progressing["reason"] == "NewReplicaSetAvailable":
-        decisive = progressing
-    if available is None or available["status"] == "False":
-        decisive, value = available, "False"
-    if failure and failure["status"] == "True":
-        decisive, value = failure, "False"
-    if decisive is None:
-        return "False", {}
-    return value, {"reason": decisive["reason"], "message": decisive.get("message", "")}
-
-
-def _summarise(status: Status) -> None:
-    """Ready is False when one of its parts is, True when all are."""
-    parts = [_condition(status, kind) for kind in ("PredictorReady", "IngressReady")]
-    for value in ("False", "Unknown"):
-        for part in parts:
-            if part["status"] == value:
-                detail = {key: part[key] for key in ("reason", "message") if key in part}
-                set_condition(status, "Ready", value, **detail)
-                return
-    set_condition(status, "Ready", "True")
-
-
-def _model_status(status: Status, pods: list[dict[str, Any]]) -> None:
-    model = status["modelStatus"]
-    ready = [pod for pod in pods if _pod_is_ready(pod)]
-    model["copies"] = {"failedCopies": 0, "totalCopies": len(ready)}
-    if not pods:
-        return
-    newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-    initializer = _container(newest, "initContainerStatuses", INITIALIZER)
-    server = _container(newest, "containerStatuses", CONTAINER)
-    if _failed(initializer):
-        _failed_to_load(model, initializer)
-    elif _condition(status, "Ready")["status"] == "True":
-        model["states"] = {"activeModelState": "Loaded", "targetModelState": "Loaded"}
-        model["transitionStatus"] = "UpToDate"
-    elif "running" in initializer.get("state", {}) and not initializer.get("lastState"):
-        _transition(model, "Loading", "InProgress")
-    elif _failed(server):
-        _failed_to_load(model, server)
-    elif server:
-        _transition(model, "Pending", "InProgress")
-
-
-def _transition(model: dict[str, Any], target: str, transition: str) -> None:
-    model.setdefault("states", {"activeModelState": ""})["targetModelState"] = target
-    model["transitionStatus"] = transition
-
-
-def _failed_to_load(model: dict[str, Any], container: dict[str, Any]) -> None:
-    ended = container["state"].get("terminated") or container["lastState"]["terminated"]
-    _transition(model, "FailedToLoad", "BlockedByFailedLoad")
-    model["lastFailureInfo"] = {
-        "reason": "ModelLoadFailed",
-        "message": ended.get("message", ""),
-        "exitCode": ended["exitCode"],
-    }
-
-
-def _container(pod: dict[str, Any], field: str, name: str) -> dict[str, Any]:
+def _container(pod: Object, field: str, name: str) -> Object:
     return next((item for item in pod.get("status", {}).get(field, []) if item["name"] == name), {})
 
 
-def _failed(container: dict[str, Any]) -> bool:
-    state = container.get("state", {})
-    if state.get("terminated", {}).get("reason") == "Error":
-        return True
-    return bool(state.get("waiting", {}).get("reason") == "CrashLoopBackOff" and container.get("lastState"))
-
-
-def _pod_is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+def _failure_of(container: Object) -> Object | None:
+    """`lastFailureInfo` of a container that ended with an error, or that waits to be started again."""
+    state, last = container.get("state", {}), container.get("lastState", {})
+    ended: Object = state.get("terminated", {})
+    if state.get("waiting", {}).get("reason") == "CrashLoopBackOff" and last:
+        ended = last["terminated"]
+    elif ended.get("reason") != "Error":
+        return None
+    return {"reason": "ModelLoadFailed", "message": ended.get("message", ""), "exitCode": ended["exitCode"]}

@@ -2,64 +2,60 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from registry_grpc.devtools.simulated_cluster.api.errors import (
-    ApiError,
-    bad_request,
-    forbidden,
-    unsupported_media_type,
-)
-from registry_grpc.devtools.simulated_cluster.api.resources import (
-    CUSTOM_RESOURCE_DEFINITIONS,
-    RESOURCES,
-    Resource,
-)
-from registry_grpc.devtools.simulated_cluster.api.store import Store
-from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs
-from registry_grpc.devtools.simulated_cluster.faults import Call, Fault, Faults
-from registry_grpc.devtools.simulated_cluster.server import discovery, requests
+from registry_grpc.devtools.simulated_cluster.api import errors
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
+from registry_grpc.devtools.simulated_cluster.api.resources import RESOURCES, Resource
+from registry_grpc.devtools.simulated_cluster.api.store import Object, Store
+from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs, WriteOptions
+from registry_grpc.devtools.simulated_cluster.server import discovery, requests, tables
 from registry_grpc.devtools.simulated_cluster.server.requests import Target
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches, listed
 
-APPLY = "application/apply-patch+yaml"
-MERGE_PATCH = "application/merge-patch+json"
+_APPLY = "application/apply-patch+yaml"
+_MERGE_PATCH = "application/merge-patch+json"
+_STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _LARGEST_BODY = 3 * 1024 * 1024
-SYSTEM_USERS = "system:"
-"""Users with this prefix are parts of the cluster: neither counted nor hit by faults."""
+
+
+class Call(NamedTuple):
+    """A request as rights are given: RBAC's verb, `plural` or `plural/subresource`, and who asks."""
+
+    verb: str
+    resource: str
+    namespace: str
+    name: str
+    user: str
 
 
 class Api:
-    """The simulated API server; `handle` answers every request."""
+    """The simulated API server. Tests take rights and kinds away, and let calls fail, in a class of their own."""
 
-    def __init__(
-        self,
-        store: Store,
-        verbs: Verbs,
-        faults: Faults,
-        watches: Watches,
-        tokens: Mapping[str, str],
-    ) -> None:
+    def __init__(self, store: Store, verbs: Verbs, watches: Watches, user_of: Callable[[str], str | None]) -> None:
+        """`user_of` tells whose a bearer token is."""
         self._store = store
         self._verbs = verbs
-        self._faults = faults
         self._watches = watches
-        self._tokens = tokens
-        self.calls: Counter[tuple[str, str]] = Counter()
+        self._user_of = user_of
+
+    def is_allowed(self, call: Call) -> bool:  # noqa: ARG002 - everybody may do everything
+        return True
+
+    def is_served(self, resource: Resource) -> bool:  # noqa: ARG002 - all of them are
+        return True
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY)
-        app.router.add_route("*", "/{path:.*}", self.handle)
+        app.router.add_route("*", "/{path:.*}", self._handle)
         return app
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._answer(request)
         except ApiError as error:
@@ -68,102 +64,78 @@ class Api:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.path in _HEALTH:
             return web.Response(text="ok")
-        user = self._user(request)
-        if request.path == _REVIEWS and request.method == "POST":
-            return web.json_response(self._review(user, await requests.body_of(request)), status=201)
-        if (description := discovery.describe(request.path, self._served())) is not None:
-            return web.json_response(description)
-        target = requests.target_of(request.path)
-        if target is None or target.resource not in self._served():
-            return web.Response(text="404 page not found\n", status=404)
-        call = Call(requests.verb_of(request, target), target.label, target.namespace, target.name, user)
-        if user.startswith(SYSTEM_USERS):
-            return await self._carry_out(request, call.verb, target)
-        return await self._guarded(request, call, target)
-
-    def _user(self, request: web.Request) -> str:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        user = self._tokens.get(token.strip()) if scheme == "Bearer" else None
+        user = self._user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise ApiError(401, "Unauthorized", "Unauthorized")
-        return user
-
-    def _served(self) -> list[Resource]:
-        """The kinds that exist: a custom kind does as long as its CRD does."""
-        definitions = CUSTOM_RESOURCE_DEFINITIONS
-        return [
-            resource
-            for resource in RESOURCES
-            if not resource.is_custom or self._store.get(definitions, "", resource.qualified)
-        ]
-
-    def _review(self, user: str, body: dict[str, Any]) -> dict[str, Any]:
-        wanted = body["spec"].get("resourceAttributes", {})
-        resource = "/".join(filter(None, (wanted.get("resource", ""), wanted.get("subresource", ""))))
-        call = Call(wanted.get("verb", ""), resource, wanted.get("namespace", ""), wanted.get("name", ""), user)
-        return {**body, "metadata": {}, "status": {"allowed": not self._faults.forbids(call)}}
-
-    async def _guarded(self, request: web.Request, call: Call, target: Target) -> web.StreamResponse:
-        """A client's call: counted, checked against taken rights, and subject to faults."""
-        self.calls[call.verb, call.resource] += 1
-        if self._faults.forbids(call):
+        if request.path == _REVIEWS and request.method == "POST":
+            return web.json_response(self._review(user, await requests.body_of(request)), status=201)
+        served = list(filter(self.is_served, RESOURCES))
+        if (description := discovery.describe(request.path, served)) is not None:
+            return web.json_response(description)
+        target = requests.target_of(request.path)
+        if target is None or target.resource not in served:
+            return web.Response(text="404 page not found\n", status=404)
+        call = Call(requests.verb_of(request, target), target.label, target.namespace, target.name, user)
+        if not self.is_allowed(call):
             group = target.resource.group
             where = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
-            text = f'User "{call.user}" cannot {call.verb} resource "{call.resource}" in API group "{group}" {where}'
-            raise forbidden(group, target.resource.plural, call.name, text)
-        fault = self._faults.take(call) or Fault()
-        await asyncio.sleep(fault.delay)
-        if fault.drop:
-            return _hang_up(request)
-        if fault.error is not None:
-            raise fault.error
-        response = await self._carry_out(request, call.verb, target)
-        return _hang_up(request) if fault.lose_response else response
+            text = f'User "{user}" cannot {call.verb} resource "{call.resource}" in API group "{group}" {where}'
+            raise errors.forbidden(target.resource, call.name, text)
+        return await self.carry_out(request, call, target)
 
-    async def _carry_out(self, request: web.Request, verb: str, target: Target) -> web.StreamResponse:
-        resource, namespace, name = target.resource, target.namespace, target.name
+    def _review(self, user: str, body: Object) -> Object:
+        """The answer to SelfSubjectAccessReview."""
+        wanted = body.get("spec", {}).get("resourceAttributes", {})
+        resource = "/".join(filter(None, (wanted.get("resource", ""), wanted.get("subresource", ""))))
+        call = Call(wanted.get("verb", ""), resource, wanted.get("namespace", ""), wanted.get("name", ""), user)
+        return {**body, "metadata": {}, "status": {"allowed": self.is_allowed(call)}}
+
+    async def carry_out(self, request: web.Request, call: Call, target: Target) -> web.StreamResponse:
+        """What was asked for, by somebody who may."""
+        verb, resource, where = call.verb, target.resource, (target.resource, target.namespace, target.name)
         if verb == "watch":
-            return await self._watches.serve(request, target, requests.selector_of(request, target))
-        if verb == "list":
-            selector = requests.selector_of(request, target)
-            return web.json_response(listed(self._store, target, selector, dict(request.query)))
-        if verb == "get":
-            return web.json_response(self._verbs.get(resource, namespace, name))
-        return self._write(request, verb, target, await requests.body_of(request))
-
-    def _write(self, request: web.Request, verb: str, target: Target, body: dict[str, Any]) -> web.Response:
-        resource, namespace, name = target.resource, target.namespace, target.name
+            return await self._watches.serve(request, target)
+        if verb in {"get", "list"}:
+            found = self._verbs.get(*where) if verb == "get" else listed(self._store, request, target)
+            if target.subresource == "log":
+                return web.Response(text=_log_of(found))
+            return web.json_response(tables.table(resource, found) if tables.are_wanted(request) else found)
+        body = await requests.body_of(request)
         if verb == "delete":
-            in_query = {key: value for key, value in request.query.items() if key == "propagationPolicy"}
-            return web.json_response(self._verbs.delete(resource, namespace, name, {**in_query, **body}))
-        if verb == "patch":
-            return self._patch(request, target, body)
-        options = requests.write_options_of(request)
+            in_query = {key: request.query[key] for key in ("propagationPolicy", "dryRun") if key in request.query}
+            return web.json_response(self._verbs.delete(*where, {**in_query, **body}))
+        options = requests.write_options_of(request, target)
         if verb == "create":
-            return web.json_response(self._verbs.create(resource, namespace, body, options), status=201)
-        if body.get("metadata", {}).get("name", name) != name:
-            raise bad_request("the name of the object does not match the name on the URL")
-        obj = self._verbs.update(resource, namespace, body, options, subresource=target.subresource)
-        return web.json_response(obj)
+            return web.json_response(self._verbs.create(resource, target.namespace, body, options), status=201)
+        if verb == "update":
+            return web.json_response(self._verbs.update(*where, body, options))
+        return self._patch(request, target, body, options)
 
-    def _patch(self, request: web.Request, target: Target, body: dict[str, Any]) -> web.Response:
-        options = requests.write_options_of(request)
+    def _patch(self, request: web.Request, target: Target, body: Object, options: WriteOptions) -> web.Response:
         where = (target.resource, target.namespace, target.name)
-        if request.content_type == APPLY:
+        if request.content_type == _APPLY:
             if not request.query.get("fieldManager"):
                 raise bad_request("PatchOptions.meta.k8s.io is invalid: fieldManager: Required value")
-            obj, created = self._verbs.apply(*where, body, options, subresource=target.subresource)
+            obj, created = self._verbs.apply(*where, body, options)
             return web.json_response(obj, status=201 if created else 200)
-        if request.content_type == MERGE_PATCH:
-            obj = self._verbs.patch(*where, body, options, subresource=target.subresource)
-            return web.json_response(obj)
-        raise unsupported_media_type(
-            f"the body of the request was in an unknown format - accepted media types include: {MERGE_PATCH}, {APPLY}"
-        )
+        # kubectl sends strategic patches for the kinds it has compiled in: the same, where there are no lists in it.
+        if request.content_type == _MERGE_PATCH or (request.content_type == _STRATEGIC_PATCH and not _has_lists(body)):
+            return web.json_response(self._verbs.patch(*where, body, options))
+        text = f"the simulated cluster takes {_MERGE_PATCH}, {_APPLY}, and strategic patches without lists"
+        raise ApiError(415, "UnsupportedMediaType", text)
 
 
-def _hang_up(request: web.Request) -> web.Response:
-    """Closes the connection under the client; the response goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
+def _has_lists(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, dict) and any(map(_has_lists, value.values())))
+
+
+def _log_of(pod: Object) -> str:
+    """What the status has of it, because no container runs."""
+    status = pod.get("status", {})
+    states = [
+        item[key].get("terminated", {}).get("message", "")
+        for item in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
+        for key in ("state", "lastState")
+    ]
+    return "".join(f"{text}\n" for text in states if text) or "(simulated: this container has no log)\n"

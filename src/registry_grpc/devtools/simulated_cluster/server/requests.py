@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 from aiohttp import web
 
-from registry_grpc.devtools.simulated_cluster.api import selectors
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
-from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, Resource, find
-from registry_grpc.devtools.simulated_cluster.api.selectors import Selector
+from registry_grpc.devtools.simulated_cluster.api.resources import PODS, RESOURCES, Resource
+from registry_grpc.devtools.simulated_cluster.api.store import Object
 from registry_grpc.devtools.simulated_cluster.api.verbs import WriteOptions
+from registry_grpc.devtools.simulated_cluster.server import protobuf
+
+Selector = Callable[[Object], bool]
 
 _PATH = re.compile(
-    r"^/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
-    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?$"
+    r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?:/namespaces/(?P<namespace>[^/]+)(?=/(?!status$)))?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?"
 )
-_NAMESPACE_PATH = re.compile(r"^/api/v1/namespaces(?:/(?P<name>[^/]+))?(?:/(?P<subresource>status))?$")
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_KINDS = {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
+# A comma inside "in (a,b)" belongs to the requirement.
+_COMMAS = re.compile(r",(?![^()]*\))")
+_EQUALITY = re.compile(r"(?P<key>[^\s=!]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[^\s=!]*)")
+_SET_BASED = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)")
+_PRESENCE = re.compile(r"(?P<absent>!?)\s*(?P<key>[^\s=!(),]+)")
 
 
 @dataclass(frozen=True)
@@ -40,14 +49,12 @@ class Target:
 
 def target_of(path: str) -> Target | None:
     """The target of a request path, None for paths and kinds the cluster does not serve."""
-    if match := _NAMESPACE_PATH.match(path):
-        return Target(NAMESPACES, "", match["name"] or "", match["subresource"] or "")
-    match = _PATH.match(path)
-    if match is None:
+    match = _PATH.fullmatch(path)
+    resource = match and _KINDS.get((match["group"] or "", match["version"], match["plural"]))
+    if not match or not resource:
         return None
-    resource = find(match["group"] or "", match["core"] or match["version"], match["plural"])
     subresource = match["subresource"] or ""
-    if resource is None or (subresource and not (subresource == "status" and resource.has_status)):
+    if subresource not in {"", "status" if resource.has_status else "", "log" if resource is PODS else ""}:
         return None
     return Target(resource, match["namespace"] or "", match["name"] or "", subresource)
 
@@ -58,7 +65,7 @@ def verb_of(request: web.Request, target: Target) -> str:
         if request.query.get("watch") in {"1", "true"}:
             return "watch"
         return "get" if target.name else "list"
-    verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method)
+    verb = _VERBS.get(request.method)
     if verb is None or (verb == "create") == bool(target.name):
         raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
     return verb
@@ -66,20 +73,50 @@ def verb_of(request: web.Request, target: Target) -> str:
 
 def selector_of(request: web.Request, target: Target) -> Selector:
     """One test for the namespace, the label selector and the field selector of a list or watch."""
-    by_label = selectors.label_selector(request.query.get("labelSelector", ""))
-    by_field = selectors.field_selector(request.query.get("fieldSelector", ""))
+    texts = {"metadata.namespace": target.namespace, "metadata.name": target.name}
+    tests = [_of_field(f"{field}={text}") for field, text in texts.items() if text]
+    tests += [_of_field(text) for text in request.query.get("fieldSelector", "").split(",") if text]
+    labels = _COMMAS.split(request.query.get("labelSelector", ""))
+    tests += [_of_labels(text.strip()) for text in labels if text.strip()]
+    return lambda obj: all(test(obj) for test in tests)
 
-    def matches(obj: dict[str, Any]) -> bool:
-        if target.namespace and obj["metadata"].get("namespace") != target.namespace:
-            return False
-        if target.name and obj["metadata"]["name"] != target.name:
-            return False
-        return by_label(obj) and by_field(obj)
+
+def _of_labels(text: str) -> Selector:
+    """One of `a=b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`; anything else is a 400."""
+    if match := _SET_BASED.fullmatch(text):
+        key, wanted = match["key"], match["operator"] == "in"
+        values = {value.strip() for value in match["values"].split(",")}
+        return lambda obj: (_labels(obj).get(key) in values) is wanted
+    if match := _EQUALITY.fullmatch(text):
+        key, value, wanted = match["key"], match["value"], match["operator"] != "!="
+        return lambda obj: (_labels(obj).get(key) == value) is wanted
+    if match := _PRESENCE.fullmatch(text):
+        key, wanted = match["key"], not match["absent"]
+        return lambda obj: (key in _labels(obj)) is wanted
+    raise bad_request(f'unable to parse requirement: found "{text}", expected: in, notin, =, ==, !=')
+
+
+def _labels(obj: Object) -> dict[str, str]:
+    return obj["metadata"].get("labels") or {}
+
+
+def _of_field(text: str) -> Selector:
+    """`a.b=c` or `a.b!=c` for any field that holds a text; anything else is a 400."""
+    match = _EQUALITY.fullmatch(text)
+    if match is None:
+        raise bad_request(f"invalid selector: '{text}'; can't understand '{text}'")
+    path, value, wanted = match["key"].split("."), match["value"], match["operator"] != "!="
+
+    def matches(obj: Object) -> bool:
+        found: Any = obj
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return ((found or "") == value) is wanted
 
     return matches
 
 
-def write_options_of(request: web.Request) -> WriteOptions:
+def write_options_of(request: web.Request, target: Target) -> WriteOptions:
     """fieldManager, dryRun, fieldValidation and force; the manager is the client's name when it gives none."""
     dry_run = request.query.getall("dryRun", [])
     if any(value != "All" for value in dry_run):
@@ -87,24 +124,20 @@ def write_options_of(request: web.Request) -> WriteOptions:
     client = request.headers.get("User-Agent", "unknown").split("/")[0]
     return WriteOptions(
         manager=request.query.get("fieldManager") or client,
+        subresource=target.subresource,
         dry_run=bool(dry_run),
         strict=request.query.get("fieldValidation") == "Strict",
         force=request.query.get("force") in {"1", "true"},
     )
 
 
-async def body_of(request: web.Request) -> dict[str, Any]:
-    """The body, JSON or YAML; `{}` for an empty one."""
-    text = await request.text()
-    if not text:
-        return {}
+async def body_of(request: web.Request) -> Object:
+    """The body, in JSON, YAML or protobuf; `{}` for an empty one."""
+    data = await request.read()
     try:
-        body = json.loads(text)
-    except ValueError:
-        try:
-            body = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise bad_request(f"error decoding the body: {error}") from None
+        body = protobuf.decoded(data) or (json.loads(data) if data.startswith(b"{") else yaml.safe_load(data) or {})
+    except (ValueError, yaml.YAMLError) as error:
+        raise bad_request(f"error decoding the body: {error}") from None
     if not isinstance(body, dict):
         raise bad_request("the body must be an object")
     return body

@@ -6,63 +6,43 @@ import asyncio
 import base64
 import contextlib
 import json
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request, expired
-from registry_grpc.devtools.simulated_cluster.api.selectors import Selector
-from registry_grpc.devtools.simulated_cluster.api.store import Change, Store
-from registry_grpc.devtools.simulated_cluster.server.requests import Target
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
+from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store, key_of
+from registry_grpc.devtools.simulated_cluster.server import tables
+from registry_grpc.devtools.simulated_cluster.server.requests import Selector, Target, selector_of
 
 _LONGEST_WATCH = 1800.0
 _LAST_BOOKMARK = 2.0
 """A kube-apiserver sends one more bookmark this long before a watch's timeout."""
 
+Send = Callable[[str, Object], Awaitable[None]]
+"""Sends an event of this type with this object."""
 
-def listed(store: Store, target: Target, selector: Selector, query: dict[str, str]) -> dict[str, Any]:
+
+def listed(store: Store, request: web.Request, target: Target) -> Object:
     """The `List` object, with `continue` when `limit` cuts it short."""
-    version, start = store.resource_version, ("", "")
-    if token := query.get("continue"):
-        version, start = _read_continue(token)
+    selector = selector_of(request, target)
+    version, start = store.version, tuple[str, ...]()
+    if token := request.query.get("continue"):
+        version, *place = json.loads(base64.urlsafe_b64decode(token))
+        start = tuple(place)
         if version < store.compacted:
-            raise expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start a "
-                "new list without the continue parameter, or use the continue token in this response to retrieve "
-                "the remainder of the results. Continuing with the provided token results in an inconsistent list "
-                "- objects that were created, modified, or deleted between the time the first chunk was returned "
-                "and now may show up in the list."
-            )
-    items = [obj for obj in store.list(target.resource, target.namespace) if selector(obj) and _key(obj) > start]
-    metadata: dict[str, Any] = {"resourceVersion": str(version)}
-    limit = int(query.get("limit", "0"))
+            text = "The provided continue parameter is too old to display a consistent list result."
+            raise ApiError(410, "Expired", text)
+    items = [obj for obj in store.list(target.resource, target.namespace) if selector(obj) and key_of(obj) > start]
+    metadata: Object = {"resourceVersion": str(version)}
+    limit = int(request.query.get("limit", "0"))
     if 0 < limit < len(items):
-        metadata["continue"] = _continue_token(version, _key(items[limit - 1]))
+        place = [version, *key_of(items[limit - 1])]
+        metadata["continue"] = base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
         metadata["remainingItemCount"] = len(items) - limit
         items = items[:limit]
-    resource = target.resource
-    return {
-        "apiVersion": resource.api_version,
-        "kind": f"{resource.kind}List",
-        "metadata": metadata,
-        "items": items,
-    }
-
-
-def _key(obj: dict[str, Any]) -> tuple[str, str]:
-    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-
-
-def _continue_token(version: int, last: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([version, *last]).encode()).decode()
-
-
-def _read_continue(token: str) -> tuple[int, tuple[str, str]]:
-    try:
-        version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError:
-        raise bad_request("continue key is not valid") from None
-    return version, (namespace, name)
+    kind = {"apiVersion": target.resource.api_version, "kind": f"{target.resource.kind}List"}
+    return {**kind, "metadata": metadata, "items": items}
 
 
 class Watches:
@@ -71,90 +51,77 @@ class Watches:
     def __init__(self, store: Store, *, bookmark_interval: float) -> None:
         self._store = store
         self._bookmark_interval = bookmark_interval
-        self._open: list[web.Request] = []
 
-    def drop(self) -> None:
-        """Resets the connection of every open watch."""
-        for request in list(self._open):
-            if request.transport is not None:
-                request.transport.abort()
-
-    async def serve(self, request: web.Request, target: Target, selector: Selector) -> web.StreamResponse:
+    async def serve(self, request: web.Request, target: Target) -> web.StreamResponse:
         """Streams changes until the timeout; a forgotten resourceVersion is an ERROR event in a 200."""
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        selector = selector_of(request, target)
         since = request.query.get("resourceVersion", "")
-        initial = []
+        wants_all = since in {"", "0"} or request.query.get("sendInitialEvents") == "true"
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        send = _sender(request, response, target)
+        if not (wants_all or since.isdecimal()):
+            raise bad_request(f'invalid resource version "{since}"')
         try:
-            if since in {"", "0"}:
-                initial = [obj for obj in self._store.list(target.resource, target.namespace) if selector(obj)]
-                queue = self._store.watch(target.resource, None)
-            else:
-                queue = self._store.watch(target.resource, _version(since))
+            queue = self._store.watch(target.resource, None if wants_all else int(since))
         except ApiError as error:
             if error.code != 410:
                 raise
             await response.prepare(request)
-            await _send(response, "ERROR", error.body())
+            await send("ERROR", error.body())
             return response
-        self._open.append(request)
+        there = filter(selector, self._store.list(target.resource, target.namespace)) if wants_all else ()
         try:
             await response.prepare(request)
-            for obj in initial:
-                await _send(response, "ADDED", obj)
+            for obj in there:
+                await send("ADDED", obj)
+            if request.query.get("sendInitialEvents") == "true":
+                await send("BOOKMARK", self._bookmark(target, {"k8s.io/initial-events-end": "true"}))
             with contextlib.suppress(ConnectionError):
-                await self._stream(request, response, queue, target, selector)
+                await self._stream(request, target, queue, selector, send)
         finally:
-            self._open.remove(request)
             self._store.unwatch(queue)
         return response
 
     async def _stream(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        queue: asyncio.Queue[Change | None],
-        target: Target,
-        selector: Selector,
+        self, request: web.Request, target: Target, queue: asyncio.Queue[Change | None], selector: Selector, send: Send
     ) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + float(request.query.get("timeoutSeconds") or _LONGEST_WATCH)
-        bookmarks = request.query.get("allowWatchBookmarks") in {"1", "true"}
-        bookmark_at = self._next_bookmark(loop.time(), deadline) if bookmarks else deadline
-        while True:
+        wants_bookmarks = request.query.get("allowWatchBookmarks") in {"1", "true"}
+        while (now := loop.time()) < deadline:
+            last = deadline - _LAST_BOOKMARK
+            bookmark_at = min(now + self._bookmark_interval, last if now < last else deadline)
             try:
-                async with asyncio.timeout_at(min(deadline, bookmark_at)):
-                    change = await queue.get()
+                async with asyncio.timeout_at(bookmark_at if wants_bookmarks else deadline):
+                    while change := await queue.get():
+                        if event := _event_for(change, selector):
+                            await send(*event)
             except TimeoutError:
-                if loop.time() >= deadline:
-                    return
-                await _send(response, "BOOKMARK", self._bookmark(target))
-                bookmark_at = self._next_bookmark(loop.time(), deadline)
-                continue
-            if change is None:
+                if loop.time() < deadline:
+                    await send("BOOKMARK", self._bookmark(target))
+            else:
                 return
-            if event := _event_for(change, selector):
-                await _send(response, *event)
 
-    def _next_bookmark(self, now: float, deadline: float) -> float:
-        last = deadline - _LAST_BOOKMARK
-        return min(now + self._bookmark_interval, last if now < last else deadline)
-
-    def _bookmark(self, target: Target) -> dict[str, Any]:
-        return {
-            "kind": target.resource.kind,
-            "apiVersion": target.resource.api_version,
-            "metadata": {"resourceVersion": str(self._store.resource_version), "creationTimestamp": None},
-        }
+    def _bookmark(self, target: Target, annotations: dict[str, str] | None = None) -> Object:
+        kind = {"kind": target.resource.kind, "apiVersion": target.resource.api_version}
+        version = {"resourceVersion": str(self._store.version), "creationTimestamp": None}
+        return {**kind, "metadata": {**version, **({"annotations": annotations} if annotations else {})}}
 
 
-def _version(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'invalid resource version "{text}"') from None
+def _sender(request: web.Request, response: web.StreamResponse, target: Target) -> Send:
+    has_columns = False
+
+    async def send(kind: str, obj: Object) -> None:
+        nonlocal has_columns
+        if tables.are_wanted(request) and kind in {"ADDED", "MODIFIED", "DELETED"}:
+            obj = tables.table(target.resource, obj, with_columns=not has_columns)
+            has_columns = True
+        await response.write(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
+
+    return send
 
 
-def _event_for(change: Change, selector: Selector) -> tuple[str, dict[str, Any]] | None:
+def _event_for(change: Change, selector: Selector) -> tuple[str, Object] | None:
     """The event a watcher with this selector sees: leaving the selection is a deletion to it."""
     before = change.before if change.before is not None and selector(change.before) else None
     if change.type != "DELETED" and selector(change.obj):
@@ -163,7 +130,3 @@ def _event_for(change: Change, selector: Selector) -> tuple[str, dict[str, Any]]
         return None
     version = {"resourceVersion": change.obj["metadata"]["resourceVersion"]}
     return "DELETED", {**before, "metadata": {**before["metadata"], **version}}
-
-
-async def _send(response: web.StreamResponse, kind: str, obj: dict[str, Any]) -> None:
-    await response.write(json.dumps({"type": kind, "object": obj}).encode() + b"\n")

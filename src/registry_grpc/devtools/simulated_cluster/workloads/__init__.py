@@ -1,1 +1,1 @@
-"""The parts of the simulated cluster that play kube-controller-manager, scheduler and kubelet."""
+"""What Deployment controller, kubelet and garbage collector do in a cluster."""

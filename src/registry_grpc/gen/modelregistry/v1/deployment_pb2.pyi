@@ -2,6 +2,7 @@ import datetime
 
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2 as _deployment_reason_pb2
 from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as _inference_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -38,7 +39,7 @@ DEPLOYMENT_PHASE_UNDEPLOYED: DeploymentPhase
 DEPLOYMENT_PHASE_FAILED: DeploymentPhase
 
 class Deployment(_message.Message):
-    __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift", "snapshot", "edited_version_fields")
+    __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift", "snapshot", "edited_version_fields", "unknown_reason")
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +60,7 @@ class Deployment(_message.Message):
     DRIFT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     EDITED_VERSION_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_REASON_FIELD_NUMBER: _ClassVar[int]
     id: str
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
@@ -69,7 +71,7 @@ class Deployment(_message.Message):
     target_revision: int
     serving_revision: int
     phase: DeploymentPhase
-    reason: str
+    reason: _deployment_reason_pb2.DeploymentReason
     message: str
     next_step: str
     url: str
@@ -79,7 +81,8 @@ class Deployment(_message.Message):
     drift: _containers.RepeatedCompositeFieldContainer[FieldDifference]
     snapshot: Snapshot
     edited_version_fields: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., edited_version_fields: _Optional[_Iterable[str]] = ...) -> None: ...
+    unknown_reason: str
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., edited_version_fields: _Optional[_Iterable[str]] = ..., unknown_reason: _Optional[str] = ...) -> None: ...
 
 class Snapshot(_message.Message):
     __slots__ = ("model_version_ids", "uri", "model_framework", "model_framework_version", "container_image", "runtime", "labels")
@@ -197,7 +200,7 @@ class NewDeployment(_message.Message):
     def __init__(self, registered_model_id: _Optional[str] = ..., serving_environment_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., model_version_ids: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ...) -> None: ...
 
 class DeploymentRevision(_message.Message):
-    __slots__ = ("revision", "created_at", "created_by", "cause", "model_version_id", "options", "outcome", "reason", "served_from", "served_until", "snapshot")
+    __slots__ = ("revision", "created_at", "created_by", "cause", "model_version_id", "options", "outcome", "reason", "served_from", "served_until", "snapshot", "unknown_reason")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -209,6 +212,7 @@ class DeploymentRevision(_message.Message):
     SERVED_FROM_FIELD_NUMBER: _ClassVar[int]
     SERVED_UNTIL_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_REASON_FIELD_NUMBER: _ClassVar[int]
     revision: int
     created_at: _timestamp_pb2.Timestamp
     created_by: str
@@ -216,14 +220,15 @@ class DeploymentRevision(_message.Message):
     model_version_id: str
     options: DeploymentOptions
     outcome: str
-    reason: str
+    reason: _deployment_reason_pb2.DeploymentReason
     served_from: _timestamp_pb2.Timestamp
     served_until: _timestamp_pb2.Timestamp
     snapshot: Snapshot
-    def __init__(self, revision: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., cause: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., served_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., served_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ...) -> None: ...
+    unknown_reason: str
+    def __init__(self, revision: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., cause: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., served_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., served_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., unknown_reason: _Optional[str] = ...) -> None: ...
 
 class DeploymentEvent(_message.Message):
-    __slots__ = ("sequence", "occurred_at", "deployment_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step")
+    __slots__ = ("sequence", "occurred_at", "deployment_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "unknown_reason", "resume_token")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -233,16 +238,20 @@ class DeploymentEvent(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_REASON_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     occurred_at: _timestamp_pb2.Timestamp
     deployment_id: str
     target_revision: int
     serving_revision: int
     phase: DeploymentPhase
-    reason: str
+    reason: _deployment_reason_pb2.DeploymentReason
     message: str
     next_step: str
-    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deployment_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ...) -> None: ...
+    unknown_reason: str
+    resume_token: str
+    def __init__(self, sequence: _Optional[int] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deployment_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., unknown_reason: _Optional[str] = ..., resume_token: _Optional[str] = ...) -> None: ...
 
 class FieldDifference(_message.Message):
     __slots__ = ("path", "applied", "found")
@@ -261,12 +270,12 @@ class Finding(_message.Message):
     HINT_FIELD_NUMBER: _ClassVar[int]
     BLOCKING_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
-    code: str
+    code: _deployment_reason_pb2.DeploymentReason
     message: str
     hint: str
     blocking: bool
     field: str
-    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., blocking: _Optional[bool] = ..., field: _Optional[str] = ...) -> None: ...
+    def __init__(self, code: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., blocking: _Optional[bool] = ..., field: _Optional[str] = ...) -> None: ...
 
 class Orphan(_message.Message):
     __slots__ = ("namespace", "name", "uid", "deployment_id", "seen_at")
@@ -437,12 +446,14 @@ class GetServedRevisionResponse(_message.Message):
     def __init__(self, revision: _Optional[_Union[DeploymentRevision, _Mapping]] = ...) -> None: ...
 
 class WatchDeploymentRequest(_message.Message):
-    __slots__ = ("id", "after_sequence")
+    __slots__ = ("id", "after_sequence", "resume_token")
     ID_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     id: str
     after_sequence: int
-    def __init__(self, id: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+    resume_token: str
+    def __init__(self, id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., resume_token: _Optional[str] = ...) -> None: ...
 
 class WatchDeploymentResponse(_message.Message):
     __slots__ = ("event",)

@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class DeploymentServiceStub:
-    """DeploymentService deploys versions to KServe and tells the truth about them.
+    """DeploymentService deploys versions to KServe and reports their true state.
 
-    A deployment is an intent: it is stored first and then brought about by a controller, which keeps the cluster to it.
-    Its id is the id of its inference service. Every change of the intent is an immutable revision.
+    A deployment is an intent: it is stored first, and then a controller applies it and keeps the cluster to it. Its id is
+    the id of its inference service. Every change of the intent is an immutable revision.
     """
 
     def __init__(self, channel):
@@ -101,52 +101,52 @@ class DeploymentServiceStub:
 
 
 class DeploymentServiceServicer:
-    """DeploymentService deploys versions to KServe and tells the truth about them.
+    """DeploymentService deploys versions to KServe and reports their true state.
 
-    A deployment is an intent: it is stored first and then brought about by a controller, which keeps the cluster to it.
-    Its id is the id of its inference service. Every change of the intent is an immutable revision.
+    A deployment is an intent: it is stored first, and then a controller applies it and keeps the cluster to it. Its id is
+    the id of its inference service. Every change of the intent is an immutable revision.
     """
 
     def DeployModel(self, request, context):
-        """DeployModel deploys a READY version of a model into an environment under a new inference service.
-        It answers PENDING at once, or FAILED with the cluster's own message when the first try was refused.
+        """DeployModel deploys a READY version of a model into an environment, as a new inference service.
+        It answers PENDING at once, or FAILED with the cluster's message if the cluster refused the first attempt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UndeployModel(self, request, context):
-        """UndeployModel removes the deployment from the cluster; the inference service stays as a record. Repeatable.
+        """UndeployModel removes the deployment from the cluster. The inference service stays as a record. It can be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SyncInferenceService(self, request, context):
-        """SyncInferenceService observes the cluster now and answers the state as it is.
+        """SyncInferenceService observes the cluster now and answers the current state.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PlanDeploy(self, request, context):
-        """PlanDeploy says what DeployModel would do, and everything that speaks against it, without doing it.
+        """PlanDeploy tells what DeployModel would do, and all problems that can be found beforehand, without doing it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDeployment(self, request, context):
-        """UpdateDeployment makes a new revision with another version or other options; the object is updated in place. What
-        the request leaves out is that of the target revision, also when others update at the same time.
+        """UpdateDeployment makes a new revision with another version or other options, and updates the object in place. Fields
+        that are absent keep the values of the target revision, even if others update it at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackDeployment(self, request, context):
-        """RollbackDeployment makes a new revision that repeats an earlier one, if that could still be deployed: its version
-        must be READY, its options allowed.
+        """RollbackDeployment makes a new revision that repeats an earlier one. This must still be deployable: its version must
+        be READY and its options allowed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,22 +174,23 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetServedRevision(self, request, context):
-        """GetServedRevision tells which revision served at a point in time. OUT_OF_RANGE (HISTORY_FORGOTTEN) for a time before the
-        history that is kept.
+        """GetServedRevision reads the revision that served at a point in time. It answers OUT_OF_RANGE (HISTORY_FORGOTTEN) if the
+        history of that time is no longer kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchDeployment(self, request, context):
-        """WatchDeployment streams every change of a deployment with its reason, first those since `after_sequence`.
+        """WatchDeployment streams every change of a deployment with its reason, beginning after the given event. It ends with
+        OUT_OF_RANGE (EVENT_LOG_CHANGED) when the database is restored or fails over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListOrphans(self, request, context):
-        """ListOrphans lists objects in the cluster that carry this registry's mark but belong to no deployment.
+        """ListOrphans lists objects in the cluster that have this registry's labels but belong to no deployment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -267,10 +268,10 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DeploymentService:
-    """DeploymentService deploys versions to KServe and tells the truth about them.
+    """DeploymentService deploys versions to KServe and reports their true state.
 
-    A deployment is an intent: it is stored first and then brought about by a controller, which keeps the cluster to it.
-    Its id is the id of its inference service. Every change of the intent is an immutable revision.
+    A deployment is an intent: it is stored first, and then a controller applies it and keeps the cluster to it. Its id is
+    the id of its inference service. Every change of the intent is an immutable revision.
     """
 
     @staticmethod

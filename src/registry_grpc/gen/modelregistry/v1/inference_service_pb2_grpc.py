@@ -28,8 +28,8 @@ if _version_not_supported:
 class InferenceServiceServiceStub:
     """InferenceServiceService keeps the records of served models.
 
-    Creating and updating a record is bookkeeping: nothing is sent to the cluster. The one exception is a service under
-    deployment control (made by DeploymentService.DeployModel): its `desired_state` is the intent.
+    Creating or updating a record changes nothing in the cluster. The only exception is a service under deployment control
+    (made by DeploymentService.DeployModel): its `desired_state` is the intent, to which the controller keeps the cluster.
     """
 
     def __init__(self, channel):
@@ -73,8 +73,8 @@ class InferenceServiceServiceStub:
 class InferenceServiceServiceServicer:
     """InferenceServiceService keeps the records of served models.
 
-    Creating and updating a record is bookkeeping: nothing is sent to the cluster. The one exception is a service under
-    deployment control (made by DeploymentService.DeployModel): its `desired_state` is the intent.
+    Creating or updating a record changes nothing in the cluster. The only exception is a service under deployment control
+    (made by DeploymentService.DeployModel): its `desired_state` is the intent, to which the controller keeps the cluster.
     """
 
     def ListInferenceServices(self, request, context):
@@ -92,7 +92,7 @@ class InferenceServiceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindInferenceService(self, request, context):
-        """FindInferenceService finds one by external id or else by name and environment; the oldest, if several match.
+        """FindInferenceService finds one by external id, or else by name and environment. If several match, it is the oldest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +106,7 @@ class InferenceServiceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateInferenceService(self, request, context):
-        """UpdateInferenceService changes the fields that are present. Any update, an empty one too, sets `updated_at`.
+        """UpdateInferenceService changes the fields that are present. Every update sets `updated_at`, even an empty one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,8 +163,8 @@ def add_InferenceServiceServiceServicer_to_server(servicer, server):
 class InferenceServiceService:
     """InferenceServiceService keeps the records of served models.
 
-    Creating and updating a record is bookkeeping: nothing is sent to the cluster. The one exception is a service under
-    deployment control (made by DeploymentService.DeployModel): its `desired_state` is the intent.
+    Creating or updating a record changes nothing in the cluster. The only exception is a service under deployment control
+    (made by DeploymentService.DeployModel): its `desired_state` is the intent, to which the controller keeps the cluster.
     """
 
     @staticmethod

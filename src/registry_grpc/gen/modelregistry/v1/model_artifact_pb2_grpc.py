@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelArtifactServiceStub:
-    """ModelArtifactService shows versions as artifacts: the same rows with fewer fields.
+    """ModelArtifactService shows model versions as artifacts, with fewer fields.
     """
 
     def __init__(self, channel):
@@ -63,7 +63,7 @@ class ModelArtifactServiceStub:
 
 
 class ModelArtifactServiceServicer:
-    """ModelArtifactService shows versions as artifacts: the same rows with fewer fields.
+    """ModelArtifactService shows model versions as artifacts, with fewer fields.
     """
 
     def ListModelArtifacts(self, request, context):
@@ -81,7 +81,7 @@ class ModelArtifactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindModelArtifact(self, request, context):
-        """FindModelArtifact finds the oldest artifact that meets all conditions given. Without a condition nothing is found.
+        """FindModelArtifact finds the oldest artifact that meets all given conditions. Without a condition, it finds nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,8 +95,8 @@ class ModelArtifactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateModelArtifact(self, request, context):
-        """UpdateModelArtifact changes the fields that are present. Any update, an empty one too, sets `updated_at`. Refuses what
-        UpdateModelVersion refuses.
+        """UpdateModelArtifact changes the fields that are present. Every update sets `updated_at`, even an empty one. It
+        refuses the same changes as UpdateModelVersion.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +139,7 @@ def add_ModelArtifactServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelArtifactService:
-    """ModelArtifactService shows versions as artifacts: the same rows with fewer fields.
+    """ModelArtifactService shows model versions as artifacts, with fewer fields.
     """
 
     @staticmethod

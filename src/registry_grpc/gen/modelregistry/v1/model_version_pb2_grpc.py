@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelVersionServiceStub:
-    """ModelVersionService keeps the versions of registered models. Versions and artifacts are the same rows seen two ways.
+    """ModelVersionService keeps the versions of registered models. Versions and artifacts are two views of the same rows.
     """
 
     def __init__(self, channel):
@@ -68,11 +68,11 @@ class ModelVersionServiceStub:
 
 
 class ModelVersionServiceServicer:
-    """ModelVersionService keeps the versions of registered models. Versions and artifacts are the same rows seen two ways.
+    """ModelVersionService keeps the versions of registered models. Versions and artifacts are two views of the same rows.
     """
 
     def ListModelVersions(self, request, context):
-        """ListModelVersions lists the versions of one model. A model that does not exist has none.
+        """ListModelVersions lists the versions of one model. The list is empty if the model does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,14 +86,14 @@ class ModelVersionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModelVersion(self, request, context):
-        """GetModelVersion reads one version; with a model id given it must be a version of that model.
+        """GetModelVersion reads one version. If a model id is given, the version must belong to that model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FindModelVersion(self, request, context):
-        """FindModelVersion finds the oldest version that meets all conditions given. Without a condition nothing is found.
+        """FindModelVersion finds the oldest version that meets all given conditions. Without a condition, it finds nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,8 +107,8 @@ class ModelVersionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateModelVersion(self, request, context):
-        """UpdateModelVersion changes the fields that are present. Any update, an empty one too, sets `updated_at`. What a READY
-        version that was deployed serves (uri, framework, container image) cannot be changed: add a version instead.
+        """UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. The uri,
+        framework and container image of a READY version that was deployed cannot be changed: add a version instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,7 +156,7 @@ def add_ModelVersionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelVersionService:
-    """ModelVersionService keeps the versions of registered models. Versions and artifacts are the same rows seen two ways.
+    """ModelVersionService keeps the versions of registered models. Versions and artifacts are two views of the same rows.
     """
 
     @staticmethod

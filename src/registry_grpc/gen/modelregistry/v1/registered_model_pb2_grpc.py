@@ -28,8 +28,8 @@ if _version_not_supported:
 class RegisteredModelServiceStub:
     """RegisteredModelService keeps the models of a project.
 
-    Every call needs the metadata key `project-id` (REST: the header `Project-ID`), the UUID of the tenant. Objects of
-    other projects do not exist for the caller.
+    Every call needs the metadata key `project-id` (REST: the header `Project-ID`) with the UUID of the tenant. For the
+    caller, objects of other projects do not exist.
     """
 
     def __init__(self, channel):
@@ -73,8 +73,8 @@ class RegisteredModelServiceStub:
 class RegisteredModelServiceServicer:
     """RegisteredModelService keeps the models of a project.
 
-    Every call needs the metadata key `project-id` (REST: the header `Project-ID`), the UUID of the tenant. Objects of
-    other projects do not exist for the caller.
+    Every call needs the metadata key `project-id` (REST: the header `Project-ID`) with the UUID of the tenant. For the
+    caller, objects of other projects do not exist.
     """
 
     def ListRegisteredModels(self, request, context):
@@ -92,7 +92,7 @@ class RegisteredModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindRegisteredModel(self, request, context):
-        """FindRegisteredModel finds one model by name or by its id given as external id. Without a condition nothing is found.
+        """FindRegisteredModel finds one model by name, or by its id in `external_id`. Without a condition, it finds nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +106,7 @@ class RegisteredModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateRegisteredModel(self, request, context):
-        """UpdateRegisteredModel changes the fields that are present. Any update, an empty one too, sets `updated_at`.
+        """UpdateRegisteredModel changes the fields that are present. Every update sets `updated_at`, even an empty one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,8 +163,8 @@ def add_RegisteredModelServiceServicer_to_server(servicer, server):
 class RegisteredModelService:
     """RegisteredModelService keeps the models of a project.
 
-    Every call needs the metadata key `project-id` (REST: the header `Project-ID`), the UUID of the tenant. Objects of
-    other projects do not exist for the caller.
+    Every call needs the metadata key `project-id` (REST: the header `Project-ID`) with the UUID of the tenant. For the
+    caller, objects of other projects do not exist.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ServeModelServiceStub:
-    """ServeModelService keeps which versions an inference service serves.
+    """ServeModelService keeps the versions that an inference service serves.
     """
 
     def __init__(self, channel):
@@ -58,7 +58,7 @@ class ServeModelServiceStub:
 
 
 class ServeModelServiceServicer:
-    """ServeModelService keeps which versions an inference service serves.
+    """ServeModelService keeps the versions that an inference service serves.
     """
 
     def ListServeModels(self, request, context):
@@ -76,14 +76,14 @@ class ServeModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateServeModel(self, request, context):
-        """CreateServeModel links a version to an inference service. Nothing is sent to the cluster.
+        """CreateServeModel links a version to an inference service. It changes nothing in the cluster.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteServeModel(self, request, context):
-        """DeleteServeModel removes the link. Nothing is sent to the cluster.
+        """DeleteServeModel removes the link. It changes nothing in the cluster.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,7 +121,7 @@ def add_ServeModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ServeModelService:
-    """ServeModelService keeps which versions an inference service serves.
+    """ServeModelService keeps the versions that an inference service serves.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ServingEnvironmentServiceStub:
-    """ServingEnvironmentService keeps the places models are deployed to: one is one Kubernetes namespace.
+    """ServingEnvironmentService keeps the environments to which models are deployed. Each is one Kubernetes namespace.
     """
 
     def __init__(self, channel):
@@ -68,7 +68,7 @@ class ServingEnvironmentServiceStub:
 
 
 class ServingEnvironmentServiceServicer:
-    """ServingEnvironmentService keeps the places models are deployed to: one is one Kubernetes namespace.
+    """ServingEnvironmentService keeps the environments to which models are deployed. Each is one Kubernetes namespace.
     """
 
     def ListServingEnvironments(self, request, context):
@@ -100,7 +100,7 @@ class ServingEnvironmentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateServingEnvironment(self, request, context):
-        """UpdateServingEnvironment changes the fields that are present. Any update, an empty one too, sets `updated_at`.
+        """UpdateServingEnvironment changes the fields that are present. Every update sets `updated_at`, even an empty one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,7 +155,7 @@ def add_ServingEnvironmentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ServingEnvironmentService:
-    """ServingEnvironmentService keeps the places models are deployed to: one is one Kubernetes namespace.
+    """ServingEnvironmentService keeps the environments to which models are deployed. Each is one Kubernetes namespace.
     """
 
     @staticmethod

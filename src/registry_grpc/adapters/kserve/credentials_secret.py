@@ -1,0 +1,134 @@
+"""The Secret that gives a version's keys to KServe's downloader.
+
+It is immutable and its name has a keyed hash of its content: applying it again changes nothing, and other keys make
+another Secret, so that pods of the previous revision keep theirs. Without the server's key nobody can find the content
+by guessing. KServe finds the Secret by an annotation, and the kind of storage by the keys of its data, so it may only
+have the keys of one kind.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from registry_grpc.adapters.kserve.identity import identity_labels
+from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest
+from registry_grpc.domain.deployment import Deployment, DeploymentOptions
+from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.storage import Storage, place_of
+
+_HASH_LENGTH = 8
+
+
+def credentials_secret(
+    deployment: Deployment, credentials: Credentials, *, registry_id: str, name_key: bytes
+) -> Manifest | None:
+    """The Secret for a deployment; None if there are no keys or KServe would not use them."""
+    data = _data(deployment.spec.storage_uri, credentials) if credentials else {}
+    if not data:
+        return None
+    is_s3 = Storage.of(deployment.spec.storage_uri) is Storage.S3
+    annotations = _s3_annotations(deployment.spec.options) if is_s3 else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"{deployment.name}-creds-{_hash(name_key, deployment, data, annotations)}",
+            "namespace": deployment.namespace,
+            "labels": identity_labels(registry_id, deployment.id),
+            "annotations": annotations,
+        },
+        "immutable": True,
+        "type": "Opaque",
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
+
+
+def known_secrets(deployment: Deployment) -> set[str]:
+    """The names of all Secrets made for the deployment. They are stored with the applied content, because the registry
+    may not list Secrets."""
+    content = deployment.applied.content if deployment.applied else {}
+    return set(content.get("secrets", ()))
+
+
+def applied_secret(deployment: Deployment) -> str:
+    """The name of the Secret that the last applied object refers to; empty if there is none."""
+    annotations = deployment.applied.content["annotations"] if deployment.applied else {}
+    return str(annotations.get(STORAGE_SECRET_NAME, ""))
+
+
+def kept_secret(deployment: Deployment) -> str:
+    """The name of the last applied Secret, to keep it when its keys are no longer stored. Empty if there is none or it
+    was made for another place."""
+    if deployment.applied is None:
+        return ""
+    model = deployment.applied.content["spec"]["predictor"]["model"]
+    is_same_place = place_of(model["storageUri"]) == place_of(deployment.spec.storage_uri)
+    return applied_secret(deployment) if is_same_place else ""
+
+
+def owned_by(secret: Manifest, inference_service: str, uid: str) -> Manifest:
+    """The Secret with the InferenceService as its owner, so that Kubernetes deletes both together."""
+    owner = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "name": inference_service,
+        "uid": uid,
+        "controller": False,
+    }
+    return {**secret, "metadata": {**secret["metadata"], "ownerReferences": [owner]}}
+
+
+def _data(uri: str, credentials: Credentials) -> dict[str, str]:
+    only_key = credentials.secret_key or credentials.access_key
+    match Storage.of(uri):
+        case Storage.S3:
+            # KServe's shipped configuration reads the first two names, and KServe without configuration the others.
+            return {
+                "AWS_ACCESS_KEY_ID": credentials.access_key,
+                "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+                "awsAccessKeyID": credentials.access_key,
+                "awsSecretAccessKey": credentials.secret_key,
+            }
+        case Storage.GCS:
+            return {"gcloud-application-credentials.json": only_key}
+        case Storage.AZURE:
+            return {"AZURE_STORAGE_ACCESS_KEY": only_key}
+        case Storage.HUGGING_FACE:
+            return {"HF_TOKEN": only_key}
+        case Storage.HTTP:
+            return {"https-host": urlsplit(uri).hostname or "", "headers": _authorization(credentials, only_key)}
+        case Storage.OTHER:
+            return {}
+
+
+def _authorization(credentials: Credentials, only_key: str) -> str:
+    """Two keys are a user and a password, one alone is a token. KServe puts the headers into the pod's environment."""
+    if credentials.access_key and credentials.secret_key:
+        pair = f"{credentials.access_key}:{credentials.secret_key}"
+        value = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    else:
+        value = f"Bearer {only_key}"
+    return json.dumps({"Authorization": value})
+
+
+def _s3_annotations(options: DeploymentOptions) -> dict[str, str]:
+    annotations = {}
+    if options.storage_endpoint:
+        scheme, separator, host = options.storage_endpoint.rpartition("://")
+        annotations["serving.kserve.io/s3-endpoint"] = host.rstrip("/")
+        if separator:
+            annotations["serving.kserve.io/s3-usehttps"] = "0" if scheme == "http" else "1"
+    if options.storage_region:
+        annotations["serving.kserve.io/s3-region"] = options.storage_region
+    return annotations
+
+
+def _hash(key: bytes, deployment: Deployment, *content: dict[str, Any]) -> str:
+    """Includes the deployment's id, so that two deployments with equal keys have different hashes."""
+    text = json.dumps([str(deployment.id), *content], sort_keys=True)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]

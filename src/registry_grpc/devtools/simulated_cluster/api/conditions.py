@@ -1,0 +1,32 @@
+"""Times and conditions as Kubernetes writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+Conditions = list[dict[str, Any]]
+
+
+def timestamp() -> str:
+    """Now, with the one-second resolution of Kubernetes."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def condition_of(obj: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A condition in an object's status; {} when it has none of the kind."""
+    conditions: Conditions = obj.get("status", {}).get("conditions", [])
+    return next((item for item in conditions if item["type"] == kind), {})
+
+
+def is_ready(obj: dict[str, Any]) -> bool:
+    return condition_of(obj, "Ready").get("status") == "True"
+
+
+def with_condition(known: Conditions, kind: str, status: str, **details: str) -> Conditions:
+    """The conditions with this one in them; its time is that of its last change of status."""
+    before = next((item for item in known if item["type"] == kind), {})
+    since = before["lastTransitionTime"] if before.get("status") == status else timestamp()
+    told = {key: text for key, text in details.items() if text}
+    new = {"type": kind, "status": status, **told, "lastTransitionTime": since}
+    return sorted([*(item for item in known if item["type"] != kind), new], key=lambda item: str(item["type"]))

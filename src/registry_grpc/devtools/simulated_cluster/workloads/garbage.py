@@ -1,0 +1,65 @@
+"""The garbage collector: what is deleted because its owner is, and when a deletion in the foreground ends."""
+
+from __future__ import annotations
+
+from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, Resource
+from registry_grpc.devtools.simulated_cluster.api.store import Change, Object, Store, key_of
+from registry_grpc.devtools.simulated_cluster.api.verbs import FOREGROUND, Verbs
+from registry_grpc.devtools.simulated_cluster.worklist import Worklist
+
+
+class GarbageCollector:
+    """Looks at whatever changes, and at whatever depends on it; its work is told by uid."""
+
+    def __init__(self, store: Store, verbs: Verbs) -> None:
+        self._store = store
+        self._verbs = verbs
+        self.work: Worklist[str] = Worklist(self._collect)
+        store.listen(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        metadata = change.obj["metadata"]
+        if change.type == "DELETED":
+            for _, dependent in self._store.dependents(metadata["uid"]):
+                self.work.add(dependent["metadata"]["uid"])
+            if change.resource is NAMESPACES:
+                for resource, obj in list(self._store.everything()):
+                    if obj["metadata"].get("namespace") == metadata["name"]:
+                        self._store.remove(resource, obj)
+        elif "deletionTimestamp" in metadata or metadata.get("ownerReferences"):
+            self.work.add(metadata["uid"])
+        # An owner that waits for its dependents is looked at again when one of them changes or goes.
+        for reference in metadata.get("ownerReferences", ()):
+            self.work.add(reference["uid"])
+
+    def _collect(self, uid: str) -> None:
+        found = self._store.by_uid(uid)
+        if found is None:
+            return
+        resource, obj = found
+        metadata = obj["metadata"]
+        if "deletionTimestamp" not in metadata:
+            owners = metadata.get("ownerReferences", ())
+            if owners and not any(self._store.by_uid(owner["uid"]) for owner in owners):
+                self._delete(resource, obj, "Background")
+        elif FOREGROUND in metadata.get("finalizers", ()):
+            self._delete_dependents(obj)
+            if not any(_blocks(dependent, uid) for _, dependent in self._store.dependents(uid)):
+                left = [item for item in metadata["finalizers"] if item != FOREGROUND]
+                self._verbs.patch(resource, *key_of(obj), {"metadata": {"finalizers": left}})
+
+    def _delete_dependents(self, owner: Object) -> None:
+        uid = owner["metadata"]["uid"]
+        for resource, dependent in self._store.dependents(uid):
+            others = [item["uid"] for item in dependent["metadata"]["ownerReferences"] if item["uid"] != uid]
+            if "deletionTimestamp" not in dependent["metadata"] and not any(map(self._store.by_uid, others)):
+                self._delete(resource, dependent, "Foreground" if _blocks(dependent, uid) else "Background")
+
+    def _delete(self, resource: Resource, obj: Object, policy: str) -> None:
+        options = {"propagationPolicy": policy, "preconditions": {"uid": obj["metadata"]["uid"]}}
+        self._verbs.delete(resource, *key_of(obj), options)
+
+
+def _blocks(dependent: Object, uid: str) -> bool:
+    references = dependent["metadata"]["ownerReferences"]
+    return any(item["uid"] == uid and item.get("blockOwnerDeletion") for item in references)

@@ -1,0 +1,124 @@
+"""The result of a pass: the verdict of the table, and what it means for the row and its inference service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from registry_grpc.domain.decision.situation import Situation
+from registry_grpc.domain.decision.table import decide
+from registry_grpc.domain.decision.verdict import Verdict
+from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Phase, Want
+from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
+from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState, fitting_error
+from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.reason import DeploymentReason as Why
+from registry_grpc.domain.serve_model import ServeModelState
+
+_TEMPORARY = (Why.API_UNAVAILABLE, Why.OVERTAKEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """The state of a deployment in its inference service, by the state machine of the contract (contract 2.4).
+
+    `last_error` None keeps the current text. `served_state` is for the versions of the target revision.
+    """
+
+    current_state: ServiceState
+    external_id: str
+    url: str
+    last_error: str | None
+    served_state: ServeModelState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassResult(Verdict):
+    """The result of a pass."""
+
+    url: str
+    drift: tuple[FieldDifference, ...]
+    applied: Applied | None
+    applied_generation: int
+    applied_at: datetime | None
+    serving_generation: int | None
+    attempts: int
+    service: ServiceView
+
+
+def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refused: ApplyRefused | None) -> PassResult:
+    """`deployment` includes what the pass has applied; `now` is the database's time of the claim."""
+    deployment = replace(deployment, serving_generation=_still_serves(deployment, evidence))
+    situation = Situation(deployment=deployment, now=now, evidence=evidence, refused=refused)
+    verdict = decide(situation)
+    is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY
+    applied = None if is_forgotten else deployment.applied
+    serving = _serving(deployment, verdict)
+    live = evidence.live if evidence else None
+    url = "" if serving is None else (live or deployment).url
+    return PassResult(
+        phase=verdict.phase,
+        reason=verdict.reason,
+        message=verdict.message,
+        again_in=verdict.again_in,
+        url=url,
+        drift=live.drift if live is not None and verdict.phase is Phase.DRIFTED else (),
+        applied=applied,
+        applied_generation=0 if applied is None else deployment.applied_generation,
+        applied_at=None if applied is None else deployment.applied_at,
+        serving_generation=serving,
+        attempts=deployment.attempts + 1 if situation.was_refused(*_TEMPORARY) else 0,
+        service=_service_view(situation, verdict, url, serving),
+    )
+
+
+def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | None:
+    """The revision that serves according to the evidence: none if the applied object is gone. It may be one that has
+    rolled out, but was overtaken by a newer revision before a pass could record that."""
+    if evidence is None:
+        return deployment.serving_generation
+    live, applied, rollout = evidence.live, deployment.applied, evidence.rollout
+    if live is None or applied is None or live.uid != applied.uid:
+        return None
+    is_ready = live.ready is not None and live.ready.is_true
+    if is_ready and rollout is not None and rollout.is_complete and 0 < rollout.revision < deployment.generation:
+        return rollout.revision
+    return deployment.serving_generation
+
+
+def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
+    if verdict.phase is Phase.DEPLOYED:
+        return deployment.generation
+    nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
+    return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation
+
+
+def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int | None) -> ServiceView:
+    deployment, message, is_wanted = situation.deployment, verdict.message, situation.wants(Want.PRESENT)
+    if situation.refused is not None and message and is_wanted:
+        message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
+    never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
+    served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING
+    if is_wanted and (verdict.phase is Phase.FAILED or never_reached):
+        served_state = ServeModelState.FAILED
+    return ServiceView(
+        current_state=ServiceState.UNDEPLOYED if serving is None else ServiceState.DEPLOYED,
+        external_id=deployment.applied.uid if deployment.applied is not None and is_wanted else "",
+        url=url,
+        last_error="" if verdict.phase is Phase.DEPLOYED else fitting_error(message) or None,
+        served_state=served_state,
+    )
+
+
+def of_record(live: LiveObject | None) -> InferenceServicePatch:
+    """How a service without deployment control follows the object with its name (contract 2.4; quirk Q17)."""
+    if live is None:
+        return InferenceServicePatch(
+            current_state=ServiceState.UNDEPLOYED, url="", last_error="the object is not in the cluster"
+        )
+    if live.ready is not None and live.ready.is_true:
+        return InferenceServicePatch(
+            current_state=ServiceState.DEPLOYED, url=live.url, last_error="", external_id=live.uid
+        )
+    message = live.ready.message if live.ready else ""
+    return InferenceServicePatch(last_error=fitting_error(message) or UNSET, external_id=live.uid)

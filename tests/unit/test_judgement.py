@@ -1,0 +1,234 @@
+"""What a pass does, and what follows from the verdict for the row and for the inference service."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.deployments import BORN, a_deployment, a_spec
+
+from registry_grpc.domain.decision import (
+    PassResult,
+    check_before_apply,
+    is_left_to_newer_release,
+    is_overtaken,
+    judge,
+    needs_apply,
+    of_record,
+)
+from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Phase, Want
+from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
+from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.reason import DeploymentReason as Why
+from registry_grpc.domain.serve_model import ServeModelState
+from registry_grpc.domain.serving_environment import DriftPolicy
+
+NOW = BORN + timedelta(minutes=1)
+TRUE, FALSE = Condition(status="True"), Condition(status="False", message="no pods")
+APPLIED = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
+ROW = a_deployment(
+    generation=3, applied=APPLIED, applied_generation=3, applied_at=BORN, serving_generation=2, url="http://old"
+)
+LIVE = LiveObject(
+    uid="u",
+    k8s_generation=1,
+    resource_version="1",
+    deployment_id=str(ROW.id),
+    registry_id="r",
+    revision=3,
+    has_conditions=True,
+    ready=TRUE,
+    ingress_ready=TRUE,
+    url="http://new",
+)
+ROLLED_OUT = Rollout(revision=3, is_observed=True, is_complete=True, is_available=True)
+DRIFT = (FieldDifference("spec", "1", "2"),)
+
+
+def seen(live: LiveObject | None = LIVE, rollout: Rollout | None = ROLLED_OUT) -> Evidence:
+    return Evidence(at=NOW, live=live, rollout=rollout)
+
+
+def judged(row: Deployment, evidence: Evidence | None = None, refused: ApplyRefused | None = None) -> PassResult:
+    return judge(row, NOW, evidence, refused)
+
+
+# What a pass does
+
+
+@pytest.mark.parametrize(
+    ("row", "live", "is_needed"),
+    [
+        ({"applied": None}, None, True),
+        ({"applied_generation": 2}, LIVE, True),
+        ({}, LIVE, False),
+        ({"applied_generation": 0}, LIVE, True),  # it was withdrawn by an undeployment
+        ({"applied_generation": 0}, None, True),
+        ({"applied_generation": 2}, None, False),  # that it is gone is told first
+        ({"applied_generation": 2}, replace(LIVE, uid="other"), False),
+        ({"applied": None}, replace(LIVE, deleting_since=NOW), False),
+        ({"applied_generation": 2}, replace(LIVE, revision=4), False),
+        ({"applied": None}, replace(LIVE, revision=4, deployment_id="another"), True),  # the adapter refuses it
+    ],
+)
+def test_when_to_apply(row: dict[str, Any], live: LiveObject | None, is_needed: bool) -> None:
+    assert needs_apply(replace(ROW, **row), seen(live)) is is_needed
+
+
+@pytest.mark.parametrize(
+    ("policy", "phase", "reason", "is_needed"),
+    [
+        (DriftPolicy.ENFORCE, Phase.DRIFTED, Why.SPEC_CHANGED, True),
+        (DriftPolicy.ENFORCE, Phase.DRIFTED, Why.FIELD_CONFLICT, False),
+        (DriftPolicy.ENFORCE, Phase.DEPLOYED, Why.SPEC_CHANGED, False),
+        (DriftPolicy.REPORT, Phase.DRIFTED, Why.SPEC_CHANGED, False),
+    ],
+)
+def test_drift_is_put_right_once_it_was_told(policy: DriftPolicy, phase: Phase, reason: Why, is_needed: bool) -> None:
+    row = replace(ROW, drift_policy=policy, phase=phase, reason=reason)
+    assert needs_apply(row, seen(replace(LIVE, drift=DRIFT))) is is_needed
+    assert not needs_apply(row, seen(LIVE))
+
+
+@pytest.mark.parametrize(
+    ("live", "is_newer"),
+    [
+        (LIVE, False),
+        (replace(LIVE, revision=4), True),
+        (replace(LIVE, revision=0), False),
+        (replace(LIVE, revision=4, deployment_id="another"), False),
+    ],
+)
+def test_what_a_newer_row_has_applied(live: LiveObject, is_newer: bool) -> None:
+    assert is_overtaken(ROW, live) is is_newer
+
+
+@pytest.mark.parametrize(
+    ("row", "seconds", "is_left"),
+    [
+        ({}, 29, True),
+        ({}, 30, False),
+        ({"want": Want.ABSENT}, 1, False),
+        ({"applied_generation": 3}, 1, False),
+        ({"spec": a_spec()}, 1, False),
+    ],
+)
+def test_what_a_newer_release_has_stored_is_left_to_it_for_a_while(
+    row: dict[str, Any], seconds: float, is_left: bool
+) -> None:
+    new = replace(ROW, spec=a_spec(unknown={"options.gpu": 1}), applied_generation=2)
+    assert is_left_to_newer_release(replace(new, **row), new.revised_at + timedelta(seconds=seconds)) is is_left
+
+
+def test_what_is_sure_to_fail_is_refused_with_the_first_reason_and_all_messages() -> None:
+    with pytest.raises(ApplyRefused) as refused:
+        check_before_apply(replace(ROW, name="Not a name", namespace="Nor one"), has_credentials=False)
+    assert refused.value.reason is Why.NAME_INVALID
+    assert "`Not a name`" in refused.value.message
+    assert "`Nor one`" in refused.value.message
+    check_before_apply(ROW, has_credentials=False)
+
+
+# What follows
+
+
+def test_a_revision_that_is_up_serves() -> None:
+    result = judged(ROW, seen())
+    assert (result.phase, result.serving_generation, result.url) == (Phase.DEPLOYED, 3, "http://new")
+    assert (result.applied, result.applied_generation, result.applied_at) == (APPLIED, 3, BORN)
+    view = result.service
+    assert (view.current_state, view.served_state) == (ServiceState.DEPLOYED, ServeModelState.RUNNING)
+    assert (view.external_id, view.url, view.last_error) == ("u", "http://new", "")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "serves"),
+    [
+        (None, 2),
+        (seen(None, None), None),
+        (seen(replace(LIVE, uid="other")), None),
+        (seen(LIVE, replace(ROLLED_OUT, revision=1)), 1),  # rolled out, and nobody had seen it
+        (seen(replace(LIVE, ingress_ready=FALSE)), 2),  # rolled out, but nothing leads to it yet
+        (seen(LIVE, replace(ROLLED_OUT, revision=0)), 2),
+        (seen(LIVE, replace(ROLLED_OUT, revision=4)), 2),
+        (seen(LIVE, replace(ROLLED_OUT, revision=1, is_complete=False)), 2),
+        (seen(replace(LIVE, ready=FALSE), replace(ROLLED_OUT, revision=1)), 2),
+        (seen(LIVE, None), 2),
+        (seen(replace(LIVE, is_stopped=True)), None),
+    ],
+)
+def test_what_serves_while_the_target_does_not(evidence: Evidence | None, serves: int | None) -> None:
+    refused = ApplyRefused(Why.API_UNAVAILABLE, "away") if evidence is None else None
+    result = judged(ROW, evidence, refused)
+    assert result.serving_generation == serves
+    assert bool(result.url) is (serves is not None)
+    assert result.service.current_state == (ServiceState.UNDEPLOYED if serves is None else ServiceState.DEPLOYED)
+
+
+@pytest.mark.parametrize(
+    ("row", "phase"),
+    [({"want": Want.ABSENT}, Phase.UNDEPLOYED), ({}, Phase.DRIFTED)],
+    ids=["undeployed", "deleted by others"],
+)
+def test_an_object_that_is_gone_is_forgotten(row: dict[str, Any], phase: Phase) -> None:
+    result = judged(replace(ROW, **row), seen(None, None))
+    assert (result.phase, result.serving_generation, result.url) == (phase, None, "")
+    assert (result.applied, result.applied_generation, result.applied_at) == (None, 0, None)
+
+
+def test_drift_is_told_while_it_is_drift() -> None:
+    assert judged(ROW, seen(replace(LIVE, drift=DRIFT))).drift == DRIFT
+    assert judged(replace(ROW, want=Want.ABSENT), seen(replace(LIVE, drift=DRIFT))).drift == ()
+
+
+@pytest.mark.parametrize(
+    ("reason", "attempts", "served_state"),
+    [
+        (Why.API_UNAVAILABLE, 5, ServeModelState.FAILED),
+        (Why.OVERTAKEN, 5, ServeModelState.FAILED),
+        (Why.REJECTED, 0, ServeModelState.FAILED),
+        (Why.FIELD_CONFLICT, 0, ServeModelState.PENDING),
+    ],
+)
+def test_a_first_apply_that_was_refused(reason: Why, attempts: int, served_state: ServeModelState) -> None:
+    new = replace(ROW, applied=None, applied_generation=0, serving_generation=None, attempts=4)
+    result = judged(new, seen(None, None), ApplyRefused(reason, "no"))
+    assert (result.reason, result.attempts) == (reason, attempts)
+    view = result.service
+    assert (view.served_state, view.external_id) == (served_state, "")
+    assert view.last_error == "create kserve inferenceservice: no"
+
+
+def test_an_apply_that_was_refused_later_leaves_what_serves() -> None:
+    view = judged(replace(ROW, attempts=4), None, ApplyRefused(Why.API_UNAVAILABLE, "no")).service
+    assert (view.current_state, view.served_state) == (ServiceState.DEPLOYED, ServeModelState.PENDING)
+    assert view.external_id == "u"
+
+
+def test_what_shall_go_says_what_keeps_it() -> None:
+    going = replace(ROW, want=Want.ABSENT, serving_generation=None)
+    result = judged(going, seen(), ApplyRefused(Why.FORBIDDEN, "no"))
+    assert (result.phase, result.serving_generation) == (Phase.FAILED, None)
+    view = result.service
+    assert (view.last_error, view.external_id, view.served_state) == ("no", "", ServeModelState.PENDING)
+    assert judged(going, seen()).service.last_error is None
+    assert judged(replace(ROW, want=Want.ABSENT), seen()).serving_generation is None
+
+
+@pytest.mark.parametrize(
+    ("live", "state", "url", "last_error", "uid"),
+    [
+        (None, "UNDEPLOYED", "", "the object is not in the cluster", UNSET),
+        (LIVE, "DEPLOYED", "http://new", "", "u"),
+        (replace(LIVE, ready=FALSE), UNSET, UNSET, "no pods", "u"),
+        (replace(LIVE, ready=None), UNSET, UNSET, UNSET, "u"),
+    ],
+)
+def test_how_a_record_follows_an_object(
+    live: LiveObject | None, state: object, url: object, last_error: object, uid: object
+) -> None:
+    patch = of_record(live)
+    assert (patch.current_state, patch.url, patch.last_error, patch.external_id) == (state, url, last_error, uid)
