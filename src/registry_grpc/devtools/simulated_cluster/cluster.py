@@ -31,7 +31,7 @@ class SimulatedCluster:
     """A cluster with KServe in it, in this process: `async with SimulatedCluster() as cluster`.
 
     store        the objects, for looking in from inside
-    verbs        the API without HTTP, faults and counting, for playing another writer
+    verbs        the API without HTTP, for playing another writer
     policies     what refuses writes; KServe's webhook is the first of them
     """
 

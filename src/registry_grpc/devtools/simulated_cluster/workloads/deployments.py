@@ -31,7 +31,7 @@ def replicas_of(deployment: Object) -> int:
 class DeploymentController:
     """Looks at a Deployment whenever it, or a pod of it, changes; its work is told by uid.
 
-    There are no ReplicaSets: their names are labels of the pods, and nobody here asks for more of them.
+    There are no ReplicaSets between the two, because nobody here asks for them.
     """
 
     def __init__(self, store: Store, verbs: Verbs) -> None:
@@ -72,8 +72,9 @@ class DeploymentController:
 
     def _pods(self, uid: str, name: str) -> tuple[list[Object], list[Object]]:
         """Those of the template and those of others, without those on their way out."""
-        there = [pod for _, pod in self._store.dependents(uid) if "deletionTimestamp" not in pod["metadata"]]
-        new = [pod for pod in there if pod["metadata"]["labels"].get(_HASH) == name]
+        found = [obj for resource, obj in self._store.dependents(uid) if resource is PODS]
+        there = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        new = [pod for pod in there if pod["metadata"].get("labels", {}).get(_HASH) == name]
         return new, [pod for pod in there if pod not in new]
 
     def _create_pod(self, deployment: Object, name: str) -> None:
