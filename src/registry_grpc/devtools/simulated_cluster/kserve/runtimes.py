@@ -1,4 +1,4 @@
-"""The serving runtimes KServe ships, and how it picks one for a model."""
+"""The serving runtimes that KServe ships, and its choice of a runtime for a model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from registry_grpc.devtools.simulated_cluster.api.store import Object
 
-# Name, image, protocols; then format, version and priority of what it serves, with a ! where it must be asked for.
+# Name, image, protocols; then the formats with version and priority. A `!` marks formats that are not selected
+# automatically.
 _SHIPPED = """
 kserve-sklearnserver      kserve/sklearnserver:latest           v1,v2          sklearn/1/1
 kserve-xgbserver          kserve/xgbserver:latest               v1,v2          xgboost/2/1
@@ -26,7 +27,7 @@ _ARGUMENTS = ["--model_name={{.Name}}", "--model_dir=/mnt/models", "--http_port=
 
 
 def shipped_runtimes() -> list[Object]:
-    """ClusterServingRuntimes under the names, formats and protocols KServe v0.20 installs."""
+    """The ClusterServingRuntimes that KServe v0.20 installs, with the same names, formats and protocols."""
     return [_runtime(*line.split()) for line in _SHIPPED.strip().splitlines()]
 
 
@@ -44,7 +45,7 @@ def _runtime(name: str, image: str, protocols: str, *formats: str) -> Object:
 
 @dataclass(frozen=True)
 class NoRuntime(Exception):
-    """No runtime can serve the model: `reason` and `message` for the status, `event` for the Event."""
+    """No runtime can serve the model. `reason` and `message` are for the status, `event` is for the Event."""
 
     reason: str
     message: str
@@ -52,10 +53,10 @@ class NoRuntime(Exception):
 
 
 def choose(model: Object, runtimes: list[Object]) -> Object:
-    """The runtime for `spec.predictor.model`; of several the first with the highest priority. Raises NoRuntime.
+    """The runtime for `spec.predictor.model`: the first of those with the highest priority. Raises NoRuntime.
 
-    Matching is by exact string: version "1.3" does not match a runtime that lists "1". Runtimes that come first, which
-    are those of the namespace, win over later ones of the same priority.
+    Versions are compared as text: "1.3" does not match a runtime that lists "1". Runtimes of the namespace come first,
+    so they win over those of the cluster with the same priority.
     """
     enabled = [item for item in runtimes if not item["spec"].get("disabled")]
     if name := model.get("runtime"):
@@ -82,7 +83,7 @@ def choose(model: Object, runtimes: list[Object]) -> Object:
 
 
 def _formats(runtime: Object, model: Object) -> list[Object]:
-    """What the runtime lists of the model's format, and of its version if it has one."""
+    """The entries of the runtime for the model's format, and for its version if it has one."""
     wanted = model["modelFormat"]
     return [
         item
