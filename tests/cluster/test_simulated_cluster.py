@@ -1,4 +1,4 @@
-"""What only the simulated cluster has: faults, counters, a webhook of KServe's, its process and its files."""
+"""Features that only the simulated cluster has: faults, counters, KServe's webhook, its process and its files."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ class TestProcess:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
     async def test_ends_with_the_process_that_started_it(self, tmp_path: Path) -> None:
-        """Nobody would stop it any more."""
+        """Without its parent, nobody would stop it."""
         parent = await asyncio.create_subprocess_exec(
             *("sh", "-c", '"$@" & echo $!; wait', "sh", *command(tmp_path)),
             stdout=asyncio.subprocess.PIPE,
@@ -313,7 +313,7 @@ def client_of(folder: Path) -> ClusterClient:
 
 
 async def start(folder: Path) -> asyncio.subprocess.Process:
-    """The simulated cluster as a process, once it says that it is there."""
+    """The simulated cluster as a process that is ready."""
     process = await asyncio.create_subprocess_exec(*command(folder), stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     assert (await process.stdout.readline()).startswith(b"https://127.0.0.1:")

@@ -130,7 +130,7 @@ async def test_it_lists_again_now_and_then(kubernetes: TestCluster, namespace: s
             await events.relisted()
 
 
-# What only the simulated cluster does on demand
+# Failures on demand, which only the simulated cluster has
 
 
 @pytest_asyncio.fixture(loop_scope="session")

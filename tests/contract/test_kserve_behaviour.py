@@ -191,7 +191,7 @@ class TestFailingPods:
 
         assert pod["status"]["phase"] == "Pending"
         assert main_container(pod)["state"]["waiting"]["message"]
-        # KServe does not notice it, so the model stays Pending.
+        # KServe does not notice this, so the model stays Pending.
         pending = await kube.until(INFERENCE_SERVICES, "iris", lambda found: bool(model_status(found).get("states")))
         assert pending["status"]["modelStatus"]["states"]["targetModelState"] in {"Pending", "Loading"}
 
