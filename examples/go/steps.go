@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -75,7 +76,8 @@ func watchUntilDeployed(ctx context.Context, deployments registry.DeploymentServ
 		case registry.DeploymentPhase_DEPLOYMENT_PHASE_DEPLOYED:
 			return nil
 		case registry.DeploymentPhase_DEPLOYMENT_PHASE_FAILED:
-			return errors.New(event.Reason.String() + ": " + event.Message + "\nnext step: " + event.NextStep)
+			reason := strings.TrimPrefix(event.Reason.String(), "DEPLOYMENT_REASON_")
+			return errors.New(reason + ": " + event.Message + "\nnext step: " + event.NextStep)
 		}
 	}
 }

@@ -18,13 +18,14 @@ from tests.cluster.kube import Kube, Object, inference_service, model_status, ru
 from tests.e2e.processes import tree, wait_until
 
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
-from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
     INFERENCE_SERVICES,
     PODS,
     SECRETS,
     SERVING_RUNTIMES,
+    Resource,
 )
 from registry_grpc.devtools.simulated_cluster.api.store import Store
 from registry_grpc.devtools.simulated_cluster.journal import Journal
@@ -180,6 +181,24 @@ class TestKServe:
 
         await kube.until_ready("even")
         assert "status" not in await kube.inference_service("odd")
+
+    async def test_pods_that_cannot_be_made_leave_time_for_others(self, cluster: FaultyCluster, kube: Kube) -> None:
+        def no_pods(resource: Resource, new: Object, _: Object | None) -> None:
+            if resource is PODS:
+                raise forbidden(PODS, new["metadata"]["name"], "there is no room")
+
+        cluster.policies.append(no_pods)
+        await kube.apply(inference_service("a" * 40))
+        failed = await kube.until(DEPLOYMENTS, f"{'a' * 40}-predictor", lambda found: "status" in found)
+        (reason,) = (item["message"] for item in failed["status"]["conditions"] if item["type"] == "ReplicaFailure")
+        assert reason.endswith(" is forbidden: there is no room")
+        assert await kube.deployment("a" * 40) == failed, "it would never end"
+
+        cluster.policies.remove(no_pods)
+        await kube.apply(inference_service("a" * 40, labels={"team": "x"}))
+        await kube.until_ready("a" * 40)
+        (pod,) = await kube.items(PODS)
+        assert len(pod["metadata"]["name"]) == 63, "its name is a host name too"
 
     async def test_several_replicas_are_made_and_taken_away(self, kube: Kube) -> None:
         for replicas in (3, 1):

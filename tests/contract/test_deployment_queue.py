@@ -50,6 +50,7 @@ from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
+from registry_grpc.ports.deployments import DeploymentFilter
 
 HOUR = timedelta(hours=1)
 
@@ -402,6 +403,20 @@ async def test_a_tombstone_is_recorded_without_a_service(queues: Queues, around:
 
 
 # Revisions
+
+
+async def test_a_reason_of_a_newer_release_is_stored_and_told_as_it_is(queues: Queues, around: Surroundings) -> None:
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    word = DeploymentReason.stored("TOO_COLD")
+    deployment = await deployed(queues.repositories, around)
+
+    after = await queues.passed(deployment, phase=Phase.FAILED, reason=word, serving_generation=None)
+
+    (listed,) = (await deployments.list(project_id, DeploymentFilter(), Slice(by_cursor=True))).items
+    revision = await deployments.revision(project_id, after.id, 1)
+    (event,) = await deployments.events(project_id, after.id, None, 1)
+    assert {after.reason, listed.reason, revision.reason, event.reason} == {"TOO_COLD"}
+    assert after.next_step == event.next_step == word.next_step
 
 
 async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surroundings) -> None:

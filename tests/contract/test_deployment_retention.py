@@ -189,6 +189,15 @@ async def test_what_served_within_the_retention_is_known_from_its_very_beginning
         assert known_from in refusal.value.message
         assert known_from.startswith(f"{now - 91 * DAY:%Y-%m-%d}")
 
+    await queues.passed(await revised(queues, deployment, 25))
+    await queues.passed(await revised(queues, deployment))
+    now = await queues.grow_old(LONG)
+    await forget(queues)
+    assert await revisions_of(queues, deployment) == list(range(29, 49))
+    with pytest.raises(HistoryForgotten) as refusal:
+        await served(LONG.days + 1)
+    assert refusal.value.metadata["known_from"].startswith(f"{now - LONG:%Y-%m-%d}"), "that of the last forgotten"
+
 
 async def test_what_is_applied_and_what_served_last_is_kept(queues: Queues, around: Surroundings) -> None:
     deployments = queues.repositories.deployments
@@ -219,6 +228,26 @@ async def test_what_serves_is_kept(queues: Queues, around: Surroundings) -> None
     serving = await queues.repositories.deployments.served_at(deployment.project_id, deployment.id, None)
     assert serving is not None
     assert serving.generation == 1
+
+
+async def test_what_served_before_what_is_known_is_not_guessed(queues: Queues, around: Surroundings) -> None:
+    """The first revision serves again, as if it had never stopped; the second one, which served meanwhile, is
+    forgotten."""
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    for _ in range(2):
+        await queues.grow_old(DAY)
+        await queues.passed(await revised(queues, deployment))
+    await queues.grow_old(DAY)
+    await queues.passed(await revised(queues, deployment), phase=Phase.UPDATING, serving_generation=1)
+    await revised(queues, deployment, 30)
+    now = await queues.grow_old(LONG)
+
+    await forget(queues)
+
+    assert 2 not in await revisions_of(queues, deployment)
+    of = deployment.project_id, deployment.id
+    with refused(HistoryForgotten, Reason.HISTORY_FORGOTTEN):
+        await queues.repositories.deployments.served_at(*of, now - LONG - 1.5 * DAY)
 
 
 async def test_links_of_what_never_served_go_with_the_next_success(queues: Queues, around: Surroundings) -> None:

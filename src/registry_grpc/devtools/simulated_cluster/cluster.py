@@ -116,8 +116,9 @@ class SimulatedCluster:
             Kubelet(self.store, self.verbs, self._pace).work.run(),
         ]
         if self._with_kserve:
-            kserve = KServeController(self.verbs)
-            self.store.listen(lambda change: kserve.on_change(change.resource, change.obj))
+            kserve, later = KServeController(self.verbs), asyncio.get_running_loop().call_later
+            # Whoever looks at once at what it has written sees no status yet, as in a cluster.
+            self.store.listen(lambda change: later(self._pace, kserve.on_change, change.resource, change.obj))
             parts.append(kserve.work.run())
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for part in parts:

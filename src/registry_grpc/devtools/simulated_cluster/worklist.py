@@ -40,6 +40,7 @@ class Worklist(Generic[Key]):
         """Works on keys, without end."""
         while True:
             key = await self._keys.get()
+            await asyncio.sleep(0)  # there may be others in the queue for ever: requests are answered meanwhile
             self._waiting.discard(key)
             try:
                 self._work(key)

@@ -24,22 +24,13 @@ _SYSTEM_METADATA = {
 }  # fmt: skip
 
 
-class UndeclaredField(Exception):
-    """The object has a field that its schema does not declare. The text is that of a kube-apiserver."""
-
-
-def is_closed(schema: Schema) -> bool:
-    """Whether an object may only have the fields that its schema declares."""
-    return bool(schema.get("properties")) and not schema.get("x-kubernetes-preserve-unknown-fields")
-
-
 def child_schema(schema: Schema, key: str) -> Schema:
     """The schema of a field; {} if the field has none."""
     return schema.get("properties", {}).get(key) or schema.get("additionalProperties") or {}
 
 
 def fields_of(obj: dict[str, Any], schema: Schema) -> dict[Path, Any]:
-    """Every field of the object that can have an owner, with its value. Raises UndeclaredField."""
+    """Every field of the object that can have an owner, with its value."""
     found: dict[Path, Any] = {}
     _take_apart(obj, schema, (), found)
     return {path: value for path, value in found.items() if not _is_systems(path)}
@@ -55,8 +46,6 @@ def _take_apart(value: Any, schema: Schema, path: Path, found: dict[Path, Any]) 
             found[path] = PRESENT
         for key, item in value.items():
             child = (*path, f"f:{key}")
-            if is_closed(schema) and key not in schema["properties"]:
-                raise UndeclaredField(f"{dotted(child)}: field not declared in schema")
             if isinstance(item, dict) and key not in schema.get("properties", {}):
                 found[child] = PRESENT
             _take_apart(item, child_schema(schema, key), child, found)

@@ -96,7 +96,7 @@ def apply(
     """Server-side apply: returns the object without its system fields, and its owners afterwards.
 
     Fields that the manager applied before and now omits are removed, unless somebody else owns them too. A field that
-    somebody else owns with another value is a conflict (409), unless forced. Raises UndeclaredField.
+    somebody else owns with another value is a conflict (409), unless forced.
     """
     owners = read(live)
     mine = owners.pop(manager, None)

@@ -51,7 +51,7 @@ class Store:
         self._dependents: dict[str, set[str]] = {}
         self._history: deque[Change] = deque(maxlen=_HISTORY)
         self._watchers: dict[asyncio.Queue[Change | None], Resource] = {}
-        self._listeners: list[Callable[[Change], None]] = []
+        self._listeners: list[Callable[[Change], object]] = []
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object | None:
         return self._objects[resource].get((namespace, name))
@@ -111,7 +111,7 @@ class Store:
             for reference in change.obj["metadata"].get("ownerReferences", ()):
                 self._dependents.setdefault(reference["uid"], set()).add(uid)
 
-    def listen(self, listener: Callable[[Change], None]) -> None:
+    def listen(self, listener: Callable[[Change], object]) -> None:
         """Calls the listener with all present objects, and then, synchronously, after every change."""
         for resource, obj in self.everything():
             listener(Change(resource, "ADDED", obj))

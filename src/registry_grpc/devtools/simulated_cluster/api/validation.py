@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from registry_grpc.devtools.simulated_cluster.api.errors import bad_request, cause, invalid
-from registry_grpc.devtools.simulated_cluster.api.fields import child_schema, is_closed
+from registry_grpc.devtools.simulated_cluster.api.fields import child_schema
 from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, SECRETS, Resource
 from registry_grpc.devtools.simulated_cluster.api.schemas import Schema
 
-_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _JSON_TYPES = {
@@ -41,6 +41,13 @@ def validated(
     return result
 
 
+def undeclared(obj: dict[str, Any], schema: Schema) -> list[str]:
+    """The fields that the schema does not declare."""
+    unknown: list[str] = []
+    _checked(obj, schema, "", unknown, [])
+    return unknown
+
+
 def _checked(value: Any, schema: Schema, path: str, unknown: list[str], causes: list[dict[str, str]]) -> Any:
     """The value without unknown fields. Adds these to `unknown`, and errors to `causes`."""
     actual = _JSON_TYPES[type(value)]
@@ -63,7 +70,8 @@ def _checked(value: Any, schema: Schema, path: str, unknown: list[str], causes: 
     prefix = f"{path}." if path else ""
     missing = [key for key in schema.get("required", ()) if key not in value]
     causes += [cause("FieldValueRequired", "Required value", prefix + key) for key in missing]
-    unwanted = [key for key in value if is_closed(schema) and key not in schema["properties"]]
+    is_closed = "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields")
+    unwanted = [key for key in value if is_closed and key not in schema["properties"]]
     unknown += [prefix + key for key in unwanted]
     return {
         key: _checked(item, child_schema(schema, key), prefix + key, unknown, causes)
@@ -74,8 +82,9 @@ def _checked(value: Any, schema: Schema, path: str, unknown: list[str], causes: 
 
 def _of_metadata(metadata: dict[str, Any], resource: Resource) -> Iterator[dict[str, str]]:
     name = metadata["name"]
-    if not (_DNS_LABEL if resource is NAMESPACES else _SUBDOMAIN).fullmatch(name) or len(name) > 253:
-        text = f'Invalid value: "{name}": a lowercase RFC 1123 name of at most 253 characters is required'
+    pattern, limit = (_DNS_LABEL, 63) if resource is NAMESPACES else (_SUBDOMAIN, 253)
+    if len(name) > limit or not pattern.fullmatch(name):
+        text = f'Invalid value: "{name}": a lowercase RFC 1123 name of at most {limit} characters is required'
         yield cause("FieldValueInvalid", text, "metadata.name")
     for value in metadata.get("labels", {}).values():
         if not (isinstance(value, str) and _LABEL.fullmatch(value)):

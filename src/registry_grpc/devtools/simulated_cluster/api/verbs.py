@@ -11,11 +11,10 @@ from typing import Any
 from registry_grpc.devtools.simulated_cluster.api import errors, ownership
 from registry_grpc.devtools.simulated_cluster.api.conditions import timestamp
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request, cause
-from registry_grpc.devtools.simulated_cluster.api.fields import UndeclaredField
 from registry_grpc.devtools.simulated_cluster.api.ownership import Manager, Owners
 from registry_grpc.devtools.simulated_cluster.api.resources import NAMESPACES, PODS, SECRETS, Resource
 from registry_grpc.devtools.simulated_cluster.api.store import Object, Store, key_of
-from registry_grpc.devtools.simulated_cluster.api.validation import validated
+from registry_grpc.devtools.simulated_cluster.api.validation import undeclared, validated
 
 FOREGROUND = "foregroundDeletion"
 _SYSTEM_METADATA = (
@@ -117,16 +116,16 @@ class Verbs:
         manager, live = _manager(resource, options), self._store.get(resource, namespace, name)
         if live is None and options.subresource:
             raise errors.not_found(resource, name)
-        try:
-            new, owners = ownership.apply(live or _NOTHING, config, resource.schema, manager, force=options.force)
-        except UndeclaredField as error:
+        for field in undeclared(config, resource.schema):
             subject = f"{namespace}/{name}; {resource.api_version}, Kind={resource.kind}"
-            raise ApiError(500, "", f"failed to create typed patch object ({subject}): {error}") from None
+            text = f"failed to create typed patch object ({subject}): .{field}: field not declared in schema"
+            raise ApiError(500, "", text)
         if live is None:
             if uid := config["metadata"].get("uid"):
                 text = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
                 raise errors.conflict(resource, name, text)
             return self.create(resource, namespace, config, options), True
+        new, owners = ownership.apply(live, config, resource.schema, manager, force=options.force)
         new = {**config, **new, "metadata": {**new.get("metadata", {}), **_identity(config)}}
         return self._change(resource, live, new, options, owners), False
 
@@ -198,7 +197,7 @@ def _named(resource: Resource, namespace: str, obj: Object, name: str = "") -> O
         if "generateName" not in metadata:
             causes = [cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")]
             raise errors.invalid(resource, "", causes)
-        metadata["name"] = f"{metadata['generateName']}{uuid.uuid4().hex[:5]}"
+        metadata["name"] = f"{metadata['generateName'][:58]}{uuid.uuid4().hex[:5]}"
     if name not in {"", metadata["name"]}:
         raise bad_request(f"the name of the object ({metadata['name']}) does not match the one on the URL ({name})")
     if resource.namespaced and metadata.setdefault("namespace", namespace) != namespace:

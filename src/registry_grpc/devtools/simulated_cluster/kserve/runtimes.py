@@ -53,45 +53,24 @@ class NoRuntime(Exception):
 
 
 def choose(model: Object, runtimes: list[Object]) -> Object:
-    """The runtime for `spec.predictor.model`: the first of those with the highest priority. Raises NoRuntime.
+    """The first runtime that serves `spec.predictor.model`, or the one that it names. Raises NoRuntime.
 
-    Versions are compared as text: "1.3" does not match a runtime that lists "1". Runtimes of the namespace come first,
-    so they win over those of the cluster with the same priority.
+    Versions are compared as text: "1.3" does not match a runtime that lists "1".
     """
-    enabled = [item for item in runtimes if not item["spec"].get("disabled")]
-    if name := model.get("runtime"):
-        named = next((item for item in enabled if item["metadata"]["name"] == name), None)
-        if named is None:
-            text = f"No ServingRuntimes or ClusterServingRuntimes with the name: {name}"
-            raise NoRuntime("RuntimeNotRecognized", "Waiting for runtime to become available", text)
-        if not _formats(named, model):
-            text = f"specified runtime {name} does not support specified framework/version"
-            message = "Specified runtime does not support specified framework/version"
-            raise NoRuntime("NoSupportingRuntime", message, text)
-        return named
-    priorities = [
-        max((item.get("priority", 0) for item in _formats(runtime, model) if item.get("autoSelect")), default=-1)
-        if _speaks(runtime, model.get("protocolVersion", "v1"))
-        else -1
-        for runtime in enabled
-    ]
-    if max(priorities, default=-1) < 0:
-        wanted = model["modelFormat"]
-        text = f"no runtime found to support predictor with model type: {{{wanted['name']} {wanted.get('version')}}}"
-        raise NoRuntime("NoSupportingRuntime", "No runtime found to support specified framework/version", text)
-    return enabled[priorities.index(max(priorities))]
-
-
-def _formats(runtime: Object, model: Object) -> list[Object]:
-    """The entries of the runtime for the model's format, and for its version if it has one."""
-    wanted = model["modelFormat"]
-    return [
-        item
-        for item in runtime["spec"].get("supportedModelFormats", ())
-        if item["name"] == wanted["name"] and wanted.get("version") in {None, item.get("version")}
-    ]
-
-
-def _speaks(runtime: Object, protocol: str) -> bool:
-    protocols = runtime["spec"].get("protocolVersions", [])
-    return not protocols or protocol in protocols
+    wanted, name = model["modelFormat"], model.get("runtime")
+    named = [item for item in runtimes if name in {None, item["metadata"]["name"]}]
+    enabled = [item for item in named if not item["spec"].get("disabled")]
+    if name and not enabled:
+        text = f"No ServingRuntimes or ClusterServingRuntimes with the name: {name}"
+        raise NoRuntime("RuntimeNotRecognized", "Waiting for runtime to become available", text)
+    for runtime in enabled:
+        for item in runtime["spec"].get("supportedModelFormats", ()):
+            is_version = wanted.get("version") in {None, item.get("version")}
+            if item["name"] == wanted["name"] and is_version and (name or item.get("autoSelect")):
+                return runtime
+    if name:
+        text = f"specified runtime {name} does not support specified framework/version"
+        message = "Specified runtime does not support specified framework/version"
+        raise NoRuntime("NoSupportingRuntime", message, text)
+    text = f"no runtime found to support predictor with model type: {{{wanted['name']} {wanted.get('version')}}}"
+    raise NoRuntime("NoSupportingRuntime", "No runtime found to support specified framework/version", text)

@@ -41,10 +41,12 @@ class DeploymentController:
         store.listen(self._on_change)
 
     def _on_change(self, change: Change) -> None:
-        if change.resource is DEPLOYMENTS:
-            self.work.add(change.obj["metadata"]["uid"])
+        metadata, before = change.obj["metadata"], (change.before or change.obj)["metadata"]
+        # Not for a status of its own: why no pod could be made is told in other words each time.
+        if change.resource is DEPLOYMENTS and (change.before is None or before["generation"] != metadata["generation"]):
+            self.work.add(metadata["uid"])
         elif change.resource is PODS:
-            for owner in change.obj["metadata"].get("ownerReferences", ()):
+            for owner in metadata.get("ownerReferences", ()):
                 self.work.add(owner["uid"])
 
     def _reconcile(self, uid: str) -> None:
