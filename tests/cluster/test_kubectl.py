@@ -67,7 +67,7 @@ async def until(cluster: FaultyCluster, holds: Callable[[dict[str, Any]], bool])
             await asyncio.sleep(0.02)
 
 
-async def test_what_is_served(kubectl: Kubectl) -> None:
+async def test_served_kinds(kubectl: Kubectl) -> None:
     lines = [line.split() for line in (await kubectl("api-resources")).splitlines()]
     assert ["inferenceservices", "isvc", "serving.kserve.io/v1beta1", "true", "InferenceService"] in lines
     assert "storageUri" in await kubectl("explain", "isvc.spec.predictor.model")
@@ -120,7 +120,7 @@ async def test_a_watch(cluster: FaultyCluster, kubectl: Kubectl) -> None:
     await watch.communicate()
 
 
-async def test_what_fails_says_why(cluster: FaultyCluster, kubectl: Kubectl) -> None:
+async def test_failures_show_their_reason(cluster: FaultyCluster, kubectl: Kubectl) -> None:
     service = inference_service("iris")
     service["spec"]["predictor"]["model"]["storageUri"] = "s3://models/does-not-exist"
     await kubectl("apply", "--server-side", "-f", "-", given=service)
@@ -146,7 +146,7 @@ async def test_rights(cluster: FaultyCluster, kubectl: Kubectl) -> None:
     await kubectl("get", "secrets", status=1)
 
 
-async def test_what_it_makes_itself(cluster: FaultyCluster, kubectl: Kubectl) -> None:
+async def test_kubectl_creates_builtin_kinds(cluster: FaultyCluster, kubectl: Kubectl) -> None:
     """kubectl sends these objects in protobuf."""
     await kubectl("create", "namespace", "models")
     await kubectl("create", "serviceaccount", "bob")
