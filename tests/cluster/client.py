@@ -20,16 +20,16 @@ _LONGEST_LINE = 8 * 1024 * 1024
 
 
 def path_of(resource: Resource, namespace: str = "", name: str = "", subresource: str = "") -> str:
-    """The request path of an object, or of a collection when no name is given."""
+    """The request path of an object, or of a collection if there is no name."""
     root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
     place = f"/namespaces/{namespace}" if namespace and resource.namespaced else ""
     return root + place + "/".join(["", resource.plural, *filter(None, (name, subresource))])
 
 
 class ClusterClient:
-    """One connection pool to one cluster; use it as an async context manager.
+    """A connection pool to one cluster. Use it as an async context manager.
 
-    Every answer other than 2xx raises ApiError; network trouble raises aiohttp's errors.
+    Every answer other than 2xx raises ApiError. Errors of the network are aiohttp's.
     """
 
     def __init__(self, url: str, *, token: str = "", tls: ssl.SSLContext | None = None) -> None:
@@ -42,7 +42,7 @@ class ClusterClient:
 
     @classmethod
     def from_kubeconfig(cls, path: Path) -> ClusterClient:
-        """The current context of a kubeconfig; a server, a CA, and a token or a client certificate."""
+        """A client for the current context of a kubeconfig: a server, a CA, and a token or a client certificate."""
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         contexts = {item["name"]: item["context"] for item in config["contexts"]}
         context = contexts[config["current-context"]]
@@ -78,7 +78,7 @@ class ClusterClient:
         content_type: str = "application/json",
         **params: str,
     ) -> Any:
-        """One request; the decoded body of its answer."""
+        """Send a request. Returns the decoded body of its answer."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if body is not None else {}
         async with self._session.request(

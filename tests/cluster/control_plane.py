@@ -90,7 +90,7 @@ class ControlPlane:
         self._wait_until_ready(keys.certificate)
 
     def start_controllers(self) -> None:
-        """Starts the rest. Call it when the custom kinds exist, because the garbage collector only looks every 30 s."""
+        """Starts the rest. Call it when the custom kinds exist: the garbage collector looks for kinds every 30 s."""
         admin = self.kubeconfig("admin")
         shared = {
             "kubeconfig": admin,
@@ -112,7 +112,7 @@ class ControlPlane:
         self._run("kwok", kubeconfig=admin, manage_all_nodes="true", config=config)
 
     def start_kserve(self) -> None:
-        """Runs the project's toy KServe controller."""
+        """Runs the KServe controller of the simulated cluster."""
         command = [sys.executable, "-m", "tests.cluster.toy_kserve", str(self.kubeconfig("kserve"))]
         self._spawn("kserve", command, PYTHONPATH=f"{_ROOT}:{_ROOT / 'src'}")
 

@@ -1,4 +1,4 @@
-"""What API servers and what stands before them say when they do not do what is asked."""
+"""The errors of API servers, and of proxies in front of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def unavailable(message: str = "the server is currently unable to handle the req
 
 
 def throttled(retry_after: int) -> ApiError:
-    """API Priority and Fairness has no room."""
+    """API Priority and Fairness refuses the call."""
     message = "the server has received too many requests and has asked us to try again later"
     details = {"retryAfterSeconds": retry_after}
     return ApiError(429, "TooManyRequests", message, details=details, headers={"Retry-After": str(retry_after)})
@@ -21,7 +21,7 @@ def gone(message: str = "The resourceVersion for the provided watch is too old."
 
 
 def webhook_denied(text: str, webhook: str = "policy.example.com") -> ApiError:
-    """A policy engine says no."""
+    """A policy engine refuses the write."""
     return denied_by_webhook(webhook, text)
 
 
@@ -35,7 +35,7 @@ def webhook_down(webhook: str = "inferenceservice.kserve-webhook-server.defaulte
 
 
 def quota_exceeded(name: str, quota: str = "count/inferenceservices.serving.kserve.io") -> ApiError:
-    """A ResourceQuota counts the objects of a kind."""
+    """A ResourceQuota limits the number of objects of a kind."""
     plural, _, group = quota.removeprefix("count/").partition(".")
     message = (
         f'{plural}.{group} "{name}" is forbidden: exceeded quota: registry-quota, '

@@ -1,4 +1,4 @@
-"""The simulated cluster with what scenarios need besides: failures on demand, rights taken away, and counters."""
+"""The simulated cluster with additions for tests: failures on demand, missing rights, and counters."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from registry_grpc.devtools.simulated_cluster.server.requests import Target
 
 @dataclass
 class Fault:
-    """What happens to matching calls: `"*"` matches everything, `skip` lets that many through first.
+    """A fault of matching calls. `"*"` matches everything; the first `skip` calls are not affected.
 
-    `error` answers instead of doing; `delay` waits first; `drop` closes the connection without an answer, and
-    `lose_response` does so after the call was carried out. `times` None means for as long as the fault is there.
+    With `error`, the call is refused and not carried out; `delay` waits first; `drop` closes the connection without an
+    answer, and `lose_response` does so after the call was carried out. `times` limits the number of affected calls.
     """
 
     verb: str = "*"
@@ -36,14 +36,14 @@ class Fault:
     drop: bool = False
     lose_response: bool = False
     hits: int = field(default=0, init=False)
-    """How many calls it has hit."""
+    """The number of calls that it has affected."""
 
     def matches(self, call: Call) -> bool:
         return all(getattr(self, key) in {"*", value} for key, value in call._asdict().items())
 
 
 class Faults:
-    """The faults in force, the first match wins."""
+    """The present faults. The first match wins."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -54,7 +54,7 @@ class Faults:
         return fault
 
     def forbid(self, verb: str, resource: str, *, namespace: str = "*", user: str = "*") -> Fault:
-        """Takes a right away: a 403 for the call, and a `no` from SelfSubjectAccessReview."""
+        """Remove a right: the call gets a 403, and SelfSubjectAccessReview answers `no`."""
         fault = Fault(verb=verb, resource=resource, namespace=namespace, user=user)
         self._forbidden.append(fault)
         return fault
@@ -72,7 +72,7 @@ class Faults:
         return any(fault.matches(call) for fault in self._forbidden)
 
     def take(self, call: Call) -> Fault:
-        """The fault that hits this call, counted as a hit; one that does nothing when there is none."""
+        """The fault of this call, whose hits it increases; without one, a fault that does nothing."""
         for fault in self._faults:
             if not fault.matches(call) or fault.hits == fault.times:
                 continue
@@ -85,7 +85,7 @@ class Faults:
 
 
 class _FaultyApi(Api):
-    """The API server with the faults between it and its clients."""
+    """The API server with faults between it and its clients."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -119,11 +119,11 @@ class _FaultyApi(Api):
 
 
 class FaultyCluster(SimulatedCluster):
-    """A simulated cluster on which things can go wrong.
+    """A simulated cluster that fails on demand.
 
     faults       failures on demand
-    uninstalled  the kinds that are as if their definition was not there
-    calls        how often clients asked and were allowed to, by (verb, resource)
+    uninstalled  kinds that appear not to be installed
+    calls        the number of allowed calls by (verb, resource)
     """
 
     api: _FaultyApi
@@ -150,7 +150,7 @@ class FaultyCluster(SimulatedCluster):
 
 
 def _hang_up(request: web.Request) -> web.Response:
-    """Closes the connection under the client; the response goes nowhere."""
+    """Closes the connection to the client. The response is lost."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -15,8 +15,8 @@ from tests.cluster.faulty import FaultyCluster
 class TestCluster:
     """A cluster with KServe, real or simulated.
 
-    admin                the kubeconfig of somebody who may do everything
-    registry             the kubeconfig of the registry under its RBAC; None where the tests cannot set that up
+    admin                the kubeconfig of a user with all rights
+    registry             the kubeconfig of the registry with its RBAC; None where the tests cannot set that up
     simulated            the simulated cluster itself, None on a real one
     """
 

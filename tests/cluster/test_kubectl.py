@@ -1,4 +1,4 @@
-"""The simulated cluster by the real kubectl, as people use it on what `make run` prints."""
+"""The real kubectl works with the simulated cluster, as users of `make run` need it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Kubectl:
         assert _KUBECTL is not None
         return await asyncio.create_subprocess_exec(
             *(_KUBECTL, "--kubeconfig", str(self._kubeconfig), "--namespace", "models", *arguments),
-            env={**os.environ, "HOME": str(self._kubeconfig.parent)},  # it keeps what it has discovered there
+            env={**os.environ, "HOME": str(self._kubeconfig.parent)},  # kubectl caches the discovery there
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
 
     async def __call__(self, *arguments: str, given: object = None, status: int = 0) -> str:
-        """What it prints."""
+        """Run kubectl. Returns its output."""
         process = await self.start(*arguments)
         out, err = await process.communicate(json.dumps(given).encode() if given else None)
         assert process.returncode == status, f"kubectl {' '.join(arguments)}: {err.decode()}"
@@ -61,13 +61,13 @@ def kubectl(cluster: FaultyCluster, tmp_path: Path) -> Kubectl:
 
 
 async def until(cluster: FaultyCluster, holds: Callable[[dict[str, Any]], bool]) -> None:
-    """Until something holds of the InferenceService."""
+    """Wait until the InferenceService meets the condition."""
     async with asyncio.timeout(60):
         while not ((found := cluster.verbs.find(INFERENCE_SERVICES, "models", "iris")) and holds(found)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-async def test_what_is_served(kubectl: Kubectl) -> None:
+async def test_served_kinds(kubectl: Kubectl) -> None:
     lines = [line.split() for line in (await kubectl("api-resources")).splitlines()]
     assert ["inferenceservices", "isvc", "serving.kserve.io/v1beta1", "true", "InferenceService"] in lines
     assert "storageUri" in await kubectl("explain", "isvc.spec.predictor.model")
@@ -120,7 +120,7 @@ async def test_a_watch(cluster: FaultyCluster, kubectl: Kubectl) -> None:
     await watch.communicate()
 
 
-async def test_what_fails_says_why(cluster: FaultyCluster, kubectl: Kubectl) -> None:
+async def test_failures_show_their_reason(cluster: FaultyCluster, kubectl: Kubectl) -> None:
     service = inference_service("iris")
     service["spec"]["predictor"]["model"]["storageUri"] = "s3://models/does-not-exist"
     await kubectl("apply", "--server-side", "-f", "-", given=service)
@@ -146,8 +146,8 @@ async def test_rights(cluster: FaultyCluster, kubectl: Kubectl) -> None:
     await kubectl("get", "secrets", status=1)
 
 
-async def test_what_it_makes_itself(cluster: FaultyCluster, kubectl: Kubectl) -> None:
-    """It sends these in protobuf."""
+async def test_kubectl_creates_builtin_kinds(cluster: FaultyCluster, kubectl: Kubectl) -> None:
+    """kubectl sends these objects in protobuf."""
     await kubectl("create", "namespace", "models")
     await kubectl("create", "serviceaccount", "bob")
     await kubectl("create", "secret", "generic", "keys", "--from-literal=key=one")

@@ -1,4 +1,4 @@
-"""What only the simulated cluster has: faults, counters, a webhook of KServe's, its process and its files."""
+"""Features that only the simulated cluster has: faults, counters, KServe's webhook, its process and its files."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class TestIdentity:
 
         assert refused.value.code == 401
 
-    async def test_who_does_not_know_its_certificate_does_not_get_in(
+    async def test_a_client_without_its_certificate_cannot_connect(
         self, cluster: FaultyCluster, tmp_path: Path
     ) -> None:
         kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", cluster.url, cluster.token())
@@ -172,7 +172,7 @@ class TestKServe:
         error = await refusal(kube, inference_service("a"))
         assert (error.code, error.reason) == (404, "")
 
-    async def test_what_nobody_thought_of_does_not_stop_the_rest(self, kube: Kube) -> None:
+    async def test_an_unexpected_error_does_not_stop_the_other_work(self, kube: Kube) -> None:
         await kube.apply({**runtime("odd"), "spec": {"supportedModelFormats": [{"name": "sklearn"}], "containers": []}})
         odd = inference_service("odd")
         odd["spec"]["predictor"]["model"]["runtime"] = "odd"
@@ -269,7 +269,7 @@ class TestProcess:
             assert (await kube.items(DEPLOYMENTS), await kube.items(PODS)) == ([], [])
         await killed(process)
 
-    async def test_what_was_answered_survives_a_kill_at_once(self, tmp_path: Path) -> None:
+    async def test_an_answered_change_survives_an_immediate_kill(self, tmp_path: Path) -> None:
         for number in range(3):
             process = await start(tmp_path)
             async with client_of(tmp_path) as client:
@@ -284,7 +284,7 @@ class TestProcess:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
     async def test_ends_with_the_process_that_started_it(self, tmp_path: Path) -> None:
-        """Nobody would stop it any more."""
+        """Without its parent, nobody would stop it."""
         parent = await asyncio.create_subprocess_exec(
             *("sh", "-c", '"$@" & echo $!; wait', "sh", *command(tmp_path)),
             stdout=asyncio.subprocess.PIPE,
@@ -332,7 +332,7 @@ class TestJournal:
         assert self.again(path).list(SECRETS) == store.list(SECRETS)
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's disk that is always full")
-    def test_what_cannot_be_written_is_refused_and_did_not_happen(
+    def test_a_change_that_cannot_be_written_is_refused_and_not_made(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path, store = tmp_path / "objects", Store()
@@ -350,7 +350,7 @@ def client_of(folder: Path) -> ClusterClient:
 
 
 async def start(folder: Path) -> asyncio.subprocess.Process:
-    """The simulated cluster as a process, once it says that it is there."""
+    """The simulated cluster as a process that is ready."""
     process = await asyncio.create_subprocess_exec(*command(folder), stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     assert (await process.stdout.readline()).startswith(b"https://127.0.0.1:")

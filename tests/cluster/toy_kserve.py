@@ -1,4 +1,4 @@
-"""`python -m tests.cluster.toy_kserve KUBECONFIG`: the toy KServe of the simulated cluster, on a real one over HTTP."""
+"""`python -m tests.cluster.toy_kserve KUBECONFIG`: runs the simulated cluster's KServe on a real cluster, over HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WATCH_SECONDS = 240
 
 
 class RemoteVerbs(Verbs):
-    """The verbs that the controller uses, by calls on a cluster. An answer that does not come is an ApiError, too."""
+    """The verbs that the controller uses, as calls to a cluster. A missing answer is an ApiError, too."""
 
     def __init__(self, http: httpx.Client) -> None:
         super().__init__(Store(), [])
@@ -64,7 +64,7 @@ class RemoteVerbs(Verbs):
 
 
 async def follow(client: ClusterClient, resource: Resource, on_change: Callable[[Resource, Object], None]) -> None:
-    """Tells, for ever, of every object that is there, comes, changes or goes; after an error it lists again."""
+    """Report every object that exists, and every change, without end. After an error, list again."""
     path = path_of(resource)
     while True:
         try:
@@ -81,9 +81,9 @@ async def follow(client: ClusterClient, resource: Resource, on_change: Callable[
 
 
 async def run(kubeconfig: Path) -> None:
-    """For ever."""
+    """Run the controller, without end."""
     async with ClusterClient.from_kubeconfig(kubeconfig) as client, asyncio.TaskGroup() as group:
-        # Its calls hold up everything else in here, which has nothing else to do.
+        # Its calls block the event loop, which does not matter here.
         with httpx.Client(base_url=client.url, headers=client.headers, verify=client.tls or True) as http:
             kserve = KServeController(RemoteVerbs(http))
             for resource in WATCHED:

@@ -95,9 +95,7 @@ async def test_refused_applies(
     assert (refused_apply.reason, refused_apply.message) == (refusal, error.message)
 
 
-async def test_retry_after_is_told_and_kept(
-    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
-) -> None:
+async def test_retry_after_is_obeyed(simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment) -> None:
     simulated.faults.add(Fault(verb="patch", times=1, error=throttled(1)))
     assert (await refused(cluster, deployment)).retry_after == 1
     before = simulated.calls.total()
@@ -167,7 +165,7 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
 async def test_a_refused_first_apply_leaves_its_secret_only_where_the_object_may_have_been_made(
     simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, *, stays: bool
 ) -> None:
-    """The next revision may have other keys. Then nothing could compute the name of the Secret."""
+    """The next revision may have other keys. Then the name of the Secret could no longer be computed."""
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
 
@@ -220,7 +218,7 @@ async def test_nobody_listens(tmp_path: Path, deployment: Deployment) -> None:
                 await asking
 
 
-async def test_what_answers_is_no_kubernetes(tmp_path: Path, deployment: Deployment) -> None:
+async def test_the_server_is_not_kubernetes(tmp_path: Path, deployment: Deployment) -> None:
     async def web_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
@@ -307,7 +305,7 @@ async def test_the_workload_of_another_object_is_no_rollout(tmp_path: Path, depl
 # Facts
 
 
-async def test_facts_name_what_is_missing(simulated: FaultyCluster, cluster: KServeCluster) -> None:
+async def test_facts_name_missing_rights_and_kinds(simulated: FaultyCluster, cluster: KServeCluster) -> None:
     simulated.faults.forbid("create", "secrets")
     simulated.faults.forbid("list", "clusterservingruntimes")
     simulated.faults.forbid("list", "clusterstoragecontainers")
@@ -354,7 +352,7 @@ async def test_runtimes_and_storage_containers(simulated: FaultyCluster, cluster
     assert (facts.storage_prefixes, facts.storage_patterns) == (("models://",), ("^abc",))
 
 
-async def test_what_shall_go_is_seen_without_the_rights_for_its_workload(
+async def test_an_unwanted_object_is_observed_without_rights_for_its_workload(
     simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
 ) -> None:
     deployment = replace(await applied(cluster, deployment), want=Want.ABSENT)

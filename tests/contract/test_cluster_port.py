@@ -65,7 +65,7 @@ async def refused(cluster: KServeCluster, deployment: Deployment, **more: Any) -
 # Bringing a deployment up
 
 
-async def test_nothing_is_seen_of_what_is_not_there(cluster: KServeCluster, deployment: Deployment) -> None:
+async def test_evidence_without_an_object_is_empty(cluster: KServeCluster, deployment: Deployment) -> None:
     evidence = await cluster.observe(deployment)
     assert (evidence.live, evidence.rollout, evidence.warning) == (None, None, None)
 
@@ -82,7 +82,7 @@ async def test_first_apply(cluster: KServeCluster, deployment: Deployment) -> No
     assert live.status_written_at is not None
 
 
-async def test_what_was_stored_is_answered(cluster: KServeCluster, deployment: Deployment) -> None:
+async def test_apply_answers_the_stored_object(cluster: KServeCluster, deployment: Deployment) -> None:
     deployment = await applied(cluster, replace(deployment, spec=a_spec(labels={"team": "vision"})))
     assert deployment.applied is not None
     content = json.loads(json.dumps(deployment.applied.content))
@@ -106,7 +106,7 @@ async def test_the_same_deployment_applied_twice_changes_nothing(
     assert len(await names(kube, deployment)) == 1
 
 
-async def test_an_update_is_told_by_its_stamp(cluster: KServeCluster, deployment: Deployment) -> None:
+async def test_an_update_is_recognized_by_its_stamp(cluster: KServeCluster, deployment: Deployment) -> None:
     first = await applied(cluster, deployment)
     await observed(cluster, first, is_serving)
     second = await applied(cluster, revised(first, storage_uri="gs://bucket/other"))
@@ -166,7 +166,7 @@ async def test_a_pod_that_fits_nowhere(cluster: KServeCluster, deployment: Deplo
     )
 
 
-async def test_what_only_an_event_tells(cluster: KServeCluster, deployment: Deployment) -> None:
+async def test_errors_that_only_an_event_reports(cluster: KServeCluster, deployment: Deployment) -> None:
     deployment = await applied(cluster, replace(deployment, spec=a_spec(storage_uri="ftp://host/model")))
     evidence = await observed(cluster, deployment, lambda e: e.warning is not None)
     assert evidence.warning is not None
@@ -304,7 +304,9 @@ async def test_an_older_revision_does_not_overwrite_a_newer_one(cluster: KServeC
     )
 
 
-async def test_what_the_go_service_made_is_adopted(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
+async def test_an_object_of_the_go_service_is_adopted(
+    cluster: KServeCluster, kube: Kube, deployment: Deployment
+) -> None:
     made = await kube.create(INFERENCE_SERVICES, made_by_the_go_service(deployment), fieldManager="model-registry")
     seen = await cluster.observe(deployment)
     assert live_of(seen).deployment_id == str(deployment.id)
@@ -333,7 +335,7 @@ def made_by_the_go_service(deployment: Deployment) -> dict[str, Any]:
 # What the API server refuses
 
 
-async def test_what_the_server_refuses_is_said_in_its_words(cluster: KServeCluster, deployment: Deployment) -> None:
+async def test_a_refusal_has_the_text_of_the_server(cluster: KServeCluster, deployment: Deployment) -> None:
     refusal = await refused(cluster, replace(deployment, spec=a_spec(labels={"team": "not valid"})))
     assert refusal.reason is Why.REJECTED
     assert "a valid label must be an empty string or consist of" in refusal.message
@@ -471,7 +473,7 @@ async def test_dry_run_has_no_effect(cluster: KServeCluster, kube: Kube, deploym
     assert await names(kube, deployment) == []
 
 
-async def test_dry_run_says_what_would_change(cluster: KServeCluster, deployment: Deployment) -> None:
+async def test_dry_run_answers_the_differences(cluster: KServeCluster, deployment: Deployment) -> None:
     deployment = await applied(cluster, deployment)
     options = DeploymentOptions(min_replicas=2)
     rehearsal = await cluster.dry_run(revised(deployment, options=options), NO_KEYS)

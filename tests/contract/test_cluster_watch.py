@@ -111,7 +111,9 @@ async def test_first_a_list_then_changes(cluster: KServeCluster, namespace: str)
         assert (await cluster.observe(deployment)).live is None
 
 
-async def test_what_is_not_ours_is_not_told(kubernetes: TestCluster, cluster: KServeCluster, namespace: str) -> None:
+async def test_objects_of_others_are_not_reported(
+    kubernetes: TestCluster, cluster: KServeCluster, namespace: str
+) -> None:
     kubeconfig = kubernetes.registry or kubernetes.admin
     async with connected(kubeconfig, registry_id=uuid4()) as another, watching(cluster) as events:
         assert (await events.relisted()).objects == ()
@@ -130,7 +132,7 @@ async def test_it_lists_again_now_and_then(kubernetes: TestCluster, namespace: s
             await events.relisted()
 
 
-# What only the simulated cluster does on demand
+# Failures on demand, which only the simulated cluster has
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -231,7 +233,7 @@ async def test_pods_alone_are_news(simulated: FaultyCluster, adapter: KServeClus
         await events.changed(await applied(adapter, a_deployment()))
 
 
-async def test_a_label_that_is_no_id_is_told_as_such(simulated: FaultyCluster, adapter: KServeCluster) -> None:
+async def test_a_label_that_is_not_an_id_is_reported_as_none(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     labels = {
         "modelregistry.ai-platform/registry-id": str(REGISTRY_ID),
         "modelregistry.ai-platform/deployment-id": "x",

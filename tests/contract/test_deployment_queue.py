@@ -109,7 +109,7 @@ async def test_deployments_of_all_projects_are_worked_on(
     assert {claim.deployment.project_id for claim in await queues.claimed()} == {d.project_id for d in deployments}
 
 
-async def test_those_due_longest_come_first(queues: Queues, around: Surroundings) -> None:
+async def test_deployments_that_have_been_due_longest_come_first(queues: Queues, around: Surroundings) -> None:
     first, second, third = [await deployed(queues.repositories, around) for _ in range(3)]
     await queues.let_pass(AFTER_THE_REQUEST)
     await queues.queue.mark_changed([third.id])
@@ -119,7 +119,7 @@ async def test_those_due_longest_come_first(queues: Queues, around: Surroundings
     assert {claim.deployment.id for claim in await queues.queue.claim(2)} == {second.id, third.id}
 
 
-async def test_what_is_leased_is_not_claimed_again(queues: Queues, around: Surroundings) -> None:
+async def test_a_leased_deployment_is_not_claimed_again(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     await queues.taken(deployment)
     await queues.let_pass(AFTER_THE_REQUEST)
@@ -182,7 +182,7 @@ async def test_a_recorded_claim_records_once(queues: Queues, around: Surrounding
     assert await queues.queue.record(claim, a_result(deployment, phase=Phase.FAILED)) is False
 
 
-async def test_what_is_released_is_due_again_soon(queues: Queues, around: Surroundings) -> None:
+async def test_a_released_deployment_is_due_again_soon(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     await queues.queue.release(await queues.taken(deployment))
 
@@ -204,9 +204,7 @@ async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_databas
     assert len(await queues.claimed()) == 1
 
 
-async def test_who_is_broken_off_while_claiming_leaves_no_lease(
-    own_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_claim_leaves_no_lease(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call is cancelled after the commit. A fake has no such moment."""
     queues = queues_on(own_database, repositories_on(own_database))
     deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
@@ -226,7 +224,7 @@ async def test_who_is_broken_off_while_claiming_leaves_no_lease(
 # Results
 
 
-async def test_a_result_is_stored_and_told(queues: Queues, around: Surroundings) -> None:
+async def test_a_result_is_stored_and_makes_an_event(queues: Queues, around: Surroundings) -> None:
     before = await deployed(queues.repositories, around)
     result = a_result(
         before,
@@ -287,7 +285,7 @@ async def test_the_service_follows(queues: Queues, around: Surroundings) -> None
     assert "FAILED" in {served.last_known_state for served in service.served_models}
 
 
-async def test_what_is_as_before_is_not_told_again(queues: Queues, around: Surroundings) -> None:
+async def test_an_unchanged_result_makes_no_event(queues: Queues, around: Surroundings) -> None:
     first = await queues.passed(await deployed(queues.repositories, around))
     second = await queues.passed(first)
 
@@ -310,7 +308,7 @@ async def test_what_is_as_before_is_not_told_again(queues: Queues, around: Surro
     ],
     ids=lambda change: next(iter(change)),
 )
-async def test_what_has_changed_is_told(queues: Queues, around: Surroundings, change: dict[str, object]) -> None:
+async def test_a_changed_result_makes_an_event(queues: Queues, around: Surroundings, change: dict[str, object]) -> None:
     first = await queues.passed(await deployed(queues.repositories, around))
     second = await queues.passed(first, **change)
 
@@ -319,7 +317,7 @@ async def test_what_has_changed_is_told(queues: Queues, around: Surroundings, ch
     assert len(await queues.repositories.deployments.events(first.project_id, first.id, 0, 10)) == 3
 
 
-async def test_a_result_says_when_to_look_again(queues: Queues, around: Surroundings) -> None:
+async def test_a_result_sets_the_time_of_the_next_pass(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
 
     await queues.passed(deployment, again_in=HOUR)
@@ -337,7 +335,7 @@ async def test_a_result_says_when_to_look_again(queues: Queues, around: Surround
     assert await queues.queue.next_due() is None
 
 
-async def test_what_changed_since_the_claim_is_due_at_once(queues: Queues, around: Surroundings) -> None:
+async def test_a_deployment_that_changed_since_the_claim_is_due_at_once(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     await queues.queue.mark_changed([deployment.id])
     claim = await queues.taken(deployment)
@@ -350,7 +348,7 @@ async def test_what_changed_since_the_claim_is_due_at_once(queues: Queues, aroun
     assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id]
 
 
-async def test_a_newer_revision_keeps_its_own_state_but_not_what_was_applied(
+async def test_a_newer_revision_keeps_its_own_state_but_learns_the_applied_object(
     queues: Queues, around: Surroundings
 ) -> None:
     deployment = await deployed(queues.repositories, around)
@@ -379,7 +377,7 @@ async def test_an_undeployment_forgets_which_revision_the_object_is_of(queues: Q
     assert (after.applied, after.applied_generation) == (APPLIED, 0)
 
 
-async def test_a_deletion_meanwhile_keeps_what_was_applied(queues: Queues, around: Surroundings) -> None:
+async def test_a_deletion_meanwhile_keeps_the_applied_object(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     claim = await queues.taken(deployment)
     await queues.repositories.services.delete(deployment.project_id, deployment.id)
@@ -405,7 +403,9 @@ async def test_a_tombstone_is_recorded_without_a_service(queues: Queues, around:
 # Revisions
 
 
-async def test_a_reason_of_a_newer_release_is_stored_and_told_as_it_is(queues: Queues, around: Surroundings) -> None:
+async def test_a_reason_of_a_newer_release_is_stored_and_answered_unchanged(
+    queues: Queues, around: Surroundings
+) -> None:
     deployments, project_id = queues.repositories.deployments, around.environment.project_id
     word = DeploymentReason.stored("TOO_COLD")
     deployment = await deployed(queues.repositories, around)
@@ -419,7 +419,7 @@ async def test_a_reason_of_a_newer_release_is_stored_and_told_as_it_is(queues: Q
     assert after.next_step == event.next_step == word.next_step
 
 
-async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surroundings) -> None:
+async def test_revisions_have_outcomes(queues: Queues, around: Surroundings) -> None:
     deployments, project_id = queues.repositories.deployments, around.environment.project_id
     first = await queues.passed(await deployed(queues.repositories, around))
     for _ in range(2):
@@ -452,7 +452,7 @@ async def test_revisions_tell_what_became_of_them(queues: Queues, around: Surrou
     assert (await deployments.revision(project_id, first.id, 3)).outcome is Outcome.SERVED, "it did once"
 
 
-async def test_what_served_is_told_to_its_own_project_only(
+async def test_only_the_own_project_can_read_the_served_revision(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:
     deployments = queues.repositories.deployments
@@ -520,7 +520,7 @@ async def test_the_object_of_a_deleted_service_is_due_at_once(queues: Queues, ar
     ]
 
 
-async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
+async def test_a_free_name_makes_the_deployments_due_that_wait_for_it(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:
     """Two environments, even of two projects, may use the same namespace."""
@@ -558,7 +558,7 @@ async def test_a_name_that_is_free_again_makes_those_due_that_wait_for_it(
     ],
     ids=["as applied", "uid", "generation", "readiness", "namespace", "name", "of another", "missing"],
 )
-async def test_a_relist_makes_due_what_differs_from_it(
+async def test_a_relist_makes_differing_deployments_due(
     queues: Queues, around: Surroundings, change: dict[str, object] | None, *, is_due: bool
 ) -> None:
     deployment = await queues.passed(await deployed(queues.repositories, around))
@@ -569,7 +569,7 @@ async def test_a_relist_makes_due_what_differs_from_it(
     assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id] * is_due
 
 
-async def test_a_relist_makes_due_who_could_not_reach_the_cluster_and_what_is_not_gone(
+async def test_a_relist_makes_deployments_due_that_did_not_reach_the_cluster_or_are_not_removed(
     queues: Queues, around: Surroundings
 ) -> None:
     never_applied = await deployed(queues.repositories, around)
@@ -588,7 +588,7 @@ async def test_a_relist_makes_due_who_could_not_reach_the_cluster_and_what_is_no
     assert await queues.queue.compare([seen(gone), seen(going)]) == 3
 
 
-async def test_what_changed_in_a_relist_is_due_at_once(queues: Queues, around: Surroundings) -> None:
+async def test_a_deployment_that_a_relist_marks_is_due_at_once(queues: Queues, around: Surroundings) -> None:
     deployment = await queues.passed(await deployed(queues.repositories, around))
     claim = await queues.taken(deployment)
     await queues.queue.compare([])
@@ -647,7 +647,7 @@ async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues
     assert list(await queues.repositories.deployments.orphans(project_id)) == kept, "with the time it was first seen"
 
 
-async def test_an_orphan_whose_deployment_is_back_is_none_any_more(
+async def test_an_orphan_is_forgotten_when_its_deployment_is_back(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:
     """This happens when a relist comes in the middle of a restore."""
@@ -663,7 +663,7 @@ async def test_an_orphan_whose_deployment_is_back_is_none_any_more(
     assert list(await queues.repositories.deployments.orphans(project_id)) == []
 
 
-async def test_orphans_are_told_to_the_projects_of_their_namespace_only(
+async def test_orphans_are_listed_for_the_projects_of_their_namespace_only(
     queues: Queues, around: Surroundings, project_id: UUID, other_project_id: UUID
 ) -> None:
     elsewhere = await Surroundings.stored(queues.repositories, other_project_id)
@@ -699,7 +699,9 @@ async def test_controllers_wake_at_the_start_and_when_something_changes(queues: 
     await wake_ups.aclose()  # type: ignore[attr-defined]
 
 
-async def test_who_listens_is_woken_by_another_history(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_listeners_are_woken_when_the_epoch_changes(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(deployment_queue, "_POLL_EVENTS_SECONDS", 3600.0)
     queues = queues_on(own_database, repositories_on(own_database))
     news = PostgresDeploymentQueue(own_database).listen(uuid4())
@@ -763,7 +765,7 @@ async def test_nobody_leads_where_nothing_can_be_written_or_the_restore_is_not_t
     assert len(await queues.claimed()) == 1
 
 
-async def test_a_leader_whose_session_is_gone_is_told(own_database: Database) -> None:
+async def test_a_leader_notices_that_its_session_is_lost(own_database: Database) -> None:
     """Its lock is lost as well, so another one leads now."""
     queues = queues_on(own_database, repositories_on(own_database))
     async with asyncio.timeout(20), queues.queue.leadership() as first:

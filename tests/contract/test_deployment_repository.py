@@ -71,7 +71,7 @@ async def test_stores_service_and_intent_at_once(
     assert (event.deployment_id, event.generation, event.phase) == (service.id, 1, Phase.PENDING)
 
 
-async def test_what_later_rules_refuse_stays_readable(
+async def test_values_that_later_rules_refuse_stay_readable(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     intent = an_intent(around)
@@ -187,7 +187,9 @@ async def test_lists_the_newest_first_by_cursor(
     assert await ids(DeploymentFilter(phase=Phase.FAILED)) == []
 
 
-async def test_tells_what_never_served(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:
+async def test_served_at_is_none_if_nothing_ever_served(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
     id_ = (await deployed(repositories, around)).id
 
     assert await repositories.deployments.served_at(project_id, id_, None) is None

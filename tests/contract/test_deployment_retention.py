@@ -108,7 +108,7 @@ async def test_old_events_are_forgotten_but_for_the_newest(queues: Queues, aroun
         assert await events_of(queues, deployment, seen_last) == []
 
 
-async def test_who_saw_the_last_of_the_old_events_goes_on_and_who_did_not_is_told(
+async def test_a_watch_continues_after_the_last_old_event_but_not_after_an_earlier_one(
     queues: Queues, around: Surroundings
 ) -> None:
     deployment = await revised(queues, await deployed(queues.repositories, around), 3)
@@ -126,7 +126,7 @@ async def test_who_saw_the_last_of_the_old_events_goes_on_and_who_did_not_is_tol
             await events_of(queues, deployment, seen_last)
 
 
-async def test_what_a_pass_told_is_forgotten_in_its_order(queues: Queues, around: Surroundings) -> None:
+async def test_events_of_passes_are_deleted_in_their_order(queues: Queues, around: Surroundings) -> None:
     deployment = await queues.passed(await deployed(queues.repositories, around))
     first, served = await events_of(queues, deployment)
     await queues.grow_old(LONG)
@@ -159,7 +159,7 @@ async def test_the_last_revisions_are_kept_however_old(queues: Queues, around: S
         await queues.repositories.deployments.revision(busy.project_id, busy.id, 6)
 
 
-async def test_what_served_within_the_retention_is_known_from_its_very_beginning(
+async def test_a_revision_that_served_within_the_retention_is_known_from_its_beginning(
     queues: Queues, around: Surroundings
 ) -> None:
     deployments = queues.repositories.deployments
@@ -199,7 +199,7 @@ async def test_what_served_within_the_retention_is_known_from_its_very_beginning
     assert refusal.value.metadata["known_from"].startswith(f"{now - LONG:%Y-%m-%d}"), "that of the last forgotten"
 
 
-async def test_what_is_applied_and_what_served_last_is_kept(queues: Queues, around: Surroundings) -> None:
+async def test_the_applied_revision_and_the_last_one_that_served_are_kept(queues: Queues, around: Surroundings) -> None:
     deployments = queues.repositories.deployments
     deployment = await queues.passed(await deployed(queues.repositories, around))
     deployment = await queues.passed(await revised(queues, deployment))
@@ -215,7 +215,7 @@ async def test_what_is_applied_and_what_served_last_is_kept(queues: Queues, arou
     assert last.generation == 2, "a rollback goes back to it"
 
 
-async def test_what_serves_is_kept(queues: Queues, around: Surroundings) -> None:
+async def test_the_serving_revision_is_kept(queues: Queues, around: Surroundings) -> None:
     deployment = await queues.passed(await deployed(queues.repositories, around))
     await queues.passed(await revised(queues, deployment))
     await queues.passed(await revised(queues, deployment), phase=Phase.UPDATING, serving_generation=1)
@@ -230,7 +230,9 @@ async def test_what_serves_is_kept(queues: Queues, around: Surroundings) -> None
     assert serving.generation == 1
 
 
-async def test_what_served_before_what_is_known_is_not_guessed(queues: Queues, around: Surroundings) -> None:
+async def test_the_revision_that_served_before_the_known_history_is_not_guessed(
+    queues: Queues, around: Surroundings
+) -> None:
     """The first revision serves again, as if it had never stopped; the second one, which served meanwhile, is
     forgotten."""
     deployment = await queues.passed(await deployed(queues.repositories, around))
@@ -250,7 +252,9 @@ async def test_what_served_before_what_is_known_is_not_guessed(queues: Queues, a
         await queues.repositories.deployments.served_at(*of, now - LONG - 1.5 * DAY)
 
 
-async def test_links_of_what_never_served_go_with_the_next_success(queues: Queues, around: Surroundings) -> None:
+async def test_links_of_a_revision_that_never_served_are_removed_by_the_next_success(
+    queues: Queues, around: Surroundings
+) -> None:
     repositories = queues.repositories
     deployment = await queues.passed(await deployed(repositories, around))
     broken = await stored_version(repositories, around.model)
@@ -327,7 +331,7 @@ async def is_known(queues: Queues, deployment: Deployment) -> bool:
     return True
 
 
-async def test_what_is_left_of_a_deleted_service_is_forgotten_at_last(queues: Queues, around: Surroundings) -> None:
+async def test_the_deployment_of_a_deleted_service_is_deleted_in_the_end(queues: Queues, around: Surroundings) -> None:
     deployment = await gone(queues, around)
     await queues.grow_old(RETENTION.age - DAY)
     young = await gone(queues, around)
@@ -358,7 +362,7 @@ async def test_it_is_as_old_as_the_last_look_at_the_cluster(queues: Queues, arou
     assert not await is_known(queues, deployment)
 
 
-async def test_what_the_cluster_may_still_have_is_kept(queues: Queues, around: Surroundings) -> None:
+async def test_a_deployment_whose_object_may_still_exist_is_kept(queues: Queues, around: Surroundings) -> None:
     deployment = await queues.passed(await deployed(queues.repositories, around))
     of = deployment.project_id, deployment.id
     await queues.repositories.deployments.undeploy(*of, "ann")

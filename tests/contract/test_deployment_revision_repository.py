@@ -185,7 +185,7 @@ async def test_a_refused_change_of_a_service_leaves_its_deployment(
     assert (await repositories.services.get(project_id, id_)).desired_state == "DEPLOYED"
 
 
-async def test_concurrent_desired_states_and_what_is_wanted_agree(
+async def test_concurrent_desired_states_agree_with_the_intent(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     id_ = (await deployed(repositories, around)).id
@@ -204,9 +204,7 @@ async def test_concurrent_desired_states_and_what_is_wanted_agree(
         assert (await repositories.deployments.get(project_id, id_)).want is Want.of(service.desired_state)
 
 
-async def test_a_deletion_waits_for_nobody_who_waits_for_it(
-    repositories: Repositories, project_id: UUID, around: Surroundings
-) -> None:
+async def test_a_deletion_does_not_deadlock(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:
     for _ in range(10):
         id_ = (await deployed(repositories, around)).id
         outcomes = await asyncio.gather(
@@ -296,7 +294,7 @@ async def test_the_log_goes_on_only_after_an_event_that_it_has(
     assert [e.sequence for e in await events(project_id, id_, -1, 10)] == [event.sequence]
 
 
-async def test_the_last_copy_of_a_version_and_what_was_edited_since(
+async def test_the_last_copy_of_a_version_and_its_edited_fields(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     r, version = repositories, around.version

@@ -40,7 +40,7 @@ async def test_reads_a_service_as_it_was_created(
     assert await repositories.services.find_by_external_id(project_id, service.external_id) == created
 
 
-async def test_creates_a_service_with_what_it_serves(
+async def test_creates_a_service_with_its_serve_models(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     service = around.service()
@@ -62,7 +62,7 @@ async def test_creates_a_service_with_what_it_serves(
     )
 
 
-async def test_of_what_is_served_since_the_same_time_the_greatest_id_is_the_newest(
+async def test_of_serve_models_of_the_same_time_the_greatest_id_is_the_newest(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     service = around.service()
@@ -135,7 +135,7 @@ async def test_creates_nothing_when_something_has_gone(
         await repositories.serve_models.get(project_id, served[0].id)
 
 
-async def test_does_not_find_what_is_not_there(
+async def test_does_not_find_a_missing_object(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     service = around.service(name="name", external_id="uid")

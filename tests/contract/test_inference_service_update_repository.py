@@ -41,7 +41,7 @@ async def service(repositories: Repositories, project_id: UUID) -> InferenceServ
         ("labels", {}),
     ],
 )
-async def test_update_changes_what_is_set_and_nothing_else(
+async def test_update_only_changes_the_set_fields(
     repositories: Repositories, project_id: UUID, service: InferenceService, field: str, value: Any
 ) -> None:
     environment = await repositories.environments.get(project_id, service.serving_environment_id)
@@ -109,7 +109,7 @@ async def test_update_refuses_a_name_taken_but_not_its_own(
     await repositories.services.update(project_id, service.id, InferenceServicePatch(name=service.name))
 
 
-async def test_follow_does_not_write_over_what_it_has_not_seen(
+async def test_follow_does_not_overwrite_unseen_changes(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     service = around.service()

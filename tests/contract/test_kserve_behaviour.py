@@ -71,7 +71,7 @@ class TestFirstStart:
         assert ready["status"]["address"]["url"].startswith("http")
         assert ready["metadata"]["generation"] == 1
 
-    async def test_says_ready_false_first_with_a_url_already(self, kube: Kube) -> None:
+    async def test_ready_is_false_at_first_although_there_is_a_url(self, kube: Kube) -> None:
         await kube.apply(failing("iris", Outcome.NEVER_READY))
         starting = await kube.until(
             INFERENCE_SERVICES,
@@ -191,7 +191,7 @@ class TestFailingPods:
 
         assert pod["status"]["phase"] == "Pending"
         assert main_container(pod)["state"]["waiting"]["message"]
-        # KServe does not notice it, so the model stays Pending.
+        # KServe does not notice this, so the model stays Pending.
         pending = await kube.until(INFERENCE_SERVICES, "iris", lambda found: bool(model_status(found).get("states")))
         assert pending["status"]["modelStatus"]["states"]["targetModelState"] in {"Pending", "Loading"}
 
@@ -223,7 +223,7 @@ class TestFailingPods:
 
 
 class TestHopelessSpec:
-    async def test_no_runtime_is_told_in_the_model_status(self, kube: Kube) -> None:
+    async def test_a_missing_runtime_is_reported_in_the_model_status(self, kube: Kube) -> None:
         service = inference_service("iris")
         service["spec"]["predictor"]["model"]["modelFormat"] = {"name": "sklearn", "version": "1.3"}
         await kube.apply(service)
@@ -236,7 +236,7 @@ class TestHopelessSpec:
         assert invalid["status"]["modelStatus"]["lastFailureInfo"]["reason"] == "NoSupportingRuntime"
         assert condition(invalid, "Ready")["status"] == "Unknown"
 
-    async def test_unsupported_storage_is_told_in_an_event_only(self, kube: Kube) -> None:
+    async def test_unsupported_storage_is_only_reported_in_an_event(self, kube: Kube) -> None:
         service = inference_service("iris")
         service["spec"]["predictor"]["model"]["storageUri"] = "ftp://models/iris"
         uid = (await kube.apply(service))["metadata"]["uid"]

@@ -26,7 +26,7 @@ def owners(obj: Object) -> dict[tuple[str, str], str]:
 
 
 class TestApply:
-    async def test_creates_what_is_not_there(self, kube: Kube) -> None:
+    async def test_creates_a_missing_object(self, kube: Kube) -> None:
         created = await kube.apply(runtime("a"))
 
         assert created["metadata"]["generation"] == 1
@@ -55,14 +55,14 @@ class TestApply:
         assert changed["metadata"]["labels"] == {"team": "x"}
         assert changed["metadata"]["generation"] == 1
 
-    async def test_removes_what_it_applied_before_and_now_leaves_out(self, kube: Kube) -> None:
+    async def test_removes_fields_that_were_applied_before_and_are_now_omitted(self, kube: Kube) -> None:
         await kube.apply(runtime("a", labels={"team": "x", "tier": "y"}, multiModel=True))
         changed = await kube.apply(runtime("a", labels={"tier": "y"}))
 
         assert changed["metadata"]["labels"] == {"tier": "y"}
         assert "multiModel" not in changed["spec"]
 
-    async def test_leaves_alone_what_others_wrote(self, kube: Kube) -> None:
+    async def test_does_not_touch_fields_of_others(self, kube: Kube) -> None:
         await kube.apply(runtime("a"))
         await kube.merge(SERVING_RUNTIMES, "a", {"metadata": {"labels": {"theirs": "1"}}, "spec": {"replicas": 3}})
         changed = await kube.apply(runtime("a", multiModel=True))
@@ -216,7 +216,9 @@ class TestValidation:
             ("model", REQUESTING_LOTS, "spec.predictor.model.resources.requests.cpu"),
         ],
     )
-    async def test_what_the_schema_forbids_is_invalid(self, kube: Kube, field: str, value: object, text: str) -> None:
+    async def test_an_object_against_the_schema_is_invalid(
+        self, kube: Kube, field: str, value: object, text: str
+    ) -> None:
         with pytest.raises(ApiError) as refused:
             await kube.create(INFERENCE_SERVICES, inference_service("a", **{field: value}))
 
@@ -264,7 +266,7 @@ class TestValidation:
         # Labels and owners of an immutable object can be changed.
         assert await kube.merge(SECRETS, "a", {"metadata": {"labels": {"team": "x"}}})
 
-    async def test_second_create_says_that_it_exists(self, kube: Kube) -> None:
+    async def test_second_create_is_already_exists(self, kube: Kube) -> None:
         await kube.create(SERVING_RUNTIMES, runtime("a"))
 
         with pytest.raises(ApiError) as refused:

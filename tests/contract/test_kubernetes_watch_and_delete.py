@@ -98,7 +98,7 @@ class TestWatch:
 
         assert [event["type"] for event in events] == ["ADDED", "DELETED", "ADDED"]
 
-    async def test_without_a_version_begins_with_what_is_there(self, kube: Kube) -> None:
+    async def test_without_a_version_begins_with_the_present_objects(self, kube: Kube) -> None:
         await kube.apply(runtime("a"))
 
         events = await self.watch(kube, "", expected=1)
@@ -133,7 +133,7 @@ class TestDelete:
 
         assert (refused.value.code, refused.value.reason) == (409, "Conflict")
 
-    async def test_of_what_is_not_there_is_not_found(self, kube: Kube) -> None:
+    async def test_deleting_a_missing_object_is_not_found(self, kube: Kube) -> None:
         with pytest.raises(ApiError) as refused:
             await kube.delete(SERVING_RUNTIMES, "a")
 

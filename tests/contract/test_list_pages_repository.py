@@ -43,7 +43,7 @@ async def test_the_greatest_offset_is_past_the_end(listed: Listed) -> None:
     assert await listed.page(Sort(), Slice(limit=100, offset=2**63 - 1)) == Page((), total=len(listed.rows))
 
 
-async def test_a_cursor_says_whether_there_is_more_and_counts_nothing(listed: Listed) -> None:
+async def test_a_page_by_cursor_knows_whether_there_is_more_and_has_no_total(listed: Listed) -> None:
     count = len(listed.rows)
 
     whole = await listed.page(Sort(), Slice(limit=count, by_cursor=True))
@@ -62,7 +62,7 @@ async def test_an_empty_list_is_a_page_too(repositories: Repositories, project_i
     assert page == Page((), total=None if slice.by_cursor else 0)
 
 
-async def test_a_cursor_goes_on_where_it_stood_whatever_comes_and_goes(
+async def test_a_cursor_continues_at_its_place_while_rows_are_added_and_removed(
     repositories: Repositories, project_id: UUID
 ) -> None:
     def page(after: object = None) -> Slice:
@@ -81,7 +81,7 @@ async def test_a_cursor_goes_on_where_it_stood_whatever_comes_and_goes(
 
 
 @pytest.mark.parametrize("slice", [Slice(), Slice(by_cursor=True)])
-async def test_lists_of_models_count_versions_and_show_none(
+async def test_lists_of_models_count_versions_without_showing_them(
     repositories: Repositories, project_id: UUID, slice: Slice
 ) -> None:
     model = await stored_model(repositories, project_id)

@@ -181,7 +181,7 @@ async def test_of_several_matches_find_takes_the_oldest(repositories: Repositori
         ("labels", {}),
     ],
 )
-async def test_update_changes_what_is_set_and_nothing_else(
+async def test_update_only_changes_the_set_fields(
     repositories: Repositories, project_id: UUID, field: str, value: Any
 ) -> None:
     model = await stored_model(repositories, project_id)

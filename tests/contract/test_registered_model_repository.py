@@ -123,7 +123,7 @@ async def test_finds_by_name_by_id_and_by_both(repositories: Repositories, proje
         ("labels", {}),
     ],
 )
-async def test_update_changes_what_is_set_and_nothing_else(
+async def test_update_only_changes_the_set_fields(
     repositories: Repositories, project_id: UUID, field: str, value: Any
 ) -> None:
     model = await stored_model(repositories, project_id)

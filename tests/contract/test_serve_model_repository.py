@@ -63,7 +63,7 @@ async def test_a_pair_exists_once(repositories: Repositories, around: Surroundin
     await stored_serve_model(repositories, other_service, around.version)
 
 
-async def test_refuses_a_link_to_what_has_gone(
+async def test_refuses_a_link_to_a_deleted_object(
     repositories: Repositories, around: Surroundings, service: InferenceService
 ) -> None:
     gone_service = a_service(around.environment, around.model)
@@ -92,7 +92,7 @@ async def test_deletes_the_link_only(
     assert await repositories.versions.get(project_id, around.version.id) == around.version
 
 
-async def test_does_not_find_what_is_not_there(repositories: Repositories, project_id: UUID) -> None:
+async def test_does_not_find_a_missing_object(repositories: Repositories, project_id: UUID) -> None:
     with refused(NotFound, Reason.SERVE_MODEL_NOT_FOUND):
         await repositories.serve_models.get(project_id, uuid4())
     with refused(NotFound, Reason.SERVE_MODEL_NOT_FOUND):

@@ -30,7 +30,7 @@ async def test_reads_an_environment_as_it_was_created(
     assert await repositories.environments.find(project_id, environment.name) == environment
 
 
-async def test_does_not_find_what_is_not_there(repositories: Repositories, project_id: UUID) -> None:
+async def test_does_not_find_a_missing_object(repositories: Repositories, project_id: UUID) -> None:
     environment = await stored_environment(repositories, project_id, name="Name")
 
     with refused(NotFound, Reason.SERVING_ENVIRONMENT_NOT_FOUND):
@@ -66,7 +66,7 @@ async def test_names_are_unique_by_project(
         ("drift_policy", DriftPolicy.REPORT),
     ],
 )
-async def test_update_changes_what_is_set_and_nothing_else(
+async def test_update_only_changes_the_set_fields(
     repositories: Repositories, project_id: UUID, field: str, value: str
 ) -> None:
     environment = await stored_environment(repositories, project_id)

@@ -170,7 +170,7 @@ NOT_FOUND: dict[str, tuple[Reason, Call]] = {
 
 
 @pytest.mark.parametrize(("reason", "call"), NOT_FOUND.values(), ids=NOT_FOUND.keys())
-async def test_what_another_project_has_is_not_found(
+async def test_objects_of_another_project_are_not_found(
     repositories: Repositories, project_id: UUID, other_project_id: UUID, reason: Reason, call: Call
 ) -> None:
     tenant = await stored_tenant(repositories, project_id)
@@ -182,7 +182,7 @@ async def test_what_another_project_has_is_not_found(
 
 
 @pytest.mark.parametrize(("reason", "call"), NOT_FOUND.values(), ids=NOT_FOUND.keys())
-async def test_nobody_waits_for_what_another_project_writes(
+async def test_writes_of_another_project_block_nobody(
     postgres_repositories: Repositories, database: Database, other_project_id: UUID, reason: Reason, call: Call
 ) -> None:
     """It does not wait either, because rows of other projects are not locked. A fake has no locks."""

@@ -39,7 +39,7 @@ async def test_the_store_tells_the_times(repositories: Repositories, project_id:
         assert thing.updated_at == thing.created_at
 
 
-async def test_a_version_is_younger_than_those_that_are_there(repositories: Repositories, project_id: UUID) -> None:
+async def test_a_new_version_is_younger_than_existing_ones(repositories: Repositories, project_id: UUID) -> None:
     """Independent of the clock that set their times."""
     model = await stored_model(repositories, project_id)
     await stored_version(repositories, model, created_at=FUTURE)

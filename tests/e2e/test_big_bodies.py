@@ -32,7 +32,7 @@ def test_a_page_that_grows_when_it_is_written_is_refused(api: Api) -> None:
     assert assert_refused(api.get("/models"), "limit").endswith("the answer would be larger than 16 MiB")
 
 
-def test_what_is_too_large_for_its_field_is_refused(api: Api) -> None:
+def test_a_value_that_is_too_large_for_its_field_is_refused(api: Api) -> None:
     model = a_model(api)
     too_large = {
         "description": "é" * (3 * MEBIBYTE // 2) + "x",
@@ -60,7 +60,7 @@ def test_what_is_too_large_for_its_field_is_refused(api: Api) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("length", [1_001, 50_000])
-def test_what_is_longer_than_anything_stored_is_not_found(api: Api, path: str, length: int) -> None:
+def test_a_text_that_is_too_long_to_be_stored_is_not_found(api: Api, path: str, length: int) -> None:
     answer = api.get(path.format("ab" * (length // 2) + "c"))
     if "sort_by" in path:
         assert_refused(answer)
@@ -120,7 +120,7 @@ def test_a_body_of_more_than_50_000_values_is_refused(api: Api, item: str) -> No
     )
 
 
-def test_a_text_is_one_value_whatever_it_holds(api: Api) -> None:
+def test_a_text_counts_as_one_value(api: Api) -> None:
     text = ',[{"\\' * 100_000
     assert a_model(api, description=text)["description"] == text
 

@@ -73,7 +73,7 @@ def test_a_good_body_is_accepted(world: World, route: BodyRoute) -> None:
 
 
 @every_route
-def test_what_is_not_json_is_refused(world: World, route: BodyRoute) -> None:
+def test_a_body_that_is_not_json_is_refused(world: World, route: BodyRoute) -> None:
     accepted = [content for content in NOT_JSON if send_raw(world, route, content).status_code != 400]
     assert accepted == []
     for content in NOT_JSON:
@@ -81,7 +81,7 @@ def test_what_is_not_json_is_refused(world: World, route: BodyRoute) -> None:
 
 
 @every_route
-def test_what_is_not_an_object_is_refused(world: World, route: BodyRoute) -> None:
+def test_a_body_that_is_not_an_object_is_refused(world: World, route: BodyRoute) -> None:
     bodies: list[object] = [[], [{"name": "x"}], "text", 5, 1.5, True, False]
     for body in bodies:
         assert_refused(send(world, route, body))
@@ -196,7 +196,7 @@ def test_of_a_repeated_key_the_last_one_counts_in_any_letter_case(world: World, 
 
 
 @every_route
-def test_what_follows_the_value_is_ignored(world: World, route: BodyRoute) -> None:
+def test_bytes_after_the_value_are_ignored(world: World, route: BodyRoute) -> None:
     for end in (" junk", "}", "\x00", " {}"):
         json_of(send_raw(world, route, json.dumps(route.good(world)) + end), route.success)
 
@@ -225,7 +225,7 @@ def test_nul_is_refused_in_tags(world: World, method: str) -> None:
 
 @every_route
 @pytest.mark.parametrize("text", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"])
-def test_what_is_not_utf_8_is_refused(world: World, route: BodyRoute, text: bytes) -> None:
+def test_a_body_that_is_not_utf_8_is_refused(world: World, route: BodyRoute, text: bytes) -> None:
     for key in (b"name", b"unknown"):
         content = json.dumps(route.good(world)).encode()[:-1] + b',"' + key + b'":"' + text + b'"}'
         assert_error(send_raw(world, route, content), 400, "request body must be UTF-8")

@@ -29,7 +29,7 @@ def test_an_empty_body_is_eof(world: World, content: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["[]", '"x"', "5", "true"])
-def test_what_is_no_object_is_refused(api: Api, content: str) -> None:
+def test_a_body_that_is_not_an_object_is_refused(api: Api, content: str) -> None:
     assert_error(api.request("POST", "/models", content=content), 400, "request body must be an object")
 
 
@@ -50,7 +50,7 @@ def test_almost_json_is_refused(api: Api, content: str) -> None:
     assert api.read("/models")["total"] == 0
 
 
-def test_what_follows_the_value_is_ignored(api: Api) -> None:
+def test_bytes_after_the_value_are_ignored(api: Api) -> None:
     assert posted(api, '{"name":"a"} junk')["name"] == "a"
     assert posted(api, '{"name":"b"}{"name":"c"}')["name"] == "b"
 
@@ -123,7 +123,7 @@ def test_a_lone_surrogate_is_replaced_and_invalid_utf_8_refused(api: Api) -> Non
 @pytest.mark.parametrize(
     ("text", "escaped"), [("<b>", r"\u003cb\u003e"), ("a & b", r"a \u0026 b"), ("\u2028\u2029", r"\u2028\u2029")]
 )
-def test_what_html_could_take_for_its_own_is_escaped(api: Api, text: str, escaped: str) -> None:
+def test_characters_with_a_meaning_in_html_are_escaped(api: Api, text: str, escaped: str) -> None:
     """As Go writes it (contract 0.12), in objects and in errors."""
     model = a_model(api, description=text)
     assert f'"description":"{escaped}"' in api.get(f"/models/{model['id']}").text

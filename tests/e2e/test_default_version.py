@@ -54,7 +54,7 @@ def test_the_nested_route_does_the_same(api: Api) -> None:
     assert json_of(api.get(f"/model_versions/{second['id']}"))["is_default"] is False
 
 
-def test_clearing_the_default_leaves_none(api: Api) -> None:
+def test_clearing_the_default_leaves_no_default(api: Api) -> None:
     model = a_model(api)
     version = a_version(api, model["id"], is_default=True)
     set_default(api, version, to=False)

@@ -200,7 +200,7 @@ def test_a_given_name_that_the_cluster_refuses_is_202_failed(api: Api, place: Pl
 @pytest.mark.parametrize(
     "uri", ["s3://bucket/does-not-exist", "s3://bucket/corrupt-model", "s3://bucket/too-large-model"]
 )
-def test_a_model_that_does_not_load_says_why(api: Api, uri: str) -> None:
+def test_a_model_that_does_not_load_has_a_reason(api: Api, uri: str) -> None:
     place = Place(api, uri=uri)
     answer = place.deploy()
     assert answer["status"] == "PENDING"

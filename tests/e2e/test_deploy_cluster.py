@@ -42,7 +42,7 @@ def wait_until_gone(cluster: Cluster, namespace: str, service: JSON) -> None:
         time.sleep(0.05)
 
 
-def test_the_object_says_what_was_asked_for(cluster: Cluster, place: Place) -> None:
+def test_the_object_has_the_requested_values(cluster: Cluster, place: Place) -> None:
     version = place.another_version(container_image="kserve-sklearnserver", uri="s3://bucket/other")
     service = place.deployed(model_version_id=version["id"], labels={"team": "a"})
     live = cluster.get(place.environment["name"], service["name"])

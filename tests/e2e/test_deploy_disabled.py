@@ -107,7 +107,7 @@ def test_required_fields(api: Api, place: Place) -> None:
     place.assert_nothing_was_stored()
 
 
-def test_what_is_not_there(api: Api, place: Place) -> None:
+def test_missing_objects(api: Api, place: Place) -> None:
     theirs = Place(api.of_another_project())
     nothing = an_id()
     for environment in (nothing, theirs.environment["id"]):

@@ -124,7 +124,7 @@ def test_a_watch_goes_on_where_it_was_left(deployer: Deployer) -> None:
     assert first(oldest.sequence).sequence > oldest.sequence
 
 
-def test_planning_says_what_would_be_done_and_does_nothing(planner: Deployer) -> None:
+def test_planning_answers_the_effect_and_changes_nothing(planner: Deployer) -> None:
     plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=planner.new()))
     assert "storageUri" in plan.manifest
     assert not [finding for finding in plan.findings if finding.blocking]
@@ -206,7 +206,7 @@ def test_a_request_id_is_for_one_request(deployer: Deployer) -> None:
     assert anew.status == "PENDING"
 
 
-def test_no_revision_goes_round_what_a_deploy_is_checked_for(deployer: Deployer) -> None:
+def test_every_revision_is_checked_like_a_deploy(deployer: Deployer) -> None:
     deployment = deployer.make()
     other: JSON = deployer.another_version(uri="s3://bucket/other")
     update = d.UpdateDeploymentRequest(id=deployment.id, model_version_id=other["id"])

@@ -182,7 +182,7 @@ def test_reflection_answers_under_its_new_name(channel: grpc.Channel) -> None:
 
 
 @pytest.mark.parametrize("service", ["", *(f"modelregistry.v1.{name}" for name in SERVICES)])
-def test_health_says_serving(channel: grpc.Channel, service: str) -> None:
+def test_health_is_serving(channel: grpc.Channel, service: str) -> None:
     health: Any = health_pb2_grpc.HealthStub(channel)
     answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=DEADLINE)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING

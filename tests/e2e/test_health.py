@@ -11,7 +11,7 @@ from tests.e2e.api import Api
 from tests.e2e.checks import json_of, same
 
 
-def test_a_healthy_service_says_ok(http: httpx.Client) -> None:
+def test_a_healthy_service_answers_ok(http: httpx.Client) -> None:
     assert same(json_of(http.get("/healthz")), {"status": "ok"})
 
 

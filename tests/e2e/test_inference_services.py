@@ -56,7 +56,7 @@ def test_a_service_with_everything(api: Api, place: Place) -> None:
     assert same(contract(service), place.expected("svc", runtime="other", labels={"a": "2", "b": "1"}))
 
 
-def test_what_creation_ignores(api: Api, place: Place) -> None:
+def test_fields_that_creation_ignores(api: Api, place: Place) -> None:
     ignored: JSON = {
         "desired_state": "UNDEPLOYED",
         "current_state": "DEPLOYED",
@@ -135,7 +135,7 @@ def test_one_field_changes_and_no_other(api: Api, place: Place, field: str, valu
 
 
 @pytest.mark.parametrize("field", ["external_id", "url", "last_error"])
-def test_what_is_emptied_is_omitted(api: Api, place: Place, field: str) -> None:
+def test_emptied_fields_are_omitted(api: Api, place: Place, field: str) -> None:
     service = place.service()
     assert field in patched(api, service, {field: "something"})
     assert field not in patched(api, service, {field: ""})
@@ -158,7 +158,7 @@ def test_nothing_to_change_is_a_change_of_the_time(api: Api, place: Place, body:
     assert after["updated_at"] != service["updated_at"]
 
 
-def test_what_cannot_be_changed_is_ignored(api: Api, place: Place) -> None:
+def test_fields_that_cannot_be_changed_are_ignored(api: Api, place: Place) -> None:
     service = place.service()
     fixed = {"runtime": "x", "serving_environment_id": an_id(), "registered_model_id": an_id(), "id": an_id()}
     assert same(patched(api, service, fixed), {**contract(service), "updated_at": MICROS})
@@ -192,7 +192,7 @@ def test_finding(api: Api, place: Place) -> None:
         assert json_of(api.get("/inference_service", **params))["id"] == first["id"]
 
 
-def test_what_finds_nothing(api: Api, place: Place) -> None:
+def test_finds_without_a_match(api: Api, place: Place) -> None:
     service = place.service(name="svc")
     environment = place.environment["id"]
     for params in (

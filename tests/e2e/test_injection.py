@@ -70,7 +70,7 @@ def test_filters_match_text_only(world: World, path: str, parameter: str) -> Non
 @pytest.mark.parametrize(
     ("path", "parameter"), [(path, name) for path, names in UUID_FILTERS.items() for name in names]
 )
-def test_id_filters_ignore_what_is_no_id(world: World, path: str, parameter: str) -> None:
+def test_id_filters_ignore_invalid_ids(world: World, path: str, parameter: str) -> None:
     for payload in PAYLOADS:
         assert json_of(world.api.get(path, **{parameter: payload}))["total"] == 1, payload
 

@@ -103,7 +103,7 @@ def test_nothing_to_change_is_a_change_of_the_time(api: Api, body: object) -> No
         {"latest_version": None, "default_version": {"name": "x"}},
     ],
 )
-def test_what_cannot_be_changed_is_ignored(api: Api, fixed: JSON) -> None:
+def test_fields_that_cannot_be_changed_are_ignored(api: Api, fixed: JSON) -> None:
     model = a_model(api, **FULL)
     assert same(patched(api, model, fixed), {**model, "updated_at": SECONDS})
 

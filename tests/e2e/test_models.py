@@ -53,7 +53,7 @@ def test_a_model_with_everything(api: Api) -> None:
         {"owner_email": "", "description": "", "model_type": "", "labels": {}, "tags": {}, "parent_model_id": None},
     ],
 )
-def test_what_creation_ignores(api: Api, ignored: JSON) -> None:
+def test_fields_that_creation_ignores(api: Api, ignored: JSON) -> None:
     name = fresh("model")
     model = json_of(api.post("/models", {"name": name, **ignored}), 201)
     assert same(model, shapes.model(api.project_id, name))
@@ -183,7 +183,7 @@ def test_finding_by_name_and_by_own_id(api: Api) -> None:
         "?externalid={id}",
     ],
 )
-def test_what_finds_nothing(api: Api, query: str) -> None:
+def test_finds_without_a_match(api: Api, query: str) -> None:
     model = a_model(api, "One")
     spellings = {"id": model["id"], "upper": model["id"].upper(), "hex": model["id"].replace("-", "")}
     if spellings["upper"] == spellings["id"]:

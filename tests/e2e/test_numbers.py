@@ -29,7 +29,7 @@ def test_every_integer_comes_back_exactly_and_as_a_number(api: Api, size: int) -
         *('"5"', '"-7"', '"many"', '""', '"1.5"', '"0x10"', "true", '{"a":1}', "[5]", "[]"),
     ],
 )
-def test_what_is_no_integer_of_64_bits_is_refused(api: Api, literal: str) -> None:
+def test_a_number_that_is_not_a_64_bit_integer_is_refused(api: Api, literal: str) -> None:
     model = a_model(api)
     path = f"/models/{model['id']}"
     text = "model_size must be an integer from -9223372036854775808 to 9223372036854775807"

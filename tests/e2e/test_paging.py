@@ -115,7 +115,7 @@ def test_twenty_rows_are_the_default_and_a_hundred_the_most(api: Api) -> None:
     assert [item["name"] for item in items] == names[100:]
 
 
-def test_total_counts_what_the_filters_match(api: Api) -> None:
+def test_total_counts_the_matches_of_the_filters(api: Api) -> None:
     for number in range(3):
         a_model(api, model_type="PRETRAIN" if number else "CUSTOMTRAIN")
     items = assert_page(api.get("/models?model_type=PRETRAIN&limit=1"), total=2, page_size=1)

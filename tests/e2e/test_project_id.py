@@ -49,7 +49,7 @@ def test_no_route_takes_the_all_zero_project(world: World, route: Route) -> None
 
 @pytest.mark.parametrize("project", NO_UUIDS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_no_uuid_is_as_good_as_nothing(api: Api, method: str, project: str) -> None:
+def test_an_invalid_project_id_is_like_a_missing_one(api: Api, method: str, project: str) -> None:
     without_a_project(api, method, "/models", **{"Project-ID": project})
 
 
@@ -82,7 +82,7 @@ def test_all_spellings_of_a_project_are_one_project(api: Api) -> None:
         assert json_of(response)["project_id"] == api.project_id
 
 
-def test_two_projects_are_as_good_as_none(api: Api) -> None:
+def test_two_project_ids_are_like_a_missing_one(api: Api) -> None:
     theirs = a_model(api.of_another_project())
     for first, second in ((api.project_id, theirs["project_id"]), (theirs["project_id"], api.project_id)):
         headers = [("Project-ID", first), ("Project-ID", second)]

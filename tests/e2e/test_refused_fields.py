@@ -153,7 +153,7 @@ def test_all_violations_are_named(rpc: Rpc) -> None:
         assert all(refusal.violations.values())
 
 
-def test_texts_of_the_contract_stay_whatever_else_is_wrong(api: Api) -> None:
+def test_texts_of_the_contract_do_not_depend_on_other_violations(api: Api) -> None:
     world = World(api)
     service, environment = f"/inference_services/{world.service['id']}", f"/serving_environments/{ID}"
     assert_error(api.patch(service, {"desired_state": "x", "current_state": "y"}), 400, "invalid state")
@@ -347,7 +347,7 @@ def send(stack: Addresses, header: bytes) -> bytes:
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def test_the_log_is_of_json_lines_whatever_clients_send(stack: Addresses) -> None:
+def test_the_log_consists_of_json_lines(stack: Addresses) -> None:
     if not stack.folder:
         pytest.skip("nobody says where the running service logs to")
     secret, seen = fresh("secret"), fresh("seen")

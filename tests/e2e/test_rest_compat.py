@@ -86,14 +86,14 @@ def test_more_than_a_hundred_header_lines_are_too_many(api: Api) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["application/grpc", "application/grpc+proto"])
-def test_grpc_on_a_rest_path_is_told_so(api: Api, content_type: str) -> None:
+def test_grpc_on_a_rest_path_gets_a_clear_error(api: Api, content_type: str) -> None:
     answer = api.request("POST", "/models", content="{}", headers={"content-type": content_type})
     assert (answer.headers["grpc-status"], answer.headers["grpc-message"]) == ("2", "this path is not gRPC")
     assert api.read("/models")["total"] == 0
 
 
 @pytest.mark.parametrize("form", ["urn:uuid:{id}", "{{{id}}}", "URN:UUID:{id}", "x{id}x"])
-def test_uuids_in_a_frame_are_refused(world: World, form: str) -> None:
+def test_uuids_with_prefix_or_braces_are_refused(world: World, form: str) -> None:
     framed = form.format(id=world.model["id"])
     assert_error(world.api.get(f"/models/{framed}"), 400, "invalid model id")
     assert_error(

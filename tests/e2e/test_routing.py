@@ -87,7 +87,7 @@ def test_the_content_type_of_a_request_is_ignored(api: Api, content_type: str) -
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "*/*;q=0"])
-def test_what_a_client_accepts_is_ignored(api: Api, accept: str) -> None:
+def test_the_accept_header_is_ignored(api: Api, accept: str) -> None:
     json_of(api.request("GET", "/models", headers={"Accept": accept}))
 
 
@@ -209,7 +209,7 @@ def test_a_parameter_named_like_an_id_of_the_path_is_ignored(world: World) -> No
     ("method", "path", "status"),
     [("POST", "/sync", 200), ("DELETE", "/undeploy", 204), ("DELETE", "", 204), ("GET", "", 200)],
 )
-def test_a_body_where_none_is_read_is_ignored(api: Api, method: str, path: str, status: int, content: str) -> None:
+def test_an_unexpected_body_is_ignored(api: Api, method: str, path: str, status: int, content: str) -> None:
     world, other = World(api), World(api)
     body = content.format(other=other.service["id"])
     response = api.request(method, f"/inference_services/{world.service['id']}{path}", content=body)

@@ -35,7 +35,7 @@ def test_required_fields(world: World) -> None:
             assert_refused(world.api.post("/serve_models", sent), field)
 
 
-def test_what_creation_ignores(world: World) -> None:
+def test_fields_that_creation_ignores(world: World) -> None:
     version = a_version(world.api, world.model["id"])
     ignored = {"last_known_state": "RUNNING", "id": an_id(), "project_id": an_id()}
     answer = json_of(world.api.post("/serve_models", body(world.service["id"], version["id"]) | ignored), 201)

@@ -46,7 +46,7 @@ def test_an_environment_with_everything(api: Api) -> None:
 @pytest.mark.parametrize(
     "ignored", [{"id": an_id(), "project_id": an_id(), "x": 1}, {"external_id": "", "description": None}]
 )
-def test_what_creation_ignores(api: Api, ignored: JSON) -> None:
+def test_fields_that_creation_ignores(api: Api, ignored: JSON) -> None:
     answer = api.post("/serving_environments", {"name": "env", **ignored})
     assert same(contract(json_of(answer, 201)), shapes.environment("env"))
 

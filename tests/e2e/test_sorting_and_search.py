@@ -276,7 +276,7 @@ def test_filters(world: World, path: str, params: dict[str, str], total: int) ->
     assert_page(world.api.get(world.path(path), **params), total=total)
 
 
-def test_filters_by_id_find_what_belongs_to_it(api: Api) -> None:
+def test_filters_by_id_find_the_objects_that_refer_to_it(api: Api) -> None:
     world = World(api)
     other = World(world.api)
     service = world.api.patch(f"/inference_services/{other.service['id']}", {"model_version_id": other.version["id"]})

@@ -73,7 +73,7 @@ def test_a_version_with_everything(api: Api, model: JSON) -> None:
     assert same(api.read(at(ROUTES[0], version)), version)
 
 
-def test_what_creation_ignores(api: Api, model: JSON) -> None:
+def test_fields_that_creation_ignores(api: Api, model: JSON) -> None:
     ignored: JSON = {
         "state": "X",
         "status": "READY",
@@ -97,7 +97,7 @@ def test_a_version_name_is_unique_in_its_model(api: Api, model: JSON) -> None:
     a_version(api, a_model(api)["id"], "v1")
 
 
-def test_an_unknown_or_foreign_model_has_no_versions_and_gets_none(api: Api) -> None:
+def test_an_unknown_or_foreign_model_has_no_versions_and_cannot_get_one(api: Api) -> None:
     for model_id in (an_id(), a_model(api.of_another_project())["id"]):
         response = api.post(f"/models/{model_id}/versions", version_body())
         assert_error(response, 404, "registered model not found")
@@ -184,7 +184,7 @@ def test_finding(api: Api, model: JSON, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/model_version", "/model_artifact"])
-def test_what_finds_nothing(api: Api, model: JSON, path: str) -> None:
+def test_finds_without_a_match(api: Api, model: JSON, path: str) -> None:
     version = a_version(api, model["id"], "One")
     for query in (
         "",
@@ -227,7 +227,7 @@ def test_one_field_changes_and_no_other(api: Api, model: JSON, route: str, field
     assert same(patched(api, route, version, {field: value}), expected)
 
 
-def test_what_cannot_be_changed_is_ignored(api: Api, model: JSON, route: str) -> None:
+def test_fields_that_cannot_be_changed_are_ignored(api: Api, model: JSON, route: str) -> None:
     version = a_version(api, model["id"], **FULL)
     fixed = {
         "model_catalog_name": "x",

@@ -54,7 +54,7 @@ def edit(deployer: Deployer, version: JSON, **fields: Any) -> None:
     json_of(deployer.api.patch(f"/model_versions/{version['id']}", fields))
 
 
-def test_a_deployment_keeps_what_it_serves_and_says_that_the_version_was_edited(
+def test_a_deployment_keeps_its_copy_and_reports_that_the_version_was_edited(
     deployer: Deployer, cluster: Cluster
 ) -> None:
     deployment = deployer.make()
@@ -109,7 +109,7 @@ def test_grpc_edits_no_version_that_was_deployed(deployer: Deployer) -> None:
 
 
 @pytest.mark.parametrize("what", ["models", "model_versions"])
-def test_what_is_archived_is_deployed_by_rest_only(deployer: Deployer, what: str) -> None:
+def test_archived_models_and_versions_are_only_deployed_by_rest(deployer: Deployer, what: str) -> None:
     thing = deployer.model if what == "models" else deployer.version
     json_of(deployer.api.patch(f"/{what}/{thing['id']}", {"state": "ARCHIVED"}))
     reason = {"models": "REGISTERED_MODEL_ARCHIVED", "model_versions": "MODEL_VERSION_ARCHIVED"}[what]

@@ -44,7 +44,7 @@ def test_a_deployment_that_fails_is_explained(client: Client, api: Api) -> None:
     assert re.fullmatch(r"next step: \w.+", next_step)
 
 
-def test_an_error_is_told_by_code_and_reason(client: Client) -> None:
+def test_an_error_has_code_and_reason(client: Client) -> None:
     done = client.run(project="not a project")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("InvalidArgument PROJECT_ID_REQUIRED: ")

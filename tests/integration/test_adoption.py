@@ -213,7 +213,7 @@ async def test_versions_of_services_stand_in_both_places(connection: asyncpg.Con
     ]
 
 
-async def test_the_changes_are_told(connection: asyncpg.Connection) -> None:
+async def test_the_changes_are_reported(connection: asyncpg.Connection) -> None:
     await make(connection, STATES["dirty at 4 with regions"])
     adoption = await adopt(connection, MIGRATIONS)
     assert adoption.found == SchemaVersion(4, dirty=True)

@@ -212,7 +212,7 @@ async def test_production_without_keys_is_refused(arguments: tuple[str, ...]) ->
     assert failed.err.startswith("REGISTRY_ENCRYPTION_KEYS: ")
 
 
-async def test_config_can_be_set_again_but_for_what_is_masked() -> None:
+async def test_config_can_be_used_as_environment_except_masked_values() -> None:
     shown = await command(
         "config",
         database_url=f"postgresql://registry:{PASSWORD}@host/registry",
@@ -292,7 +292,7 @@ async def test_orphans_of_all_projects_are_listed(fresh_database_url: str) -> No
     assert (await command("orphans", database_url="postgresql://nobody@127.0.0.1:1/none")).status == 1
 
 
-async def test_doctor_says_by_its_status_whether_something_is_missing(fresh_database_url: str) -> None:
+async def test_the_status_of_doctor_shows_whether_something_is_missing(fresh_database_url: str) -> None:
     port = str(free_ports(1))
     well = await command("doctor", database_url=fresh_database_url, port=port)
     assert well.status == 0, well.out

@@ -53,7 +53,7 @@ async def test_more_than_may_wait_are_refused_at_once(database: Database) -> Non
     assert await database.fetch("SELECT 1")
 
 
-async def test_who_stops_waiting_gives_the_turn_to_the_next(database: Database) -> None:
+async def test_a_cancelled_waiter_gives_its_turn_to_the_next(database: Database) -> None:
     await _backends(database)
     holders = [asyncio.create_task(database.fetch(SLEEP)) for _ in range(2)]
     await asyncio.sleep(0.05)
@@ -70,7 +70,7 @@ async def test_who_stops_waiting_gives_the_turn_to_the_next(database: Database) 
     assert len(await _backends(database)) == 2
 
 
-async def test_who_stopped_waiting_does_not_count_among_those_who_wait(database: Database) -> None:
+async def test_a_cancelled_waiter_does_not_count_as_waiting(database: Database) -> None:
     await _backends(database)
     holders = [asyncio.create_task(database.fetch(SLEEP)) for _ in range(2)]
     await asyncio.sleep(0.05)
@@ -224,7 +224,7 @@ async def lockable(database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
     await connection.close()
 
 
-async def test_a_lock_keeps_those_waiting_who_need_its_table_and_nobody_else(
+async def test_a_lock_only_delays_requests_that_need_its_table(
     database_url: str, lockable: asyncpg.Connection[Any]
 ) -> None:
     database = Database(database_url, replace(PATIENT, size=5, queue=40))
@@ -278,7 +278,7 @@ async def test_a_share_can_be_smaller_than_others(database_url: str) -> None:
     await database.close()
 
 
-async def test_who_waits_longer_than_the_lock_timeout_is_told_to_come_again(
+async def test_waiting_longer_than_the_lock_timeout_is_unavailable(
     database_url: str, lockable: asyncpg.Connection[Any]
 ) -> None:
     database = Database(database_url, DatabaseOptions(size=1, connect_timeout=60, lock_timeout=0.05))

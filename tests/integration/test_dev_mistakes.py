@@ -76,7 +76,7 @@ async def test_a_data_folder_that_cannot_be_made() -> None:
 
 
 @pytest.mark.parametrize("inside", ["", "data", "data/logs", "data/lock/deeper", "data/postgres"])
-async def test_a_data_folder_that_is_none(inside: str, tmp_path: Path) -> None:
+async def test_a_data_folder_that_is_not_a_folder(inside: str, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     wrong = tmp_path / (inside or "data")
     wrong.parent.mkdir(parents=True, exist_ok=True)

@@ -190,7 +190,7 @@ async def test_without_an_environment_there_is_no_namespace_to_try(
     assert doctor.line("KServe's webhook").startswith("skipped ")
 
 
-async def test_what_only_the_cluster_knows_is_counted(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+async def test_orphans_are_counted(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
     """Also where no environment leads to."""
     await database.execute(
         "INSERT INTO orphan (uid, namespace, name) VALUES ('1', 'models', 'a'), ('2', 'nowhere', 'b')"
@@ -266,7 +266,7 @@ async def test_the_credentials_are_refused(doctor: Doctor, cluster: FaultyCluste
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "a: b", "token: t0ken"])
-async def test_a_kubeconfig_that_is_none(doctor: Doctor, tmp_path: Path, content: str | None) -> None:
+async def test_a_kubeconfig_that_is_not_valid(doctor: Doctor, tmp_path: Path, content: str | None) -> None:
     kubeconfig = tmp_path / "odd"
     if content is not None:
         kubeconfig.write_text(content)

@@ -115,7 +115,7 @@ def test_a_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_reported(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path / "one", settings=SMALL) as server:
         second = embedded_postgres(tmp_path / "two", port=server.port, settings=SMALL)
         with pytest.raises(EmbeddedPostgresError, match="Address already in use"), second:
@@ -161,7 +161,7 @@ def test_a_server_that_ended_is_started_again_at_its_addresses(tmp_path: Path) -
     assert not server.runs
 
 
-async def test_a_start_waits_for_what_a_killed_server_left_busy(tmp_path: Path) -> None:
+async def test_a_start_waits_until_a_killed_server_has_ended(tmp_path: Path) -> None:
     """Its processes end after their statements, and PostgreSQL does not start before that."""
     with embedded_postgres(tmp_path, settings=SMALL) as server:
         connection = await asyncpg.connect(server.url)
@@ -176,7 +176,7 @@ async def test_a_start_waits_for_what_a_killed_server_left_busy(tmp_path: Path) 
         connection.terminate()
 
 
-def test_a_server_that_cannot_be_started_again_is_told(tmp_path: Path) -> None:
+def test_a_server_that_cannot_be_restarted_is_reported(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path, settings=SMALL) as server:
         os.kill(server.pid, signal.SIGKILL)
         wait_until_ended(server)

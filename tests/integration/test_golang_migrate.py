@@ -57,13 +57,13 @@ async def connection(empty_database_url: str) -> AsyncIterator[asyncpg.Connectio
     await connection.close()
 
 
-async def test_the_tool_sees_what_this_runner_applied(connection: asyncpg.Connection, tool: Tool) -> None:
+async def test_the_tool_knows_the_migrations_of_this_runner(connection: asyncpg.Connection, tool: Tool) -> None:
     await migrate.up(connection, MIGRATIONS)
     assert tool("version").stderr.strip() == str(NEWEST)
     assert "no change" in tool("up").stderr
 
 
-async def test_this_runner_sees_what_the_tool_applied(connection: asyncpg.Connection, tool: Tool) -> None:
+async def test_this_runner_knows_the_migrations_of_the_tool(connection: asyncpg.Connection, tool: Tool) -> None:
     tool("up", "4")
     status = await migrate.status(connection, MIGRATIONS)
     assert (status.current, status.pending) == (SchemaVersion(MIGRATIONS[3].version, dirty=False), MIGRATIONS[4:])

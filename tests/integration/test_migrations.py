@@ -138,7 +138,7 @@ async def test_statements_without_a_transaction_are_resumed(connection: asyncpg.
     assert await migrate.current_version(connection) == SchemaVersion(1, dirty=False)
 
 
-async def test_what_stopped_half_way_can_be_taken_back(connection: asyncpg.Connection) -> None:
+async def test_a_migration_that_stopped_half_way_can_be_reverted(connection: asyncpg.Connection) -> None:
     with pytest.raises(MigrationError, match="2_index"):
         await migrate.up(connection, STEPS)
     assert await migrate.down(connection, STEPS) == [STEPS[1]]
@@ -146,7 +146,7 @@ async def test_what_stopped_half_way_can_be_taken_back(connection: asyncpg.Conne
     assert await tables_of(connection) == {"schema_migrations", "pairs"}
 
 
-async def test_only_what_can_be_repeated_is_resumed(connection: asyncpg.Connection) -> None:
+async def test_only_repeatable_migrations_are_resumed(connection: asyncpg.Connection) -> None:
     await migrate.up(connection, STEPS, steps=1)
     await migrate.set_version(connection, 1, dirty=True)  # as another tool leaves it
     for refused in (migrate.up, migrate.down):

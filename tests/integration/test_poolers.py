@@ -113,7 +113,7 @@ async def test_other_modes_are_refused_at_start(mode: str, arguments: tuple[str,
 
 
 @NO_SESSIONS
-async def test_the_doctor_says_so(mode: str, fresh_database_url: str) -> None:
+async def test_doctor_reports_it(mode: str, fresh_database_url: str) -> None:
     async with pgbouncer(fresh_database_url, pool_mode=mode) as url:
         failed = await command("doctor", database_url=url)
     assert failed.status == 1

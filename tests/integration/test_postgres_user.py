@@ -146,7 +146,7 @@ def test_root_that_may_not_become_another_user_hides_in_a_namespace(programs: Pa
     assert owners(folder) == {0}
 
 
-def test_root_that_may_do_nothing_is_told_what_to_do(programs: Path, tmp_path: Path) -> None:
+def test_root_without_rights_gets_a_clear_error(programs: Path, tmp_path: Path) -> None:
     application = start(tmp_path, programs, "-all")
     _, errors = application.communicate(timeout=60)
     assert application.returncode != 0
@@ -201,7 +201,7 @@ def test_a_user_without_a_name_will_do(tmp_path: Path, programs: Path) -> None:
     assert owners(folder) == {54321}
 
 
-def test_other_users_than_root_need_none_of_this(tmp_path: Path) -> None:
+def test_other_users_than_root_need_no_other_user(tmp_path: Path) -> None:
     """In a user namespace, root is another user, who can enter its folders."""
     unshare = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"]
     if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:

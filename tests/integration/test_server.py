@@ -82,7 +82,7 @@ async def until_waiting(database_url: str) -> None:
         await connection.close()
 
 
-async def test_a_worker_that_is_stopped_says_so_and_finishes_what_it_has(
+async def test_a_stopped_worker_reports_it_and_finishes_running_requests(
     fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
 ) -> None:
     address = f"unix:{tmp_path}/worker.sock"
@@ -184,7 +184,7 @@ async def test_a_migration_that_only_makes_faster_does_not_hold_workers_up(
 
 
 @pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
-async def test_a_schema_newer_than_known_is_said_and_served(
+async def test_a_newer_schema_is_logged_and_served(
     database: asyncpg.Connection[Any], fresh_database_url: str, tmp_path: Path, dirty: bool
 ) -> None:
     await migrate.set_version(database, NEWEST + 1, dirty=dirty)

@@ -14,7 +14,7 @@ from registry_grpc.domain.inference_service import InferenceServicePatch, Servic
 from registry_grpc.services.deployments import Deployed
 
 
-async def test_a_request_that_is_sent_again_finds_what_it_made(running: World) -> None:
+async def test_a_repeated_request_finds_its_deployment(running: World) -> None:
     new = running.new(await running.version(), name="iris")
     answers = await asyncio.gather(
         *(running.deployments.deploy(running.project_id, new, request_id="r-1") for _ in range(5))
@@ -93,7 +93,7 @@ async def test_concurrent_updates_and_rollbacks_end_at_the_last_revision(running
     await running.until_undeployed(id_)
 
 
-async def test_of_two_updates_at_once_none_undoes_the_other(running: World) -> None:
+async def test_concurrent_updates_do_not_undo_each_other(running: World) -> None:
     """One changes the version, and one the options. In the end both are in effect, in either order."""
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
@@ -111,7 +111,7 @@ async def test_of_two_updates_at_once_none_undoes_the_other(running: World) -> N
     await running.until_undeployed(id_)
 
 
-async def test_undeploys_and_redeploys_at_once_end_as_the_row_says(running: World) -> None:
+async def test_concurrent_undeploys_and_redeploys_end_in_the_state_of_the_row(running: World) -> None:
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
     down = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
@@ -132,7 +132,7 @@ async def test_undeploys_and_redeploys_at_once_end_as_the_row_says(running: Worl
     await running.until_undeployed(id_)
 
 
-async def test_what_was_deleted_is_not_brought_back(running: World) -> None:
+async def test_a_deleted_service_is_not_deployed_again(running: World) -> None:
     """The deployment stays as history, but an update of it could never be undeployed."""
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
@@ -148,7 +148,7 @@ async def test_what_was_deleted_is_not_brought_back(running: World) -> None:
     await running.until_nothing_is_left()
 
 
-async def test_a_renamed_environment_does_not_move_what_it_holds(running: World) -> None:
+async def test_renaming_an_environment_does_not_move_its_deployments(running: World) -> None:
     id_ = (await running.deploy()).service.id
     before = await running.until_deployed(id_)
     await running.use_namespace("elsewhere")

@@ -90,7 +90,7 @@ async def test_a_lease_of_the_dead_ends_by_itself(faulty: World) -> None:
         await faulty.until_deployed(id_)  # the poll finds it
 
 
-async def test_a_caller_who_has_gone_leaves_no_lease_behind(faulty: World) -> None:
+async def test_a_cancelled_request_leaves_no_lease(faulty: World) -> None:
     slow = faulty.simulated.faults.add(Fault(verb="patch", resource="inferenceservices", delay=3600, drop=True))
     deploying = asyncio.create_task(faulty.deploy())
     while not slow.hits:  # noqa: ASYNC110

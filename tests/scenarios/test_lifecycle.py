@@ -83,7 +83,7 @@ async def test_rollback(running: World) -> None:
     assert [r.served_until is None for r in revisions] == [False, False, True]
 
 
-async def test_a_rollback_to_what_is_forbidden_by_now(running: World) -> None:
+async def test_a_rollback_to_a_forbidden_revision(running: World) -> None:
     running.set_policy(DeploymentPolicy(env=("LD_*",)))
     id_ = (await running.deploy(OLD, options=DeploymentOptions(env={"LD_PRELOAD": "/x.so"}))).service.id
     await running.until_deployed(id_)
@@ -129,7 +129,7 @@ async def test_undeploy(running: World) -> None:
     assert (await running.deployment(id_)).phase is Phase.UNDEPLOYED
 
 
-async def test_redeploy_of_what_was_undeployed(running: World) -> None:
+async def test_redeploy_after_an_undeploy(running: World) -> None:
     id_ = (await running.deploy()).service.id
     await running.until_deployed(id_)
     before = (await running.view(id_)).external_id

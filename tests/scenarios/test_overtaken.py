@@ -74,7 +74,7 @@ async def made_by_the_go_service(world: World) -> InferenceService:
     return await PostgresInferenceServiceRepository(world.database).create(service, ())
 
 
-async def test_what_serves_is_told_when_the_next_revision_is_refused(faulty: World) -> None:
+async def test_the_serving_revision_is_reported_when_the_next_one_is_refused(faulty: World) -> None:
     """Revision 2 rolls out, and revision 3 is made before a pass has seen that."""
     async with faulty.controller():
         id_ = (await faulty.deploy("s3://models/one")).service.id
@@ -90,7 +90,7 @@ async def test_what_serves_is_told_when_the_next_revision_is_refused(faulty: Wor
     assert await faulty.served_now(id_) == 2
 
 
-async def test_a_first_revision_that_came_up_unseen_is_told(faulty: World) -> None:
+async def test_a_first_revision_that_became_ready_unseen_is_recorded(faulty: World) -> None:
     id_ = (await faulty.deploy("s3://models/one")).service.id
     await is_rolled_out(faulty, id_, "1")
     faulty.simulated.faults.add(NO_MORE)
@@ -152,7 +152,7 @@ async def test_a_deletion_that_a_pass_did_not_see_is_due_at_once(world: World) -
     await world.until_nothing_is_left()
 
 
-async def test_a_caller_who_goes_while_the_result_is_recorded_leaves_no_lease(faulty: World) -> None:
+async def test_a_request_cancelled_while_recording_leaves_no_lease(faulty: World) -> None:
     id_ = await faulty.intent()
     async with faulty.database.transaction() as connection:
         await connection.execute(_SLOW_RECORD)
@@ -192,7 +192,7 @@ async def test_a_name_that_is_free_again_is_taken_at_once(faulty: World) -> None
         await faulty.until_deployed(again.service.id)
 
 
-async def test_a_sync_does_not_bring_back_what_was_undeployed(faulty: World) -> None:
+async def test_a_sync_does_not_redeploy_an_undeployed_service(faulty: World) -> None:
     """Sync observes, undeploy removes the object, and sync writes its old observation."""
     service = await made_by_the_go_service(faulty)
     look = faulty.cluster.look
@@ -237,7 +237,7 @@ async def test_marks_and_a_relist_do_not_wait_for_one_another_in_a_circle(world:
     await asyncio.gather(mark(), mark(), compare())  # a deadlock would be a ConcurrentChange
 
 
-async def test_what_only_a_newer_release_knows_is_left_to_it(faulty: World) -> None:
+async def test_options_of_a_newer_release_are_left_to_it(faulty: World) -> None:
     newer = await faulty.intent()
     other = await faulty.intent("s3://models/other")
     await faulty.database.execute(_NEW_OPTION, newer)
@@ -250,7 +250,7 @@ async def test_what_only_a_newer_release_knows_is_left_to_it(faulty: World) -> N
         assert await lease_of(faulty, newer) is None
 
 
-async def test_what_no_release_has_taken_up_is_refused_by_its_name(faulty: World) -> None:
+async def test_unknown_options_that_no_release_processes_are_refused_by_name(faulty: World) -> None:
     """As after a rollback: the service continues to run, and no part of the request is silently left out."""
     newer = await faulty.intent()
     await faulty.database.execute(_NEW_OPTION, newer)

@@ -141,7 +141,7 @@ async def test_a_namespace_that_is_deleted_under_a_deployment(faulty: World) -> 
 @pytest.mark.parametrize(
     "error", [STALE, unavailable(), webhook_down(), throttled(0)], ids=["409", "503", "webhook down", "429"]
 )
-async def test_what_passes_by_itself_is_not_told(faulty: World, error: ApiError) -> None:
+async def test_short_disturbances_are_not_reported(faulty: World, error: ApiError) -> None:
     """For a deployment that was applied before. The request that makes a deployment answers its own failure."""
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id

@@ -128,7 +128,7 @@ async def test_pods_exceed_the_quota(running: World) -> None:
     await running.until_undeployed(id_)
 
 
-async def test_degraded_when_what_served_does_not(faulty: World) -> None:
+async def test_degraded_when_the_serving_revision_fails(faulty: World) -> None:
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
         before = await faulty.until_deployed(id_)

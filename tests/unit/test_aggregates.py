@@ -48,7 +48,7 @@ def test_a_new_model_is_live_and_undeployed() -> None:
     )
 
 
-def test_a_new_model_keeps_what_the_client_says() -> None:
+def test_a_new_model_has_the_values_of_the_request() -> None:
     new = NewRegisteredModel(
         name="n",
         description="d",
@@ -91,7 +91,7 @@ def test_a_new_version_is_live_and_pending() -> None:
     )
 
 
-def test_a_new_version_keeps_what_the_client_says() -> None:
+def test_a_new_version_has_the_values_of_the_request() -> None:
     said: dict[str, Any] = {
         "description": "d",
         "is_default": True,

@@ -95,7 +95,7 @@ def dead_tests(text: str) -> Iterator[str]:
             yield f"{file}::{name}"
 
 
-def test_numbers_are_those_of_the_contract_and_of_the_decisions() -> None:
+def test_cited_numbers_exist_in_the_contract_and_the_decisions() -> None:
     there = cited()
     assert [
         f"{path}: {kind} {item}" for path, text in texts() for kind, item in citations(text) if item not in there[kind]

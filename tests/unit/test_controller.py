@@ -102,7 +102,7 @@ class Leading(InMemoryDeploymentQueue):
 # Leading
 
 
-async def test_only_who_leads_watches(world: AtWork) -> None:
+async def test_only_the_leader_watches(world: AtWork) -> None:
     queue = Leading(world)
     async with running(world, queue=queue):
         queue.states.put_nowait(False)
@@ -118,7 +118,7 @@ async def test_only_who_leads_watches(world: AtWork) -> None:
     assert world.cluster.watching == 0
 
 
-async def test_who_lost_the_session_of_the_lock_watches_no_more(world: AtWork) -> None:
+async def test_a_leader_that_lost_its_session_stops_watching(world: AtWork) -> None:
     queue = Leading(world)
     async with running(world, queue=queue) as faults:
         queue.states.put_nowait(True)
@@ -154,7 +154,7 @@ class Forgetting(Leading):
             raise OSError("away")
 
 
-async def test_who_leads_forgets_again_and_again(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_leader_deletes_history_again_and_again(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controller, "_FORGET_SECONDS", 0.002)
     queue = Forgetting(world)
     async with running(world, queue=queue) as faults:
@@ -236,7 +236,7 @@ async def test_all_that_is_due_is_worked_on_and_no_more_at_once_than_there_is_ro
     assert all(world.is_free(deployment.id) for deployment in deployments)
 
 
-async def test_what_is_due_later_is_worked_on_then_without_being_woken(world: AtWork) -> None:
+async def test_work_that_becomes_due_later_is_done_without_being_woken(world: AtWork) -> None:
     (deployment,) = await due(world)
     work = world.store.work[deployment.id]
     work.next_at = world.clock.now() + timedelta(seconds=0.2)

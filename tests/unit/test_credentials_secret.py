@@ -94,7 +94,7 @@ def test_no_secret_without_keys_or_use_for_them(uri: str, credentials: Credentia
     assert credentials_secret(deployment, credentials, registry_id="r", name_key=KEY) is None
 
 
-def test_the_name_is_told_by_the_content_alone() -> None:
+def test_the_name_only_depends_on_the_content() -> None:
     name = secret(storage_uri="s3://bucket/key")["metadata"]["name"]
     assert name.startswith("iris-81744a02-creds-")
     assert len(name) == len("iris-81744a02-creds-") + 8
@@ -113,7 +113,7 @@ def test_equal_keys_do_not_show_across_deployments() -> None:
     assert one["metadata"]["name"] != other["metadata"]["name"]
 
 
-def test_who_lacks_the_servers_key_cannot_try_keys_on_the_name() -> None:
+def test_storage_keys_cannot_be_guessed_from_the_name_without_the_encryption_key() -> None:
     names = {
         made["metadata"]["name"]
         for key in (KEY, b"another", b"")
@@ -152,7 +152,7 @@ def test_the_owner_is_the_inference_service() -> None:
     assert "ownerReferences" not in made["metadata"]
 
 
-def test_the_names_made_so_far_are_kept_with_what_was_applied() -> None:
+def test_existing_names_do_not_change() -> None:
     annotations = {"serving.kserve.io/storageSecretName": "b"}
     content = {"spec": {}, "labels": {}, "annotations": annotations, "secrets": ["a", "b"]}
     applied = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)

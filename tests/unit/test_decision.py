@@ -432,7 +432,7 @@ def test_the_first_row_that_holds_decides(situation: Situation, row: str) -> Non
         (situation(revised_at=ago(seconds=900), applied_at=ago(seconds=900)), "deploying"),
     ],
 )  # fmt: skip
-def test_what_does_not_count_yet(situation: Situation, row: str) -> None:
+def test_findings_that_do_not_count_yet(situation: Situation, row: str) -> None:
     assert row_of(situation) == row
 
 

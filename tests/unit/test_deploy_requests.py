@@ -23,7 +23,7 @@ def a_wish(**fields: Any) -> NewDeployment:
     return NewDeployment(**said | fields)
 
 
-def test_the_digest_is_that_of_what_is_asked_for() -> None:
+def test_equal_requests_have_equal_digests() -> None:
     options = DeploymentOptions(env={"A": "1", "B": ""}, limits={"cpu": "1"}, scale_metric=ScaleMetric.CPU)
     again = DeploymentOptions(env={"B": "", "A": "1"}, limits={"cpu": "1"}, scale_metric=ScaleMetric.CPU)
     labels = {"a": "1", "b": "2"}
@@ -52,7 +52,7 @@ def test_the_digest_is_that_of_what_is_asked_for() -> None:
         {"options": DeploymentOptions(deadline_seconds=1)},
     ],
 )
-def test_what_is_asked_for_differently_has_another_digest(other: dict[str, Any]) -> None:
+def test_different_requests_have_different_digests(other: dict[str, Any]) -> None:
     assert a_wish(**other).digest != a_wish().digest
 
 
@@ -101,7 +101,7 @@ async def deploy(world: World, wish: NewDeployment, request_id: str = "r") -> De
     return await world.deployments.deploy(world.project_id, wish, request_id=request_id)
 
 
-async def test_is_carried_out_once_whatever_happened_to_the_version(world: World, wish: NewDeployment) -> None:
+async def test_is_carried_out_once_even_if_the_version_changed(world: World, wish: NewDeployment) -> None:
     first = await deploy(world, wish)
     await world.set_status("FAILED")
 
@@ -131,7 +131,7 @@ async def test_without_an_id_it_is_another_request(world: World, wish: NewDeploy
         ({"phase": Phase.UNDEPLOYED}, "UNDEPLOYED", "Deployment made by an earlier request"),
     ],
 )
-async def test_is_answered_as_what_it_made_is_by_then(
+async def test_is_answered_with_the_present_state_of_its_deployment(
     world: World, wish: NewDeployment, seen: dict[str, Any], status: str, message: str
 ) -> None:
     world.id = (await deploy(world, wish)).service.id

@@ -71,7 +71,7 @@ def test_quantities(text: str) -> None:
     "text",
     ["", " 1", "1 ", "lots", "1,5", "1.5.1", ".", "+", "1e", "1e1.5", "1K", "1mi", "1GiB", "1Gi1", "0x1", "٣", "1\n"],
 )
-def test_what_is_no_quantity(text: str) -> None:
+def test_invalid_quantities(text: str) -> None:
     assert fault_of_quantity(text) == "must be a Kubernetes quantity, for example `500m` or `2Gi`"
 
 

@@ -99,7 +99,7 @@ async def test_refusals_keep_their_reasons(
         await registry.deployments.deploy(uuid4(), of(environment, model))
 
 
-async def test_a_model_without_versions_is_told_without_a_prefix(
+async def test_the_error_for_a_model_without_versions_has_no_prefix(
     registry: Registry, project_id: UUID, environment: ServingEnvironment, model: RegisteredModel
 ) -> None:
     assert await text_of_refusal(registry, project_id, of(environment, model)) == "model version not found"

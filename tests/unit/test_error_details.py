@@ -58,7 +58,7 @@ def violations(character: str, count: int, length: int) -> list[Violation]:
 
 @pytest.mark.parametrize("character", CHARACTERS)
 @pytest.mark.parametrize(("count", "length"), [(1, 100_000), (30, 50), (1000, 5), (1000, 1000)])
-def test_trailers_stay_below_what_clients_take(character: str, count: int, length: int) -> None:
+def test_trailers_stay_below_the_limit_of_clients(character: str, count: int, length: int) -> None:
     sent = violations(character, count, length)
     for error in (InvalidRequest(sent), DeploymentBlocked(sent), InvalidRequest(sent, character * 100_000)):
         message, details, size = told(error)
@@ -86,7 +86,7 @@ def test_the_first_violations_are_named_and_all_are_counted() -> None:
     assert 5 < len(failure.violations) < 57
 
 
-def test_what_is_short_is_told_as_it_is() -> None:
+def test_short_texts_are_not_changed() -> None:
     error = InvalidRequest([Violation("é" * 90, "日" * 60), Violation("b", "is 100 % wrong")])
     message, (info, request), _ = told(error)
     assert message == f"{'é' * 90} {'日' * 60}; b is 100 % wrong"
@@ -106,14 +106,14 @@ def test_without_violations_there_is_no_empty_list_of_them() -> None:
     assert [type(detail) for detail in details] == [ErrorInfo]
 
 
-def test_rest_clients_are_told_all_of_it() -> None:
+def test_rest_clients_get_the_whole_text() -> None:
     error = InvalidRequest(violations("a", 57, 100))
     refusal = refusal_of(error, Call(method="m"), REQUEST)
     assert refusal.text == error.message
     assert len(refusal.text) > 10_000 > len(refusal.message)
 
 
-def test_what_nobody_foresaw_is_internal_and_only_the_log_knows_what_it_was() -> None:
+def test_an_unexpected_error_is_internal_and_only_the_log_has_its_text() -> None:
     with capture_logs() as logs:
         refusal = refusal_of(RuntimeError("the password is secret"), Call(method="m", request_id="r"), REQUEST)
     assert (refusal.code, refusal.text, refusal.message) == (
@@ -132,7 +132,7 @@ def test_a_timeout_is_a_deadline_that_passed() -> None:
     assert (refusal.code, refusal.text) == (StatusCode.DEADLINE_EXCEEDED, "the request took too long")
 
 
-def test_a_failed_read_of_the_cluster_is_told_to_the_log_alone() -> None:
+def test_only_the_log_has_the_cause_of_a_failed_read_of_the_cluster() -> None:
     with capture_logs() as logs:
         refusal = refusal_of(ClusterReadFailed("forbidden"), Call(method="m", request_id="r"), REQUEST)
     assert (refusal.code, refusal.text) == (StatusCode.INTERNAL, "internal server error")

@@ -75,7 +75,7 @@ def test_errors_with_one_reason_know_it(error: RegistryError, reason: Reason) ->
     assert (error.reason, error.message) == (reason, RegistryError(reason).message)
 
 
-def test_what_the_cluster_answered_is_not_in_the_text() -> None:
+def test_the_answer_of_the_cluster_is_not_in_the_text() -> None:
     error = ClusterReadFailed("forbidden: user system:serviceaccount:registry")
 
     assert error.cause == "forbidden: user system:serviceaccount:registry"
@@ -95,7 +95,7 @@ def test_metadata_is_not_in_the_text() -> None:
     assert (error.message, error.metadata) == (CONTRACT_TEXTS[Reason.REGISTERED_MODEL_NAME_TAKEN], {"name": "x"})
 
 
-def test_within_says_the_step_and_keeps_the_error() -> None:
+def test_within_adds_the_step_and_keeps_the_error() -> None:
     error = FailedPrecondition(Reason.MODEL_VERSION_NOT_READY, status="PENDING")
 
     stepped = error.within("version v1")

@@ -94,7 +94,7 @@ def test_whose_it_is() -> None:
     assert (made_by_the_go_service.deployment_id, made_by_the_go_service.registry_id) == ("i", "")
 
 
-def test_who_wrote_last() -> None:
+def test_the_last_writer() -> None:
     def entry(manager: str, time: str, fields: dict[str, Any], **more: str) -> dict[str, Any]:
         return {"manager": manager, "time": time, "fieldsV1": fields, **more}
 
@@ -155,7 +155,7 @@ def test_the_newest_internal_error_without_noise() -> None:
     ) == WarningEvent(message="StorageURI not supported", first_seen=at(0), last_seen=at(1))
 
 
-def test_a_mode_that_kserve_cannot_run_is_told_by_a_reason_of_its_own() -> None:
+def test_a_mode_that_kserve_cannot_run_has_its_own_reason() -> None:
     rejected = event("no Knative", T1, reason="ServerlessModeRejected")
     assert warning([rejected]) == WarningEvent(message="no Knative", first_seen=at(0), last_seen=at(1))
 
@@ -337,7 +337,7 @@ def test_whether_a_container_is_ready(ready: bool) -> None:
     ("stamp", "revision"),
     [("7", 7), ("9" * 18, 10**18 - 1), ("9" * 19, 0), ("-1", 0), ("seven", 0), ("", 0), (None, 0)],
 )
-def test_a_relist_tells_the_revision_whatever_somebody_wrote_there(stamp: str | None, revision: int) -> None:
+def test_a_relist_has_the_revision_even_if_the_annotation_is_nonsense(stamp: str | None, revision: int) -> None:
     """PostgreSQL compares it, so it must fit into 64 bits."""
     predictor = {} if stamp is None else {"annotations": {REVISION: stamp}}
     raw = {"metadata": {"namespace": "n", "name": "m", "uid": "u", "generation": 1}, "spec": {"predictor": predictor}}

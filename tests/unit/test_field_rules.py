@@ -165,7 +165,7 @@ def test_twenty_thousand_tags_are_few_enough() -> None:
     assert a_new_model(tags=Tags(tasks=tuple(f"task{number}" for number in range(20_000))))
 
 
-def test_a_text_of_the_cluster_is_cut_to_what_the_last_error_takes() -> None:
+def test_a_text_of_the_cluster_is_cut_to_the_limit_of_last_error() -> None:
     text = "éx" * 30_000
     cut = fitting_error(text)
 
@@ -238,7 +238,7 @@ def test_a_required_text_must_not_be_empty(make: Make, field: str) -> None:
     assert getattr(make(**{field: " "}), field) == " "
 
 
-def test_all_violations_are_told_at_once_required_ones_first() -> None:
+def test_all_violations_are_reported_together_with_missing_fields_first() -> None:
     error = refusal_of(
         a_new_version, name="n" * 101, model_framework="", model_framework_version="", uri="", artifact_type="a" * 51
     )
@@ -296,11 +296,11 @@ def test_a_patch_may_be_empty(make: Make) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_a_patch_can_change(make: Any, names: set[str]) -> None:
+def test_fields_that_a_patch_can_change(make: Any, names: set[str]) -> None:
     assert {field.name for field in fields(make)} == names
 
 
-def test_the_text_of_a_refusal_does_not_repeat_what_was_sent() -> None:
+def test_the_text_of_a_refusal_does_not_repeat_the_value() -> None:
     error = refusal_of(a_new_version, secret_key="s3cret" * 100, access_key="acc3ss" * 100)
 
     assert "s3cret" not in str(error)

@@ -121,7 +121,7 @@ def declared(**more: Any) -> type:
     return type("Servicer", (), real | more)
 
 
-def test_each_method_is_served_natively_and_those_with_a_route_for_rest(registry: Registry) -> None:
+def test_all_methods_are_served_natively_and_those_with_a_route_by_rest(registry: Registry) -> None:
     servicer = RegisteredModelServicer(registry.models)
     for name in SERVICE.methods_by_name:
         assert handler(servicer, f"/modelregistry.v1.RegisteredModelService/{name}").unary_unary
@@ -264,7 +264,7 @@ async def test_a_native_error_has_its_details() -> None:
     )
 
 
-async def test_what_nobody_foresaw_is_internal_and_only_the_log_has_the_traceback() -> None:
+async def test_an_unexpected_error_is_internal_and_only_the_log_has_the_traceback() -> None:
     error = RuntimeError(SECRET)
     context = FakeContext(PROJECT)
     with capture_logs() as logs:
@@ -384,7 +384,9 @@ async def test_a_call_that_grpc_cancels_is_logged_and_stays_cancelled(remaining:
         ((f"{UUID(int=5)},{UUID(int=5)}",), False),
     ],
 )
-async def test_one_project_counts_and_two_are_as_good_as_none(values: tuple[str, ...], *, is_project: bool) -> None:
+async def test_one_project_id_counts_and_two_are_like_a_missing_one(
+    values: tuple[str, ...], *, is_project: bool
+) -> None:
     projects = []
 
     async def get(project: UUID, _id: UUID) -> NoReturn:

@@ -87,7 +87,9 @@ def test_when_to_apply(row: dict[str, Any], live: LiveObject | None, is_needed: 
         (DriftPolicy.REPORT, Phase.DRIFTED, Why.SPEC_CHANGED, False),
     ],
 )
-def test_drift_is_put_right_once_it_was_told(policy: DriftPolicy, phase: Phase, reason: Why, is_needed: bool) -> None:
+def test_drift_is_corrected_once_it_was_reported(
+    policy: DriftPolicy, phase: Phase, reason: Why, is_needed: bool
+) -> None:
     row = replace(ROW, drift_policy=policy, phase=phase, reason=reason)
     assert needs_apply(row, seen(replace(LIVE, drift=DRIFT))) is is_needed
     assert not needs_apply(row, seen(LIVE))
@@ -102,7 +104,7 @@ def test_drift_is_put_right_once_it_was_told(policy: DriftPolicy, phase: Phase, 
         (replace(LIVE, revision=4, deployment_id="another"), False),
     ],
 )
-def test_what_a_newer_row_has_applied(live: LiveObject, is_newer: bool) -> None:
+def test_an_object_that_a_newer_row_has_applied(live: LiveObject, is_newer: bool) -> None:
     assert is_overtaken(ROW, live) is is_newer
 
 
@@ -116,14 +118,14 @@ def test_what_a_newer_row_has_applied(live: LiveObject, is_newer: bool) -> None:
         ({"spec": a_spec()}, 1, False),
     ],
 )
-def test_what_a_newer_release_has_stored_is_left_to_it_for_a_while(
+def test_options_of_a_newer_release_are_left_to_it_for_a_while(
     row: dict[str, Any], seconds: float, is_left: bool
 ) -> None:
     new = replace(ROW, spec=a_spec(unknown={"options.gpu": 1}), applied_generation=2)
     assert is_left_to_newer_release(replace(new, **row), new.revised_at + timedelta(seconds=seconds)) is is_left
 
 
-def test_what_is_sure_to_fail_is_refused_with_the_first_reason_and_all_messages() -> None:
+def test_certain_failures_are_refused_with_the_first_reason_and_all_messages() -> None:
     with pytest.raises(ApplyRefused) as refused:
         check_before_apply(replace(ROW, name="Not a name", namespace="Nor one"), has_credentials=False)
     assert refused.value.reason is Why.NAME_INVALID
@@ -160,7 +162,7 @@ def test_a_revision_that_is_up_serves() -> None:
         (seen(replace(LIVE, is_stopped=True)), None),
     ],
 )
-def test_what_serves_while_the_target_does_not(evidence: Evidence | None, serves: int | None) -> None:
+def test_the_serving_revision_while_the_target_does_not_serve(evidence: Evidence | None, serves: int | None) -> None:
     refused = ApplyRefused(Why.API_UNAVAILABLE, "away") if evidence is None else None
     result = judged(ROW, evidence, refused)
     assert result.serving_generation == serves
@@ -179,7 +181,7 @@ def test_an_object_that_is_gone_is_forgotten(row: dict[str, Any], phase: Phase) 
     assert (result.applied, result.applied_generation, result.applied_at) == (None, 0, None)
 
 
-def test_drift_is_told_while_it_is_drift() -> None:
+def test_drift_is_reported_as_long_as_it_exists() -> None:
     assert judged(ROW, seen(replace(LIVE, drift=DRIFT))).drift == DRIFT
     assert judged(replace(ROW, want=Want.ABSENT), seen(replace(LIVE, drift=DRIFT))).drift == ()
 
@@ -202,13 +204,13 @@ def test_a_first_apply_that_was_refused(reason: Why, attempts: int, served_state
     assert view.last_error == "create kserve inferenceservice: no"
 
 
-def test_an_apply_that_was_refused_later_leaves_what_serves() -> None:
+def test_a_later_refused_apply_keeps_the_serving_revision() -> None:
     view = judged(replace(ROW, attempts=4), None, ApplyRefused(Why.API_UNAVAILABLE, "no")).service
     assert (view.current_state, view.served_state) == (ServiceState.DEPLOYED, ServeModelState.PENDING)
     assert view.external_id == "u"
 
 
-def test_what_shall_go_says_what_keeps_it() -> None:
+def test_an_unwanted_object_reports_what_holds_it() -> None:
     going = replace(ROW, want=Want.ABSENT, serving_generation=None)
     result = judged(going, seen(), ApplyRefused(Why.FORBIDDEN, "no"))
     assert (result.phase, result.serving_generation) == (Phase.FAILED, None)

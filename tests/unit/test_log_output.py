@@ -37,7 +37,7 @@ def test_a_line_has_its_fields_and_when_it_was_written(stream: io.TextIOWrapper)
     assert line == {"event": "request completed", "level": "info", "code": "OK", "duration_ms": 1.5, "path": "/a"}
 
 
-def test_the_traceback_of_an_unforeseen_error_is_told(stream: io.TextIOWrapper) -> None:
+def test_the_traceback_of_an_unexpected_error_is_logged(stream: io.TextIOWrapper) -> None:
     configure_logging("error", "json", stream)
     try:
         int("nothing")
@@ -49,7 +49,7 @@ def test_the_traceback_of_an_unforeseen_error_is_told(stream: io.TextIOWrapper) 
     assert line["exception"].endswith("ValueError: invalid literal for int() with base 10: 'nothing'")
 
 
-def test_what_grpc_logs_is_a_line_without_what_a_client_sent(stream: io.TextIOWrapper) -> None:
+def test_logs_of_grpc_are_lines_without_data_of_clients(stream: io.TextIOWrapper) -> None:
     configure_logging("info", "json", stream)
     logger = logging.getLogger("grpc._cython.cygrpc")
     try:
@@ -66,7 +66,7 @@ def test_what_grpc_logs_is_a_line_without_what_a_client_sent(stream: io.TextIOWr
 
 
 @pytest.mark.parametrize(("level", "written"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
-def test_what_is_below_the_level_is_not_written(stream: io.TextIOWrapper, level: str, written: int) -> None:
+def test_lines_below_the_level_are_not_written(stream: io.TextIOWrapper, level: str, written: int) -> None:
     configure_logging(level, "json", stream)
     logger = structlog.get_logger("test")
     for write in (logger.debug, logger.info, logger.warning, logger.error):
@@ -97,7 +97,7 @@ async def test_lines_of_ordinary_events_are_written_together_soon() -> None:
     assert (stream.getvalue(), stream.writes) == (b"one\ntwo\nthree\n", 2)
 
 
-async def test_a_warning_is_written_at_once_after_what_came_before_it() -> None:
+async def test_a_warning_is_written_at_once_after_earlier_lines() -> None:
     stream = CountingStream()
     output = LogOutput(stream)
     output.info(b"request")
@@ -112,7 +112,7 @@ def test_without_a_loop_every_line_is_written_at_once() -> None:
     assert stream.getvalue() == b"starting\n"
 
 
-async def test_what_waits_is_written_when_the_process_ends() -> None:
+async def test_waiting_lines_are_written_when_the_process_ends() -> None:
     stream = CountingStream()
     output = LogOutput(stream)
     output.info(b"last words")

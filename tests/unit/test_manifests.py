@@ -80,7 +80,7 @@ def test_all_options() -> None:
     }
 
 
-def test_scaling_to_zero_is_said() -> None:
+def test_scaling_to_zero_is_explicit() -> None:
     options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, min_replicas=0)
     made = manifest(a_deployment(spec=a_spec(options=options)))
     assert made["spec"]["predictor"]["minReplicas"] == 0
@@ -98,7 +98,7 @@ def test_an_empty_format_version_is_left_out() -> None:
     assert model["modelFormat"] == {"name": "sklearn"}
 
 
-def test_system_labels_win_over_those_of_users() -> None:
+def test_system_labels_win_over_labels_of_users() -> None:
     labels = {
         "team": "vision",
         "modelregistry.ai-platform/deployment-id": "stolen",
@@ -122,6 +122,6 @@ def test_only_a_new_revision_changes_the_object() -> None:
     assert manifest(later) == manifest(deployment)
 
 
-def test_a_new_revision_changes_no_metadata_but_what_it_is_about() -> None:
+def test_a_new_revision_only_changes_the_metadata_that_it_needs() -> None:
     deployment = a_deployment()
     assert manifest(replace(deployment, generation=2))["metadata"] == manifest(deployment)["metadata"]

@@ -58,7 +58,7 @@ def test_too_long_by_the_pod_label() -> None:
     )
 
 
-def test_too_long_by_the_host_says_what_the_namespace_takes() -> None:
+def test_a_host_that_is_too_long_names_the_limit_in_the_namespace() -> None:
     (finding,) = name_findings("a" * 23, LONG_NAMESPACE)
     assert f"63 for the host `<name>-predictor-<namespace>` - 11 - 30 for the namespace `{LONG_NAMESPACE}` = 22" in (
         finding.message

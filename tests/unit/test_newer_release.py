@@ -53,7 +53,7 @@ def test_a_spec_comes_back_as_it_was_stored() -> None:
     ],
     ids=str,
 )
-def test_what_is_unknown_is_kept_and_named(change: dict[str, Any], unknown: dict[str, Any]) -> None:
+def test_unknown_fields_are_kept_and_named(change: dict[str, Any], unknown: dict[str, Any]) -> None:
     stored = spec_to_json(a_spec(options=OPTIONS))
     stored |= change | {"options": stored["options"] | change.get("options", {})}
 
@@ -70,7 +70,7 @@ def test_what_is_unknown_is_kept_and_named(change: dict[str, Any], unknown: dict
     assert all(place in finding.message for place, finding in zip(unknown, found, strict=False))
 
 
-def test_what_an_older_release_did_not_store_has_its_default() -> None:
+def test_fields_that_an_older_release_did_not_store_have_defaults() -> None:
     stored = spec_to_json(a_spec())
     for name in ("scale_metric", "deployment_mode", "env", "storage_region"):
         del stored["options"][name]

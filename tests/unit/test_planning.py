@@ -149,14 +149,16 @@ async def test_validation_refuses_as_the_deploy_would(world: World, wish: NewDep
         assert len(set(texts)) == 1
 
 
-async def test_validation_refuses_what_is_sure_to_fail(world: World, wish: NewDeployment) -> None:
+async def test_validation_refuses_certain_failures(world: World, wish: NewDeployment) -> None:
     with pytest.raises(DeploymentBlocked) as refusal:
         await planning(world, Stage(ApplyRefused(Why.REJECTED, "not today"))).validate(world.project_id, wish)
     assert [(v.field, v.description) for v in refusal.value.violations] == [("REJECTED", "not today")]
 
 
 @pytest.mark.parametrize("cluster", [Stage(), None], ids=["with a cluster", "without"])
-async def test_validation_answers_what_would_be_stored(world: World, wish: NewDeployment, cluster: Any) -> None:
+async def test_validation_answers_the_service_that_would_be_stored(
+    world: World, wish: NewDeployment, cluster: Any
+) -> None:
     answer = await planning(world, cluster).validate(world.project_id, wish)
 
     assert (answer.service.name, answer.status, answer.message) == ("iris", "PENDING", "validation passed")
@@ -171,7 +173,7 @@ async def test_a_cluster_that_does_not_answer(world: World, wish: NewDeployment)
         await planning(world).plan(world.project_id, wish)
 
 
-async def test_a_plan_says_what_may_not_be_deployed_now_or_was_edited(world: World, wish: NewDeployment) -> None:
+async def test_a_plan_reports_archived_unready_and_edited_versions(world: World, wish: NewDeployment) -> None:
     versions, models = world.repositories.versions, world.repositories.models
     patch = ModelVersionPatch(status="FAILED", state="ARCHIVED", uri="s3://bucket/edited")
     await versions.update(world.project_id, world.version.id, patch)

@@ -62,7 +62,7 @@ async def test_a_connection_that_is_given_back_is_taken_instead_of_a_new_one() -
     assert server.asked == 3
 
 
-async def test_who_gives_up_hands_on_what_came_in_that_moment() -> None:
+async def test_a_cancelled_waiter_passes_its_new_connection_on() -> None:
     server = _Server(1)
     pool = Pool(server.connect, size=3, queue=9)
     lane = pool.lane("", 3)
@@ -74,7 +74,7 @@ async def test_who_gives_up_hands_on_what_came_in_that_moment() -> None:
     assert await stays is only
 
 
-async def test_who_seeks_a_connection_when_the_pool_is_closed_does_not_wait_for_ever() -> None:
+async def test_waiting_for_a_connection_ends_when_the_pool_is_closed() -> None:
     pool = Pool(_Server(0).connect, size=3, queue=9)
     seeking = asyncio.create_task(pool.acquire(pool.lane("", 3)))
     await asyncio.sleep(0)

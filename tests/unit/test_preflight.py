@@ -93,7 +93,7 @@ def test_an_unsupported_uri_blocks_only_when_the_storage_containers_are_known() 
     ],
     ids=["prefix", "pattern", "a pattern only Go understands"],
 )
-def test_storage_containers_add_to_what_is_fetched(facts: ClusterFacts) -> None:
+def test_storage_containers_add_supported_uris(facts: ClusterFacts) -> None:
     assert "URI_SCHEME_UNSUPPORTED" not in found(storage_uri="ftp://h/m", facts=facts)
 
 
@@ -143,7 +143,7 @@ def test_scale_metrics_that_knative_mode_refuses(metric: str, is_refused: bool) 
     assert found(options=options) == {}
 
 
-def test_what_the_cluster_lacks() -> None:
+def test_missing_parts_of_the_cluster() -> None:
     facts = ClusterFacts(
         kserve_installed=False, namespace_exists=False, knative_installed=False, service_account_exists=False
     )
@@ -156,7 +156,7 @@ def test_what_the_cluster_lacks() -> None:
     }
 
 
-def test_what_is_not_asked_for_is_not_missed() -> None:
+def test_unrequested_parts_are_not_missing() -> None:
     assert found(facts=ClusterFacts(knative_installed=False, service_account_exists=False)) == {}
 
 

@@ -45,6 +45,6 @@ def test_a_reason_is_stored_as_its_name_and_has_a_next_step(reason: DeploymentRe
         assert reason.next_step.endswith(".")
 
 
-def test_a_word_that_is_none_of_them_is_not_made_by_mistake() -> None:
+def test_an_unknown_word_does_not_become_a_reason_by_mistake() -> None:
     with pytest.raises(ValueError, match="QUOTAS"):
         DeploymentReason("QUOTAS")

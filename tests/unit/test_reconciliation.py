@@ -134,7 +134,7 @@ async def test_an_undeployment_does_not_need_the_keys(
     assert world.cluster.cleaned == [(Want.ABSENT, None)]
 
 
-async def test_keys_that_cannot_be_read_are_told(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_that_cannot_be_read_are_reported(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
     error = SecretUnreadable("the key is gone")
     monkeypatch.setattr(world.repositories.versions, "credentials", AsyncMock(side_effect=error))
     deployment = await world.deployed()
@@ -146,7 +146,7 @@ async def test_keys_that_cannot_be_read_are_told(world: AtWork, monkeypatch: pyt
 # What a pass writes
 
 
-async def test_what_is_sure_to_fail_is_not_sent(world: AtWork) -> None:
+async def test_a_spec_that_certainly_fails_is_not_applied(world: AtWork) -> None:
     deployment = (await world.deployments.deploy(world.project_id, world.new(name="Not A Name"))).deployment
 
     assert deployment is not None
@@ -178,7 +178,7 @@ async def test_an_object_that_is_going_is_not_written_to(world: AtWork) -> None:
     assert world.cluster.calls["apply"] == applies
 
 
-async def test_what_was_deleted_by_others_is_told_and_then_made_again(world: AtWork) -> None:
+async def test_an_object_deleted_by_others_is_reported_and_then_created_again(world: AtWork) -> None:
     deployment = await world.deployed()
     del world.cluster.objects["models", deployment.name]
 
@@ -192,7 +192,7 @@ async def test_what_was_deleted_by_others_is_told_and_then_made_again(world: AtW
     assert again.applied != deployment.applied
 
 
-async def test_what_a_deleted_service_leaves_goes_at_once(world: AtWork) -> None:
+async def test_the_object_of_a_deleted_service_is_removed_at_once(world: AtWork) -> None:
     world.cluster.serves = False
     deployment = await world.deployed()
     assert world.cluster.objects
@@ -243,7 +243,7 @@ async def test_an_object_of_others_is_never_deleted(world: AtWork) -> None:
 
 
 @pytest.mark.parametrize("policy", DriftPolicy)
-async def test_drift_is_told_first_and_put_right_by_force_where_that_is_the_policy(policy: DriftPolicy) -> None:
+async def test_drift_is_reported_first_and_then_corrected_if_the_policy_is_enforce(policy: DriftPolicy) -> None:
     world = await at_work(policy)
     is_enforced = policy is DriftPolicy.ENFORCE
     deployment = await world.deployed()
@@ -275,7 +275,7 @@ async def test_the_cluster_out_of_reach_is_recorded_and_tried_again(world: AtWor
     assert (await world.passed(deployment)).phase is Phase.DEPLOYED
 
 
-async def test_a_cluster_that_may_not_be_read_is_told(world: AtWork) -> None:
+async def test_a_cluster_that_may_not_be_read_is_reported(world: AtWork) -> None:
     world.cluster.meanwhile = raising(ClusterReadFailed("pods is forbidden"), "observe")
     deployment = await world.deployed()
 
@@ -316,7 +316,7 @@ async def test_a_cluster_without_an_answer_is_recorded_in_time(world: AtWork, mo
 
 
 @pytest.mark.parametrize("during", ["observe", "apply", "clean_up"])
-async def test_a_caller_who_goes_away_leaves_no_lease(world: AtWork, during: str) -> None:
+async def test_a_cancelled_pass_leaves_no_lease(world: AtWork, during: str) -> None:
     await world.broken_off(world.deploy, during)
 
     (id_,) = world.store.deployments
@@ -336,7 +336,7 @@ async def test_a_look_that_is_broken_off_leaves_no_lease(world: AtWork) -> None:
     assert await world.now(deployment) == before, "told to the caller, and not recorded"
 
 
-async def test_who_finds_another_at_work_lets_it_work(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pass_does_not_disturb_another_one(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "ATTEMPT_SECONDS", 0.01)
     monkeypatch.setattr(reconciliation, "_WAIT_FOR_OTHERS_SECONDS", 0.01)
     deployment = await world.deployed()

@@ -115,7 +115,7 @@ async def test_finds_no_version_without_a_condition(registry: Registry, project_
         await registry.versions.find(project_id, ModelVersionKey())
 
 
-async def test_the_versions_of_an_unknown_model_are_none(registry: Registry, project_id: UUID) -> None:
+async def test_an_unknown_model_has_no_versions(registry: Registry, project_id: UUID) -> None:
     await stored_version(registry.repositories, await stored_model(registry.repositories, project_id))
 
     page = await registry.versions.list(project_id, ModelVersionFilter(registered_model_id=uuid4()), Sort(), Slice())

@@ -88,7 +88,7 @@ def test_everything_else_than_an_object_is_refused(content: str) -> None:
         "\u00a0{}",
     ],
 )
-def test_what_is_not_json_is_refused_in_one_line(content: str) -> None:
+def test_a_body_that_is_not_json_is_refused_in_one_line(content: str) -> None:
     text = refusal_of(NewRegisteredModel, content).message
     assert text.startswith("invalid JSON: ")
     assert "\n" not in text
@@ -100,13 +100,13 @@ def test_blanks_before_the_value_are_ignored_too() -> None:
 
 
 @pytest.mark.parametrize("end", [" junk", "}", "\0", '{"name":"b"}', ",", "\n\n1"])
-def test_what_comes_after_the_value_is_ignored(end: str) -> None:
+def test_bytes_after_the_value_are_ignored(end: str) -> None:
     assert seen(NewRegisteredModel, '{"name":"a"}' + end) == {"name": "a"}
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xc0\x80"])
 @pytest.mark.parametrize("place", [b'{"name":"%b"}', b'{"unknown":"%b"}', b'{"%b":1}', b'{"name":"a"}%b'])
-def test_what_is_not_utf_8_is_refused_wherever_it_is(text: bytes, place: bytes) -> None:
+def test_invalid_utf_8_is_refused_everywhere(text: bytes, place: bytes) -> None:
     assert refusal_of(NewRegisteredModel, place % text).message == "request body must be UTF-8"
 
 
@@ -169,7 +169,7 @@ def test_as_many_values_as_the_limit_pass() -> None:
 
 
 @pytest.mark.parametrize("text", [",[{", "a, b, ", '\\",', '\\"\\",', "\\\\,", '[\\"a\\"],'])
-def test_what_is_in_a_text_does_not_count(text: str) -> None:
+def test_characters_in_a_text_do_not_count_as_structure(text: str) -> None:
     content = f'{{"name":"{text * (MOST_VALUES + 1)}"}}'
     assert len(seen(NewRegisteredModel, content)["name"]) > MOST_VALUES
 
@@ -210,7 +210,7 @@ def test_of_keys_in_several_letter_cases_the_last_new_spelling_counts() -> None:
     assert seen(NewRegisteredModel, '{"name":"a","NAME":"b","name":"c"}') == {"name": "b"}
 
 
-def test_null_is_as_good_as_absent() -> None:
+def test_null_is_like_an_absent_key() -> None:
     content = '{"name":null,"tags":null,"labels":null,"parent_model_id":null}'
     assert seen(NewRegisteredModel, content) == {}
     patch = '{"name":null,"model_size":null,"tags":null,"labels":null}'
@@ -303,7 +303,7 @@ def test_a_list_is_nothing_else(literal: str) -> None:
 
 
 @pytest.mark.parametrize("literal", ["5", "true", "{}", "[]", '["x"]', "1.5"])
-def test_what_a_list_or_a_map_holds_must_be_texts(literal: str) -> None:
+def test_items_of_lists_and_maps_must_be_texts(literal: str) -> None:
     for kind in (NewRegisteredModel, RegisteredModelPatch):
         assert refusal_of(kind, f'{{"tags":{{"tasks":["a",{literal}]}}}}').message == "tags.tasks must be a string"
         assert refusal_of(kind, f'{{"labels":{{"a":"b","c":{literal}}}}}').message == "labels.c must be a string"

@@ -39,7 +39,7 @@ def test_a_model_is_these_bytes() -> None:
     )
 
 
-def test_a_model_shows_what_it_has() -> None:
+def test_a_model_only_shows_keys_with_values() -> None:
     version = a_version(model(), created_by_email="a@b.c", updated_by_email="d@e.f")
     whole = model(owner_email="o@b.c", parent_model_id=UUID(int=9), latest_version=version, default_version=version)
     encoded = orjson.loads(text_of(encoders.model(whole)))
@@ -114,7 +114,7 @@ def test_empty_texts_of_serving_objects_are_omitted() -> None:
     ]
 
 
-def test_a_service_shows_what_it_has_in_order() -> None:
+def test_a_service_only_shows_keys_with_values_in_order() -> None:
     service = a_service(an_environment(PROJECT), model())
     served = a_serve_model(service, a_version(model()))
     whole = replace(

@@ -267,7 +267,7 @@ def a_method(*paths: str, body: str = "", kind: str = "string") -> MethodDescrip
 
 
 @pytest.mark.parametrize("paths", [("/a/{id}", "/b/{id}"), ("/a/{id}", "/a/{id}/x", "/{other_id}/b")])
-def test_paths_that_cannot_be_told_apart_are_noticed(paths: tuple[str, ...]) -> None:
+def test_ambiguous_paths_are_refused(paths: tuple[str, ...]) -> None:
     with pytest.raises(TypeError, match=r"the paths of t\.Service\.Do cannot be told apart by their length"):
         RequestReader(a_method(*paths))
 
@@ -277,7 +277,7 @@ def test_a_body_that_is_no_message_is_noticed() -> None:
         RequestReader(a_method("/a/{id}", body="value"))
 
 
-def test_paths_of_different_lengths_are_told_apart() -> None:
+def test_paths_of_different_lengths_are_distinct() -> None:
     reader = RequestReader(a_method("/a/{id}", "/a/{id}/b/{other_id}"))
     assert MessageToDict(reader.read(f"/a/{A}", b""), preserving_proto_field_name=True) == {"id": A}
     message = reader.read(f"/a/{A}/b/{B}", b"")

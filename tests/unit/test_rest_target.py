@@ -112,5 +112,5 @@ def test_an_integer_beyond_64_bits_becomes_the_nearest_one(text: str, number: in
 @pytest.mark.parametrize(
     "text", ["", "abc", "1.5", " 2", "2 ", "2\n", "1e2", "0x10", "1_000", "--1", "+-1", "+", "-", "null", "٢", "²"]
 )
-def test_what_is_no_integer_is_0(text: str) -> None:
+def test_an_invalid_integer_is_0(text: str) -> None:
     assert integer(text) == 0

@@ -109,7 +109,7 @@ async def test_a_desired_state_that_is_there_already_asks_for_nothing(world: Wor
     assert (await world.deployment()).generation == 1
 
 
-async def test_what_is_forbidden_by_now_can_be_undeployed(world: World) -> None:
+async def test_a_forbidden_deployment_can_be_undeployed(world: World) -> None:
     await world.set_status("FAILED")
     down = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
 
@@ -199,7 +199,7 @@ class Busy:
 
 
 @pytest.mark.parametrize("times", [1, 4])
-async def test_an_update_keeps_what_others_changed_meanwhile(world: World, times: int) -> None:
+async def test_an_update_keeps_concurrent_changes(world: World, times: int) -> None:
     other = await stored_version(
         world.repositories,
         await world.repositories.models.get(world.project_id, world.version.registered_model_id),
@@ -226,7 +226,7 @@ async def test_an_update_gives_up_when_others_do_not_stop(world: World) -> None:
 
 
 @pytest.mark.parametrize(("account", "is_allowed"), [("reader", True), ("admin", False)])
-async def test_what_is_redeployed_is_what_was_checked(world: World, account: str, is_allowed: bool) -> None:
+async def test_only_the_checked_generation_is_redeployed(world: World, account: str, is_allowed: bool) -> None:
     await world.services.undeploy(world.project_id, world.id)
     busy = Busy(world, 1, service_account=account).use_cases().services
 

@@ -151,5 +151,5 @@ def test_the_page_about_them_is_up_to_date() -> None:
     assert page == committed, "run `python scripts/configuration.py`"
 
 
-def test_make_run_is_not_open_to_the_network_unless_it_is_told_so() -> None:
+def test_make_run_is_only_open_to_the_network_by_a_setting() -> None:
     assert Settings.model_fields["host"].default == "127.0.0.1"

@@ -41,7 +41,7 @@ def asked_for(*, cluster_wide: bool) -> list[tuple[str, str, str]]:
     return sorted((review["verb"], review["group"], review["resource"]) for review in reviews)
 
 
-def test_the_roles_give_what_the_code_asks_for_and_nothing_else() -> None:
+def test_the_roles_have_exactly_the_rights_that_the_code_needs() -> None:
     assert sorted(rights("registry-grpc")) == asked_for(cluster_wide=False)
     assert sorted(rights("registry-grpc-cluster")) == asked_for(cluster_wide=True)
 

@@ -11,7 +11,7 @@ from registry_grpc import supervisor
 from registry_grpc.supervisor import ProcessSpec, Supervisor
 
 
-async def test_what_cannot_be_launched_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_launch_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_BACKOFF_SECONDS", 0.01)
     log = tmp_path / "not yet" / "log"
     running = Supervisor([ProcessSpec(name="one", module="platform", arguments=(), log=log)], grace_seconds=1)

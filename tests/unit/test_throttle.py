@@ -25,7 +25,7 @@ async def test_after_the_burst_the_rate_holds() -> None:
     assert 0.08 <= await seconds(asyncio.gather(*(throttle.turn() for _ in range(7)))) < 1
 
 
-async def test_who_gives_up_gives_the_turn_back() -> None:
+async def test_a_cancelled_waiter_gives_its_turn_back() -> None:
     throttle = Throttle(rate=10, burst=1)
     await throttle.turn()
     waiting = [asyncio.create_task(throttle.turn()) for _ in range(100)]

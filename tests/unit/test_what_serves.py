@@ -38,7 +38,7 @@ async def test_an_update_without_a_version_repeats_the_snapshot(world: World) ->
     assert (scaled.spec.storage_uri, scaled.spec.runtime) == (world.version.uri, world.version.container_image)
 
 
-async def test_a_runtime_that_is_no_longer_asked_for_gives_way_to_the_snapshots_image(world: World) -> None:
+async def test_without_a_requested_runtime_the_image_of_the_snapshot_is_used(world: World) -> None:
     await world.update(DeploymentOptions(runtime="asked-for"))
     await world.repositories.versions.update(world.project_id, world.version.id, EDIT)
 
@@ -70,7 +70,7 @@ def versions_of(world: World) -> ModelVersions:
 
 
 @pytest.mark.parametrize("name", COPIED)
-async def test_a_ready_version_that_was_deployed_keeps_what_it_serves(world: World, name: str) -> None:
+async def test_the_served_fields_of_a_deployed_ready_version_are_fixed(world: World, name: str) -> None:
     edit: dict[str, Any] = {name: "s3://bucket/edited"}
     versions, patch = versions_of(world), ModelVersionPatch(**edit)
 
@@ -86,7 +86,7 @@ async def test_a_ready_version_that_was_deployed_keeps_what_it_serves(world: Wor
     assert (await world.deployment()).edited_version_fields == (name,)
 
 
-async def test_what_can_be_changed_of_a_version_that_was_deployed(world: World) -> None:
+async def test_changeable_fields_of_a_deployed_version(world: World) -> None:
     same = ModelVersionPatch(**{name: getattr(world.version, name) for name in COPIED}, secret_key="new", name="v0")
     assert (await versions_of(world).update(world.project_id, world.version.id, same)).name == "v0"
     assert (await world.deployment()).edited_version_fields == ()
@@ -120,7 +120,7 @@ ARCHIVED = pytest.mark.parametrize(
 
 
 @ARCHIVED
-async def test_what_is_archived_is_not_deployed_anew(world: World, what: str, reason: Reason) -> None:
+async def test_archived_models_and_versions_are_not_deployed_again(world: World, what: str, reason: Reason) -> None:
     await archive(world, what)
     new = NewDeployment(
         registered_model_id=world.version.registered_model_id,

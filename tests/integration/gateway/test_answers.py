@@ -114,7 +114,7 @@ async def test_an_errors_text_arrives_unchanged(rest: httpx.AsyncClient, text: s
     assert_error(await rest.get(f"{API}/models/abc", headers=headers), 404, text)
 
 
-async def test_a_limited_client_is_told_when_to_return(rest: httpx.AsyncClient) -> None:
+async def test_a_refused_client_gets_a_time_to_return(rest: httpx.AsyncClient) -> None:
     for asked in ({"x-test-code": "RESOURCE_EXHAUSTED"}, {"x-test-http-code": "429"}):
         answer = await rest.get(f"{API}/models", headers=asked)
         assert (answer.status_code, answer.headers.get_list("retry-after")) == (429, ["1"])
@@ -141,7 +141,7 @@ async def test_a_limited_client_is_told_when_to_return(rest: httpx.AsyncClient) 
         ("POST", "/modelregistry.v1.rest.RegisteredModelService/GetRegisteredModel"),
     ],
 )
-async def test_what_is_no_route_is_not_found(rest: httpx.AsyncClient, verb: str, path: str) -> None:
+async def test_an_unknown_route_is_not_found(rest: httpx.AsyncClient, verb: str, path: str) -> None:
     answer = await rest.request(verb, httpx.URL(str(rest.base_url).rstrip("/") + path))
     assert_error(answer, 404, "not found")
 
@@ -196,7 +196,7 @@ async def test_large_answers_pass(rest: httpx.AsyncClient, size: int) -> None:
         ),
     ],
 )
-async def test_what_is_not_http_gets_a_json_error(
+async def test_a_request_that_is_not_http_gets_a_json_error(
     gateway: Envoy, request_bytes: bytes, status: bytes, text: bytes
 ) -> None:
     head, body = await raw(gateway, request_bytes)

@@ -100,7 +100,7 @@ async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
         assert not str(failure.value.details()).startswith("{")
 
 
-async def test_a_draining_worker_gets_no_new_requests_and_answers_those_it_has(tmp_path: Path) -> None:
+async def test_a_draining_worker_gets_no_new_requests_and_answers_running_ones(tmp_path: Path) -> None:
     servers = [backend_server() for _ in range(2)]
     for number, (server, health_service) in enumerate(servers):
         server.add_insecure_port(f"unix:{tmp_path}/{number}.sock")

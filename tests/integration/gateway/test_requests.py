@@ -174,7 +174,7 @@ async def test_the_body_of_a_get_does_no_harm(rest: httpx.AsyncClient, path: str
 @pytest.mark.parametrize(
     "content_type", [None, "", "text/xml", "application/x-www-form-urlencoded", "nonsense", "application/grpcx"]
 )
-async def test_a_body_is_the_same_whatever_its_content_type(rest: httpx.AsyncClient, content_type: str | None) -> None:
+async def test_the_content_type_of_a_body_is_ignored(rest: httpx.AsyncClient, content_type: str | None) -> None:
     headers = {} if content_type is None else {"content-type": content_type}
     answer = await rest.post(f"{API}/models?name=query", content=b'{"name":"x"}', headers=headers)
     assert echoed(answer)["body"] == '{"name":"x"}'
@@ -261,7 +261,7 @@ async def test_headers_that_no_worker_reads_are_not_passed_on(rest: httpx.AsyncC
 
 @pytest.mark.parametrize("verb", ["GET", "POST"])
 @pytest.mark.parametrize("content_type", ["application/grpc", "application/grpc+proto"])
-async def test_grpc_on_a_rest_path_is_told_so(rest: httpx.AsyncClient, verb: str, content_type: str) -> None:
+async def test_grpc_on_a_rest_path_gets_a_clear_error(rest: httpx.AsyncClient, verb: str, content_type: str) -> None:
     answer = await rest.request(verb, f"{API}/models", headers={"content-type": content_type})
     assert (answer.headers["grpc-status"], answer.headers["grpc-message"]) == ("2", "this path is not gRPC")
 

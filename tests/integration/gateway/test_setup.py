@@ -79,7 +79,7 @@ def test_health_is_a_sibling_without_a_typed_service() -> None:
     assert (head.custom.kind, head.custom.path, head.body) == ("HEAD", "/healthz", "*")
 
 
-def test_the_descriptor_holds_nothing_but_what_the_siblings_need() -> None:
+def test_the_descriptor_only_has_the_routes_of_the_transcoder() -> None:
     files = descriptor_pb2.FileDescriptorSet.FromString(gateway_descriptor_set()).file
     known: set[str] = set()
     for file in files:
@@ -92,7 +92,7 @@ def test_the_descriptor_is_the_same_every_time() -> None:
     assert gateway_descriptor_set() == gateway_descriptor_set()
 
 
-async def test_a_port_in_use_is_said(gateway: Envoy, tmp_path: Path) -> None:
+async def test_a_port_in_use_is_reported(gateway: Envoy, tmp_path: Path) -> None:
     with pytest.raises(EnvoyError, match=rf"port {gateway.port} of 127\.0\.0\.1 is in use"):
         await Envoy(EnvoyConfig(folder=tmp_path, endpoints=["127.0.0.1:1"], port=gateway.port)).start()
 

@@ -12,8 +12,8 @@ from registry_grpc.stopping import until_stopped
 
 
 async def run(folder: Path, port: int) -> None:
-    """Serves until SIGTERM or SIGINT, or until the process that started it is gone; prints the URL once the kubeconfig
-    is written and requests are answered."""
+    """Serves until SIGTERM or SIGINT, or until the process that started it ends. Prints the URL when the kubeconfig is
+    written and requests are answered."""
     stopped = asyncio.create_task(until_stopped())
     async with SimulatedCluster(port=port, folder=folder, auto_create_namespaces=True) as cluster:
         cluster.kubeconfig(folder / "kubeconfig")
@@ -23,8 +23,8 @@ async def run(folder: Path, port: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A simulated Kubernetes cluster with KServe in it")
-    parser.add_argument("--folder", type=Path, required=True, help="where kubeconfig, certificate and objects are kept")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--folder", type=Path, required=True, help="the folder of kubeconfig, certificate and objects")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=logging.INFO)

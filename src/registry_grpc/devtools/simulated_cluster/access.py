@@ -1,4 +1,4 @@
-"""How clients get in: by TLS, because client-go sends no token without it, and with a token of their user."""
+"""Authenticates clients by the token of their user. TLS is needed, because client-go sends no token without it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _VALID = dt.timedelta(days=3650)
 
 
 class Access:
-    """The certificate and key of a cluster in one file, which is made when it is not there.
+    """The certificate and key of a cluster in one file, which is made if it does not exist.
 
-    Everything follows from the file: who has read a kubeconfig goes on with it when the cluster is started again.
+    All tokens are derived from the file, so a kubeconfig stays valid when the cluster is started again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,7 @@ class Access:
         self._users: dict[str, str] = {}
 
     def token(self, user: str) -> str:
-        """The bearer token that makes its holder this user."""
+        """The bearer token of this user."""
         token = hmac.new(self._secret, user.encode(), hashlib.sha256).hexdigest()
         self._users[token] = user
         return token
@@ -49,7 +49,7 @@ class Access:
 
 
 def write_kubeconfig(path: Path, url: str, token: str, *, certificate_authority: str = "") -> Path:
-    """Writes a kubeconfig with one cluster and one user, readable by its owner only; returns the path."""
+    """Writes a kubeconfig with one cluster and one user, which only its owner can read. Returns the path."""
     cluster: dict[str, Any] = {"server": url}
     if certificate_authority:
         cluster["certificate-authority-data"] = base64.b64encode(certificate_authority.encode()).decode()
@@ -68,7 +68,7 @@ def write_kubeconfig(path: Path, url: str, token: str, *, certificate_authority:
 
 
 def _make(path: Path) -> None:
-    """A key, and a certificate for this machine that is its own authority."""
+    """Makes a key and a self-signed certificate for this machine."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-cluster")])
     names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]

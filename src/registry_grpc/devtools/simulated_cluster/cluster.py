@@ -1,4 +1,4 @@
-"""The simulated cluster as one object: server, controllers, and the handles tests and development need."""
+"""The simulated cluster as one object, with its server and controllers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _HOST = "127.0.0.1"
 
 
 class SimulatedCluster:
-    """A cluster with KServe in it, in this process: `async with SimulatedCluster() as cluster`.
+    """A cluster with KServe in this process: `async with SimulatedCluster() as cluster`.
 
-    store        the objects, for looking in from inside
-    verbs        the API without HTTP, for playing another writer
-    policies     what refuses writes; KServe's webhook is the first of them
+    store        the objects
+    verbs        the API without HTTP, for other writers in this process
+    policies     functions that may refuse writes; KServe's webhook is the first one
     """
 
     api_class: ClassVar[type[Api]] = Api
@@ -48,8 +48,8 @@ class SimulatedCluster:
         pace: float = 0.1,
         bookmark_interval: float = 60.0,
     ) -> None:
-        """`folder` keeps objects and certificate across restarts; `with_kserve=False` is as if KServe's controller was
-        down; `pace` is the seconds between two states of a pod."""
+        """`folder` keeps objects and certificate across restarts. With `with_kserve=False`, KServe's controller does
+        not run. `pace` is the number of seconds between two states of a pod."""
         self._port = port
         self._folder = folder
         self._with_kserve = with_kserve
@@ -65,7 +65,7 @@ class SimulatedCluster:
         return f"https://{_HOST}:{self._port}"
 
     def token(self, user: str = "admin") -> str:
-        """The bearer token that makes its holder this user."""
+        """The bearer token of this user."""
         return self._access.token(user)
 
     def kubeconfig(self, path: Path, user: str = "admin") -> Path:
@@ -99,7 +99,7 @@ class SimulatedCluster:
             self.verbs.create(CLUSTER_SERVING_RUNTIMES, "", runtime)
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> int:
-        # Open watches must not hold up the end: the connections are closed after a moment.
+        # Connections are closed after a moment, so that open watches do not delay the end.
         runner = web.AppRunner(self.api.application(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -109,7 +109,7 @@ class SimulatedCluster:
         return port
 
     async def _start_controllers(self, stack: contextlib.AsyncExitStack) -> None:
-        """What was under way when the cluster was killed goes on, because they begin with all there is."""
+        """Starts the controllers. They begin with all present objects, so work that a kill interrupted goes on."""
         parts = [
             GarbageCollector(self.store, self.verbs).work.run(),
             DeploymentController(self.store, self.verbs).work.run(),

@@ -1,6 +1,6 @@
-"""Keeps the simulated cluster's objects in a file, one change a line.
+"""Keeps the simulated cluster's objects in a file, with one line for each change.
 
-A change is in the file before anybody is answered, so that it survives whatever ends the process, `kill -9` included.
+A change is written before it is answered, so it is not lost when the process is killed.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from registry_grpc.devtools.simulated_cluster.api.store import Change, Store
 
 _KINDS = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
 _MANY = 20_000
-"""Changes after which the file is written anew, with what there is."""
+"""The number of changes after which the file is replaced by one with the present objects only."""
 
 
 class Journal:
-    """The file of one store, which it fills first when there is one already."""
+    """The file of one store. If the file exists, the store is first filled from it."""
 
     def __init__(self, path: Path, store: Store) -> None:
         self._path = path
@@ -35,16 +35,16 @@ class Journal:
         with self._path.open("rb") as lines:
             self._store.version = json.loads(next(lines))["version"]
             for line in lines:
-                if line.endswith(b"\n"):  # else the writer was killed over it
+                if line.endswith(b"\n"):  # otherwise the process was killed while it wrote the line
                     change = json.loads(line)
                     obj = change["object"]
                     self._store.restore(Change(_KINDS[obj["apiVersion"], obj["kind"]], change["type"], obj))
         self._store.compact()
 
     def _begin(self) -> int:
-        """A new file takes the place of the old one, in which another process may be about to write its last line."""
+        """Replaces the old file by a new one, because another process may still write a last line to the old one."""
         new = self._path.with_suffix(".new")
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)  # Secrets are in it
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)  # it contains Secrets
         _write(file, {"version": self._store.version})
         for _, obj in self._store.everything():
             _write(file, {"type": "ADDED", "object": obj})
@@ -53,7 +53,7 @@ class Journal:
         return file
 
     def _record(self, change: Change) -> None:
-        """Raises ApiError, for instance when the disk is full."""
+        """Raises ApiError if the file cannot be written, for example because the disk is full."""
         try:
             if self._lines >= _MANY:
                 before, self._file = self._file, self._begin()
@@ -65,7 +65,7 @@ class Journal:
 
 
 def _write(file: int, line: dict[str, Any]) -> None:
-    """The whole line or nothing of it."""
+    """Writes the whole line or nothing."""
     data = json.dumps(line).encode() + b"\n"
     size = os.fstat(file).st_size
     if os.write(file, data) < len(data):

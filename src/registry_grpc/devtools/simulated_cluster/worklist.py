@@ -1,4 +1,4 @@
-"""What a controller has yet to look at."""
+"""The queue of a controller."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _AGAIN_AFTER_ERROR = 1.0
 
 
 class Worklist(Generic[Key]):
-    """Keys in the order in which they were added, each of them once however often that was.
+    """Keys in the order in which they were added. A key that is added again while it waits is worked on once.
 
-    A key whose work meets an ApiError comes up again. Any other error is a bug in here: it is logged, and the other
-    keys go on.
+    If the work on a key raises an ApiError, it is repeated later. Any other error is a bug of the simulation: it is
+    logged, and the work on other keys continues.
     """
 
     def __init__(self, work: Callable[[Key], None]) -> None:
@@ -37,7 +37,7 @@ class Worklist(Generic[Key]):
         asyncio.get_running_loop().call_later(seconds, self.add, key)
 
     async def run(self) -> None:
-        """Works for ever."""
+        """Works on keys, without end."""
         while True:
             key = await self._keys.get()
             await asyncio.sleep(0)  # there may be others in the queue for ever: requests are answered meanwhile
@@ -47,5 +47,5 @@ class Worklist(Generic[Key]):
             except ApiError as error:
                 _LOG.warning("%s: %s", key, error.message)
                 self.add_later(_AGAIN_AFTER_CONFLICT if error.code == 409 else _AGAIN_AFTER_ERROR, key)
-            except Exception:  # noqa: BLE001 - an object that nobody thought of must not stop all the others
+            except Exception:  # noqa: BLE001 - one unexpected object must not stop the work on all others
                 _LOG.exception("%s", key)

@@ -1,1 +1,1 @@
-"""The objects of the simulated cluster and the rules a kube-apiserver applies to them; no HTTP here."""
+"""The objects of the simulated cluster and the rules that a kube-apiserver applies to them, without HTTP."""

@@ -14,7 +14,7 @@ def timestamp() -> str:
 
 
 def condition_of(obj: dict[str, Any], kind: str) -> dict[str, Any]:
-    """A condition in an object's status; {} when it has none of the kind."""
+    """The condition of this kind in an object's status; {} if there is none."""
     conditions: Conditions = obj.get("status", {}).get("conditions", [])
     return next((item for item in conditions if item["type"] == kind), {})
 
@@ -24,7 +24,7 @@ def is_ready(obj: dict[str, Any]) -> bool:
 
 
 def with_condition(known: Conditions, kind: str, status: str, **details: str) -> Conditions:
-    """The conditions with this one in them; its time is that of its last change of status."""
+    """The conditions after this one is set. Its time only changes when its status changes."""
     before = next((item for item in known if item["type"] == kind), {})
     since = before["lastTransitionTime"] if before.get("status") == status else timestamp()
     told = {key: text for key, text in details.items() if text}

@@ -9,7 +9,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import Resource
 
 
 class ApiError(Exception):
-    """An answer other than success, as a kube-apiserver words it."""
+    """An error with the text of a kube-apiserver."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
-        """The `Status` object that goes over the wire."""
+        """The `Status` object of the answer."""
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
         details = {} if self.details is None else {"details": self.details}
         return {**status, "message": self.message, "reason": self.reason, "code": self.code, **details}
@@ -56,7 +56,7 @@ def already_exists(resource: Resource, name: str) -> ApiError:
 
 
 def conflict(resource: Resource, name: str, text: str) -> ApiError:
-    """A precondition did not hold: a stale resourceVersion or another uid."""
+    """A precondition failed: the resourceVersion is outdated, or the uid is different."""
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {text}'
     return _about(resource, name, 409, "Conflict", message)
 

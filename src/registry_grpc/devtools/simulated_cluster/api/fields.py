@@ -1,4 +1,4 @@
-"""An object taken apart into the fields that can have an owner, and put together again.
+"""Splits an object into the fields that can have an owner, and builds it from them.
 
 A path is a tuple of elements in the notation of `metadata.managedFields`: `f:name` for a field, `k:{"name":"x"}` for
 an item of a keyed list, `v:"x"` for an item of a set.
@@ -15,7 +15,7 @@ from registry_grpc.devtools.simulated_cluster.api.schemas import Schema
 Path = tuple[str, ...]
 
 PRESENT = object()
-"""The value of a member that has no value of its own: a key of a map, an item of a keyed list."""
+"""The value of fields that only consist of members: a key of a map, an item of a keyed list."""
 
 _NOBODYS = {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
 _SYSTEM_METADATA = {
@@ -25,7 +25,7 @@ _SYSTEM_METADATA = {
 
 
 def child_schema(schema: Schema, key: str) -> Schema:
-    """The schema of a field; {} where nothing is said about it."""
+    """The schema of a field; {} if the field has none."""
     return schema.get("properties", {}).get(key) or schema.get("additionalProperties") or {}
 
 
@@ -64,7 +64,7 @@ def _item_element(item: Any, schema: Schema) -> str:
 
 
 def put_together(fields: Mapping[Path, Any]) -> dict[str, Any]:
-    """The object with these fields; lists keep the order in which their items come."""
+    """The object with these fields. The items of lists keep their order."""
     root: dict[str, Any] = {}
     for path, value in fields.items():
         node = root
@@ -104,7 +104,7 @@ def dotted(path: Path) -> str:
 
 
 def to_fields_v1(paths: Iterable[Path]) -> dict[str, Any]:
-    """The tree in which managedFields has paths; a node that is a member itself has a member `.`."""
+    """The tree of paths in managedFields. A node that is also a field itself has a member `.`."""
     tree: dict[str, Any] = {}
     for path in sorted(paths, reverse=True):  # the longer ones first
         node = tree

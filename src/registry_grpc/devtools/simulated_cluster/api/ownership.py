@@ -1,4 +1,4 @@
-"""Who owns which field: server-side apply with its conflicts, and the book-keeping for every other write."""
+"""Keeps the owners of fields: server-side apply with its conflicts, and the ownership after all other writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from registry_grpc.devtools.simulated_cluster.api.schemas import Schema
 
 @dataclass(frozen=True)
 class Manager:
-    """One writer as `managedFields` tells writers apart."""
+    """One writer, as `managedFields` identifies it."""
 
     name: str
     operation: str
@@ -30,7 +30,7 @@ class Manager:
 
     @property
     def place(self) -> tuple[str, ...]:
-        """Where its entry stands among the others."""
+        """The key by which entries are sorted."""
         return self.operation, self.name, self.subresource, self.api_version
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class Manager:
 
 @dataclass(frozen=True)
 class Ownership:
-    """The fields one manager owns, and when that last changed."""
+    """The fields that one manager owns, and the time of the last change of them."""
 
     fields: frozenset[Path]
     time: str
@@ -61,7 +61,7 @@ def read(obj: dict[str, Any]) -> Owners:
 
 
 def write(obj: dict[str, Any], owners: Owners) -> None:
-    """Records the owners in an object, replacing what it said."""
+    """Replaces the owners that are recorded in an object."""
     obj["metadata"]["managedFields"] = [
         {
             "manager": manager.name,
@@ -77,7 +77,7 @@ def write(obj: dict[str, Any], owners: Owners) -> None:
 
 
 def after_write(old: dict[str, Any], new: dict[str, Any], schema: Schema, manager: Manager) -> Owners:
-    """Owners after a create, update or merge patch: the writer takes what it changed, from whomever had it."""
+    """The owners after a create, update or merge patch: the writer becomes the only owner of the fields it changed."""
     before, after = fields_of(old, schema), fields_of(new, schema)
     owners = read(old)
     changed = _changed(before, after)
@@ -93,10 +93,10 @@ def after_write(old: dict[str, Any], new: dict[str, Any], schema: Schema, manage
 def apply(
     live: dict[str, Any], config: dict[str, Any], schema: Schema, manager: Manager, *, force: bool
 ) -> tuple[dict[str, Any], Owners]:
-    """Server-side apply: the object without its system fields, and its owners afterwards.
+    """Server-side apply: returns the object without its system fields, and its owners afterwards.
 
-    Fields the manager applied before and now leaves out are removed unless somebody else owns them too. A field
-    of another owner with another value is a conflict (409) unless forced.
+    Fields that the manager applied before and now omits are removed, unless somebody else owns them too. A field that
+    somebody else owns with another value is a conflict (409), unless forced.
     """
     owners = read(live)
     mine = owners.pop(manager, None)
@@ -117,12 +117,12 @@ def apply(
 
 
 def _is_replaced(path: Path, wanted: dict[Path, Any]) -> bool:
-    """Whether the field lies below one that is applied as a whole."""
+    """Whether the field belongs to a larger one that is applied as a whole."""
     return any(wanted.get(path[:length], PRESENT) is not PRESENT for length in range(1, len(path)))
 
 
 def _left(owners: Owners, taken: dict[Manager, set[Path]]) -> Owners:
-    """The owners without what is taken from them; who has nothing left is none."""
+    """The owners after these fields are taken from them. An owner without fields is dropped."""
     left = {other: replace(owners[other], fields=owners[other].fields - taken[other]) for other in taken}
     return {other: ownership for other, ownership in left.items() if ownership.fields}
 

@@ -1,4 +1,4 @@
-"""The kinds the simulated cluster knows."""
+"""The kinds of objects that the simulated cluster serves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KSERVE = "serving.kserve.io"
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One kind of object: how it is addressed and which rules it follows."""
+    """One kind of object, with its address and its rules."""
 
     group: str
     version: str

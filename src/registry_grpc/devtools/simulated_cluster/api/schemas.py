@@ -1,7 +1,7 @@
 """Structural schemas: which fields a kind has, and how server-side apply merges its lists.
 
-The kinds of KServe are described as far as a registry writes or reads them; the CRDs that tests install on a real
-kube-apiserver are made from the same description, so that both agree.
+The schemas of KServe's kinds have the fields that the registry writes or reads. Tests make the CRDs for a real
+kube-apiserver from the same schemas, so that both agree.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def map_of(values: Schema) -> Schema:
 
 
 def keyed_list(items: Schema, key: str) -> Schema:
-    """A list whose items are told apart, and merged, by the given field; other lists are replaced as a whole."""
+    """A list whose items are identified by this field and merged. Other lists are replaced as a whole."""
     keys = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
     return {"type": "array", "items": {**items, "required": [key]}, **keys}
 
 
 def _anything(names: str) -> dict[str, Schema]:
-    """Fields that are known by name only."""
+    """Fields of any type."""
     return dict.fromkeys(names.split(), ANY)
 
 
@@ -52,7 +52,7 @@ OPEN = open_struct(**_OBJECT)
 SECRET = open_struct(**_OBJECT, type=STRING, data=map_of(STRING), stringData=map_of(STRING))
 SERVING_RUNTIME = struct(**_OBJECT, spec=open_struct(), status=open_struct())
 
-# The pattern in the CRDs of KServe.
+# This pattern is from the CRDs of KServe.
 _QUANTITY: Schema = {
     "x-kubernetes-int-or-string": True,
     "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
@@ -69,7 +69,7 @@ _MODEL = struct(
     **_anything("storage command args ports volumeMounts securityContext imagePullPolicy envFrom"),
     **_anything("livenessProbe readinessProbe startupProbe"),
 )
-# Closed: below an object that keeps unknown fields a kube-apiserver keeps all of them.
+# This object is closed, because below an object that keeps unknown fields, a kube-apiserver keeps all fields.
 _PREDICTOR = struct(
     model=_MODEL,
     labels=map_of(STRING),

@@ -1,4 +1,4 @@
-"""What etcd is to a cluster: the objects, one counter for all changes, and a bounded history to watch from."""
+"""Stores objects like etcd, with one counter for all changes and a limited history for watches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def key_of(obj: Object) -> Key:
 
 @dataclass(frozen=True)
 class Change:
-    """One write: the object afterwards (for a deletion: as it was last) and before."""
+    """One write: the object afterwards (for a deletion: its last state) and before."""
 
     resource: Resource
     type: str
@@ -37,15 +37,15 @@ class Change:
 
 
 class Store:
-    """Stored objects are never changed in place: every write puts a new one, so readers need no copy."""
+    """Stores objects. They are never changed in place: every write stores a new one, so readers need no copy."""
 
     def __init__(self) -> None:
         self.version = 1000
         """The resourceVersion of the last change."""
         self.compacted = self.version
-        """The changes up to this one can no longer be watched."""
+        """Watches cannot begin before this change."""
         self.journal: Callable[[Change], None] = lambda _: None
-        """Is called before a change is made, which is not made when it raises."""
+        """Called before each change. If it raises, the change is not made."""
         self._objects: dict[Resource, dict[Key, Object]] = {resource: {} for resource in RESOURCES}
         self._by_uid: dict[str, tuple[Resource, Key]] = {}
         self._dependents: dict[str, set[str]] = {}
@@ -74,12 +74,12 @@ class Store:
         return tuple(item for item in found if item)
 
     def put(self, resource: Resource, obj: Object) -> Object:
-        """Stores the object under its name with the next resourceVersion."""
+        """Stores the object with the next resourceVersion."""
         before = self.get(resource, *key_of(obj))
         return self._make(resource, "MODIFIED" if before else "ADDED", obj, before)
 
     def remove(self, resource: Resource, obj: Object) -> Object:
-        """Removes the object; the deletion has a resourceVersion of its own, as in etcd."""
+        """Removes the object. The deletion has its own resourceVersion, as in etcd."""
         return self._make(resource, "DELETED", obj, self.get(resource, *key_of(obj)))
 
     def _make(self, resource: Resource, kind: str, obj: Object, before: Object | None) -> Object:
@@ -98,7 +98,7 @@ class Store:
         return change.obj
 
     def restore(self, change: Change) -> None:
-        """Makes a change of which nobody is told."""
+        """Makes a change without notifying anybody."""
         resource, key, uid = change.resource, key_of(change.obj), change.obj["metadata"]["uid"]
         self.version = max(self.version, change.version)
         before = self._objects[resource].pop(key, None)
@@ -112,15 +112,15 @@ class Store:
                 self._dependents.setdefault(reference["uid"], set()).add(uid)
 
     def listen(self, listener: Callable[[Change], object]) -> None:
-        """Calls the listener with every object there is, and then, synchronously, after every change."""
+        """Calls the listener with all present objects, and then, synchronously, after every change."""
         for resource, obj in self.everything():
             listener(Change(resource, "ADDED", obj))
         self._listeners.append(listener)
 
     def watch(self, resource: Resource, since: int | None) -> asyncio.Queue[Change | None]:
-        """A queue of the kind's changes after `since` (None: from now on); raises 410 when they are forgotten.
+        """A queue of the kind's changes after `since` (None: from now on). Raises 410 if the history is too short.
 
-        None in the queue means that the watch is to end. Close it with `unwatch`.
+        None in the queue ends the watch. Close it with `unwatch`.
         """
         if since is not None and since < self.compacted:
             raise ApiError(410, "Expired", f"too old resource version: {since} ({self.compacted})")
@@ -135,11 +135,11 @@ class Store:
         self._watchers.pop(queue, None)
 
     def end_watches(self) -> None:
-        """Ends every open watch cleanly, as a kube-apiserver does when it goes away."""
+        """Ends every open watch cleanly, as a kube-apiserver does when it stops."""
         for queue in self._watchers:
             queue.put_nowait(None)
 
     def compact(self) -> None:
-        """Forgets the history, so that watching from an earlier resourceVersion answers 410."""
+        """Deletes the history, so that watches from an earlier resourceVersion get 410."""
         self._history.clear()
         self.compacted = self.version

@@ -1,4 +1,4 @@
-"""What a kube-apiserver itself refuses: unknown fields, wrong types, bad names and labels, changed constants."""
+"""The checks of a kube-apiserver itself: unknown fields, wrong types, bad names and labels, immutable fields."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _JSON_TYPES = {
 def validated(
     new: dict[str, Any], old: dict[str, Any] | None, resource: Resource, *, strict: bool = False
 ) -> dict[str, Any]:
-    """The object without the fields its schema does not declare, which are a 400 when strict.
+    """The object without the fields that its schema does not declare. If strict, such a field raises a 400.
 
-    Raises the 422 that names every offending field.
+    Raises a 422 that names all invalid fields.
     """
     unknown: list[str] = []
     causes = [*_of_metadata(new["metadata"], resource), *_of_constants(new, old, resource)]
@@ -49,7 +49,7 @@ def undeclared(obj: dict[str, Any], schema: Schema) -> list[str]:
 
 
 def _checked(value: Any, schema: Schema, path: str, unknown: list[str], causes: list[dict[str, str]]) -> Any:
-    """The value without unknown fields; adds to `unknown` and `causes` what is found on the way."""
+    """The value without unknown fields. Adds these to `unknown`, and errors to `causes`."""
     actual = _JSON_TYPES[type(value)]
     if value is not None and schema.get("type", actual) != actual:
         text = f'Invalid value: "{actual}": {path} in body must be of type {schema["type"]}: "{actual}"'

@@ -1,4 +1,4 @@
-"""create, update, patch, apply and delete with the rules a kube-apiserver applies to every kind."""
+"""create, update, patch, apply and delete, with the rules that a kube-apiserver applies to every kind."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SYSTEM_METADATA = (
 )  # fmt: skip
 
 Policy = Callable[[Resource, Object, Object | None], None]
-"""Takes the kind, the new object and the stored one (None for a create); raises to refuse."""
+"""Gets the kind, the new object and the stored one (None for a create). Raises an ApiError to refuse the write."""
 
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What a write request says besides its object."""
+    """The options of a write request."""
 
     manager: str = "unknown"
     subresource: str = ""
@@ -43,9 +43,10 @@ _NOTHING: Object = {"metadata": {}}
 
 
 class Verbs:
-    """The API of the simulated cluster, for the HTTP server and for the parts that play controllers.
+    """The API of the simulated cluster, for the HTTP server and for the simulated controllers.
 
-    Objects handed in may be kept; objects handed out must not be changed. `policies` are what admission webhooks are.
+    It may keep objects that it gets; objects that it returns must not be changed. `policies` act like admission
+    webhooks.
     """
 
     def __init__(self, store: Store, policies: list[Policy], *, auto_create_namespaces: bool = False) -> None:
@@ -68,7 +69,7 @@ class Verbs:
         return obj
 
     def create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions = _DEFAULTS) -> Object:
-        """POST; 409 AlreadyExists when the name is taken."""
+        """POST. Raises 409 AlreadyExists if the name is taken."""
         new = _scoped(resource, None, _named(resource, namespace, obj), "")
         if resource.namespaced:
             self.get(NAMESPACES, "", namespace)
@@ -85,7 +86,7 @@ class Verbs:
     def update(
         self, resource: Resource, namespace: str, name: str, obj: Object, options: WriteOptions = _DEFAULTS
     ) -> Object:
-        """PUT; 409 when the object carries a resourceVersion that is no longer the newest."""
+        """PUT. Raises 409 if the object has an outdated resourceVersion."""
         new = _named(resource, namespace, obj, name)
         live = self.get(resource, namespace, name)
         if resource.is_custom and not new["metadata"].get("resourceVersion"):
@@ -104,7 +105,7 @@ class Verbs:
     def apply(
         self, resource: Resource, namespace: str, name: str, config: Object, options: WriteOptions
     ) -> tuple[Object, bool]:
-        """Server-side apply: the object, and whether it was created.
+        """Server-side apply. Returns the object, and whether it was created.
 
         `metadata.uid` and `metadata.resourceVersion` in the applied object are preconditions.
         """
@@ -131,7 +132,7 @@ class Verbs:
     def _change(
         self, resource: Resource, live: Object, new: Object, options: WriteOptions, owners: Owners | None = None
     ) -> Object:
-        """Without owners it is an update, which owns what it changes."""
+        """Stores the object. Without owners this is an update, whose writer owns the fields that it changes."""
         new = _scoped(resource, live, new, options.subresource)
         _check_identity(resource, live["metadata"], new["metadata"])
         system = {key: live["metadata"][key] for key in _SYSTEM_METADATA if key in live["metadata"]}
@@ -150,7 +151,7 @@ class Verbs:
         return self._store.remove(resource, new) if is_let_go else self._store.put(resource, new)
 
     def _admitted(self, resource: Resource, new: Object, live: Object | None, options: WriteOptions) -> Object:
-        """What is stored of it. Raises what validation and policies have against it."""
+        """The object as it will be stored. Raises the errors of validation and policies."""
         if resource is SECRETS:
             new = _with_data(new)
         new = validated(new, live, resource, strict=options.strict)
@@ -159,9 +160,9 @@ class Verbs:
         return new
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Object | None = None) -> Object:
-        """DELETE with `DeleteOptions`; answers the object, which lives on until its finalizers are gone.
+        """DELETE with `DeleteOptions`. Answers the object, which exists until its finalizers are gone.
 
-        A pod lives on until the kubelet deletes it without a grace period.
+        A pod exists until the kubelet deletes it without a grace period.
         """
         options = options or {}
         live = self.get(resource, namespace, name)
@@ -190,7 +191,7 @@ def _manager(resource: Resource, options: WriteOptions) -> Manager:
 
 
 def _named(resource: Resource, namespace: str, obj: Object, name: str = "") -> Object:
-    """A copy that carries its type and place; 400 when it says another one. What is empty in metadata is left out."""
+    """A copy with its type, namespace and name, and without empty metadata. Raises 400 if it has other ones."""
     metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if value not in ({}, [], "", None)}
     if "name" not in metadata:
         if "generateName" not in metadata:
@@ -209,7 +210,7 @@ def _named(resource: Resource, namespace: str, obj: Object, name: str = "") -> O
 
 
 def _scoped(resource: Resource, live: Object | None, new: Object, subresource: str) -> Object:
-    """What a request may change: its status subresource only the status, the rest everything but the status."""
+    """The object after a request: the status subresource only changes the status, others everything but the status."""
     if not resource.has_status:
         return new
     if subresource == "status":
@@ -235,7 +236,7 @@ def _merged(target: Any, patch: Any) -> Any:
 
 
 def _with_data(secret: Object) -> Object:
-    """`stringData` is written to `data` and never read back."""
+    """Writes `stringData` to `data`. It cannot be read back."""
     texts = secret.get("stringData", {}).items()
     data = {**secret.get("data", {}), **{key: base64.b64encode(text.encode()).decode() for key, text in texts}}
     rest = {key: value for key, value in secret.items() if key not in {"data", "stringData"}}
@@ -243,13 +244,13 @@ def _with_data(secret: Object) -> Object:
 
 
 def _essence(obj: Object, resource: Resource) -> Object:
-    """The part whose changes count as a new generation."""
+    """The part of the object whose changes increase its generation."""
     ignored = {"metadata", "status"} if resource.has_status else {"metadata"}
     return {key: value for key, value in obj.items() if key not in ignored}
 
 
 def _check_identity(resource: Resource, live: Object, sent: Object) -> None:
-    """The resourceVersion and the uid in the metadata of a write are preconditions."""
+    """Checks the preconditions of a write: the resourceVersion and uid in its metadata."""
     if sent.get("resourceVersion", live["resourceVersion"]) != live["resourceVersion"]:
         text = "the object has been modified; please apply your changes to the latest version and try again"
         raise errors.conflict(resource, live["name"], text)

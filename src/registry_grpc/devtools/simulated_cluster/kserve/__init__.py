@@ -1,1 +1,1 @@
-"""A toy KServe: what a registry can see of KServe v0.20 in Standard mode. It serves no model."""
+"""Simulates KServe v0.20 in Standard mode, as far as the registry can see it. It serves no models."""

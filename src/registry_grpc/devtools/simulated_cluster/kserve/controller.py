@@ -1,4 +1,4 @@
-"""The controller: brings every InferenceService's workload in line with its spec and reports its status."""
+"""Simulates KServe's controller: updates the Deployment of every InferenceService and reports its status."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _OF_STATUS = WriteOptions(manager="kserve-controller-manager", subresource="stat
 _FINALIZER = "inferenceservice.finalizers"
 _STOP = "serving.kserve.io/stop"
 _MADE_FROM = "simulation.registry-grpc/made-from"
-"""On a Deployment: what it was last written as, because a cluster adds to it."""
+"""The annotation of a Deployment with a hash of what was last written, because a cluster adds other fields."""
 _NO_KNATIVE = "It is not possible to use Knative deployment mode when Knative Services are not available"
 _NAME = "[a-z]([-a-z0-9]*[a-z0-9])?"
 
 
 def webhook(resource: Resource, new: Object, _old: Object | None) -> None:
-    """KServe's validating webhook, as far as anybody relies on it. Raises its 403."""
+    """KServe's validating webhook, with the checks that matter here. Raises its 403."""
     if resource is not INFERENCE_SERVICES or "deletionTimestamp" in new["metadata"]:
         return
     if not re.fullmatch(_NAME, name := new["metadata"]["name"]):
@@ -57,7 +57,7 @@ def webhook(resource: Resource, new: Object, _old: Object | None) -> None:
 
 
 class KServeController:
-    """Works on InferenceServices by namespace and name; somebody calls `on_change` with what is WATCHED."""
+    """Works on InferenceServices. `on_change` must be called with every change of an object of the kinds in WATCHED."""
 
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
@@ -65,7 +65,7 @@ class KServeController:
         self.work: Worklist[Key] = Worklist(self._reconcile)
 
     def on_change(self, resource: Resource, obj: Object) -> None:
-        """An object came, changed or went."""
+        """Must be called when an object was created, changed or deleted."""
         if resource is INFERENCE_SERVICES:
             self._services.add(key_of(obj))
             self.work.add(key_of(obj))
@@ -94,7 +94,7 @@ class KServeController:
             self._verbs.update(INFERENCE_SERVICES, *key, {**service, "status": status.value}, _OF_STATUS)
 
     def _bring_about(self, service: Object, status: Status) -> None:
-        """Writes the workload and fills in the status; what cannot be done is told the way KServe tells it."""
+        """Writes the Deployment and fills in the status. Errors are reported the way KServe reports them."""
         namespace, annotations = service["metadata"]["namespace"], service["metadata"].get("annotations", {})
         if annotations.get(DEPLOYMENT_MODE) in {"Knative", "Serverless"}:
             self._warn(service, "ServerlessModeRejected", _NO_KNATIVE)
@@ -122,7 +122,7 @@ class KServeController:
             status.observed(live, own)
 
     def _write(self, wanted: Object, live: Object | None) -> Object:
-        """The Deployment as it is now."""
+        """Writes the Deployment if it must change, and returns it."""
         made_from = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
         if live is not None and live["metadata"].get("annotations", {}).get(_MADE_FROM) == made_from:
             return live
@@ -134,7 +134,7 @@ class KServeController:
         return self._verbs.create(DEPLOYMENTS, wanted["metadata"]["namespace"], wanted, _KSERVE)
 
     def _warn(self, service: Object, reason: str, message: str) -> None:
-        """A Warning Event about the service; a repeated one is counted."""
+        """Writes a Warning Event about the service. If the Event exists, its count increases."""
         metadata, now = service["metadata"], timestamp()
         digest = hashlib.sha256(f"{metadata['uid']} {message}".encode()).hexdigest()[:16]
         name, namespace = f"{metadata['name']}.{digest}", metadata["namespace"]

@@ -1,4 +1,4 @@
-"""The Deployment that KServe makes of an InferenceService."""
+"""Makes the Deployment of an InferenceService like KServe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_COPIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class UnsupportedStorage(Exception):
-    """KServe cannot fetch from this URI; the text is its own."""
+    """KServe cannot fetch from this URI. The text is KServe's."""
 
 
 def name_of(service: Object) -> str:
@@ -30,7 +30,8 @@ def name_of(service: Object) -> str:
 
 
 def deployment_of(service: Object, runtime: Object) -> Object:
-    """Metadata of service and predictor go to it and to its pods. Raises UnsupportedStorage."""
+    """The Deployment of an InferenceService. It and its pods get the metadata of service and predictor. Raises
+    UnsupportedStorage."""
     metadata, predictor = service["metadata"], service["spec"]["predictor"]
     model = predictor.get("model", {})
     _check_storage(model.get("storageUri", ""))
@@ -62,7 +63,7 @@ def deployment_of(service: Object, runtime: Object) -> Object:
 
 
 def _check_storage(uri: str) -> None:
-    """A cluster admits any URI, only the controller looks at it."""
+    """Checks the URI, as KServe's controller does. A cluster admits any URI."""
     if "://" in uri and not uri.startswith(_STORAGE_PREFIXES):
         raise UnsupportedStorage(
             f"StorageURI not supported: storageUri, must be one of: [{', '.join(_STORAGE_PREFIXES)}] or match "
@@ -80,7 +81,7 @@ def _pod_spec(service: Object, runtime: Object, labels: dict[str, str]) -> Objec
     container["args"] = [item.replace("{{.Name}}", service["metadata"]["name"]) for item in container.get("args", [])]
     spec: dict[str, Any] = {key: predictor[key] for key in _OF_PODS if key in predictor}
     if "storageUri" in model:
-        # In KServe a webhook adds this to the pod; the pod comes out the same.
+        # In KServe, a webhook adds this to the pod. The result is the same.
         initializer = {"name": INITIALIZER, "image": "kserve/storage-initializer:v0.20.0"}
         initializer |= {"terminationMessagePolicy": "FallbackToLogsOnError"}
         spec["initContainers"] = [{**initializer, "args": [model["storageUri"], "/mnt/models"]}]

@@ -1,4 +1,4 @@
-"""The serving runtimes KServe ships, and how it picks one for a model."""
+"""The serving runtimes that KServe ships, and its choice of a runtime for a model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from registry_grpc.devtools.simulated_cluster.api.store import Object
 
-# Name, image, protocols; then format, version and priority of what it serves, with a ! where it must be asked for.
+# Name, image, protocols; then the formats with version and priority. A `!` marks formats that are not selected
+# automatically.
 _SHIPPED = """
 kserve-sklearnserver      kserve/sklearnserver:latest           v1,v2          sklearn/1/1
 kserve-xgbserver          kserve/xgbserver:latest               v1,v2          xgboost/2/1
@@ -26,7 +27,7 @@ _ARGUMENTS = ["--model_name={{.Name}}", "--model_dir=/mnt/models", "--http_port=
 
 
 def shipped_runtimes() -> list[Object]:
-    """ClusterServingRuntimes under the names, formats and protocols KServe v0.20 installs."""
+    """The ClusterServingRuntimes that KServe v0.20 installs, with the same names, formats and protocols."""
     return [_runtime(*line.split()) for line in _SHIPPED.strip().splitlines()]
 
 
@@ -44,7 +45,7 @@ def _runtime(name: str, image: str, protocols: str, *formats: str) -> Object:
 
 @dataclass(frozen=True)
 class NoRuntime(Exception):
-    """No runtime can serve the model: `reason` and `message` for the status, `event` for the Event."""
+    """No runtime can serve the model. `reason` and `message` are for the status, `event` is for the Event."""
 
     reason: str
     message: str
@@ -54,7 +55,7 @@ class NoRuntime(Exception):
 def choose(model: Object, runtimes: list[Object]) -> Object:
     """The first runtime that serves `spec.predictor.model`, or the one that it names. Raises NoRuntime.
 
-    Matching is by exact string: version "1.3" does not match a runtime that lists "1".
+    Versions are compared as text: "1.3" does not match a runtime that lists "1".
     """
     wanted, name = model["modelFormat"], model.get("runtime")
     named = [item for item in runtimes if name in {None, item["metadata"]["name"]}]

@@ -1,6 +1,6 @@
-"""An InferenceService's status as KServe works it out from the Deployment and its newest pod.
+"""Computes the status of an InferenceService from the Deployment and its newest pod like KServe.
 
-Its weaknesses are kept: Ready stays True while an update fails, and `lastFailureInfo` is never cleared.
+This includes KServe's faults: Ready stays True while an update fails, and `lastFailureInfo` is never cleared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DOMAIN = "example.com"
 
 
 class Status:
-    """The status of one InferenceService, continued from the stored one."""
+    """The status of one InferenceService. It begins with the stored status."""
 
     def __init__(self, service: Object) -> None:
         mode = service["metadata"].get("annotations", {}).get(DEPLOYMENT_MODE, "Standard")
@@ -31,11 +31,11 @@ class Status:
         self.value["conditions"] = with_condition(self.value["conditions"], kind, status, **details)
 
     def invalid_spec(self, reason: str, message: str) -> None:
-        """The spec can never work; the conditions stay as they were."""
+        """Reports a spec that can never work. The conditions do not change."""
         self._set_model("FailedToLoad", "InvalidSpec", failure={"reason": reason, "message": message})
 
     def stopped(self) -> None:
-        """The service is stopped by annotation: no workload, no address."""
+        """Reports that the service is stopped by annotation, without workload and address."""
         self._set("Stopped", "True")
         for kind in ("PredictorReady", "IngressReady", "Ready"):
             self._set(kind, "False", reason="Stopped")
@@ -43,9 +43,9 @@ class Status:
         self.value.pop("address", None)
 
     def observed(self, deployment: Object, pods: list[Object]) -> None:
-        """Takes over what Deployment and pods show."""
+        """Reports the state of Deployment and pods."""
         name, namespace = self._service["metadata"]["name"], self._service["metadata"]["namespace"]
-        # The addresses are there from the start: a URL in the status is no sign of readiness.
+        # The addresses are set from the start: a URL in the status does not mean that the service is ready.
         self.value["url"] = f"http://{name}-{namespace}.{_DOMAIN}"
         self.value["address"] = {"url": f"http://{name_of(self._service)}.{namespace}.svc.cluster.local"}
         self._set("IngressReady", "True")
@@ -81,7 +81,7 @@ class Status:
 
 
 def _predictor_ready(deployment: Object) -> tuple[bool, Object]:
-    """Whether it is, and the condition that decides it."""
+    """Whether the service is ready, and the condition that decides this."""
     kinds = ("Available", "Progressing", "ReplicaFailure")
     available, progressing, failure = (condition_of(deployment, kind) for kind in kinds)
     if failure.get("status") == "True":
@@ -98,7 +98,7 @@ def _container(pod: Object, field: str, name: str) -> Object:
 
 
 def _failure_of(container: Object) -> Object | None:
-    """`lastFailureInfo` of a container that ended with an error, or that waits to be started again."""
+    """The `lastFailureInfo` for a container that ended with an error or waits for its next start."""
     state, last = container.get("state", {}), container.get("lastState", {})
     ended: Object = state.get("terminated", {})
     if state.get("waiting", {}).get("reason") == "CrashLoopBackOff" and last:

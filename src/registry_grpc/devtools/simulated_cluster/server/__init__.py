@@ -1,1 +1,1 @@
-"""The simulated cluster over HTTP."""
+"""The HTTP server of the simulated cluster."""

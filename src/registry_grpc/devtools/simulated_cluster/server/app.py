@@ -1,4 +1,4 @@
-"""The HTTP server: authentication, faults, counting, and one handler that turns requests into verbs."""
+"""The HTTP server: authenticates requests and calls the verbs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LARGEST_BODY = 3 * 1024 * 1024
 
 
 class Call(NamedTuple):
-    """A request as rights are given: RBAC's verb, `plural` or `plural/subresource`, and who asks."""
+    """A request as RBAC sees it: verb, resource (`plural` or `plural/subresource`), place and user."""
 
     verb: str
     resource: str
@@ -35,10 +35,10 @@ class Call(NamedTuple):
 
 
 class Api:
-    """The simulated API server. Tests take rights and kinds away, and let calls fail, in a class of their own."""
+    """The simulated API server. Tests derive a class that removes rights and kinds and lets calls fail."""
 
     def __init__(self, store: Store, verbs: Verbs, watches: Watches, user_of: Callable[[str], str | None]) -> None:
-        """`user_of` tells whose a bearer token is."""
+        """`user_of` returns the user of a bearer token."""
         self._store = store
         self._verbs = verbs
         self._watches = watches
@@ -92,7 +92,7 @@ class Api:
         return {**body, "metadata": {}, "status": {"allowed": self.is_allowed(call)}}
 
     async def carry_out(self, request: web.Request, call: Call, target: Target) -> web.StreamResponse:
-        """What was asked for, by somebody who may."""
+        """Carries out a request that is allowed."""
         verb, resource, where = call.verb, target.resource, (target.resource, target.namespace, target.name)
         if verb == "watch":
             return await self._watches.serve(request, target)
@@ -119,7 +119,7 @@ class Api:
                 raise bad_request("PatchOptions.meta.k8s.io is invalid: fieldManager: Required value")
             obj, created = self._verbs.apply(*where, body, options)
             return web.json_response(obj, status=201 if created else 200)
-        # kubectl sends strategic patches for the kinds it has compiled in: the same, where there are no lists in it.
+        # kubectl sends strategic patches for built-in kinds. Without lists, they are the same as merge patches.
         if request.content_type == _MERGE_PATCH or (request.content_type == _STRATEGIC_PATCH and not _has_lists(body)):
             return web.json_response(self._verbs.patch(*where, body, options))
         text = f"the simulated cluster takes {_MERGE_PATCH}, {_APPLY}, and strategic patches without lists"
@@ -131,7 +131,7 @@ def _has_lists(value: Any) -> bool:
 
 
 def _log_of(pod: Object) -> str:
-    """What the status has of it, because no container runs."""
+    """The messages in the pod's status, because no container runs that could have a log."""
     status = pod.get("status", {})
     states = [
         item[key].get("terminated", {}).get("message", "")

@@ -1,4 +1,4 @@
-"""The paths that describe the cluster instead of its objects."""
+"""Answers the paths that describe the API instead of objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OPENAPI = "openapi/v3"
 
 
 def describe(path: str, served: list[Resource]) -> dict[str, Any] | None:
-    """The answer to a discovery path, None for any other path."""
+    """The answer to a discovery path; None for any other path."""
     path = path.strip("/")
     by_version: dict[str, list[Resource]] = {}
     for resource in served:
@@ -56,7 +56,8 @@ def _resource_list(resources: list[Resource]) -> dict[str, Any]:
 
 
 def _openapi(place: str, resources: list[Resource]) -> dict[str, Any]:
-    """As far as kubectl reads it: that the server validates writes, and what `explain` shows."""
+    """The OpenAPI document, as far as kubectl needs it: it says that the server validates writes, and is the source of
+    `kubectl explain`."""
     paths, schemas = {}, {}
     for resource in resources:
         within = "/namespaces/{namespace}" if resource.namespaced else ""

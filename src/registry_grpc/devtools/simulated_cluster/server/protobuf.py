@@ -1,4 +1,4 @@
-"""What kubectl sends in protobuf, because it has the kinds compiled in: questions of rights, and a few new objects."""
+"""Decodes the requests that kubectl sends in protobuf: access reviews, and new objects of a few built-in kinds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 _MAGIC = b"k8s\x00"
 _TEXTS, _BYTES = "map of texts", "map of bytes"
 
-# Of every message its fields by their numbers: the name, and what it is.
+# The fields of each message by number, with their name and type.
 _TYPE_META = {1: ("apiVersion", str), 2: ("kind", str)}
 _METADATA = {1: ("name", str), 3: ("namespace", str), 11: ("labels", _TEXTS), 12: ("annotations", _TEXTS)}
 _NAMES = ("namespace", "verb", "group", "version", "resource", "subresource", "name")
@@ -28,7 +28,7 @@ _KINDS: dict[str, Mapping[int, tuple[str, Any]]] = {
 
 
 def decoded(body: bytes) -> dict[str, Any] | None:
-    """The object as in JSON; None for a body that is no protobuf. Raises ApiError for a kind that is not known here."""
+    """The object as in JSON; None for a body that is not protobuf. Raises ApiError for other kinds."""
     if not body.startswith(_MAGIC):
         return None
     envelope = _members(body.removeprefix(_MAGIC), {1: ("type", _TYPE_META), 2: ("raw", bytes)})

@@ -1,4 +1,4 @@
-"""What a request asks for: the path and query of the Kubernetes API taken apart."""
+"""Parses the paths, queries and bodies of requests to the Kubernetes API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATH = re.compile(
 )
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _KINDS = {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
-# A comma inside "in (a,b)" belongs to the requirement.
+# A comma inside of "in (a,b)" does not end the requirement.
 _COMMAS = re.compile(r",(?![^()]*\))")
 _EQUALITY = re.compile(r"(?P<key>[^\s=!]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[^\s=!]*)")
 _SET_BASED = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)")
@@ -34,7 +34,7 @@ _PRESENCE = re.compile(r"(?P<absent>!?)\s*(?P<key>[^\s=!(),]+)")
 
 @dataclass(frozen=True)
 class Target:
-    """The objects a path names."""
+    """The object or objects of a path."""
 
     resource: Resource
     namespace: str
@@ -43,12 +43,12 @@ class Target:
 
     @property
     def label(self) -> str:
-        """The resource as RBAC names it: `inferenceservices` or `inferenceservices/status`."""
+        """RBAC's name of the resource: `inferenceservices` or `inferenceservices/status`."""
         return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 
 
 def target_of(path: str) -> Target | None:
-    """The target of a request path, None for paths and kinds the cluster does not serve."""
+    """The target of a request path; None for paths and kinds that the cluster does not serve."""
     match = _PATH.fullmatch(path)
     resource = match and _KINDS.get((match["group"] or "", match["version"], match["plural"]))
     if not match or not resource:
@@ -82,7 +82,7 @@ def selector_of(request: web.Request, target: Target) -> Selector:
 
 
 def _of_labels(text: str) -> Selector:
-    """One of `a=b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`; anything else is a 400."""
+    """Parses `a=b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a` or `!a`. Raises 400 for anything else."""
     if match := _SET_BASED.fullmatch(text):
         key, wanted = match["key"], match["operator"] == "in"
         values = {value.strip() for value in match["values"].split(",")}
@@ -101,7 +101,7 @@ def _labels(obj: Object) -> dict[str, str]:
 
 
 def _of_field(text: str) -> Selector:
-    """`a.b=c` or `a.b!=c` for any field that holds a text; anything else is a 400."""
+    """Parses `a.b=c` or `a.b!=c` for any field that is a text. Raises 400 for anything else."""
     match = _EQUALITY.fullmatch(text)
     if match is None:
         raise bad_request(f"invalid selector: '{text}'; can't understand '{text}'")
@@ -117,7 +117,7 @@ def _of_field(text: str) -> Selector:
 
 
 def write_options_of(request: web.Request, target: Target) -> WriteOptions:
-    """fieldManager, dryRun, fieldValidation and force; the manager is the client's name when it gives none."""
+    """The options fieldManager, dryRun, fieldValidation and force. The default manager is the client's name."""
     dry_run = request.query.getall("dryRun", [])
     if any(value != "All" for value in dry_run):
         raise bad_request(f'dryRun: Unsupported value: "{dry_run[0]}": supported values: "All"')
@@ -132,7 +132,7 @@ def write_options_of(request: web.Request, target: Target) -> WriteOptions:
 
 
 async def body_of(request: web.Request) -> Object:
-    """The body, in JSON, YAML or protobuf; `{}` for an empty one."""
+    """The body, which is JSON, YAML or protobuf; `{}` if it is empty."""
     data = await request.read()
     try:
         body = protobuf.decoded(data) or (json.loads(data) if data.startswith(b"{") else yaml.safe_load(data) or {})

@@ -1,4 +1,4 @@
-"""The tables that kubectl prints, which a server makes."""
+"""Makes the tables that kubectl prints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def are_wanted(request: web.Request) -> bool:
 
 
 def table(resource: Resource, found: Object, *, with_columns: bool = True) -> Object:
-    """Of an object or of a list. Of a watch only the first one has columns."""
+    """The table of an object or of a list. In a watch, only the first table has columns."""
     columns = {"Name": lambda obj: obj["metadata"]["name"], **_COLUMNS.get(resource, {}), "Age": _age_of}
     defined = [
         {"name": name, "type": "string", "format": "name" if name == "Name" else "", "description": "", "priority": 0}
@@ -56,7 +56,7 @@ def _ready_of(pod: Object) -> str:
 
 
 def _state_of(pod: Object) -> str:
-    """The phase, or what keeps a container from running."""
+    """The phase of the pod, or the reason why a container does not run."""
     status = pod.get("status", {})
     for item in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
         state = item["state"].get("waiting") or item["state"].get("terminated") or {}

@@ -1,4 +1,4 @@
-"""Lists and watches."""
+"""Answers lists and watches."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _LAST_BOOKMARK = 2.0
 """A kube-apiserver sends one more bookmark this long before a watch's timeout."""
 
 Send = Callable[[str, Object], Awaitable[None]]
-"""Sends an event of this type with this object."""
+"""A function that sends an event of this type with this object."""
 
 
 def listed(store: Store, request: web.Request, target: Target) -> Object:
-    """The `List` object, with `continue` when `limit` cuts it short."""
+    """The `List` object, with `continue` if `limit` shortens it."""
     selector = selector_of(request, target)
     version, start = store.version, tuple[str, ...]()
     if token := request.query.get("continue"):
@@ -53,7 +53,7 @@ class Watches:
         self._bookmark_interval = bookmark_interval
 
     async def serve(self, request: web.Request, target: Target) -> web.StreamResponse:
-        """Streams changes until the timeout; a forgotten resourceVersion is an ERROR event in a 200."""
+        """Streams changes until the timeout. If the history is too short, sends an ERROR event in a 200."""
         selector = selector_of(request, target)
         since = request.query.get("resourceVersion", "")
         wants_all = since in {"", "0"} or request.query.get("sendInitialEvents") == "true"
@@ -122,7 +122,7 @@ def _sender(request: web.Request, response: web.StreamResponse, target: Target) 
 
 
 def _event_for(change: Change, selector: Selector) -> tuple[str, Object] | None:
-    """The event a watcher with this selector sees: leaving the selection is a deletion to it."""
+    """The event for a watch with this selector. An object that no longer matches it is reported as deleted."""
     before = change.before if change.before is not None and selector(change.before) else None
     if change.type != "DELETED" and selector(change.obj):
         return ("ADDED" if before is None else "MODIFIED"), change.obj

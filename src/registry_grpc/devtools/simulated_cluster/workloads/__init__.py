@@ -1,1 +1,1 @@
-"""What Deployment controller, kubelet and garbage collector do in a cluster."""
+"""Simulates the Deployment controller, the kubelet and the garbage collector."""

@@ -1,4 +1,4 @@
-"""Plays the Deployment controller: pods by the template, and those of the template before until the new ones serve."""
+"""Simulates the Deployment controller: makes pods, and keeps those of an older template until the new ones serve."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OF_STATUS = WriteOptions(manager="kube-controller-manager", subresource="status
 
 
 def owner_reference(owner: Object) -> Object:
-    """The reference that makes the owner's deletion take the object along."""
+    """The reference to an owner, with which the object is deleted."""
     kind = {"apiVersion": owner["apiVersion"], "kind": owner["kind"]}
     identity = {"name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
     return {**kind, **identity, "controller": True, "blockOwnerDeletion": True}
@@ -29,9 +29,9 @@ def replicas_of(deployment: Object) -> int:
 
 
 class DeploymentController:
-    """Looks at a Deployment whenever it, or a pod of it, changes; its work is told by uid.
+    """Works on a Deployment, by its uid, whenever the Deployment or one of its pods changes.
 
-    There are no ReplicaSets between the two, because nobody here asks for them.
+    There are no ReplicaSets. Only their names exist, in labels of the pods.
     """
 
     def __init__(self, store: Store, verbs: Verbs) -> None:
@@ -57,7 +57,7 @@ class DeploymentController:
         template = json.dumps(deployment["spec"]["template"], sort_keys=True)
         name = hashlib.sha256(template.encode()).hexdigest()[:10]
         pods, old = self._pods(uid, name)
-        # Those that do not serve go first, and those of the template before when they are no longer needed.
+        # Surplus pods that are not ready are deleted first. Older pods are deleted once enough new ones are ready.
         surplus = sorted(pods, key=is_ready)[: max(0, len(pods) - wanted)]
         for pod in [*surplus, *(old if sum(map(is_ready, pods)) >= wanted else ())]:
             self._verbs.delete(PODS, *key_of(pod))
@@ -71,7 +71,7 @@ class DeploymentController:
         self._verbs.update(DEPLOYMENTS, *key_of(deployment), {**deployment, "status": status}, _OF_STATUS)
 
     def _pods(self, uid: str, name: str) -> tuple[list[Object], list[Object]]:
-        """Those of the template and those of others, without those on their way out."""
+        """The pods of the template and the pods of older ones, without those that are being deleted."""
         found = [obj for resource, obj in self._store.dependents(uid) if resource is PODS]
         there = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
         new = [pod for pod in there if pod["metadata"].get("labels", {}).get(_HASH) == name]
@@ -90,7 +90,7 @@ class DeploymentController:
 
 
 def _status(deployment: Object, pods: list[Object], old: list[Object], failure: str) -> Object:
-    """By the pods of the template, those of others, and why no more could be made."""
+    """The status from the pods of the template, older pods, and the reason why no more pods could be made."""
     wanted, replicas = replicas_of(deployment), len(pods) + len(old)
     available = sum(map(is_ready, (*pods, *old)))
     counts = {

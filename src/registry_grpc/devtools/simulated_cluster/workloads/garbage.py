@@ -1,4 +1,4 @@
-"""The garbage collector: what is deleted because its owner is, and when a deletion in the foreground ends."""
+"""Simulates the garbage collector: deletes objects whose owner was deleted, and ends deletions in the foreground."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
 
 class GarbageCollector:
-    """Looks at whatever changes, and at whatever depends on it; its work is told by uid."""
+    """Works on every changed object and its dependents, by uid."""
 
     def __init__(self, store: Store, verbs: Verbs) -> None:
         self._store = store
@@ -28,7 +28,7 @@ class GarbageCollector:
                         self._store.remove(resource, obj)
         elif "deletionTimestamp" in metadata or metadata.get("ownerReferences"):
             self.work.add(metadata["uid"])
-        # An owner that waits for its dependents is looked at again when one of them changes or goes.
+        # An owner may be waiting for its dependents, so it is checked again when one of them changes or is deleted.
         for reference in metadata.get("ownerReferences", ()):
             self.work.add(reference["uid"])
 

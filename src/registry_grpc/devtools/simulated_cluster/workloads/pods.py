@@ -1,7 +1,7 @@
-"""Plays the kubelet: every pod goes through the statuses that its outcome has.
+"""Simulates the kubelet: every pod goes through the statuses of its outcome.
 
-A label of the pod tells the outcome, so that it works on a real cluster under kwok as well. An InferenceService gets
-its pods to fail by carrying the label (KServe copies it), or by a storage URI that contains one of the markers below.
+A label of the pod names the outcome, so that this also works on a real cluster with kwok. To make the pods of an
+InferenceService fail, set the label on it (KServe copies it), or use a storage URI with one of the markers below.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LABEL = "simulation.registry-grpc/outcome"
 
 
 class Outcome(StrEnum):
-    """What becomes of a pod."""
+    """The final state of a pod."""
 
     READY = "ready"
     NEVER_READY = "never-ready"
@@ -46,7 +46,7 @@ _KUBELET = WriteOptions(manager="kubelet", subresource="status")
 
 
 class Kubelet:
-    """Gives every pod its next status after each `pace` seconds; its work is told by uid."""
+    """Sets the next status of every pod after each `pace` seconds. Works on pods by uid."""
 
     def __init__(self, store: Store, verbs: Verbs, pace: float) -> None:
         self._store = store
@@ -77,7 +77,7 @@ class Kubelet:
 
 
 def statuses(pod: Object) -> list[Object]:
-    """The statuses that a pod goes through; none for one that was ready before a restart of the cluster."""
+    """The statuses that a pod goes through. A pod that was ready before a restart of the cluster has none."""
     asked_for = pod["metadata"].get("labels", {}).get(LABEL)
     outcome = next((item for item in Outcome if item == asked_for), Outcome.READY)
     if is_ready(pod):
@@ -115,7 +115,7 @@ def _of_server(spec: Object, outcome: Outcome) -> list[Object]:
 
 
 def _container(state: Object, *, last: Object | None = None, ready: bool = False) -> Object:
-    """What a container status says besides whose it is."""
+    """A container status without the name of the container."""
     restarts = {"restartCount": 1 if last else 0, "lastState": last or {}}
     return {"state": state, **restarts, "ready": ready, "started": "running" in state}
 
@@ -134,13 +134,13 @@ def _ended(exit_code: int, reason: str, message: str = "") -> Object:
 
 
 def _failing(ended: Object) -> list[Object]:
-    """It runs, ends like this, and waits to be started again."""
+    """The statuses of a container that runs, ends like this, and waits for its next start."""
     waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
     return [_running(), _container(ended), _container({"waiting": waiting}, last=ended)]
 
 
 def _status(pod: Object, init: Object, main: Object) -> Object:
-    """By the statuses of the initializer and of the model server."""
+    """The status of a pod from those of its initializer and its model server."""
     conditions = with_condition([], "PodScheduled", "True")
     for kind, of in (("Initialized", init), ("ContainersReady", main), ("Ready", main)):
         conditions = with_condition(conditions, kind, str(of["ready"]))
@@ -159,7 +159,7 @@ def _status(pod: Object, init: Object, main: Object) -> Object:
 
 
 def _source(pod: Object) -> str:
-    """What the storage initializer fetches."""
+    """The URI from which the storage initializer fetches."""
     return next((item["args"][0] for item in pod["spec"].get("initContainers", ()) if item.get("args")), "the source")
 
 
