@@ -142,4 +142,4 @@ async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:
     if count:
         text = f"{count} objects in the cluster carry this registry's mark and belong to no deployment"
         return warning(about, text, "`registry-grpc orphans` lists them; docs/operations.md says what to do")
-    return ok(about, "every object of this registry in the cluster belongs to a deployment")
+    return ok(about, "none when a controller last compared the cluster with the deployments")
