@@ -213,6 +213,24 @@ class TestKServe:
         await kube.until_ready("a")
 
 
+async def test_who_has_another_owner_is_not_waited_for(kube: Kube) -> None:
+    owners = [await kube.apply(runtime(name)) for name in ("a", "b")]
+    references = [
+        {
+            **{key: owner[key] for key in ("apiVersion", "kind")},
+            **{key: owner["metadata"][key] for key in ("name", "uid")},
+            "blockOwnerDeletion": True,
+        }
+        for owner in owners
+    ]
+    await kube.create(SECRETS, {"metadata": {"name": "shared", "ownerReferences": references}})
+    await kube.delete(SERVING_RUNTIMES, "a", propagationPolicy="Foreground")
+    await kube.until_gone(SERVING_RUNTIMES, "a")
+    assert "deletionTimestamp" not in (await kube.get(SECRETS, "shared"))["metadata"]
+    await kube.delete(SERVING_RUNTIMES, "b", propagationPolicy="Foreground")
+    await kube.until_gone(SECRETS, "shared")
+
+
 class TestProcess:
     async def test_keeps_its_objects_and_its_kubeconfig_across_restarts(self, tmp_path: Path) -> None:
         written = []

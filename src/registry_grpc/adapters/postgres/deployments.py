@@ -70,8 +70,8 @@ SELECT id, generation, $2, $3, spec FROM deployment WHERE id = $1
 _SUPERSEDE = """
 UPDATE deployment_revision SET outcome = 'SUPERSEDED'
 WHERE deployment_id = $1 AND outcome = 'PENDING' AND generation = (
-    SELECT max(r.generation) FROM deployment_revision r JOIN deployment d ON d.id = r.deployment_id
-    WHERE d.id = $1 AND r.generation < d.generation
+    SELECT max(generation) FROM deployment_revision
+    WHERE deployment_id = $1 AND generation < (SELECT generation FROM deployment WHERE id = $1)
 )
 """
 _INSERT_EVENT = """

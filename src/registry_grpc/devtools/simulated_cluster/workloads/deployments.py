@@ -72,8 +72,9 @@ class DeploymentController:
 
     def _pods(self, uid: str, name: str) -> tuple[list[Object], list[Object]]:
         """The pods of the template and the pods of older ones, without those that are being deleted."""
-        there = [pod for _, pod in self._store.dependents(uid) if "deletionTimestamp" not in pod["metadata"]]
-        new = [pod for pod in there if pod["metadata"]["labels"].get(_HASH) == name]
+        found = [obj for resource, obj in self._store.dependents(uid) if resource is PODS]
+        there = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        new = [pod for pod in there if pod["metadata"].get("labels", {}).get(_HASH) == name]
         return new, [pod for pod in there if pod not in new]
 
     def _create_pod(self, deployment: Object, name: str) -> None:

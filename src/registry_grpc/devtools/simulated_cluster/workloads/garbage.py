@@ -39,21 +39,24 @@ class GarbageCollector:
         resource, obj = found
         metadata = obj["metadata"]
         if "deletionTimestamp" not in metadata:
-            owners = metadata.get("ownerReferences", ())
-            if owners and not any(self._store.by_uid(owner["uid"]) for owner in owners):
+            if metadata.get("ownerReferences") and not self._living_owners(obj):
                 self._delete(resource, obj, "Background")
         elif FOREGROUND in metadata.get("finalizers", ()):
-            self._delete_dependents(obj)
-            if not any(_blocks(dependent, uid) for _, dependent in self._store.dependents(uid)):
+            for kind, dependent in self._own(uid):
+                if "deletionTimestamp" not in dependent["metadata"]:
+                    self._delete(kind, dependent, "Foreground" if _blocks(dependent, uid) else "Background")
+            if not any(_blocks(dependent, uid) for _, dependent in self._own(uid)):
                 left = [item for item in metadata["finalizers"] if item != FOREGROUND]
                 self._verbs.patch(resource, *key_of(obj), {"metadata": {"finalizers": left}})
 
-    def _delete_dependents(self, owner: Object) -> None:
-        uid = owner["metadata"]["uid"]
-        for resource, dependent in self._store.dependents(uid):
-            others = [item["uid"] for item in dependent["metadata"]["ownerReferences"] if item["uid"] != uid]
-            if "deletionTimestamp" not in dependent["metadata"] and not any(map(self._store.by_uid, others)):
-                self._delete(resource, dependent, "Foreground" if _blocks(dependent, uid) else "Background")
+    def _own(self, uid: str) -> list[tuple[Resource, Object]]:
+        """The dependents that have no other owner."""
+        found = self._store.dependents(uid)
+        return [item for item in found if [uid] == [owner["uid"] for owner in self._living_owners(item[1])]]
+
+    def _living_owners(self, obj: Object) -> list[Object]:
+        references = obj["metadata"].get("ownerReferences", ())
+        return [reference for reference in references if self._store.by_uid(reference["uid"])]
 
     def _delete(self, resource: Resource, obj: Object, policy: str) -> None:
         options = {"propagationPolicy": policy, "preconditions": {"uid": obj["metadata"]["uid"]}}
