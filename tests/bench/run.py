@@ -1,8 +1,8 @@
 """`make bench`: measures the running service from outside and writes the table of docs/performance.md.
 
-Starts `registry-grpc dev` with a folder and a port of its own, loads the data, and sends each request for some seconds.
-Load generator, gateway, workers and database share the machine's CPUs: requests a second are what such a machine does
-altogether; CPU time per request is what says where it goes, and depends least on who else uses the machine.
+Starts `registry-grpc dev` with its own folder and port, loads the data, and sends each request for some seconds. Load
+generator, gateway, workers and database share the CPUs of the machine, so the requests per second depend on all of
+them. The CPU time per request shows where the time goes, and depends least on other load.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`make bench-scale`: measures the reads with increasing numbers of models, as a table and as docs/scale.svg.
 
-Time per request is CPU time of all parts together, because that is what a read costs however busy the machine is.
+The time per request is the CPU time of all parts together, which hardly depends on other load of the machine.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ SELECT id::text, want, phase, reason FROM deployment
 WHERE (want = 'PRESENT' AND (phase <> 'DEPLOYED' OR serving_generation IS DISTINCT FROM generation))
     OR (want = 'ABSENT' AND phase <> 'UNDEPLOYED')
 """
-_LEFT_LYING = "SELECT id::text, next_at, lease_until FROM deployment WHERE next_at < now() - interval '1 minute'"
+_OVERDUE = "SELECT id::text, next_at, lease_until FROM deployment WHERE next_at < now() - interval '1 minute'"
 
 
 async def settled(connection: Any, seconds: float) -> list[Any]:
@@ -48,7 +48,7 @@ async def faults(addresses: Addresses, ledger: Ledger, patience: float) -> list[
         in_cluster = await connection.fetch("SELECT namespace, name FROM deployment WHERE want = 'PRESENT'")
         found += _left_over(addresses, {(row["namespace"], row["name"]) for row in in_cluster})
         found += [f"orphan: {tuple(row)}" for row in await connection.fetch("SELECT namespace, name FROM orphan")]
-        found += [f"due, and nobody is at it: {tuple(row)}" for row in await connection.fetch(_LEFT_LYING)]
+        found += [f"overdue: {tuple(row)}" for row in await connection.fetch(_OVERDUE)]
     finally:
         await connection.close()
     return found

@@ -215,7 +215,7 @@ class TestKServe:
         await kube.until_ready("a")
 
 
-async def test_who_has_another_owner_is_not_waited_for(kube: Kube) -> None:
+async def test_an_object_with_another_owner_does_not_block_a_deletion(kube: Kube) -> None:
     owners = [await kube.apply(runtime(name)) for name in ("a", "b")]
     references = [
         {

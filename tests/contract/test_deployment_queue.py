@@ -1,4 +1,4 @@
-"""The contract of DeploymentQueue: who works on which deployment, when, and what is recorded."""
+"""The contract of DeploymentQueue: claims of deployments, their times, and recorded results."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def repositories(queues: Queues) -> Repositories:
     return queues.repositories
 
 
-# Who works on what
+# Claims
 
 
 async def test_a_new_deployment_is_left_to_its_request_for_a_moment(queues: Queues, around: Surroundings) -> None:
@@ -707,7 +707,7 @@ async def test_listeners_are_woken_when_the_epoch_changes(
     news = PostgresDeploymentQueue(own_database).listen(uuid4())
     async with asyncio.timeout(20), aclosing(news):
         await anext(news)
-        await anext(news)  # the session is there
+        await anext(news)  # the session is open
         await queues.restore()
         await anext(news)
 

@@ -48,7 +48,7 @@ def _shared(
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Addresses:
-    """A service whose cluster is switched off."""
+    """A service without a cluster."""
     if running := os.environ.get("REGISTRY_TEST_BASE_URL"):
         return Addresses(base_url=running)
     return _shared(request, tmp_path_factory, "disabled", REGISTRY_CLUSTER="none")

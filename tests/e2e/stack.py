@@ -146,8 +146,8 @@ class SharedStack:
             self._use.close()
 
     def stop(self) -> None:
-        """Of whoever started it: wait until nobody uses it, and stop it. Release all that is used before: with two
-        stacks, two workers would wait for one another."""
+        """If this process started the stack, wait until nobody uses it, and stop it. Before, release all stacks that
+        this process uses: otherwise two test workers with two stacks would wait for each other."""
         while self._owned is not None:
             with _locked(self._start_lock), self._users_lock.open("w") as users:
                 try:

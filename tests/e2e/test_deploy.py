@@ -194,7 +194,7 @@ def test_a_given_name_that_the_cluster_refuses_is_202_failed(api: Api, place: Pl
     assert_no_content(api.delete(f"/inference_services/{service['id']}"))
 
 
-# --- what goes wrong ---------------------------------------------------------------------------------------------
+# --- failures ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ async def test_the_object_of_a_deleted_service_is_removed_at_once(world: AtWork)
 
 
 async def test_a_revision_serves_whose_pass_was_not_recorded(world: AtWork) -> None:
-    """The object is there, the row knows nothing of it, and by now another revision is wanted."""
+    """The object exists, but the row does not know it, and another revision is wanted now."""
     deployment = await world.deployed()
     world.store.deployments[deployment.id] = replace(
         deployment, applied=None, applied_generation=0, applied_at=None, serving_generation=None, phase=Phase.PENDING

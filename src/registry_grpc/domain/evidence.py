@@ -141,7 +141,7 @@ class Evidence:
 
 class ApplyRefused(Exception):
     """An apply or a delete was refused. `message` is the API server's text if it was asked, and `retry_after` the
-    seconds after which it allows another try, if it told them."""
+    number of seconds before the next try, if the server gave one."""
 
     def __init__(self, reason: DeploymentReason, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
 """Errors of the API server and the network, and their translation into errors of the domain.
 
-The HTTP status, and `reason` and `details.causes` of the Status decide; its text only where nothing else tells.
+The HTTP status, and `reason` and `details.causes` of the Status decide. Its text only decides if they do not.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ REGISTRY_ID = f"{DOMAIN}/registry-id"
 DEPLOYMENT_ID = f"{DOMAIN}/deployment-id"
 INFERENCE_SERVICE_ID = f"{DOMAIN}/inference-service-id"
 REVISION = f"{DOMAIN}/revision"
-"""The annotation that tells which revision runs, because KServe copies it to the pod template."""
+"""The annotation with the revision. KServe copies it to the pod template, so it shows which revision runs."""
 
 
 def field_manager(deployment_id: UUID) -> str:

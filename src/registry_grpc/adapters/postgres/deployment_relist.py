@@ -38,7 +38,7 @@ JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS seen (id, names
     ON seen.id = d.id AND seen.namespace = d.namespace AND seen.name = d.name
 WHERE seen.revision > d.generation
 """
-# One that shall go goes, whatever its revision.
+# An object that is no longer wanted is removed regardless of its revision.
 _SKIP_LOST = "UPDATE deployment SET generation = $2 WHERE id = $1 AND want = 'PRESENT' AND generation < $2"
 # An orphan is forgotten when its object is gone, or when a restore has brought its deployment back.
 _NOTE_ORPHANS = """

@@ -25,7 +25,7 @@ HTTP_STATUS = {
 
 
 def http_body(json: bytes, status: int = 200) -> bytes:
-    """A serialized google.api.HttpBody. A status other than 200 is told to the gateway in the content type.
+    """A serialized google.api.HttpBody. The gateway gets a status other than 200 in the content type.
 
     Metadata would be sent in a frame of its own, which costs 7 % of the worker's CPU time for a create.
     """

@@ -23,7 +23,7 @@ event loop less than 50 ms at a time."""
 LARGE_BYTES = 32 * 1024
 """Reading a body above this size may take the event loop longer than other requests should wait."""
 
-_MOST_ESCAPES = 500_000  # beyond this, commas in strings are not told from those between values: the body is refused
+_MOST_ESCAPES = 500_000  # with more, commas in strings cannot be distinguished cheaply: the body is refused
 _LENIENT_BYTES = 1024 * 1024
 _BLANKS = b" \t\r\n"
 _BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}

@@ -117,7 +117,7 @@ class SimulatedCluster:
         ]
         if self._with_kserve:
             kserve, later = KServeController(self.verbs), asyncio.get_running_loop().call_later
-            # Whoever looks at once at what it has written sees no status yet, as in a cluster.
+            # As in a real cluster, a writer that reads its object at once sees no status yet.
             self.store.listen(lambda change: later(self._pace, kserve.on_change, change.resource, change.obj))
             parts.append(kserve.work.run())
         group = await stack.enter_async_context(asyncio.TaskGroup())

@@ -40,7 +40,7 @@ class Worklist(Generic[Key]):
         """Works on keys, without end."""
         while True:
             key = await self._keys.get()
-            await asyncio.sleep(0)  # there may be others in the queue for ever: requests are answered meanwhile
+            await asyncio.sleep(0)  # the queue may never be empty, and requests must be answered
             self._waiting.discard(key)
             try:
                 self._work(key)

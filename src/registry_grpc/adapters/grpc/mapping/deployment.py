@@ -159,7 +159,7 @@ def _phase(phase: Phase) -> pb.DeploymentPhase:
 
 
 def _reason(reason: DeploymentReason) -> dict[str, Any]:
-    """A word that only a newer release knows is told as it is."""
+    """The reason, or for one that only a newer release knows, its stored word."""
     number = _REASONS.get(f"DEPLOYMENT_REASON_{reason}", 0)
     return {"reason": number, "unknown_reason": "" if number else str(reason)}
 

@@ -42,7 +42,7 @@ class DeploymentController:
 
     def _on_change(self, change: Change) -> None:
         metadata, before = change.obj["metadata"], (change.before or change.obj)["metadata"]
-        # Not for a status of its own: why no pod could be made is told in other words each time.
+        # Its own changes of the status do not count: the message for pods that cannot be made differs every time.
         if change.resource is DEPLOYMENTS and (change.before is None or before["generation"] != metadata["generation"]):
             self.work.add(metadata["uid"])
         elif change.resource is PODS:

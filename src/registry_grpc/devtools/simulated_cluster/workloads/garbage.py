@@ -50,7 +50,7 @@ class GarbageCollector:
                 self._verbs.patch(resource, *key_of(obj), {"metadata": {"finalizers": left}})
 
     def _own(self, uid: str) -> list[tuple[Resource, Object]]:
-        """The dependents that have no other owner."""
+        """The dependents without another living owner."""
         found = self._store.dependents(uid)
         return [item for item in found if [uid] == [owner["uid"] for owner in self._living_owners(item[1])]]
 
