@@ -196,7 +196,7 @@ async def test_orphans_are_counted(doctor: Doctor, database: asyncpg.Connection[
     assert await doctor.finds_all_well()
     assert doctor.line("orphans") == (
         "warning  orphans: 2 objects in the cluster carry this registry's mark and belong to no deployment"
-        " -> `registry-grpc orphans` lists them; docs/operations.md says what to do"
+        " -> list them with `registry-grpc orphans`; docs/operations.md explains what to do"
     )
 
 
