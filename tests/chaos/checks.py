@@ -105,9 +105,11 @@ async def _deployed(connection: Any, ledger: Ledger) -> Any:
         least = 1 + deployed.updates + (not deployed.is_wanted)
         if not least <= row["generation"] <= least + deployed.unsure_updates + deployed.is_wanted:
             yield f"deployment {deployed.name} has {row['generation']} revisions, but {least} were acknowledged"
-        if not deployed.is_wanted and row["want"] != "ABSENT":
-            yield f"deployment {deployed.name} is wanted, although its undeployment was acknowledged"
-        if deployed.id not in ledger.unsure and deployed.is_deleted == (deployed.id in services):
+        if deployed.id in ledger.unsure:
+            continue
+        if deployed.is_wanted != (row["want"] == "PRESENT"):
+            yield f"deployment {deployed.name} is {row['want']}, unlike acknowledged"
+        if deployed.is_deleted == (deployed.id in services):
             yield f"service {deployed.name} {'is not' if deployed.is_deleted else 'is'} deleted, unlike acknowledged"
     twice = "SELECT namespace, name FROM deployment WHERE want = 'PRESENT' GROUP BY 1, 2 HAVING count(*) > 1"
     for row in await connection.fetch(twice):

@@ -228,17 +228,19 @@ class Deployer(Caller):
         deployed.updates += 1
 
     def _undeploy(self, deployed: Deployed) -> None:
+        self.ledger.unsure.add(deployed.id)
         self.until(self.rpc.deployments.UndeployModel, d.UndeployModelRequest(id=deployed.id))
         deployed.is_wanted = False
         if random.random() < 0.5:
-            return
-        self.ledger.unsure.add(deployed.id)
+            self._delete(deployed)
+        self.ledger.unsure.remove(deployed.id)
+
+    def _delete(self, deployed: Deployed) -> None:
         request = i.DeleteInferenceServiceRequest(id=deployed.id)
         answer, tries = self.until(self.rpc.services.DeleteInferenceService, request, grpc.StatusCode.NOT_FOUND)
         if answer is None and tries == 1:
             self.ledger.complain(f"service {deployed.id} was lost before it was deleted")
         deployed.is_deleted = True
-        self.ledger.unsure.remove(deployed.id)
 
 
 class Watcher(Caller):

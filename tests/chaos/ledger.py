@@ -31,7 +31,7 @@ class Ledger:
     """Project and name by id."""
     deleted: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
-    """Models and services whose deletion was requested but not acknowledged."""
+    """Models and services whose deletion or undeployment was requested but not acknowledged."""
     versions: dict[str, str] = field(default_factory=dict)
     """The model of each version that was acknowledged."""
     statuses: dict[str, str] = field(default_factory=dict)
