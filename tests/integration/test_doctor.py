@@ -191,14 +191,14 @@ async def test_without_an_environment_there_is_no_namespace_to_try(
 
 
 async def test_orphans_are_counted(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    """Also where no environment leads to."""
+    """Orphans in namespaces without an environment count, too."""
     await database.execute(
         "INSERT INTO orphan (uid, namespace, name) VALUES ('1', 'models', 'a'), ('2', 'nowhere', 'b')"
     )
     assert await doctor.finds_all_well()
     assert doctor.line("orphans") == (
-        "warning  orphans: 2 objects in the cluster carry this registry's mark and belong to no deployment"
-        " -> `registry-grpc orphans` lists them; docs/operations.md says what to do"
+        "warning  orphans: 2 objects with this registry's mark in the cluster belong to no deployment"
+        " -> list them with `registry-grpc orphans`; docs/operations.md explains what to do"
     )
 
 
