@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 )
 from registry_grpc.devtools.simulated_cluster.api.store import Store
 from registry_grpc.devtools.simulated_cluster.journal import Journal
+from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -343,6 +345,29 @@ class TestJournal:
             with pytest.raises(ApiError, match="No space left"):
                 store.put(SECRETS, self.secret("b"))
         assert [obj["metadata"]["name"] for obj in store.list(SECRETS)] == ["a"]
+
+    def test_half_a_line_is_taken_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As much as there was room for."""
+        path, store, write = tmp_path / "objects", Store(), os.write
+        Journal(path, store)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", lambda file, data: write(file, data[: len(data) // 2]))
+            with pytest.raises(ApiError, match="no space left"):
+                store.put(SECRETS, self.secret("a"))
+        store.put(SECRETS, self.secret("b"))
+        assert [obj["metadata"]["name"] for obj in self.again(path).list(SECRETS)] == ["b"]
+
+
+async def test_work_without_an_end_leaves_time_for_others() -> None:
+    def again(key: str) -> None:
+        work.add(key)
+
+    work = Worklist(again)
+    work.add("again")
+    running = asyncio.create_task(work.run())
+    await asyncio.sleep(0.01)
+    assert not running.done()
+    running.cancel()
 
 
 def client_of(folder: Path) -> ClusterClient:

@@ -33,7 +33,7 @@ from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionR
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
-from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
     INFERENCE_SERVICES,
@@ -192,9 +192,18 @@ class World:
         await self._finalize(name, [])
 
     async def _finalize(self, name: str, finalizers: list[str]) -> None:
-        live = await self.kube.inference_service(name)
-        kept = [item for item in live["metadata"].get("finalizers", []) if not item.startswith("example.com/")]
-        await self.kube.merge(INFERENCE_SERVICES, name, {"metadata": {"finalizers": [*kept, *finalizers]}})
+        while True:
+            metadata = (await self.kube.inference_service(name))["metadata"]
+            kept = [item for item in metadata.get("finalizers", []) if not item.startswith("example.com/")]
+            # KServe may remove its own finalizer meanwhile, which must not come back.
+            wanted = {"resourceVersion": metadata["resourceVersion"], "finalizers": [*kept, *finalizers]}
+            try:
+                await self.kube.merge(INFERENCE_SERVICES, name, {"metadata": wanted})
+            except ApiError as error:
+                if error.code != 409:
+                    raise
+            else:
+                return
 
     async def allow_no_pods(self) -> None:
         """Refuse pods by a quota, or in the simulated cluster by a policy with the same text."""

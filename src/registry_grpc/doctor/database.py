@@ -140,6 +140,6 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
 async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:
     about, count = "orphans", await connection.fetchval("SELECT count(*) FROM orphan")
     if count:
-        text = f"{count} objects with this registry's mark in the cluster belong to no deployment"
+        text = f"{count} objects in the cluster carry this registry's mark and belong to no deployment"
         return warning(about, text, "list them with `registry-grpc orphans`; docs/operations.md explains what to do")
-    return ok(about, "every object of this registry in the cluster belongs to a deployment")
+    return ok(about, "none when a controller last compared the cluster with the deployments")
