@@ -104,7 +104,7 @@ async def test_a_database_of_the_go_service_is_adopted(empty_database_url: str) 
     assert adopted.status == 0, adopted.err
     assert f"applied {NEWEST.version} {NEWEST.name}" in adopted.out
     again = await command("migrate", "adopt", database_url=empty_database_url)
-    assert again.out == "the database is adopted already\nnothing to do\n"
+    assert again.out == "the database has already been adopted\nnothing to do\n"
 
 
 async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_database_url: str) -> None:

@@ -189,7 +189,7 @@ async def test_without_an_environment_there_is_no_namespace_to_try(
 
 
 async def test_orphans_are_counted(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
-    """Also where no environment leads to."""
+    """Orphans in namespaces without an environment count, too."""
     await database.execute(
         "INSERT INTO orphan (uid, namespace, name) VALUES ('1', 'models', 'a'), ('2', 'nowhere', 'b')"
     )
