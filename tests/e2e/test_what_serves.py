@@ -38,10 +38,12 @@ def deployer(simulated_http: httpx.Client, channel: grpc.Channel) -> Deployer:
 
 
 @pytest.fixture(scope="module")
-def cluster(simulated_stack: Addresses) -> Cluster:
+def cluster(simulated_stack: Addresses) -> Iterator[Cluster]:
     if not simulated_stack.folder:
         pytest.skip("nobody says where the cluster of the running service is")
-    return Cluster(simulated_stack)
+    cluster = Cluster(simulated_stack)
+    with cluster.http:
+        yield cluster
 
 
 def scaled(deployer: Deployer, id_: str) -> Any:
