@@ -100,12 +100,7 @@ def _rest_services() -> list[descriptor_pb2.ServiceDescriptorProto]:
 
 def _rest_handler(service: str, method: str) -> grpc.RpcMethodHandler[bytes, bytes]:
     async def call(data: bytes, context: Context) -> bytes:
-        metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
-        if "x-test-log" in metadata:
-            with Path(str(metadata["x-test-log"])).open("a") as log:  # noqa: ASYNC230 - a few bytes
-                log.write(f"{os.getpid()} {method}\n")
-        if "x-test-seconds" in metadata:
-            await asyncio.sleep(float(metadata["x-test-seconds"]))
+        metadata = await _begin(method, context)
         if "x-test-late" in metadata:
             await context.send_initial_metadata((("x-marker", "kept"),))
         if "x-test-code" in metadata:
@@ -130,6 +125,25 @@ def _rest_handler(service: str, method: str) -> grpc.RpcMethodHandler[bytes, byt
             content_type += f"; status={metadata['x-test-http-code']!s}"
         answer: bytes = HttpBody(content_type=content_type, data=body).SerializeToString()
         return answer
+
+    return grpc.unary_unary_rpc_method_handler(call)
+
+
+async def _begin(method: str, context: Context) -> dict[str, str | bytes]:
+    """The metadata, after the log was written and the time has passed."""
+    metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
+    if "x-test-log" in metadata:
+        with Path(str(metadata["x-test-log"])).open("a") as log:  # noqa: ASYNC230 - a few bytes
+            log.write(f"{os.getpid()} {method}\n")
+    if "x-test-seconds" in metadata:
+        await asyncio.sleep(float(metadata["x-test-seconds"]))
+    return metadata
+
+
+def _native_handler(method: str) -> grpc.RpcMethodHandler[bytes, bytes]:
+    async def call(data: bytes, context: Context) -> bytes:
+        await _begin(method, context)
+        return data
 
     return grpc.unary_unary_rpc_method_handler(call)
 
@@ -172,6 +186,7 @@ def backend_server() -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
         "Unary": grpc.unary_unary_rpc_method_handler(_unary),
         "Stream": grpc.unary_stream_rpc_method_handler(_stream),
         "Hold": grpc.unary_stream_rpc_method_handler(_hold),
+        **{name: _native_handler(name) for name in ("GetEcho", "UpdateEcho")},
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NATIVE_SERVICE, native),))
     chat: dict[str, grpc.RpcMethodHandler[Any, Any]] = {

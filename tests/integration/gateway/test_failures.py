@@ -13,7 +13,7 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2
-from tests.integration.gateway.backend import backend_server
+from tests.integration.gateway.backend import NATIVE_SERVICE, backend_server
 from tests.integration.gateway.test_answers import API, assert_error
 from tests.integration.gateway.test_native import hold, unary
 
@@ -98,6 +98,25 @@ async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
                 await unary(channel)(b"")
         assert failure.value.code() == grpc.StatusCode.UNAVAILABLE
         assert not str(failure.value.details()).startswith("{")
+
+
+async def test_killed_workers_of_native_calls(workers: list[Worker], tmp_path: Path) -> None:
+    endpoints = [str(tmp_path / f"{number}.sock") for number in range(2)]
+    log = tmp_path / "log"
+    slow = (("x-test-seconds", "1"), ("x-test-log", str(log)))
+    async with gateway_to(tmp_path / "gateway", endpoints) as rest, AsyncExitStack() as stack:
+        target = rest.base_url.netloc.decode()
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(target))
+        reads = [unary(channel, f"/{NATIVE_SERVICE}/GetEcho")(b"", metadata=slow) for _ in range(12)]
+        writes = [unary(channel, f"/{NATIVE_SERVICE}/UpdateEcho")(b"", metadata=slow) for _ in range(12)]
+        await all_started(log, 24)
+        workers[0].kill()
+        assert [await read.code() for read in reads] == [grpc.StatusCode.OK] * 12
+        lost = [code for write in writes if (code := await write.code()) is not grpc.StatusCode.OK]
+        lines = lines_of(log)
+        assert len(lost) == lines.count(f"{workers[0].pid} UpdateEcho") > 0
+        assert set(lost) == {grpc.StatusCode.UNAVAILABLE}
+        assert lines.count(f"{workers[1].pid} UpdateEcho") == 12 - len(lost)
 
 
 async def test_a_draining_worker_gets_no_new_requests_and_answers_running_ones(tmp_path: Path) -> None:
