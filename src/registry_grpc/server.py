@@ -7,6 +7,7 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import asyncpg
 import grpc
 import structlog
 import uvloop
@@ -159,7 +160,10 @@ async def _check_database(database: Database, settings: Settings) -> None:
     row = await database.fetchrow("SELECT to_regclass('schema_migrations') IS NOT NULL AS exists")
     found = None
     if row is not None and row["exists"]:
-        found = await database.fetchrow("SELECT version, dirty FROM schema_migrations")
+        try:
+            found = await database.fetchrow("SELECT version, dirty FROM schema_migrations")
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise ConfigurationError(f"{error}: run `registry-grpc doctor`, which tells what to do") from error
     try:
         newest = load_migrations(settings.migrations_dir)[-1].version
     except MigrationError as error:

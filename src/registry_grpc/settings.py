@@ -60,9 +60,9 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=1)
     """The number of worker processes. Each has its own address."""
     worker_host: str = "127.0.0.1"
-    """The address on which the workers listen."""
+    """The address on which the workers listen. `dev` does not use it: its workers listen on Unix sockets."""
     worker_port: int = Field(default=50051, ge=1, le=65535)
-    """The port of the first worker. The others have the ports after it."""
+    """The port of the first worker. The others have the ports after it. `dev` does not use it."""
     max_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """The size of the largest gRPC request that a worker accepts."""
     shutdown_grace: float = Field(default=8.0, ge=0, le=86_400)

@@ -217,7 +217,15 @@ def _known(version: Any) -> Version | None:
     return Version(version.id, version.name, version.state, version.is_default) if version else None
 
 
-@pytest.mark.parametrize(("store", "examples"), [("fake", 40), ("postgres", 25)])
+@pytest.mark.parametrize(
+    ("store", "examples"),
+    [
+        ("fake", 15),
+        ("postgres", 8),
+        pytest.param("fake", 80, marks=pytest.mark.slow),
+        pytest.param("postgres", 50, marks=pytest.mark.slow),
+    ],
+)
 def test_the_registry_is_as_the_contract_has_it(request: pytest.FixtureRequest, store: str, examples: int) -> None:
     loop = asyncio.new_event_loop()
     database = None if store == "fake" else Database(request.getfixturevalue("database_url"), PATIENT)

@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import pytest
+from pydantic import SecretStr
 from tests.contract.conftest import repositories_on
 from tests.contract.intents import deployed
 from tests.contract.queues import queues_on, seen
 from tests.contract.surroundings import Surroundings
+from tests.integration.commands import command
 from tests.postgres import PATIENT
 
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.doctor.database import check_database
+from registry_grpc.doctor.diagnosis import Diagnosis
+from registry_grpc.settings import Settings
 
 _OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-async def test_a_role_with_the_documented_rights_deploys_leads_and_knows_its_history(fresh_database_url: str) -> None:
-    grants = re.findall(r"^GRANT [^;]+ TO registry;", _OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(grants) > 3
+@asynccontextmanager
+async def role_with(grants: list[str], owner_url: str) -> AsyncIterator[str]:
+    """The database's URL for a new role that has just these rights."""
     role = f"registry_{uuid4().hex}"
-    owner = await asyncpg.connect(fresh_database_url)
+    owner = await asyncpg.connect(owner_url)
     await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'its own'")
-    database = Database(re.sub(r"//[^@]+@", f"//{role}:its%20own@", fresh_database_url), PATIENT)
     try:
         for grant in grants:
             await owner.execute(grant.replace("TO registry;", f"TO {role}"))
+        yield re.sub(r"//[^@]+@", f"//{role}:its%20own@", owner_url)
+    finally:
+        await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        await owner.close()
+
+
+@pytest.fixture
+def grants() -> list[str]:
+    found = re.findall(r"^GRANT [^;]+ TO registry;", _OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(found) > 3
+    return found
+
+
+async def test_a_role_with_the_documented_rights_deploys_leads_and_knows_its_history(
+    fresh_database_url: str, grants: list[str]
+) -> None:
+    async with role_with(grants, fresh_database_url) as url:
+        database = Database(url, PATIENT)
         await database.ping()
         repositories = repositories_on(database)
         queues = queues_on(database, repositories)
@@ -39,7 +64,31 @@ async def test_a_role_with_the_documented_rights_deploys_leads_and_knows_its_his
         events = await repositories.deployments.events(around.model.project_id, deployment.id, 0, 9)
         assert [event.generation for event in events] == [1, 1, 8]
         assert (await database.fetch("SELECT uid FROM orphan"))[0]["uid"] == "u2"
-    finally:
         await database.close()
-        await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
-        await owner.close()
+
+
+async def rights_found(url: str) -> Diagnosis:
+    """What doctor says of the rights."""
+    diagnoses = [each async for each in check_database(Settings(database_url=SecretStr(url)))]
+    return next(each for each in diagnoses if each.about == "rights in the database")
+
+
+async def test_doctor_finds_the_documented_rights_enough(fresh_database_url: str, grants: list[str]) -> None:
+    async with role_with(grants, fresh_database_url) as url:
+        assert (await rights_found(url)).verdict == "ok"
+
+
+async def test_doctor_names_the_tables_to_which_rights_are_missing(fresh_database_url: str, grants: list[str]) -> None:
+    less = [grant.replace("DELETE ON deployment_event", "UPDATE ON deployment_event") for grant in grants]
+    less = [grant.replace(" orphan ", " serve_model ") for grant in less]
+    async with role_with(less, fresh_database_url) as url:
+        found = await rights_found(url)
+    assert (found.verdict, found.text) == ("MISSING", "the role lacks rights on deployment_event, orphan")
+
+
+async def test_a_worker_without_rights_says_so_in_a_line(fresh_database_url: str) -> None:
+    async with role_with([], fresh_database_url) as url:
+        outcome = await command("worker", "--listen", "127.0.0.1:0", database_url=url)
+    assert outcome.status == 1
+    assert "permission denied for table schema_migrations: run `registry-grpc doctor`" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -19,6 +19,23 @@ _CONNECT_SECONDS = 5.0
 _OLDEST_SERVER = 15
 _IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
 _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
+_RIGHTS = {  # as docs/operations.md grants them
+    "SELECT, INSERT, UPDATE, DELETE": (
+        *("registered_model", "serving_environment", "inference_service", "serve_model", "deployment"),
+        *("deployment_revision", "deployment_request"),
+    ),
+    "SELECT, INSERT, UPDATE": ("model_version",),
+    "SELECT, INSERT, DELETE": ("deployment_event", "orphan"),
+    "SELECT": (
+        *("registered_model_count", "project_version_count", "model_version_count", "registry_installation"),
+        "schema_migrations",
+    ),
+}
+_MISSING_RIGHTS = """
+SELECT string_agg(DISTINCT wanted.name, ', ') FROM unnest($1::text[], $2::text[]) AS wanted (name, rights)
+CROSS JOIN LATERAL unnest(string_to_array(rights, ', ')) AS single (privilege)
+WHERE to_regclass(wanted.name) IS NOT NULL AND NOT has_table_privilege(to_regclass(wanted.name), privilege)
+"""
 # Stored secrets grouped by format and key id, with one sample of each.
 _SECRETS = """
 SELECT count(*) AS count, min(ARRAY[stored, v.id::text, place]) AS sample
@@ -47,6 +64,9 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
         return
     try:
         yield await _server(connection)
+        yield (rights := await _rights(connection))
+        if rights.verdict == "MISSING":
+            return
         schema = await _schema(connection, migrate.load_migrations(settings.migrations_dir))
         yield schema
         if schema.verdict == "MISSING":
@@ -78,14 +98,23 @@ async def _connect(settings: Settings) -> asyncpg.Connection[Any]:
 
 
 async def _server(connection: asyncpg.Connection[Any]) -> Diagnosis:
-    version = connection.get_server_version()
-    if version.major < _OLDEST_SERVER:
-        text = f"PostgreSQL {version.major} is too old"
+    version = await connection.fetchval("SHOW server_version")
+    if connection.get_server_version().major < _OLDEST_SERVER:
+        text = f"PostgreSQL {version} is too old"
         return missing("database", text, f"use PostgreSQL {_OLDEST_SERVER} or later")
     if await connection.fetchval(_IS_READ_ONLY):
-        text = f"PostgreSQL {version.major}.{version.minor} is read-only: it is a standby, or set to read only"
+        text = f"PostgreSQL {version} is read-only: it is a standby, or set to read only"
         return missing("database", text, "promote it, or point REGISTRY_DATABASE_URL to the primary")
-    return ok("database", f"PostgreSQL {version.major}.{version.minor} answers")
+    return ok("database", f"PostgreSQL {version} answers")
+
+
+async def _rights(connection: asyncpg.Connection[Any]) -> Diagnosis:
+    about, wanted = "rights in the database", [(name, rights) for rights, names in _RIGHTS.items() for name in names]
+    lacking = await connection.fetchval(_MISSING_RIGHTS, *map(list, zip(*wanted, strict=True)))
+    if lacking:
+        text = f"the role lacks rights on {lacking}"
+        return missing(about, text, "make the grants of docs/operations.md as the owner")
+    return ok(about, "the role has all that the service needs")
 
 
 async def _schema(connection: asyncpg.Connection[Any], known: tuple[migrate.Migration, ...]) -> Diagnosis:
