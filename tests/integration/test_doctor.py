@@ -200,6 +200,13 @@ async def test_orphans_are_counted(doctor: Doctor, database: asyncpg.Connection[
     )
 
 
+async def test_an_environment_whose_name_is_no_namespace(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    await add_environment(database, "bad", "demo-")
+    assert await doctor.finds_all_well()
+    assert doctor.line("environments of demo-").startswith("warning  environments of demo-: `demo-` is not a valid")
+    assert "dry run in namespace demo-" not in doctor.text
+
+
 async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
     await add_environment(database, "staging", "nowhere")
     assert not await doctor.finds_all_well()

@@ -13,6 +13,7 @@ from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refus
 from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS, Permission, runtime_formats
 from registry_grpc.bootstrap import kubernetes_of
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, missing, ok, skipped, warning
+from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.settings import ClusterKind, ConfigurationError, Settings
 
@@ -49,7 +50,11 @@ async def check_cluster(settings: Settings, targets: tuple[str, ...]) -> AsyncIt
     except ConfigurationError as error:
         yield missing("cluster", str(error), "set REGISTRY_CLUSTER and REGISTRY_KUBECONFIG")
         return
-    patient = Patient(api, settings.watch_namespaces, targets)
+    for namespace in targets:
+        for finding in namespace_findings(namespace):
+            yield warning(f"environments of {namespace}", finding.message, finding.code.next_step)
+    valid = tuple(namespace for namespace in targets if not namespace_findings(namespace))
+    patient = Patient(api, settings.watch_namespaces, valid)
     try:
         for about, check in CLUSTER_CHECKS:
             try:
