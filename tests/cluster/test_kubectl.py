@@ -94,6 +94,13 @@ async def test_an_object_from_its_making_to_its_end(cluster: FaultyCluster, kube
     [
         ("apply", "-f", "-"),
         ("patch", "isvc", "iris", "--type=merge", '--patch={"spec":{"predictor":{"minReplicas":2}}}'),
+        (
+            "patch",
+            "isvc",
+            "iris",
+            "--type=json",
+            '--patch=[{"op":"add","path":"/spec/predictor/minReplicas","value":2}]',
+        ),
         ("label", "isvc", "iris", "team=x"),
     ],
     ids=lambda change: str(change[0]),
@@ -106,6 +113,17 @@ async def test_changes(cluster: FaultyCluster, kubectl: Kubectl, change: tuple[s
     after = cluster.verbs.get(INFERENCE_SERVICES, "models", "iris")
     content = [(obj["spec"], obj["metadata"]["labels"]) for obj in (before, after)]
     assert content[0] != content[1]
+
+
+async def test_server_side_apply_after_apply(cluster: FaultyCluster, kubectl: Kubectl) -> None:
+    """kubectl first makes its two managers one, with a JSON patch."""
+    await kubectl("apply", "-f", "-", given=inference_service("iris", timeout=30))
+    await kubectl("apply", "--server-side", "-f", "-", given=inference_service("iris"))
+    obj = cluster.verbs.get(INFERENCE_SERVICES, "models", "iris")
+    assert "timeout" not in obj["spec"]["predictor"], "it was applied before, and is not any more"
+    owners = {(entry["manager"], entry["operation"]) for entry in obj["metadata"]["managedFields"]}
+    assert ("kubectl", "Apply") in owners
+    assert ("kubectl-client-side-apply", "Update") not in owners
 
 
 async def test_a_watch(cluster: FaultyCluster, kubectl: Kubectl) -> None:

@@ -452,6 +452,29 @@ async def test_revisions_have_outcomes(queues: Queues, around: Surroundings) -> 
     assert (await deployments.revision(project_id, first.id, 3)).outcome is Outcome.SERVED, "it did once"
 
 
+async def test_no_time_is_before_an_earlier_one_after_a_failover(queues: Queues, around: Surroundings) -> None:
+    """The clock of the new primary is slower."""
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    await queues.grow_old(-HOUR)
+
+    await deployments.revise(
+        project_id, deployment.id, want=Want.PRESENT, spec=None, cause=Cause.REDEPLOY, created_by=""
+    )
+    revised = await deployments.get(project_id, deployment.id)
+    assert revised.updated_at >= revised.created_at
+    passed = await queues.passed(revised)
+    assert passed.updated_at >= passed.created_at
+    one, two = [await deployments.revision(project_id, deployment.id, generation) for generation in (1, 2)]
+    assert one.served_from is not None
+    assert one.served_until is not None
+    assert one.served_until >= one.served_from
+    assert await deployments.served_at(project_id, deployment.id, None) == two
+
+    await queues.grow_old(-HOUR)
+    assert await deployments.served_at(project_id, deployment.id, None) is not None, "it still serves"
+
+
 async def test_only_the_own_project_can_read_the_served_revision(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:

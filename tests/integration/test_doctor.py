@@ -18,7 +18,7 @@ from tests.cluster.failures import webhook_denied, webhook_down
 from tests.cluster.faulty import Fault, FaultyCluster
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
-from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres import migrate, stored_keys
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.api.resources import (
@@ -363,14 +363,33 @@ async def test_secrets_under_an_older_key(doctor: Doctor, database: asyncpg.Conn
     )
 
 
-@pytest.mark.parametrize("key", [{"k3": bytes(32)}, {"k2": bytes(32)}], ids=["unknown", "other of that name"])
-async def test_secrets_that_no_key_reads(
-    doctor: Doctor, database: asyncpg.Connection[Any], key: dict[str, bytes]
+async def test_every_secret_is_read(
+    doctor: Doctor, database: asyncpg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id_ = uuid.uuid4()
-    await add_version(database, AesGcmCipher(key).encrypt("s3cret", place_of_key(id_, "access_key")), "", id_)
+    """Whatever its place in the order of the ciphertexts, and in however many batches."""
+    monkeypatch.setattr(stored_keys, "_BATCH", 2)
+    ids = sorted(uuid.uuid4() for _ in range(7))
+    lost = AesGcmCipher({"k3": bytes(32)})
+    for id_ in ids[:4]:
+        await add_version(database, NEW.encrypt("s3cret", place_of_key(id_, "access_key")), "", id_)
+    await add_version(database, "", lost.encrypt("s3cret", place_of_key(ids[4], "secret_key")), ids[4])
+    moved = NEW.encrypt("s3cret", place_of_key(ids[0], "access_key"))
+    await add_version(database, moved, moved, ids[5])
+    await add_version(database, "", AesGcmCipher({"k2": b"x" * 32}).encrypt("s3cret", "there"), ids[6])
+
     assert not await doctor.finds_all_well()
-    assert doctor.line("stored secrets").startswith("MISSING  stored secrets: 1 cannot be read: ")
+    lines = [line for line in doctor.text.splitlines() if "stored secrets" in line]
+    said = "of 8 cannot be read, for example model_version"
+    missing = (
+        f"MISSING  stored secrets: 1 {said}/{ids[4]}/secret_key: a stored secret needs the encryption key 'k3',"
+        " which is not configured -> append that key to REGISTRY_ENCRYPTION_KEYS"
+    )
+    moved = (
+        f"MISSING  stored secrets: 3 {said}/{ids[5]}/access_key: it was changed by another program or moved there,"
+        " or the key of this id is not the one that encrypted it -> set the keys of the version again"
+    )
+    assert lines == [missing, moved]
+    assert "s3cret" not in doctor.text
 
 
 async def test_the_development_key(doctor: Doctor) -> None:

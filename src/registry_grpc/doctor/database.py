@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,10 +10,10 @@ import asyncpg
 
 from registry_grpc.adapters.postgres import migrate, sessions
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
-from registry_grpc.adapters.postgres.stored_keys import place_of_key
+from registry_grpc.adapters.postgres.stored_keys import KEYS, place_of_key, versions_with_keys
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
-from registry_grpc.ports.encryption import SecretUnreadable
+from registry_grpc.ports.encryption import KeyMissing, SecretUnreadable
 from registry_grpc.settings import ConfigurationError, Settings
 
 _CONNECT_SECONDS = 5.0
@@ -36,15 +37,8 @@ SELECT string_agg(DISTINCT wanted.name, ', ') FROM unnest($1::text[], $2::text[]
 CROSS JOIN LATERAL unnest(string_to_array(rights, ', ')) AS single (privilege)
 WHERE to_regclass(wanted.name) IS NOT NULL AND NOT has_table_privilege(to_regclass(wanted.name), privilege)
 """
-# Stored secrets grouped by format and key id, with one sample of each.
-_SECRETS = """
-SELECT count(*) AS count, min(ARRAY[stored, v.id::text, place]) AS sample
-FROM model_version v
-CROSS JOIN LATERAL (
-    VALUES (access_key || access_key_rest, 'access_key'), (secret_key || secret_key_rest, 'secret_key')
-) AS secret (stored, place)
-WHERE stored <> '' GROUP BY substring(stored FROM '^enc:v[12]:[^:]*:')
-"""
+_APPEND_KEY = "append that key to REGISTRY_ENCRYPTION_KEYS"
+_MOVED = "it was changed by another program or moved there, or the key of this id is not the one that encrypted it"
 _NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment ORDER BY 1"
 
 
@@ -72,7 +66,8 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
         if schema.verdict == "MISSING":
             yield skipped("stored secrets", "they cannot be checked before the schema is right")
         else:
-            yield await _stored_secrets(connection, settings)
+            async for diagnosis in _stored_secrets(connection, settings):
+                yield diagnosis
             yield await _orphans(connection)
     finally:
         await connection.close()
@@ -149,21 +144,31 @@ async def _schema(connection: asyncpg.Connection[Any], known: tuple[migrate.Migr
     return ok(about, f"version {current.version}, no migration is pending")
 
 
-async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Settings) -> Diagnosis:
+async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Settings) -> AsyncIterator[Diagnosis]:
+    """Reads each of them. Unreadable ones are counted for each missing key, and in one line for all other faults."""
     about, cipher, total, outdated = "stored secrets", cipher_of(settings), 0, 0
-    for row in await connection.fetch(_SECRETS):
-        stored, id_, column = row["sample"]
-        try:
-            cipher.decrypt(stored, place_of_key(id_, column))
-        except SecretUnreadable as error:
-            text = f"{row['count']} cannot be read: {error}"
-            return missing(about, text, "append the key that encrypted them to REGISTRY_ENCRYPTION_KEYS")
-        total += row["count"]
-        outdated += 0 if cipher.is_current(stored) else row["count"]
-    if outdated:
+    counts, examples = Counter[str](), dict[str, str]()
+    async for version in versions_with_keys(connection):
+        for column in filter(version.get, KEYS):
+            total += 1
+            place = place_of_key(version["id"], column)
+            try:
+                cipher.decrypt(version[column], place)
+            except SecretUnreadable as error:
+                fault = f"{error}" if isinstance(error, KeyMissing) else _MOVED
+                counts[fault] += 1
+                examples.setdefault(fault, place)
+            else:
+                outdated += not cipher.is_current(version[column])
+    for fault, count in counts.items():
+        text = f"{count} of {total} cannot be read, for example {examples[fault]}: {fault}"
+        advice = "set the keys of the version again" if fault is _MOVED else _APPEND_KEY
+        yield missing(about, text, advice)
+    if outdated and not counts:
         text = f"{outdated} of {total} are not encrypted with the current key"
-        return warning(about, text, "run `registry-grpc migrate encrypt-secrets`")
-    return ok(about, f"all {total} are encrypted with the current key")
+        yield warning(about, text, "run `registry-grpc migrate encrypt-secrets`")
+    elif not counts:
+        yield ok(about, f"all {total} are encrypted with the current key")
 
 
 async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:

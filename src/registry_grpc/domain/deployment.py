@@ -49,7 +49,21 @@ class Want(StrEnum):
         return cls.PRESENT if desired_state == ServiceState.DEPLOYED else cls.ABSENT
 
 
-class Phase(StrEnum):
+class StoredWord(StrEnum):
+    """Words in rows, which a newer release may have written."""
+
+    @classmethod
+    def stored(cls, word: str) -> Self:
+        """The member, or for a word that only a newer release knows, a value outside of the set, which is no member."""
+        try:
+            return cls(word)
+        except ValueError:
+            value = str.__new__(cls, word)
+            value._name_ = value._value_ = word
+            return value
+
+
+class Phase(StoredWord):
     """The phase of a deployment. The proto enum DeploymentPhase documents each one."""
 
     PENDING = "PENDING"
@@ -64,7 +78,7 @@ class Phase(StrEnum):
     FAILED = "FAILED"
 
 
-class Cause(StrEnum):
+class Cause(StoredWord):
     """The request that made a revision."""
 
     DEPLOY = "DEPLOY"
@@ -75,7 +89,7 @@ class Cause(StrEnum):
     RESTORE = "RESTORE"
 
 
-class Outcome(StrEnum):
+class Outcome(StoredWord):
     """The outcome of a revision."""
 
     PENDING = "PENDING"

@@ -9,6 +9,10 @@ class SecretUnreadable(Exception):
     """A stored secret cannot be decrypted. The text says what is missing and nothing about the secret."""
 
 
+class KeyMissing(SecretUnreadable):
+    """The key that encrypted the secret is not configured."""
+
+
 class SecretCipher(Protocol):
     """Encrypts short strings. The empty string stays empty."""
 

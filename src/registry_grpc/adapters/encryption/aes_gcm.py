@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from registry_grpc.ports.encryption import SecretUnreadable
+from registry_grpc.ports.encryption import KeyMissing, SecretUnreadable
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -49,7 +49,7 @@ class AesGcmCipher:
         key_id, _, encoded = stored[len(_PREFIX) :].partition(":")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise SecretUnreadable(f"a stored secret needs the encryption key {key_id!r}, which is not configured")
+            raise KeyMissing(f"a stored secret needs the encryption key {key_id!r}, which is not configured")
         try:
             sealed = base64.b64decode(encoded, validate=True)
             bound = _bound(key_id, place) if stored.startswith(_PREFIX) else key_id.encode()

@@ -82,7 +82,7 @@ UPDATE deployment SET
     applied_generation = $10, applied_at = $11, serving_generation = $12, attempts = $13,
     phase_since = CASE WHEN phase = $3 THEN phase_since ELSE now() END,
     next_at = CASE WHEN dirty_at > $14 THEN now() ELSE now() + $15 END,
-    observed_at = now(), updated_at = CASE WHEN $16 THEN now() ELSE updated_at END,
+    observed_at = now(), updated_at = CASE WHEN $16 THEN greatest(now(), created_at) ELSE updated_at END,
     lease_by = NULL, lease_until = NULL
 WHERE id = $1 AND lease_by = $2
 """
@@ -129,7 +129,7 @@ UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_from = co
 WHERE deployment_id = $1 AND generation = $2
 """
 _END_SERVING = """
-UPDATE deployment_revision SET served_until = now()
+UPDATE deployment_revision SET served_until = greatest(now(), served_from)
 WHERE deployment_id = $1 AND served_from IS NOT NULL AND served_until IS NULL AND generation IS DISTINCT FROM $2
 """
 _FAIL_REVISION = """

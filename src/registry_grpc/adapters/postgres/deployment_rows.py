@@ -68,7 +68,7 @@ def deployment_from(record: Any) -> Deployment:
             "want": Want(record["want"]),
             "spec": spec,
             "applied": _made(Applied, record["applied"]) if record["applied"] else None,
-            "phase": known(Phase, record["phase"], Phase.PENDING),
+            "phase": Phase.stored(record["phase"]),
             "reason": DeploymentReason.stored(record["reason"]),
             "drift": tuple(_made(FieldDifference, difference) for difference in record["drift"]),
             "drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT),
@@ -82,9 +82,9 @@ def revision_from(record: Any) -> DeploymentRevision:
     return DeploymentRevision(
         **values
         | {
-            "cause": known(Cause, record["cause"], Cause.UPDATE),
+            "cause": Cause.stored(record["cause"]),
             "spec": spec_from(record["spec"]),
-            "outcome": known(Outcome, record["outcome"], Outcome.PENDING),
+            "outcome": Outcome.stored(record["outcome"]),
             "reason": DeploymentReason.stored(record["reason"]),
         }
     )
@@ -92,7 +92,7 @@ def revision_from(record: Any) -> DeploymentRevision:
 
 def event_from(record: Any) -> DeploymentEvent:
     values = {name: record[name] for name in EVENT_FIELDS}
-    said = {"phase": known(Phase, record["phase"], Phase.PENDING), "reason": DeploymentReason.stored(record["reason"])}
+    said = {"phase": Phase.stored(record["phase"]), "reason": DeploymentReason.stored(record["reason"])}
     return DeploymentEvent(**values | said)
 
 

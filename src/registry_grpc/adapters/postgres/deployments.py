@@ -82,7 +82,7 @@ SELECT id, generation, serving_generation, phase, reason, message, next_step FRO
 _LOCK_WANTED = "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE"
 # A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
 # applied generation; a redeployment then knows that the object was not deleted by somebody else.
-_REVISE = """
+_REVISE = f"""
 UPDATE deployment SET
     generation = generation + 1, revised_at = now(), want = $3, spec = coalesce($4, spec), attempts = 0,
     applied_generation = CASE WHEN $3 = 'ABSENT' THEN 0 ELSE applied_generation END,
@@ -93,7 +93,7 @@ UPDATE deployment SET
     END,
     phase_since = now(),
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
-    next_at = now() + interval '2 seconds', dirty_at = now(), updated_at = now()
+    next_at = now() + interval '2 seconds', dirty_at = now(), {TOUCHED}
 WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
 RETURNING id
 """
@@ -136,11 +136,13 @@ SELECT r.spec FROM (
     WHERE spec->>'model_version_id' = $1 ORDER BY created_at DESC LIMIT 1
 ) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
 """
+# Without a time, the revision that did not stop, because its beginning may be later than now() after a failover.
 _SERVED_AT = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
-WHERE d.id = $1 AND d.project_id = $2 AND coalesce($3, now()) >= coalesce(d.served_known_from, '-infinity')
-    AND r.served_from <= coalesce($3, now())
-    AND (r.served_until IS NULL OR r.served_until > coalesce($3, now()))
+WHERE d.id = $1 AND d.project_id = $2
+    AND coalesce($3, 'infinity'::timestamptz) >= coalesce(d.served_known_from, '-infinity')
+    AND r.served_from <= coalesce($3, 'infinity')
+    AND (r.served_until IS NULL OR r.served_until > coalesce($3, 'infinity'))
 ORDER BY r.served_from DESC LIMIT 1
 """
 _KNOWN_FROM = "SELECT served_known_from FROM deployment WHERE id = $1 AND project_id = $2"

@@ -5,7 +5,7 @@ The Go service's columns hold 500 characters. A second column for each key holds
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ KEYS = ("access_key", "secret_key")
 COLUMNS = ("access_key", "access_key_rest", "secret_key", "secret_key_rest")
 READ = "access_key || access_key_rest AS access_key, secret_key || secret_key_rest AS secret_key"
 _ROOM = 500
-_BATCH = 500
+_BATCH = 2000
 _SECRETS = f"""
 SELECT id, {READ} FROM model_version
 WHERE id > $1 AND (access_key <> '' OR secret_key <> '') ORDER BY id LIMIT $2
@@ -58,11 +58,20 @@ async def _rewrite(connection: Any, rewritten: Callable[[str, str], str]) -> int
 
     Raises SecretUnreadable; versions changed before that stay changed.
     """
-    changed, last = 0, "00000000-0000-0000-0000-000000000000"
+    changed = 0
+    async for row in versions_with_keys(connection):
+        id_, old = row["id"], (row["access_key"], row["secret_key"])
+        new = tuple(rewritten(text, place_of_key(id_, key)) for key, text in zip(KEYS, old, strict=True))
+        if new != old and await connection.fetchval(_REPLACE, id_, *old, *stored(*new)):
+            changed += 1
+    return changed
+
+
+async def versions_with_keys(connection: Any) -> AsyncIterator[Any]:
+    """Rows with `id` and the stored KEYS, of which one may be empty, in the order of the ids. They are read in batches,
+    between which the caller may write."""
+    last = UUID(int=0)
     while rows := await connection.fetch(_SECRETS, last, _BATCH):
         for row in rows:
-            last, old = row["id"], (row["access_key"], row["secret_key"])
-            new = tuple(rewritten(text, place_of_key(last, key)) for key, text in zip(KEYS, old, strict=True))
-            if new != old and await connection.fetchval(_REPLACE, last, *old, *stored(*new)):
-                changed += 1
-    return changed
+            yield row
+        last = rows[-1]["id"]

@@ -37,6 +37,7 @@ _MODES = {
     "Knative": DeploymentMode.KNATIVE,
     "Serverless": DeploymentMode.KNATIVE,
 }
+_PHASES = dict(pb.DeploymentPhase.items())
 _REASONS = dict(deployment_reason_pb2.DeploymentReason.items())
 
 
@@ -111,7 +112,7 @@ def deployment_message(deployment: Deployment) -> pb.Deployment:
         model_version_id=str(deployment.spec.model_version_id),
         target_revision=deployment.generation,
         serving_revision=deployment.serving_generation,
-        phase=_phase(deployment.phase),
+        phase=_PHASES.get(f"DEPLOYMENT_PHASE_{deployment.phase}"),
         **_reason(deployment.reason),
         options=_options_message(deployment.spec.options),
         snapshot=_snapshot(deployment.spec),
@@ -140,7 +141,7 @@ def event_message(event: DeploymentEvent) -> pb.DeploymentEvent:
         event,
         target_revision=event.generation,
         serving_revision=event.serving_generation,
-        phase=_phase(event.phase),
+        phase=_PHASES.get(f"DEPLOYMENT_PHASE_{event.phase}"),
         **_reason(event.reason),
     )
 
@@ -152,10 +153,6 @@ def plan_message(plan: Plan) -> pb.PlanDeployResponse:
 
 def orphans_message(orphans: Iterable[Orphan]) -> pb.ListOrphansResponse:
     return pb.ListOrphansResponse(orphans=[message_of(pb.Orphan, orphan) for orphan in orphans])
-
-
-def _phase(phase: Phase) -> pb.DeploymentPhase:
-    return getattr(pb, f"DEPLOYMENT_PHASE_{phase}")  # type: ignore[no-any-return]
 
 
 def _reason(reason: DeploymentReason) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from registry_grpc.devtools.simulated_cluster.api import errors, ownership
+from registry_grpc.devtools.simulated_cluster.api import errors, json_patch, ownership
 from registry_grpc.devtools.simulated_cluster.api.conditions import timestamp
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request, cause
 from registry_grpc.devtools.simulated_cluster.api.ownership import Manager, Owners
@@ -22,6 +22,7 @@ _SYSTEM_METADATA = (
     "resourceVersion",
 )  # fmt: skip
 
+Operations = list[Any]
 Policy = Callable[[Resource, Object, Object | None], None]
 """Gets the kind, the new object and the stored one (None for a create). Raises an ApiError to refuse the write."""
 
@@ -96,11 +97,22 @@ class Verbs:
         return self._change(resource, live, new, options)
 
     def patch(
-        self, resource: Resource, namespace: str, name: str, patch: Object, options: WriteOptions = _DEFAULTS
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        patch: Object | Operations,
+        options: WriteOptions = _DEFAULTS,
     ) -> Object:
-        """A JSON merge patch."""
-        live = self.get(resource, namespace, name)
-        return self._change(resource, live, _named(resource, namespace, _merged(live, patch), name), options)
+        """A JSON merge patch, or the operations of a JSON patch. Only the latter can replace the owners of fields."""
+        live, owners = self.get(resource, namespace, name), None
+        if isinstance(patch, dict):
+            new = _merged(live, patch)
+        else:
+            new = json_patch.patched(live, patch)
+            if (managed := new["metadata"].get("managedFields")) != live["metadata"].get("managedFields") and managed:
+                owners = ownership.read(new)
+        return self._change(resource, live, _named(resource, namespace, new, name), options, owners)
 
     def apply(
         self, resource: Resource, namespace: str, name: str, config: Object, options: WriteOptions

@@ -17,6 +17,7 @@ from registry_grpc.devtools.simulated_cluster.server.requests import Target
 from registry_grpc.devtools.simulated_cluster.server.watching import Watches, listed
 
 _APPLY = "application/apply-patch+yaml"
+_JSON_PATCH = "application/json-patch+json"
 _MERGE_PATCH = "application/merge-patch+json"
 _STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -101,6 +102,9 @@ class Api:
             if target.subresource == "log":
                 return web.Response(text=_log_of(found))
             return web.json_response(tables.table(resource, found) if tables.are_wanted(request) else found)
+        if request.content_type == _JSON_PATCH and verb == "patch":
+            operations, options = await requests.operations_of(request), requests.write_options_of(request, target)
+            return web.json_response(self._verbs.patch(*where, operations, options))
         body = await requests.body_of(request)
         if verb == "delete":
             in_query = {key: request.query[key] for key in ("propagationPolicy", "dryRun") if key in request.query}
@@ -122,7 +126,9 @@ class Api:
         # kubectl sends strategic patches for built-in kinds. Without lists, they are the same as merge patches.
         if request.content_type == _MERGE_PATCH or (request.content_type == _STRATEGIC_PATCH and not _has_lists(body)):
             return web.json_response(self._verbs.patch(*where, body, options))
-        text = f"the simulated cluster takes {_MERGE_PATCH}, {_APPLY}, and strategic patches without lists"
+        text = (
+            f"the simulated cluster takes {_MERGE_PATCH}, {_JSON_PATCH}, {_APPLY}, and strategic patches without lists"
+        )
         raise ApiError(415, "UnsupportedMediaType", text)
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, bad_request
 from registry_grpc.devtools.simulated_cluster.api.resources import PODS, RESOURCES, Resource
 from registry_grpc.devtools.simulated_cluster.api.store import Object
-from registry_grpc.devtools.simulated_cluster.api.verbs import WriteOptions
+from registry_grpc.devtools.simulated_cluster.api.verbs import Operations, WriteOptions
 from registry_grpc.devtools.simulated_cluster.server import protobuf
 
 Selector = Callable[[Object], bool]
@@ -129,6 +129,17 @@ def write_options_of(request: web.Request, target: Target) -> WriteOptions:
         strict=request.query.get("fieldValidation") == "Strict",
         force=request.query.get("force") in {"1", "true"},
     )
+
+
+async def operations_of(request: web.Request) -> Operations:
+    """The body of a JSON patch."""
+    try:
+        operations = json.loads(await request.read())
+    except ValueError as error:
+        raise bad_request(f"error decoding patch: {error}") from None
+    if not isinstance(operations, list):
+        raise bad_request("error decoding patch: it must be a list of operations")
+    return operations
 
 
 async def body_of(request: web.Request) -> Object:
