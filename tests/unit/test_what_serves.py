@@ -136,8 +136,31 @@ async def test_archived_models_and_versions_are_not_deployed_again(world: World,
     await world.deployments.roll_back(world.project_id, world.id, 1)
 
 
-async def test_no_update_names_an_archived_version(world: World) -> None:
-    await archive(world, "version")
+@ARCHIVED
+async def test_no_update_names_an_archived_version(world: World, what: str, reason: Reason) -> None:
+    await archive(world, what)
 
-    with refused(FailedPrecondition, Reason.MODEL_VERSION_ARCHIVED):
+    with refused(FailedPrecondition, reason):
         await world.update(version=world.version)
+
+
+@ARCHIVED
+async def test_no_update_brings_another_version_of_an_archived_model(world: World, what: str, reason: Reason) -> None:
+    model = world.store.models[world.version.registered_model_id]
+    other = await stored_version(world.repositories, model, name="v2", status="READY", state="ARCHIVED")
+    if what == "model":
+        other = await stored_version(world.repositories, model, name="v3", status="READY")
+    await archive(world, what)
+
+    with refused(FailedPrecondition, reason):
+        await world.update(version=other)
+    assert (await world.deployment()).generation == 1
+
+
+@pytest.mark.parametrize("status", ["PENDING", "FAILED"])
+async def test_only_an_update_that_names_the_version_needs_it_ready(world: World, status: str) -> None:
+    await world.set_status(status)
+
+    assert (await world.update(DeploymentOptions(min_replicas=2))).spec.storage_uri == world.version.uri
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
+        await world.update(DeploymentOptions(min_replicas=3), version=world.version)

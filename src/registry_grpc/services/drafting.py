@@ -105,7 +105,7 @@ class Drafting:
         self, deployment: Deployment, model_version_id: UUID | None, options: DeploymentOptions | None
     ) -> DeploymentSpec:
         """The spec of the deployment with another version or other options. None keeps the present ones: without a
-        version, the deployment keeps its copy of the version, even if the version was edited since.
+        version, the deployment keeps its copy of the version, even if the version was edited since or is not READY.
 
         Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
         keeps options that are no longer allowed.
@@ -113,10 +113,10 @@ class Drafting:
         spec, project_id = deployment.spec, deployment.project_id
         _check_known(spec)
         version = await self._version(project_id, spec.registered_model_id, model_version_id or spec.model_version_id)
-        _check_ready(version)
         if model_version_id is not None:
-            if version.is_archived:
-                raise _archived(version)
+            model = await self._models.get(project_id, spec.registered_model_id)
+            for refusal in _refusals(model, (version,)):
+                raise refusal
             spec = DeploymentSpec.serving((version,), spec.labels, spec.options)
         if options is None:
             self._check_kept(deployment, spec.options)
