@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.contract.intents import deployed
 from tests.contract.surroundings import Surroundings
+from tests.deployments import a_spec
 from tests.fakes.builders import a_serve_model
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_version
@@ -169,6 +170,28 @@ async def test_follows_the_desired_state_of_the_service(
     ]
     again = await repositories.deployments.get(project_id, id_)
     assert (again.want, again.phase, again.generation) == (Want.PRESENT, Phase.PENDING, 3)
+
+
+async def test_deploys_another_version_by_the_desired_state(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    id_ = (await deployed(repositories, around)).id
+    await repositories.deployments.undeploy(project_id, id_, "")
+    other = await stored_version(repositories, around.model)
+    spec = DeploymentSpec.serving((other,), {}, DeploymentOptions())
+    patch = InferenceServicePatch(desired_state="DEPLOYED")
+
+    await repositories.deployments.change_service(project_id, id_, patch, "bob", spec=spec, after=2)
+
+    again, service = (
+        await repositories.deployments.get(project_id, id_),
+        await repositories.services.get(project_id, id_),
+    )
+    assert (again.spec, again.generation, again.want) == (spec, 3, Want.PRESENT)
+    assert (service.model_version_id, service.desired_state) == (other.id, "DEPLOYED")
+    assert {served.model_version_id for served in service.served_models} == {around.version.id, other.id}
+    await repositories.deployments.change_service(project_id, id_, patch, "bob", spec=a_spec())
+    assert await repositories.deployments.get(project_id, id_) == again
 
 
 async def test_a_refused_change_of_a_service_leaves_its_deployment(

@@ -140,7 +140,14 @@ class InMemoryDeploymentRepository:
         await self._let_service_follow(revised, spec)
 
     async def change_service(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: InferenceServicePatch,
+        created_by: str,
+        *,
+        spec: DeploymentSpec | None = None,
+        after: int | None = None,
     ) -> bool:
         want = Want.of(patch.desired_state)
         deployment = self._store.deployments.get(id)
@@ -151,7 +158,7 @@ class InMemoryDeploymentRepository:
             return False
         if want is Want.ABSENT:
             return await self.undeploy(project_id, id, created_by)
-        await self.revise(project_id, id, want=want, spec=None, cause=Cause.REDEPLOY, created_by=created_by)
+        await self.revise(project_id, id, want=want, spec=spec, cause=Cause.REDEPLOY, created_by=created_by)
         return True
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,10 @@ from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import DeploymentOptions
+from registry_grpc.domain.deployment import DeploymentOptions, DeploymentSpec, Want
 from registry_grpc.domain.errors import FailedPrecondition, Reason
-from registry_grpc.domain.model_version import COPIED, ModelVersionPatch
+from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
+from registry_grpc.domain.model_version import COPIED, ModelVersion, ModelVersionPatch
 from registry_grpc.domain.registered_model import RegisteredModelPatch
 from registry_grpc.services.model_versions import ModelVersions
 
@@ -136,8 +138,118 @@ async def test_archived_models_and_versions_are_not_deployed_again(world: World,
     await world.deployments.roll_back(world.project_id, world.id, 1)
 
 
-async def test_no_update_names_an_archived_version(world: World) -> None:
-    await archive(world, "version")
+@ARCHIVED
+async def test_no_update_names_an_archived_version(world: World, what: str, reason: Reason) -> None:
+    await archive(world, what)
 
-    with refused(FailedPrecondition, Reason.MODEL_VERSION_ARCHIVED):
+    with refused(FailedPrecondition, reason):
         await world.update(version=world.version)
+
+
+@ARCHIVED
+async def test_no_update_brings_another_version_of_an_archived_model(world: World, what: str, reason: Reason) -> None:
+    model = world.store.models[world.version.registered_model_id]
+    other = await stored_version(world.repositories, model, name="v2", status="READY", state="ARCHIVED")
+    if what == "model":
+        other = await stored_version(world.repositories, model, name="v3", status="READY")
+    await archive(world, what)
+
+    with refused(FailedPrecondition, reason):
+        await world.update(version=other)
+    assert (await world.deployment()).generation == 1
+
+
+@pytest.mark.parametrize("status", ["PENDING", "FAILED"])
+async def test_only_an_update_that_names_the_version_needs_it_ready(world: World, status: str) -> None:
+    await world.set_status(status)
+
+    assert (await world.update(DeploymentOptions(min_replicas=2))).spec.storage_uri == world.version.uri
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
+        await world.update(DeploymentOptions(min_replicas=3), version=world.version)
+
+
+@pytest.fixture
+async def other(world: World) -> ModelVersion:
+    """Another version of the deployed model."""
+    model = world.store.models[world.version.registered_model_id]
+    return await stored_version(world.repositories, model, name="v2", status="READY", uri="s3://bucket/v2")
+
+
+async def patched(world: World, *, by_contract: bool = False, **fields: Any) -> InferenceService:
+    patch = InferenceServicePatch(**fields)
+    return await world.services.update(world.project_id, world.id, patch, "ann", by_contract=by_contract)
+
+
+@pytest.mark.parametrize("states", [{}, {"desired_state": "DEPLOYED"}])
+async def test_the_version_of_a_deployed_service_is_that_of_its_deployment(
+    world: World, other: ModelVersion, states: dict[str, Any]
+) -> None:
+    with pytest.raises(FailedPrecondition, match=r"^model_version_id cannot be changed .* use UpdateDeployment") as it:
+        await patched(world, model_version_id=other.id, name="renamed", **states)
+
+    assert it.value.reason is Reason.DEPLOYED_VERSION_FIXED
+    assert it.value.metadata == {"id": str(world.id), "model_version_id": str(world.version.id)}
+    assert (await world.services.get(world.project_id, world.id)).name != "renamed"
+    same = await patched(world, model_version_id=world.version.id, name="renamed", **states)
+    assert (same.name, same.model_version_id) == ("renamed", world.version.id)
+    by_contract = await patched(world, by_contract=True, model_version_id=other.id, **states)
+    assert by_contract.model_version_id == other.id
+    assert (await world.deployment()).generation == 1
+
+
+async def test_the_version_can_be_changed_with_the_undeployment(world: World, other: ModelVersion) -> None:
+    service = await patched(world, model_version_id=other.id, desired_state="UNDEPLOYED")
+
+    assert (service.model_version_id, service.desired_state) == (other.id, "UNDEPLOYED")
+
+
+@pytest.mark.parametrize("by_contract", [True, False])
+@pytest.mark.parametrize("when", ["before", "together", "while deployed"])
+async def test_a_redeployment_serves_the_version_that_the_service_names(
+    world: World, other: ModelVersion, when: str, by_contract: bool
+) -> None:
+    if when == "while deployed":
+        await patched(world, by_contract=True, model_version_id=other.id)
+    await world.services.undeploy(world.project_id, world.id)
+    if when == "before":
+        await patched(world, by_contract=by_contract, model_version_id=other.id)
+    before = (await world.deployment()).spec
+    named = {"model_version_id": other.id} if when == "together" else {}
+
+    service = await patched(world, by_contract=by_contract, desired_state="DEPLOYED", **named)
+
+    after = await world.deployment()
+    assert after.want is Want.PRESENT
+    assert after.spec == DeploymentSpec.serving((other,), before.labels, before.options)
+    assert service.model_version_id == other.id
+    assert other.id in {served.model_version_id for served in service.served_models}
+
+
+async def test_a_redeployment_of_the_same_version_repeats_the_snapshot(world: World) -> None:
+    before = (await world.deployment()).spec
+    await world.services.undeploy(world.project_id, world.id)
+    await world.repositories.versions.update(world.project_id, world.version.id, EDIT)
+
+    await patched(world, desired_state="DEPLOYED", model_version_id=world.version.id)
+
+    assert (await world.deployment()).spec == before
+
+
+@pytest.mark.parametrize("by_contract", [True, False])
+async def test_a_redeployment_to_another_version_is_checked_like_a_deploy(
+    world: World, other: ModelVersion, by_contract: bool
+) -> None:
+    await world.services.undeploy(world.project_id, world.id)
+    before = await world.services.get(world.project_id, world.id)
+    up = {"desired_state": "DEPLOYED", "model_version_id": other.id}
+    await world.repositories.versions.update(world.project_id, other.id, ModelVersionPatch(status="PENDING"))
+
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
+        await patched(world, by_contract=by_contract, **up)
+
+    ready = ModelVersionPatch(status="READY", state="ARCHIVED")
+    await world.repositories.versions.update(world.project_id, other.id, ready)
+    assert await world.services.get(world.project_id, world.id) == before
+    with nullcontext() if by_contract else refused(FailedPrecondition, Reason.MODEL_VERSION_ARCHIVED):
+        await patched(world, by_contract=by_contract, **up)
+    assert (await world.deployment()).want is (Want.PRESENT if by_contract else Want.ABSENT)

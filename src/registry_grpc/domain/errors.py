@@ -37,6 +37,7 @@ class Reason(StrEnum):
     INFERENCE_SERVICE_DEPLOYED = "INFERENCE_SERVICE_DEPLOYED"
     MODEL_VERSION_NOT_READY = "MODEL_VERSION_NOT_READY"
     MODEL_VERSION_DEPLOYED = "MODEL_VERSION_DEPLOYED"
+    DEPLOYED_VERSION_FIXED = "DEPLOYED_VERSION_FIXED"
     REGISTERED_MODEL_ARCHIVED = "REGISTERED_MODEL_ARCHIVED"
     MODEL_VERSION_ARCHIVED = "MODEL_VERSION_ARCHIVED"
     DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"
@@ -74,6 +75,8 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.MODEL_VERSION_NOT_READY: "model version is not ready for deployment",
     Reason.MODEL_VERSION_DEPLOYED: "a READY version that was deployed keeps its uri, framework and container image: "
     "add a version instead",
+    Reason.DEPLOYED_VERSION_FIXED: "model_version_id cannot be changed while the service is deployed: use "
+    "UpdateDeployment to serve another version",
     Reason.REGISTERED_MODEL_ARCHIVED: "registered model is archived",
     Reason.MODEL_VERSION_ARCHIVED: "model version is archived",
     Reason.CLUSTER_DISABLED: "deploying to Kubernetes is switched off in this installation",

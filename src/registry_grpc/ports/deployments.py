@@ -110,12 +110,20 @@ class DeploymentRepository(Protocol):
         ...
 
     async def change_service(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: InferenceServicePatch,
+        created_by: str,
+        *,
+        spec: DeploymentSpec | None = None,
+        after: int | None = None,
     ) -> bool:
         """Do InferenceServiceRepository.update with a patch that sets `desired_state`. If the service is under
         deployment control and the state is not yet wanted, also store a revision in the same transaction: UNDEPLOY
-        (like `undeploy`) or REDEPLOY. Returns whether there is a new revision. Raises NotFound, AlreadyExists; and
-        ConcurrentChange, without a change, when it would redeploy and the present generation is not `after`."""
+        (like `undeploy`) or REDEPLOY, with this spec or else the present one. Returns whether there is a new revision.
+        Raises NotFound, AlreadyExists; and ConcurrentChange, without a change, when it would redeploy and the present
+        generation is not `after`."""
         ...
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:

@@ -52,9 +52,7 @@ class Draft:
 
     def check(self, *, ignore_archived: bool = False) -> None:
         """Raises the first refusal. The contract ignores the state ARCHIVED (quirk Q47)."""
-        for refusal in self.refusals:
-            if not (ignore_archived and refusal.reason in _ARCHIVED):
-                raise refusal
+        _check(self.refusals, ignore_archived=ignore_archived)
 
 
 class Drafting:
@@ -102,10 +100,15 @@ class Drafting:
         return Draft(service=service, served=served, namespace=environment.namespace, spec=spec, refusals=refusals)
 
     async def updated(
-        self, deployment: Deployment, model_version_id: UUID | None, options: DeploymentOptions | None
+        self,
+        deployment: Deployment,
+        model_version_id: UUID | None,
+        options: DeploymentOptions | None,
+        *,
+        ignore_archived: bool = False,
     ) -> DeploymentSpec:
         """The spec of the deployment with another version or other options. None keeps the present ones: without a
-        version, the deployment keeps its copy of the version, even if the version was edited since.
+        version, the deployment keeps its copy of the version, even if the version was edited since or is not READY.
 
         Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
         keeps options that are no longer allowed.
@@ -113,10 +116,9 @@ class Drafting:
         spec, project_id = deployment.spec, deployment.project_id
         _check_known(spec)
         version = await self._version(project_id, spec.registered_model_id, model_version_id or spec.model_version_id)
-        _check_ready(version)
         if model_version_id is not None:
-            if version.is_archived:
-                raise _archived(version)
+            model = await self._models.get(project_id, spec.registered_model_id)
+            _check(_refusals(model, (version,)), ignore_archived=ignore_archived)
             spec = DeploymentSpec.serving((version,), spec.labels, spec.options)
         if options is None:
             self._check_kept(deployment, spec.options)
@@ -176,6 +178,12 @@ def _check_known(spec: DeploymentSpec) -> None:
     """Refuse a spec with options that this release does not know: a new revision made from it would lose them."""
     if violations := [Violation(finding.code, finding.message) for finding in unknown_findings(spec)]:
         raise DeploymentBlocked(violations)
+
+
+def _check(refusals: Iterable[FailedPrecondition], *, ignore_archived: bool) -> None:
+    for refusal in refusals:
+        if not (ignore_archived and refusal.reason in _ARCHIVED):
+            raise refusal
 
 
 def _refusals(model: RegisteredModel, versions: Iterable[ModelVersion]) -> Iterator[FailedPrecondition]:

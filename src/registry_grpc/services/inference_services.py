@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.decision import of_record
 from registry_grpc.domain.deployment import Deployment, Want
-from registry_grpc.domain.errors import NotFound, RegistryError
+from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason, RegistryError
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
@@ -87,24 +88,31 @@ class InferenceServices:
         return await self._services.list(project_id, filter, sort, slice)
 
     async def update(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str = ""
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str = "", *, by_contract: bool = False
     ) -> InferenceService:
-        """Raises NotFound, also for a version that does not belong to the service's model; AlreadyExists.
+        """`by_contract` allows to change the version of a deployed service, which is then only written down until it is
+        deployed again, and to deploy an ARCHIVED version (quirk Q47).
+
+        Raises NotFound, also for a version that does not belong to the service's model; AlreadyExists.
 
         If the service is under deployment control, a changed `desired_state` deploys or undeploys it (decision 6).
-        Then this also raises ConcurrentChange, and FailedPrecondition when its spec is no longer allowed.
+        Then this also raises ConcurrentChange, and FailedPrecondition when what it would deploy is not allowed.
         """
         service = await self._services.get(project_id, id)
         if patch.model_version_id is not UNSET:
             await self._versions.get(
                 project_id, patch.model_version_id, registered_model_id=service.registered_model_id
             )
+            if not by_contract and (patch.desired_state is UNSET or Want.of(patch.desired_state) is Want.PRESENT):
+                _check_version_kept(await self._deployment_of(service), patch.model_version_id)
         if patch.desired_state is UNSET:
             return await self._services.update(project_id, id, patch)
 
         async def change() -> bool:
-            after = await self._to_redeploy(service) if Want.of(patch.desired_state) is Want.PRESENT else None
-            return await self._deployments.change_service(project_id, id, patch, user, after=after)
+            is_up = Want.of(patch.desired_state) is Want.PRESENT
+            target = await self._to_redeploy(service, patch, by_contract=by_contract) if is_up else None
+            spec, after = (target.spec, target.generation) if target else (None, None)
+            return await self._deployments.change_service(project_id, id, patch, user, spec=spec, after=after)
 
         if await again_when_changed(change):
             await self._attempt(id)
@@ -151,14 +159,21 @@ class InferenceServices:
         except NotFound:
             return None
 
-    async def _to_redeploy(self, service: InferenceService) -> int | None:
-        """The generation to deploy again, once checked; None for a service that is not under deployment control."""
+    async def _to_redeploy(
+        self, service: InferenceService, patch: InferenceServicePatch, *, by_contract: bool
+    ) -> Deployment | None:
+        """The deployment with the checked spec to deploy again: of the version that the service names, which others may
+        have changed. None for a service that is not under deployment control."""
         deployment = await self._deployment_of(service)
-        if deployment is None:
-            return None
-        if deployment.want is Want.ABSENT:
+        if deployment is None or deployment.want is Want.PRESENT:
+            return deployment
+        now = await self._services.get(service.project_id, service.id)
+        named = now.model_version_id if patch.model_version_id is UNSET else patch.model_version_id
+        if named in {None, deployment.spec.model_version_id}:
             await self._drafting.check_repeated(deployment, deployment.spec)
-        return deployment.generation
+            return deployment
+        spec = await self._drafting.updated(deployment, named, None, ignore_archived=by_contract)
+        return replace(deployment, spec=spec)
 
     async def _attempt(self, id: UUID) -> None:
         if self._reconciler is not None:
@@ -174,3 +189,11 @@ class InferenceServices:
 
     async def _namespace_of(self, service: InferenceService) -> str:
         return (await self._environments.get(service.project_id, service.serving_environment_id)).namespace
+
+
+def _check_version_kept(deployment: Deployment | None, model_version_id: UUID) -> None:
+    """Refuse another version for a deployed service: it would say one version and serve another."""
+    if deployment is None or deployment.want is Want.ABSENT or deployment.spec.model_version_id == model_version_id:
+        return
+    deployed = str(deployment.spec.model_version_id)
+    raise FailedPrecondition(Reason.DEPLOYED_VERSION_FIXED, id=str(deployment.id), model_version_id=deployed)

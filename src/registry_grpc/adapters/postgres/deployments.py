@@ -249,7 +249,14 @@ class PostgresDeploymentRepository:
             await add_revision(connection, project_id, id, want, spec, cause, created_by, after)
 
     async def change_service(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, created_by: str, *, after: int | None = None
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: InferenceServicePatch,
+        created_by: str,
+        *,
+        spec: DeploymentSpec | None = None,
+        after: int | None = None,
     ) -> bool:
         want = Want.of(patch.desired_state)
         async with self._database.transaction() as connection:
@@ -261,7 +268,7 @@ class PostgresDeploymentRepository:
                 await _undeploy_service(connection, project_id, id)
                 await add_revision(connection, project_id, id, want, None, Cause.UNDEPLOY, created_by)
             else:
-                await add_revision(connection, project_id, id, want, None, Cause.REDEPLOY, created_by, after)
+                await add_revision(connection, project_id, id, want, spec, Cause.REDEPLOY, created_by, after)
             return True
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:

@@ -70,7 +70,7 @@ class InferenceServiceServicer:
     async def UpdateInferenceService(self, request: pb.UpdateInferenceServiceRequest, call: Call) -> InferenceService:
         id_ = _id(request.id)
         patch = Reader(request.inference_service).make(InferenceServicePatch)
-        return await self._services.update(call.project_id, id_, patch, user=call.user)
+        return await self._services.update(call.project_id, id_, patch, user=call.user, by_contract=call.is_rest)
 
     @rpc(nothing(pb.DeleteInferenceServiceResponse))
     async def DeleteInferenceService(self, request: pb.DeleteInferenceServiceRequest, call: Call) -> None:
