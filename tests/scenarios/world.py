@@ -55,7 +55,7 @@ from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.reconciliation import Reconciler
 
-PATIENCE = 60.0
+PATIENCE = 90.0  # more than a lease: that of a killed controller may be taken in its last moment
 KEYS = Credentials("AKIA", "s3cr3t-s3cr3t")
 MODEL = "s3://models/iris"
 _BACKDATE = """
