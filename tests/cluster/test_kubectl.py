@@ -17,7 +17,8 @@ from tests.cluster import binaries
 from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import inference_service, model_status
 
-from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, PODS
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, NAMESPACES, PODS
+from registry_grpc.devtools.simulated_cluster.server.app import REGISTRY
 
 _KUBECTL = shutil.which("kubectl", path=f"{binaries.folder()}{os.pathsep}{os.environ['PATH']}")
 _WAIT = ("wait", "--for=condition=Ready", "--timeout=60s", "isvc/iris")
@@ -172,6 +173,23 @@ async def test_kubectl_creates_builtin_kinds(cluster: FaultyCluster, kubectl: Ku
     assert await kubectl("get", "secret", "keys", "-o", "jsonpath={.data}") == '{"key":"b25l"}'
     await kubectl("delete", "namespace", "models", "--wait")
     assert await kubectl("get", "secrets") == ""
+
+
+async def test_a_namespace_exists_when_something_is_written_into_it(cluster: FaultyCluster, kubectl: Kubectl) -> None:
+    service = inference_service("iris")
+    await kubectl("get", "namespace", "models", status=1)
+    await kubectl("get", "isvc", "iris", status=1)
+    await kubectl("create", "--dry-run=server", "-f", "-", given=service)
+    await kubectl("create", "-f", "-", given={**service, "spec": {"predictor": {}}}, status=1)
+    assert cluster.verbs.find(NAMESPACES, "", "models") is None
+    await kubectl("create", "-f", "-", given=service)
+    await kubectl("get", "namespace", "models")
+
+
+async def test_the_registry_finds_namespaces_that_it_would_create(cluster: FaultyCluster, tmp_path: Path) -> None:
+    registry = Kubectl(cluster.kubeconfig(tmp_path / "registry-access.yaml", REGISTRY))
+    await registry("get", "namespace", "models")
+    assert cluster.verbs.find(NAMESPACES, "", "models") is None
 
 
 async def test_an_unknown_field_is_refused_by_the_server(kubectl: Kubectl) -> None:

@@ -179,7 +179,7 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
     environment = {"REGISTRY_DATABASE_URL": url, "REGISTRY_CLUSTER": settings.cluster}
     specs = []
     if settings.cluster is ClusterKind.SIMULATED:
-        kubeconfig = folder / "cluster" / "kubeconfig"
+        kubeconfig = folder / "cluster" / "registry-access.yaml"
         kubeconfig.parent.mkdir(exist_ok=True)
         environment |= {"REGISTRY_CLUSTER": ClusterKind.KUBECONFIG, "REGISTRY_KUBECONFIG": str(kubeconfig)}
         # The limit that spares a real API server would only slow down the simulated one.

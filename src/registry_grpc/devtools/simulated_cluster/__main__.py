@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 from registry_grpc.devtools.simulated_cluster.cluster import SimulatedCluster
+from registry_grpc.devtools.simulated_cluster.server.app import REGISTRY
 from registry_grpc.stopping import until_stopped
 
 
@@ -17,6 +18,7 @@ async def run(folder: Path, port: int) -> None:
     stopped = asyncio.create_task(until_stopped())
     async with SimulatedCluster(port=port, folder=folder, auto_create_namespaces=True) as cluster:
         cluster.kubeconfig(folder / "kubeconfig")
+        cluster.kubeconfig(folder / "registry-access.yaml", REGISTRY)
         print(cluster.url, flush=True)
         await stopped
 

@@ -47,7 +47,7 @@ class Verbs:
     """The API of the simulated cluster, for the HTTP server and for the simulated controllers.
 
     It may keep objects that it gets; objects that it returns must not be changed. `policies` act like admission
-    webhooks.
+    webhooks. With `auto_create_namespaces`, a missing namespace is made when the first object is written into it.
     """
 
     def __init__(self, store: Store, policies: list[Policy], *, auto_create_namespaces: bool = False) -> None:
@@ -63,8 +63,6 @@ class Verbs:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
         obj = self._store.get(resource, namespace, name)
-        if obj is None and resource is NAMESPACES and self._auto_create_namespaces:
-            return self.create(NAMESPACES, "", {"metadata": {"name": name}})
         if obj is None:
             raise errors.not_found(resource, name)
         return obj
@@ -72,7 +70,7 @@ class Verbs:
     def create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions = _DEFAULTS) -> Object:
         """POST. Raises 409 AlreadyExists if the name is taken."""
         new = _scoped(resource, None, _named(resource, namespace, obj), "")
-        if resource.namespaced:
+        if resource.namespaced and not self._auto_create_namespaces:
             self.get(NAMESPACES, "", namespace)
         if self._store.get(resource, *key_of(new)) is not None:
             raise errors.already_exists(resource, new["metadata"]["name"])
@@ -82,7 +80,11 @@ class Verbs:
         if resource.first_phase:
             new["status"] = {"phase": resource.first_phase}
         ownership.write(new, ownership.after_write(_NOTHING, new, resource.schema, _manager(resource, options)))
-        return new if options.dry_run else self._store.put(resource, new)
+        if options.dry_run:
+            return new
+        if resource.namespaced and self.find(NAMESPACES, "", namespace) is None:
+            self.create(NAMESPACES, "", {"metadata": {"name": namespace}})
+        return self._store.put(resource, new)
 
     def update(
         self, resource: Resource, namespace: str, name: str, obj: Object, options: WriteOptions = _DEFAULTS
