@@ -336,3 +336,34 @@ async def test_the_last_copy_of_a_version_and_its_edited_fields(
     assert (await r.deployments.get(project_id, first.id)).edited_version_fields == ()
     assert await r.deployments.last_copy(project_id, version.id) == spec
     assert await r.deployments.last_copy(uuid4(), version.id) is None
+
+
+async def test_every_version_of_a_revision_was_served(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    r, versions = repositories, [await stored_version(repositories, around.model) for _ in range(4)]
+    id_ = (await deployed(r, around)).id
+    assert [await r.deployments.was_served(project_id, v.id) for v in (around.version, *versions)] == [True] + [
+        False
+    ] * 4
+    for spec in (
+        DeploymentSpec.serving(tuple(versions[:3]), {}, DeploymentOptions()),
+        DeploymentSpec.serving((around.version,), {}, DeploymentOptions()),
+    ):
+        await r.deployments.revise(project_id, id_, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob")
+
+    assert [await r.deployments.was_served(project_id, version.id) for version in versions] == [True] * 3 + [False]
+    assert [await r.deployments.was_served(uuid4(), version.id) for version in versions] == [False] * 4
+    assert await r.deployments.last_copy(project_id, versions[1].id) is None
+
+
+async def test_the_last_copy_is_of_the_last_revision_also_within_one_tick(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    r, id_ = repositories, (await deployed(repositories, around)).id
+    for replicas in (1, 2, 3):
+        options = DeploymentOptions(min_replicas=replicas)
+        spec = DeploymentSpec.serving((around.version,), {}, options)
+        await r.deployments.revise(project_id, id_, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob")
+
+    assert await r.deployments.last_copy(project_id, around.version.id) == spec

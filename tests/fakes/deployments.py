@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -203,14 +203,17 @@ class InMemoryDeploymentRepository:
         return max(serving, key=lambda r: r.generation, default=None)
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
-        copies = [
-            revision
-            for id_, revisions in self._store.revisions.items()
-            if self._store.deployments[id_].project_id == project_id
-            for revision in revisions.values()
-            if revision.spec.model_version_id == model_version_id
-        ]
-        return max(copies, key=lambda revision: revision.created_at).spec if copies else None
+        copies = [r for r in self._revisions_of(project_id) if r.spec.model_version_id == model_version_id]
+        newest = max(copies, key=lambda r: (r.created_at, r.generation, r.deployment_id), default=None)
+        return newest.spec if newest else None
+
+    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
+        return any(model_version_id in r.spec.served_version_ids for r in self._revisions_of(project_id))
+
+    def _revisions_of(self, project_id: UUID) -> Iterator[DeploymentRevision]:
+        for id_, revisions in self._store.revisions.items():
+            if self._store.deployments[id_].project_id == project_id:
+                yield from revisions.values()
 
     async def events(
         self, project_id: UUID, id: UUID, after: int | str | None, limit: int

@@ -13,7 +13,7 @@ from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import DeploymentOptions, DeploymentSpec, Want
+from registry_grpc.domain.deployment import Cause, DeploymentOptions, DeploymentSpec, Want
 from registry_grpc.domain.errors import FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.model_version import COPIED, ModelVersion, ModelVersionPatch
@@ -86,6 +86,20 @@ async def test_the_served_fields_of_a_deployed_ready_version_are_fixed(world: Wo
     edited = await versions.update(world.project_id, world.version.id, patch, edits_deployed=True)
     assert getattr(edited, name) == "s3://bucket/edited"
     assert (await world.deployment()).edited_version_fields == (name,)
+
+
+@pytest.mark.parametrize("name", COPIED)
+async def test_the_fields_of_all_versions_of_a_deployment_are_fixed(
+    world: World, other: ModelVersion, name: str
+) -> None:
+    spec = replace((await world.deployment()).spec, served_version_ids=(world.version.id, other.id))
+    await world.repositories.deployments.revise(
+        world.project_id, world.id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by=""
+    )
+    edit: dict[str, Any] = {name: "s3://bucket/edited"}
+
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_DEPLOYED):
+        await versions_of(world).update(world.project_id, other.id, ModelVersionPatch(**edit))
 
 
 async def test_changeable_fields_of_a_deployed_version(world: World) -> None:

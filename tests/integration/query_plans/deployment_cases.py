@@ -194,6 +194,8 @@ CASES: dict[str, Case] = {
     "get a revision": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, 1000)),
     "get the revision before": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, None)),
     "the last copy of a version": Case(lambda loaded: loaded.deployments.last_copy(PROJECT, NEW_VERSION)),
+    "a version that was served": Case(lambda loaded: loaded.deployments.was_served(PROJECT, NEW_VERSION)),
+    "a version that was not served": Case(lambda loaded: loaded.deployments.was_served(PROJECT, UUID(int=1))),
     "what serves": served_at(None),
     "what served then": served_at(THEN),
     "what served when nothing did": served_at(CREATED_AT),
