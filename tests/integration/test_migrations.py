@@ -171,8 +171,9 @@ async def test_every_statement_without_a_transaction_can_be_repeated(empty_datab
 async def test_a_runner_that_lost_its_database_is_resumed(empty_database_url: str) -> None:
     """It is interrupted while it builds an index, which stays behind and is invalid."""
     other, older = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)
+    before = next(at for at, migration in enumerate(MIGRATIONS) if migration.name == "indexes")
     async with migrate.migration_connection(empty_database_url) as connection:
-        await migrate.up(connection, MIGRATIONS, steps=len(MIGRATIONS) - 2)
+        await migrate.up(connection, MIGRATIONS, steps=before)
     transaction = older.transaction()
     await transaction.start()
     await older.execute("LOCK TABLE model_version IN ROW EXCLUSIVE MODE")  # blocks CREATE INDEX CONCURRENTLY
@@ -191,7 +192,7 @@ async def test_a_runner_that_lost_its_database_is_resumed(empty_database_url: st
     await transaction.rollback()
 
     resumed = await command("migrate", "up", database_url=empty_database_url)
-    assert resumed.out == "".join(f"applied {step.version} {step.name}\n" for step in MIGRATIONS[-2:]), resumed.err
+    assert resumed.out == "".join(f"applied {step.version} {step.name}\n" for step in MIGRATIONS[before:]), resumed.err
     assert await other.fetchval(INVALID) == 0
     await other.close()
     await older.close()
