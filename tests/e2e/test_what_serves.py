@@ -18,6 +18,7 @@ from tests.e2e.test_grpc_deploy import Deployer
 
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
 from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2 as reasons
+from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as s
 from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2 as a
 from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
 
@@ -88,6 +89,20 @@ def test_an_update_keeps_all_served_versions(deployer: Deployer) -> None:
     deployer.until(deployment.id, deployer.serving(2))
     service = deployer.api.read(f"/inference_services/{deployment.id}")
     assert {served["model_version_id"] for served in service["served_models"]} == set(ids)
+
+
+def test_a_service_serves_the_version_that_it_names_once_it_is_deployed_again(deployer: Deployer) -> None:
+    id_ = deployer.make().id
+    other = deployer.another_version(uri=EDITED)["id"]
+    deployer.until(id_, deployer.serving(1))
+    request = s.UpdateInferenceServiceRequest(id=id_, inference_service={"model_version_id": other})
+    refusal = deployer.rpc.refused(deployer.rpc.services.UpdateInferenceService, request)
+    assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, "DEPLOYED_VERSION_FIXED")
+
+    for patch in ({"model_version_id": other}, {"desired_state": "UNDEPLOYED"}, {"desired_state": "DEPLOYED"}):
+        json_of(deployer.api.patch(f"/inference_services/{id_}", patch))
+    assert deployer.until(id_, deployer.serving(3)).snapshot.uri == EDITED
+    assert deployer.api.read(f"/inference_services/{id_}")["model_version_id"] == other
 
 
 def test_grpc_edits_no_version_that_was_deployed(deployer: Deployer) -> None:
