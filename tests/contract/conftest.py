@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from tests.contract.queues import Queues, queues_in_memory, queues_on
 from tests.contract.surroundings import Surroundings
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.store import InMemoryStore
-from tests.postgres import PATIENT
+from tests.postgres import PATIENT, ServerForRun, new_database
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres.database import Database
@@ -52,6 +53,23 @@ def repositories(request: pytest.FixtureRequest) -> Repositories:
         return in_memory_repositories(InMemoryStore())
     postgres: Repositories = request.getfixturevalue("postgres_repositories")
     return postgres
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
+    """A database for one module only, because claims and retention concern the deployments of all projects."""
+    async with new_database(server_for_run, server_for_run.template) as url:
+        database = Database(url, PATIENT)
+        yield database
+        await database.close()
+
+
+@pytest.fixture(params=["fake", "postgres"])
+def queues(request: pytest.FixtureRequest) -> Queues:
+    if request.param == "fake":
+        return queues_in_memory()
+    database: Database = request.getfixturevalue("own_database")
+    return queues_on(database, repositories_on(database))
 
 
 @pytest.fixture

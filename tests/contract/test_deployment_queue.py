@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +10,6 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from tests.contract.conftest import repositories_on
 from tests.contract.intents import an_intent, deployed
 from tests.contract.queues import (
@@ -21,7 +19,6 @@ from tests.contract.queues import (
     SERVING,
     Queues,
     a_result,
-    queues_in_memory,
     queues_on,
     seen,
 )
@@ -29,7 +26,6 @@ from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import a_serve_model
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_environment, stored_version
-from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres import deployment_queue
@@ -53,23 +49,6 @@ from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
 from registry_grpc.ports.deployments import DeploymentFilter
 
 HOUR = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
-    """A database for this suite only, because claims take the deployments of all projects."""
-    async with new_database(server_for_run, server_for_run.template) as url:
-        database = Database(url, PATIENT)
-        yield database
-        await database.close()
-
-
-@pytest.fixture(params=["fake", "postgres"])
-def queues(request: pytest.FixtureRequest) -> Queues:
-    if request.param == "fake":
-        return queues_in_memory()
-    database: Database = request.getfixturevalue("own_database")
-    return queues_on(database, repositories_on(database))
 
 
 @pytest.fixture(autouse=True)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 from tests.contract.conftest import repositories_on
 from tests.contract.intents import deployed
-from tests.contract.queues import SERVING, Queues, queues_in_memory, queues_on
+from tests.contract.queues import SERVING, Queues, queues_on
 from tests.contract.surroundings import Surroundings
 from tests.deployments import RETENTION
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_version
-from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
@@ -38,23 +35,6 @@ UNDEPLOYED: dict[str, Any] = {
     "applied_generation": 0,
     "service": replace(SERVING, current_state=ServiceState.UNDEPLOYED, url="", external_id=""),
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
-    """A database for this suite only, because old history is deleted in all projects."""
-    async with new_database(server_for_run, server_for_run.template) as url:
-        database = Database(url, PATIENT)
-        yield database
-        await database.close()
-
-
-@pytest.fixture(params=["fake", "postgres"])
-def queues(request: pytest.FixtureRequest) -> Queues:
-    if request.param == "fake":
-        return queues_in_memory()
-    database: Database = request.getfixturevalue("own_database")
-    return queues_on(database, repositories_on(database))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from registry_grpc.domain.patch import Unset
 from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
+from registry_grpc.domain.stored_word import StoredWord
 
 DEFAULT_DEADLINE_SECONDS = 900
 OPTION_LIMITS = {"runtime": 253, "service_account": 253, "storage_endpoint": 500, "storage_region": 100}
@@ -47,20 +48,6 @@ class Want(StrEnum):
     def of(cls, desired_state: str | Unset) -> Want:
         """The intent of a service's `desired_state`."""
         return cls.PRESENT if desired_state == ServiceState.DEPLOYED else cls.ABSENT
-
-
-class StoredWord(StrEnum):
-    """Words in rows, which a newer release may have written."""
-
-    @classmethod
-    def stored(cls, word: str) -> Self:
-        """The member, or for a word that only a newer release knows, a value outside of the set, which is no member."""
-        try:
-            return cls(word)
-        except ValueError:
-            value = str.__new__(cls, word)
-            value._name_ = value._value_ = word
-            return value
 
 
 class Phase(StoredWord):

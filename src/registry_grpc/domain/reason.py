@@ -5,11 +5,12 @@ The proto enum DeploymentReason documents each one. `python scripts/reasons.py` 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Self
 
+from registry_grpc.domain.stored_word import StoredWord
 
-class DeploymentReason(StrEnum):
+
+class DeploymentReason(StoredWord):
     """A reason as it is stored."""
 
     next_step: str
@@ -22,14 +23,10 @@ class DeploymentReason(StrEnum):
 
     @classmethod
     def stored(cls, word: str) -> Self:
-        """The reason in a row. A word that only a newer release knows becomes a value outside of the set."""
-        try:
-            return cls(word)
-        except ValueError:
-            reason = str.__new__(cls, word)
-            reason._name_ = reason._value_ = word
+        reason = super().stored(word)
+        if not hasattr(reason, "next_step"):  # it is no member
             reason.next_step = "Read the message, and use the newer release of the registry, which knows this reason."
-            return reason
+        return reason
 
     NONE = ""
 
