@@ -7,11 +7,7 @@ from uuid import UUID, uuid4
 
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.serve_model import NewServeModel, ServeModel, ServeModelFilter
-from registry_grpc.ports.repositories import (
-    InferenceServiceRepository,
-    ModelVersionRepository,
-    ServeModelRepository,
-)
+from registry_grpc.ports.repositories import InferenceServiceRepository, ModelVersionRepository, ServeModelRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
