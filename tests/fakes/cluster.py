@@ -40,6 +40,9 @@ class InMemoryCluster(Cluster):
     news: asyncio.Queue[Relisted | Changed] = field(default_factory=asyncio.Queue)
     watching: int = 0
 
+    def patience(self, seconds: float) -> asyncio.Timeout:
+        return asyncio.timeout(seconds)
+
     async def observe(self, deployment: Deployment) -> Evidence:
         await self._called("observe")
         live = self.objects.get((deployment.namespace, deployment.name))

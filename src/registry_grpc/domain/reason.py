@@ -41,6 +41,9 @@ class DeploymentReason(StoredWord):
     )
     CREDENTIALS_UNREADABLE = "CREDENTIALS_UNREADABLE", "Configure the missing encryption key, or set the keys again."
 
+    # Reported by the registry about itself.
+    QUEUED = "QUEUED", "Wait: many deployments are under way, and a controller continues with this one soon."
+
     # Reported by the API server.
     REJECTED = "REJECTED", "Read the message of the API server, correct the options or the version, and update."
     FORBIDDEN = "FORBIDDEN", "Grant the right in the message; `registry-grpc doctor` prints the rights that are needed."

@@ -48,31 +48,41 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a slot and a turn, and keep the slot. The patience of the caller stands still meanwhile."""
+        """Wait for a slot and a turn, and keep the slot. The patience of the caller stands still meanwhile, but not
+        while the server asks to wait."""
         limit, clock = _PATIENCE.get(), asyncio.get_running_loop().time
         ends_at, began_at = limit.when() if limit else None, clock()
         if limit and ends_at is not None:
             limit.reschedule(None)
         async with self._slots:
-            await self.turn()
+            await self._take()
             if limit and ends_at is not None:
                 limit.reschedule(ends_at + clock() - began_at)
+            await self._until_open()
             yield
 
     async def turn(self) -> None:
-        """Wait for a turn. A caller that is cancelled gives its turn back."""
+        """Wait for a turn without a slot, for a request that lasts."""
+        await self._take()
+        await self._until_open()
+
+    async def _take(self) -> None:
+        """A caller that is cancelled gives its turn back."""
         now = asyncio.get_running_loop().time()
         grown = self._tokens + (now - self._counted_at) * self._rate
         self._tokens = min(grown, float(self._burst)) - 1
         self._counted_at = now
-        wait = max(-self._tokens / self._rate, self._closed_until - now)
-        if wait <= 0:
+        if self._tokens >= 0:
             return
         try:
-            await asyncio.sleep(wait)
+            await asyncio.sleep(-self._tokens / self._rate)
         except asyncio.CancelledError:
             self._tokens += 1
             raise
+
+    async def _until_open(self) -> None:
+        while (wait := self._closed_until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(wait)
 
     def close_for(self, seconds: float) -> None:
         """Let nothing through for this long, as the server asked by Retry-After."""
