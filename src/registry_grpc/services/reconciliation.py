@@ -82,7 +82,7 @@ class Reconciler:
             await self._work(claim, self._within(PASS_SECONDS, claim))
 
     async def _work(self, claim: Claim, result: Awaitable[PassResult]) -> None:
-        """Record a pass. If it is cancelled, because the caller has gone or the controller stops, give its lease back."""
+        """Record a pass. If it is cancelled, as the caller has gone or the controller stops, give its lease back."""
         try:
             await self._queue.record(claim, await result)
         except BaseException:

@@ -1,7 +1,7 @@
 """Fetches the objects of one deployment and returns their state as `domain.evidence`, with as few reads as possible.
 
-A deployment that is well takes two reads, and one that KServe has not seen yet takes one. Otherwise there are up to four:
-pods explain why a rollout does not complete, and events tell errors that KServe reports in no status.
+A deployment that is well takes two reads, and one that KServe has not seen yet takes one. Otherwise there are up to
+four: pods explain why a rollout does not complete, and events tell errors that KServe reports in no status.
 """
 
 from __future__ import annotations

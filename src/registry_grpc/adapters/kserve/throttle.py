@@ -81,7 +81,8 @@ class Throttle:
             raise
 
     async def _until_open(self) -> None:
-        while (wait := self._closed_until - asyncio.get_running_loop().time()) > 0:
+        clock = asyncio.get_running_loop().time
+        while (wait := self._closed_until - clock()) > 0:  # noqa: ASYNC110 - it may be closed for longer meanwhile
             await asyncio.sleep(wait)
 
     def close_for(self, seconds: float) -> None:

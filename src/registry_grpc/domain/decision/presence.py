@@ -37,7 +37,7 @@ def deleting(s: Situation) -> Verdict:
     return stands(s, Phase.DELETING)
 
 
-# name being released, field conflict, queued, try again, refused: not done, or the API server refused it -----------------------------------
+# name being released, field conflict, queued, try again, refused: not done, or the API server refused it --------------
 
 _TRIES_BEFORE_TELLING = 3
 _LONGEST_BACKOFF = timedelta(minutes=5)
