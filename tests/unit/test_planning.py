@@ -36,7 +36,7 @@ from registry_grpc.services.planning import Planning
 class Stage:
     """A cluster in which nothing is applied or deleted."""
 
-    def __init__(self, refusal: ApplyRefused | None = None) -> None:
+    def __init__(self, refusal: Exception | None = None) -> None:
         self.refusal = refusal
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
@@ -168,7 +168,7 @@ async def test_validation_answers_the_service_that_would_be_stored(
 
 async def test_a_cluster_that_does_not_answer(world: World, wish: NewDeployment) -> None:
     with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
-        await planning(world, Stage(ApplyRefused(Why.API_UNAVAILABLE, "away"))).plan(world.project_id, wish)
+        await planning(world, Stage(Unavailable(Reason.CLUSTER_UNAVAILABLE))).plan(world.project_id, wish)
     with refused(FailedPrecondition, Reason.CLUSTER_DISABLED):
         await planning(world).plan(world.project_id, wish)
 
