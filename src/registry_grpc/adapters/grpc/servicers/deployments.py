@@ -23,9 +23,7 @@ from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.planning import Plan, Planning
 
-DEPLOYED: Resource[Deployed, pb.DeployModelResponse, encoders.DeployedJson] = Resource(
-    mapping.deployed_message, encoders.deployed
-)
+DEPLOYED = Resource(mapping.deployed_message, encoders.deployed)
 
 
 class DeploymentServicer:

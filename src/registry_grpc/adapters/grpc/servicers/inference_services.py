@@ -19,9 +19,7 @@ from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as pb
 from registry_grpc.services.inference_services import InferenceServices
 
-SERVICE_RECORD: Resource[InferenceService, pb.InferenceService, encoders.ServiceJson] = Resource(
-    message(pb.InferenceService), encoders.service
-)
+SERVICE_RECORD = Resource(message(pb.InferenceService), encoders.service)
 
 
 class InferenceServiceServicer:

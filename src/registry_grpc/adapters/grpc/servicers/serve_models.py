@@ -12,9 +12,7 @@ from registry_grpc.domain.serve_model import SORT_FIELDS, NewServeModel, ServeMo
 from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as pb
 from registry_grpc.services.serve_models import ServeModels
 
-SERVE_MODEL: Resource[ServeModel, pb.ServeModel, encoders.ServeModelJson] = Resource(
-    message(pb.ServeModel), encoders.serve_model
-)
+SERVE_MODEL = Resource(message(pb.ServeModel), encoders.serve_model)
 
 
 class ServeModelServicer:

@@ -19,9 +19,7 @@ from registry_grpc.domain.serving_environment import (
 from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as pb
 from registry_grpc.services.serving_environments import ServingEnvironments
 
-ENVIRONMENT: Resource[ServingEnvironment, pb.ServingEnvironment, encoders.EnvironmentJson] = Resource(
-    message(pb.ServingEnvironment), encoders.environment
-)
+ENVIRONMENT = Resource(message(pb.ServingEnvironment), encoders.environment)
 
 
 class ServingEnvironmentServicer:
