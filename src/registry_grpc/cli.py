@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.metadata
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from registry_grpc.settings import ConfigurationError, Settings
+from registry_grpc.settings import ConfigurationError, Settings, unknown_variables
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,9 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValidationError as error:
         sys.exit("\n".join(f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors()))
     if parsed.logs_to is not None:
+        import structlog  # noqa: PLC0415
+
         from registry_grpc.observability import configure_logging  # noqa: PLC0415
 
         configure_logging(settings.log_level, settings.log_format, parsed.logs_to)
+        for name, nearest in unknown_variables(os.environ).items():
+            structlog.get_logger("settings").warning("unknown variable is ignored", name=name, nearest=nearest)
     try:
         parsed.run(settings, parsed)
     except ConfigurationError as error:
@@ -40,6 +46,8 @@ def _variable(location: tuple[int | str, ...]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="registry-grpc", description="A model registry that deploys.")
+    version = importlib.metadata.version("registry-grpc")
+    parser.add_argument("--version", action="version", version=f"registry-grpc {version}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[Settings, argparse.Namespace], None], about: str) -> argparse.ArgumentParser:

@@ -35,7 +35,7 @@ async def test_the_pods_last_command_turns_clients_away(tmp_path: Path) -> None:
     ]
     *shell, script = pods[0]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     async with Envoy(EnvoyConfig(folder=tmp_path, endpoints=["127.0.0.1:1"])) as envoy:
-        script = script.replace("/tmp/registry-gateway.sock", str(envoy.admin_socket)).replace("sleep 5", "true")
+        script = script.replace("/gateway/admin.sock", str(envoy.admin_socket)).replace("sleep 5", "true")
         process = await asyncio.create_subprocess_exec(*shell, script)
         assert await process.wait() == 0
         async with httpx.AsyncClient(base_url=envoy.url, trust_env=False) as client:
