@@ -50,23 +50,24 @@ def run_dev(settings: Settings) -> None:
     folder = settings.data_dir.resolve()
     while True:
         try:
-            asyncio.run(_until_there_is_room(folder))
             return _run_in(folder, settings)
         except FolderInUseError as error:
             sys.exit(f"{error}: stop that, or choose another folder with REGISTRY_DATA_DIR")
+        except OSError as error:
+            if error.errno != errno.ENOSPC or _free_bytes(folder) >= _ROOM_BYTES:
+                sys.exit(f"cannot run in {folder} (REGISTRY_DATA_DIR): {error}")
         except (EmbeddedPostgresError, EnvoyError, migrate.MigrationError, _DevError) as error:
             if _free_bytes(folder) >= _ROOM_BYTES:
                 sys.exit(str(error))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                sys.exit(f"cannot run in {folder} (REGISTRY_DATA_DIR): {error}")
         except KeyboardInterrupt:  # while the signal is not handled yet, or no longer
             sys.exit("interrupted")
+        asyncio.run(_until_there_is_room(folder))
 
 
 def _run_in(folder: Path, settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
+        asyncio.run(_until_there_is_room(folder))
         stack.enter_context(locked(folder))
         sockets = stack.enter_context(_socket_folder(folder))
         server = None
