@@ -126,7 +126,9 @@ def test_two_on_one_data_folder(tmp_path: Path) -> None:
                     timeout=30,
                 )
                 assert (second.returncode, second.stdout) == (1, "")
-                assert second.stderr == f"{folder} is in use by another process\n"
+                assert second.stderr == (
+                    f"{folder} is in use by another process: stop that, or choose another folder with REGISTRY_DATA_DIR\n"
+                )
                 a_model(Api(http))
         finally:
             stack.stop()
