@@ -27,6 +27,7 @@ from registry_grpc.domain.errors import (
     AlreadyExists,
     ConcurrentChange,
     EventLogChanged,
+    FailedPrecondition,
     InvalidRequest,
     NotFound,
     Reason,
@@ -225,6 +226,48 @@ async def test_concurrent_desired_states_agree_with_the_intent(
         )
         service = await repositories.services.get(project_id, id_)
         assert (await repositories.deployments.get(project_id, id_)).want is Want.of(service.desired_state)
+
+
+async def test_a_deployed_service_keeps_naming_its_version(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    r, id_ = repositories, (await deployed(repositories, around)).id
+    other = await stored_version(r, around.model)
+
+    async def change(*, keeps_version: bool = True, **fields: Any) -> bool:
+        patch = InferenceServicePatch(labels={"a": "b"}, **fields)
+        return await r.deployments.change_service(project_id, id_, patch, "", keeps_version=keeps_version)
+
+    states: list[dict[str, Any]] = [{}, {"desired_state": "DEPLOYED"}]
+    for state in states:
+        before = await r.services.get(project_id, id_)
+        with refused(FailedPrecondition, Reason.DEPLOYED_VERSION_FIXED):
+            await change(model_version_id=other.id, **state)
+        assert await r.services.get(project_id, id_) == before
+        assert await change(model_version_id=around.version.id, **state) is False
+    assert await change(model_version_id=other.id, keeps_version=False) is False
+    assert await change(model_version_id=other.id, desired_state="UNDEPLOYED") is True
+    assert await change(model_version_id=around.version.id) is False
+    assert (await r.services.get(project_id, id_)).model_version_id == around.version.id
+
+
+async def test_a_service_that_is_deployed_meanwhile_keeps_naming_its_version(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    r, id_ = repositories, (await deployed(repositories, around)).id
+    other = await stored_version(r, around.model)
+    spec = DeploymentSpec.serving((around.version,), {}, DeploymentOptions())
+    for _ in range(10):
+        await r.deployments.undeploy(project_id, id_, "")
+        naming = InferenceServicePatch(model_version_id=other.id)
+        await asyncio.gather(
+            r.deployments.change_service(project_id, id_, naming, "", keeps_version=True),
+            r.deployments.change_service(
+                project_id, id_, InferenceServicePatch(desired_state="DEPLOYED"), "", spec=spec
+            ),
+            return_exceptions=True,
+        )
+        assert (await r.services.get(project_id, id_)).model_version_id == around.version.id
 
 
 async def test_a_deletion_does_not_deadlock(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:

@@ -22,6 +22,7 @@ from registry_grpc.domain.deployment import (
     Outcome,
     Phase,
     Want,
+    check_version_kept,
 )
 from registry_grpc.domain.errors import (
     ConcurrentChange,
@@ -148,17 +149,20 @@ class InMemoryDeploymentRepository:
         *,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
+        keeps_version: bool = False,
     ) -> bool:
-        want = Want.of(patch.desired_state)
+        want = None if patch.desired_state is UNSET else Want.of(patch.desired_state)
         deployment = self._store.deployments.get(id)
+        if deployment and keeps_version and deployment.want is Want.PRESENT:
+            check_version_kept(id, deployment.spec.model_version_id, patch)
         if deployment and want is Want.PRESENT and deployment.want is Want.ABSENT:
             _check_generation(deployment, after)
         await self._services.update(project_id, id, patch)
-        if deployment is None or deployment.want is want:
+        if deployment is None or want in {None, deployment.want}:
             return False
         if want is Want.ABSENT:
             return await self.undeploy(project_id, id, created_by)
-        await self.revise(project_id, id, want=want, spec=spec, cause=Cause.REDEPLOY, created_by=created_by)
+        await self.revise(project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.REDEPLOY, created_by=created_by)
         return True
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:

@@ -13,10 +13,10 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from registry_grpc.domain.errors import InvalidRequest, Violation
-from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, Reason, Violation
+from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED, ModelVersion
-from registry_grpc.domain.patch import Unset
+from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
@@ -46,7 +46,7 @@ class Want(StrEnum):
 
     @classmethod
     def of(cls, desired_state: str | Unset) -> Want:
-        """The intent of a service's `desired_state`."""
+        """The intent of a service's `desired_state`, which is set."""
         return cls.PRESENT if desired_state == ServiceState.DEPLOYED else cls.ABSENT
 
 
@@ -234,6 +234,14 @@ class DeploymentSpec:
     def runtime(self) -> str:
         """The serving runtime; empty lets KServe choose one by the model format."""
         return self.options.runtime or self.container_image
+
+
+def check_version_kept(id: UUID, model_version_id: UUID, patch: InferenceServicePatch) -> None:
+    """Refuse another version for a service that is deployed with this one and stays so: it would say one version and
+    serve another."""
+    stays = patch.desired_state is UNSET or Want.of(patch.desired_state) is Want.PRESENT
+    if stays and patch.model_version_id not in {UNSET, model_version_id}:
+        raise FailedPrecondition(Reason.DEPLOYED_VERSION_FIXED, id=str(id), model_version_id=str(model_version_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class Deployments:
         reconciler = self._require_cluster()
         deployment = await self._deployments.get(project_id, id)
         spec = (await self._deployments.revision(project_id, id, generation)).spec
-        await self._drafting.check_repeated(deployment, spec)
+        spec = await self._drafting.repeated(deployment, spec)
         await self._deployments.revise(
             project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.ROLLBACK, created_by=user
         )

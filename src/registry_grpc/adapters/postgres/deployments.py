@@ -35,6 +35,7 @@ from registry_grpc.domain.deployment import (
     DeploymentSpec,
     Orphan,
     Want,
+    check_version_kept,
 )
 from registry_grpc.domain.errors import (
     ConcurrentChange,
@@ -47,6 +48,7 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
+from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
 
@@ -79,7 +81,10 @@ INSERT INTO deployment_event (deployment_id, generation, serving_generation, pha
 SELECT id, generation, serving_generation, phase, reason, message, next_step FROM deployment WHERE id = $1
 """
 # Every transaction that writes a deployment and its service locks the deployment first.
-_LOCK_WANTED = "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE"
+_LOCK_WANTED = """
+SELECT want, (spec->>'model_version_id')::uuid AS model_version_id FROM deployment
+WHERE id = $1 AND project_id = $2 FOR UPDATE
+"""
 # A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
 # applied generation; a redeployment then knows that the object was not deleted by somebody else.
 _REVISE = f"""
@@ -268,12 +273,18 @@ class PostgresDeploymentRepository:
         *,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
+        keeps_version: bool = False,
     ) -> bool:
-        want = Want.of(patch.desired_state)
         async with self._database.transaction() as connection:
-            wanted = await connection.fetchval(_LOCK_WANTED, id, project_id)
+            deployed = await connection.fetchrow(_LOCK_WANTED, id, project_id)
+            if keeps_version and deployed and deployed["want"] == Want.PRESENT:
+                check_version_kept(id, deployed["model_version_id"], patch)
             await update_service(connection, project_id, id, patch)
-            if wanted in {None, want}:
+            if (
+                not deployed
+                or patch.desired_state is UNSET
+                or (want := Want.of(patch.desired_state)) == deployed["want"]
+            ):
                 return False
             if want is Want.ABSENT:
                 await _undeploy_service(connection, project_id, id)
