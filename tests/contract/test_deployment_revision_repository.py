@@ -251,25 +251,6 @@ async def test_a_deployed_service_keeps_naming_its_version(
     assert (await r.services.get(project_id, id_)).model_version_id == around.version.id
 
 
-async def test_a_service_that_is_deployed_meanwhile_keeps_naming_its_version(
-    repositories: Repositories, project_id: UUID, around: Surroundings
-) -> None:
-    r, id_ = repositories, (await deployed(repositories, around)).id
-    other = await stored_version(r, around.model)
-    spec = DeploymentSpec.serving((around.version,), {}, DeploymentOptions())
-    for _ in range(10):
-        await r.deployments.undeploy(project_id, id_, "")
-        naming = InferenceServicePatch(model_version_id=other.id)
-        await asyncio.gather(
-            r.deployments.change_service(project_id, id_, naming, "", keeps_version=True),
-            r.deployments.change_service(
-                project_id, id_, InferenceServicePatch(desired_state="DEPLOYED"), "", spec=spec
-            ),
-            return_exceptions=True,
-        )
-        assert (await r.services.get(project_id, id_)).model_version_id == around.version.id
-
-
 async def test_a_deletion_does_not_deadlock(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:
     for _ in range(10):
         id_ = (await deployed(repositories, around)).id

@@ -18,6 +18,7 @@ from tests.refusals import refused
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.domain.errors import EventLogChanged, FailedPrecondition, InvalidRequest, Reason
+from registry_grpc.domain.inference_service import InferenceServicePatch
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
@@ -40,6 +41,26 @@ async def test_the_log_does_not_go_on_after_another_event_of_the_same_number(
         await events(project_id, deployment.id, before.resume_token, 9)
     [now] = await events(project_id, deployment.id, 0, 9)
     assert list(await events(project_id, deployment.id, now.resume_token, 9)) == []
+
+
+async def test_a_service_that_is_deployed_meanwhile_keeps_naming_its_version(
+    postgres_repositories: Repositories, database: Database, project_id: UUID
+) -> None:
+    r = postgres_repositories
+    around = await Surroundings.stored(r, project_id)
+    other, id_ = await stored_version(r, around.model), (await deployed(r, around)).id
+    await r.deployments.undeploy(project_id, id_, "")
+    async with database.transaction() as redeploying:
+        await redeploying.execute("UPDATE deployment SET want = 'PRESENT' WHERE id = $1", id_)
+        naming = asyncio.create_task(
+            r.deployments.change_service(
+                project_id, id_, InferenceServicePatch(model_version_id=other.id), "", keeps_version=True
+            )
+        )
+        while not naming.done() and not await database.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    with refused(FailedPrecondition, Reason.DEPLOYED_VERSION_FIXED):
+        await naming
 
 
 async def test_deletes_no_model_with_a_version_in_a_traffic_variant(
