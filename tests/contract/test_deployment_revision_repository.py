@@ -362,23 +362,24 @@ async def test_the_last_copy_of_a_version_and_its_edited_fields(
     assert await r.deployments.last_copy(uuid4(), version.id) is None
 
 
-async def test_every_version_of_a_revision_was_served(
+async def test_every_version_of_a_revision_has_a_copy(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     r, versions = repositories, [await stored_version(repositories, around.model) for _ in range(4)]
     id_ = (await deployed(r, around)).id
-    assert [await r.deployments.was_served(project_id, v.id) for v in (around.version, *versions)] == [True] + [
-        False
-    ] * 4
-    for spec in (
-        DeploymentSpec.serving(tuple(versions[:3]), {}, DeploymentOptions()),
-        DeploymentSpec.serving((around.version,), {}, DeploymentOptions()),
-    ):
+    several = DeploymentSpec.serving(tuple(versions[:3]), {}, DeploymentOptions())
+    for spec in (several, DeploymentSpec.serving((around.version,), {}, DeploymentOptions())):
         await r.deployments.revise(project_id, id_, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob")
 
-    assert [await r.deployments.was_served(project_id, version.id) for version in versions] == [True] * 3 + [False]
-    assert [await r.deployments.was_served(uuid4(), version.id) for version in versions] == [False] * 4
-    assert await r.deployments.last_copy(project_id, versions[1].id) is None
+    copies = [await r.deployments.last_copy(project_id, version.id) for version in versions]
+    assert copies == [several] * 3 + [None]
+    assert [await r.deployments.last_copy(uuid4(), version.id) for version in versions] == [None] * 4
+    alone = DeploymentSpec.serving((versions[1],), {}, DeploymentOptions())
+    for spec in (alone, several):
+        await r.deployments.revise(project_id, id_, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob")
+        assert await r.deployments.last_copy(project_id, versions[1].id) == spec
+    await r.versions.update(project_id, versions[2].id, ModelVersionPatch(uri="s3://new"))
+    assert (await r.deployments.get(project_id, id_)).edited_version_fields == (f"{versions[2].id}.uri",)
 
 
 async def test_the_last_copy_is_of_the_last_revision_also_within_one_tick(

@@ -57,7 +57,7 @@ async def test_a_service_that_is_deployed_meanwhile_keeps_naming_its_version(
                 project_id, id_, InferenceServicePatch(model_version_id=other.id), "", keeps_version=True
             )
         )
-        while not naming.done() and not await database.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+        while not naming.done() and not await database.fetch("SELECT FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     with refused(FailedPrecondition, Reason.DEPLOYED_VERSION_FIXED):
         await naming

@@ -207,12 +207,9 @@ class InMemoryDeploymentRepository:
         return max(serving, key=lambda r: r.generation, default=None)
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
-        copies = [r for r in self._revisions_of(project_id) if r.spec.model_version_id == model_version_id]
+        copies = [r for r in self._revisions_of(project_id) if model_version_id in r.spec.served_version_ids]
         newest = max(copies, key=lambda r: (r.created_at, r.generation, r.deployment_id), default=None)
         return newest.spec if newest else None
-
-    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
-        return any(model_version_id in r.spec.served_version_ids for r in self._revisions_of(project_id))
 
     def _revisions_of(self, project_id: UUID) -> Iterator[DeploymentRevision]:
         for id_, revisions in self._store.revisions.items():
@@ -245,8 +242,7 @@ class InMemoryDeploymentRepository:
         )
 
     def _read(self, deployment: Deployment) -> Deployment:
-        version = self._store.versions.get(deployment.spec.model_version_id)
-        now = [getattr(version, name) for name in COPIED] if version else deployment.spec.copied
+        now = {id_: [getattr(version, name) for name in COPIED] for id_, version in self._store.versions.items()}
         edited = deployment.spec.edited_fields(now)
         return replace(deployment, drift_policy=self._drift_policy(deployment.id), edited_version_fields=edited)
 

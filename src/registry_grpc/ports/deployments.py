@@ -150,12 +150,7 @@ class DeploymentRepository(Protocol):
         ...
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
-        """The spec of the newest revision that deploys the version; None when none does. A revision deploys
-        the first of the versions that it serves."""
-        ...
-
-    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
-        """Whether a revision serves the version, alone or with others."""
+        """The spec of the newest revision that serves the version, alone or with others; None when none does."""
         ...
 
     async def events(

@@ -63,6 +63,6 @@ class ModelVersions:
         if not edits_deployed and any(getattr(patch, name) is not UNSET for name in COPIED):
             version = await self._versions.get(project_id, id, registered_model_id=registered_model_id)
             edited = [name for name in COPIED if getattr(patch, name) not in {UNSET, getattr(version, name)}]
-            if edited and await self._deployments.was_served(project_id, id):
+            if edited and await self._deployments.last_copy(project_id, id) is not None:
                 raise FailedPrecondition(Reason.MODEL_VERSION_DEPLOYED, id=str(id), fields=", ".join(edited))
         return await self._versions.update(project_id, id, patch, registered_model_id=registered_model_id)

@@ -134,23 +134,17 @@ SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
 ORDER BY r.generation DESC LIMIT 1
 """
-# All revisions with this version belong to one project.
-_LAST_COPY = """
+# All revisions with this version belong to one project. There is an index for the first version of a revision, and a
+# small one for the others. Without the order of each, all revisions would be read.
+_NEWEST = "ORDER BY created_at DESC, generation DESC, deployment_id DESC LIMIT 1"
+_LAST_COPY = f"""
 SELECT r.spec FROM (
-    SELECT deployment_id, spec FROM deployment_revision
-    WHERE spec->>'model_version_id' = $1 ORDER BY created_at DESC, generation DESC, deployment_id DESC LIMIT 1
+    (SELECT * FROM deployment_revision WHERE spec->>'model_version_id' = $1 {_NEWEST})
+    UNION ALL
+    (SELECT * FROM deployment_revision
+     WHERE jsonb_array_length(spec->'served_version_ids') > 1 AND spec->'served_version_ids' ? $1 {_NEWEST})
+    {_NEWEST}
 ) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
-"""
-# There is an index for the first version of a revision, and a small one for the others. Without the second order, all
-# revisions would be read.
-_WAS_SERVED = """
-SELECT id FROM deployment WHERE project_id = $2 AND id = coalesce(
-    (SELECT deployment_id FROM deployment_revision WHERE spec->>'model_version_id' = $1
-     ORDER BY created_at DESC LIMIT 1),
-    (SELECT deployment_id FROM deployment_revision
-     WHERE jsonb_array_length(spec->'served_version_ids') > 1 AND spec->'served_version_ids' ? $1
-     ORDER BY created_at DESC LIMIT 1)
-)
 """
 # Without a time, the revision that did not stop, because its beginning may be later than now() after a failover.
 _SERVED_AT = f"""
@@ -335,9 +329,6 @@ class PostgresDeploymentRepository:
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)
         return spec_from(record["spec"]) if record else None
-
-    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
-        return await self._database.fetchrow(_WAS_SERVED, str(model_version_id), project_id) is not None
 
     async def events(
         self, project_id: UUID, id: UUID, after: int | str | None, limit: int
