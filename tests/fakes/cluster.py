@@ -11,11 +11,11 @@ from uuid import UUID
 
 from tests.fakes.clock import FakeClock
 
-from registry_grpc.domain.deployment import Applied, Deployment, Want
+from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Condition, Evidence, LiveObject, Rollout
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
-from registry_grpc.ports.cluster import Changed, Cluster, DryRun, Relisted
+from registry_grpc.ports.cluster import Changed, Cluster, Relisted
 
 TRUE = Condition(status="True")
 FALSE = Condition(status="False", reason="Starting")
@@ -106,7 +106,7 @@ class InMemoryCluster(Cluster):
     def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         raise NotImplementedError
 
-    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
+    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         raise NotImplementedError
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:

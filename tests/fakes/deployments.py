@@ -281,7 +281,7 @@ class InMemoryDeploymentRepository:
         linked = {served.model_version_id for served in served_by(self._store, deployment.id)}
         for version_id in spec.served_version_ids if spec else ():
             if version_id not in linked:
-                link = ServeModel.create(
+                link = ServeModel(
                     id=uuid4(),
                     project_id=deployment.project_id,
                     inference_service_id=deployment.id,

@@ -21,10 +21,7 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate, stored_keys
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
-from registry_grpc.devtools.simulated_cluster.api.resources import (
-    CLUSTER_SERVING_RUNTIMES,
-    INFERENCE_SERVICES,
-)
+from registry_grpc.devtools.simulated_cluster.api.resources import CLUSTER_SERVING_RUNTIMES, INFERENCE_SERVICES
 from registry_grpc.doctor import examine
 from registry_grpc.settings import ClusterKind, Settings
 

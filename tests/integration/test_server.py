@@ -20,15 +20,7 @@ import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.e2e import processes
-from tests.integration.commands import (
-    NOT_SERVING,
-    SERVING,
-    command,
-    free_ports,
-    health,
-    running,
-    until_serving,
-)
+from tests.integration.commands import NOT_SERVING, SERVING, command, free_ports, health, running, until_serving
 
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.gen.modelregistry.v1 import (

@@ -8,12 +8,7 @@ from uuid import UUID
 import pytest
 from tests.fakes.builders import a_model, a_version
 
-from registry_grpc.domain.deployment import (
-    DeploymentMode,
-    DeploymentOptions,
-    DeploymentSpec,
-    VersionCopy,
-)
+from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec, VersionCopy
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.quantity import fault_of_quantity

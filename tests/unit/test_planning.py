@@ -29,7 +29,7 @@ from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
 from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.registered_model import RegisteredModelPatch
-from registry_grpc.ports.cluster import Cluster, DryRun
+from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.services.planning import Planning
 
@@ -46,10 +46,10 @@ class Stage:
     def manifest(self, deployment: Deployment, _credentials: object) -> str:
         return json.dumps({"name": deployment.name})
 
-    async def dry_run(self, _deployment: Deployment, _credentials: object) -> DryRun:
+    async def dry_run(self, _deployment: Deployment, _credentials: object) -> tuple[FieldDifference, ...]:
         if self.refusal:
             raise self.refusal
-        return DryRun(manifest="", differences=(FieldDifference("spec", "1", "2"),))
+        return (FieldDifference("spec", "1", "2"),)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.domain.stored_word import StoredWord
+from registry_grpc.domain.times import NOT_STORED
 
 DEFAULT_DEADLINE_SECONDS = 900
 OPTION_LIMITS = {"runtime": 253, "service_account": 253, "storage_endpoint": 500, "storage_region": 100}
@@ -293,21 +294,21 @@ class Deployment:
 
     id: UUID
     project_id: UUID
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime = NOT_STORED
+    updated_at: datetime = NOT_STORED
     namespace: str
     name: str
     want: Want
     spec: DeploymentSpec
     generation: int = 1
-    revised_at: datetime
+    revised_at: datetime = NOT_STORED
     """The time when the current generation was made. The deadline counts from here."""
     applied_generation: int = 0
     applied: Applied | None = None
     applied_at: datetime | None = None
     serving_generation: int | None = None
     phase: Phase = Phase.PENDING
-    phase_since: datetime
+    phase_since: datetime = NOT_STORED
     reason: DeploymentReason = DeploymentReason.NONE
     message: str = ""
     next_step: str = ""

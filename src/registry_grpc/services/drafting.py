@@ -55,23 +55,15 @@ class Draft:
         _check(self.refusals, ignore_archived=ignore_archived)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drafting:
     """Turns requests into drafts and specs, and refuses those that are not allowed."""
 
-    def __init__(
-        self,
-        *,
-        deployments: DeploymentRepository,
-        environments: ServingEnvironmentRepository,
-        models: RegisteredModelRepository,
-        versions: ModelVersionRepository,
-        policy: DeploymentPolicy,
-    ) -> None:
-        self._deployments = deployments
-        self._environments = environments
-        self._models = models
-        self._versions = versions
-        self._policy = policy
+    deployments: DeploymentRepository
+    environments: ServingEnvironmentRepository
+    models: RegisteredModelRepository
+    versions: ModelVersionRepository
+    policy: DeploymentPolicy
 
     async def draft(self, project_id: UUID, new: NewDeployment) -> Draft:
         """Check a deployment in the order of the contract (2.4): environment, model, versions; then `Draft.check`.
@@ -79,10 +71,10 @@ class Drafting:
         Raises NotFound with a text that names the step; InvalidRequest for options that are not allowed.
         """
         environment_id = new.serving_environment_id
-        environment = await within("get serving environment", self._environments.get(project_id, environment_id))
-        model = await within("get model", self._models.get(project_id, new.registered_model_id))
+        environment = await within("get serving environment", self.environments.get(project_id, environment_id))
+        model = await within("get model", self.models.get(project_id, new.registered_model_id))
         versions = await self._versions_of(model, new.model_version_ids)
-        self._policy.check(new.options, environment.namespace)
+        self.policy.check(new.options, environment.namespace)
         service = InferenceService.create(
             NewInferenceService(
                 name=new.name or deployment_name(model.slug, versions[0].id, environment.namespace),
@@ -118,7 +110,7 @@ class Drafting:
         _check_known(spec)
         if model_version_id is not None:
             version = await self._version(project_id, spec.registered_model_id, model_version_id)
-            model = await self._models.get(project_id, spec.registered_model_id)
+            model = await self.models.get(project_id, spec.registered_model_id)
             _check(_refusals(model, (version,)), ignore_archived=ignore_archived)
             spec = DeploymentSpec.serving((version,), spec.labels, spec.options)
         elif deployment.want is Want.ABSENT:
@@ -126,7 +118,7 @@ class Drafting:
         if options is None:
             self._check_kept(deployment, spec.options)
             return spec
-        self._policy.check(options, deployment.namespace)
+        self.policy.check(options, deployment.namespace)
         if fault := await self._mode_fault(deployment, options.deployment_mode):
             raise InvalidRequest([Violation("options.deployment_mode", fault)])
         return replace(spec, options=options)
@@ -148,14 +140,14 @@ class Drafting:
         return spec
 
     async def _check_versions(self, deployment: Deployment, spec: DeploymentSpec, *, ignore_archived: bool) -> None:
-        model = await self._models.get(deployment.project_id, spec.registered_model_id)
+        model = await self.models.get(deployment.project_id, spec.registered_model_id)
         versions = await self._versions_of(model, spec.served_version_ids)
         is_up = deployment.want is Want.PRESENT
         _check(_refusals(model, versions), ignore_archived=ignore_archived or is_up)
 
     def _check_kept(self, deployment: Deployment, options: DeploymentOptions) -> None:
         """Check options that are stored and not part of the request, so that InvalidRequest would be wrong."""
-        if violations := self._policy.violations(options, deployment.namespace):
+        if violations := self.policy.violations(options, deployment.namespace):
             raise DeploymentBlocked(
                 Violation(DeploymentReason.OPTION_NOT_ALLOWED, f"{v.field} {v.description}") for v in violations
             )
@@ -167,7 +159,7 @@ class Drafting:
         there = deployment.spec
         if deployment.applied_generation not in {0, deployment.generation}:
             applied = deployment.applied_generation
-            there = (await self._deployments.revision(deployment.project_id, deployment.id, applied)).spec
+            there = (await self.deployments.revision(deployment.project_id, deployment.id, applied)).spec
         if mode is there.options.deployment_mode:
             return ""
         return f"cannot be changed from `{there.options.deployment_mode}` to `{mode}`: undeploy it first"
@@ -183,7 +175,7 @@ class Drafting:
         return versions
 
     async def _version(self, project_id: UUID, registered_model_id: UUID, id: UUID) -> ModelVersion:
-        found = self._versions.get(project_id, id, registered_model_id=registered_model_id)
+        found = self.versions.get(project_id, id, registered_model_id=registered_model_id)
         return await within(f"get version {id}", found)
 
 

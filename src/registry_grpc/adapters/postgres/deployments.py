@@ -239,9 +239,7 @@ class PostgresDeploymentRepository:
 
     async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
         conditions = Conditions()
-        conditions.add_equal("project_id", project_id)
-        conditions.add_equal("registered_model_id", filter.registered_model_id)
-        conditions.add_equal("phase", filter.phase)
+        conditions.add_equal(project_id=project_id, registered_model_id=filter.registered_model_id, phase=filter.phase)
         return await _LISTING.page(self._database, conditions, Sort(), slice, total=None, item=deployment_from)
 
     async def revise(

@@ -125,18 +125,18 @@ class PostgresModelVersionRepository:
         is_unique = key.id or (key.name and key.registered_model_id)
         conditions = Conditions()
         conditions.add(f"{{t}}.project_id {'IS NOT DISTINCT FROM' if is_unique else '='} {{}}", project_id)
-        conditions.add_equal("name", key.name)
-        conditions.add_equal("id", key.id)
-        conditions.add_equal("registered_model_id", key.registered_model_id)
+        conditions.add_equal(name=key.name, id=key.id, registered_model_id=key.registered_model_id)
         statement = _FIND + conditions.on("v") + ("" if is_unique else _OLDEST)
         return _found(await self._database.fetchrow(statement, *conditions.args))
 
     async def list(self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice) -> Page[ModelVersion]:
         conditions = Conditions()
-        conditions.add_equal("project_id", project_id)
-        conditions.add_equal("registered_model_id", filter.registered_model_id)
-        conditions.add_equal("state", filter.state)
-        conditions.add_equal("status", filter.status)
+        conditions.add_equal(
+            project_id=project_id,
+            registered_model_id=filter.registered_model_id,
+            state=filter.state,
+            status=filter.status,
+        )
         counter = "model_version_count" if filter.registered_model_id else "project_version_count"
         total = _COUNTER.format(counter=counter, conditions=conditions.on("c"))
         return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_version_from)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from registry_grpc.adapters.grpc.request_fields import path_id
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.ids import parse_own_id
-from registry_grpc.domain.model_version import (
-    ModelVersionKey,
-)
+from registry_grpc.domain.model_version import ModelVersionKey
 from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2, model_version_pb2
 
 

@@ -8,16 +8,9 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.request_fields import Reader, distinct_ids
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.ids import parse_uuid
-from registry_grpc.domain.inference_service import (
-    InferenceServiceFilter,
-    NewInferenceService,
-)
+from registry_grpc.domain.inference_service import InferenceServiceFilter, NewInferenceService
 from registry_grpc.domain.serve_model import ServeModelFilter
-from registry_grpc.gen.modelregistry.v1 import (
-    deployment_pb2,
-    inference_service_pb2,
-    serve_model_pb2,
-)
+from registry_grpc.gen.modelregistry.v1 import deployment_pb2, inference_service_pb2, serve_model_pb2
 
 
 def new_service(message: inference_service_pb2.NewInferenceService) -> NewInferenceService:
