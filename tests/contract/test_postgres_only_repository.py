@@ -188,3 +188,25 @@ async def test_stored_keys_cannot_be_moved_to_another_row_or_column(
 
     with pytest.raises(SecretUnreadable, match=f"model_version/{moved_to.id}/{column}"):
         await postgres_repositories.versions.credentials(project_id, moved_to.id, moved_to.uri)
+
+
+@pytest.mark.parametrize("key", ["plain text", ""])
+async def test_keys_do_not_follow_a_uri_that_another_program_writes(
+    postgres_repositories: Repositories, database: Database, project_id: UUID, key: str
+) -> None:
+    """Whether this service or the other program wrote the keys."""
+    r, model = postgres_repositories, await stored_model(postgres_repositories, project_id)
+    version = a_version(model, uri="s3://bucket/key")
+    keys = Credentials() if key else Credentials("key", "secret")
+    await r.versions.create(project_id, version, keys)
+    if key:
+        await database.execute("UPDATE model_version SET secret_key = $2 WHERE id = $1", version.id, key)
+
+    await database.execute("UPDATE model_version SET uri = 's3://elsewhere/key' WHERE id = $1", version.id)
+
+    assert await r.versions.credentials(project_id, version.id, "s3://elsewhere/key") is None
+    assert await r.versions.credentials(project_id, version.id, version.uri) == (keys or Credentials("", key))
+    if not key:
+        await database.execute("UPDATE model_version SET keys_uri = uri WHERE id = $1", version.id)
+        with pytest.raises(SecretUnreadable, match="for s3://elsewhere"):
+            await r.versions.credentials(project_id, version.id, "s3://elsewhere/key")

@@ -203,6 +203,7 @@ class DeploymentSpec:
 
     `served_version_ids` are all versions recorded as serve models; the first one, `model_version_id`, is deployed.
     `others` are the copies of those after it; revisions that were made before there were copies have none.
+    `needs_keys`: the deployed version had storage keys, so that the revision is not applied without keys.
     """
 
     registered_model_id: UUID
@@ -213,6 +214,7 @@ class DeploymentSpec:
     storage_uri: str
     container_image: str
     others: tuple[VersionCopy, ...] = ()
+    needs_keys: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     options: DeploymentOptions = field(default_factory=DeploymentOptions)
     unknown: Mapping[str, Any] = field(default_factory=dict)

@@ -27,6 +27,7 @@ from registry_grpc.domain.preflight import unknown_findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.registered_model import ARCHIVED, RegisteredModel
 from registry_grpc.domain.serve_model import ServeModel
+from registry_grpc.domain.storage import place_of
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import (
     ModelVersionRepository,
@@ -88,6 +89,7 @@ class Drafting:
         )
         served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id)
         spec = DeploymentSpec.serving(versions, new.labels, new.options)
+        spec = await self._with_keys(project_id, spec, is_new_copy=True)
         refusals = tuple(_refusals(model, versions))
         return Draft(service=service, served=served, namespace=environment.namespace, spec=spec, refusals=refusals)
 
@@ -113,8 +115,11 @@ class Drafting:
             model = await self.models.get(project_id, spec.registered_model_id)
             _check(_refusals(model, (version,)), ignore_archived=ignore_archived)
             spec = DeploymentSpec.serving((version,), spec.labels, spec.options)
-        elif deployment.want is Want.ABSENT:
-            await self._check_versions(deployment, spec, ignore_archived=ignore_archived)
+            spec = await self._with_keys(project_id, spec, is_new_copy=True)
+        else:
+            if deployment.want is Want.ABSENT:
+                await self._check_versions(deployment, spec, ignore_archived=ignore_archived)
+            spec = await self._with_keys(project_id, spec)
         if options is None:
             self._check_kept(deployment, spec.options)
             return spec
@@ -137,7 +142,14 @@ class Drafting:
         if fault := await self._mode_fault(deployment, spec.options.deployment_mode):
             text = f"options.deployment_mode {fault}"
             raise DeploymentBlocked([Violation(DeploymentReason.DEPLOYMENT_MODE_FIXED, text)])
-        return spec
+        return await self._with_keys(deployment.project_id, spec)
+
+    async def _with_keys(self, project_id: UUID, spec: DeploymentSpec, *, is_new_copy: bool = False) -> DeploymentSpec:
+        """The spec needs keys if its version has some. A spec that is repeated also does if they were added since, but
+        only for its uri."""
+        keys_uri = await self.versions.keys_uri(project_id, spec.model_version_id)
+        has_keys = keys_uri is not None and (is_new_copy or place_of(keys_uri) == place_of(spec.storage_uri))
+        return replace(spec, needs_keys=spec.needs_keys or has_keys)
 
     async def _check_versions(self, deployment: Deployment, spec: DeploymentSpec, *, ignore_archived: bool) -> None:
         model = await self.models.get(deployment.project_id, spec.registered_model_id)

@@ -111,6 +111,8 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "labels": dict(spec.labels),
         "options": {field.name: getattr(spec.options, field.name) for field in fields(spec.options)},
     }
+    if spec.needs_keys:  # not written otherwise, because an older release refuses what it does not know
+        stored["needs_keys"] = True
     for place, value in spec.unknown.items():
         option = place.removeprefix(_OPTIONS)
         (stored["options"] if option != place else stored)[option] = value
