@@ -127,7 +127,8 @@ def test_two_on_one_data_folder(tmp_path: Path) -> None:
                 )
                 assert (second.returncode, second.stdout) == (1, "")
                 assert second.stderr == (
-                    f"{folder} is in use by another process: stop that, or choose another folder with REGISTRY_DATA_DIR\n"
+                    f"{folder} is in use by another process: "
+                    "stop that, or choose another folder with REGISTRY_DATA_DIR\n"
                 )
                 a_model(Api(http))
         finally:

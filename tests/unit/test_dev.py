@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ def test_a_run_that_starts_on_a_full_disk_waits(
         yield
 
     async def run(*_arguments: object) -> None:
-        print("it runs")
+        sys.stdout.write("it runs\n")
 
     monkeypatch.setattr(dev, "embedded_postgres", database)
     monkeypatch.setattr(dev, "_run", run)
