@@ -155,7 +155,7 @@ def waiting(process: Running) -> list[str]:
     return [line["text"] for line in lines if line["event"] == "waiting for the schema of the database"]
 
 
-async def until_waiting(process: Running, count: int) -> str:
+async def until_told(process: Running, count: int) -> str:
     """The last of so many lines."""
     assert await asyncio.to_thread(processes.wait_until, lambda: len(waiting(process)) == count, 30), process.output
     return waiting(process)[-1]
@@ -174,9 +174,9 @@ async def test_workers_wait_for_a_schema_that_is_too_old_or_half_way(
     port = free_ports(1)
     settings = {"database_url": fresh_database_url, "worker_port": str(port), "workers": "1"}
     async with running(tmp_path / "log", "serve", **settings) as supervisor:
-        assert await until_waiting(supervisor, 1) == too_old(LOWEST - 1)
+        assert await until_told(supervisor, 1) == too_old(LOWEST - 1)
         await migrate.set_version(database, LOWEST, dirty=True)
-        assert (await until_waiting(supervisor, 2)).startswith(f"the schema of the database is dirty at {LOWEST}")
+        assert (await until_told(supervisor, 2)).startswith(f"the schema of the database is dirty at {LOWEST}")
         await migrate.set_version(database, NEWEST, dirty=False)
         await until_serving(f"127.0.0.1:{port}", supervisor)
         assert len(waiting(supervisor)) == 2
@@ -186,7 +186,7 @@ async def test_workers_wait_for_a_schema_that_is_too_old_or_half_way(
 async def test_a_controller_waits_for_the_schema_until_it_is_stopped(empty_database_url: str, tmp_path: Path) -> None:
     settings = {"database_url": empty_database_url, "cluster": "kubeconfig", "kubeconfig": "/nowhere"}
     async with running(tmp_path / "log", "controller", **settings) as controller:
-        assert await until_waiting(controller, 1) == too_old("none")
+        assert await until_told(controller, 1) == too_old("none")
         controller.terminate()
         assert await controller.ended() == -signal.SIGTERM
 
@@ -194,7 +194,7 @@ async def test_a_controller_waits_for_the_schema_until_it_is_stopped(empty_datab
 async def test_a_worker_that_waits_does_not_outlive_its_supervisor(empty_database_url: str, tmp_path: Path) -> None:
     settings = {"database_url": empty_database_url, "worker_port": str(free_ports(1)), "workers": "1"}
     async with running(tmp_path / "log", "serve", **settings) as supervisor:
-        await until_waiting(supervisor, 1)
+        await until_told(supervisor, 1)
         (worker,) = processes.workers(supervisor.process.pid)
         supervisor.process.kill()
         assert await asyncio.to_thread(processes.wait_until, lambda: not worker.runs, 10)
