@@ -38,6 +38,7 @@ class InMemoryCluster(Cluster):
     calls: Counter[str] = field(default_factory=Counter)
     cleaned: list[tuple[Want, Credentials | None]] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
+    kept: bool = False
     news: asyncio.Queue[Relisted | Changed] = field(default_factory=asyncio.Queue)
     watching: int = 0
 
@@ -79,6 +80,9 @@ class InMemoryCluster(Cluster):
         return Applied(
             uid=stored.uid, k8s_generation=stored.k8s_generation, resource_version="1", content={"annotations": {}}
         )
+
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        return self.kept
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         await self._called("delete")

@@ -59,13 +59,16 @@ class Cluster(Protocol):
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
     ) -> Applied:
         """Write the deployment's spec to the object by server-side apply, after its Secret. If the credentials are
-        None, because they are no longer stored, the last Secret stays in use if it was made for the same place.
+        None, because they are no longer stored, the last Secret stays in use if `keeps_secret`.
 
         `seen` is the observation on which the apply is based: a missing object is created, an own one is updated with
         its uid and resourceVersion as preconditions. `force` takes over fields from other managers and removes what
         they added. Applying the same deployment again changes nothing. Raises domain.evidence.ApplyRefused: with
         API_UNAVAILABLE if a later try may succeed, with NAME_TAKEN if another object has the name.
         """
+
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        """Whether the spec needs keys, and the last applied object has a Secret for the same place."""
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         """Delete the observed object (by uid, in the foreground) if it belongs to this deployment. Can be repeated.

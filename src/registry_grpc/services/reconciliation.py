@@ -141,7 +141,8 @@ class Reconciler:
 
     async def _apply(self, deployment: Deployment, evidence: Evidence) -> Deployment:
         credentials = await self._credentials(deployment)
-        check_before_apply(deployment, has_credentials=bool(credentials))
+        keeps_keys = credentials is None and self._cluster.keeps_secret(deployment)
+        check_before_apply(deployment, has_credentials=bool(credentials) or keeps_keys)
         force = deployment.drift_policy is DriftPolicy.ENFORCE
         applied = await self._cluster.apply(deployment, credentials, seen=evidence, force=force)
         return replace(deployment, applied=applied, applied_generation=deployment.generation, applied_at=evidence.at)
@@ -159,8 +160,8 @@ class Reconciler:
         return evidence
 
     async def _credentials(self, deployment: Deployment) -> Credentials | None:
-        """None when the version was deleted, or when its uri was changed to another place. Raises ApplyRefused if the
-        credentials cannot be decrypted."""
+        """None when the version was deleted or has no keys for the uri of the revision. Raises ApplyRefused if they
+        cannot be decrypted."""
         spec = deployment.spec
         try:
             return await self._versions.credentials(deployment.project_id, spec.model_version_id, spec.storage_uri)

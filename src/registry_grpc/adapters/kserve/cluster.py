@@ -11,7 +11,12 @@ from uuid import UUID
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.applying import Application
-from registry_grpc.adapters.kserve.credentials_secret import applied_secret, credentials_secret, known_secrets
+from registry_grpc.adapters.kserve.credentials_secret import (
+    applied_secret,
+    credentials_secret,
+    kept_secret,
+    known_secrets,
+)
 from registry_grpc.adapters.kserve.deletion import delete_object, delete_secret
 from registry_grpc.adapters.kserve.drift import content_differences, content_of
 from registry_grpc.adapters.kserve.errors import planning, reading, writing
@@ -72,6 +77,9 @@ class KServeCluster:
         application = self._application(deployment, credentials)
         with writing():
             return await application.carry_out(seen.live, force=force)
+
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        return bool(kept_secret(deployment))
 
     def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         return json.dumps(self._application(deployment, credentials).manifest, indent=2, ensure_ascii=False)

@@ -13,6 +13,7 @@ class DeploymentReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEPLOYMENT_REASON_NAMESPACE_INVALID: _ClassVar[DeploymentReason]
     DEPLOYMENT_REASON_INVALID_LABEL: _ClassVar[DeploymentReason]
     DEPLOYMENT_REASON_CREDENTIALS_UNREADABLE: _ClassVar[DeploymentReason]
+    DEPLOYMENT_REASON_CREDENTIALS_NEEDED: _ClassVar[DeploymentReason]
     DEPLOYMENT_REASON_REJECTED: _ClassVar[DeploymentReason]
     DEPLOYMENT_REASON_FORBIDDEN: _ClassVar[DeploymentReason]
     DEPLOYMENT_REASON_QUOTA: _ClassVar[DeploymentReason]
@@ -78,6 +79,7 @@ DEPLOYMENT_REASON_NAME_TOO_LONG: DeploymentReason
 DEPLOYMENT_REASON_NAMESPACE_INVALID: DeploymentReason
 DEPLOYMENT_REASON_INVALID_LABEL: DeploymentReason
 DEPLOYMENT_REASON_CREDENTIALS_UNREADABLE: DeploymentReason
+DEPLOYMENT_REASON_CREDENTIALS_NEEDED: DeploymentReason
 DEPLOYMENT_REASON_REJECTED: DeploymentReason
 DEPLOYMENT_REASON_FORBIDDEN: DeploymentReason
 DEPLOYMENT_REASON_QUOTA: DeploymentReason
