@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,11 @@ class InMemoryCluster(Cluster):
     kept: bool = False
     news: asyncio.Queue[Relisted | Changed] = field(default_factory=asyncio.Queue)
     watching: int = 0
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        async with asyncio.timeout(seconds):
+            yield
 
     async def observe(self, deployment: Deployment) -> Evidence:
         await self._called("observe")

@@ -45,6 +45,9 @@ class DeploymentReason(StoredWord):
         "Set the version's keys for its uri again; if it needs none now, remove them, and update with the version.",
     )
 
+    # Reported by the registry about itself.
+    QUEUED = "QUEUED", "Wait: many deployments are under way, and a controller continues with this one soon."
+
     # Reported by the API server.
     REJECTED = "REJECTED", "Read the message of the API server, correct the options or the version, and update."
     FORBIDDEN = "FORBIDDEN", "Grant the right in the message; `registry-grpc doctor` prints the rights that are needed."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -45,6 +46,11 @@ class Changed:
 class Cluster(Protocol):
     """Every method raises domain.errors.Unavailable (CLUSTER_UNAVAILABLE) when the API server cannot be reached, is
     overloaded (429, 5xx) or does not answer in time, and domain.errors.ClusterReadFailed when it refuses a read."""
+
+    def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Raise TimeoutError when the calls inside, which are made one after another, take longer in total. The time in
+        which they wait for the registry's own limits does not count."""
+        ...
 
     async def observe(self, deployment: Deployment) -> Evidence:
         """Read the deployment's object, its workload and pods, and, if something is wrong, its warning events."""

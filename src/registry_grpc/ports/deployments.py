@@ -157,7 +157,8 @@ class DeploymentQueue(Protocol):
     """Divides the work on deployments between any number of controllers."""
 
     async def claim(self, limit: int) -> list[Claim]:
-        """Take deployments that are due and that nobody holds. Those that have been due longest come first."""
+        """Take deployments that are due and that nobody holds. Projects take turns. Of each project, those to be
+        applied come last, and those that have been due longest first."""
 
     async def next_due(self) -> timedelta | None:
         """The time until the next deployment becomes due."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from registry_grpc.adapters.kserve import kinds
@@ -23,6 +24,7 @@ from registry_grpc.adapters.kserve.evidence import live_object
 from registry_grpc.adapters.kserve.facts import read_facts
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
 from registry_grpc.adapters.kserve.observation import observe
+from registry_grpc.adapters.kserve.throttle import patience
 from registry_grpc.adapters.kserve.watch import Pace, Watch
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject
@@ -56,6 +58,9 @@ class KServeCluster:
         self._watch = Watch(api, registry_id=self._registry_id, namespaces=namespaces, pace=pace or Pace())
         self._facts: dict[tuple[str, str], tuple[float, ClusterFacts]] = {}
         self._asking = asyncio.Lock()
+
+    def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        return patience(seconds)
 
     async def observe(self, deployment: Deployment) -> Evidence:
         with reading():
