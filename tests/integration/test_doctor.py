@@ -19,6 +19,7 @@ from tests.cluster.faulty import Fault, FaultyCluster
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate, stored_keys
+from registry_grpc.adapters.postgres.deployment_queue import LEADER_LOCK
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 from registry_grpc.devtools.simulated_cluster.api.resources import CLUSTER_SERVING_RUNTIMES, INFERENCE_SERVICES
@@ -121,7 +122,7 @@ async def test_nothing_is_missing(doctor: Doctor) -> None:
     assert doctor.line("database").startswith("ok       database: PostgreSQL 1")
     assert doctor.line("schema").startswith(f"ok       schema: version {NEWEST}, ")
     assert doctor.line("stored secrets").startswith("ok ")
-    assert doctor.line("orphans").startswith("ok       orphans: none when a controller last compared")
+    assert doctor.line("orphans").startswith("skipped  orphans: none are known, but no controller runs")
     assert doctor.line("cluster").startswith("ok       cluster: Kubernetes v1.37.1")
     assert doctor.line("KServe").startswith("ok ")
     for where in ("of the cluster", "in all namespaces", "in namespace models"):
@@ -183,6 +184,15 @@ async def test_without_an_environment_there_is_no_namespace_to_try(
     assert await doctor.finds_all_well()
     assert doctor.line("permissions in namespaces").startswith("skipped ")
     assert doctor.line("KServe's webhook").startswith("skipped ")
+
+
+async def test_there_are_no_orphans_if_a_controller_compares(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
+    await database.execute("SELECT pg_advisory_lock($1)", LEADER_LOCK)
+    assert await doctor.finds_all_well()
+    assert (
+        doctor.line("orphans")
+        == "ok       orphans: none when a controller last compared the cluster with the deployments"
+    )
 
 
 async def test_orphans_are_counted(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:

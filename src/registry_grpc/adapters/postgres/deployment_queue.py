@@ -42,7 +42,7 @@ _POLL_SECONDS = 5.0
 _POLL_EVENTS_SECONDS = 15.0
 _HEARTBEAT_SECONDS = 1.0
 _RELEASED_SECONDS, _UNREADABLE_SECONDS = 1.0, 30.0
-_LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
+LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
 # There is no epoch during a restore, which makes foreign keys last: writes would break them.
 # With ARRAY, the plan is made for few rows, however many are due. With joins, each claim after an outage would read
@@ -239,7 +239,7 @@ class PostgresDeploymentQueue:
         leads, began_in = False, await connection.fetchval(_WRITABLE_EPOCH)
         epoch = began_in
         while epoch is not None and epoch == began_in:
-            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
+            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK)
             yield leads
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             epoch = await connection.fetchval(_WRITABLE_EPOCH)  # raises if the session, and with it the lock, is lost
