@@ -203,6 +203,26 @@ def test_a_uri_that_comes_back_has_its_keys_again(deployer: Deployer, keys: Keys
     assert keys.of(id_, 3) == ("AKIA-one", "secret-one")
 
 
+def test_a_revision_that_had_keys_is_not_deployed_again_without(deployer: Deployer, keys: Keys) -> None:
+    version = deployer.another_version(**KEYS)
+    id_ = deployer.make(model_version_id=version["id"]).id
+    assert keys.of(id_, 1) == ("AKIA-one", "secret-one")
+    edit(deployer, version, access_key="", secret_key="")
+    scaled(deployer, id_)
+    assert keys.of(id_, 2) == ("AKIA-one", "secret-one")
+
+    for patch in ({"desired_state": "UNDEPLOYED"}, {"desired_state": "DEPLOYED"}):
+        json_of(deployer.api.patch(f"/inference_services/{id_}", patch))
+    # The old object, which has the Secret, may still have to go.
+    now = deployer.until(id_, lambda it: bool(it.phase == d.DEPLOYMENT_PHASE_FAILED))
+    assert (now.reason, now.snapshot.needs_keys) == (reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED, True)
+    last_error = deployer.api.read(f"/inference_services/{id_}")["last_error"]
+    assert "has no keys for `s3://b` any more" in last_error
+    named = d.UpdateDeploymentRequest(id=id_, model_version_id=version["id"])
+    deployer.rpc.call(deployer.stub.UpdateDeployment, named)
+    assert keys.of(id_, 5) is None
+
+
 @pytest.mark.parametrize("by", ["rest", "grpc", "artifact"])
 def test_keys_are_rotated(deployer: Deployer, keys: Keys, by: str) -> None:
     version = deployer.another_version(**KEYS)
