@@ -217,7 +217,7 @@ def test_a_revision_that_had_keys_is_not_deployed_again_without(deployer: Deploy
     now = deployer.until(id_, lambda it: bool(it.phase == d.DEPLOYMENT_PHASE_FAILED))
     assert (now.reason, now.snapshot.needs_keys) == (reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED, True)
     last_error = deployer.api.read(f"/inference_services/{id_}")["last_error"]
-    assert "has no keys for `s3://b` any more" in last_error
+    assert "but has none for `s3://b`" in last_error
     named = d.UpdateDeploymentRequest(id=id_, model_version_id=version["id"])
     deployer.rpc.call(deployer.stub.UpdateDeployment, named)
     assert keys.of(id_, 5) is None

@@ -106,7 +106,7 @@ def test_missing_credentials_do_not_block(uri: str) -> None:
 
 def test_keys_that_a_version_had_block_without_them() -> None:
     finding = found(storage_uri="s3://B/k", needs_keys=True)["CREDENTIALS_NEEDED"]
-    assert (finding.blocking, finding.field, "for `s3://b` any more" in finding.message) == (
+    assert (finding.blocking, finding.field, "but has none for `s3://b`" in finding.message) == (
         True, "model_version_id", True,
     )  # fmt: skip
     assert "CREDENTIALS_MISSING" not in found(storage_uri="s3://b/k", needs_keys=True)
