@@ -126,7 +126,7 @@ async def _record_update(loaded: Loaded, id: UUID) -> None:
 
 
 async def _record_success_after_failure(loaded: Loaded) -> None:
-    """What has stopped to refuse it is tried again for its neighbours."""
+    """The others of its namespace that fail for the same reason become due."""
     await _record(loaded, ONE, Phase.FAILED)
     claim = await _claimed(loaded, ONE)
     applied_now = replace(claim, deployment=replace(claim.deployment, applied_generation=0))
