@@ -179,7 +179,8 @@ async def _until_there_is_room(folder: Path) -> None:
 
 def _free_bytes(folder: Path) -> int:
     there = next(place for place in (folder, *folder.parents) if place.exists())
-    return shutil.disk_usage(there).free
+    space = shutil.disk_usage(there)
+    return space.free if space.total else _ROOM_BYTES  # without a size, as /proc is, it is never full
 
 
 def _say(text: str) -> None:
