@@ -176,7 +176,7 @@ class DeploymentQueue(Protocol):
         ...
 
     async def next_due(self) -> timedelta | None:
-        """The time until the next deployment becomes due."""
+        """The time until the next deployment becomes due, or a lease on one that is due ends."""
         ...
 
     async def claim_one(self, id: UUID) -> Claim | None:
@@ -189,6 +189,10 @@ class DeploymentQueue(Protocol):
         If there is a newer revision, or a change was marked since the claim, the deployment is due at once. Returns
         False, and stores nothing, if the lease was lost.
         """
+        ...
+
+    async def renew(self, claim: Claim) -> None:
+        """Let the lease last as long as one that is claimed now. Does nothing if it was lost."""
         ...
 
     async def release(self, claim: Claim) -> None:

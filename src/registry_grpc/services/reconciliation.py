@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
@@ -27,7 +29,8 @@ from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import ModelVersionRepository
 
 PASS_SECONDS = 45.0
-"""Shorter than a lease, so that nobody works on a row whose lease has ended."""
+RENEW_SECONDS = 2.0
+"""So short that a lease survives a few failed renewals."""
 ATTEMPT_SECONDS = 5.0
 """How long a request waits for its first pass."""
 _WAIT_FOR_OTHERS_SECONDS = 10.0
@@ -56,7 +59,7 @@ class Reconciler:
         if claim is None:
             return  # another pass on this deployment is under way and records what it sees
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
+            async with self._renewing(claim), asyncio.timeout(ATTEMPT_SECONDS):
                 evidence = await self._cluster.observe(claim.deployment)
                 result = await self._pass(claim, evidence)
             await self._queue.record(claim, result)
@@ -78,7 +81,7 @@ class Reconciler:
         """Make a pass. If it is cancelled, because the caller has gone or the controller stops, give its lease back."""
         try:
             try:
-                async with asyncio.timeout(seconds):
+                async with self._renewing(claim), asyncio.timeout(seconds):
                     result = await self._pass(claim)
             except TimeoutError:
                 result = _judged(claim, claim.deployment, None, _unavailable(_NO_ANSWER))
@@ -86,6 +89,22 @@ class Reconciler:
         except BaseException:
             await self._queue.release(claim)
             raise
+
+    @asynccontextmanager
+    async def _renewing(self, claim: Claim) -> AsyncIterator[None]:
+        """Renew the lease meanwhile. If the database fails, a later renewal may still be in time."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(RENEW_SECONDS)
+                with contextlib.suppress(RegistryError):
+                    await self._queue.renew(claim)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
 
     async def _claim_within(self, id: UUID, seconds: float) -> Claim | None:
         until = time.monotonic() + seconds
