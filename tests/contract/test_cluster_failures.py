@@ -12,13 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.cluster.failures import (
-    quota_exceeded,
-    throttled,
-    unavailable,
-    webhook_denied,
-    webhook_down,
-)
+from tests.cluster.failures import quota_exceeded, throttled, unavailable, webhook_denied, webhook_down
 from tests.cluster.faulty import Fault, FaultyCluster
 from tests.deployments import a_deployment, a_spec
 from tests.kserve import NO_KEYS, QUICK, applied, connected, is_gone, is_serving, observed

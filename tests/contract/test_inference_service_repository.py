@@ -10,12 +10,7 @@ import pytest
 from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import CREATED_AT, a_model, a_serve_model, a_service, a_version, an_environment
 from tests.fakes.repositories import Repositories
-from tests.fakes.seeding import (
-    stored_environment,
-    stored_serve_model,
-    stored_service,
-    stored_version,
-)
+from tests.fakes.seeding import stored_environment, stored_serve_model, stored_service, stored_version
 from tests.refusals import refused
 
 from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason

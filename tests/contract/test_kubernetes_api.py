@@ -10,11 +10,7 @@ from tests.cluster.client import path_of
 from tests.cluster.kube import Kube, Object, inference_service, runtime
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
-from registry_grpc.devtools.simulated_cluster.api.resources import (
-    INFERENCE_SERVICES,
-    SECRETS,
-    SERVING_RUNTIMES,
-)
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, SECRETS, SERVING_RUNTIMES
 
 REQUESTING_LOTS = {"modelFormat": {"name": "sklearn"}, "resources": {"requests": {"cpu": "lots"}}}
 

@@ -9,13 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.fakes.builders import CREATED_AT, a_model, a_version
 from tests.fakes.repositories import Repositories
-from tests.fakes.seeding import (
-    stored_environment,
-    stored_model,
-    stored_serve_model,
-    stored_service,
-    stored_version,
-)
+from tests.fakes.seeding import stored_environment, stored_model, stored_serve_model, stored_service, stored_version
 from tests.refusals import refused
 
 from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason

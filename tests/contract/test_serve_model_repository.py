@@ -10,11 +10,7 @@ import pytest
 from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import a_serve_model, a_service, a_version
 from tests.fakes.repositories import Repositories
-from tests.fakes.seeding import (
-    stored_serve_model,
-    stored_service,
-    stored_version,
-)
+from tests.fakes.seeding import stored_serve_model, stored_service, stored_version
 from tests.refusals import refused
 
 from registry_grpc.domain.errors import AlreadyExists, NotFound, Reason

@@ -16,11 +16,7 @@ from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.errors import NotFound, Reason
-from registry_grpc.domain.inference_service import (
-    InferenceService,
-    InferenceServiceFilter,
-    InferenceServicePatch,
-)
+from registry_grpc.domain.inference_service import InferenceService, InferenceServiceFilter, InferenceServicePatch
 from registry_grpc.domain.model_version import (
     Credentials,
     ModelVersion,

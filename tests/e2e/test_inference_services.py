@@ -8,23 +8,8 @@ from typing import Any
 import pytest
 from tests.e2e import shapes
 from tests.e2e.api import JSON, Api
-from tests.e2e.builders import (
-    World,
-    a_serve_model,
-    a_service,
-    a_version,
-    an_environment,
-    an_id,
-)
-from tests.e2e.checks import (
-    MICROS,
-    assert_error,
-    assert_no_content,
-    assert_page,
-    assert_refused,
-    json_of,
-    same,
-)
+from tests.e2e.builders import World, a_serve_model, a_service, a_version, an_environment, an_id
+from tests.e2e.checks import MICROS, assert_error, assert_no_content, assert_page, assert_refused, json_of, same
 from tests.e2e.places import Place
 
 NOT_FOUND = "inference service not found"

@@ -5,15 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from tests.e2e.api import Api
-from tests.e2e.builders import (
-    World,
-    a_model,
-    a_serve_model,
-    a_service,
-    a_version,
-    an_artifact,
-    an_environment,
-)
+from tests.e2e.builders import World, a_model, a_serve_model, a_service, a_version, an_artifact, an_environment
 from tests.e2e.checks import assert_page
 from tests.e2e.routes import LISTS, Route
 

@@ -9,15 +9,7 @@ import pytest
 from tests.e2e import shapes
 from tests.e2e.api import JSON, Api
 from tests.e2e.builders import a_model, a_service, an_environment, an_id, fresh
-from tests.e2e.checks import (
-    MICROS,
-    assert_error,
-    assert_no_content,
-    assert_page,
-    assert_refused,
-    json_of,
-    same,
-)
+from tests.e2e.checks import MICROS, assert_error, assert_no_content, assert_page, assert_refused, json_of, same
 
 NOT_FOUND = "serving environment not found"
 TAKEN = "serving environment with this name already exists in the project"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from tests.fakes.clock import FakeClock
 
-from registry_grpc.domain.deployment import Applied, Deployment, Want
+from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Condition, Evidence, LiveObject, Rollout
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
-from registry_grpc.ports.cluster import Changed, Cluster, DryRun, Relisted
+from registry_grpc.ports.cluster import Changed, Cluster, Relisted
 
 TRUE = Condition(status="True")
 FALSE = Condition(status="False", reason="Starting")
@@ -37,8 +38,14 @@ class InMemoryCluster(Cluster):
     calls: Counter[str] = field(default_factory=Counter)
     cleaned: list[tuple[Want, Credentials | None]] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
+    kept: bool = False
     news: asyncio.Queue[Relisted | Changed] = field(default_factory=asyncio.Queue)
     watching: int = 0
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        async with asyncio.timeout(seconds):
+            yield
 
     async def observe(self, deployment: Deployment) -> Evidence:
         await self._called("observe")
@@ -74,6 +81,9 @@ class InMemoryCluster(Cluster):
             uid=stored.uid, k8s_generation=stored.k8s_generation, resource_version="1", content={"annotations": {}}
         )
 
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        return self.kept
+
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         await self._called("delete")
         del self.objects[deployment.namespace, deployment.name]
@@ -106,7 +116,7 @@ class InMemoryCluster(Cluster):
     def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         raise NotImplementedError
 
-    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
+    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         raise NotImplementedError
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:

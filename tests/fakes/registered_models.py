@@ -10,12 +10,7 @@ from tests.fakes.store import InMemoryStore, newest_first, page_of, search_match
 from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
-from registry_grpc.domain.registered_model import (
-    ARCHIVED,
-    RegisteredModel,
-    RegisteredModelFilter,
-    RegisteredModelPatch,
-)
+from registry_grpc.domain.registered_model import ARCHIVED, RegisteredModel, RegisteredModelFilter, RegisteredModelPatch
 
 
 class InMemoryRegisteredModelRepository:

@@ -13,12 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from registry_grpc.devtools.embedded_postgres import (
-    EmbeddedPostgres,
-    EmbeddedPostgresError,
-    binary,
-    embedded_postgres,
-)
+from registry_grpc.devtools.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, binary, embedded_postgres
 
 pytestmark = pytest.mark.slow
 

@@ -6,13 +6,7 @@ import asyncio
 import time
 
 import pytest
-from tests.cluster.failures import (
-    quota_exceeded,
-    throttled,
-    unavailable,
-    webhook_denied,
-    webhook_down,
-)
+from tests.cluster.failures import quota_exceeded, throttled, unavailable, webhook_denied, webhook_down
 from tests.cluster.faulty import Fault
 from tests.scenarios.world import View, World
 

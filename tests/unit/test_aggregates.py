@@ -199,9 +199,7 @@ def test_a_service_takes_two_states_only(field: str, state: str) -> None:
 
 
 def test_a_new_serve_model_is_pending() -> None:
-    serve_model = ServeModel.create(
-        id=ID, project_id=PROJECT_ID, inference_service_id=OTHER_ID, model_version_id=UUID(int=4)
-    )
+    serve_model = ServeModel(id=ID, project_id=PROJECT_ID, inference_service_id=OTHER_ID, model_version_id=UUID(int=4))
 
     assert serve_model == ServeModel(
         id=ID,

@@ -21,12 +21,7 @@ from registry_grpc.domain.inference_service import (
 )
 from registry_grpc.domain.model_version import ModelVersionFilter, ModelVersionKey, ModelVersionPatch
 from registry_grpc.domain.patch import changes
-from registry_grpc.domain.registered_model import (
-    NewRegisteredModel,
-    RegisteredModelFilter,
-    RegisteredModelPatch,
-    Tags,
-)
+from registry_grpc.domain.registered_model import NewRegisteredModel, RegisteredModelFilter, RegisteredModelPatch, Tags
 from registry_grpc.domain.serve_model import ServeModelFilter
 from registry_grpc.domain.serving_environment import (
     NewServingEnvironment,

@@ -14,10 +14,7 @@ import pytest
 from registry_grpc.adapters.grpc.page_tokens import cursor_of, page_token
 from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import Cursor
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import (
-    ListDeploymentRevisionsRequest,
-    ListDeploymentsRequest,
-)
+from registry_grpc.gen.modelregistry.v1.deployment_pb2 import ListDeploymentRevisionsRequest, ListDeploymentsRequest
 
 ID = UUID(int=7)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from tests.fakes.model_versions import InMemoryModelVersionRepository
+from tests.fakes.seeding import stored_version
 from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
@@ -28,7 +29,7 @@ from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
 from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.registered_model import RegisteredModelPatch
-from registry_grpc.ports.cluster import Cluster, DryRun
+from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.services.planning import Planning
 
@@ -45,10 +46,10 @@ class Stage:
     def manifest(self, deployment: Deployment, _credentials: object) -> str:
         return json.dumps({"name": deployment.name})
 
-    async def dry_run(self, _deployment: Deployment, _credentials: object) -> DryRun:
+    async def dry_run(self, _deployment: Deployment, _credentials: object) -> tuple[FieldDifference, ...]:
         if self.refusal:
             raise self.refusal
-        return DryRun(manifest="", differences=(FieldDifference("spec", "1", "2"),))
+        return (FieldDifference("spec", "1", "2"),)
 
 
 @pytest.fixture
@@ -185,6 +186,22 @@ async def test_a_plan_reports_archived_unready_and_edited_versions(world: World,
         "MODEL_VERSION_NOT_READY", "REGISTERED_MODEL_ARCHIVED", "MODEL_VERSION_ARCHIVED",
     ]  # fmt: skip
     (edited,) = [finding for finding in found if finding.code == "VERSION_EDITED"]
-    assert (edited.blocking, edited.message) == (False, "uri of the version changed since it was last deployed")
+    assert (edited.blocking, edited.message) == (
+        False,
+        f"uri of version {world.version.id} changed since it was last deployed",
+    )
     with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
         await planning(world, Stage()).validate(world.project_id, wish)
+
+
+async def test_a_plan_names_each_edited_version(world: World, wish: NewDeployment) -> None:
+    r, model = world.repositories, world.store.models[world.version.registered_model_id]
+    other = await stored_version(r, model, name="v2", status="READY")
+    both = replace(wish, model_version_ids=(world.version.id, other.id))
+    await world.deployments.deploy(world.project_id, both)
+    await r.versions.update(world.project_id, other.id, ModelVersionPatch(model_framework="x", uri="s3://bucket/2"))
+
+    plan = await planning(world, Stage()).plan(world.project_id, replace(both, name="anew"))
+
+    (edited,) = [finding for finding in plan.findings if finding.code == "VERSION_EDITED"]
+    assert edited.message == f"uri, model_framework of version {other.id} changed since it was last deployed"

@@ -12,12 +12,7 @@ from tests.refusals import refused
 from tests.unit.conftest import Registry
 
 from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
-from registry_grpc.domain.model_version import (
-    Credentials,
-    ModelVersionFilter,
-    ModelVersionKey,
-    ModelVersionPatch,
-)
+from registry_grpc.domain.model_version import Credentials, ModelVersionFilter, ModelVersionKey, ModelVersionPatch
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.registered_model import NewRegisteredModel, RegisteredModelFilter, RegisteredModelPatch
 from registry_grpc.domain.serving_environment import (

@@ -11,13 +11,7 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import (
-    LABELS,
-    LAST_ERROR,
-    check_fields,
-    renaming_errors,
-    version_count_errors,
-)
+from registry_grpc.domain.rules import LABELS, LAST_ERROR, check_fields, renaming_errors, version_count_errors
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.times import NOT_STORED
 
@@ -58,11 +52,7 @@ class NewInferenceService:
 
 def fitting_error(text: str) -> str:
     """A text of the cluster, cut to the length that `last_error` may have."""
-    return (
-        text
-        if LAST_ERROR.measure(text) <= LAST_ERROR.limit
-        else text.encode()[: LAST_ERROR.limit].decode(errors="ignore")
-    )
+    return text.encode()[: LAST_ERROR.limit].decode(errors="ignore")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +88,8 @@ class InferenceService:
     """The record of a served model. `served_models` is sorted newest first, and empty in lists."""
 
     id: UUID
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime = NOT_STORED
+    updated_at: datetime = NOT_STORED
     project_id: UUID
     name: str
     external_id: str = ""
@@ -120,8 +110,6 @@ class InferenceService:
     def create(cls, new: NewInferenceService, *, id: UUID, project_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=NOT_STORED,
-            updated_at=NOT_STORED,
             project_id=project_id,
             name=new.name,
             serving_environment_id=new.serving_environment_id,

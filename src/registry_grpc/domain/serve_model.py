@@ -11,14 +11,7 @@ from uuid import UUID, uuid4
 
 from registry_grpc.domain.times import NOT_STORED
 
-SORT_FIELDS = (
-    "id",
-    "created_at",
-    "updated_at",
-    "inference_service_id",
-    "model_version_id",
-    "last_known_state",
-)
+SORT_FIELDS = ("id", "created_at", "updated_at", "inference_service_id", "model_version_id", "last_known_state")
 
 
 class ServeModelState(StrEnum):
@@ -42,8 +35,8 @@ class ServeModel:
     """Links an inference service to a version that it serves. The names of both are read with it."""
 
     id: UUID
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime = NOT_STORED
+    updated_at: datetime = NOT_STORED
     project_id: UUID
     inference_service_id: UUID
     inference_service_name: str = ""
@@ -52,29 +45,13 @@ class ServeModel:
     last_known_state: str = ServeModelState.PENDING
 
     @classmethod
-    def create(cls, *, id: UUID, project_id: UUID, inference_service_id: UUID, model_version_id: UUID) -> Self:
-        return cls(
-            id=id,
-            created_at=NOT_STORED,
-            updated_at=NOT_STORED,
-            project_id=project_id,
-            inference_service_id=inference_service_id,
-            model_version_id=model_version_id,
-        )
-
-    @classmethod
     def create_all(
         cls, inference_service_id: UUID, model_version_ids: Iterable[UUID], *, project_id: UUID
     ) -> tuple[Self, ...]:
         """The serve models of a new service."""
         return tuple(
-            cls.create(
-                id=uuid4(),
-                project_id=project_id,
-                inference_service_id=inference_service_id,
-                model_version_id=version_id,
-            )
-            for version_id in model_version_ids
+            cls(id=uuid4(), project_id=project_id, inference_service_id=inference_service_id, model_version_id=id_)
+            for id_ in model_version_ids
         )
 
 

@@ -64,8 +64,8 @@ class ServingEnvironment:
     """A place to which models are deployed: one Kubernetes namespace."""
 
     id: UUID
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime = NOT_STORED
+    updated_at: datetime = NOT_STORED
     project_id: UUID
     name: str
     description: str
@@ -76,8 +76,6 @@ class ServingEnvironment:
     def create(cls, new: NewServingEnvironment, *, id: UUID, project_id: UUID) -> Self:
         return cls(
             id=id,
-            created_at=NOT_STORED,
-            updated_at=NOT_STORED,
             project_id=project_id,
             name=new.name,
             description=new.description,

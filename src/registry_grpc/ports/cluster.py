@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -42,41 +43,38 @@ class Changed:
     deployment_id: UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun:
-    """The effect of an apply: the manifest as JSON text, and the differences from the live object of that name."""
-
-    manifest: str
-    differences: tuple[FieldDifference, ...]
-
-
 class Cluster(Protocol):
     """Every method raises domain.errors.Unavailable (CLUSTER_UNAVAILABLE) when the API server cannot be reached, is
     overloaded (429, 5xx) or does not answer in time, and domain.errors.ClusterReadFailed when it refuses a read."""
 
+    def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Raise TimeoutError when the calls inside, which are made one after another, take longer in total. The time in
+        which they wait for the registry's own limits does not count."""
+        ...
+
     async def observe(self, deployment: Deployment) -> Evidence:
         """Read the deployment's object, its workload and pods, and, if something is wrong, its warning events."""
-        ...
 
     async def apply(
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
     ) -> Applied:
         """Write the deployment's spec to the object by server-side apply, after its Secret. If the credentials are
-        None, because they are no longer stored, the last Secret stays in use if it was made for the same place.
+        None, because they are no longer stored, the last Secret stays in use if `keeps_secret`.
 
         `seen` is the observation on which the apply is based: a missing object is created, an own one is updated with
         its uid and resourceVersion as preconditions. `force` takes over fields from other managers and removes what
         they added. Applying the same deployment again changes nothing. Raises domain.evidence.ApplyRefused: with
         API_UNAVAILABLE if a later try may succeed, with NAME_TAKEN if another object has the name.
         """
-        ...
+
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        """Whether the spec needs keys, and the last applied object has a Secret for the same place."""
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         """Delete the observed object (by uid, in the foreground) if it belongs to this deployment. Can be repeated.
 
         Raises ApplyRefused (FORBIDDEN, REJECTED, API_UNAVAILABLE).
         """
-        ...
 
     async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
         """Delete the deployment's Secrets that are no longer needed. Can be repeated. Raises ApplyRefused.
@@ -85,35 +83,28 @@ class Cluster(Protocol):
         these are the Secrets of earlier revisions, whose pods needed them until then. `credentials` are those of the
         wanted revision; they identify the Secret of an apply that failed after it had written the Secret.
         """
-        ...
 
     def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         """The object that would be applied, as JSON. Nothing is sent."""
-        ...
 
-    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
-        """Apply without effect, but with all webhooks. Raises ApplyRefused like `apply`."""
-        ...
+    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
+        """Apply without effect, but with all webhooks. Returns the differences from the live object of that name.
+        Raises ApplyRefused like `apply`."""
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
         """Read the facts that preflight needs. Facts that cannot be read are None."""
-        ...
 
     async def look(self, namespace: str, name: str) -> LiveObject | None:
         """Read the object of that name, no matter who made it, for a service that is not under deployment control."""
-        ...
 
     async def remove(self, namespace: str, name: str, inference_service_id: UUID) -> None:
         """Delete the object of that name if it has the service's id, as the objects of the Go service have.
 
         Raises Unavailable and ClusterReadFailed only."""
-        ...
 
     def changes(self) -> AsyncIterator[Relisted | Changed]:
         """Watch all objects with our mark, without end: yields a Relisted first, after every gap and every ten minutes,
         and a Changed for every change. After errors of the connection, this tries again with backoff."""
-        ...
 
     async def close(self) -> None:
         """Close connections."""
-        ...

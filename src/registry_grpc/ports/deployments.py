@@ -77,21 +77,17 @@ class DeploymentRepository(Protocol):
         """Store service, serve models and intent in one transaction. If `requested` finds an earlier call, store
         nothing and return what that call stored; the same holds for concurrent calls with one request id. Raises what
         `requested` and InferenceServiceRepository.create raise."""
-        ...
 
     async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
         """The service and deployment that an earlier call with this request id stored. None when there was none, when
         the service was deleted, and when the id is forgotten. Raises InvalidRequest if that call was different."""
-        ...
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
         """Raises NotFound, also for a service that is not under deployment control."""
-        ...
 
     async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
         """Newest first, by cursor. Pages are limited by size (see ports.repositories): message, spec, drift and
         `applied` count."""
-        ...
 
     async def revise(
         self,
@@ -107,7 +103,6 @@ class DeploymentRepository(Protocol):
         """Store the next revision, which without a spec repeats the present one. The same transaction changes the
         service's desired state and version, and its serve models. Raises NotFound; ConcurrentChange when `after` is not
         None and not the present generation."""
-        ...
 
     async def change_service(
         self,
@@ -118,42 +113,34 @@ class DeploymentRepository(Protocol):
         *,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
+        keeps_version: bool = False,
     ) -> bool:
-        """Do InferenceServiceRepository.update with a patch that sets `desired_state`. If the service is under
-        deployment control and the state is not yet wanted, also store a revision in the same transaction: UNDEPLOY
-        (like `undeploy`) or REDEPLOY, with this spec or else the present one. Returns whether there is a new revision.
-        Raises NotFound, AlreadyExists; and ConcurrentChange, without a change, when it would redeploy and the present
-        generation is not `after`."""
-        ...
+        """Do InferenceServiceRepository.update. If the service is under deployment control and the patch sets a
+        `desired_state` that is not yet wanted, also store a revision in the same transaction: UNDEPLOY (like
+        `undeploy`) or REDEPLOY, with this spec or else the present one. Returns whether there is a new revision.
+
+        Raises NotFound, AlreadyExists; and, without a change, ConcurrentChange when it would redeploy and the present
+        generation is not `after`, and with `keeps_version` FailedPrecondition for another version than the one that is
+        deployed and stays so."""
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
         """Set both states of the service to UNDEPLOYED, clear url and external id, set its serve models to PENDING, and
         keep `last_error` (quirk Q43). If it is under deployment control, also store a revision that wants the object
         ABSENT. Returns whether it is under deployment control. Raises NotFound."""
-        ...
 
     async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
         """Newest first, by cursor. Pages are limited by size (see ports.repositories): the spec counts. Raises
         NotFound."""
-        ...
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
         """The revision with this number; None: the last one that served before the present one. Raises NotFound."""
-        ...
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
         """The revision that served at this time; None when nothing served. Raises NotFound; HistoryForgotten when the
         revisions of that time may have been deleted."""
-        ...
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
-        """The spec of the newest revision that deploys the version; None when none does. A revision deploys
-        the first of the versions that it serves."""
-        ...
-
-    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
-        """Whether a revision serves the version, alone or with others."""
-        ...
+        """The spec of the newest revision that serves the version, alone or with others; None when none does."""
 
     async def events(
         self, project_id: UUID, id: UUID, after: int | str | None, limit: int
@@ -161,27 +148,23 @@ class DeploymentRepository(Protocol):
         """The events after the one with this resume token or sequence number (0: all), in order. None: only the newest
         one. Raises EventLogChanged when the log does not have this event, or the token belongs to another event of the
         same number; NotFound; InvalidRequest if the text is not a token."""
-        ...
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
         """Orphans in the namespaces of the project's environments, oldest first."""
-        ...
 
 
 class DeploymentQueue(Protocol):
     """Divides the work on deployments between any number of controllers."""
 
     async def claim(self, limit: int) -> list[Claim]:
-        """Take deployments that are due and that nobody holds. Those that have been due longest come first."""
-        ...
+        """Take deployments that are due and that nobody holds. Projects take turns. Of each project, those to be
+        applied come last, and those that have been due longest first."""
 
     async def next_due(self) -> timedelta | None:
         """The time until the next deployment becomes due, or a lease on one that is due ends."""
-        ...
 
     async def claim_one(self, id: UUID) -> Claim | None:
         """Take this deployment, even if it is not due; None while somebody else holds it."""
-        ...
 
     async def record(self, claim: Claim, result: PassResult) -> bool:
         """Store the result, write it to the service, add an event if something changed, and give the lease back.
@@ -189,26 +172,21 @@ class DeploymentQueue(Protocol):
         If there is a newer revision, or a change was marked since the claim, the deployment is due at once. Returns
         False, and stores nothing, if the lease was lost.
         """
-        ...
 
     async def renew(self, claim: Claim) -> None:
         """Let the lease last as long as one that is claimed now. Does nothing if it was lost."""
-        ...
 
     async def release(self, claim: Claim) -> None:
         """Give the lease back without a result. The deployment is due again soon."""
-        ...
 
     async def mark_changed(self, ids: Collection[UUID]) -> None:
         """Make these deployments due, because something changed in the cluster."""
-        ...
 
     async def compare(self, objects: Sequence[OwnedObject]) -> int:
         """Compare all deployments with the objects of a relist. Make those that differ due, store objects without a
         deployment as orphans, and forget former orphans. If an object has a later revision than its deployment, the
         database was restored: store a still later revision that repeats the deployment's. Returns how many deployments
         were made due."""
-        ...
 
     async def forget(self, retention: Retention) -> None:
         """Delete old history that is not needed, in batches for which nobody has to wait.
@@ -218,16 +196,13 @@ class DeploymentQueue(Protocol):
         the target, and those whose versions the service still links (the next success removes the links). When the
         service was deleted and its object is gone for this long, everything is deleted.
         """
-        ...
 
     def wake_ups(self) -> AsyncIterator[None]:
         """Yields when something may be due: on every NOTIFY, and every few seconds."""
-        ...
 
     def leadership(self) -> AbstractAsyncContextManager[AsyncIterator[bool]]:
         """Compete for the advisory lock of the leader. The iterator yields about every second whether this process has
         it. It ends when the database is read-only or was restored; the leader then has to compare everything again."""
-        ...
 
 
 class DeploymentEvents(Protocol):
@@ -237,8 +212,6 @@ class DeploymentEvents(Protocol):
         """Yields once at the start, then after each new event and every few seconds.
 
         Raises Overloaded when too many are listening, and Unavailable (SHUTTING_DOWN) after `stop_listening`."""
-        ...
 
     def stop_listening(self) -> None:
         """End every `listen`, because this process is about to stop. Clients can continue on another one."""
-        ...

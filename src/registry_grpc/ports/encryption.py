@@ -18,15 +18,12 @@ class SecretCipher(Protocol):
 
     def encrypt(self, text: str, place: str) -> str:
         """The ciphertext to store. It can only be decrypted at the same place, and differs each time."""
-        ...
 
     def is_current(self, stored: str) -> bool:
         """Whether the stored string is empty, or encrypted with the current key and bound to its place."""
-        ...
 
     def decrypt(self, stored: str, place: str) -> str:
         """The plain text. A string that was stored without encryption is returned as it is.
 
         Raises SecretUnreadable if the key is not configured, or the ciphertext was changed or belongs to another place.
         """
-        ...

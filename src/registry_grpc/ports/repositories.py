@@ -42,30 +42,24 @@ class RegisteredModelRepository(Protocol):
 
     async def create(self, model: RegisteredModel) -> RegisteredModel:
         """Raises AlreadyExists for a name taken in the project, NotFound if the parent is not in the project."""
-        ...
 
     async def get(self, project_id: UUID, id: UUID) -> RegisteredModel:
         """The model with its version count, latest and default version. Raises NotFound."""
-        ...
 
     async def find(self, project_id: UUID, *, name: str = "", id: UUID | None = None) -> RegisteredModel:
         """The model that meets all given conditions, like `get`. Raises NotFound."""
-        ...
 
     async def list(
         self, project_id: UUID, filter: RegisteredModelFilter, sort: Sort, slice: Slice
     ) -> Page[RegisteredModel]:
         """Models with version counts, without latest and default versions."""
-        ...
 
     async def update(self, project_id: UUID, id: UUID, patch: RegisteredModelPatch) -> RegisteredModel:
         """Change what is set and `updated_at`. Raises NotFound, AlreadyExists."""
-        ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         """Delete an ARCHIVED model and its versions. Raises NotFound; FailedPrecondition if it is not archived, or if
         inference services, serve models or traffic variants use it."""
-        ...
 
 
 class ModelVersionRepository(Protocol):
@@ -75,15 +69,12 @@ class ModelVersionRepository(Protocol):
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
         """The new version is newer than all others of the model. Raises NotFound if the model is not in the project,
         AlreadyExists for a name taken in the model."""
-        ...
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
         """Raises NotFound, also if the version does not belong to the given model."""
-        ...
 
     async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
         """The oldest version that meets all given conditions. Raises NotFound."""
-        ...
 
     async def list(
         self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice
@@ -92,14 +83,16 @@ class ModelVersionRepository(Protocol):
     async def update(
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
-        """Change the fields of the patch and `updated_at`. A uri at another place (`domain.storage.place_of`) clears
-        the keys that are not in the same patch. Raises NotFound, AlreadyExists."""
-        ...
+        """Change the fields of the patch and `updated_at`. Keys are given for the place (`domain.storage.place_of`) of
+        the uri that the version has then, and replace all keys for another place. A uri without keys leaves the stored
+        ones to the place for which they were given. Raises NotFound, AlreadyExists."""
 
     async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
-        """The version's decrypted keys for `uri`; None if the version's uri was changed to another place, for which the
-        keys are now. Raises NotFound, SecretUnreadable."""
-        ...
+        """The version's decrypted keys; None if it has none for the place of `uri`, whatever its own uri is now. Raises
+        NotFound, SecretUnreadable."""
+
+    async def keys_uri(self, project_id: UUID, id: UUID) -> str | None:
+        """The uri for which the version's keys were given; None if it has no keys or does not exist."""
 
 
 class ServingEnvironmentRepository(Protocol):
@@ -107,15 +100,12 @@ class ServingEnvironmentRepository(Protocol):
 
     async def create(self, environment: ServingEnvironment) -> ServingEnvironment:
         """Raises AlreadyExists for a name taken in the project."""
-        ...
 
     async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
         """Raises NotFound."""
-        ...
 
     async def find(self, project_id: UUID, name: str) -> ServingEnvironment:
         """Raises NotFound."""
-        ...
 
     async def list(
         self, project_id: UUID, filter: ServingEnvironmentFilter, sort: Sort, slice: Slice
@@ -123,11 +113,9 @@ class ServingEnvironmentRepository(Protocol):
 
     async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:
         """Change what is set and `updated_at`. Raises NotFound, AlreadyExists."""
-        ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         """Raises NotFound, FailedPrecondition if it has inference services."""
-        ...
 
 
 class InferenceServiceRepository(Protocol):
@@ -136,19 +124,15 @@ class InferenceServiceRepository(Protocol):
     async def create(self, service: InferenceService, served: Sequence[ServeModel]) -> InferenceService:
         """Store the service and its serve models together, the first of them as the newest. Raises AlreadyExists for a
         name taken in the environment, NotFound if the environment, the model or a version was deleted meanwhile."""
-        ...
 
     async def get(self, project_id: UUID, id: UUID) -> InferenceService:
         """Raises NotFound."""
-        ...
 
     async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
         """The oldest service with this external id. Raises NotFound."""
-        ...
 
     async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
         """Raises NotFound."""
-        ...
 
     async def list(
         self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
@@ -156,7 +140,6 @@ class InferenceServiceRepository(Protocol):
 
     async def update(self, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> InferenceService:
         """Change what is set and `updated_at`. Raises NotFound, AlreadyExists."""
-        ...
 
     async def follow(
         self,
@@ -169,12 +152,10 @@ class InferenceServiceRepository(Protocol):
     ) -> InferenceService:
         """`update`, and set all its serve models to `served_state` unless that is None. Raises NotFound, and
         ConcurrentChange if its `updated_at` is not `unchanged_since`."""
-        ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         """Delete it with its serve models. Its deployment, if any, stays as a tombstone that wants the object ABSENT.
         Raises NotFound, FailedPrecondition while the current state is DEPLOYED."""
-        ...
 
 
 class ServeModelRepository(Protocol):
@@ -182,14 +163,11 @@ class ServeModelRepository(Protocol):
 
     async def create(self, serve_model: ServeModel) -> ServeModel:
         """Raises AlreadyExists for a pair that exists."""
-        ...
 
     async def get(self, project_id: UUID, id: UUID) -> ServeModel:
         """Raises NotFound."""
-        ...
 
     async def list(self, project_id: UUID, filter: ServeModelFilter, sort: Sort, slice: Slice) -> Page[ServeModel]: ...
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         """Raises NotFound."""
-        ...

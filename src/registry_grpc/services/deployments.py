@@ -9,18 +9,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
-from registry_grpc.domain.deployment import (
-    Cause,
-    Deployment,
-    DeploymentOptions,
-    Phase,
-    Want,
-)
-from registry_grpc.domain.errors import (
-    ConcurrentChange,
-    FailedPrecondition,
-    Reason,
-)
+from registry_grpc.domain.deployment import Cause, Deployment, DeploymentOptions, Phase, Want
+from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.deployments import DeploymentRepository, NewIntent
@@ -44,24 +34,17 @@ class Deployed:
     deployment: Deployment | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployments:
     """Deploy, update and roll back.
 
     `reconciler` is None when deploying to Kubernetes is switched off: services are then records only.
     """
 
-    def __init__(
-        self,
-        *,
-        deployments: DeploymentRepository,
-        services: InferenceServiceRepository,
-        drafting: Drafting,
-        reconciler: Reconciler | None = None,
-    ) -> None:
-        self._deployments = deployments
-        self._services = services
-        self._drafting = drafting
-        self._reconciler = reconciler
+    deployments: DeploymentRepository
+    services: InferenceServiceRepository
+    drafting: Drafting
+    reconciler: Reconciler | None = None
 
     async def deploy(
         self,
@@ -79,22 +62,22 @@ class Deployments:
         InvalidRequest if the request id is too long or was used for another request.
         """
         request = RequestKey(request_id=request_id, digest=new.digest) if request_id else None
-        if request and (earlier := await self._deployments.requested(project_id, request)):
+        if request and (earlier := await self.deployments.requested(project_id, request)):
             return _repeated(*earlier)
-        draft = await self._drafting.draft(project_id, new)
+        draft = await self.drafting.draft(project_id, new)
         draft.check(ignore_archived=ignore_archived)
-        if self._reconciler is None:
-            stored = self._services.create(draft.service, draft.served)
+        if self.reconciler is None:
+            stored = self.services.create(draft.service, draft.served)
             return Deployed(service=await within("create inference service", stored))
         intent = NewIntent(namespace=draft.namespace, spec=draft.spec, created_by=user, request=request)
         service, deployment = await within(
-            "create inference service", self._deployments.deploy(draft.service, draft.served, intent)
+            "create inference service", self.deployments.deploy(draft.service, draft.served, intent)
         )
         if service.id != draft.service.id:
             return _repeated(service, deployment)
-        await self._reconciler.attempt(deployment.id)
-        deployment = await self._deployments.get(project_id, deployment.id)
-        return _initiated(await self._services.get(project_id, service.id), deployment)
+        await self.reconciler.attempt(deployment.id)
+        deployment = await self.deployments.get(project_id, deployment.id)
+        return _initiated(await self.services.get(project_id, service.id), deployment)
 
     async def update(
         self,
@@ -115,9 +98,9 @@ class Deployments:
             options.check()
 
         async def revise() -> None:
-            before = await self._deployments.get(project_id, id)
-            spec = await self._drafting.updated(before, model_version_id, options)
-            await self._deployments.revise(
+            before = await self.deployments.get(project_id, id)
+            spec = await self.drafting.updated(before, model_version_id, options)
+            await self.deployments.revise(
                 project_id,
                 id,
                 want=Want.PRESENT,
@@ -136,10 +119,10 @@ class Deployments:
         Raises NotFound for the deployment or the revision; FailedPrecondition when the revision is no longer allowed.
         """
         reconciler = self._require_cluster()
-        deployment = await self._deployments.get(project_id, id)
-        spec = (await self._deployments.revision(project_id, id, generation)).spec
-        await self._drafting.check_repeated(deployment, spec)
-        await self._deployments.revise(
+        deployment = await self.deployments.get(project_id, id)
+        spec = (await self.deployments.revision(project_id, id, generation)).spec
+        spec = await self.drafting.repeated(deployment, spec)
+        await self.deployments.revise(
             project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.ROLLBACK, created_by=user
         )
         return await self._tried(reconciler, project_id, id)
@@ -147,12 +130,12 @@ class Deployments:
     async def _tried(self, reconciler: Reconciler, project_id: UUID, id: UUID) -> Deployment:
         """The deployment after the first pass on its new revision."""
         await reconciler.attempt(id)
-        return await self._deployments.get(project_id, id)
+        return await self.deployments.get(project_id, id)
 
     def _require_cluster(self) -> Reconciler:
-        if self._reconciler is None:
+        if self.reconciler is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
-        return self._reconciler
+        return self.reconciler
 
 
 def _initiated(service: InferenceService, deployment: Deployment) -> Deployed:

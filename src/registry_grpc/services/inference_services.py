@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.decision import of_record
 from registry_grpc.domain.deployment import Deployment, Want
-from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason, RegistryError
+from registry_grpc.domain.errors import NotFound, RegistryError
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
@@ -32,60 +32,49 @@ from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.reconciliation import Reconciler
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceServices:
     """Create, read, change, undeploy, sync and delete the records of served models.
 
     `cluster` and `reconciler` are None when deploying to Kubernetes is switched off: services are then records only.
     """
 
-    def __init__(
-        self,
-        *,
-        services: InferenceServiceRepository,
-        environments: ServingEnvironmentRepository,
-        models: RegisteredModelRepository,
-        versions: ModelVersionRepository,
-        deployments: DeploymentRepository,
-        drafting: Drafting,
-        cluster: Cluster | None = None,
-        reconciler: Reconciler | None = None,
-    ) -> None:
-        self._services = services
-        self._environments = environments
-        self._models = models
-        self._versions = versions
-        self._deployments = deployments
-        self._drafting = drafting
-        self._cluster = cluster
-        self._reconciler = reconciler
+    services: InferenceServiceRepository
+    environments: ServingEnvironmentRepository
+    models: RegisteredModelRepository
+    versions: ModelVersionRepository
+    deployments: DeploymentRepository
+    drafting: Drafting
+    cluster: Cluster | None = None
+    reconciler: Reconciler | None = None
 
     async def create(self, project_id: UUID, new: NewInferenceService) -> InferenceService:
         """Raises NotFound first for the environment, then for the model, then for a version that does not belong to
         the model (quirk Q12); AlreadyExists if the name is taken in the environment."""
-        await self._environments.get(project_id, new.serving_environment_id)
-        await self._models.get(project_id, new.registered_model_id)
+        await self.environments.get(project_id, new.serving_environment_id)
+        await self.models.get(project_id, new.registered_model_id)
         for version_id in new.model_version_ids:
-            await self._versions.get(project_id, version_id, registered_model_id=new.registered_model_id)
+            await self.versions.get(project_id, version_id, registered_model_id=new.registered_model_id)
         service = InferenceService.create(new, id=uuid4(), project_id=project_id)
         served = ServeModel.create_all(service.id, new.model_version_ids, project_id=project_id)
-        return await self._services.create(service, served)
+        return await self.services.create(service, served)
 
     async def get(self, project_id: UUID, id: UUID) -> InferenceService:
         """Raises NotFound."""
-        return await self._services.get(project_id, id)
+        return await self.services.get(project_id, id)
 
     async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
         """The oldest match (quirk Q33). Raises NotFound."""
-        return await self._services.find_by_external_id(project_id, external_id)
+        return await self.services.find_by_external_id(project_id, external_id)
 
     async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
         """Raises NotFound."""
-        return await self._services.find_by_name(project_id, serving_environment_id, name)
+        return await self.services.find_by_name(project_id, serving_environment_id, name)
 
     async def list(
         self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
     ) -> Page[InferenceService]:
-        return await self._services.list(project_id, filter, sort, slice)
+        return await self.services.list(project_id, filter, sort, slice)
 
     async def update(
         self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str = "", *, by_contract: bool = False
@@ -98,64 +87,62 @@ class InferenceServices:
         If the service is under deployment control, a changed `desired_state` deploys or undeploys it (decision 6).
         Then this also raises ConcurrentChange, and FailedPrecondition when what it would deploy is not allowed.
         """
-        service = await self._services.get(project_id, id)
+        service = await self.services.get(project_id, id)
         if patch.model_version_id is not UNSET:
-            await self._versions.get(
-                project_id, patch.model_version_id, registered_model_id=service.registered_model_id
-            )
-            if not by_contract and (patch.desired_state is UNSET or Want.of(patch.desired_state) is Want.PRESENT):
-                _check_version_kept(await self._deployment_of(service), patch.model_version_id)
-        if patch.desired_state is UNSET:
-            return await self._services.update(project_id, id, patch)
+            await self.versions.get(project_id, patch.model_version_id, registered_model_id=service.registered_model_id)
+        if patch.desired_state is UNSET and (by_contract or patch.model_version_id is UNSET):
+            return await self.services.update(project_id, id, patch)
 
         async def change() -> bool:
             is_up = Want.of(patch.desired_state) is Want.PRESENT
             target = await self._to_redeploy(service, patch, by_contract=by_contract) if is_up else None
             spec, after = (target.spec, target.generation) if target else (None, None)
-            return await self._deployments.change_service(project_id, id, patch, user, spec=spec, after=after)
+            return await self.deployments.change_service(
+                project_id, id, patch, user, spec=spec, after=after, keeps_version=not by_contract
+            )
 
         if await again_when_changed(change):
             await self._attempt(id)
-        return await self._services.get(project_id, id)
+        return await self.services.get(project_id, id)
 
     async def undeploy(self, project_id: UUID, id: UUID, user: str = "") -> None:
         """Raises NotFound. Can be repeated. Errors of the cluster do not matter: the reconciler tries again (2.4)."""
-        service = await self._services.get(project_id, id)
-        if await self._deployments.undeploy(project_id, id, user):
+        service = await self.services.get(project_id, id)
+        if await self.deployments.undeploy(project_id, id, user):
             await self._attempt(id)
         else:
             await self._remove_uncontrolled(service)
 
     async def sync(self, project_id: UUID, id: UUID) -> InferenceService:
         """Observe the cluster now. Raises NotFound; Unavailable or ClusterReadFailed if the cluster cannot be read."""
-        service = await self._services.get(project_id, id)
-        if self._cluster is None or self._reconciler is None:
+        service = await self.services.get(project_id, id)
+        if self.cluster is None or self.reconciler is None:
             return service
         if await self._deployment_of(service) is None:
-            patch = of_record(await self._cluster.look(await self._namespace_of(service), service.name))
+            patch = of_record(await self.cluster.look(await self._namespace_of(service), service.name))
             state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
-            return await self._services.follow(project_id, id, patch, state, unchanged_since=service.updated_at)
-        await self._reconciler.observe_now(id)
-        return await self._services.get(project_id, id)
+            return await self.services.follow(project_id, id, patch, state, unchanged_since=service.updated_at)
+        await self.reconciler.observe_now(id)
+        return await self.services.get(project_id, id)
 
     async def delete(self, project_id: UUID, id: UUID) -> None:
         """Delete the record, and the object in the cluster if it is still there (quirk Q13).
 
         Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
         """
-        service = await self._services.get(project_id, id)
+        service = await self.services.get(project_id, id)
         is_controlled = await self._deployment_of(service) is not None
         if not is_controlled and service.current_state != ServiceState.DEPLOYED:
             # The object goes first: without the record, nobody could repeat a deletion that was cancelled in between.
             await self._remove_uncontrolled(service)
-        await self._services.delete(project_id, id)
+        await self.services.delete(project_id, id)
         if is_controlled:
             await self._attempt(id)
 
     async def _deployment_of(self, service: InferenceService) -> Deployment | None:
         """None for a service that is not under deployment control."""
         try:
-            return await self._deployments.get(service.project_id, service.id)
+            return await self.deployments.get(service.project_id, service.id)
         except NotFound:
             return None
 
@@ -167,33 +154,25 @@ class InferenceServices:
         deployment = await self._deployment_of(service)
         if deployment is None or deployment.want is Want.PRESENT:
             return deployment
-        now = await self._services.get(service.project_id, service.id)
+        now = await self.services.get(service.project_id, service.id)
         named = now.model_version_id if patch.model_version_id is UNSET else patch.model_version_id
         if named in {None, deployment.spec.model_version_id}:
-            await self._drafting.check_repeated(deployment, deployment.spec)
-            return deployment
-        spec = await self._drafting.updated(deployment, named, None, ignore_archived=by_contract)
+            spec = await self.drafting.repeated(deployment, deployment.spec, ignore_archived=by_contract)
+        else:
+            spec = await self.drafting.updated(deployment, named, None, ignore_archived=by_contract)
         return replace(deployment, spec=spec)
 
     async def _attempt(self, id: UUID) -> None:
-        if self._reconciler is not None:
-            await self._reconciler.attempt(id)
+        if self.reconciler is not None:
+            await self.reconciler.attempt(id)
 
     async def _remove_uncontrolled(self, service: InferenceService) -> None:
         """Delete the object that the Go service made, which is marked with the service's id. Clients of the Go service
         never saw errors of this (contract 2.4)."""
-        if self._cluster is None:
+        if self.cluster is None:
             return
         with suppress(RegistryError):
-            await self._cluster.remove(await self._namespace_of(service), service.name, service.id)
+            await self.cluster.remove(await self._namespace_of(service), service.name, service.id)
 
     async def _namespace_of(self, service: InferenceService) -> str:
-        return (await self._environments.get(service.project_id, service.serving_environment_id)).namespace
-
-
-def _check_version_kept(deployment: Deployment | None, model_version_id: UUID) -> None:
-    """Refuse another version for a deployed service: it would say one version and serve another."""
-    if deployment is None or deployment.want is Want.ABSENT or deployment.spec.model_version_id == model_version_id:
-        return
-    deployed = str(deployment.spec.model_version_id)
-    raise FailedPrecondition(Reason.DEPLOYED_VERSION_FIXED, id=str(deployment.id), model_version_id=deployed)
+        return (await self.environments.get(service.project_id, service.serving_environment_id)).namespace

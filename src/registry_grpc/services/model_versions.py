@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
@@ -20,31 +21,31 @@ from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import ModelVersionRepository
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersions:
     """Create, read and change the versions of a project's models. A version is only deleted with its model."""
 
-    def __init__(self, *, versions: ModelVersionRepository, deployments: DeploymentRepository) -> None:
-        self._versions = versions
-        self._deployments = deployments
+    versions: ModelVersionRepository
+    deployments: DeploymentRepository
 
     async def create(self, project_id: UUID, registered_model_id: UUID, new: NewModelVersion) -> ModelVersion:
         """Raises NotFound for the model; AlreadyExists if the name is taken."""
         version = ModelVersion.create(new, id=uuid4(), registered_model_id=registered_model_id)
-        return await self._versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
+        return await self.versions.create(project_id, version, Credentials(new.access_key, new.secret_key))
 
     async def get(self, project_id: UUID, id: UUID, registered_model_id: UUID | None = None) -> ModelVersion:
         """Raises NotFound, also if the version does not belong to the given model."""
-        return await self._versions.get(project_id, id, registered_model_id=registered_model_id)
+        return await self.versions.get(project_id, id, registered_model_id=registered_model_id)
 
     async def find(self, project_id: UUID, key: ModelVersionKey) -> ModelVersion:
         """The oldest match (quirk Q33). Raises NotFound, also without any condition (Q32)."""
         if key == ModelVersionKey():
             raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND)
-        return await self._versions.find(project_id, key)
+        return await self.versions.find(project_id, key)
 
     async def list(self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice) -> Page[ModelVersion]:
         """An unknown model has no versions, which is no error (quirk Q35)."""
-        return await self._versions.list(project_id, filter, sort, slice)
+        return await self.versions.list(project_id, filter, sort, slice)
 
     async def update(
         self,
@@ -55,14 +56,14 @@ class ModelVersions:
         *,
         edits_deployed: bool = False,
     ) -> ModelVersion:
-        """`edits_deployed` allows to change a READY version that was deployed, as the contract does. Its deployments
-        keep their copies of the version.
+        """`edits_deployed` allows to change what a version that was deployed serves, as the contract does. Its
+        deployments keep their copies of the version.
 
         Raises NotFound, also if the version does not belong to the given model (Q3); AlreadyExists; FailedPrecondition.
         """
         if not edits_deployed and any(getattr(patch, name) is not UNSET for name in COPIED):
-            version = await self._versions.get(project_id, id, registered_model_id=registered_model_id)
+            version = await self.versions.get(project_id, id, registered_model_id=registered_model_id)
             edited = [name for name in COPIED if getattr(patch, name) not in {UNSET, getattr(version, name)}]
-            if edited and version.is_ready and await self._deployments.was_served(project_id, id):
+            if edited and await self.deployments.last_copy(project_id, id) is not None:
                 raise FailedPrecondition(Reason.MODEL_VERSION_DEPLOYED, id=str(id), fields=", ".join(edited))
-        return await self._versions.update(project_id, id, patch, registered_model_id=registered_model_id)
+        return await self.versions.update(project_id, id, patch, registered_model_id=registered_model_id)

@@ -21,7 +21,6 @@ from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.reason import DeploymentReason
-from registry_grpc.domain.times import NOT_STORED
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.encryption import SecretUnreadable
@@ -43,30 +42,22 @@ class Plan:
         return tuple(finding for finding in self.findings if finding.blocking)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planning:
     """Plans deployments. `cluster` is None when deploying to Kubernetes is switched off."""
 
-    def __init__(
-        self,
-        *,
-        drafting: Drafting,
-        services: InferenceServiceRepository,
-        deployments: DeploymentRepository,
-        versions: ModelVersionRepository,
-        cluster: Cluster | None = None,
-    ) -> None:
-        self._drafting = drafting
-        self._services = services
-        self._deployments = deployments
-        self._versions = versions
-        self._cluster = cluster
+    drafting: Drafting
+    services: InferenceServiceRepository
+    deployments: DeploymentRepository
+    versions: ModelVersionRepository
+    cluster: Cluster | None = None
 
     async def plan(self, project_id: UUID, new: NewDeployment) -> Plan:
         """Raises what Drafting.draft raises; FailedPrecondition when deploying is switched off; Unavailable."""
-        if self._cluster is None:
+        if self.cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
-        draft = await self._drafting.draft(project_id, new)
-        plan = await self._plan(self._cluster, draft)
+        draft = await self.drafting.draft(project_id, new)
+        plan = await self._plan(self.cluster, draft)
         plan = replace(plan, findings=(*map(_refusal, draft.refusals), *plan.findings, *await self._edits(draft)))
         if await self._is_name_taken(draft):
             return replace(plan, findings=(_name_taken(draft), *plan.findings))
@@ -77,43 +68,42 @@ class Planning:
 
         Raises what Deployments.deploy raises, Unavailable, and DeploymentBlocked with all blocking findings.
         """
-        draft = await self._drafting.draft(project_id, new)
+        draft = await self.drafting.draft(project_id, new)
         draft.check()
         if await self._is_name_taken(draft):
             raise AlreadyExists(Reason.INFERENCE_SERVICE_NAME_TAKEN).within("create inference service")
-        if self._cluster is not None and (blocking := (await self._plan(self._cluster, draft)).blocking):
+        if self.cluster is not None and (blocking := (await self._plan(self.cluster, draft)).blocking):
             raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in blocking)
         return Deployed(service=draft.service, message="validation passed")
 
     async def _is_name_taken(self, draft: Draft) -> bool:
         service = draft.service
         try:
-            await self._services.find_by_name(service.project_id, service.serving_environment_id, service.name)
+            await self.services.find_by_name(service.project_id, service.serving_environment_id, service.name)
         except NotFound:
             return False
         return True
 
     async def _edits(self, draft: Draft) -> tuple[Finding, ...]:
-        """A finding if the version was edited since it was last deployed."""
-        copy = await self._deployments.last_copy(draft.service.project_id, draft.spec.model_version_id)
-        edited = copy.edited_fields(draft.spec.copied) if copy else ()
-        return (_edited(edited),) if edited else ()
+        """A finding for each version that was edited since it was last deployed."""
+        found = []
+        for id_, *now in draft.spec.versions:
+            last = await self.deployments.last_copy(draft.service.project_id, id_)
+            if last and (edited := last.edited_fields({id_: now})):
+                found.append(_edited(id_, edited))
+        return tuple(found)
 
     async def _plan(self, cluster: Cluster, draft: Draft) -> Plan:
         deployment = Deployment(
             id=draft.service.id,
             project_id=draft.service.project_id,
-            created_at=NOT_STORED,
-            updated_at=NOT_STORED,
             namespace=draft.namespace,
             name=draft.service.name,
             want=Want.PRESENT,
             spec=draft.spec,
-            revised_at=NOT_STORED,
-            phase_since=NOT_STORED,
         )
         try:
-            credentials = await self._versions.credentials(
+            credentials = await self.versions.credentials(
                 deployment.project_id, draft.spec.model_version_id, draft.spec.storage_uri
             )
         except SecretUnreadable as error:
@@ -125,7 +115,7 @@ class Planning:
         manifest = cluster.manifest(deployment, credentials)
         differences: tuple[FieldDifference, ...] = ()
         try:
-            differences = (await cluster.dry_run(deployment, credentials)).differences
+            differences = await cluster.dry_run(deployment, credentials)
         except ApplyRefused as refused:
             if refused.reason is DeploymentReason.API_UNAVAILABLE:
                 raise Unavailable(Reason.CLUSTER_UNAVAILABLE, refused.message) from refused
@@ -142,8 +132,9 @@ def _refusal(error: FailedPrecondition) -> Finding:
     return Finding(DeploymentReason(error.reason), error.message, field="model_version_id")
 
 
-def _edited(fields: tuple[str, ...]) -> Finding:
-    message = f"{', '.join(fields)} of the version changed since it was last deployed"
+def _edited(id: UUID, fields: tuple[str, ...]) -> Finding:
+    names = ", ".join(field.rpartition(".")[2] for field in fields)
+    message = f"{names} of version {id} changed since it was last deployed"
     return Finding(DeploymentReason.VERSION_EDITED, message, blocking=False, field="model_version_id")
 
 

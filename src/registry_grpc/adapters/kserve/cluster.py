@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.applying import Application
-from registry_grpc.adapters.kserve.credentials_secret import applied_secret, credentials_secret, known_secrets
+from registry_grpc.adapters.kserve.credentials_secret import (
+    applied_secret,
+    credentials_secret,
+    kept_secret,
+    known_secrets,
+)
 from registry_grpc.adapters.kserve.deletion import delete_object, delete_secret
 from registry_grpc.adapters.kserve.drift import content_differences, content_of
 from registry_grpc.adapters.kserve.errors import reading, writing
@@ -18,13 +24,14 @@ from registry_grpc.adapters.kserve.evidence import live_object
 from registry_grpc.adapters.kserve.facts import read_facts
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
 from registry_grpc.adapters.kserve.observation import observe
+from registry_grpc.adapters.kserve.throttle import patience
 from registry_grpc.adapters.kserve.watch import Pace, Watch
-from registry_grpc.domain.deployment import Applied, Deployment, Want
+from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.domain.preflight import ClusterFacts
-from registry_grpc.ports.cluster import Changed, DryRun, Relisted
+from registry_grpc.ports.cluster import Changed, Relisted
 
 _FACTS_LAST = 30.0
 
@@ -52,6 +59,9 @@ class KServeCluster:
         self._facts: dict[tuple[str, str], tuple[float, ClusterFacts]] = {}
         self._asking = asyncio.Lock()
 
+    def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        return patience(seconds)
+
     async def observe(self, deployment: Deployment) -> Evidence:
         with reading():
             return await observe(self._api, deployment)
@@ -68,22 +78,22 @@ class KServeCluster:
         with writing():
             return await application.carry_out(seen.live, force=force)
 
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        return bool(kept_secret(deployment))
+
     def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         return json.dumps(self._application(deployment, credentials).manifest, indent=2, ensure_ascii=False)
 
-    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> DryRun:
+    async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         application = self._application(deployment, credentials)
         with reading():
             raw = await self._api.find(kinds.INFERENCE_SERVICES, deployment.name, namespace=deployment.namespace)
         with writing():
             result = await application.rehearse(None if raw is None else live_object(raw))
+        if raw is None:
+            return ()
         manifest = application.manifest
-        return DryRun(
-            manifest=json.dumps(manifest, indent=2, ensure_ascii=False),
-            differences=()
-            if raw is None
-            else content_differences(content_of(result, manifest), content_of(raw, manifest)),
-        )
+        return content_differences(content_of(result, manifest), content_of(raw, manifest))
 
     def _application(self, deployment: Deployment, credentials: Credentials | None) -> Application:
         return Application(self._api, deployment, credentials, registry_id=self._registry_id, name_key=self._name_key)

@@ -135,12 +135,14 @@ class PostgresInferenceServiceRepository:
         self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
     ) -> Page[InferenceService]:
         conditions = Conditions()
-        conditions.add_equal("project_id", project_id)
-        conditions.add_equal("serving_environment_id", filter.serving_environment_id)
-        conditions.add_equal("registered_model_id", filter.registered_model_id)
-        conditions.add_equal("model_version_id", filter.model_version_id)
-        conditions.add_equal("desired_state", filter.desired_state)
-        conditions.add_equal("current_state", filter.current_state)
+        conditions.add_equal(
+            project_id=project_id,
+            serving_environment_id=filter.serving_environment_id,
+            registered_model_id=filter.registered_model_id,
+            model_version_id=filter.model_version_id,
+            desired_state=filter.desired_state,
+            current_state=filter.current_state,
+        )
         total = "SELECT count(*) FROM inference_service i WHERE " + conditions.on("i")
         return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_service_from)
 

@@ -43,10 +43,11 @@ class Conditions:
         self.args.append(value)
         self.texts.append(text.replace("{}", f"${len(self.args)}"))
 
-    def add_equal(self, column: str, value: Any) -> None:
-        """None and the empty string add no condition (contract 0.10)."""
-        if value is not None and value != "":
-            self.add(f"{{t}}.{column} = {{}}", value)
+    def add_equal(self, **values: Any) -> None:
+        """Values of columns. None and the empty string add no condition (contract 0.10)."""
+        for column, value in values.items():
+            if value is not None and value != "":
+                self.add(f"{{t}}.{column} = {{}}", value)
 
     def on(self, table: str) -> str:
         return " AND ".join(self.texts).replace("{t}", table)
@@ -71,18 +72,17 @@ class Listing:
     table: str
     sort_columns: Mapping[str, str]
     has_nulls: bool = False
-    _whole: str = field(init=False)
-    _small: str = field(init=False)
-    """The columns with NULL instead of large values above `$largest`. `_whole` has all values."""
-    _large_of: Callable[[Any], Sequence[Any]] = field(init=False)
+    small: str = field(init=False)
+    """The columns for SELECT, with NULL instead of large values above `$largest`."""
+    large_of: Callable[[Any], Sequence[Any]] = field(init=False)
+    """The large values of a row."""
 
     def __post_init__(self) -> None:
         small = {
             name: f"CASE WHEN {size} <= $largest THEN {self.columns[name]} END" for name, size in self.large.items()
         }
-        object.__setattr__(self, "_whole", select_list(self.columns))
-        object.__setattr__(self, "_small", select_list({**self.columns, **small}))
-        object.__setattr__(self, "_large_of", in_order_of(tuple(self.large), tuple(self.columns)))
+        object.__setattr__(self, "small", select_list({**self.columns, **small}))
+        object.__setattr__(self, "large_of", in_order_of(tuple(self.large), tuple(self.columns)))
 
     async def page(
         self,
@@ -96,92 +96,97 @@ class Listing:
     ) -> Page[T]:
         """`total` is a cheap SELECT that counts, with the parameters of `conditions`. Without it, the matching rows are
         counted."""
+        reading = _Reading(self, database, conditions, sort, slice)
         if slice.by_cursor:
-            return await self._after(database, conditions, sort, slice, item)
+            rows, has_more = await reading.after_cursor()
+            items = tuple(map(item, rows))
+            return Page(items, next=_cursor(items[-1], sort) if has_more else None)
         if total is None:
-            return await self._counted(database, conditions, sort, slice, item)
-        if slice.offset >= _DEEP:
-            return await self._deep(database, conditions, sort, slice, total=total, item=item)
-        page = f" FROM {self.source} WHERE {conditions.on(self.table)} ORDER BY {self._order(sort)} {conditions.window}"
-        args = [*conditions.args, slice.limit, slice.offset]
-        rows, _ = await self._read(database, page, args, sort, slice, more_columns=f", ({total}) AS total")
-        count = await _total_of(rows, slice, database, total, conditions)
-        return Page(tuple(item(row) for row in rows), total=count)
+            rows, count = await reading.with_count()
+        elif slice.offset < _DEEP:
+            rows, count = await reading.near_start(total)
+        else:
+            rows, count = await reading.deep(total)
+        return Page(tuple(map(item, rows)), total=count)
 
-    async def _deep(
-        self,
-        database: Database,
-        conditions: Conditions,
-        sort: Sort,
-        slice: Slice,
-        *,
-        total: str,
-        item: Callable[[Any], T],
-    ) -> Page[T]:
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One page of a list to read. Its methods return the rows, and the total or whether more rows follow."""
+
+    listing: Listing
+    database: Database
+    conditions: Conditions
+    sort: Sort
+    slice: Slice
+
+    async def near_start(self, total: str) -> tuple[Sequence[Any], int]:
+        page = f"{self._matching} ORDER BY {self._order(self.sort)} {self.conditions.window}"
+        return await self._counted(page, total)
+
+    async def deep(self, total: str) -> tuple[Sequence[Any], int]:
         """Skip ids in the index instead of rows, from the end of the list if that is nearer."""
-        count: int = (await database.fetch(total, *conditions.args))[0][0]
-        limit = min(slice.limit, count - slice.offset)
+        count = await self._total(total)
+        offset = self.slice.offset
+        limit = min(self.slice.limit, count - offset)
         if limit <= 0:
-            return Page((), total=count)
-        from_end = count - slice.offset - limit
-        is_backwards = from_end < slice.offset
-        walk, skipped = (sort.reversed, from_end) if is_backwards else (sort, slice.offset)
-        ids = (
-            f"SELECT {self.table}.id FROM {self.source} WHERE {conditions.on(self.table)}"
-            f" ORDER BY {self._order(walk)} {conditions.window}"
-        )
-        rows, _ = await self._read(database, self._of(ids, sort), [*conditions.args, limit, skipped], sort, slice)
-        return Page(tuple(item(row) for row in rows), total=count)
+            return (), count
+        from_end = count - offset - limit
+        walk, skipped = (self.sort.reversed, from_end) if from_end < offset else (self.sort, offset)
+        ids = f"SELECT {self.listing.table}.id{self._matching} ORDER BY {self._order(walk)} {self.conditions.window}"
+        rows, _ = await self._rows(self._of(ids), [*self.conditions.args, limit, skipped])
+        return rows, count
 
-    async def _counted(
-        self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
-    ) -> Page[T]:
+    async def with_count(self) -> tuple[Sequence[Any], int]:
         """Find the matching rows once, both for the page and for the total."""
-        direction = _direction(sort)
-        found = (
-            f"WITH found AS MATERIALIZED (SELECT {self.table}.id, {self.sort_columns[sort.field]} AS value"
-            f" FROM {self.source} WHERE {conditions.on(self.table)}) "
+        direction = _direction(self.sort)
+        columns = f"{self.listing.table}.id, {self.listing.sort_columns[self.sort.field]} AS value"
+        found = f"WITH found AS MATERIALIZED (SELECT {columns}{self._matching}) "
+        ids = (
+            f"SELECT found.id FROM found ORDER BY found.value {direction}, found.id {direction}"
+            f" {self.conditions.window}"
         )
-        ids = f"SELECT found.id FROM found ORDER BY found.value {direction}, found.id {direction} {conditions.window}"
-        total = "SELECT count(*) FROM found"
-        args = [*conditions.args, slice.limit, slice.offset]
-        rows, _ = await self._read(
-            database, self._of(ids, sort), args, sort, slice, before=found, more_columns=f", ({total}) AS total"
-        )
-        count = await _total_of(rows, slice, database, found + total, conditions)
-        return Page(tuple(item(row) for row in rows), total=count)
+        return await self._counted(self._of(ids), "SELECT count(*) FROM found", before=found)
 
-    async def _after(
-        self, database: Database, conditions: Conditions, sort: Sort, slice: Slice, item: Callable[[Any], T]
-    ) -> Page[T]:
-        place = f"({self.sort_columns[sort.field]}, {self.table}.id)"
-        beyond = "<" if sort.descending else ">"
-        # The first page has two parameters less.
-        after = [slice.after.value, slice.after.id] if slice.after else []
-        where, args = conditions.on(self.table), [*conditions.args, *after]
-        if after:
-            where += f" AND {place} {beyond} (${len(args) - 1}, ${len(args)})"
-        page = f" FROM {self.source} WHERE {where} ORDER BY {self._order(sort)} LIMIT ${len(args) + 1}"
+    async def after_cursor(self) -> tuple[Sequence[Any], bool]:
+        page, args = self._matching, list(self.conditions.args)
+        if after := self.slice.after:
+            args += [after.value, after.id]
+            beyond = "<" if self.sort.descending else ">"
+            place = f"({self.listing.sort_columns[self.sort.field]}, {self.listing.table}.id)"
+            page += f" AND {place} {beyond} (${len(args) - 1}, ${len(args)})"
+        page += f" ORDER BY {self._order(self.sort)} LIMIT ${len(args) + 1}"
         try:
-            rows, has_more = await self._read(database, page, [*args, slice.limit + 1], sort, slice)
+            return await self._rows(page, [*args, self.slice.limit + 1])
         except asyncpg.DataError as error:
             raise InvalidPageToken from error  # the value of a forged token does not fit the column
-        items = tuple(item(row) for row in rows)
-        return Page(items, next=_cursor(items[-1], sort) if has_more else None)
 
-    def _of(self, ids: str, sort: Sort) -> str:
-        return f" FROM {self.source} WHERE {self.table}.id = ANY(ARRAY({ids})) ORDER BY {self._order(sort)}"
+    async def _counted(self, page: str, total: str, *, before: str = "") -> tuple[Sequence[Any], int]:
+        """The rows, each of which has the total. For a page beyond the end, without rows, it is counted again."""
+        args = [*self.conditions.args, self.slice.limit, self.slice.offset]
+        rows, _ = await self._rows(page, args, before=before, more_columns=f", ({total}) AS total")
+        if rows:
+            return rows, rows[0]["total"]
+        return rows, await self._total(before + total) if self.slice.offset else 0
 
-    async def _read(
-        self,
-        database: Database,
-        page: str,
-        args: Sequence[Any],
-        sort: Sort,
-        slice: Slice,
-        *,
-        before: str = "",
-        more_columns: str = "",
+    async def _total(self, statement: str) -> int:
+        count: int = (await self.database.fetch(statement, *self.conditions.args))[0][0]
+        return count
+
+    @property
+    def _matching(self) -> str:
+        return f" FROM {self.listing.source} WHERE {self.conditions.on(self.listing.table)}"
+
+    def _of(self, ids: str) -> str:
+        listing, order = self.listing, self._order(self.sort)
+        return f" FROM {listing.source} WHERE {listing.table}.id = ANY(ARRAY({ids})) ORDER BY {order}"
+
+    def _order(self, sort: Sort) -> str:
+        direction = _direction(sort)
+        return f"{self.listing.sort_columns[sort.field]} {direction}, {self.listing.table}.id {direction}"
+
+    async def _rows(
+        self, page: str, args: Sequence[Any], *, before: str = "", more_columns: str = ""
     ) -> tuple[Sequence[Any], bool]:
         """The rows of the page that fit, and whether more rows follow. `page` is the rest of a SELECT of the columns,
         with the parameters `args`. Raises InvalidRequest for a page that has to be refused.
@@ -189,24 +194,21 @@ class Listing:
         The first statement leaves out values so large that a page of them would not fit. Usually it leaves out nothing,
         and its result is the page: adding up sizes would double the work of the database.
         """
-        largest = slice.max_bytes // (slice.limit + 1) - OBJECT_BYTES
-        if largest >= 0 and not self.has_nulls:
-            columns = self._small.replace("$largest", f"${len(args) + 1}")
-            limits = [largest // len(self.large)] if self.large else []
-            rows = await database.fetch(f"{before}SELECT {columns}{more_columns}{page}", *args, *limits)
-            if not any(None in self._large_of(row) for row in rows):
-                return rows[: slice.limit], len(rows) > slice.limit
-        sized = (
-            f"SELECT {self._whole}, {self.sort_columns[sort.field]} AS sorted_by, {total_of(self.large)} AS bytes{page}"
-        )
-        statement = before + fitting(sized, self.columns, _direction(sort), slice, more_columns, first=len(args) + 1)
+        listing, part = self.listing, self.slice
+        largest = part.max_bytes // (part.limit + 1) - OBJECT_BYTES
+        if largest >= 0 and not listing.has_nulls:
+            columns = listing.small.replace("$largest", f"${len(args) + 1}")
+            limits = [largest // len(listing.large)] if listing.large else []
+            rows = await self.database.fetch(f"{before}SELECT {columns}{more_columns}{page}", *args, *limits)
+            if not any(None in listing.large_of(row) for row in rows):
+                return rows[: part.limit], len(rows) > part.limit
+        value, size = listing.sort_columns[self.sort.field], total_of(listing.large)
+        sized = f"SELECT {select_list(listing.columns)}, {value} AS sorted_by, {size} AS bytes{page}"
+        direction = _direction(self.sort)
+        statement = before + fitting(sized, listing.columns, direction, part, more_columns, first=len(args) + 1)
         # A worker encodes megabytes without interruption, so that many large pages at a time would delay others.
-        large = database.share("large pages", _LARGE_PAGES)
-        return checked(await large.fetch(statement, *args, slice.limit, slice.max_bytes), slice)
-
-    def _order(self, sort: Sort) -> str:
-        direction = _direction(sort)
-        return f"{self.sort_columns[sort.field]} {direction}, {self.table}.id {direction}"
+        large = self.database.share("large pages", _LARGE_PAGES)
+        return checked(await large.fetch(statement, *args, part.limit, part.max_bytes), part)
 
 
 def bytes_of(table: str, *, texts: Sequence[str] = (), json: Sequence[str] = ()) -> dict[str, str]:
@@ -262,16 +264,6 @@ def checked(rows: Sequence[Any], slice: Slice) -> tuple[Sequence[Any], bool]:
         return rows, False
     slice.check(rows[0]["all_bytes"])
     return rows, rows[-1]["has_more"]
-
-
-async def _total_of(
-    rows: Sequence[Any], slice: Slice, database: Database, statement: str, conditions: Conditions
-) -> int:
-    """The total, which each row has. For a page beyond the end, without rows, it is counted again."""
-    if rows or slice.offset == 0:
-        return rows[0]["total"] if rows else 0
-    total: int = (await database.fetch(statement, *conditions.args))[0][0]
-    return total
 
 
 def _direction(sort: Sort) -> str:

@@ -113,9 +113,7 @@ class PostgresRegisteredModelRepository:
 
     async def find(self, project_id: UUID, *, name: str = "", id: UUID | None = None) -> RegisteredModel:
         conditions = Conditions()
-        conditions.add_equal("project_id", project_id)
-        conditions.add_equal("name", name)
-        conditions.add_equal("id", id)
+        conditions.add_equal(project_id=project_id, name=name, id=id)
         return _found(await self._database.fetchrow(f"{_READ} WHERE {conditions.on('m')}", *conditions.args), id)
 
     async def list(
@@ -127,9 +125,8 @@ class PostgresRegisteredModelRepository:
         if filter.search:
             _add_search(conditions, project_id, filter.search)
         else:
-            conditions.add_equal("project_id", project_id)
-        conditions.add_equal("state", filter.state)
-        conditions.add_equal("model_type", filter.model_type)
+            conditions.add_equal(project_id=project_id)
+        conditions.add_equal(state=filter.state, model_type=filter.model_type)
         total = None if filter.search else _COUNTER + conditions.on("c")
         return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_model_from)
 
@@ -158,7 +155,7 @@ def _add_search(conditions: Conditions, project_id: UUID, search: str) -> None:
         if len(search) == 2 and search == literal and search.isascii():
             return  # the search is one pair, so every hit matches; checking all of them would take a third of the time
     else:
-        conditions.add_equal("project_id", project_id)
+        conditions.add_equal(project_id=project_id)
     # ILIKE would convert the pattern to lower case again for each row.
     conditions.add("lower({t}.name) LIKE (SELECT lower({}))", search_pattern(search))
 

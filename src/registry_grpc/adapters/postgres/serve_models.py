@@ -63,10 +63,12 @@ class PostgresServeModelRepository:
 
     async def list(self, project_id: UUID, filter: ServeModelFilter, sort: Sort, slice: Slice) -> Page[ServeModel]:
         conditions = Conditions()
-        conditions.add_equal("project_id", project_id)
-        conditions.add_equal("inference_service_id", filter.inference_service_id)
-        conditions.add_equal("model_version_id", filter.model_version_id)
-        conditions.add_equal("last_known_state", filter.state)
+        conditions.add_equal(
+            project_id=project_id,
+            inference_service_id=filter.inference_service_id,
+            model_version_id=filter.model_version_id,
+            last_known_state=filter.state,
+        )
         total = "SELECT count(*) FROM serve_model s WHERE " + conditions.on("s")
         return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_serve_model_from)
 

@@ -75,7 +75,7 @@ class PostgresServingEnvironmentRepository:
         if is_beyond_names(filter.search):
             return Page((), total=None if slice.by_cursor else 0)
         conditions = Conditions()
-        conditions.add_equal("project_id", project_id)
+        conditions.add_equal(project_id=project_id)
         if filter.search:
             conditions.add("{t}.name ILIKE {}", search_pattern(filter.search))
         # Without a statement for the total, a search is done only once, for the page and for the total.
