@@ -123,6 +123,10 @@ async def _release(loaded: Loaded) -> None:
     await loaded.queue.release(await _claimed(loaded, ONE))
 
 
+async def _renew(loaded: Loaded) -> None:
+    await loaded.queue.renew(await _claimed(loaded, ONE))
+
+
 async def _events_after_one(loaded: Loaded) -> None:
     [event] = await loaded.deployments.events(PROJECT, HISTORIC, 0, 1)
     assert len(await loaded.deployments.events(PROJECT, HISTORIC, event.resume_token, 100)) == 100
@@ -211,8 +215,10 @@ CASES: dict[str, Case] = {
     ),
     "claim": Case(lambda loaded: loaded.queue.claim(16)),
     "claim when all are due": Case(_claim_after_an_outage),
-    "when the next is due": Case(lambda loaded: loaded.queue.next_due()),
+    # Of those that are due, the leases of the first hundred are read.
+    "when the next is due": Case(lambda loaded: loaded.queue.next_due(), 100),
     "claim and release": Case(_release),
+    "claim and renew": Case(_renew),
     "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),
     "record an undeployment": Case(lambda loaded: _record(loaded, ONE, Phase.UNDEPLOYED)),
     "record a failure": Case(lambda loaded: _record(loaded, ONE, Phase.FAILED)),
