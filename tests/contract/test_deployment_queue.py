@@ -118,6 +118,22 @@ async def test_applied_objects_come_before_those_to_be_applied(queues: Queues, a
     assert order == [applied.id, waiting.id]
 
 
+@pytest.mark.parametrize(
+    ("reason", "applied_generation", "is_due"), [("REJECTED", 1, True), ("QUOTA", 1, False), ("REJECTED", 0, False)]
+)
+async def test_one_that_is_no_longer_refused_makes_others_due(
+    queues: Queues, around: Surroundings, reason: str, applied_generation: int, is_due: bool
+) -> None:
+    hour = timedelta(hours=1)
+    one, other = [await deployed(queues.repositories, around) for _ in range(2)]
+    for deployment, why in ((one, "REJECTED"), (other, reason)):
+        refusal = DeploymentReason(why)
+        await queues.passed(deployment, phase=Phase.FAILED, reason=refusal, applied_generation=0, again_in=hour)
+
+    await queues.passed(one, phase=Phase.PENDING, applied_generation=applied_generation, again_in=hour)
+    assert [claim.deployment.id for claim in await queues.claimed()] == [other.id] * is_due
+
+
 async def test_a_leased_deployment_is_not_claimed_again(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     await queues.taken(deployment)

@@ -174,21 +174,33 @@ def test_keys_do_not_follow_a_uri_to_another_place(deployer: Deployer, keys: Key
     assert keys.of(first, 1) == ("AKIA-one", "secret-one")
 
     edit(deployer, version, uri="s3://elsewhere/model")
-    second = deployer.deploy(model_version_id=version["id"], name="second")["inference_service"]["id"]
-    assert keys.of(second, 1) is None
-    scaled(deployer, first)
-    assert keys.of(first, 2) == ("AKIA-one", "secret-one")
     plan = deployer.rpc.call(
         deployer.stub.PlanDeploy,
-        d.PlanDeployRequest(deployment=deployer.new(model_version_id=version["id"], name="third")),
+        d.PlanDeployRequest(deployment=deployer.new(model_version_id=version["id"], name="second")),
     )
-    assert reasons.DEPLOYMENT_REASON_CREDENTIALS_MISSING in [finding.code for finding in plan.findings]
+    assert reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED in [f.code for f in plan.findings if f.blocking]
+    refused = deployer.deploy(model_version_id=version["id"], name="second")
+    assert (refused["status"], "s3://elsewhere" in refused["message"]) == ("FAILED", True)
+    second = refused["inference_service"]["id"]
+    assert deployer.get(second).reason == reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED
+    scaled(deployer, first)
+    assert keys.of(first, 2) == ("AKIA-one", "secret-one")
 
     edit(deployer, version, access_key="AKIA-two", secret_key="secret-two")
     scaled(deployer, first)
     assert keys.of(first, 3) == ("AKIA-one", "secret-one")
     deployer.rpc.call(deployer.stub.UpdateDeployment, d.UpdateDeploymentRequest(id=second))
     assert keys.of(second, 2) == ("AKIA-two", "secret-two")
+
+
+def test_a_uri_that_comes_back_has_its_keys_again(deployer: Deployer, keys: Keys) -> None:
+    version = deployer.another_version(**KEYS, uri="s3://private/model")
+    id_ = deployer.make(model_version_id=version["id"]).id
+    for uri in ("s3://elsewhere/model", "s3://private/model"):
+        edit(deployer, version, uri=uri)
+    for patch in ({"desired_state": "UNDEPLOYED"}, {"desired_state": "DEPLOYED"}):
+        json_of(deployer.api.patch(f"/inference_services/{id_}", patch))
+    assert keys.of(id_, 3) == ("AKIA-one", "secret-one")
 
 
 @pytest.mark.parametrize("by", ["rest", "grpc", "artifact"])

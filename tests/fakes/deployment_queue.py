@@ -91,6 +91,15 @@ class InMemoryDeploymentQueue:
             self._tell(after, now)
         if result.phase is Phase.UNDEPLOYED:
             self._free_name(after, now)
+        if (
+            row.phase is Phase.FAILED
+            and row.generation == result.applied_generation
+            and result.phase is not Phase.FAILED
+        ):
+            for id_, other in self._store.deployments.items():
+                place = other.namespace, other.phase, other.reason
+                if place == (row.namespace, row.phase, row.reason) and id_ != row.id:
+                    self._store.work[id_].next_at = now
         return True
 
     async def renew(self, claim: Claim) -> None:

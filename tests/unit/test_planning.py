@@ -37,7 +37,7 @@ from registry_grpc.services.planning import Planning
 class Stage:
     """A cluster in which nothing is applied or deleted."""
 
-    def __init__(self, refusal: ApplyRefused | None = None) -> None:
+    def __init__(self, refusal: Exception | None = None) -> None:
         self.refusal = refusal
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
@@ -115,6 +115,20 @@ async def test_a_plan_for_keys_that_cannot_be_decrypted(world: World, wish: NewD
     assert (finding.code, "'k1'" in finding.message) == ("CREDENTIALS_UNREADABLE", True)
 
 
+async def test_a_plan_for_keys_of_another_place(world: World, wish: NewDeployment) -> None:
+    versions, id_ = world.repositories.versions, world.version.id
+    await versions.update(world.project_id, id_, ModelVersionPatch(secret_key="secret"))
+    await versions.update(world.project_id, id_, ModelVersionPatch(uri="s3://elsewhere/key"))
+
+    (finding,) = (await planning(world, Stage()).plan(world.project_id, wish)).blocking
+    assert finding.code == "CREDENTIALS_NEEDED"
+    with pytest.raises(DeploymentBlocked, match="s3://elsewhere"):
+        await planning(world, Stage()).validate(world.project_id, wish)
+
+    await versions.update(world.project_id, id_, ModelVersionPatch(secret_key=""))
+    assert (await planning(world, Stage()).plan(world.project_id, wish)).blocking == ()
+
+
 async def test_a_plan_for_a_free_name(world: World, wish: NewDeployment) -> None:
     plan = await planning(world, Stage()).plan(world.project_id, wish)
 
@@ -169,7 +183,7 @@ async def test_validation_answers_the_service_that_would_be_stored(
 
 async def test_a_cluster_that_does_not_answer(world: World, wish: NewDeployment) -> None:
     with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
-        await planning(world, Stage(ApplyRefused(Why.API_UNAVAILABLE, "away"))).plan(world.project_id, wish)
+        await planning(world, Stage(Unavailable(Reason.CLUSTER_UNAVAILABLE))).plan(world.project_id, wish)
     with refused(FailedPrecondition, Reason.CLUSTER_DISABLED):
         await planning(world).plan(world.project_id, wish)
 

@@ -89,10 +89,12 @@ class Cluster(Protocol):
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         """Apply without effect, but with all webhooks. Returns the differences from the live object of that name.
-        Raises ApplyRefused like `apply`."""
+        Raises ApplyRefused like `apply`, also for reads that the API
+        server refuses, and Unavailable only if it cannot be reached."""
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
-        """Read the facts that preflight needs. Facts that cannot be read are None."""
+        """Read the facts that preflight needs. Facts that cannot be read are None. Raises Unavailable only if the API
+        server cannot be reached."""
 
     async def look(self, namespace: str, name: str) -> LiveObject | None:
         """Read the object of that name, no matter who made it, for a service that is not under deployment control."""

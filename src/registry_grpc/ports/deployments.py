@@ -169,7 +169,8 @@ class DeploymentQueue(Protocol):
     async def record(self, claim: Claim, result: PassResult) -> bool:
         """Store the result, write it to the service, add an event if something changed, and give the lease back.
 
-        If there is a newer revision, or a change was marked since the claim, the deployment is due at once. Returns
+        If an applied object no longer fails, those of its namespace that fail for the same reason are due at once. If
+        there is a newer revision, or a change was marked since the claim, the deployment itself is due at once. Returns
         False, and stores nothing, if the lease was lost.
         """
 

@@ -13,7 +13,6 @@ from registry_grpc.domain.errors import (
     FailedPrecondition,
     NotFound,
     Reason,
-    Unavailable,
     Violation,
 )
 from registry_grpc.domain.evidence import ApplyRefused
@@ -117,8 +116,6 @@ class Planning:
         try:
             differences = await cluster.dry_run(deployment, credentials)
         except ApplyRefused as refused:
-            if refused.reason is DeploymentReason.API_UNAVAILABLE:
-                raise Unavailable(Reason.CLUSTER_UNAVAILABLE, refused.message) from refused
             found = (*found, Finding(refused.reason, refused.message))
         return Plan(manifest=manifest, differences=differences, findings=_without_repeats(found))
 

@@ -19,7 +19,7 @@ from registry_grpc.adapters.kserve.credentials_secret import (
 )
 from registry_grpc.adapters.kserve.deletion import delete_object, delete_secret
 from registry_grpc.adapters.kserve.drift import content_differences, content_of
-from registry_grpc.adapters.kserve.errors import reading, writing
+from registry_grpc.adapters.kserve.errors import planning, reading, writing
 from registry_grpc.adapters.kserve.evidence import live_object
 from registry_grpc.adapters.kserve.facts import read_facts
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
@@ -86,9 +86,8 @@ class KServeCluster:
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         application = self._application(deployment, credentials)
-        with reading():
+        with planning():
             raw = await self._api.find(kinds.INFERENCE_SERVICES, deployment.name, namespace=deployment.namespace)
-        with writing():
             result = await application.rehearse(None if raw is None else live_object(raw))
         if raw is None:
             return ()

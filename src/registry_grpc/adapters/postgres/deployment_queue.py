@@ -167,6 +167,14 @@ _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
 WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = $4
 """
+# What has stopped to refuse one deployment may have stopped to refuse others.
+_NO_LONGER_FAILS = """
+UPDATE deployment SET next_at = now() WHERE id = ANY(ARRAY(
+    SELECT id FROM deployment
+    WHERE namespace = $2 AND id <> $1 AND phase = 'FAILED' AND reason = $3 AND next_at > now()
+    ORDER BY id FOR UPDATE SKIP LOCKED
+))
+"""
 
 
 class PostgresDeploymentQueue:
@@ -219,6 +227,8 @@ class PostgresDeploymentQueue:
             if result.phase is Phase.UNDEPLOYED:
                 await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"], DeploymentReason.NAME_TAKEN)
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
+            if row["phase"] == Phase.FAILED and _is_applied(claim, result):
+                await connection.execute(_NO_LONGER_FAILS, id_, row["namespace"], row["reason"])
             if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             return True
@@ -320,6 +330,10 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
     elif result.phase is Phase.FAILED:
         await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
     await connection.execute("SELECT pg_notify($1, $2)", EVENT_CHANNEL, str(id_))
+
+
+def _is_applied(claim: Claim, result: PassResult) -> bool:
+    return result.phase is not Phase.FAILED and result.applied_generation == claim.deployment.generation
 
 
 def _has_changed(row: Any, result: PassResult) -> bool:

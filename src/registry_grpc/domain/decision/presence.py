@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from registry_grpc.domain.decision.situation import Situation, is_withdrawn
-from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, SLOW, UNSTEADY, Verdict, failed, stands
+from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, UNSTEADY, Verdict, failed, retried, stands
 from registry_grpc.domain.deployment import Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.reason import DeploymentReason as Why
@@ -94,7 +94,7 @@ def is_refused(s: Situation) -> bool:
 
 def refused(s: Situation) -> Verdict:
     error = _refusal(s)
-    return failed(s, error.reason, error.message, again_in=SLOW)
+    return failed(s, error.reason, error.message, again_in=retried(s))
 
 
 def _refusal(s: Situation) -> ApplyRefused:
