@@ -23,7 +23,7 @@ from registry_grpc.ports.deployments import Claim, DeploymentQueue
 
 AFTER_THE_REQUEST = timedelta(seconds=3)
 """The time after which the request that made a deployment should have made its first pass."""
-AFTER_THE_LEASE = timedelta(seconds=61)
+AFTER_THE_LEASE = timedelta(seconds=10)
 APPLIED = Applied(uid="uid-1", k8s_generation=1, resource_version="7", content={"spec": {}})
 SERVING = ServiceView(
     current_state=ServiceState.DEPLOYED,

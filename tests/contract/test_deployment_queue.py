@@ -189,6 +189,33 @@ async def test_a_claim_whose_lease_has_ended_records_nothing(
         assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id]
 
 
+async def test_a_renewed_lease_lasts_and_a_lost_one_is_not_renewed(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    claim = await queues.taken(deployment)
+    for _ in range(3):
+        await queues.let_pass(AFTER_THE_LEASE / 2)
+        await queues.queue.renew(claim)
+    assert await queues.elsewhere.claim_one(deployment.id) is None
+
+    await queues.let_pass(AFTER_THE_LEASE)
+    await queues.queue.renew(claim)
+    assert await queues.queue.record(claim, a_result(deployment)) is False
+    again = await queues.elsewhere.claim_one(deployment.id)
+    assert again is not None
+    await queues.queue.renew(claim)
+    await queues.let_pass(AFTER_THE_LEASE / 2)
+    assert await queues.elsewhere.record(again, a_result(deployment)) is True
+
+
+async def test_a_lease_on_a_due_deployment_is_waited_for(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    await queues.queue.mark_changed([deployment.id])
+    await queues.taken(deployment)
+    delay = await queues.queue.next_due()
+    assert delay is not None
+    assert timedelta(0) < delay < AFTER_THE_LEASE
+
+
 async def test_a_recorded_claim_records_once(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     claim = await queues.taken(deployment)

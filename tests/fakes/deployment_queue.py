@@ -51,7 +51,8 @@ class InMemoryDeploymentQueue:
 
     async def next_due(self) -> timedelta | None:
         now = self._store.write_time()
-        later = [work.next_at for work in self._store.work.values() if work.next_at is not None and work.next_at > now]
+        due_at = [(work.next_at, work.lease_until or now) for work in self._store.work.values() if work.next_at]
+        later = [at if at > now else leased for at, leased in due_at if at > now or leased > now]
         return min(later) - now if later else None
 
     async def claim_one(self, id: UUID) -> Claim | None:
@@ -100,6 +101,11 @@ class InMemoryDeploymentQueue:
                 if place == (row.namespace, row.phase, row.reason) and id_ != row.id:
                     self._store.work[id_].next_at = now
         return True
+
+    async def renew(self, claim: Claim) -> None:
+        work, now = self._store.work[claim.deployment.id], self._store.write_time()
+        if work.holder == claim.holder and work.lease_until and work.lease_until > now:
+            work.lease_until = now + LEASE
 
     async def release(self, claim: Claim) -> None:
         work = self._store.work[claim.deployment.id]

@@ -23,7 +23,7 @@ from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
 from registry_grpc.domain.times import NOT_STORED
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=8)
 FIRST_PASS_BY_THE_REQUEST = timedelta(seconds=2)
 
 # Stands for an unset id. It is greater than all others, like NULL in PostgreSQL.

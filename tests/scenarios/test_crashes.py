@@ -121,6 +121,20 @@ async def test_killed_in_an_update(
         await faulty.until_undeployed(id_)
 
 
+async def test_the_work_of_a_killed_controller_goes_on_within_seconds(
+    faulty: World, own_database_url: str, tmp_path: Path
+) -> None:
+    """Nothing but the end of its lease makes it due. It was renewed until the kill, as its pass took longer."""
+    async with killed_at(faulty, own_database_url, tmp_path, OF_A_DEPLOY[2]):
+        id_ = await faulty.intent()
+    (row,) = await faulty.database.fetch(
+        "SELECT lease_by, lease_until - now() < interval '10 seconds' AS ends_soon FROM deployment"
+    )
+    assert (bool(row["lease_by"]), row["ends_soon"]) == (True, True)
+    async with faulty.controller():
+        await faulty.until_deployed(id_)
+
+
 async def test_killed_while_it_records(faulty: World, own_database_url: str, tmp_path: Path) -> None:
     """Everything was done, but not recorded."""
     await faulty.database.fetch(_HANG)

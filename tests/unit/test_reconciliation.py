@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from unittest.mock import AsyncMock
 from uuid import UUID, uuid4
@@ -53,6 +54,18 @@ def raising(error: BaseException, during: str) -> Any:
             raise error
 
     return meanwhile
+
+
+async def test_a_pass_that_takes_longer_than_a_lease_keeps_it(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "RENEW_SECONDS", 0.0)
+
+    async def slow(_method: str) -> None:
+        for _step in range(3):
+            world.clock.advance(timedelta(seconds=6))
+            await asyncio.sleep(0.01)
+
+    world.cluster.meanwhile = slow
+    assert (await world.deployed()).phase is Phase.DEPLOYED
 
 
 # Secrets

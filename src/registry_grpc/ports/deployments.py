@@ -161,7 +161,7 @@ class DeploymentQueue(Protocol):
         applied come last, and those that have been due longest first."""
 
     async def next_due(self) -> timedelta | None:
-        """The time until the next deployment becomes due."""
+        """The time until the next deployment becomes due, or a lease on one that is due ends."""
 
     async def claim_one(self, id: UUID) -> Claim | None:
         """Take this deployment, even if it is not due; None while somebody else holds it."""
@@ -173,6 +173,9 @@ class DeploymentQueue(Protocol):
         there is a newer revision, or a change was marked since the claim, the deployment itself is due at once. Returns
         False, and stores nothing, if the lease was lost.
         """
+
+    async def renew(self, claim: Claim) -> None:
+        """Let the lease last as long as one that is claimed now. Does nothing if it was lost."""
 
     async def release(self, claim: Claim) -> None:
         """Give the lease back without a result. The deployment is due again soon."""

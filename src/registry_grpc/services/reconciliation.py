@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
@@ -29,7 +30,9 @@ from registry_grpc.ports.repositories import ModelVersionRepository
 from registry_grpc.services.turns import Turns
 
 PASS_SECONDS = 45.0
-"""How long the API server may take for a pass: less than a lease lasts."""
+"""How long the API server may take for a pass."""
+RENEW_SECONDS = 2.0
+"""So short that a lease survives a few failed renewals."""
 ATTEMPT_SECONDS = 5.0
 """How long the API server may take for the first pass, which a request makes."""
 TURN_SECONDS = 0.3
@@ -63,7 +66,7 @@ class Reconciler:
         if claim is None:
             return  # another pass on this deployment is under way and records what it sees
         try:
-            async with self._cluster.patience(ATTEMPT_SECONDS):
+            async with self._renewing(claim), self._cluster.patience(ATTEMPT_SECONDS):
                 evidence = await self._cluster.observe(claim.deployment)
                 result = await self._pass(claim, evidence)
             await self._queue.record(claim, result)
@@ -84,10 +87,28 @@ class Reconciler:
     async def _work(self, claim: Claim, result: Awaitable[PassResult]) -> None:
         """Record a pass. If it is cancelled, as the caller has gone or the controller stops, give its lease back."""
         try:
-            await self._queue.record(claim, await result)
+            async with self._renewing(claim):
+                judged = await result
+            await self._queue.record(claim, judged)
         except BaseException:
             await self._queue.release(claim)
             raise
+
+    @asynccontextmanager
+    async def _renewing(self, claim: Claim) -> AsyncIterator[None]:
+        """Renew the lease meanwhile. If the database fails, a later renewal may still be in time."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(RENEW_SECONDS)
+                with contextlib.suppress(RegistryError):
+                    await self._queue.renew(claim)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
 
     async def _in_turn(self, claim: Claim) -> PassResult:
         try:

@@ -143,6 +143,10 @@ async def _release(loaded: Loaded) -> None:
     await loaded.queue.release(await _claimed(loaded, ONE))
 
 
+async def _renew(loaded: Loaded) -> None:
+    await loaded.queue.renew(await _claimed(loaded, ONE))
+
+
 async def _events_after_one(loaded: Loaded) -> None:
     [event] = await loaded.deployments.events(PROJECT, HISTORIC, 0, 1)
     assert len(await loaded.deployments.events(PROJECT, HISTORIC, event.resume_token, 100)) == 100
@@ -232,8 +236,10 @@ CASES: dict[str, Case] = {
     # To let projects take turns, a claim reads all that are due, but at most 1,000 of them.
     "claim": Case(lambda loaded: loaded.queue.claim(16), walks=DUE),
     "claim when all are due": Case(_claim_after_an_outage, walks=DUE),
-    "when the next is due": Case(lambda loaded: loaded.queue.next_due()),
+    # Of those that are due, the leases of the first hundred are read.
+    "when the next is due": Case(lambda loaded: loaded.queue.next_due(), 100),
     "claim and release": Case(_release),
+    "claim and renew": Case(_renew),
     "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),
     "record a success after a failure": Case(_record_success_after_failure),
     "record an undeployment": Case(lambda loaded: _record(loaded, ONE, Phase.UNDEPLOYED)),

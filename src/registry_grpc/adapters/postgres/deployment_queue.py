@@ -37,7 +37,8 @@ from registry_grpc.ports.deployments import Claim, Retention
 
 _log = structlog.get_logger("deployments")
 
-LEASE_SECONDS = 60
+LEASE_SECONDS = 8
+"""Renewed while a pass runs, so it only ends if its process was killed or has lost the database."""
 _POLL_SECONDS = 5.0
 _POLL_EVENTS_SECONDS = 15.0
 _HEARTBEAT_SECONDS = 1.0
@@ -72,7 +73,15 @@ WITH claimed AS ({_CLAIMED.format(due=_DUE)})
 SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
-_NEXT_DUE = "SELECT min(next_at) - now() AS delay FROM deployment WHERE next_at > now()"
+# Leases are given to those that have been due longest, so only these are read, however many wait after an outage.
+_NEXT_DUE = """
+SELECT least(
+    (SELECT min(next_at) FROM deployment WHERE next_at > now()),
+    (SELECT min(lease_until) FROM (
+        SELECT lease_until FROM deployment WHERE next_at <= now() ORDER BY next_at LIMIT 100
+    ) due WHERE lease_until >= now())
+) - now() AS delay
+"""
 _CLAIM_ONE = f"""
 WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
 SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
@@ -103,6 +112,10 @@ WHERE id = $1 AND lease_by = $2
 _RELEASE = """
 UPDATE deployment SET lease_by = NULL, lease_until = NULL, next_at = now() + make_interval(secs => $3)
 WHERE id = $1 AND lease_by = $2
+"""
+_RENEW = f"""
+UPDATE deployment SET lease_until = now() + make_interval(secs => {LEASE_SECONDS})
+WHERE id = $1 AND lease_by = $2 AND lease_until > now()
 """
 _RELEASE_ALL = """
 UPDATE deployment SET lease_by = NULL, lease_until = NULL, next_at = now() + interval '1 second' WHERE lease_by = $1
@@ -219,6 +232,9 @@ class PostgresDeploymentQueue:
             if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             return True
+
+    async def renew(self, claim: Claim) -> None:
+        await self._database.execute(_RENEW, claim.deployment.id, claim.holder)
 
     async def release(self, claim: Claim) -> None:
         await self._database.execute(_RELEASE, claim.deployment.id, claim.holder, _RELEASED_SECONDS)
