@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import TextIO
 
 from pydantic import ValidationError
 
-from registry_grpc.settings import ConfigurationError, Settings
+from registry_grpc.settings import ConfigurationError, Settings, unknown_variables
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,9 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValidationError as error:
         sys.exit("\n".join(f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors()))
     if parsed.logs_to is not None:
+        import structlog  # noqa: PLC0415
+
         from registry_grpc.observability import configure_logging  # noqa: PLC0415
 
         configure_logging(settings.log_level, settings.log_format, parsed.logs_to)
+        for name, nearest in unknown_variables(os.environ).items():
+            structlog.get_logger("settings").warning("unknown variable is ignored", name=name, nearest=nearest)
     try:
         _run(settings, parsed)
     except ConfigurationError as error:
@@ -41,6 +47,8 @@ def _variable(location: tuple[int | str, ...]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="registry-grpc", description="A model registry that deploys.")
+    version = importlib.metadata.version("registry-grpc")
+    parser.add_argument("--version", action="version", version=f"registry-grpc {version}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def command(name: str, about: str, logs_to: TextIO | None) -> argparse.ArgumentParser:

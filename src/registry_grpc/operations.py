@@ -132,8 +132,19 @@ def write_gateway(folder: Path) -> None:
     """Write everything that Envoy needs for this release: its configuration, the Lua filters and the descriptor set."""
     from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set  # noqa: PLC0415 - loads all protos
 
-    shutil.copytree(GATEWAY, folder, dirs_exist_ok=True)
+    if folder.resolve() != GATEWAY:  # otherwise it is that of this checkout
+        _copy_gateway(folder)
     (folder / "registry.pb").write_bytes(gateway_descriptor_set())
+
+
+def _copy_gateway(folder: Path) -> None:
+    """Keep an `envoy.yaml` that somebody has adapted, or that is of another release."""
+    shipped, own = GATEWAY / "envoy.yaml", folder / "envoy.yaml"
+    is_kept = own.exists() and own.read_bytes() != shipped.read_bytes()
+    shutil.copytree(GATEWAY, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*["envoy.yaml"] * is_kept))
+    if is_kept:
+        shutil.copy(shipped, new := folder / "envoy.yaml.new")
+        print(f"{own} was changed and is kept; make the changes of this release in it, see {new}")  # noqa: T201
 
 
 def doctor(settings: Settings) -> None:

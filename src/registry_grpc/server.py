@@ -23,10 +23,11 @@ from registry_grpc.adapters.postgres.sessions import ADVICE, NOT_A_SESSION
 from registry_grpc.bootstrap import App, build, database_of
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.settings import ConfigurationError, Settings
-from registry_grpc.stopping import until_stopped
+from registry_grpc.stopping import is_orphaned, until_stopped
 
 _log = structlog.get_logger("server")
 _MAX_METADATA_BYTES = 128 * 1024
+_SCHEMA_CHECK_SECONDS = 1.0
 
 SERVER_OPTIONS = (
     # Otherwise two workers with the same port would share it, instead of the second one failing.
@@ -142,7 +143,7 @@ async def _app(settings: Settings) -> AsyncIterator[App]:
     """The service, after a check of the database; it is closed in the end. Raises ConfigurationError, Unavailable."""
     database = database_of(settings)
     try:
-        await _check_database(database, settings)
+        await _until_schema_fits(database, settings)
         app = await build(settings, database)
     except BaseException:
         await database.close()
@@ -151,6 +152,24 @@ async def _app(settings: Settings) -> AsyncIterator[App]:
         yield app
     finally:
         await app.close()
+
+
+class _SchemaUnfit(ConfigurationError):
+    """The schema is too old or half-way, until somebody migrates it."""
+
+
+async def _until_schema_fits(database: Database, settings: Settings) -> None:
+    """Wait for the migration of a rollout, instead of being started again and again. Raises as `_check_database`."""
+    told = ""
+    while not is_orphaned():
+        try:
+            return await _check_database(database, settings)
+        except _SchemaUnfit as error:
+            if told != str(error):
+                _log.error("waiting for the schema of the database", text=str(error))
+            told = str(error)
+        await asyncio.sleep(_SCHEMA_CHECK_SECONDS)
+    raise SystemExit(1)
 
 
 async def _check_database(database: Database, settings: Settings) -> None:
@@ -170,11 +189,11 @@ async def _check_database(database: Database, settings: Settings) -> None:
         raise ConfigurationError(f"REGISTRY_MIGRATIONS_DIR: {error}") from error
     version = found["version"] if found else 0
     if found and found["dirty"] and version <= LOWEST_VERSION:
-        raise ConfigurationError(
+        raise _SchemaUnfit(
             f"the schema of the database is dirty at {version}: run `registry-grpc doctor`, which tells what to do"
         )
     if version < LOWEST_VERSION:
-        raise ConfigurationError(
+        raise _SchemaUnfit(
             f"the schema of the database has version {version or 'none'}, but at least {LOWEST_VERSION} is needed: "
             "run `registry-grpc migrate up`"
         )

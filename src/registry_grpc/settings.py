@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -87,7 +89,7 @@ class Settings(BaseSettings):
     """Comma-separated service accounts that deployments may use, as `namespace/name` with `*`. Empty: none."""
     allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated environment variables that deployments may set, with `*`. Empty: none."""
-    kubernetes_requests_per_second: float = Field(default=10.0, gt=0, le=100_000)
+    kubernetes_requests_per_second: float = Field(default=50.0, gt=0, le=100_000)
     """The rate of calls to the Kubernetes API per process. Bursts may be twice as large."""
     history_days: int = Field(default=90, ge=1, le=36_500)
     """For how many days history is kept: events and revisions of deployments, ids of deploy requests, and the
@@ -154,6 +156,13 @@ class Settings(BaseSettings):
         if self.database_url is None:
             raise ConfigurationError("REGISTRY_DATABASE_URL is not set")
         return self.database_url.get_secret_value()
+
+
+def unknown_variables(environment: Iterable[str]) -> dict[str, str]:
+    """The variables `REGISTRY_…` that no setting reads, each with the name that is most like it."""
+    known = [f"REGISTRY_{name.upper()}" for name in Settings.model_fields]
+    unknown = [name for name in environment if name.startswith("REGISTRY_") and name not in known]
+    return {name: difflib.get_close_matches(name, known, n=1, cutoff=0)[0] for name in unknown}
 
 
 def _is_database_url(text: str) -> bool:

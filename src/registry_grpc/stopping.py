@@ -21,6 +21,11 @@ def _note_parent() -> None:
 os.register_at_fork(after_in_child=_note_parent)
 
 
+def is_orphaned() -> bool:
+    """Whether the process that started this one is gone, so that nobody would stop it."""
+    return os.getppid() != _started_by
+
+
 def stop_event() -> asyncio.Event:
     """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
@@ -30,9 +35,9 @@ def stop_event() -> asyncio.Event:
 
 
 async def until_stopped() -> None:
-    """Wait for SIGTERM or SIGINT, or until the supervisor is gone, because nobody would stop this process then."""
+    """Wait for SIGTERM or SIGINT, or until the supervisor is gone."""
     stop = stop_event()
-    while not stop.is_set() and os.getppid() == _started_by:
+    while not stop.is_set() and not is_orphaned():
         try:
             await asyncio.wait_for(stop.wait(), _PARENT_CHECK_SECONDS)
         except TimeoutError:

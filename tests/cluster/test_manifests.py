@@ -49,11 +49,11 @@ def test_a_pod_that_ends_calls_the_gateways_admin_socket() -> None:
     pod = pod_of("Deployment", "registry-grpc")
     (container,) = pod["containers"]
     *_, script = container["lifecycle"]["preStop"]["exec"]["command"]
-    assert f'connect("{socket}")' in script
-    shared = {"name": "tmp", "mountPath": str(Path(socket).parent)}
+    assert f'connect("/{socket}")' in script
+    shared = {"name": "gateway", "mountPath": f"/{Path(socket).parent}"}
     (envoy,) = [beside for beside in pod["initContainers"] if beside["name"] == "gateway"]
-    assert shared in container["volumeMounts"]
-    assert shared in envoy["volumeMounts"]
+    assert shared | {"readOnly": True} in container["volumeMounts"]
+    assert shared in envoy["volumeMounts"], "the socket is made there"
 
 
 def test_envoy_gets_no_token_of_the_service_account() -> None:

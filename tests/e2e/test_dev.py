@@ -126,7 +126,8 @@ def test_two_on_one_data_folder(tmp_path: Path) -> None:
                     timeout=30,
                 )
                 assert (second.returncode, second.stdout) == (1, "")
-                assert second.stderr == f"{folder} is in use by another process\n"
+                advice = "stop that, or choose another folder with REGISTRY_DATA_DIR"
+                assert second.stderr == f"{folder} is in use by another process: {advice}\n"
                 a_model(Api(http))
         finally:
             stack.stop()

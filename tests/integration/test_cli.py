@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import importlib.metadata
+import json
 import re
 import signal
 import uuid
@@ -19,12 +21,14 @@ from tests.integration.commands import Outcome, command, free_ports, running, un
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
+from registry_grpc.shipped import GATEWAY
 
 pytestmark = pytest.mark.slow
 
 MIGRATIONS = migrate.load_migrations()
 NEWEST = MIGRATIONS[-1]
 PASSWORD = "the-passw0rd"
+SHIPPED = (GATEWAY / "envoy.yaml").read_bytes()
 OLD, NEW = (base64.b64encode(name.encode() * 16).decode() for name in ("k1", "k2"))
 GO_SCHEMA = Path(__file__).parent / "go_service_schema"
 
@@ -116,7 +120,10 @@ async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_databas
         rotated = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=both)
         assert rotated.out == f"encrypted the secrets of {count} versions with the current key\n"
     stored = await database.fetchval("SELECT access_key FROM model_version WHERE id = $1", version)
-    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored, place_of_key(version, "access_key")) == "plain text"
+    assert (
+        AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored, place_of_key(version, "access_key", "s3://m/v"))
+        == "plain text"
+    )
     lost = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=f"k3:{NEW}")
     assert (lost.status, lost.err) == (
         1,
@@ -134,7 +141,10 @@ async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection
     rest = await database.fetchval("SELECT access_key_rest FROM model_version WHERE id = $1", version)
     assert first.startswith("enc:v2:k2:")
     assert rest
-    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(first + rest, place_of_key(version, "access_key")) == longest
+    assert (
+        AesGcmCipher({"k2": b"k2" * 16}).decrypt(first + rest, place_of_key(version, "access_key", "s3://m/v"))
+        == longest
+    )
 
     decrypt = ("migrate", "decrypt-secrets")
     hesitating = await command(*decrypt, database_url=fresh_database_url, encryption_keys=keys)
@@ -234,6 +244,32 @@ async def test_config_can_be_used_as_environment_except_masked_values() -> None:
         "REGISTRY_DATABASE_URL": "",
         "REGISTRY_ENCRYPTION_KEYS": "",
     }
+
+
+async def test_a_variable_that_no_setting_reads_is_named() -> None:
+    done = await command("config", portt="1")
+    (line,) = map(json.loads, done.err.splitlines())
+    assert (done.status, line["level"]) == (0, "warning")
+    assert (line["name"], line["nearest"]) == ("REGISTRY_PORTT", "REGISTRY_PORT")
+
+
+async def test_the_version() -> None:
+    done = await command("--version")
+    assert (done.status, done.out) == (0, f"registry-grpc {importlib.metadata.version('registry-grpc')}\n")
+
+
+async def test_an_adapted_configuration_of_the_gateway_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "gateway"
+    for own in (None, b"# mine\n"):
+        if own:
+            (folder / "envoy.yaml").write_bytes(own)
+            (folder / "registry.pb").unlink()
+        done = await command("gateway", str(folder))
+        assert (done.status, done.err) == (0, "")
+        assert f"{folder}/envoy.yaml was changed and is kept" in done.out or not own
+        assert (folder / "envoy.yaml").read_bytes() == (own or SHIPPED)
+        assert (folder / "registry.pb").exists()
+    assert (folder / "envoy.yaml.new").read_bytes() == SHIPPED
 
 
 async def test_healthcheck(fresh_database_url: str, tmp_path: Path) -> None:

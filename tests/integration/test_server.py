@@ -20,7 +20,16 @@ import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.e2e import processes
-from tests.integration.commands import NOT_SERVING, SERVING, command, free_ports, health, running, until_serving
+from tests.integration.commands import (
+    NOT_SERVING,
+    SERVING,
+    Running,
+    command,
+    free_ports,
+    health,
+    running,
+    until_serving,
+)
 
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.gen.modelregistry.v1 import (
@@ -63,7 +72,7 @@ def models(channel: grpc.aio.Channel, timeout: float = 20) -> Any:
     return stub.ListRegisteredModels(request, metadata=PROJECT, timeout=timeout)
 
 
-async def until_waiting(database_url: str) -> None:
+async def until_a_lock_is_awaited(database_url: str) -> None:
     """Wait until a request waits for the lock."""
     connection = await asyncpg.connect(database_url)
     try:
@@ -88,7 +97,7 @@ async def test_a_stopped_worker_reports_it_and_finishes_running_requests(
         statuses = watch(health_pb2.HealthCheckRequest())
         assert (await statuses.read()).status == SERVING
         in_flight = asyncio.ensure_future(models(channel))
-        await until_waiting(fresh_database_url)
+        await until_a_lock_is_awaited(fresh_database_url)
 
         worker.terminate()
         assert (await asyncio.wait_for(statuses.read(), 5)).status == NOT_SERVING
@@ -111,7 +120,7 @@ async def test_a_request_that_outlasts_the_grace_is_given_up(
     ):
         await until_serving(address, worker)
         in_flight = asyncio.ensure_future(models(channel))
-        await until_waiting(fresh_database_url)
+        await until_a_lock_is_awaited(fresh_database_url)
         worker.terminate()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await in_flight
@@ -140,19 +149,55 @@ async def test_a_request_ends_with_its_callers_deadline(
     assert '"code":"DEADLINE_EXCEEDED"' in worker.output
 
 
+def waiting(process: Running) -> list[str]:
+    """What the process says that it waits for."""
+    lines = [json.loads(line) for line in process.output.splitlines() if line.startswith("{")]
+    return [line["text"] for line in lines if line["event"] == "waiting for the schema of the database"]
+
+
+async def until_told(process: Running, count: int) -> str:
+    """The last of so many lines."""
+    assert await asyncio.to_thread(processes.wait_until, lambda: len(waiting(process)) == count, 30), process.output
+    return waiting(process)[-1]
+
+
 def too_old(version: object) -> str:
     text = f"the schema of the database has version {version}, but at least {LOWEST} is needed"
-    return f"{text}: run `registry-grpc migrate up`\n"
+    return f"{text}: run `registry-grpc migrate up`"
 
 
-@pytest.mark.parametrize("arguments", [("worker", "--listen", "127.0.0.1:0"), ("controller",)])
-async def test_a_schema_that_is_too_old_is_refused(
-    arguments: tuple[str, ...], database: asyncpg.Connection[Any], fresh_database_url: str
+async def test_workers_wait_for_a_schema_that_is_too_old_or_half_way(
+    database: asyncpg.Connection[Any], fresh_database_url: str, tmp_path: Path
 ) -> None:
-    before = LOWEST - 1
-    await migrate.set_version(database, before, dirty=False)
-    failed = await command(*arguments, database_url=fresh_database_url, cluster="kubeconfig")
-    assert (failed.status, failed.err) == (1, too_old(before))
+    """In a rollout, they may start before the migration has run. They say so once."""
+    await migrate.set_version(database, LOWEST - 1, dirty=False)
+    port = free_ports(1)
+    settings = {"database_url": fresh_database_url, "worker_port": str(port), "workers": "1"}
+    async with running(tmp_path / "log", "serve", **settings) as supervisor:
+        assert await until_told(supervisor, 1) == too_old(LOWEST - 1)
+        await migrate.set_version(database, LOWEST, dirty=True)
+        assert (await until_told(supervisor, 2)).startswith(f"the schema of the database is dirty at {LOWEST}")
+        await migrate.set_version(database, NEWEST, dirty=False)
+        await until_serving(f"127.0.0.1:{port}", supervisor)
+        assert len(waiting(supervisor)) == 2
+        assert "restarting it" not in supervisor.output
+
+
+async def test_a_controller_waits_for_the_schema_until_it_is_stopped(empty_database_url: str, tmp_path: Path) -> None:
+    settings = {"database_url": empty_database_url, "cluster": "kubeconfig", "kubeconfig": "/nowhere"}
+    async with running(tmp_path / "log", "controller", **settings) as controller:
+        assert await until_told(controller, 1) == too_old("none")
+        controller.terminate()
+        assert await controller.ended() == -signal.SIGTERM
+
+
+async def test_a_worker_that_waits_does_not_outlive_its_supervisor(empty_database_url: str, tmp_path: Path) -> None:
+    settings = {"database_url": empty_database_url, "worker_port": str(free_ports(1)), "workers": "1"}
+    async with running(tmp_path / "log", "serve", **settings) as supervisor:
+        await until_told(supervisor, 1)
+        (worker,) = processes.workers(supervisor.process.pid)
+        supervisor.process.kill()
+        assert await asyncio.to_thread(processes.wait_until, lambda: not worker.runs, 10)
 
 
 @pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
@@ -205,17 +250,6 @@ async def test_a_database_that_refuses_the_connections_settings_is_unavailable(
     assert failed.status == 1
     assert "Traceback" not in failed.err
     assert "no_such_setting" in json.loads(failed.out)["text"]
-
-
-async def test_a_database_without_schema_and_a_dirty_one_are_refused(
-    empty_database_url: str, database: asyncpg.Connection[Any], fresh_database_url: str
-) -> None:
-    worker = ("worker", "--listen", "127.0.0.1:0")
-    failed = await command(*worker, database_url=empty_database_url, cluster="kubeconfig", kubeconfig="/nowhere")
-    assert failed.err == too_old("none")
-    await migrate.set_version(database, LOWEST, dirty=True)
-    failed = await command(*worker, database_url=fresh_database_url)
-    assert failed.err.startswith(f"the schema of the database is dirty at {LOWEST}")
 
 
 @pytest.mark.parametrize(

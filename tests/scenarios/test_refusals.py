@@ -52,6 +52,19 @@ async def test_refused_for_a_reason(faulty: World, error: ApiError, reason: str)
         await faulty.until_undeployed(deployment.id)
 
 
+async def test_refused_ones_are_tried_again_soon_and_together(faulty: World) -> None:
+    fault = faulty.simulated.faults.add(
+        Fault(verb="patch", resource="inferenceservices", error=webhook_denied("no models on Fridays"))
+    )
+    one, *others = [(await faulty.deploy()).service.id for _ in range(4)]
+    for id_ in others:
+        await faulty.database.execute("UPDATE deployment SET next_at = now() + interval '1 hour' WHERE id = $1", id_)
+    faulty.simulated.faults.remove(fault)
+    async with faulty.controller():
+        for id_ in (one, *others):
+            await faulty.until_deployed(id_)
+
+
 async def test_an_update_is_refused_while_the_old_revision_serves(faulty: World) -> None:
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
@@ -78,13 +91,12 @@ async def test_an_update_is_refused_while_the_old_revision_serves(faulty: World)
 )
 async def test_a_missing_permission(faulty: World, verb: str, resource: str) -> None:
     right = faulty.simulated.faults.forbid(verb, resource, user=REGISTRY)
-    id_ = (await faulty.deploy()).service.id
-    deployment = await faulty.until_phase(id_, Phase.FAILED, "FORBIDDEN")
-    assert f'cannot {verb} resource "{resource}"' in deployment.message
-    assert "doctor" in deployment.next_step
-    faulty.simulated.faults.remove(right)
     async with faulty.controller():
-        await faulty.make_due(id_)
+        id_ = (await faulty.deploy()).service.id
+        deployment = await faulty.until_phase(id_, Phase.FAILED, "FORBIDDEN")
+        assert f'cannot {verb} resource "{resource}"' in deployment.message
+        assert "doctor" in deployment.next_step
+        faulty.simulated.faults.remove(right)
         await faulty.until_deployed(id_)
 
 

@@ -189,6 +189,11 @@ CASES = [
     Case("field conflict", "apply -> 409, field manager",
          situation(refused=refusal(R.FIELD_CONFLICT, "kubectl: .spec")),
          P.DRIFTED, "FIELD_CONFLICT", "kubectl: .spec"),
+    Case("queued", "nothing was asked yet", unread(refusal(R.QUEUED), applied=None, phase=P.PENDING),
+         P.PENDING, "QUEUED"),
+    Case("queued", "… the old revision serving", unread(refusal(R.QUEUED), applied_generation=1, serving_generation=1,
+         phase=P.DEPLOYED), P.UPDATING, "QUEUED"),
+    Case("queued", "an undeployment", unread(refusal(R.QUEUED), **WANTED), P.DELETING, "QUEUED"),
     Case("try again", "apply -> 409, resource version", situation(refused=refusal(R.OVERTAKEN)), P.DEPLOYING),
     Case("try again", "the very first try, which the request that deploys waits for",
          situation(refused=refusal(R.API_UNAVAILABLE), applied=None, phase=P.PENDING),
@@ -466,8 +471,8 @@ def again(situation: Situation) -> float | None:
     [
         (situation(live=None, rollout=None, want=Want.ABSENT), None),
         (situation(**WANTED, phase_since=ago(minutes=11)), 60),
-        (situation(refused=refusal(R.REJECTED)), 300),
-        (situation(refused=refusal(R.NAMESPACE_NOT_FOUND)), 300),
+        (situation(refused=refusal(R.REJECTED)), 5),
+        (situation(refused=refusal(R.NAMESPACE_NOT_FOUND)), 5),
         (situation(refused=refusal(R.FIELD_CONFLICT)), 30),
         (situation(live=None, rollout=None), 0),
         (situation(live=replace(LIVE, drift=DRIFT)), 30),
@@ -510,3 +515,13 @@ def test_every_trouble_comes_with_a_next_step() -> None:
     for verdict in verdicts:
         assert verdict.reason.next_step or (verdict.phase in quiet and not verdict.reason), verdict
     assert decide(situation()).reason is R.NONE
+
+
+@pytest.mark.parametrize(
+    ("hours", "seconds"), [(0, 5), (1 / 60, 20), (0.1, 45), (0.15, 45), (1, 300), (6, 1800), (12, 3600), (1000, 3600)]
+)
+def test_what_others_can_allow_is_tried_again_within_a_minute_and_later_ever_less_often(
+    hours: float, seconds: float
+) -> None:
+    refused = situation(refused=refusal(R.REJECTED), phase=P.FAILED, phase_since=ago(hours=hours))
+    assert again(refused) == pytest.approx(seconds)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from registry_grpc.devtools import dev
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError
 from registry_grpc.devtools.envoy import EnvoyError
+from registry_grpc.settings import Settings
 
 PLENTY = 10**12
 
@@ -124,3 +127,28 @@ class Full(io.StringIO):
 def test_output_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", Full())
     dev._say("the disk is full")
+
+
+def test_a_run_that_starts_on_a_full_disk_waits(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk is full at the beginning, and again while the database is made."""
+    free = iter([0, PLENTY, 0, 0, PLENTY])
+    failures = iter([EmbeddedPostgresError("initdb failed: No space left on device")])
+    monkeypatch.setattr(dev, "_free_bytes", lambda _folder: next(free, PLENTY))
+
+    @contextlib.contextmanager
+    def database(_folder: Path) -> Iterator[None]:
+        for failure in failures:
+            raise failure
+        yield
+
+    ran = []
+
+    async def run(*_arguments: object) -> None:
+        ran.append(True)
+
+    monkeypatch.setattr(dev, "embedded_postgres", database)
+    monkeypatch.setattr(dev, "_run", run)
+    dev.run_dev(Settings(data_dir=tmp_path / "data"))
+    assert (ran, capsys.readouterr().err.count("is full: 0 MiB are free")) == ([True], 2)

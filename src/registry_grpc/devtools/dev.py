@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -47,21 +48,32 @@ def run_dev(settings: Settings) -> None:
     if not os.environ.get("REGISTRY_CLUSTER"):
         settings = settings.model_copy(update={"cluster": ClusterKind.SIMULATED})
     folder = settings.data_dir.resolve()
-    try:
-        with contextlib.ExitStack() as stack:
-            (folder / "logs").mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(folder))
-            sockets = stack.enter_context(_socket_folder(folder))
-            server = None
-            if settings.database_url is None:
-                server = stack.enter_context(embedded_postgres(folder / "postgres"))
-            asyncio.run(_run(settings, folder, sockets, server))
-    except (FolderInUseError, EmbeddedPostgresError, EnvoyError, migrate.MigrationError, _DevError) as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"cannot run in {folder} (REGISTRY_DATA_DIR): {error}")
-    except KeyboardInterrupt:  # while the signal is not handled yet, or no longer
-        sys.exit("interrupted")
+    while True:
+        try:
+            return _run_in(folder, settings)
+        except FolderInUseError as error:
+            sys.exit(f"{error}: stop that, or choose another folder with REGISTRY_DATA_DIR")
+        except OSError as error:
+            if error.errno != errno.ENOSPC or _free_bytes(folder) >= _ROOM_BYTES:
+                sys.exit(f"cannot run in {folder} (REGISTRY_DATA_DIR): {error}")
+        except (EmbeddedPostgresError, EnvoyError, migrate.MigrationError, _DevError) as error:
+            if _free_bytes(folder) >= _ROOM_BYTES:
+                sys.exit(str(error))
+        except KeyboardInterrupt:  # while the signal is not handled yet, or no longer
+            sys.exit("interrupted")
+        asyncio.run(_until_there_is_room(folder))
+
+
+def _run_in(folder: Path, settings: Settings) -> None:
+    with contextlib.ExitStack() as stack:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        asyncio.run(_until_there_is_room(folder))
+        stack.enter_context(locked(folder))
+        sockets = stack.enter_context(_socket_folder(folder))
+        server = None
+        if settings.database_url is None:
+            server = stack.enter_context(embedded_postgres(folder / "postgres"))
+        asyncio.run(_run(settings, folder, sockets, server))
 
 
 async def _run(settings: Settings, folder: Path, sockets: Path, server: EmbeddedPostgres | None) -> None:
@@ -90,6 +102,7 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
             parts.append(_keep_database(server, folder / "postgres"))
         await _until_stopped(stop, parts)
     finally:
+        _say("stopping")
         await envoy.stop()
         await supervisor.stop()
 
@@ -166,7 +179,8 @@ async def _until_there_is_room(folder: Path) -> None:
 
 
 def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(there).free
 
 
 def _say(text: str) -> None:

@@ -155,7 +155,8 @@ class Envoy:
     def _explanation(self, what: str) -> str:
         text = self.log.read_text(errors="replace")
         if "Address already in use" in text:
-            return f"Envoy {what}: port {self.config.port} of {self.config.host} is in use"
+            port = f"port {self.config.port} of {self.config.host}"
+            return f"Envoy {what}: {port} is in use; choose another with REGISTRY_PORT"
         return f"Envoy {what}; the end of {self.log}:\n" + "\n".join(text.splitlines()[-10:])
 
     async def _drain(self, grace_seconds: float) -> None:

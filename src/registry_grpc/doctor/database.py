@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from registry_grpc.adapters.postgres import migrate, sessions
+from registry_grpc.adapters.postgres.deployment_queue import LEADER_LOCK
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.adapters.postgres.stored_keys import KEYS, place_of_key, versions_with_keys
 from registry_grpc.bootstrap import cipher_of
@@ -36,6 +37,12 @@ _MISSING_RIGHTS = """
 SELECT string_agg(DISTINCT wanted.name, ', ') FROM unnest($1::text[], $2::text[]) AS wanted (name, rights)
 CROSS JOIN LATERAL unnest(string_to_array(rights, ', ')) AS single (privilege)
 WHERE to_regclass(wanted.name) IS NOT NULL AND NOT has_table_privilege(to_regclass(wanted.name), privilege)
+"""
+_HAS_LEADER = """
+SELECT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = $1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
 """
 _APPEND_KEY = "append that key to REGISTRY_ENCRYPTION_KEYS"
 _MOVED = "it was changed by another program or moved there, or the key of this id is not the one that encrypted it"
@@ -151,7 +158,7 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
     async for version in versions_with_keys(connection):
         for column in filter(version.get, KEYS):
             total += 1
-            place = place_of_key(version["id"], column)
+            place = place_of_key(version["id"], column, version["keys_uri"])
             try:
                 cipher.decrypt(version[column], place)
             except SecretUnreadable as error:
@@ -176,4 +183,6 @@ async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:
     if count:
         text = f"{count} objects in the cluster carry this registry's mark and belong to no deployment"
         return warning(about, text, "list them with `registry-grpc orphans`; docs/operations.md explains what to do")
+    if not await connection.fetchval(_HAS_LEADER, LEADER_LOCK):
+        return skipped(about, "none are known, but no controller runs that compares the cluster with the deployments")
     return ok(about, "none when a controller last compared the cluster with the deployments")

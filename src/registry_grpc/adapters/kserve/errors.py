@@ -103,6 +103,17 @@ def writing() -> Iterator[None]:
         raise ApplyRefused(refusal_of(error), error.message, error.retry_after) from error
 
 
+@contextmanager
+def planning() -> Iterator[None]:
+    """Translates a failed plan into ApplyRefused if the API server answered, and else into Unavailable."""
+    try:
+        yield
+    except Unreachable as error:
+        raise Unavailable(Reason.CLUSTER_UNAVAILABLE) from error
+    except StatusError as error:
+        raise ApplyRefused(refusal_of(error), error.message) from error
+
+
 def refusal_of(error: StatusError) -> DeploymentReason:
     """The reason why a write failed."""
     if any(text in error.message for text in _ADMISSION):

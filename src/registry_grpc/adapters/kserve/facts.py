@@ -1,4 +1,4 @@
-"""Reads the facts about a cluster that preflight checks need. A fact that the registry may not read is None."""
+"""Reads the facts about a cluster that preflight checks need. A fact that the API server does not tell is None."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
 
 
 async def read_facts(api: Api, namespace: str, service_account: str) -> ClusterFacts:
-    """Raises Unreachable, and StatusError other than 403 and 404."""
+    """Raises Unreachable."""
     kserve, knative, exists, runtimes, containers, account = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
@@ -87,9 +87,7 @@ async def _unknown() -> None:
 async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None) -> bool | None:
     try:
         return await api.find(kind, name, namespace=namespace) is not None
-    except StatusError as error:
-        if error.code != HTTPStatus.FORBIDDEN:
-            raise
+    except StatusError:
         return None
 
 
@@ -97,29 +95,26 @@ async def _namespace_exists(api: Api, namespace: str) -> bool | None:
     """A namespace that is being deleted counts as missing, because it accepts no new objects."""
     try:
         found = await api.find(kinds.NAMESPACES, namespace)
-    except StatusError as error:
-        if error.code != HTTPStatus.FORBIDDEN:
-            raise
+    except StatusError:
         return None
     return found is not None and (found.get("status") or {}).get("phase") != "Terminating"
 
 
 async def _items(api: Api, path: str) -> list[Json] | None:
-    """The objects; empty if the cluster does not know their kind, None if the registry may not list them."""
+    """The objects; empty if the cluster does not know their kind, None if they cannot be listed."""
     try:
         return (await api.list(path)).items
     except StatusError as error:
-        if error.code == HTTPStatus.NOT_FOUND:
-            return []
-        if error.code != HTTPStatus.FORBIDDEN:
-            raise
-        return None
+        return [] if error.code == HTTPStatus.NOT_FOUND else None
 
 
 async def _missing_permissions(api: Api, namespace: str, *, has_knative: bool) -> tuple[str, ...]:
     wanted = PERMISSIONS + KNATIVE_PERMISSIONS if has_knative else PERMISSIONS
     path = kinds.ACCESS_REVIEWS.everywhere()
-    answers = await asyncio.gather(*(api.create(path, permission.review(namespace)) for permission in wanted))
+    try:
+        answers = await asyncio.gather(*(api.create(path, permission.review(namespace)) for permission in wanted))
+    except StatusError:
+        return ()  # the dry run will tell
     return tuple(
         permission.text(namespace)
         for permission, answer in zip(wanted, answers, strict=True)

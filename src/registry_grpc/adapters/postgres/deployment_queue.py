@@ -42,7 +42,7 @@ _POLL_SECONDS = 5.0
 _POLL_EVENTS_SECONDS = 15.0
 _HEARTBEAT_SECONDS = 1.0
 _RELEASED_SECONDS, _UNREADABLE_SECONDS = 1.0, 30.0
-_LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
+LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
 # There is no epoch during a restore, which makes foreign keys last: writes would break them.
 # With ARRAY, the plan is made for few rows, however many are due. With joins, each claim after an outage would read
@@ -52,10 +52,17 @@ UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs =>
 WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
 RETURNING id
 """
+# Projects take turns: those that are worked on have had theirs. Of one project, objects that were applied come before
+# those to be applied, so that their states stay true while many wait. A claim does not rank more rows than some pages.
 _DUE = """
-SELECT id FROM deployment
-WHERE next_at <= now() AND (lease_until IS NULL OR lease_until < now())
-ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT d.id FROM deployment d JOIN (
+    SELECT id, row_number() OVER (
+        PARTITION BY project_id ORDER BY lease_until > now() IS TRUE DESC, applied_generation < generation, next_at
+    ) AS turn
+    FROM (SELECT * FROM deployment WHERE next_at <= now() ORDER BY next_at LIMIT 1000) due
+) queue USING (id)
+WHERE d.next_at <= now() AND (d.lease_until IS NULL OR d.lease_until < now())
+ORDER BY queue.turn, d.next_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED
 """
 _THIS_ONE = (
     "SELECT id FROM deployment WHERE id = $2 AND (lease_until IS NULL OR lease_until < now()) FOR UPDATE SKIP LOCKED"
@@ -147,6 +154,14 @@ _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
 WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = $4
 """
+# What has stopped to refuse one deployment may have stopped to refuse others.
+_NO_LONGER_FAILS = """
+UPDATE deployment SET next_at = now() WHERE id = ANY(ARRAY(
+    SELECT id FROM deployment
+    WHERE namespace = $2 AND id <> $1 AND phase = 'FAILED' AND reason = $3 AND next_at > now()
+    ORDER BY id FOR UPDATE SKIP LOCKED
+))
+"""
 
 
 class PostgresDeploymentQueue:
@@ -199,6 +214,8 @@ class PostgresDeploymentQueue:
             if result.phase is Phase.UNDEPLOYED:
                 await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"], DeploymentReason.NAME_TAKEN)
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
+            if row["phase"] == Phase.FAILED and _is_applied(claim, result):
+                await connection.execute(_NO_LONGER_FAILS, id_, row["namespace"], row["reason"])
             if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             return True
@@ -239,7 +256,7 @@ class PostgresDeploymentQueue:
         leads, began_in = False, await connection.fetchval(_WRITABLE_EPOCH)
         epoch = began_in
         while epoch is not None and epoch == began_in:
-            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LEADER_LOCK)
+            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK)
             yield leads
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             epoch = await connection.fetchval(_WRITABLE_EPOCH)  # raises if the session, and with it the lock, is lost
@@ -297,6 +314,10 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
     elif result.phase is Phase.FAILED:
         await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
     await connection.execute("SELECT pg_notify($1, $2)", EVENT_CHANNEL, str(id_))
+
+
+def _is_applied(claim: Claim, result: PassResult) -> bool:
+    return result.phase is not Phase.FAILED and result.applied_generation == claim.deployment.generation
 
 
 def _has_changed(row: Any, result: PassResult) -> bool:

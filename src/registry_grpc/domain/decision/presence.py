@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from registry_grpc.domain.decision.situation import Situation, is_withdrawn
-from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, SLOW, UNSTEADY, Verdict, failed, stands
+from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, UNSTEADY, Verdict, failed, retried, stands
 from registry_grpc.domain.deployment import Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.reason import DeploymentReason as Why
@@ -37,7 +37,7 @@ def deleting(s: Situation) -> Verdict:
     return stands(s, Phase.DELETING)
 
 
-# name being released, field conflict, try again, refused: the API server refused it -----------------------------------
+# name being released, field conflict, queued, try again, refused: not done, or the API server refused it --------------
 
 _TRIES_BEFORE_TELLING = 3
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -61,6 +61,10 @@ def name_being_released(s: Situation) -> Verdict:
 def field_conflict(s: Situation) -> Verdict:
     # Observed again soon, because a change of the drift policy makes nothing due.
     return stands(s, Phase.DRIFTED, Why.FIELD_CONFLICT, _refusal(s).message, again_in=UNSTEADY)
+
+
+def queued(s: Situation) -> Verdict:
+    return Verdict(phase=_phase_as_far_as_known(s), reason=Why.QUEUED, again_in=AT_ONCE)
 
 
 def try_again(s: Situation) -> Verdict:
@@ -90,7 +94,7 @@ def is_refused(s: Situation) -> bool:
 
 def refused(s: Situation) -> Verdict:
     error = _refusal(s)
-    return failed(s, error.reason, error.message, again_in=SLOW)
+    return failed(s, error.reason, error.message, again_in=retried(s))
 
 
 def _refusal(s: Situation) -> ApplyRefused:

@@ -10,12 +10,12 @@ from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.reason import DeploymentReason as Why
 
 AT_ONCE = timedelta(0)
-SLOW = timedelta(minutes=5)
-"""For states that only others can change: permissions, policies, quotas, custom resource definitions."""
 RESYNC = timedelta(hours=1)
 """For steady deployments: the watch and the relist every ten minutes notice their changes earlier."""
 UNSTEADY = timedelta(seconds=30)
 """The longest time between two observations while something is going on."""
+_WITHIN_A_MINUTE = timedelta(seconds=45)
+"""Passes have jitter, and take a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,22 @@ class Verdict:
 def watched(situation: Situation, phase: Phase) -> timedelta:
     """When to observe again: often at first, then every 30 s. While nothing changes for hours, the intervals grow,
     because a thousand failed deployments would keep the API server busy for nothing."""
-    deployment = situation.deployment
-    quiet_for = timedelta(0)
-    if phase is deployment.phase:
-        quiet_for = situation.now - deployment.phase_since
+    quiet_for = _quiet_for(situation, phase)
     most = min(max(UNSTEADY, quiet_for / 30), RESYNC)
     return min(max(quiet_for / 3, timedelta(seconds=1)), most)
+
+
+def retried(situation: Situation) -> timedelta:
+    """When to try again what only others can allow: permissions, policies, quotas, custom resource definitions. At
+    first within a minute; then the intervals grow, or hundreds of refused deployments would keep the API server busy.
+    """
+    quiet_for = _quiet_for(situation, Phase.FAILED)
+    return min(max(min(quiet_for / 3, _WITHIN_A_MINUTE), quiet_for / 12, timedelta(seconds=5)), RESYNC)
+
+
+def _quiet_for(situation: Situation, phase: Phase) -> timedelta:
+    deployment = situation.deployment
+    return situation.now - deployment.phase_since if phase is deployment.phase else timedelta(0)
 
 
 def stands(

@@ -168,6 +168,7 @@ def _snapshot(spec: DeploymentSpec) -> pb.Snapshot:
         uri=spec.storage_uri,
         model_framework=spec.model_format,
         model_framework_version=spec.model_format_version,
+        versions=[message_of(pb.ServedVersion, copy) for copy in spec.versions],
     )
 
 
