@@ -174,21 +174,53 @@ def test_keys_do_not_follow_a_uri_to_another_place(deployer: Deployer, keys: Key
     assert keys.of(first, 1) == ("AKIA-one", "secret-one")
 
     edit(deployer, version, uri="s3://elsewhere/model")
-    second = deployer.deploy(model_version_id=version["id"], name="second")["inference_service"]["id"]
-    assert keys.of(second, 1) is None
-    scaled(deployer, first)
-    assert keys.of(first, 2) == ("AKIA-one", "secret-one")
     plan = deployer.rpc.call(
         deployer.stub.PlanDeploy,
-        d.PlanDeployRequest(deployment=deployer.new(model_version_id=version["id"], name="third")),
+        d.PlanDeployRequest(deployment=deployer.new(model_version_id=version["id"], name="second")),
     )
-    assert reasons.DEPLOYMENT_REASON_CREDENTIALS_MISSING in [finding.code for finding in plan.findings]
+    assert reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED in [f.code for f in plan.findings if f.blocking]
+    refused = deployer.deploy(model_version_id=version["id"], name="second")
+    assert (refused["status"], "s3://elsewhere" in refused["message"]) == ("FAILED", True)
+    second = refused["inference_service"]["id"]
+    assert deployer.get(second).reason == reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED
+    scaled(deployer, first)
+    assert keys.of(first, 2) == ("AKIA-one", "secret-one")
 
     edit(deployer, version, access_key="AKIA-two", secret_key="secret-two")
     scaled(deployer, first)
     assert keys.of(first, 3) == ("AKIA-one", "secret-one")
     deployer.rpc.call(deployer.stub.UpdateDeployment, d.UpdateDeploymentRequest(id=second))
     assert keys.of(second, 2) == ("AKIA-two", "secret-two")
+
+
+def test_a_uri_that_comes_back_has_its_keys_again(deployer: Deployer, keys: Keys) -> None:
+    version = deployer.another_version(**KEYS, uri="s3://private/model")
+    id_ = deployer.make(model_version_id=version["id"]).id
+    for uri in ("s3://elsewhere/model", "s3://private/model"):
+        edit(deployer, version, uri=uri)
+    for patch in ({"desired_state": "UNDEPLOYED"}, {"desired_state": "DEPLOYED"}):
+        json_of(deployer.api.patch(f"/inference_services/{id_}", patch))
+    assert keys.of(id_, 3) == ("AKIA-one", "secret-one")
+
+
+def test_a_revision_that_had_keys_is_not_deployed_again_without(deployer: Deployer, keys: Keys) -> None:
+    version = deployer.another_version(**KEYS)
+    id_ = deployer.make(model_version_id=version["id"]).id
+    assert keys.of(id_, 1) == ("AKIA-one", "secret-one")
+    edit(deployer, version, access_key="", secret_key="")
+    scaled(deployer, id_)
+    assert keys.of(id_, 2) == ("AKIA-one", "secret-one")
+
+    for patch in ({"desired_state": "UNDEPLOYED"}, {"desired_state": "DEPLOYED"}):
+        json_of(deployer.api.patch(f"/inference_services/{id_}", patch))
+    # The old object, which has the Secret, may still have to go.
+    now = deployer.until(id_, lambda it: bool(it.phase == d.DEPLOYMENT_PHASE_FAILED))
+    assert (now.reason, now.snapshot.needs_keys) == (reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED, True)
+    last_error = deployer.api.read(f"/inference_services/{id_}")["last_error"]
+    assert "but has none for `s3://b`" in last_error
+    named = d.UpdateDeploymentRequest(id=id_, model_version_id=version["id"])
+    deployer.rpc.call(deployer.stub.UpdateDeployment, named)
+    assert keys.of(id_, 5) is None
 
 
 @pytest.mark.parametrize("by", ["rest", "grpc", "artifact"])

@@ -193,6 +193,8 @@ async def test_every_row_is_kept_and_counted(connection: asyncpg.Connection, sta
         ]
     assert await connection.fetchval("SELECT sum(models)::bigint FROM registered_model_count") == 1
     assert await connection.fetchval("SELECT sum(versions)::bigint FROM model_version_count") == 2
+    keys = "SELECT count(*) FROM model_version WHERE keys_uri = uri AND access_key = 'plain key'"
+    assert await connection.fetchval(keys) == 2
 
 
 @pytest.mark.parametrize(

@@ -131,12 +131,13 @@ def applied_at(uri: str) -> Applied:
 
 
 def test_the_secret_applied_last_is_kept_for_its_place_only() -> None:
-    spec = a_spec(storage_uri="s3://bucket/new", needs_keys=True)
-    assert kept_secret(a_deployment(spec=spec, applied=applied_at("s3://bucket/old"))) == "iris-creds-1"
-    assert kept_secret(a_deployment(spec=spec, applied=applied_at("s3://other/new"))) == ""
+    spec, old = a_spec(storage_uri="s3://bucket/new", needs_keys=True), applied_at("s3://bucket/old")
+    assert kept_secret(a_deployment(spec=spec, applied=old, applied_generation=1)) == "iris-creds-1"
+    assert kept_secret(a_deployment(spec=spec, applied=applied_at("s3://other/new"), applied_generation=1)) == ""
     assert kept_secret(a_deployment(spec=spec)) == ""
-    without = replace(spec, needs_keys=False)
-    assert kept_secret(a_deployment(spec=without, applied=applied_at("s3://bucket/old"))) == ""
+    assert kept_secret(a_deployment(spec=replace(spec, needs_keys=False), applied=old, applied_generation=1)) == ""
+    undeployed = a_deployment(spec=spec, applied=old, applied_generation=0)
+    assert kept_secret(undeployed) == "", "its Secret is deleted with the object"
 
 
 def test_the_owner_is_the_inference_service() -> None:

@@ -72,6 +72,12 @@ def test_fields_that_an_older_release_did_not_store_have_defaults() -> None:
     assert spec_from(stored) == a_spec()
 
 
+def test_older_releases_only_refuse_specs_that_need_keys() -> None:
+    assert "needs_keys" not in spec_to_json(a_spec())
+    needing = a_spec(needs_keys=True)
+    assert spec_from(spec_to_json(needing)) == needing
+
+
 def test_copies_of_versions_may_have_unknown_fields() -> None:
     copy = VersionCopy(UUID(int=1), "s3://b/k", "onnx", "1", "triton")
     stored = spec_to_json(a_spec(others=(copy,)))

@@ -115,6 +115,20 @@ async def test_a_plan_for_keys_that_cannot_be_decrypted(world: World, wish: NewD
     assert (finding.code, "'k1'" in finding.message) == ("CREDENTIALS_UNREADABLE", True)
 
 
+async def test_a_plan_for_keys_of_another_place(world: World, wish: NewDeployment) -> None:
+    versions, id_ = world.repositories.versions, world.version.id
+    await versions.update(world.project_id, id_, ModelVersionPatch(secret_key="secret"))
+    await versions.update(world.project_id, id_, ModelVersionPatch(uri="s3://elsewhere/key"))
+
+    (finding,) = (await planning(world, Stage()).plan(world.project_id, wish)).blocking
+    assert finding.code == "CREDENTIALS_NEEDED"
+    with pytest.raises(DeploymentBlocked, match="s3://elsewhere"):
+        await planning(world, Stage()).validate(world.project_id, wish)
+
+    await versions.update(world.project_id, id_, ModelVersionPatch(secret_key=""))
+    assert (await planning(world, Stage()).plan(world.project_id, wish)).blocking == ()
+
+
 async def test_a_plan_for_a_free_name(world: World, wish: NewDeployment) -> None:
     plan = await planning(world, Stage()).plan(world.project_id, wish)
 

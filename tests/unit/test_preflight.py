@@ -104,6 +104,16 @@ def test_missing_credentials_do_not_block(uri: str) -> None:
     assert found(storage_uri=uri, options=DeploymentOptions(service_account="reader")) == {}
 
 
+def test_keys_that_a_version_had_block_without_them() -> None:
+    finding = found(storage_uri="s3://B/k", needs_keys=True)["CREDENTIALS_NEEDED"]
+    assert (finding.blocking, finding.field, "but has none for `s3://b`" in finding.message) == (
+        True, "model_version_id", True,
+    )  # fmt: skip
+    assert "CREDENTIALS_MISSING" not in found(storage_uri="s3://b/k", needs_keys=True)
+    assert found(storage_uri="s3://b/k", needs_keys=True, has_credentials=True) == {}
+    assert found(storage_uri="pvc://claim/k", needs_keys=True) == {}
+
+
 def test_credentials_that_nothing_uses() -> None:
     assert not found(storage_uri="pvc://c/m", has_credentials=True)["CREDENTIALS_UNUSED"].blocking
 

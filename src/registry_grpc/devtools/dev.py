@@ -50,6 +50,7 @@ def run_dev(settings: Settings) -> None:
     folder = settings.data_dir.resolve()
     while True:
         try:
+            asyncio.run(_until_there_is_room(folder))
             return _run_in(folder, settings)
         except FolderInUseError as error:
             sys.exit(f"{error}: stop that, or choose another folder with REGISTRY_DATA_DIR")
@@ -61,13 +62,11 @@ def run_dev(settings: Settings) -> None:
                 sys.exit(str(error))
         except KeyboardInterrupt:  # while the signal is not handled yet, or no longer
             sys.exit("interrupted")
-        asyncio.run(_until_there_is_room(folder))
 
 
 def _run_in(folder: Path, settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
-        asyncio.run(_until_there_is_room(folder))
         stack.enter_context(locked(folder))
         sockets = stack.enter_context(_socket_folder(folder))
         server = None
@@ -180,7 +179,8 @@ async def _until_there_is_room(folder: Path) -> None:
 
 def _free_bytes(folder: Path) -> int:
     there = next(place for place in (folder, *folder.parents) if place.exists())
-    return shutil.disk_usage(there).free
+    space = shutil.disk_usage(there)
+    return space.free if space.total else _ROOM_BYTES  # without a size, as /proc is, it is never full
 
 
 def _say(text: str) -> None:

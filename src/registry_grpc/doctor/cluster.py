@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +9,7 @@ from http import HTTPStatus
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
-from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS, Permission, runtime_formats
+from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS, Permission, lacking, runtime_formats
 from registry_grpc.bootstrap import kubernetes_of
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, missing, ok, skipped, warning
 from registry_grpc.domain.naming import namespace_findings
@@ -109,13 +108,7 @@ async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
 
 async def _permission(api: Api, where: str, wanted: Sequence[Permission], namespace: str) -> Diagnosis:
     about = f"permissions {where}"
-    path = kinds.ACCESS_REVIEWS.everywhere()
-    answers = await asyncio.gather(*(api.create(path, permission.review(namespace)) for permission in wanted))
-    absent = tuple(
-        f"{permission.verb} {permission.kind.plural}"
-        for permission, answer in zip(wanted, answers, strict=True)
-        if not (answer.get("status") or {}).get("allowed")
-    )
+    absent = tuple(f"{item.verb} {item.kind.plural}" for item in await lacking(api, wanted, namespace))
     if not absent:
         return ok(about, f"all {len(wanted)} are granted")
     advice = _GRANT

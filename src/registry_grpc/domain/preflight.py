@@ -90,7 +90,7 @@ def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credential
         yield Finding(Why.CREDENTIALS_UNUSED, message, blocking=False, field="model_version_id")
     may_need_keys = storage in {Storage.S3, Storage.GCS, Storage.HUGGING_FACE}
     if spec.needs_keys and not has_credentials and storage is not Storage.OTHER:
-        message = f"the version has no keys for `{place_of(uri)}` any more, or they were given for another uri"
+        message = f"the version had keys, but has none for `{place_of(uri)}`: they were removed, or are for another uri"
         yield Finding(Why.CREDENTIALS_NEEDED, message, field="model_version_id")
     elif may_need_keys and not has_credentials and not options.service_account:
         message = f"no credentials for `{uri}`; works for public models only"

@@ -50,7 +50,6 @@ class Cluster(Protocol):
     def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
         """Raise TimeoutError when the calls inside, which are made one after another, take longer in total. The time in
         which they wait for the registry's own limits does not count."""
-        ...
 
     async def observe(self, deployment: Deployment) -> Evidence:
         """Read the deployment's object, its workload and pods, and, if something is wrong, its warning events."""
@@ -89,8 +88,9 @@ class Cluster(Protocol):
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         """Apply without effect, but with all webhooks. Returns the differences from the live object of that name.
-        Raises ApplyRefused like `apply`, also for reads that the API
-        server refuses, and Unavailable only if it cannot be reached."""
+
+        Raises ApplyRefused like `apply`, also for reads that the API server refuses; Unavailable only if the server
+        cannot be reached."""
 
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
         """Read the facts that preflight needs. Facts that cannot be read are None. Raises Unavailable only if the API

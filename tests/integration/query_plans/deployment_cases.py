@@ -33,6 +33,18 @@ BIG = data.model_id(0)
 ALL = serving_data.ROWS
 NEW_VERSION = data.version_id(0, 4711)
 THEN = serving_data.HISTORIC_AT
+_OF_A_CLAIM = [
+    "Limit",
+    "Sort",
+    "Incremental Sort",
+    "WindowAgg",
+    "Hash",
+    "Hash Join",
+    "Nested Loop",
+    "LockRows",
+    "Subquery Scan",
+]
+DUE = once("deployment", 1000) | dict.fromkeys(_OF_A_CLAIM, 1000)
 
 
 def deployments(slice: Slice = CURSOR, walks: Mapping[str, int] | None = None, **filter: Any) -> Case:
@@ -111,6 +123,14 @@ async def _record_update(loaded: Loaded, id: UUID) -> None:
     """A new version replaces the one that served."""
     await _revise(loaded, id)
     await _record(loaded, id, Phase.DEPLOYED)
+
+
+async def _record_success_after_failure(loaded: Loaded) -> None:
+    """The others of its namespace that fail for the same reason become due."""
+    await _record(loaded, ONE, Phase.FAILED)
+    claim = await _claimed(loaded, ONE)
+    applied_now = replace(claim, deployment=replace(claim.deployment, applied_generation=0))
+    assert await loaded.queue.record(applied_now, _result(applied_now, Phase.DEPLOYED))
 
 
 async def _record_outdated(loaded: Loaded) -> None:
@@ -209,11 +229,13 @@ CASES: dict[str, Case] = {
         lambda loaded: loaded.deployments.orphans(PROJECT),
         walks=once("serving_environment", ALL) | once("orphan", ALL) | {"Sort": ALL},
     ),
-    "claim": Case(lambda loaded: loaded.queue.claim(16)),
-    "claim when all are due": Case(_claim_after_an_outage),
+    # To let projects take turns, a claim reads all that are due, but at most 1,000 of them.
+    "claim": Case(lambda loaded: loaded.queue.claim(16), walks=DUE),
+    "claim when all are due": Case(_claim_after_an_outage, walks=DUE),
     "when the next is due": Case(lambda loaded: loaded.queue.next_due()),
     "claim and release": Case(_release),
     "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),
+    "record a success after a failure": Case(_record_success_after_failure),
     "record an undeployment": Case(lambda loaded: _record(loaded, ONE, Phase.UNDEPLOYED)),
     "record a failure": Case(lambda loaded: _record(loaded, ONE, Phase.FAILED)),
     "record an update": Case(lambda loaded: _record_update(loaded, ONE)),

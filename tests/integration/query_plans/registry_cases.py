@@ -142,6 +142,7 @@ CASES: dict[str, Case] = {
         lambda loaded: loaded.versions.update(PROJECT, data.version_id(0, 7), ModelVersionPatch(is_default=True))
     ),
     "read credentials": Case(lambda loaded: loaded.versions.credentials(PROJECT, data.version_id(0, 7), "s3://bucket")),
+    "read the uri of the keys": Case(lambda loaded: loaded.versions.keys_uri(PROJECT, data.version_id(0, 7))),
     # This is a command that reads all versions once.
     "encrypt stored secrets": Case(_encrypt_secrets, rows=100, walks={"Index Scan on model_version": VERSIONS + 5_000}),
     "list versions of a model": versions(BIG),

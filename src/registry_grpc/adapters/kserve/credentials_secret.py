@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from registry_grpc.adapters.kserve.identity import identity_labels
 from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest
+from registry_grpc.domain.decision import is_withdrawn
 from registry_grpc.domain.deployment import Deployment, DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.storage import Storage, place_of
@@ -63,8 +64,8 @@ def applied_secret(deployment: Deployment) -> str:
 
 def kept_secret(deployment: Deployment) -> str:
     """The name of the last applied Secret, to keep it when its keys are no longer stored. Empty if there is none, if it
-    was made for another place, or if the spec needs no keys."""
-    if deployment.applied is None or not deployment.spec.needs_keys:
+    was made for another place, if it goes with an undeployed object, or if the spec needs no keys."""
+    if deployment.applied is None or is_withdrawn(deployment) or not deployment.spec.needs_keys:
         return ""
     model = deployment.applied.content["spec"]["predictor"]["model"]
     is_same_place = place_of(model["storageUri"]) == place_of(deployment.spec.storage_uri)

@@ -96,22 +96,26 @@ def reading() -> Iterator[None]:
 def writing() -> Iterator[None]:
     """Translates a failed write into ApplyRefused."""
     try:
-        yield
+        with _answering():
+            yield
     except Unreachable as error:
         raise ApplyRefused(DeploymentReason.API_UNAVAILABLE, str(error)) from error
-    except StatusError as error:
-        raise ApplyRefused(refusal_of(error), error.message, error.retry_after) from error
 
 
 @contextmanager
 def planning() -> Iterator[None]:
-    """Translates a failed plan into ApplyRefused if the API server answered, and else into Unavailable."""
+    """Translates a failed plan into ApplyRefused if the API server answered, and otherwise into Unavailable."""
+    with reading(), _answering():
+        yield
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Translates every error with which the API server answers into ApplyRefused."""
     try:
         yield
-    except Unreachable as error:
-        raise Unavailable(Reason.CLUSTER_UNAVAILABLE) from error
     except StatusError as error:
-        raise ApplyRefused(refusal_of(error), error.message) from error
+        raise ApplyRefused(refusal_of(error), error.message, error.retry_after) from error
 
 
 def refusal_of(error: StatusError) -> DeploymentReason:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -110,16 +110,21 @@ async def _items(api: Api, path: str) -> list[Json] | None:
 
 async def _missing_permissions(api: Api, namespace: str, *, has_knative: bool) -> tuple[str, ...]:
     wanted = PERMISSIONS + KNATIVE_PERMISSIONS if has_knative else PERMISSIONS
-    path = kinds.ACCESS_REVIEWS.everywhere()
     try:
-        answers = await asyncio.gather(*(api.create(path, permission.review(namespace)) for permission in wanted))
+        return tuple(permission.text(namespace) for permission in await lacking(api, wanted, namespace))
     except StatusError:
         return ()  # the dry run will tell
-    return tuple(
-        permission.text(namespace)
+
+
+async def lacking(api: Api, wanted: Sequence[Permission], namespace: str) -> list[Permission]:
+    """Those of the wanted permissions that the registry does not have. Raises Unreachable and StatusError."""
+    path = kinds.ACCESS_REVIEWS.everywhere()
+    answers = await asyncio.gather(*(api.create(path, permission.review(namespace)) for permission in wanted))
+    return [
+        permission
         for permission, answer in zip(wanted, answers, strict=True)
         if not (answer.get("status") or {}).get("allowed")
-    )
+    ]
 
 
 async def _runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] | None:

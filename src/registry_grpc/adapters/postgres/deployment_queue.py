@@ -53,7 +53,7 @@ WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
 RETURNING id
 """
 # Projects take turns: those that are worked on have had theirs. Of one project, objects that were applied come before
-# those to be applied, so that their states stay true while many wait. A claim does not rank more rows than some pages.
+# those to be applied, so that their states stay true while many wait. A claim ranks at most 1,000 rows.
 _DUE = """
 SELECT d.id FROM deployment d JOIN (
     SELECT id, row_number() OVER (
@@ -154,7 +154,7 @@ _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
 WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = $4
 """
-# What has stopped to refuse one deployment may have stopped to refuse others.
+# Whatever has stopped refusing one deployment may have stopped refusing others.
 _NO_LONGER_FAILS = """
 UPDATE deployment SET next_at = now() WHERE id = ANY(ARRAY(
     SELECT id FROM deployment
