@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.api import annotations_pb2
 from google.api.http_pb2 import HttpRule
@@ -26,35 +26,22 @@ class NoSuchRouteError(Exception):
     """The gateway matched the path to this RPC, but an escaped slash makes it another path."""
 
 
-class _Binding(NamedTuple):
-    """One path of an RPC."""
-
-    literals: tuple[tuple[int, str], ...]
-    """Index and text of each fixed segment."""
-    variables: tuple[tuple[int, str], ...]
-    """Index and field of each id, from left to right."""
-    length: int
-
-    def matches(self, segments: list[str]) -> bool:
-        return len(segments) == self.length and all(segments[place] == text for place, text in self.literals)
-
-
 class RequestReader:
     """Reads the REST requests of one RPC."""
 
     def __init__(self, method: MethodDescriptor) -> None:
         rule = method.GetOptions().Extensions[annotations_pb2.http]
-        bindings = [_binding(each) for each in (rule, *rule.additional_bindings)]
-        if len({binding.length for binding in bindings}) < len(bindings):
+        templates = [_template(each) for each in (rule, *rule.additional_bindings)]
+        if len({template.count("/") for template in templates}) < len(templates):
             raise TypeError(f"the paths of {method.full_name} cannot be told apart by their length")
-        self._bindings = tuple(bindings)
+        self._paths = [_path(template) for template in templates]
         self._new: Callable[[], Any] = GetMessageClass(method.input_type)
         self._body = rule.body
         body = method.input_type.fields_by_name[rule.body].message_type if rule.body else None
         if rule.body and body is None:
             raise TypeError(f"the body of {method.full_name} is not a message")
         self._read_body = BodyReader(body).read if body else None
-        in_path = {field for binding in bindings for _, field in binding.variables}
+        in_path = {field for path in self._paths for field in path.groupindex}
         self._query = {
             _QUERY_NAMES.get(field.name, field.name).encode(): field
             for field in method.input_type.fields
@@ -66,9 +53,9 @@ class RequestReader:
 
         If an id in the path is not a UUID, the rest is not read and the servicer refuses the id first (contract 0.4).
         """
-        segments, query = split_target(target)
+        path, query = split_target(target)
         request: Message = self._new()
-        if not self._read_path(segments, request):
+        if not self._read_path(path, request):
             return request
         if self._read_body is not None:
             inner = getattr(request, self._body)
@@ -78,14 +65,16 @@ class RequestReader:
             self._read_query(query, request)
         return request
 
-    def _read_path(self, segments: list[str], request: Message) -> bool:
+    def _read_path(self, path: str, request: Message) -> bool:
         """Fill in the ids. Returns whether all of them are UUIDs."""
-        binding = next((binding for binding in self._bindings if binding.matches(segments)), None)
-        if binding is None:
+        for pattern in self._paths:
+            if found := pattern.fullmatch(path):
+                break
+        else:
             raise NoSuchRouteError
         has_ids = True
-        for place, field in binding.variables:
-            text = segment(segments[place])
+        for field, raw in found.groupdict().items():
+            text = segment(raw)
             if "/" in text:
                 raise NoSuchRouteError
             setattr(request, field, text)
@@ -111,10 +100,11 @@ class RequestReader:
             raise InvalidRequest(violations)
 
 
-def _binding(rule: HttpRule) -> _Binding:
+def _template(rule: HttpRule) -> str:
     template: str = getattr(rule, rule.WhichOneof("pattern") or "")
-    segments = template.split("/")[1:]
-    variables = [(place, match[1]) for place, text in enumerate(segments) if (match := re.fullmatch("{(.+)}", text))]
-    places = {place for place, _ in variables}
-    literals = [(place, text) for place, text in enumerate(segments) if place not in places]
-    return _Binding(tuple(literals), tuple(variables), len(segments))
+    return template
+
+
+def _path(template: str) -> re.Pattern[str]:
+    """Matches raw paths; its groups are the ids, from left to right."""
+    return re.compile(re.sub(r"\{(\w+)\}", "(?P<\\1>[^/]*)", template))

@@ -13,10 +13,10 @@ _INTEGER = re.compile("[+-]?[0-9]+")
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 
-def split_target(target: str) -> tuple[list[str], str]:
-    """The raw segments of the path without slashes at its end, and the raw query."""
+def split_target(target: str) -> tuple[str, str]:
+    """The raw path without slashes at its end, and the raw query."""
     path, _, query = target.partition("?")
-    return path.rstrip("/").split("/")[1:], query
+    return path.rstrip("/"), query
 
 
 def segment(raw: str) -> str:
