@@ -1,5 +1,5 @@
 -- migrate:no-transaction
--- Fills in the project of existing versions. Every statement can be repeated after an interruption.
+-- Fills in the project of existing versions, and the uri of their keys. Every statement can be repeated after an interruption.
 
 CREATE OR REPLACE FUNCTION refuse_project_change() RETURNS trigger
     LANGUAGE plpgsql AS $$
@@ -19,7 +19,8 @@ DECLARE
 BEGIN
     WHILE EXISTS (SELECT FROM model_version WHERE project_id IS NULL) LOOP
         FOR block IN 0 .. pg_relation_size('model_version') / current_setting('block_size')::int BY step LOOP
-            UPDATE model_version AS v SET project_id = m.project_id
+            UPDATE model_version AS v SET project_id = m.project_id,
+                keys_uri = CASE WHEN v.access_key <> '' OR v.secret_key <> '' THEN v.uri ELSE '' END
             FROM (
                 SELECT id, registered_model_id FROM model_version
                 WHERE ctid >= format('(%s,0)', block)::tid AND ctid < format('(%s,0)', block + step)::tid

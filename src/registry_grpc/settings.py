@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     """Comma-separated service accounts that deployments may use, as `namespace/name` with `*`. Empty: none."""
     allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated environment variables that deployments may set, with `*`. Empty: none."""
-    kubernetes_requests_per_second: float = Field(default=10.0, gt=0, le=100_000)
+    kubernetes_requests_per_second: float = Field(default=50.0, gt=0, le=100_000)
     """The rate of calls to the Kubernetes API per process. Bursts may be twice as large."""
     history_days: int = Field(default=90, ge=1, le=36_500)
     """For how many days history is kept: events and revisions of deployments, ids of deploy requests, and the

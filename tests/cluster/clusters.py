@@ -15,6 +15,7 @@ from tests.cluster.client import ClusterClient
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube
+from tests.cluster.own_kserve import OwnKServe
 from tests.cluster.targets import TestCluster
 
 EXTERNAL = "REGISTRY_TEST_KUBECONFIG"
@@ -45,9 +46,13 @@ async def real_test_cluster() -> AsyncIterator[TestCluster]:
         control_plane.start()
         try:
             async with ClusterClient.from_kubeconfig(control_plane.kubeconfig("admin")) as client:
-                await furnish.furnish(client)
-            control_plane.start_controllers()
-            control_plane.start_kserve()
+                kserve = OwnKServe.find()
+                await furnish.furnish(client, kserve)
+                control_plane.start_controllers()
+                if kserve is None:
+                    control_plane.start_kserve()
+                else:
+                    await control_plane.start_own_kserve(kserve, client)
             yield TestCluster(admin=control_plane.kubeconfig("admin"), registry=control_plane.kubeconfig("registry"))
         finally:
             control_plane.stop()

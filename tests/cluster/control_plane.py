@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import json
 import os
@@ -19,6 +20,8 @@ from typing import Any
 
 from tests.cluster import stages
 from tests.cluster.certificates import self_signed
+from tests.cluster.client import ClusterClient
+from tests.cluster.own_kserve import NAMESPACE, OwnKServe
 
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 
@@ -116,6 +119,23 @@ class ControlPlane:
         command = [sys.executable, "-m", "tests.cluster.toy_kserve", str(self.kubeconfig("kserve"))]
         self._spawn("kserve", command, PYTHONPATH=f"{_ROOT}:{_ROOT / 'src'}")
 
+    async def start_own_kserve(self, kserve: OwnKServe, client: ClusterClient) -> None:
+        """Runs KServe's own manager, and returns when it and its webhooks answer."""
+        webhooks, health, metrics = _free_ports(3)
+        temporary = self._folder / "kserve"
+        kserve.certify(temporary, self._keys)
+        flags = {
+            "webhook-port": webhooks,
+            "health-probe-addr": f"127.0.0.1:{health}",
+            "metrics-addr": f"127.0.0.1:{metrics}",
+        }
+        command = [str(kserve.program), *(f"--{flag}={value}" for flag, value in flags.items())]
+        environment = {"KUBECONFIG": str(self.kubeconfig("kserve")), "POD_NAMESPACE": NAMESPACE}
+        self._spawn("kserve", command, TMPDIR=str(temporary), **environment)
+        self._until_answers(urllib.request.Request(f"http://127.0.0.1:{health}/readyz"))
+        authority = base64.b64encode(self._keys.certificate.read_bytes()).decode()
+        await kserve.complete(client, f"https://127.0.0.1:{webhooks}", authority)
+
     def _run(self, name: str, **flags: Any) -> None:
         arguments = [f"--{flag.replace('_', '-')}={value}" for flag, value in flags.items()]
         self._spawn(name, [str(self._binaries / name), *arguments])
@@ -137,9 +157,10 @@ class ControlPlane:
 
     def _wait_until_ready(self, certificate: Path) -> None:
         tls = ssl.create_default_context(cafile=str(certificate))
-        request = urllib.request.Request(
-            f"{self.url}/readyz", headers={"Authorization": f"Bearer {self._tokens['admin']}"}
-        )
+        headers = {"Authorization": f"Bearer {self._tokens['admin']}"}
+        self._until_answers(urllib.request.Request(f"{self.url}/readyz", headers=headers), tls)
+
+    def _until_answers(self, request: urllib.request.Request, tls: ssl.SSLContext | None = None) -> None:
         deadline = time.monotonic() + _READY_WITHIN
         while time.monotonic() < deadline:
             if any(process.poll() is not None for process in self._processes):

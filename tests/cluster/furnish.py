@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from tests.cluster.client import ClusterClient, path_of
+from tests.cluster.own_kserve import OwnKServe
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import (
@@ -26,17 +27,21 @@ _NODE = "kwok-node"
 _CAPACITY = {"cpu": "32", "memory": "256Gi", "pods": "1000"}
 
 
-async def furnish(client: ClusterClient) -> None:
-    """Installs everything; `client` is the administrator's."""
+async def furnish(client: ClusterClient, kserve: OwnKServe | None = None) -> None:
+    """Installs everything; `client` is the administrator's. KServe's own runtimes come with its webhooks."""
     await _create_node(client)
+    if kserve is not None:
+        await kserve.prepare(client)
+    own = {definition["metadata"]["name"] for definition in kserve.definitions()} if kserve else set()
     for resource in CUSTOM_RESOURCES:
-        await client.call("POST", _CRDS, _definition(resource))
+        if resource.qualified not in own:
+            await client.call("POST", _CRDS, _definition(resource))
     for document in _rbac():
         if document["kind"] != "RoleBinding":
             await client.call("POST", f"{_RBAC_PATH}/{document['kind'].lower()}s", document)
     for resource in CUSTOM_RESOURCES:
         await until_served(client, path_of(resource))
-    for runtime in shipped_runtimes():
+    for runtime in () if kserve else shipped_runtimes():
         await client.call("POST", path_of(CLUSTER_SERVING_RUNTIMES), runtime)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, URI_MARKERS, Outcome
 
 _RUNNING = "{running: {startedAt: {{ Now | Quote }}}}"
 _COMPLETED = (
@@ -20,6 +20,15 @@ _BACK_OFF = "{waiting: {reason: CrashLoopBackOff, message: back-off 10s restarti
 _NO_LAST = "{}"
 _CRASH_LOG = (
     '{{ if eq .terminationMessagePolicy "FallbackToLogsOnError" }}ValueError - the model file cannot be read{{ end }}'
+)
+
+# KServe's own manager passes the storage URI to the first init container, and sets no label.
+_BY_URI = (
+    '((.spec.initContainers // [])[0].args // [] | join(" ") | '
+    + " ".join(f'if contains("{marker}") then "{outcome}" else' for marker, outcome in URI_MARKERS.items())
+    + " empty"
+    + " end" * len(URI_MARKERS)
+    + ")"
 )
 
 
@@ -54,7 +63,7 @@ def _conditions(*, initialized: bool, ready: bool) -> str:
 
 
 def _stage(name: str, outcomes: list[Outcome], status: str, *, phase: str, delay: int) -> dict[str, Any]:
-    labels = f'.metadata.labels["{LABEL}"]'
+    labels = f'(.metadata.labels["{LABEL}"] // {_BY_URI})'
     values = [str(outcome) for outcome in outcomes]
     chosen = {"key": labels, "operator": "In", "values": values}
     if not outcomes:

@@ -98,6 +98,26 @@ async def test_deployments_that_have_been_due_longest_come_first(queues: Queues,
     assert {claim.deployment.id for claim in await queues.queue.claim(2)} == {second.id, third.id}
 
 
+async def test_projects_take_turns(queues: Queues, around: Surroundings, other_project_id: UUID) -> None:
+    """Even if a claim takes only one, because all others are being worked on."""
+    crowd = [await deployed(queues.repositories, around) for _ in range(5)]
+    one = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, other_project_id))
+    await queues.let_pass(AFTER_THE_REQUEST)
+
+    order = [(await queues.queue.claim(1))[0].deployment for _ in range(6)]
+    assert [d.project_id for d in order] == [crowd[0].project_id, one.project_id] + [crowd[0].project_id] * 4
+
+
+async def test_applied_objects_come_before_those_to_be_applied(queues: Queues, around: Surroundings) -> None:
+    waiting = await deployed(queues.repositories, around)
+    applied = await queues.passed(await deployed(queues.repositories, around))
+    await queues.let_pass(AFTER_THE_REQUEST)
+    await queues.queue.mark_changed([applied.id])
+
+    order = [(await queues.queue.claim(1))[0].deployment.id for _ in range(2)]
+    assert order == [applied.id, waiting.id]
+
+
 async def test_a_leased_deployment_is_not_claimed_again(queues: Queues, around: Surroundings) -> None:
     deployment = await deployed(queues.repositories, around)
     await queues.taken(deployment)

@@ -20,6 +20,7 @@ from registry_grpc.domain.errors import (
     AlreadyExists,
     ConcurrentChange,
     EventLogChanged,
+    FailedPrecondition,
     InvalidRequest,
     NotFound,
     Reason,
@@ -220,6 +221,29 @@ async def test_concurrent_desired_states_agree_with_the_intent(
         assert (await repositories.deployments.get(project_id, id_)).want is Want.of(service.desired_state)
 
 
+async def test_a_deployed_service_keeps_naming_its_version(
+    repositories: Repositories, project_id: UUID, around: Surroundings
+) -> None:
+    r, id_ = repositories, (await deployed(repositories, around)).id
+    other = await stored_version(r, around.model)
+
+    async def change(*, keeps_version: bool = True, **fields: Any) -> bool:
+        patch = InferenceServicePatch(labels={"a": "b"}, **fields)
+        return await r.deployments.change_service(project_id, id_, patch, "", keeps_version=keeps_version)
+
+    states: list[dict[str, Any]] = [{}, {"desired_state": "DEPLOYED"}]
+    for state in states:
+        before = await r.services.get(project_id, id_)
+        with refused(FailedPrecondition, Reason.DEPLOYED_VERSION_FIXED):
+            await change(model_version_id=other.id, **state)
+        assert await r.services.get(project_id, id_) == before
+        assert await change(model_version_id=around.version.id, **state) is False
+    assert await change(model_version_id=other.id, keeps_version=False) is False
+    assert await change(model_version_id=other.id, desired_state="UNDEPLOYED") is True
+    assert await change(model_version_id=around.version.id) is False
+    assert (await r.services.get(project_id, id_)).model_version_id == around.version.id
+
+
 async def test_a_deletion_does_not_deadlock(repositories: Repositories, project_id: UUID, around: Surroundings) -> None:
     for _ in range(10):
         id_ = (await deployed(repositories, around)).id
@@ -331,23 +355,24 @@ async def test_the_last_copy_of_a_version_and_its_edited_fields(
     assert await r.deployments.last_copy(uuid4(), version.id) is None
 
 
-async def test_every_version_of_a_revision_was_served(
+async def test_every_version_of_a_revision_has_a_copy(
     repositories: Repositories, project_id: UUID, around: Surroundings
 ) -> None:
     r, versions = repositories, [await stored_version(repositories, around.model) for _ in range(4)]
     id_ = (await deployed(r, around)).id
-    assert [await r.deployments.was_served(project_id, v.id) for v in (around.version, *versions)] == [True] + [
-        False
-    ] * 4
-    for spec in (
-        DeploymentSpec.serving(tuple(versions[:3]), {}, DeploymentOptions()),
-        DeploymentSpec.serving((around.version,), {}, DeploymentOptions()),
-    ):
+    several = DeploymentSpec.serving(tuple(versions[:3]), {}, DeploymentOptions())
+    for spec in (several, DeploymentSpec.serving((around.version,), {}, DeploymentOptions())):
         await r.deployments.revise(project_id, id_, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob")
 
-    assert [await r.deployments.was_served(project_id, version.id) for version in versions] == [True] * 3 + [False]
-    assert [await r.deployments.was_served(uuid4(), version.id) for version in versions] == [False] * 4
-    assert await r.deployments.last_copy(project_id, versions[1].id) is None
+    copies = [await r.deployments.last_copy(project_id, version.id) for version in versions]
+    assert copies == [several] * 3 + [None]
+    assert [await r.deployments.last_copy(uuid4(), version.id) for version in versions] == [None] * 4
+    alone = DeploymentSpec.serving((versions[1],), {}, DeploymentOptions())
+    for spec in (alone, several):
+        await r.deployments.revise(project_id, id_, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="bob")
+        assert await r.deployments.last_copy(project_id, versions[1].id) == spec
+    await r.versions.update(project_id, versions[2].id, ModelVersionPatch(uri="s3://new"))
+    assert (await r.deployments.get(project_id, id_)).edited_version_fields == (f"{versions[2].id}.uri",)
 
 
 async def test_the_last_copy_is_of_the_last_revision_also_within_one_tick(

@@ -38,7 +38,7 @@ async def test_keeps_the_credentials(repositories: Repositories, project_id: UUI
     await repositories.versions.create(project_id, version, credentials)
     await repositories.versions.update(project_id, version.id, ModelVersionPatch(uri="s3://bucket/another-key"))
 
-    assert await repositories.versions.credentials(project_id, version.id, version.uri) == credentials
+    assert await repositories.versions.credentials(project_id, version.id, version.uri) == (credentials or None)
     with refused(NotFound, Reason.MODEL_VERSION_NOT_FOUND):
         await repositories.versions.credentials(project_id, uuid4(), version.uri)
 
@@ -50,12 +50,31 @@ async def test_keys_do_not_follow_a_uri_to_another_place(
     version = a_version(await stored_model(repositories, project_id), uri="s3://bucket/key")
     await repositories.versions.create(project_id, version, Credentials("key", "secret"))
 
-    await repositories.versions.update(project_id, version.id, ModelVersionPatch(uri=uri))
-
-    assert await repositories.versions.credentials(project_id, version.id, uri) == Credentials()
+    for default in (False, True):
+        patch = ModelVersionPatch(uri=uri, is_default=default)
+        await repositories.versions.update(project_id, version.id, patch)
+        assert await repositories.versions.credentials(project_id, version.id, uri) is None
+        assert await repositories.versions.keys_uri(project_id, version.id) == version.uri
+    keys = await repositories.versions.credentials(project_id, version.id, version.uri)
+    assert keys == Credentials("key", "secret")
+    await repositories.versions.update(project_id, version.id, ModelVersionPatch(secret_key="new"))
+    assert await repositories.versions.credentials(project_id, version.id, uri) == Credentials("", "new")
     assert await repositories.versions.credentials(project_id, version.id, version.uri) is None
-    await repositories.versions.update(project_id, version.id, ModelVersionPatch(uri=version.uri))
-    assert await repositories.versions.credentials(project_id, version.id, version.uri) == Credentials()
+    assert await repositories.versions.keys_uri(project_id, version.id) == uri
+
+
+async def test_tells_for_which_uri_the_keys_are(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID
+) -> None:
+    version = a_version(await stored_model(repositories, project_id), uri="s3://bucket/key")
+    await repositories.versions.create(project_id, version, Credentials("", "secret"))
+
+    assert await repositories.versions.keys_uri(project_id, version.id) == "s3://bucket/key"
+    assert await repositories.versions.keys_uri(other_project_id, version.id) is None
+    assert await repositories.versions.keys_uri(project_id, uuid4()) is None
+    await repositories.versions.update(project_id, version.id, ModelVersionPatch(secret_key=""))
+    assert await repositories.versions.keys_uri(project_id, version.id) is None
+    assert await repositories.versions.credentials(project_id, version.id, version.uri) is None
 
 
 @pytest.mark.parametrize(
@@ -63,14 +82,14 @@ async def test_keys_do_not_follow_a_uri_to_another_place(
     [
         (ModelVersionPatch(secret_key="new"), Credentials("key", "new")),
         (ModelVersionPatch(access_key="k2", secret_key="s2"), Credentials("k2", "s2")),
-        (ModelVersionPatch(access_key="", secret_key=""), Credentials()),
+        (ModelVersionPatch(access_key="", secret_key=""), None),
         (ModelVersionPatch(uri="s3://elsewhere/key", secret_key="new", is_default=True), Credentials("", "new")),
         (ModelVersionPatch(uri="s3://bucket/other", description="d"), Credentials("key", "secret")),
         (ModelVersionPatch(is_default=True), Credentials("key", "secret")),
     ],
 )
 async def test_keys_are_replaced_and_removed(
-    repositories: Repositories, project_id: UUID, patch: ModelVersionPatch, after: Credentials
+    repositories: Repositories, project_id: UUID, patch: ModelVersionPatch, after: Credentials | None
 ) -> None:
     version = a_version(await stored_model(repositories, project_id), uri="s3://bucket/key")
     await repositories.versions.create(project_id, version, Credentials("key", "secret"))

@@ -18,6 +18,7 @@ from tests.refusals import refused
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.domain.errors import EventLogChanged, FailedPrecondition, InvalidRequest, Reason
+from registry_grpc.domain.inference_service import InferenceServicePatch
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
@@ -40,6 +41,26 @@ async def test_the_log_does_not_go_on_after_another_event_of_the_same_number(
         await events(project_id, deployment.id, before.resume_token, 9)
     [now] = await events(project_id, deployment.id, 0, 9)
     assert list(await events(project_id, deployment.id, now.resume_token, 9)) == []
+
+
+async def test_a_service_that_is_deployed_meanwhile_keeps_naming_its_version(
+    postgres_repositories: Repositories, database: Database, project_id: UUID
+) -> None:
+    r = postgres_repositories
+    around = await Surroundings.stored(r, project_id)
+    other, id_ = await stored_version(r, around.model), (await deployed(r, around)).id
+    await r.deployments.undeploy(project_id, id_, "")
+    async with database.transaction() as redeploying:
+        await redeploying.execute("UPDATE deployment SET want = 'PRESENT' WHERE id = $1", id_)
+        naming = asyncio.create_task(
+            r.deployments.change_service(
+                project_id, id_, InferenceServicePatch(model_version_id=other.id), "", keeps_version=True
+            )
+        )
+        while not naming.done() and not await database.fetch("SELECT FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    with refused(FailedPrecondition, Reason.DEPLOYED_VERSION_FIXED):
+        await naming
 
 
 async def test_deletes_no_model_with_a_version_in_a_traffic_variant(
@@ -167,3 +188,25 @@ async def test_stored_keys_cannot_be_moved_to_another_row_or_column(
 
     with pytest.raises(SecretUnreadable, match=f"model_version/{moved_to.id}/{column}"):
         await postgres_repositories.versions.credentials(project_id, moved_to.id, moved_to.uri)
+
+
+@pytest.mark.parametrize("key", ["plain text", ""])
+async def test_keys_do_not_follow_a_uri_that_another_program_writes(
+    postgres_repositories: Repositories, database: Database, project_id: UUID, key: str
+) -> None:
+    """Whether this service or the other program wrote the keys."""
+    r, model = postgres_repositories, await stored_model(postgres_repositories, project_id)
+    version = a_version(model, uri="s3://bucket/key")
+    keys = Credentials() if key else Credentials("key", "secret")
+    await r.versions.create(project_id, version, keys)
+    if key:
+        await database.execute("UPDATE model_version SET secret_key = $2 WHERE id = $1", version.id, key)
+
+    await database.execute("UPDATE model_version SET uri = 's3://elsewhere/key' WHERE id = $1", version.id)
+
+    assert await r.versions.credentials(project_id, version.id, "s3://elsewhere/key") is None
+    assert await r.versions.credentials(project_id, version.id, version.uri) == (keys or Credentials("", key))
+    if not key:
+        await database.execute("UPDATE model_version SET keys_uri = uri WHERE id = $1", version.id)
+        with pytest.raises(SecretUnreadable, match="for s3://elsewhere"):
+            await r.versions.credentials(project_id, version.id, "s3://elsewhere/key")

@@ -85,7 +85,12 @@ def test_a_deployment_keeps_its_copy_and_reports_that_the_version_was_edited(
 def test_an_update_keeps_all_served_versions(deployer: Deployer) -> None:
     ids = [deployer.version["id"], deployer.another_version()["id"]]
     deployment = deployer.make(model_version_ids=ids)
-    assert list(scaled(deployer, deployment.id).snapshot.model_version_ids) == ids
+    edit(deployer, {"id": ids[1]}, uri=EDITED)
+    after = scaled(deployer, deployment.id)
+    assert after.snapshot == deployment.snapshot
+    assert list(after.snapshot.model_version_ids) == [each.model_version_id for each in after.snapshot.versions] == ids
+    assert [each.uri for each in after.snapshot.versions] == ["s3://bucket/model", "s3://b/k"]
+    assert list(after.edited_version_fields) == [f"{ids[1]}.uri"]
     deployer.until(deployment.id, deployer.serving(2))
     service = deployer.api.read(f"/inference_services/{deployment.id}")
     assert {served["model_version_id"] for served in service["served_models"]} == set(ids)

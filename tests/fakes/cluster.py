@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -37,8 +38,14 @@ class InMemoryCluster(Cluster):
     calls: Counter[str] = field(default_factory=Counter)
     cleaned: list[tuple[Want, Credentials | None]] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
+    kept: bool = False
     news: asyncio.Queue[Relisted | Changed] = field(default_factory=asyncio.Queue)
     watching: int = 0
+
+    @asynccontextmanager
+    async def patience(self, seconds: float) -> AsyncIterator[None]:
+        async with asyncio.timeout(seconds):
+            yield
 
     async def observe(self, deployment: Deployment) -> Evidence:
         await self._called("observe")
@@ -73,6 +80,9 @@ class InMemoryCluster(Cluster):
         return Applied(
             uid=stored.uid, k8s_generation=stored.k8s_generation, resource_version="1", content={"annotations": {}}
         )
+
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        return self.kept
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         await self._called("delete")

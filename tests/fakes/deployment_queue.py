@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -34,12 +35,19 @@ class InMemoryDeploymentQueue:
 
     async def claim(self, limit: int) -> list[Claim]:
         now = self._store.write_time()
-        due = sorted(
-            (work.next_at, id_)
-            for id_, work in self._store.work.items()
-            if work.next_at is not None and work.next_at <= now and work.is_free(now)
-        )
-        return [await self._take(id_, now) for _, id_ in due[:limit]]
+        order = []
+        for id_, work in self._store.work.items():
+            if work.next_at is not None and work.next_at <= now:
+                row = self._store.deployments[id_]
+                order.append((work.is_free(now), row.applied_generation < row.generation, work.next_at, id_))
+        turns: Counter[UUID] = Counter()
+        due = []
+        for is_free, _, next_at, id_ in sorted(order):
+            project_id = self._store.deployments[id_].project_id
+            turns[project_id] += 1
+            if is_free:
+                due.append((turns[project_id], next_at, id_))
+        return [await self._take(id_, now) for *_, id_ in sorted(due)[:limit]]
 
     async def next_due(self) -> timedelta | None:
         now = self._store.write_time()

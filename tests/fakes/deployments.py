@@ -22,6 +22,7 @@ from registry_grpc.domain.deployment import (
     Outcome,
     Phase,
     Want,
+    check_version_kept,
 )
 from registry_grpc.domain.errors import (
     ConcurrentChange,
@@ -148,17 +149,20 @@ class InMemoryDeploymentRepository:
         *,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
+        keeps_version: bool = False,
     ) -> bool:
-        want = Want.of(patch.desired_state)
+        want = None if patch.desired_state is UNSET else Want.of(patch.desired_state)
         deployment = self._store.deployments.get(id)
+        if deployment and keeps_version and deployment.want is Want.PRESENT:
+            check_version_kept(id, deployment.spec.model_version_id, patch)
         if deployment and want is Want.PRESENT and deployment.want is Want.ABSENT:
             _check_generation(deployment, after)
         await self._services.update(project_id, id, patch)
-        if deployment is None or deployment.want is want:
+        if deployment is None or want in {None, deployment.want}:
             return False
         if want is Want.ABSENT:
             return await self.undeploy(project_id, id, created_by)
-        await self.revise(project_id, id, want=want, spec=spec, cause=Cause.REDEPLOY, created_by=created_by)
+        await self.revise(project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.REDEPLOY, created_by=created_by)
         return True
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
@@ -203,12 +207,9 @@ class InMemoryDeploymentRepository:
         return max(serving, key=lambda r: r.generation, default=None)
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
-        copies = [r for r in self._revisions_of(project_id) if r.spec.model_version_id == model_version_id]
+        copies = [r for r in self._revisions_of(project_id) if model_version_id in r.spec.served_version_ids]
         newest = max(copies, key=lambda r: (r.created_at, r.generation, r.deployment_id), default=None)
         return newest.spec if newest else None
-
-    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
-        return any(model_version_id in r.spec.served_version_ids for r in self._revisions_of(project_id))
 
     def _revisions_of(self, project_id: UUID) -> Iterator[DeploymentRevision]:
         for id_, revisions in self._store.revisions.items():
@@ -241,8 +242,7 @@ class InMemoryDeploymentRepository:
         )
 
     def _read(self, deployment: Deployment) -> Deployment:
-        version = self._store.versions.get(deployment.spec.model_version_id)
-        now = [getattr(version, name) for name in COPIED] if version else deployment.spec.copied
+        now = {id_: [getattr(version, name) for name in COPIED] for id_, version in self._store.versions.items()}
         edited = deployment.spec.edited_fields(now)
         return replace(deployment, drift_policy=self._drift_policy(deployment.id), edited_version_fields=edited)
 

@@ -37,7 +37,7 @@ class InMemoryModelVersionRepository:
         newest = max((other.created_at for other in self._of_same_model(version)), default=NOT_STORED)
         stored = version._replace(**self._store.times_of(version, newest + timedelta(microseconds=1)))
         self._put(stored)
-        self._store.credentials[version.id] = credentials
+        self._store.credentials[version.id] = (version.uri, credentials)
         return stored
 
     async def get(self, project_id: UUID, id: UUID, *, registered_model_id: UUID | None = None) -> ModelVersion:
@@ -74,12 +74,19 @@ class InMemoryModelVersionRepository:
         changed = version._replace(**fields, updated_at=self._store.write_time(version.created_at))
         self._check_name(changed)
         self._put(changed)
-        self._store.credentials[id] = replace(self._store.credentials[id], **patch.keys_after(version.uri))
+        if patch.concerns_keys:
+            keys_uri, keys = self._store.credentials[id]
+            self._store.credentials[id] = changed.uri, replace(keys, **patch.keys_for(changed.uri, keys_uri))
         return changed
 
     async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
-        version = await self.get(project_id, id)
-        return self._store.credentials[version.id] if place_of(version.uri) == place_of(uri) else None
+        keys_uri, keys = self._store.credentials[(await self.get(project_id, id)).id]
+        return (keys or None) if place_of(keys_uri) == place_of(uri) else None
+
+    async def keys_uri(self, project_id: UUID, id: UUID) -> str | None:
+        versions = {version.id for version in self._of_project(project_id)}
+        keys_uri, keys = self._store.credentials[id] if id in versions else ("", Credentials())
+        return keys_uri if keys else None
 
     def _of_project(self, project_id: UUID) -> Iterator[ModelVersion]:
         models = self._store.models

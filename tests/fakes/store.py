@@ -55,7 +55,7 @@ class InMemoryStore:
     clock: FakeClock = field(default_factory=FakeClock)
     models: dict[UUID, RegisteredModel] = field(default_factory=dict)
     versions: dict[UUID, ModelVersion] = field(default_factory=dict)
-    credentials: dict[UUID, Credentials] = field(default_factory=dict)
+    credentials: dict[UUID, tuple[str, Credentials]] = field(default_factory=dict)
     environments: dict[UUID, ServingEnvironment] = field(default_factory=dict)
     services: dict[UUID, InferenceService] = field(default_factory=dict)
     serve_models: dict[UUID, ServeModel] = field(default_factory=dict)

@@ -120,7 +120,10 @@ async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_databas
         rotated = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=both)
         assert rotated.out == f"encrypted the secrets of {count} versions with the current key\n"
     stored = await database.fetchval("SELECT access_key FROM model_version WHERE id = $1", version)
-    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored, place_of_key(version, "access_key")) == "plain text"
+    assert (
+        AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored, place_of_key(version, "access_key", "s3://m/v"))
+        == "plain text"
+    )
     lost = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=f"k3:{NEW}")
     assert (lost.status, lost.err) == (
         1,
@@ -138,7 +141,10 @@ async def test_secrets_come_back_for_the_go_service(database: asyncpg.Connection
     rest = await database.fetchval("SELECT access_key_rest FROM model_version WHERE id = $1", version)
     assert first.startswith("enc:v2:k2:")
     assert rest
-    assert AesGcmCipher({"k2": b"k2" * 16}).decrypt(first + rest, place_of_key(version, "access_key")) == longest
+    assert (
+        AesGcmCipher({"k2": b"k2" * 16}).decrypt(first + rest, place_of_key(version, "access_key", "s3://m/v"))
+        == longest
+    )
 
     decrypt = ("migrate", "decrypt-secrets")
     hesitating = await command(*decrypt, database_url=fresh_database_url, encryption_keys=keys)

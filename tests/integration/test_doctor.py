@@ -361,8 +361,8 @@ async def test_an_empty_database(doctor: Doctor, empty_database_url: str) -> Non
 
 async def test_secrets_under_an_older_key(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
     one, other = uuid.uuid4(), uuid.uuid4()
-    await add_version(database, "plain text", OLD.encrypt("s3cret", place_of_key(one, "secret_key")), one)
-    await add_version(database, NEW.encrypt("s3cret", place_of_key(other, "access_key")), "", other)
+    await add_version(database, "plain text", OLD.encrypt("s3cret", place_of_key(one, "secret_key", "s3://m/v")), one)
+    await add_version(database, NEW.encrypt("s3cret", place_of_key(other, "access_key", "s3://m/v")), "", other)
     assert await doctor.finds_all_well()
     assert doctor.line("stored secrets") == (
         "warning  stored secrets: 2 of 3 are not encrypted with the current key"
@@ -378,9 +378,9 @@ async def test_every_secret_is_read(
     ids = sorted(uuid.uuid4() for _ in range(7))
     lost = AesGcmCipher({"k3": bytes(32)})
     for id_ in ids[:4]:
-        await add_version(database, NEW.encrypt("s3cret", place_of_key(id_, "access_key")), "", id_)
-    await add_version(database, "", lost.encrypt("s3cret", place_of_key(ids[4], "secret_key")), ids[4])
-    moved = NEW.encrypt("s3cret", place_of_key(ids[0], "access_key"))
+        await add_version(database, NEW.encrypt("s3cret", place_of_key(id_, "access_key", "s3://m/v")), "", id_)
+    await add_version(database, "", lost.encrypt("s3cret", place_of_key(ids[4], "secret_key", "s3://m/v")), ids[4])
+    moved = NEW.encrypt("s3cret", place_of_key(ids[0], "access_key", "s3://m/v"))
     await add_version(database, moved, moved, ids[5])
     await add_version(database, "", AesGcmCipher({"k2": b"x" * 32}).encrypt("s3cret", "there"), ids[6])
 
@@ -388,12 +388,12 @@ async def test_every_secret_is_read(
     lines = [line for line in doctor.text.splitlines() if "stored secrets" in line]
     said = "of 8 cannot be read, for example model_version"
     missing = (
-        f"MISSING  stored secrets: 1 {said}/{ids[4]}/secret_key: a stored secret needs the encryption key 'k3',"
-        " which is not configured -> append that key to REGISTRY_ENCRYPTION_KEYS"
+        f"MISSING  stored secrets: 1 {said}/{ids[4]}/secret_key for s3://m: a stored secret needs the encryption key"
+        " 'k3', which is not configured -> append that key to REGISTRY_ENCRYPTION_KEYS"
     )
     moved = (
-        f"MISSING  stored secrets: 3 {said}/{ids[5]}/access_key: it was changed by another program or moved there,"
-        " or the key of this id is not the one that encrypted it -> set the keys of the version again"
+        f"MISSING  stored secrets: 3 {said}/{ids[5]}/access_key for s3://m: it was changed by another program or"
+        " moved there, or the key of this id is not the one that encrypted it -> set the keys of the version again"
     )
     assert lines == [missing, moved]
     assert "s3cret" not in doctor.text

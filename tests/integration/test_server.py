@@ -72,7 +72,7 @@ def models(channel: grpc.aio.Channel, timeout: float = 20) -> Any:
     return stub.ListRegisteredModels(request, metadata=PROJECT, timeout=timeout)
 
 
-async def until_waiting(database_url: str) -> None:
+async def until_a_lock_is_awaited(database_url: str) -> None:
     """Wait until a request waits for the lock."""
     connection = await asyncpg.connect(database_url)
     try:
@@ -97,7 +97,7 @@ async def test_a_stopped_worker_reports_it_and_finishes_running_requests(
         statuses = watch(health_pb2.HealthCheckRequest())
         assert (await statuses.read()).status == SERVING
         in_flight = asyncio.ensure_future(models(channel))
-        await until_waiting(fresh_database_url)
+        await until_a_lock_is_awaited(fresh_database_url)
 
         worker.terminate()
         assert (await asyncio.wait_for(statuses.read(), 5)).status == NOT_SERVING
@@ -120,7 +120,7 @@ async def test_a_request_that_outlasts_the_grace_is_given_up(
     ):
         await until_serving(address, worker)
         in_flight = asyncio.ensure_future(models(channel))
-        await until_waiting(fresh_database_url)
+        await until_a_lock_is_awaited(fresh_database_url)
         worker.terminate()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await in_flight

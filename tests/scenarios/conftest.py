@@ -12,9 +12,11 @@ from tests.cluster.client import ClusterClient
 from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube
 from tests.cluster.targets import TestCluster
+from tests.kserve import QUICK
 from tests.postgres import PATIENT, ServerForRun, new_database
 from tests.scenarios.world import World, world_of
 
+from registry_grpc.adapters.kserve.throttle import Limits
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.services import reconciliation
 
@@ -26,6 +28,7 @@ def _patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request gives its first pass 5 seconds, which a busy machine may need: then nothing is applied where a scenario
     has no controller, and a try is counted that the scenario knows nothing of."""
     monkeypatch.setattr(reconciliation, "ATTEMPT_SECONDS", reconciliation.PASS_SECONDS)
+    monkeypatch.setattr(reconciliation, "TURN_SECONDS", reconciliation.PASS_SECONDS)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -84,6 +87,13 @@ async def faulty(simulated_cluster: TestCluster, own_database: Database) -> Asyn
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def limited(simulated_cluster: TestCluster, own_database: Database, limits: Limits) -> AsyncIterator[World]:
+    """A world without a controller, whose requests to the cluster are limited."""
+    async with _world_on(simulated_cluster, own_database, limits) as world:
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def silent(tmp_path: Path, own_database: Database) -> AsyncIterator[World]:
     """A world without a controller, on a cluster whose KServe does not run."""
     async with FaultyCluster(pace=_PACE, with_kserve=False) as cluster:
@@ -93,10 +103,10 @@ async def silent(tmp_path: Path, own_database: Database) -> AsyncIterator[World]
 
 
 @asynccontextmanager
-async def _world_on(cluster: TestCluster, database: Database) -> AsyncIterator[World]:
+async def _world_on(cluster: TestCluster, database: Database, limits: Limits = QUICK) -> AsyncIterator[World]:
     namespace = await cluster.create_namespace()
     async with (
         ClusterClient.from_kubeconfig(cluster.admin) as client,
-        world_of(cluster, Kube(client, namespace), database) as world,
+        world_of(cluster, Kube(client, namespace), database, limits) as world,
     ):
         yield world

@@ -18,9 +18,9 @@ _CONTEXT.set_forkserver_preload(["tests.scenarios.processes", "registry_grpc.ser
 
 
 @contextmanager
-def controller_process(database_url: str, kubeconfig: Path) -> Iterator[int]:
+def controller_process(database_url: str, kubeconfig: Path, requests_per_second: float = 1000) -> Iterator[int]:
     """Runs `registry-grpc controller`. Returns the id of its process, which may be killed."""
-    process = _CONTEXT.Process(target=_run, args=(database_url, str(kubeconfig)), daemon=True)
+    process = _CONTEXT.Process(target=_run, args=(database_url, str(kubeconfig), requests_per_second), daemon=True)
     process.start()
     assert process.pid is not None
     try:
@@ -30,7 +30,7 @@ def controller_process(database_url: str, kubeconfig: Path) -> Iterator[int]:
         process.join()
 
 
-def _run(database_url: str, kubeconfig: str) -> None:
+def _run(database_url: str, kubeconfig: str, requests_per_second: float) -> None:
     from registry_grpc.server import run_controller
 
     settings = Settings.model_validate(
@@ -39,7 +39,7 @@ def _run(database_url: str, kubeconfig: str) -> None:
             "cluster": ClusterKind.KUBECONFIG,
             "kubeconfig": kubeconfig,
             "encryption_keys": f"k1:{base64.b64encode(bytes(32)).decode()}",
-            "kubernetes_requests_per_second": 1000,
+            "kubernetes_requests_per_second": requests_per_second,
         }
     )
     run_controller(settings)

@@ -24,6 +24,7 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.throttle import Limits
 from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
@@ -387,10 +388,10 @@ class _LeavesItToControllers(Reconciler):
 
 @asynccontextmanager
 async def connected_cluster(
-    kubernetes: TestCluster, database: Database, namespace: str, pace: Pace = IMPATIENT
+    kubernetes: TestCluster, database: Database, namespace: str, pace: Pace = IMPATIENT, limits: Limits = QUICK
 ) -> AsyncIterator[KServeCluster]:
     """The adapter with the registry's own rights, if the cluster has them."""
-    api = Api(await connect(kubernetes.registry or kubernetes.admin), QUICK)
+    api = Api(await connect(kubernetes.registry or kubernetes.admin), limits)
     namespaces = () if kubernetes.simulated else (namespace,)
     registry_id = await installation_id(database)
     cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
@@ -409,11 +410,13 @@ def reconciler_of(database: Database, queue: PostgresDeploymentQueue, cluster: K
 
 
 @asynccontextmanager
-async def world_of(kubernetes: TestCluster, kube: Kube, database: Database) -> AsyncIterator[World]:
+async def world_of(
+    kubernetes: TestCluster, kube: Kube, database: Database, limits: Limits = QUICK
+) -> AsyncIterator[World]:
     """A world without a controller, in which requests make the first passes."""
     # All databases are copies of one, but each needs its own installation id.
     await database.execute("UPDATE registry_installation SET id = gen_random_uuid()")
-    async with connected_cluster(kubernetes, database, kube.namespace) as cluster:
+    async with connected_cluster(kubernetes, database, kube.namespace, limits=limits) as cluster:
         project_id = uuid4()
         model = a_model(project_id, slug="iris")
         models = PostgresRegisteredModelRepository(database)

@@ -131,10 +131,12 @@ def applied_at(uri: str) -> Applied:
 
 
 def test_the_secret_applied_last_is_kept_for_its_place_only() -> None:
-    spec = a_spec(storage_uri="s3://bucket/new")
+    spec = a_spec(storage_uri="s3://bucket/new", needs_keys=True)
     assert kept_secret(a_deployment(spec=spec, applied=applied_at("s3://bucket/old"))) == "iris-creds-1"
     assert kept_secret(a_deployment(spec=spec, applied=applied_at("s3://other/new"))) == ""
     assert kept_secret(a_deployment(spec=spec)) == ""
+    without = replace(spec, needs_keys=False)
+    assert kept_secret(a_deployment(spec=without, applied=applied_at("s3://bucket/old"))) == ""
 
 
 def test_the_owner_is_the_inference_service() -> None:

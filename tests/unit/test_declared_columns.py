@@ -44,7 +44,7 @@ VERSIONS = {"version_count", "latest_version", "default_version"}
         (InferenceService, inference_services.STORED, {"served_models", *NAMES}),
         (ServeModel, serve_models.READ, set()),
         (ServeModel, serve_models.STORED, NAMES),
-        (Deployment, deployment_rows.DEPLOYMENT_READ.keys() - {"version_now"}, {"edited_version_fields"}),
+        (Deployment, deployment_rows.DEPLOYMENT_READ.keys() - {"versions_now"}, {"edited_version_fields"}),
         (DeploymentRevision, deployment_rows.REVISION_FIELDS, set()),
         (DeploymentEvent, deployment_rows.EVENT_FIELDS, set()),
         (RegisteredModelPatch, registered_models.PATCHED, set()),

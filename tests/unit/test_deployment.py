@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from tests.fakes.builders import a_model, a_version
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec
+from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec, VersionCopy
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.quantity import fault_of_quantity
@@ -76,9 +76,9 @@ def test_negative_quantities(text: str) -> None:
     assert fault_of_quantity(text) == "must not be negative"
 
 
-def test_a_spec_is_a_copy_of_the_first_version() -> None:
+def test_a_spec_is_a_copy_of_its_versions() -> None:
     model = a_model(PROJECT_ID)
-    versions = (a_version(model, uri="s3://first"), a_version(model))
+    versions = (a_version(model, uri="s3://first"), a_version(model, uri="s3://second"))
 
     spec = DeploymentSpec.serving(versions, {"a": "1"}, DeploymentOptions())
 
@@ -90,9 +90,22 @@ def test_a_spec_is_a_copy_of_the_first_version() -> None:
         model_format_version="1.17",
         storage_uri="s3://first",
         container_image="registry.example.com/onnx:1",
+        others=(VersionCopy(versions[1].id, "s3://second", "onnx", "1.17", "registry.example.com/onnx:1"),),
         labels={"a": "1"},
         options=DeploymentOptions(),
     )
+    assert [copy.uri for copy in spec.versions] == ["s3://first", "s3://second"]
+
+
+def test_edited_fields_name_the_version() -> None:
+    model = a_model(PROJECT_ID)
+    versions = (a_version(model), a_version(model), a_version(model))
+    spec = DeploymentSpec.serving(versions, {}, DeploymentOptions())
+    now = {copy.model_version_id: list(copy[1:]) for copy in spec.versions[:2]}
+    assert spec.edited_fields(now) == ()
+
+    now[versions[0].id][0] = now[versions[1].id][3] = "edited"
+    assert spec.edited_fields(now) == ("uri", f"{versions[1].id}.container_image")
 
 
 def test_the_runtime_asked_for_comes_before_that_of_the_version() -> None:

@@ -112,7 +112,7 @@ NOT_TOLD_TO_GRPC = {
     "Applied.content": "of the controller",
     "DeploymentSpec.registered_model_id": "told of the deployment",
 }
-ONLY_FOR_GRPC = ("Deployment.", "DeploymentSpec.", "DeploymentOptions.", "FieldDifference.", "Applied.")
+ONLY_FOR_GRPC = ("Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "FieldDifference.", "Applied.")
 """The contract's answer to a deploy has no deployment."""
 NOT_SHOWN_BY = {
     # Versions inside a model have no emails (quirk Q51).

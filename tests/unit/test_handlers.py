@@ -407,13 +407,14 @@ def test_of_other_metadata_the_first_counts_and_only_some_are_read() -> None:
 
 def test_a_call_without_a_request_id_gets_one_and_a_long_one_is_cut() -> None:
     made = set()
-    for metadata in ({}, {"x-request-id": ""}):
+    project = {"project-id": str(UUID(int=1))}
+    for metadata in (project, {"x-request-id": "", **project}):
         call = Call(method="m")
         call.identify(metadata)
         made.add(UUID(call.request_id))
     assert len(made) == 2
     call = Call(method="m")
-    call.identify({"x-request-id": "x" * 500, "x-user": "u"})
+    call.identify({"x-request-id": "x" * 500, "x-user": "u", **project})
     assert (call.request_id, call.user) == ("x" * 128, "u")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.deployments import BORN, a_deployment, a_spec
@@ -18,7 +19,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     spec_to_json,
 )
 from registry_grpc.domain.decision import judge
-from registry_grpc.domain.deployment import Applied, DeploymentMode, DeploymentOptions, Phase, ScaleMetric
+from registry_grpc.domain.deployment import Applied, DeploymentMode, DeploymentOptions, Phase, ScaleMetric, VersionCopy
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.reason import DeploymentReason
@@ -67,8 +68,15 @@ def test_fields_that_an_older_release_did_not_store_have_defaults() -> None:
     stored = spec_to_json(a_spec())
     for name in ("scale_metric", "deployment_mode", "env", "storage_region"):
         del stored["options"][name]
-    del stored["labels"]
+    del stored["labels"], stored["others"]
     assert spec_from(stored) == a_spec()
+
+
+def test_copies_of_versions_may_have_unknown_fields() -> None:
+    copy = VersionCopy(UUID(int=1), "s3://b/k", "onnx", "1", "triton")
+    stored = spec_to_json(a_spec(others=(copy,)))
+    stored["others"][0]["format_of_2030"] = "x"
+    assert spec_from(stored).others == (copy,)
 
 
 def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
@@ -78,7 +86,7 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
         "phase": "HIBERNATING",
         "reason": "TOO_COLD",
         "drift_policy": "ask",
-        "version_now": None,
+        "versions_now": None,
         "drift": [{"path": "p", "applied": "1", "found": "2", "since": "today"}],
         "applied": {"uid": "u", "k8s_generation": 1, "resource_version": "2", "content": {}, "by": "me"},
     }

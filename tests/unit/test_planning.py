@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from tests.fakes.model_versions import InMemoryModelVersionRepository
+from tests.fakes.seeding import stored_version
 from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
@@ -185,6 +186,22 @@ async def test_a_plan_reports_archived_unready_and_edited_versions(world: World,
         "MODEL_VERSION_NOT_READY", "REGISTERED_MODEL_ARCHIVED", "MODEL_VERSION_ARCHIVED",
     ]  # fmt: skip
     (edited,) = [finding for finding in found if finding.code == "VERSION_EDITED"]
-    assert (edited.blocking, edited.message) == (False, "uri of the version changed since it was last deployed")
+    assert (edited.blocking, edited.message) == (
+        False,
+        f"uri of version {world.version.id} changed since it was last deployed",
+    )
     with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
         await planning(world, Stage()).validate(world.project_id, wish)
+
+
+async def test_a_plan_names_each_edited_version(world: World, wish: NewDeployment) -> None:
+    r, model = world.repositories, world.store.models[world.version.registered_model_id]
+    other = await stored_version(r, model, name="v2", status="READY")
+    both = replace(wish, model_version_ids=(world.version.id, other.id))
+    await world.deployments.deploy(world.project_id, both)
+    await r.versions.update(world.project_id, other.id, ModelVersionPatch(model_framework="x", uri="s3://bucket/2"))
+
+    plan = await planning(world, Stage()).plan(world.project_id, replace(both, name="anew"))
+
+    (edited,) = [finding for finding in plan.findings if finding.code == "VERSION_EDITED"]
+    assert edited.message == f"uri, model_framework of version {other.id} changed since it was last deployed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from registry_grpc.adapters.kserve.throttle import Throttle
+from registry_grpc.adapters.kserve.throttle import Limits, Throttle
 
 
 async def seconds(doing: Awaitable[object]) -> float:
@@ -16,17 +16,17 @@ async def seconds(doing: Awaitable[object]) -> float:
 
 
 async def test_a_burst_is_not_held_up() -> None:
-    throttle = Throttle(rate=0.001, burst=5)
+    throttle = Throttle(Limits(requests_per_second=0.001, burst=5))
     assert await seconds(asyncio.gather(*(throttle.turn() for _ in range(5)))) < 1
 
 
 async def test_after_the_burst_the_rate_holds() -> None:
-    throttle = Throttle(rate=50, burst=2)
+    throttle = Throttle(Limits(requests_per_second=50, burst=2))
     assert 0.08 <= await seconds(asyncio.gather(*(throttle.turn() for _ in range(7)))) < 1
 
 
 async def test_a_cancelled_waiter_gives_its_turn_back() -> None:
-    throttle = Throttle(rate=10, burst=1)
+    throttle = Throttle(Limits(requests_per_second=10, burst=1))
     await throttle.turn()
     waiting = [asyncio.create_task(throttle.turn()) for _ in range(100)]
     await asyncio.sleep(0)
@@ -37,7 +37,7 @@ async def test_a_cancelled_waiter_gives_its_turn_back() -> None:
 
 
 async def test_nobody_passes_while_the_server_asks_to_wait() -> None:
-    throttle = Throttle(rate=1000, burst=10)
+    throttle = Throttle(Limits(requests_per_second=1000, burst=10))
     throttle.close_for(0.2)
     throttle.close_for(0.05)
     assert await seconds(throttle.turn()) >= 0.15

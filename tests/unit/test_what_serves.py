@@ -108,17 +108,16 @@ async def test_changeable_fields_of_a_deployed_version(world: World) -> None:
     assert (await world.deployment()).edited_version_fields == ()
 
 
-@pytest.mark.parametrize("status", ["PENDING", "READY"])
-async def test_a_version_that_was_not_deployed_or_is_not_ready_can_be_changed(world: World, status: str) -> None:
-    model = world.store.models[world.version.registered_model_id]
-    other = await stored_version(world.repositories, model, status="READY")
-    await world.set_status("PENDING")
+async def test_a_version_that_was_not_deployed_can_be_changed(world: World, other: ModelVersion) -> None:
+    edited = await versions_of(world).update(world.project_id, other.id, ModelVersionPatch(uri="s3://new"))
+    assert edited.uri == "s3://new"
 
-    for version in (other, world.version):
-        edited = await versions_of(world).update(world.project_id, version.id, ModelVersionPatch(uri="s3://new"))
-        assert edited.uri == "s3://new"
-    await world.set_status(status)
-    assert (await world.deployment()).spec.storage_uri == world.version.uri
+
+async def test_a_status_that_was_set_back_does_not_open_a_deployed_version(world: World) -> None:
+    await versions_of(world).update(world.project_id, world.version.id, ModelVersionPatch(status="PENDING"))
+
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_DEPLOYED):
+        await versions_of(world).update(world.project_id, world.version.id, ModelVersionPatch(uri="s3://new"))
 
 
 async def archive(world: World, what: str) -> None:
@@ -150,6 +149,35 @@ async def test_archived_models_and_versions_are_not_deployed_again(world: World,
     await world.deployments.deploy(world.project_id, new, ignore_archived=True)
     await world.update(DeploymentOptions(min_replicas=2))
     await world.deployments.roll_back(world.project_id, world.id, 1)
+
+
+@pytest.mark.parametrize("by", ["state", "update", "rollback"])
+@ARCHIVED
+async def test_what_was_archived_is_not_brought_up_again(world: World, what: str, reason: Reason, by: str) -> None:
+    await world.services.undeploy(world.project_id, world.id)
+    await archive(world, what)
+
+    with refused(FailedPrecondition, reason):
+        match by:
+            case "state":
+                await patched(world, desired_state="DEPLOYED")
+            case "update":
+                await world.update(DeploymentOptions(min_replicas=2))
+            case "rollback":
+                await world.deployments.roll_back(world.project_id, world.id, 1)
+    await patched(world, desired_state="DEPLOYED", by_contract=True)
+    assert (await world.deployment()).want is Want.PRESENT
+
+
+async def test_all_versions_of_a_repeated_revision_must_be_ready(world: World, other: ModelVersion) -> None:
+    spec = DeploymentSpec.serving((world.version, other), {}, DeploymentOptions())
+    await world.repositories.deployments.revise(
+        world.project_id, world.id, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by=""
+    )
+    await world.repositories.versions.update(world.project_id, other.id, ModelVersionPatch(status="FAILED"))
+
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_NOT_READY):
+        await world.deployments.roll_back(world.project_id, world.id, 2)
 
 
 @ARCHIVED

@@ -158,7 +158,7 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
     async for version in versions_with_keys(connection):
         for column in filter(version.get, KEYS):
             total += 1
-            place = place_of_key(version["id"], column)
+            place = place_of_key(version["id"], column, version["keys_uri"])
             try:
                 cipher.decrypt(version[column], place)
             except SecretUnreadable as error:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from registry_grpc.domain.errors import InvalidRequest, Violation
-from registry_grpc.domain.inference_service import ServiceState
+from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, Reason, Violation
+from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED, ModelVersion
-from registry_grpc.domain.patch import Unset
+from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
@@ -47,7 +47,7 @@ class Want(StrEnum):
 
     @classmethod
     def of(cls, desired_state: str | Unset) -> Want:
-        """The intent of a service's `desired_state`."""
+        """The intent of a service's `desired_state`, which is set."""
         return cls.PRESENT if desired_state == ServiceState.DEPLOYED else cls.ABSENT
 
 
@@ -187,11 +187,23 @@ def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:
                 yield Violation(f"options.resources.{kind}.{resource}", fault)
 
 
+class VersionCopy(NamedTuple):
+    """What a version was when a revision was made: its id and the fields of `COPIED`."""
+
+    model_version_id: UUID
+    uri: str
+    model_framework: str
+    model_framework_version: str
+    container_image: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentSpec:
-    """What a revision serves. It is copied from the version when the revision is made, and never changes.
+    """What a revision serves. It is copied from the versions when the revision is made, and never changes.
 
     `served_version_ids` are all versions recorded as serve models; the first one, `model_version_id`, is deployed.
+    `others` are the copies of those after it; revisions that were made before there were copies have none.
+    `needs_keys`: the deployed version had storage keys, so that the revision is not applied without keys.
     """
 
     registered_model_id: UUID
@@ -201,6 +213,8 @@ class DeploymentSpec:
     model_format_version: str
     storage_uri: str
     container_image: str
+    others: tuple[VersionCopy, ...] = ()
+    needs_keys: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     options: DeploymentOptions = field(default_factory=DeploymentOptions)
     unknown: Mapping[str, Any] = field(default_factory=dict)
@@ -218,23 +232,39 @@ class DeploymentSpec:
             model_format_version=version.model_framework_version,
             storage_uri=version.uri,
             container_image=version.container_image,
+            others=tuple(VersionCopy(v.id, *(getattr(v, name) for name in COPIED)) for v in versions[1:]),
             labels=labels,
             options=options,
         )
 
     @property
-    def copied(self) -> tuple[str, ...]:
-        """The values of `domain.model_version.COPIED`."""
-        return self.storage_uri, self.model_format, self.model_format_version, self.container_image
+    def versions(self) -> tuple[VersionCopy, ...]:
+        """The copies of the served versions, the deployed one first."""
+        deployed = self.storage_uri, self.model_format, self.model_format_version, self.container_image
+        return VersionCopy(self.model_version_id, *deployed), *self.others
 
-    def edited_fields(self, now: Sequence[str]) -> tuple[str, ...]:
-        """The fields of `COPIED` whose values differ from `now`, the version's current values."""
-        return tuple(name for name, then, value in zip(COPIED, self.copied, now, strict=True) if value != then)
+    def edited_fields(self, now: Mapping[UUID, Sequence[str]]) -> tuple[str, ...]:
+        """The fields of `COPIED` that differ from `now`, the current values by version: the names of those of the
+        deployed version, and `<id>.<name>` for the others."""
+        return tuple(
+            name if id_ == self.model_version_id else f"{id_}.{name}"
+            for id_, *copied in self.versions
+            for name, then, value in zip(COPIED, copied, now.get(id_, copied), strict=True)
+            if value != then
+        )
 
     @property
     def runtime(self) -> str:
         """The serving runtime; empty lets KServe choose one by the model format."""
         return self.options.runtime or self.container_image
+
+
+def check_version_kept(id: UUID, model_version_id: UUID, patch: InferenceServicePatch) -> None:
+    """Refuse another version for a service that is deployed with this one and stays so: it would say one version and
+    serve another."""
+    stays = patch.desired_state is UNSET or Want.of(patch.desired_state) is Want.PRESENT
+    if stays and patch.model_version_id not in {UNSET, model_version_id}:
+        raise FailedPrecondition(Reason.DEPLOYED_VERSION_FIXED, id=str(id), model_version_id=str(model_version_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +321,7 @@ class Deployment:
     """How many consecutive passes could not reach the API server."""
     drift_policy: DriftPolicy = DriftPolicy.REPORT
     edited_version_fields: tuple[str, ...] = ()
-    """The fields of the version that were changed since they were copied into the spec."""
+    """The fields of its versions that were changed since they were copied into the spec (`spec.edited_fields`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

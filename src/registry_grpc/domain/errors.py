@@ -73,7 +73,7 @@ _TEXTS: Mapping[Reason, str] = {
     Reason.ENVIRONMENT_HAS_INFERENCE_SERVICES: "serving environment has active inference services",
     Reason.INFERENCE_SERVICE_DEPLOYED: "cannot delete deployed inference service",
     Reason.MODEL_VERSION_NOT_READY: "model version is not ready for deployment",
-    Reason.MODEL_VERSION_DEPLOYED: "a READY version that was deployed keeps its uri, framework and container image: "
+    Reason.MODEL_VERSION_DEPLOYED: "a version that was deployed keeps its uri, framework and container image: "
     "add a version instead",
     Reason.DEPLOYED_VERSION_FIXED: "model_version_id cannot be changed while the service is deployed: use "
     "UpdateDeployment to serve another version",

@@ -10,9 +10,13 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
+def is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
+
+
 def parse_uuid(text: str) -> UUID | None:
     """The UUID, or None if the text is not a UUID."""
-    return UUID(text) if _UUID.fullmatch(text) else None
+    return UUID(text) if is_uuid(text) else None
 
 
 def parse_own_id(text: str) -> UUID | None:

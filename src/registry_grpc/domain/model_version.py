@@ -90,11 +90,12 @@ class ModelVersionPatch:
 
     @property
     def concerns_keys(self) -> bool:
-        return any(value is not UNSET for value in (self.uri, self.access_key, self.secret_key))
+        return not (self.access_key is UNSET and self.secret_key is UNSET)
 
-    def keys_after(self, uri: str) -> dict[str, str]:
-        """The keys that change for a version whose uri is `uri`: those given, or both if the place changes."""
-        moves = self.uri is not UNSET and place_of(self.uri) != place_of(uri)
+    def keys_for(self, uri: str, keys_uri: str) -> dict[str, str]:
+        """The keys that change, if they are given for `uri` and those before were for `keys_uri`: the given ones, or
+        both if these are different places."""
+        moves = place_of(uri) != place_of(keys_uri)
         given = {"access_key": self.access_key, "secret_key": self.secret_key}
         return {name: "" if key is UNSET else key for name, key in given.items() if moves or key is not UNSET}
 

@@ -11,7 +11,7 @@ from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
 from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.runtimes import RuntimeFormat, runtime_findings
-from registry_grpc.domain.storage import KSERVE_PREFIXES, Storage, is_fetchable
+from registry_grpc.domain.storage import KSERVE_PREFIXES, Storage, is_fetchable, place_of
 
 __all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "findings"]
 
@@ -88,8 +88,11 @@ def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credential
     if has_credentials and storage is Storage.OTHER:
         message = f"the version has keys, but KServe uses none for `{uri}`"
         yield Finding(Why.CREDENTIALS_UNUSED, message, blocking=False, field="model_version_id")
-    needs_keys = storage in {Storage.S3, Storage.GCS, Storage.HUGGING_FACE}
-    if needs_keys and not has_credentials and not options.service_account:
+    may_need_keys = storage in {Storage.S3, Storage.GCS, Storage.HUGGING_FACE}
+    if spec.needs_keys and not has_credentials and storage is not Storage.OTHER:
+        message = f"the version has no keys for `{place_of(uri)}` any more, or they were given for another uri"
+        yield Finding(Why.CREDENTIALS_NEEDED, message, field="model_version_id")
+    elif may_need_keys and not has_credentials and not options.service_account:
         message = f"no credentials for `{uri}`; works for public models only"
         yield Finding(Why.CREDENTIALS_MISSING, message, blocking=False, field="model_version_id")
     if (options.storage_endpoint or options.storage_region) and not (has_credentials and storage is Storage.S3):

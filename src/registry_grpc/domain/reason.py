@@ -40,6 +40,13 @@ class DeploymentReason(StoredWord):
         "Use up to 63 letters, digits, `-`, `_`, `.`; begin and end with a letter or digit.",
     )
     CREDENTIALS_UNREADABLE = "CREDENTIALS_UNREADABLE", "Configure the missing encryption key, or set the keys again."
+    CREDENTIALS_NEEDED = (
+        "CREDENTIALS_NEEDED",
+        "Set the version's keys for its uri again; if it needs none now, remove them, and update with the version.",
+    )
+
+    # Reported by the registry about itself.
+    QUEUED = "QUEUED", "Wait: many deployments are under way, and a controller continues with this one soon."
 
     # Reported by the API server.
     REJECTED = "REJECTED", "Read the message of the API server, correct the options or the version, and update."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,13 +24,13 @@ SORT_FIELDS = (
 ARCHIVED = "ARCHIVED"
 
 _SLUG_LENGTH = 60
-_SLUG_KEEPS = frozenset(string.ascii_lowercase + string.digits + "-")
+_SLUG_CHANGES = str.maketrans(string.ascii_uppercase + " _", string.ascii_lowercase + "--")
+_NOT_IN_SLUGS = re.compile("[^a-z0-9-]")
 
 
 def slug_of(name: str) -> str:
     """The name as it can be used in URLs. Dashes are neither merged nor trimmed (contract 1.6)."""
-    characters = ("-" if c in " _" else c.lower() if c in string.ascii_uppercase else c for c in name)
-    return "".join(c for c in characters if c in _SLUG_KEEPS)[:_SLUG_LENGTH]
+    return _NOT_IN_SLUGS.sub("", name.translate(_SLUG_CHANGES))[:_SLUG_LENGTH]
 
 
 class Tags(NamedTuple):

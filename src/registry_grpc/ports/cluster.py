@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -46,6 +47,11 @@ class Cluster(Protocol):
     """Every method raises domain.errors.Unavailable (CLUSTER_UNAVAILABLE) when the API server cannot be reached, is
     overloaded (429, 5xx) or does not answer in time, and domain.errors.ClusterReadFailed when it refuses a read."""
 
+    def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Raise TimeoutError when the calls inside, which are made one after another, take longer in total. The time in
+        which they wait for the registry's own limits does not count."""
+        ...
+
     async def observe(self, deployment: Deployment) -> Evidence:
         """Read the deployment's object, its workload and pods, and, if something is wrong, its warning events."""
 
@@ -53,13 +59,16 @@ class Cluster(Protocol):
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
     ) -> Applied:
         """Write the deployment's spec to the object by server-side apply, after its Secret. If the credentials are
-        None, because they are no longer stored, the last Secret stays in use if it was made for the same place.
+        None, because they are no longer stored, the last Secret stays in use if `keeps_secret`.
 
         `seen` is the observation on which the apply is based: a missing object is created, an own one is updated with
         its uid and resourceVersion as preconditions. `force` takes over fields from other managers and removes what
         they added. Applying the same deployment again changes nothing. Raises domain.evidence.ApplyRefused: with
         API_UNAVAILABLE if a later try may succeed, with NAME_TAKEN if another object has the name.
         """
+
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        """Whether the spec needs keys, and the last applied object has a Secret for the same place."""
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         """Delete the observed object (by uid, in the foreground) if it belongs to this deployment. Can be repeated.

@@ -113,12 +113,15 @@ class DeploymentRepository(Protocol):
         *,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
+        keeps_version: bool = False,
     ) -> bool:
-        """Do InferenceServiceRepository.update with a patch that sets `desired_state`. If the service is under
-        deployment control and the state is not yet wanted, also store a revision in the same transaction: UNDEPLOY
-        (like `undeploy`) or REDEPLOY, with this spec or else the present one. Returns whether there is a new revision.
-        Raises NotFound, AlreadyExists; and ConcurrentChange, without a change, when it would redeploy and the present
-        generation is not `after`."""
+        """Do InferenceServiceRepository.update. If the service is under deployment control and the patch sets a
+        `desired_state` that is not yet wanted, also store a revision in the same transaction: UNDEPLOY (like
+        `undeploy`) or REDEPLOY, with this spec or else the present one. Returns whether there is a new revision.
+
+        Raises NotFound, AlreadyExists; and, without a change, ConcurrentChange when it would redeploy and the present
+        generation is not `after`, and with `keeps_version` FailedPrecondition for another version than the one that is
+        deployed and stays so."""
 
     async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
         """Set both states of the service to UNDEPLOYED, clear url and external id, set its serve models to PENDING, and
@@ -137,11 +140,7 @@ class DeploymentRepository(Protocol):
         revisions of that time may have been deleted."""
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
-        """The spec of the newest revision that deploys the version; None when none does. A revision deploys
-        the first of the versions that it serves."""
-
-    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
-        """Whether a revision serves the version, alone or with others."""
+        """The spec of the newest revision that serves the version, alone or with others; None when none does."""
 
     async def events(
         self, project_id: UUID, id: UUID, after: int | str | None, limit: int
@@ -158,7 +157,8 @@ class DeploymentQueue(Protocol):
     """Divides the work on deployments between any number of controllers."""
 
     async def claim(self, limit: int) -> list[Claim]:
-        """Take deployments that are due and that nobody holds. Those that have been due longest come first."""
+        """Take deployments that are due and that nobody holds. Projects take turns. Of each project, those to be
+        applied come last, and those that have been due longest first."""
 
     async def next_due(self) -> timedelta | None:
         """The time until the next deployment becomes due."""

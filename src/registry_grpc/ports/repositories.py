@@ -83,12 +83,16 @@ class ModelVersionRepository(Protocol):
     async def update(
         self, project_id: UUID, id: UUID, patch: ModelVersionPatch, *, registered_model_id: UUID | None = None
     ) -> ModelVersion:
-        """Change the fields of the patch and `updated_at`. A uri at another place (`domain.storage.place_of`) clears
-        the keys that are not in the same patch. Raises NotFound, AlreadyExists."""
+        """Change the fields of the patch and `updated_at`. Keys are given for the place (`domain.storage.place_of`) of
+        the uri that the version has then, and replace all keys for another place. A uri without keys leaves the stored
+        ones to the place for which they were given. Raises NotFound, AlreadyExists."""
 
     async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
-        """The version's decrypted keys for `uri`; None if the version's uri was changed to another place, for which the
-        keys are now. Raises NotFound, SecretUnreadable."""
+        """The version's decrypted keys; None if it has none for the place of `uri`, whatever its own uri is now. Raises
+        NotFound, SecretUnreadable."""
+
+    async def keys_uri(self, project_id: UUID, id: UUID) -> str | None:
+        """The uri for which the version's keys were given; None if it has no keys or does not exist."""
 
 
 class ServingEnvironmentRepository(Protocol):

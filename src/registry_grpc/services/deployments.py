@@ -121,7 +121,7 @@ class Deployments:
         reconciler = self._require_cluster()
         deployment = await self.deployments.get(project_id, id)
         spec = (await self.deployments.revision(project_id, id, generation)).spec
-        await self.drafting.check_repeated(deployment, spec)
+        spec = await self.drafting.repeated(deployment, spec)
         await self.deployments.revise(
             project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.ROLLBACK, created_by=user
         )

@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, DeploymentSpec
+from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, DeploymentSpec, Want
 from registry_grpc.domain.errors import (
     DeploymentBlocked,
     FailedPrecondition,
@@ -27,6 +27,7 @@ from registry_grpc.domain.preflight import unknown_findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.registered_model import ARCHIVED, RegisteredModel
 from registry_grpc.domain.serve_model import ServeModel
+from registry_grpc.domain.storage import place_of
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.repositories import (
     ModelVersionRepository,
@@ -88,6 +89,7 @@ class Drafting:
         )
         served = ServeModel.create_all(service.id, [version.id for version in versions], project_id=project_id)
         spec = DeploymentSpec.serving(versions, new.labels, new.options)
+        spec = await self._with_keys(project_id, spec, is_new_copy=True)
         refusals = tuple(_refusals(model, versions))
         return Draft(service=service, served=served, namespace=environment.namespace, spec=spec, refusals=refusals)
 
@@ -101,17 +103,23 @@ class Drafting:
     ) -> DeploymentSpec:
         """The spec of the deployment with another version or other options. None keeps the present ones: without a
         version, the deployment keeps its copy of the version, even if the version was edited since or is not READY.
+        But if it was undeployed, this deploys it again, and its versions are checked as in `repeated`.
 
         Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
         keeps options that are no longer allowed.
         """
         spec, project_id = deployment.spec, deployment.project_id
         _check_known(spec)
-        version = await self._version(project_id, spec.registered_model_id, model_version_id or spec.model_version_id)
         if model_version_id is not None:
+            version = await self._version(project_id, spec.registered_model_id, model_version_id)
             model = await self.models.get(project_id, spec.registered_model_id)
             _check(_refusals(model, (version,)), ignore_archived=ignore_archived)
             spec = DeploymentSpec.serving((version,), spec.labels, spec.options)
+            spec = await self._with_keys(project_id, spec, is_new_copy=True)
+        else:
+            if deployment.want is Want.ABSENT:
+                await self._check_versions(deployment, spec, ignore_archived=ignore_archived)
+            spec = await self._with_keys(project_id, spec)
         if options is None:
             self._check_kept(deployment, spec.options)
             return spec
@@ -120,17 +128,34 @@ class Drafting:
             raise InvalidRequest([Violation("options.deployment_mode", fault)])
         return replace(spec, options=options)
 
-    async def check_repeated(self, deployment: Deployment, spec: DeploymentSpec) -> None:
-        """Check whether an earlier spec is still allowed.
+    async def repeated(
+        self, deployment: Deployment, spec: DeploymentSpec, *, ignore_archived: bool = False
+    ) -> DeploymentSpec:
+        """An earlier spec, if it is still allowed.
 
-        Raises NotFound when its version no longer exists; FailedPrecondition when it is not allowed.
+        Raises NotFound when a version of it no longer exists; FailedPrecondition when it is not allowed: also for an
+        ARCHIVED version or model, if it was undeployed.
         """
         _check_known(spec)
-        _check_ready(await self._version(deployment.project_id, spec.registered_model_id, spec.model_version_id))
+        await self._check_versions(deployment, spec, ignore_archived=ignore_archived)
         self._check_kept(deployment, spec.options)
         if fault := await self._mode_fault(deployment, spec.options.deployment_mode):
             text = f"options.deployment_mode {fault}"
             raise DeploymentBlocked([Violation(DeploymentReason.DEPLOYMENT_MODE_FIXED, text)])
+        return await self._with_keys(deployment.project_id, spec)
+
+    async def _with_keys(self, project_id: UUID, spec: DeploymentSpec, *, is_new_copy: bool = False) -> DeploymentSpec:
+        """The spec needs keys if its version has some. A spec that is repeated also does if they were added since, but
+        only for its uri."""
+        keys_uri = await self.versions.keys_uri(project_id, spec.model_version_id)
+        has_keys = keys_uri is not None and (is_new_copy or place_of(keys_uri) == place_of(spec.storage_uri))
+        return replace(spec, needs_keys=spec.needs_keys or has_keys)
+
+    async def _check_versions(self, deployment: Deployment, spec: DeploymentSpec, *, ignore_archived: bool) -> None:
+        model = await self.models.get(deployment.project_id, spec.registered_model_id)
+        versions = await self._versions_of(model, spec.served_version_ids)
+        is_up = deployment.want is Want.PRESENT
+        _check(_refusals(model, versions), ignore_archived=ignore_archived or is_up)
 
     def _check_kept(self, deployment: Deployment, options: DeploymentOptions) -> None:
         """Check options that are stored and not part of the request, so that InvalidRequest would be wrong."""
@@ -183,11 +208,6 @@ def _refusals(model: RegisteredModel, versions: Iterable[ModelVersion]) -> Itera
     if model.state == ARCHIVED:
         yield FailedPrecondition(Reason.REGISTERED_MODEL_ARCHIVED, registered_model_id=str(model.id))
     yield from (_archived(version) for version in versions if version.is_archived)
-
-
-def _check_ready(version: ModelVersion) -> None:
-    if not version.is_ready:
-        raise _not_ready(version)
 
 
 def _not_ready(version: ModelVersion) -> FailedPrecondition:

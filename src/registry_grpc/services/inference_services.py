@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from registry_grpc.domain.decision import of_record
 from registry_grpc.domain.deployment import Deployment, Want
-from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason, RegistryError
+from registry_grpc.domain.errors import NotFound, RegistryError
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
@@ -90,16 +90,16 @@ class InferenceServices:
         service = await self.services.get(project_id, id)
         if patch.model_version_id is not UNSET:
             await self.versions.get(project_id, patch.model_version_id, registered_model_id=service.registered_model_id)
-            if not by_contract and (patch.desired_state is UNSET or Want.of(patch.desired_state) is Want.PRESENT):
-                _check_version_kept(await self._deployment_of(service), patch.model_version_id)
-        if patch.desired_state is UNSET:
+        if patch.desired_state is UNSET and (by_contract or patch.model_version_id is UNSET):
             return await self.services.update(project_id, id, patch)
 
         async def change() -> bool:
             is_up = Want.of(patch.desired_state) is Want.PRESENT
             target = await self._to_redeploy(service, patch, by_contract=by_contract) if is_up else None
             spec, after = (target.spec, target.generation) if target else (None, None)
-            return await self.deployments.change_service(project_id, id, patch, user, spec=spec, after=after)
+            return await self.deployments.change_service(
+                project_id, id, patch, user, spec=spec, after=after, keeps_version=not by_contract
+            )
 
         if await again_when_changed(change):
             await self._attempt(id)
@@ -157,9 +157,9 @@ class InferenceServices:
         now = await self.services.get(service.project_id, service.id)
         named = now.model_version_id if patch.model_version_id is UNSET else patch.model_version_id
         if named in {None, deployment.spec.model_version_id}:
-            await self.drafting.check_repeated(deployment, deployment.spec)
-            return deployment
-        spec = await self.drafting.updated(deployment, named, None, ignore_archived=by_contract)
+            spec = await self.drafting.repeated(deployment, deployment.spec, ignore_archived=by_contract)
+        else:
+            spec = await self.drafting.updated(deployment, named, None, ignore_archived=by_contract)
         return replace(deployment, spec=spec)
 
     async def _attempt(self, id: UUID) -> None:
@@ -176,11 +176,3 @@ class InferenceServices:
 
     async def _namespace_of(self, service: InferenceService) -> str:
         return (await self.environments.get(service.project_id, service.serving_environment_id)).namespace
-
-
-def _check_version_kept(deployment: Deployment | None, model_version_id: UUID) -> None:
-    """Refuse another version for a deployed service: it would say one version and serve another."""
-    if deployment is None or deployment.want is Want.ABSENT or deployment.spec.model_version_id == model_version_id:
-        return
-    deployed = str(deployment.spec.model_version_id)
-    raise FailedPrecondition(Reason.DEPLOYED_VERSION_FIXED, id=str(deployment.id), model_version_id=deployed)

@@ -56,14 +56,14 @@ class ModelVersions:
         *,
         edits_deployed: bool = False,
     ) -> ModelVersion:
-        """`edits_deployed` allows to change a READY version that was deployed, as the contract does. Its deployments
-        keep their copies of the version.
+        """`edits_deployed` allows to change what a version that was deployed serves, as the contract does. Its
+        deployments keep their copies of the version.
 
         Raises NotFound, also if the version does not belong to the given model (Q3); AlreadyExists; FailedPrecondition.
         """
         if not edits_deployed and any(getattr(patch, name) is not UNSET for name in COPIED):
             version = await self.versions.get(project_id, id, registered_model_id=registered_model_id)
             edited = [name for name in COPIED if getattr(patch, name) not in {UNSET, getattr(version, name)}]
-            if edited and version.is_ready and await self.deployments.was_served(project_id, id):
+            if edited and await self.deployments.last_copy(project_id, id) is not None:
                 raise FailedPrecondition(Reason.MODEL_VERSION_DEPLOYED, id=str(id), fields=", ".join(edited))
         return await self.versions.update(project_id, id, patch, registered_model_id=registered_model_id)

@@ -85,10 +85,13 @@ class Planning:
         return True
 
     async def _edits(self, draft: Draft) -> tuple[Finding, ...]:
-        """A finding if the version was edited since it was last deployed."""
-        copy = await self.deployments.last_copy(draft.service.project_id, draft.spec.model_version_id)
-        edited = copy.edited_fields(draft.spec.copied) if copy else ()
-        return (_edited(edited),) if edited else ()
+        """A finding for each version that was edited since it was last deployed."""
+        found = []
+        for id_, *now in draft.spec.versions:
+            last = await self.deployments.last_copy(draft.service.project_id, id_)
+            if last and (edited := last.edited_fields({id_: now})):
+                found.append(_edited(id_, edited))
+        return tuple(found)
 
     async def _plan(self, cluster: Cluster, draft: Draft) -> Plan:
         deployment = Deployment(
@@ -129,8 +132,9 @@ def _refusal(error: FailedPrecondition) -> Finding:
     return Finding(DeploymentReason(error.reason), error.message, field="model_version_id")
 
 
-def _edited(fields: tuple[str, ...]) -> Finding:
-    message = f"{', '.join(fields)} of the version changed since it was last deployed"
+def _edited(id: UUID, fields: tuple[str, ...]) -> Finding:
+    names = ", ".join(field.rpartition(".")[2] for field in fields)
+    message = f"{names} of version {id} changed since it was last deployed"
     return Finding(DeploymentReason.VERSION_EDITED, message, blocking=False, field="model_version_id")
 
 

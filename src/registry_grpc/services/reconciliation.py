@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
 from uuid import UUID
 
@@ -25,11 +26,16 @@ from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import Claim, DeploymentQueue
 from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import ModelVersionRepository
+from registry_grpc.services.turns import Turns
 
 PASS_SECONDS = 45.0
-"""Shorter than a lease, so that nobody works on a row whose lease has ended."""
+"""How long the API server may take for a pass: less than a lease lasts."""
 ATTEMPT_SECONDS = 5.0
-"""How long a request waits for its first pass."""
+"""How long the API server may take for the first pass, which a request makes."""
+TURN_SECONDS = 0.3
+"""How long a request waits until it may begin its first pass. Then it leaves the deployment to the controllers."""
+FOREGROUND_PASSES = 4
+"""How many requests of a process make passes at once."""
 _WAIT_FOR_OTHERS_SECONDS = 10.0
 _NO_ANSWER = "the Kubernetes API did not answer in time"
 _JITTER = 0.2
@@ -42,13 +48,14 @@ class Reconciler:
         self._queue = queue
         self._cluster = cluster
         self._versions = versions
+        self._turns = Turns(FOREGROUND_PASSES)
 
     async def attempt(self, id: UUID) -> None:
-        """Make a pass now, inside a request. If it fails or takes too long, the controllers continue."""
+        """Make a pass now, inside a request. If it fails or takes too long, or if too many others are under way, the
+        controllers continue."""
         claim = await self._claim_within(id, ATTEMPT_SECONDS)
-        if claim is None:
-            return
-        await self._work(claim, ATTEMPT_SECONDS)
+        if claim is not None:
+            await self._work(claim, self._in_turn(claim))
 
     async def observe_now(self, id: UUID) -> None:
         """Make a pass now and record it. Raises Unavailable and ClusterReadFailed instead of recording those."""
@@ -56,7 +63,7 @@ class Reconciler:
         if claim is None:
             return  # another pass on this deployment is under way and records what it sees
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
+            async with self._cluster.patience(ATTEMPT_SECONDS):
                 evidence = await self._cluster.observe(claim.deployment)
                 result = await self._pass(claim, evidence)
             await self._queue.record(claim, result)
@@ -72,20 +79,32 @@ class Reconciler:
         if is_left_to_newer_release(claim.deployment, claim.now):
             await self._queue.release(claim)
         else:
-            await self._work(claim, PASS_SECONDS)
+            await self._work(claim, self._within(PASS_SECONDS, claim))
 
-    async def _work(self, claim: Claim, seconds: float) -> None:
-        """Make a pass. If it is cancelled, because the caller has gone or the controller stops, give its lease back."""
+    async def _work(self, claim: Claim, result: Awaitable[PassResult]) -> None:
+        """Record a pass. If it is cancelled, as the caller has gone or the controller stops, give its lease back."""
         try:
-            try:
-                async with asyncio.timeout(seconds):
-                    result = await self._pass(claim)
-            except TimeoutError:
-                result = _judged(claim, claim.deployment, None, _unavailable(_NO_ANSWER))
-            await self._queue.record(claim, result)
+            await self._queue.record(claim, await result)
         except BaseException:
             await self._queue.release(claim)
             raise
+
+    async def _in_turn(self, claim: Claim) -> PassResult:
+        try:
+            await self._turns.take(claim.deployment.project_id, TURN_SECONDS)
+        except TimeoutError:
+            return _judged(claim, claim.deployment, None, ApplyRefused(DeploymentReason.QUEUED, ""))
+        try:
+            return await self._within(ATTEMPT_SECONDS, claim)
+        finally:
+            self._turns.give_back()
+
+    async def _within(self, seconds: float, claim: Claim) -> PassResult:
+        try:
+            async with self._cluster.patience(seconds):
+                return await self._pass(claim)
+        except TimeoutError:
+            return _judged(claim, claim.deployment, None, _unavailable(_NO_ANSWER))
 
     async def _claim_within(self, id: UUID, seconds: float) -> Claim | None:
         until = time.monotonic() + seconds
@@ -122,7 +141,8 @@ class Reconciler:
 
     async def _apply(self, deployment: Deployment, evidence: Evidence) -> Deployment:
         credentials = await self._credentials(deployment)
-        check_before_apply(deployment, has_credentials=bool(credentials))
+        keeps_keys = credentials is None and self._cluster.keeps_secret(deployment)
+        check_before_apply(deployment, has_credentials=bool(credentials) or keeps_keys)
         force = deployment.drift_policy is DriftPolicy.ENFORCE
         applied = await self._cluster.apply(deployment, credentials, seen=evidence, force=force)
         return replace(deployment, applied=applied, applied_generation=deployment.generation, applied_at=evidence.at)
@@ -140,8 +160,8 @@ class Reconciler:
         return evidence
 
     async def _credentials(self, deployment: Deployment) -> Credentials | None:
-        """None when the version was deleted, or when its uri was changed to another place. Raises ApplyRefused if the
-        credentials cannot be decrypted."""
+        """None when the version was deleted or has no keys for the uri of the revision. Raises ApplyRefused if they
+        cannot be decrypted."""
         spec = deployment.spec
         try:
             return await self._versions.credentials(deployment.project_id, spec.model_version_id, spec.storage_uri)

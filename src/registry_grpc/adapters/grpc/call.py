@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
 import grpc
+
+from registry_grpc.domain.errors import ProjectIdRequired
+from registry_grpc.domain.ids import parse_uuid
 
 NO_PROJECT = UUID(int=0)
 
@@ -33,8 +37,19 @@ class Call:
     """The code that the log shows."""
 
     def identify(self, metadata: dict[str, str]) -> None:
+        """Raises ProjectIdRequired."""
         self.request_id = metadata.get("x-request-id", "")[:_LONGEST_REQUEST_ID] or str(uuid4())
         self.user = metadata.get("x-user", "")
+        self.project_id = _project_id(metadata.get("project-id", ""))
+
+
+@lru_cache(maxsize=1024)  # the same few projects call all the time
+def _project_id(text: str) -> UUID:
+    """Refuses the all-zero UUID, which switched tenancy off in the Go service (quirks Q1, Q2)."""
+    project_id = parse_uuid(text)
+    if project_id is None or project_id == NO_PROJECT:
+        raise ProjectIdRequired
+    return project_id
 
 
 def metadata_of(pairs: Iterable[tuple[str, Any]] | None) -> dict[str, str]:

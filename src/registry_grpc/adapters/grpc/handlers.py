@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from functools import lru_cache
-from types import TracebackType
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias, get_type_hints
-from uuid import UUID
 
 import grpc
 import structlog
@@ -28,8 +26,6 @@ from registry_grpc.adapters.rest.answers import error_body, http_body
 from registry_grpc.adapters.rest.body import LARGE_BYTES
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
-from registry_grpc.domain.errors import ProjectIdRequired
-from registry_grpc.domain.ids import parse_uuid
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # not generic at run time
@@ -99,10 +95,9 @@ def _native(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
 
     async def handle(data: bytes, context: Context) -> Any:
         call = Call(method=name)
-        with _Logged(call, context):
+        with _logged(call, context):
             try:
-                call.identify(metadata := metadata_of(context.invocation_metadata()))
-                call.project_id = project_of(metadata)
+                call.identify(metadata_of(context.invocation_metadata()))
                 return await answer(call, data, context)
             except Exception as error:  # noqa: BLE001 - the last line of defence
                 refusal = refusal_of(error, call, kind)
@@ -127,10 +122,9 @@ def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
         target = metadata.get("x-envoy-original-path")
         if target is None:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "only the gateway calls this method, for REST clients")
-        with _Logged(call, context):
+        with _logged(call, context):
             try:
                 call.identify(metadata)
-                call.project_id = project_of(metadata)
                 body = HttpBody.FromString(data).data
                 # A thread leaves the event loop its turns while it reads.
                 is_large = len(body) > LARGE_BYTES
@@ -148,53 +142,30 @@ def _rest(servicer: Servicer, rpc: Rpc, method: MethodDescriptor) -> Handler:
     return grpc.unary_unary_rpc_method_handler(handle)
 
 
-def project_of(metadata: dict[str, str]) -> UUID:
-    """The tenant that calls. Raises ProjectIdRequired."""
-    return _project_id(metadata.get("project-id", ""))
-
-
-@lru_cache(maxsize=1024)  # the same few projects call all the time
-def _project_id(text: str) -> UUID:
-    """Refuses the all-zero UUID, which switched tenancy off in the Go service (quirks Q1, Q2)."""
-    project_id = parse_uuid(text)
-    if not project_id or not project_id.int:
-        raise ProjectIdRequired
-    return project_id
-
-
 def _longest(context: Context) -> float | None:
     """None if the caller's own deadline is shorter: gRPC keeps it by cancelling the handler."""
     remaining = context.time_remaining()
     return LONGEST_SECONDS if remaining is None or remaining > LONGEST_SECONDS else None
 
 
-class _Logged:
+@contextmanager
+def _logged(call: Call, context: Context) -> Iterator[None]:
     """Logs one line per call: the method, the code and the duration, but nothing of the request or the answer."""
-
-    __slots__ = ("_call", "_context", "_started")
-
-    def __init__(self, call: Call, context: Context) -> None:
-        self._call = call
-        self._context = context
-        self._started = time.perf_counter()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        call = self._call
-        if isinstance(error, asyncio.CancelledError):
-            # gRPC cancels a handler when its caller gives up and when the caller's deadline has passed.
-            is_late = self._context.time_remaining() == 0
-            call.code = grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED
+    started = time.perf_counter()
+    try:
+        yield
+    except asyncio.CancelledError:
+        # gRPC cancels a handler when its caller gives up and when the caller's deadline has passed.
+        is_late = context.time_remaining() == 0
+        call.code = grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED
+        raise
+    finally:
         write = _log.error if call.code in _FAULTS else _log.info
         write(
             "request completed",
             method=call.method,
             code=call.code.name,
-            duration_ms=round((time.perf_counter() - self._started) * 1000, 2),
+            duration_ms=round((time.perf_counter() - started) * 1000, 2),
             request_id=call.request_id,
             project_id=str(call.project_id),
         )

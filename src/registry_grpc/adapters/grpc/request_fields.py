@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
+from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.ids import parse_uuid
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 NO_ID = UUID(int=0)
 
 
-def path_id(text: str, field: str, message: str) -> UUID:
+def path_id(text: str, field: str = "id", message: str | None = "invalid id") -> UUID:
     """Reads an id of the path. Raises InvalidRequest with `message`, the contract's text for the route."""
     value = parse_uuid(text)
     if value is None:
@@ -39,21 +40,26 @@ def require(message: Message, *fields: str) -> None:
 
 def body_id(text: str, field: str) -> UUID:
     """Reads an id of the body. Raises InvalidRequest that names the field."""
-    value = parse_uuid(text)
-    if value is None:
-        raise InvalidRequest([Violation(field, "must be a UUID")])
-    return value
+    return path_id(text, field, None)
 
 
-def distinct_ids(texts: Iterable[str], field: str) -> tuple[UUID, ...]:
-    """The ids in the order given, without repetitions (quirk Q16). Raises InvalidRequest."""
-    ids = []
-    for text in texts:
-        value = parse_uuid(text)
-        if value is None:
-            raise InvalidRequest([Violation(field, "must hold UUIDs")])
-        ids.append(value)
-    return tuple(dict.fromkeys(ids))
+def filter_id(text: str, field: str, call: Call) -> UUID | None:
+    """REST ignores a filter by an invalid id (quirk Q36); gRPC refuses it."""
+    return body_id(text, field) if text and not call.is_rest else parse_uuid(text)
+
+
+def version_ids_of(message: Any, reader: Reader) -> tuple[UUID, ...]:
+    """First the single id, then those of the list, without repetitions (contract 2.5, quirk Q16)."""
+    first = [message.model_version_id] if message.HasField("model_version_id") else []
+    ids = reader.read(_ids, [], first, "model_version_id")
+    return tuple(dict.fromkeys(ids + reader.read(_ids, [], message.model_version_ids, "model_version_ids")))
+
+
+def _ids(texts: Collection[str], field: str) -> list[UUID]:
+    ids = [id_ for text in texts if (id_ := parse_uuid(text))]
+    if len(ids) < len(texts):
+        raise InvalidRequest([Violation(field, "must hold UUIDs")])
+    return ids
 
 
 def texts_of(labels: Struct) -> dict[str, str]:

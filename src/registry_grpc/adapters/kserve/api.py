@@ -97,8 +97,7 @@ class Api:
         limits = limits or Limits()
         self._client = client
         self._timeout = limits.timeout
-        self._throttle = Throttle(limits.requests_per_second, limits.burst)
-        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._throttle = Throttle(limits)
 
     async def get(self, path: str) -> Answer:
         return await self._call("GET", path)
@@ -151,6 +150,7 @@ class Api:
         """The events of one watch, which the server ends after `seconds`. Close it with `aclosing`."""
         query |= {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         timeout = aiohttp.ClientTimeout(total=seconds + _PATIENCE, sock_connect=_CONNECT_TIMEOUT, sock_read=_SILENCE)
+        await self._throttle.turn()
         async with _network(), self._response("GET", path, query, timeout=timeout) as response:
             async for line in response.content:
                 yield _decoded(line)
@@ -167,14 +167,15 @@ class Api:
         body: Json | None = None,
         content_type: str = _JSON,
     ) -> Answer:
-        async with _network(), asyncio.timeout(self._timeout):
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
-            async with (
-                self._slots,
-                self._response(method, path, query, body=body, content_type=content_type, timeout=timeout) as response,
-            ):
-                text = await response.read()
-                return Answer(_decoded(text), _time_of(response))
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
+        async with (
+            self._throttle.slot(),
+            _network(),
+            asyncio.timeout(self._timeout),
+            self._response(method, path, query, body=body, content_type=content_type, timeout=timeout) as response,
+        ):
+            text = await response.read()
+            return Answer(_decoded(text), _time_of(response))
 
     @asynccontextmanager
     async def _response(
@@ -188,7 +189,6 @@ class Api:
         content_type: str = _JSON,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A successful response. Its connection is reused if the response was read to its end, and closed otherwise."""
-        await self._throttle.turn()
         _, url, headers, _, _ = await self._client.param_serialize(
             method,
             path,

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.applying import Application
-from registry_grpc.adapters.kserve.credentials_secret import applied_secret, credentials_secret, known_secrets
+from registry_grpc.adapters.kserve.credentials_secret import (
+    applied_secret,
+    credentials_secret,
+    kept_secret,
+    known_secrets,
+)
 from registry_grpc.adapters.kserve.deletion import delete_object, delete_secret
 from registry_grpc.adapters.kserve.drift import content_differences, content_of
 from registry_grpc.adapters.kserve.errors import reading, writing
@@ -18,6 +24,7 @@ from registry_grpc.adapters.kserve.evidence import live_object
 from registry_grpc.adapters.kserve.facts import read_facts
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
 from registry_grpc.adapters.kserve.observation import observe
+from registry_grpc.adapters.kserve.throttle import patience
 from registry_grpc.adapters.kserve.watch import Pace, Watch
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject
@@ -52,6 +59,9 @@ class KServeCluster:
         self._facts: dict[tuple[str, str], tuple[float, ClusterFacts]] = {}
         self._asking = asyncio.Lock()
 
+    def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        return patience(seconds)
+
     async def observe(self, deployment: Deployment) -> Evidence:
         with reading():
             return await observe(self._api, deployment)
@@ -67,6 +77,9 @@ class KServeCluster:
         application = self._application(deployment, credentials)
         with writing():
             return await application.carry_out(seen.live, force=force)
+
+    def keeps_secret(self, deployment: Deployment) -> bool:
+        return bool(kept_secret(deployment))
 
     def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         return json.dumps(self._application(deployment, credentials).manifest, indent=2, ensure_ascii=False)

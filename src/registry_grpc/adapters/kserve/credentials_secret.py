@@ -62,9 +62,9 @@ def applied_secret(deployment: Deployment) -> str:
 
 
 def kept_secret(deployment: Deployment) -> str:
-    """The name of the last applied Secret, to keep it when its keys are no longer stored. Empty if there is none or it
-    was made for another place."""
-    if deployment.applied is None:
+    """The name of the last applied Secret, to keep it when its keys are no longer stored. Empty if there is none, if it
+    was made for another place, or if the spec needs no keys."""
+    if deployment.applied is None or not deployment.spec.needs_keys:
         return ""
     model = deployment.applied.content["spec"]["predictor"]["model"]
     is_same_place = place_of(model["storageUri"]) == place_of(deployment.spec.storage_uri)

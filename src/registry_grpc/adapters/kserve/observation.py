@@ -1,7 +1,7 @@
 """Fetches the objects of one deployment and returns their state as `domain.evidence`, with as few reads as possible.
 
-A deployment that is well takes two reads. Otherwise there are up to four: pods explain why a rollout does not complete,
-and events tell errors that KServe reports in no status.
+A deployment that is well takes two reads, and one that KServe has not seen yet takes one. Otherwise there are up to
+four: pods explain why a rollout does not complete, and events tell errors that KServe reports in no status.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, is_owned_by, knative_rollout, newest_pods
 from registry_grpc.domain.deployment import Deployment, DeploymentMode, Want
-from registry_grpc.domain.evidence import Evidence, LiveObject, Rollout, WarningEvent
+from registry_grpc.domain.evidence import Evidence, Rollout, WarningEvent
 
 _BY_SERVICE = "serving.kserve.io/inferenceservice"
 _BY_REVISION = "serving.knative.dev/revision"
@@ -30,18 +30,15 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
         raise
     live = live_object(answer.body, deployment.applied)
     # For an object that is to be deleted the rest is not read, so that missing rights on it do not stop the deletion.
-    if not live.is_of(deployment) or deployment.want is Want.ABSENT:
+    # Before KServe has written conditions, there is nothing else to read.
+    if not live.is_of(deployment) or deployment.want is Want.ABSENT or not live.has_conditions:
         return Evidence(at=answer.at, live=live)
     rollout = await _rollout(api, answer.body)
-    is_well = _is_well(live, rollout, deployment.generation)
+    # The events are about errors that prevent the rollout.
+    has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.generation
     return Evidence(
-        at=answer.at, live=live, rollout=rollout, warning=None if is_well else await _warning(api, answer.body)
+        at=answer.at, live=live, rollout=rollout, warning=None if has_begun else await _warning(api, answer.body)
     )
-
-
-def _is_well(live: LiveObject, rollout: Rollout | None, generation: int) -> bool:
-    is_ready = live.ready is not None and live.ready.is_true
-    return is_ready and rollout is not None and rollout.is_complete and rollout.revision == generation
 
 
 async def _rollout(api: Api, raw: Raw) -> Rollout | None:

@@ -52,10 +52,17 @@ UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs =>
 WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
 RETURNING id
 """
+# Projects take turns: those that are worked on have had theirs. Of one project, objects that were applied come before
+# those to be applied, so that their states stay true while many wait. A claim does not rank more rows than some pages.
 _DUE = """
-SELECT id FROM deployment
-WHERE next_at <= now() AND (lease_until IS NULL OR lease_until < now())
-ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT d.id FROM deployment d JOIN (
+    SELECT id, row_number() OVER (
+        PARTITION BY project_id ORDER BY lease_until > now() IS TRUE DESC, applied_generation < generation, next_at
+    ) AS turn
+    FROM (SELECT * FROM deployment WHERE next_at <= now() ORDER BY next_at LIMIT 1000) due
+) queue USING (id)
+WHERE d.next_at <= now() AND (d.lease_until IS NULL OR d.lease_until < now())
+ORDER BY queue.turn, d.next_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED
 """
 _THIS_ONE = (
     "SELECT id FROM deployment WHERE id = $2 AND (lease_until IS NULL OR lease_until < now()) FOR UPDATE SKIP LOCKED"

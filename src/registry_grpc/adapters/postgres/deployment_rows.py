@@ -21,6 +21,7 @@ from registry_grpc.domain.deployment import (
     Outcome,
     Phase,
     ScaleMetric,
+    VersionCopy,
     Want,
 )
 from registry_grpc.domain.model_version import COPIED
@@ -34,16 +35,16 @@ DEPLOYMENT_FIELDS = (
     "applied_generation", "applied", "applied_at", "serving_generation", "phase", "phase_since", "reason", "message",
     "next_step", "url", "drift", "observed_at", "attempts",
 )  # fmt: skip
-# The environment has the drift policy. Environment and version may be deleted while the object still has to be removed.
+# The environment has the drift policy. Environment and versions may be deleted while the object is still to be removed.
 DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {
     "drift_policy": "coalesce(e.drift_policy, 'report')",
-    "version_now": f"CASE WHEN v.id IS NOT NULL THEN ARRAY[{', '.join(f'v.{name}' for name in COPIED)}] END",
+    "versions_now": f"""(
+        SELECT jsonb_object_agg(id, ARRAY[{", ".join(COPIED)}]) FROM model_version
+        WHERE id = ANY(ARRAY(SELECT jsonb_array_elements_text(d.spec->'served_version_ids')::uuid))
+    )""",
 }
 DEPLOYMENT_COLUMNS = select_list(DEPLOYMENT_READ)
-DEPLOYMENT_JOINS = """
-LEFT JOIN serving_environment e ON e.id = d.serving_environment_id
-LEFT JOIN model_version v ON v.id = (d.spec->>'model_version_id')::uuid
-"""
+DEPLOYMENT_JOINS = "LEFT JOIN serving_environment e ON e.id = d.serving_environment_id"
 REVISION_FIELDS = (
     "deployment_id", "generation", "created_at", "created_by", "cause", "spec", "outcome", "reason", "served_from",
     "served_until",
@@ -62,6 +63,7 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 def deployment_from(record: Any) -> Deployment:
     values = {name: record[name] for name in DEPLOYMENT_FIELDS}
     spec = spec_from(record["spec"])
+    versions_now = {UUID(id_): now for id_, now in (record["versions_now"] or {}).items()}
     return Deployment(
         **values
         | {
@@ -72,7 +74,7 @@ def deployment_from(record: Any) -> Deployment:
             "reason": DeploymentReason.stored(record["reason"]),
             "drift": tuple(_made(FieldDifference, difference) for difference in record["drift"]),
             "drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT),
-            "edited_version_fields": spec.edited_fields(record["version_now"] or spec.copied),
+            "edited_version_fields": spec.edited_fields(versions_now),
         }
     )
 
@@ -105,9 +107,12 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "model_format_version": spec.model_format_version,
         "storage_uri": spec.storage_uri,
         "container_image": spec.container_image,
+        "others": [copy._asdict() | {"model_version_id": str(copy.model_version_id)} for copy in spec.others],
         "labels": dict(spec.labels),
         "options": {field.name: getattr(spec.options, field.name) for field in fields(spec.options)},
     }
+    if spec.needs_keys:  # not written otherwise, because an older release refuses what it does not know
+        stored["needs_keys"] = True
     for place, value in spec.unknown.items():
         option = place.removeprefix(_OPTIONS)
         (stored["options"] if option != place else stored)[option] = value
@@ -133,6 +138,10 @@ def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
             "registered_model_id": UUID(stored["registered_model_id"]),
             "model_version_id": UUID(stored["model_version_id"]),
             "served_version_ids": tuple(UUID(id_) for id_ in stored["served_version_ids"]),
+            "others": tuple(
+                VersionCopy(UUID(copy["model_version_id"]), *(copy[name] for name in COPIED))
+                for copy in stored.get("others", ())
+            ),
             "options": _made(DeploymentOptions, options),
             "unknown": unknown,
         },

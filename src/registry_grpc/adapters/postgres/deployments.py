@@ -35,6 +35,7 @@ from registry_grpc.domain.deployment import (
     DeploymentSpec,
     Orphan,
     Want,
+    check_version_kept,
 )
 from registry_grpc.domain.errors import (
     ConcurrentChange,
@@ -47,6 +48,7 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
+from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
 
@@ -79,7 +81,10 @@ INSERT INTO deployment_event (deployment_id, generation, serving_generation, pha
 SELECT id, generation, serving_generation, phase, reason, message, next_step FROM deployment WHERE id = $1
 """
 # Every transaction that writes a deployment and its service locks the deployment first.
-_LOCK_WANTED = "SELECT want FROM deployment WHERE id = $1 AND project_id = $2 FOR UPDATE"
+_LOCK_WANTED = """
+SELECT want, (spec->>'model_version_id')::uuid AS model_version_id FROM deployment
+WHERE id = $1 AND project_id = $2 FOR UPDATE
+"""
 # A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
 # applied generation; a redeployment then knows that the object was not deleted by somebody else.
 _REVISE = f"""
@@ -129,23 +134,17 @@ SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
 ORDER BY r.generation DESC LIMIT 1
 """
-# All revisions with this version belong to one project.
-_LAST_COPY = """
+# All revisions with this version belong to one project. There is an index for the first version of a revision, and a
+# small one for the others. Without the order of each, all revisions would be read.
+_NEWEST = "ORDER BY created_at DESC, generation DESC, deployment_id DESC LIMIT 1"
+_LAST_COPY = f"""
 SELECT r.spec FROM (
-    SELECT deployment_id, spec FROM deployment_revision
-    WHERE spec->>'model_version_id' = $1 ORDER BY created_at DESC, generation DESC, deployment_id DESC LIMIT 1
+    (SELECT * FROM deployment_revision WHERE spec->>'model_version_id' = $1 {_NEWEST})
+    UNION ALL
+    (SELECT * FROM deployment_revision
+     WHERE jsonb_array_length(spec->'served_version_ids') > 1 AND spec->'served_version_ids' ? $1 {_NEWEST})
+    {_NEWEST}
 ) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
-"""
-# There is an index for the first version of a revision, and a small one for the others. Without the second order, all
-# revisions would be read.
-_WAS_SERVED = """
-SELECT id FROM deployment WHERE project_id = $2 AND id = coalesce(
-    (SELECT deployment_id FROM deployment_revision WHERE spec->>'model_version_id' = $1
-     ORDER BY created_at DESC LIMIT 1),
-    (SELECT deployment_id FROM deployment_revision
-     WHERE jsonb_array_length(spec->'served_version_ids') > 1 AND spec->'served_version_ids' ? $1
-     ORDER BY created_at DESC LIMIT 1)
-)
 """
 # Without a time, the revision that did not stop, because its beginning may be later than now() after a failover.
 _SERVED_AT = f"""
@@ -266,12 +265,18 @@ class PostgresDeploymentRepository:
         *,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
+        keeps_version: bool = False,
     ) -> bool:
-        want = Want.of(patch.desired_state)
         async with self._database.transaction() as connection:
-            wanted = await connection.fetchval(_LOCK_WANTED, id, project_id)
+            deployed = await connection.fetchrow(_LOCK_WANTED, id, project_id)
+            if keeps_version and deployed and deployed["want"] == Want.PRESENT:
+                check_version_kept(id, deployed["model_version_id"], patch)
             await update_service(connection, project_id, id, patch)
-            if wanted in {None, want}:
+            if (
+                not deployed
+                or patch.desired_state is UNSET
+                or (want := Want.of(patch.desired_state)) == deployed["want"]
+            ):
                 return False
             if want is Want.ABSENT:
                 await _undeploy_service(connection, project_id, id)
@@ -322,9 +327,6 @@ class PostgresDeploymentRepository:
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)
         return spec_from(record["spec"]) if record else None
-
-    async def was_served(self, project_id: UUID, model_version_id: UUID) -> bool:
-        return await self._database.fetchrow(_WAS_SERVED, str(model_version_id), project_id) is not None
 
     async def events(
         self, project_id: UUID, id: UUID, after: int | str | None, limit: int

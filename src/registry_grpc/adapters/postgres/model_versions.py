@@ -57,7 +57,7 @@ PATCHED = (
     "model_framework_version", "container_image", "uri", "labels",
 )  # fmt: skip
 _UPDATE = f"""
-UPDATE model_version v SET {assignments((*PATCHED, *stored_keys.COLUMNS), first=4)}, {TOUCHED}
+UPDATE model_version v SET {assignments((*PATCHED, "keys_uri", *stored_keys.COLUMNS), first=4)}, {TOUCHED}
 WHERE v.id = $1 AND v.project_id = $2
     AND ($3::uuid IS NULL OR v.registered_model_id = $3)
 RETURNING {_COLUMNS}
@@ -71,9 +71,12 @@ WHERE v.id = $1 AND v.project_id = $2 FOR NO KEY UPDATE OF m
 _CLEAR_DEFAULT = (
     "UPDATE model_version SET is_default = false WHERE registered_model_id = $1 AND is_default AND id <> $2"
 )
-_NO_KEYS = (None,) * len(stored_keys.COLUMNS)
-_LOCK_URI = "SELECT uri FROM model_version WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
-_CREDENTIALS = f"SELECT uri, {stored_keys.READ} FROM model_version WHERE id = $1 AND project_id = $2"
+_NO_KEYS = (None,) * (1 + len(stored_keys.COLUMNS))
+_LOCK_URIS = "SELECT uri, keys_uri FROM model_version WHERE id = $1 AND project_id = $2 FOR NO KEY UPDATE"
+_CREDENTIALS = f"SELECT {stored_keys.READ} FROM model_version WHERE id = $1 AND project_id = $2"
+_KEYS_URI = """
+SELECT keys_uri FROM model_version WHERE id = $1 AND project_id = $2 AND (access_key <> '' OR secret_key <> '')
+"""
 _FIND = f"SELECT {_COLUMNS} FROM model_version v WHERE "
 _OLDEST = " ORDER BY v.created_at, v.id LIMIT 1"
 _COUNTER = "SELECT coalesce(sum(c.versions), 0)::bigint FROM {counter} c WHERE {conditions}"
@@ -106,7 +109,9 @@ class PostgresModelVersionRepository:
     async def create(self, project_id: UUID, version: ModelVersion, credentials: Credentials) -> ModelVersion:
         args = [
             *arguments(version, COLUMNS),
-            *stored_keys.stored(*(self._encrypted(version.id, name, getattr(credentials, name)) for name in KEYS)),
+            *stored_keys.stored(
+                *(self._encrypted(version.id, name, getattr(credentials, name), version.uri) for name in KEYS)
+            ),
             project_id,
         ]
         if not version.is_default:
@@ -153,21 +158,29 @@ class PostgresModelVersionRepository:
             if becomes_default:
                 model_id = await connection.fetchval(_LOCK_MODEL_OF_VERSION, id, project_id)
                 await connection.execute(_CLEAR_DEFAULT, model_id, id)
-            uri = await connection.fetchval(_LOCK_URI, id, project_id)
-            keys = {name: self._encrypted(id, name, key) for name, key in patch.keys_after(uri or "").items()}
+            uris = await connection.fetchrow(_LOCK_URIS, id, project_id)
+            if uris is None or not patch.concerns_keys:
+                return _found(await connection.fetchrow(_UPDATE, *args, *_NO_KEYS), id)
+            uri = uris["uri"] if patch.uri is UNSET else patch.uri
+            keys = {n: self._encrypted(id, n, key, uri) for n, key in patch.keys_for(uri, uris["keys_uri"]).items()}
             stored = [part for key in KEYS for part in (stored_keys.stored(keys[key]) if key in keys else (None, None))]
-            return _found(await connection.fetchrow(_UPDATE, *args, *stored), id)
+            return _found(await connection.fetchrow(_UPDATE, *args, uri, *stored), id)
 
     async def credentials(self, project_id: UUID, id: UUID, uri: str) -> Credentials | None:
         record = await self._database.fetchrow(_CREDENTIALS, id, project_id)
         if record is None:
             raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND, id)
-        if place_of(record["uri"]) != place_of(uri):
+        if place_of(record["keys_uri"]) != place_of(uri):
             return None
-        return Credentials(*(self._cipher.decrypt(record[name], place_of_key(id, name)) for name in KEYS))
+        keys = (self._cipher.decrypt(record[name], place_of_key(id, name, record["keys_uri"])) for name in KEYS)
+        return Credentials(*keys) or None
 
-    def _encrypted(self, id: UUID, column: str, key: str) -> str:
-        return self._cipher.encrypt(key, place_of_key(id, column))
+    async def keys_uri(self, project_id: UUID, id: UUID) -> str | None:
+        record = await self._database.fetchrow(_KEYS_URI, id, project_id)
+        return record["keys_uri"] if record else None
+
+    def _encrypted(self, id: UUID, column: str, key: str, uri: str) -> str:
+        return self._cipher.encrypt(key, place_of_key(id, column, uri))
 
 
 async def _insert(connection: Any, args: list[Any], version: ModelVersion) -> ModelVersion:

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
+from registry_grpc.domain.storage import place_of
 from registry_grpc.ports.encryption import SecretCipher
 
 KEYS = ("access_key", "secret_key")
 COLUMNS = ("access_key", "access_key_rest", "secret_key", "secret_key_rest")
-READ = "access_key || access_key_rest AS access_key, secret_key || secret_key_rest AS secret_key"
+READ = "access_key || access_key_rest AS access_key, secret_key || secret_key_rest AS secret_key, keys_uri"
 _ROOM = 500
 _BATCH = 2000
 _SECRETS = f"""
@@ -33,9 +34,9 @@ def stored(*keys: str) -> list[str]:
     return [part for key in keys for part in (key[:_ROOM], key[_ROOM:])]
 
 
-def place_of_key(model_version_id: UUID | str, column: str) -> str:
-    """The place to which the ciphertext of a key is bound."""
-    return f"model_version/{model_version_id}/{column}"
+def place_of_key(model_version_id: UUID | str, column: str, keys_uri: str) -> str:
+    """The place to which the ciphertext of a key is bound: its row and column, and the storage for which it is."""
+    return f"model_version/{model_version_id}/{column} for {place_of(keys_uri)}"
 
 
 async def encrypt_stored_secrets(connection: Any, cipher: SecretCipher) -> int:
@@ -61,15 +62,16 @@ async def _rewrite(connection: Any, rewritten: Callable[[str, str], str]) -> int
     changed = 0
     async for row in versions_with_keys(connection):
         id_, old = row["id"], (row["access_key"], row["secret_key"])
-        new = tuple(rewritten(text, place_of_key(id_, key)) for key, text in zip(KEYS, old, strict=True))
+        places = [place_of_key(id_, key, row["keys_uri"]) for key in KEYS]
+        new = tuple(rewritten(text, place) for text, place in zip(old, places, strict=True))
         if new != old and await connection.fetchval(_REPLACE, id_, *old, *stored(*new)):
             changed += 1
     return changed
 
 
 async def versions_with_keys(connection: Any) -> AsyncIterator[Any]:
-    """Rows with `id` and the stored KEYS, of which one may be empty, in the order of the ids. They are read in batches,
-    between which the caller may write."""
+    """Rows with `id`, `keys_uri` and the stored KEYS, of which one may be empty, in the order of the ids. They are read
+    in batches, between which the caller may write."""
     last = UUID(int=0)
     while rows := await connection.fetch(_SECRETS, last, _BATCH):
         for row in rows:

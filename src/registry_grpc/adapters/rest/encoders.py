@@ -1,8 +1,7 @@
 """Domain objects in the JSON of the REST contract: keys, their order, nulls, numbers and times (contract 0.11, 0.12).
 
 A table lists each object's keys in the contract's order. A key with `?` is omitted while its value is empty; a key with
-`!` is always null; the value of a key with `=` is not the domain object's own. The result types are NewTypes so that
-mypy tells the encoders apart.
+`!` is always null; the value of a key with `=` is not the domain object's own.
 """
 
 from __future__ import annotations
@@ -22,14 +21,9 @@ from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
 from registry_grpc.services.deployments import Deployed
 
-ModelJson = NewType("ModelJson", dict[str, Any])
+# By these, mypy tells the two encoders of a ModelVersion apart.
 VersionJson = NewType("VersionJson", dict[str, Any])
 ArtifactJson = NewType("ArtifactJson", dict[str, Any])
-EnvironmentJson = NewType("EnvironmentJson", dict[str, Any])
-ServiceJson = NewType("ServiceJson", dict[str, Any])
-ServeModelJson = NewType("ServeModelJson", dict[str, Any])
-DeployedJson = NewType("DeployedJson", dict[str, Any])
-
 
 # Characters that Go escapes (contract 0.12). In JSON they only occur in strings.
 _ESCAPES = [(character.encode(), f"\\u{ord(character):04x}".encode()) for character in "<>&\u2028\u2029"]
@@ -97,15 +91,13 @@ _SERVE_MODEL = _Table("""
 """)
 
 
-def model(model: RegisteredModel) -> ModelJson:
-    return ModelJson(
-        _MODEL.encode(
-            model,
-            tags=dict(zip(Tags._fields, model.tags, strict=True)),
-            labels=_sorted(model.labels),
-            latest_version=model.latest_version and _version_of_model(model.latest_version),
-            default_version=model.default_version and _version_of_model(model.default_version),
-        )
+def model(model: RegisteredModel) -> dict[str, Any]:
+    return _MODEL.encode(
+        model,
+        tags=dict(zip(Tags._fields, model.tags, strict=True)),
+        labels=_sorted(model.labels),
+        latest_version=model.latest_version and _version_of_model(model.latest_version),
+        default_version=model.default_version and _version_of_model(model.default_version),
     )
 
 
@@ -125,28 +117,27 @@ def artifact(version: ModelVersion) -> ArtifactJson:
     return ArtifactJson(_ARTIFACT.encode(version, labels=_sorted(version.labels)))
 
 
-def environment(environment: ServingEnvironment) -> EnvironmentJson:
-    return EnvironmentJson(_ENVIRONMENT.encode(environment, **_times(environment)))
+def environment(environment: ServingEnvironment) -> dict[str, Any]:
+    return _ENVIRONMENT.encode(environment, **_times(environment))
 
 
-def service(service: InferenceService) -> ServiceJson:
+def service(service: InferenceService) -> dict[str, Any]:
     """`served_models` is omitted if it is empty, and in lists, which do not read it (quirk Q45)."""
     served = [serve_model(each) for each in service.served_models]
     labels = _sorted(service.labels)
-    return ServiceJson(_SERVICE.encode(service, labels=labels, served_models=served, **_times(service)))
+    return _SERVICE.encode(service, labels=labels, served_models=served, **_times(service))
 
 
-def serve_model(served: ServeModel) -> ServeModelJson:
-    return ServeModelJson(_SERVE_MODEL.encode(served, **_times(served)))
+def serve_model(served: ServeModel) -> dict[str, Any]:
+    return _SERVE_MODEL.encode(served, **_times(served))
 
 
-def deployed(deployed: Deployed) -> DeployedJson:
-    answer = {
+def deployed(deployed: Deployed) -> dict[str, Any]:
+    return {
         "inference_service": service(deployed.service),
         "status": deployed.status,
         "message": deployed.message,
     }
-    return DeployedJson(answer)
 
 
 def _times(thing: ServingEnvironment | InferenceService | ServeModel) -> dict[str, str]:

@@ -15,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from registry_grpc.adapters.rest.body import BodyReader
 from registry_grpc.adapters.rest.target import integer, parameters, segment, split_target
 from registry_grpc.domain.errors import InvalidRequest, Violation
-from registry_grpc.domain.ids import parse_uuid
+from registry_grpc.domain.ids import is_uuid
 
 # Parameters that the contract names differently from the protos.
 _QUERY_NAMES = {"external_id": "externalId", "parent_resource_id": "parentResourceId"}
@@ -89,7 +89,7 @@ class RequestReader:
             if "/" in text:
                 raise NoSuchRouteError
             setattr(request, field, text)
-            has_ids = has_ids and parse_uuid(text) is not None
+            has_ids = has_ids and is_uuid(text)
         return has_ids
 
     def _read_query(self, query: str, request: Message) -> None:

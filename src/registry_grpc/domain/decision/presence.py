@@ -37,7 +37,7 @@ def deleting(s: Situation) -> Verdict:
     return stands(s, Phase.DELETING)
 
 
-# name being released, field conflict, try again, refused: the API server refused it -----------------------------------
+# name being released, field conflict, queued, try again, refused: not done, or the API server refused it --------------
 
 _TRIES_BEFORE_TELLING = 3
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -61,6 +61,10 @@ def name_being_released(s: Situation) -> Verdict:
 def field_conflict(s: Situation) -> Verdict:
     # Observed again soon, because a change of the drift policy makes nothing due.
     return stands(s, Phase.DRIFTED, Why.FIELD_CONFLICT, _refusal(s).message, again_in=UNSTEADY)
+
+
+def queued(s: Situation) -> Verdict:
+    return Verdict(phase=_phase_as_far_as_known(s), reason=Why.QUEUED, again_in=AT_ONCE)
 
 
 def try_again(s: Situation) -> Verdict:

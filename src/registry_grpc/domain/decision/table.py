@@ -37,6 +37,7 @@ TABLE: tuple[Row, ...] = (
     Row("going", presence.shall_go, presence.deleting),
     Row("name being released", presence.name_is_being_released, presence.name_being_released),
     Row("field conflict", _refused(Why.FIELD_CONFLICT), presence.field_conflict),
+    Row("queued", _refused(Why.QUEUED), presence.queued),
     Row("try again", _refused(Why.OVERTAKEN, Why.API_UNAVAILABLE), presence.try_again),
     Row("refused", presence.is_refused, presence.refused),
     Row("deleted by others", presence.was_deleted, presence.deleted_externally),

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry_grpc.adapters.grpc.mapping.common import message_of
-from registry_grpc.adapters.grpc.mapping.serving import version_ids_of
-from registry_grpc.adapters.grpc.request_fields import Reader
+from registry_grpc.adapters.grpc.request_fields import Reader, version_ids_of
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
     Deployment,
@@ -169,6 +168,7 @@ def _snapshot(spec: DeploymentSpec) -> pb.Snapshot:
         uri=spec.storage_uri,
         model_framework=spec.model_format,
         model_framework_version=spec.model_format_version,
+        versions=[message_of(pb.ServedVersion, copy) for copy in spec.versions],
     )
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import deployment as mapping
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of
-from registry_grpc.adapters.grpc.mapping.serving import filter_id
-from registry_grpc.adapters.grpc.request_fields import body_id, path_id
+from registry_grpc.adapters.grpc.request_fields import body_id, filter_id, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, cursor_page, nothing, one, only_grpc, rpc, stream_rpc
 from registry_grpc.adapters.grpc.servicers.inference_services import SERVICE_RECORD
 from registry_grpc.adapters.rest import encoders
@@ -25,17 +23,7 @@ from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.planning import Plan, Planning
 
-DEPLOYED: Resource[Deployed, pb.DeployModelResponse, encoders.DeployedJson] = Resource(
-    mapping.deployed_message, encoders.deployed
-)
-
-
-def _service_id(text: str) -> UUID:
-    return path_id(text, "id", "invalid inference service id")
-
-
-def _id(text: str) -> UUID:
-    return path_id(text, "id", "invalid id")
+DEPLOYED = Resource(mapping.deployed_message, encoders.deployed)
 
 
 class DeploymentServicer:
@@ -62,11 +50,13 @@ class DeploymentServicer:
 
     @rpc(nothing(pb.UndeployModelResponse))
     async def UndeployModel(self, request: pb.UndeployModelRequest, call: Call) -> None:
-        await self._services.undeploy(call.project_id, _service_id(request.id), call.user)
+        await self._services.undeploy(
+            call.project_id, path_id(request.id, message="invalid inference service id"), call.user
+        )
 
     @rpc(one(SERVICE_RECORD, lambda it: pb.SyncInferenceServiceResponse(inference_service=it)))
     async def SyncInferenceService(self, request: pb.SyncInferenceServiceRequest, call: Call) -> InferenceService:
-        return await self._services.sync(call.project_id, _service_id(request.id))
+        return await self._services.sync(call.project_id, path_id(request.id, message="invalid inference service id"))
 
     @rpc(only_grpc(mapping.plan_message))
     async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
@@ -76,7 +66,7 @@ class DeploymentServicer:
     async def UpdateDeployment(self, request: pb.UpdateDeploymentRequest, call: Call) -> Deployment:
         return await self._deployments.update(
             call.project_id,
-            _id(request.id),
+            path_id(request.id),
             model_version_id=body_id(request.model_version_id, "model_version_id")
             if request.HasField("model_version_id")
             else None,
@@ -88,11 +78,13 @@ class DeploymentServicer:
     async def RollbackDeployment(self, request: pb.RollbackDeploymentRequest, call: Call) -> Deployment:
         if request.revision < 0:
             raise InvalidRequest([Violation("revision", "must not be negative")])
-        return await self._deployments.roll_back(call.project_id, _id(request.id), request.revision or None, call.user)
+        return await self._deployments.roll_back(
+            call.project_id, path_id(request.id), request.revision or None, call.user
+        )
 
     @rpc(only_grpc(mapping.deployment_message, lambda it: pb.GetDeploymentResponse(deployment=it)))
     async def GetDeployment(self, request: pb.GetDeploymentRequest, call: Call) -> Deployment:
-        return await self._history.get(call.project_id, _id(request.id))
+        return await self._history.get(call.project_id, path_id(request.id))
 
     @rpc(
         cursor_page(
@@ -116,11 +108,11 @@ class DeploymentServicer:
     async def ListDeploymentRevisions(
         self, request: pb.ListDeploymentRevisionsRequest, call: Call
     ) -> Page[DeploymentRevision]:
-        return await self._history.revisions(call.project_id, _id(request.id), cursor_slice_of(request, call, int))
+        return await self._history.revisions(call.project_id, path_id(request.id), cursor_slice_of(request, call, int))
 
     @rpc(only_grpc(mapping.served_message))
     async def GetServedRevision(self, request: pb.GetServedRevisionRequest, call: Call) -> DeploymentRevision | None:
-        return await self._history.served_at(call.project_id, _id(request.id), mapping.time_of(request))
+        return await self._history.served_at(call.project_id, path_id(request.id), mapping.time_of(request))
 
     @stream_rpc(only_grpc(mapping.event_message, lambda it: pb.WatchDeploymentResponse(event=it)))
     def WatchDeployment(self, request: pb.WatchDeploymentRequest, call: Call) -> AsyncIterator[DeploymentEvent]:
@@ -129,7 +121,7 @@ class DeploymentServicer:
             raise InvalidRequest(
                 [Violation("resume_token", "cannot be combined with after_sequence: give one of them")]
             )
-        return self._history.watch(call.project_id, _id(request.id), request.resume_token or after)
+        return self._history.watch(call.project_id, path_id(request.id), request.resume_token or after)
 
     @rpc(only_grpc(mapping.orphans_message))
     async def ListOrphans(self, request: pb.ListOrphansRequest, call: Call) -> Sequence[Orphan]:  # noqa: ARG002

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping import serving as mapping
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
-from registry_grpc.adapters.grpc.request_fields import Reader, path_id
+from registry_grpc.adapters.grpc.request_fields import Reader, filter_id, path_id, version_ids_of
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import InvalidRequest, Violation
-from registry_grpc.domain.inference_service import SORT_FIELDS, InferenceService, InferenceServicePatch
+from registry_grpc.domain.inference_service import (
+    SORT_FIELDS,
+    InferenceService,
+    InferenceServiceFilter,
+    InferenceServicePatch,
+    NewInferenceService,
+)
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as pb
 from registry_grpc.services.inference_services import InferenceServices
 
-SERVICE_RECORD: Resource[InferenceService, pb.InferenceService, encoders.ServiceJson] = Resource(
-    message(pb.InferenceService), encoders.service
-)
-
-
-def _id(text: str) -> UUID:
-    return path_id(text, "id", "invalid id")
+SERVICE_RECORD = Resource(message(pb.InferenceService), encoders.service)
 
 
 class InferenceServiceServicer:
@@ -39,13 +36,19 @@ class InferenceServiceServicer:
     async def ListInferenceServices(
         self, request: pb.ListInferenceServicesRequest, call: Call
     ) -> Page[InferenceService]:
-        filter_ = mapping.service_filter(request, call)
+        filter_ = InferenceServiceFilter(
+            serving_environment_id=filter_id(request.serving_environment_id, "serving_environment_id", call),
+            registered_model_id=filter_id(request.registered_model_id, "registered_model_id", call),
+            model_version_id=filter_id(request.model_version_id, "model_version_id", call),
+            desired_state=request.desired_state,
+            current_state=request.current_state or request.state,
+        )
         sort = sort_of(request, SORT_FIELDS)
         return await self._services.list(call.project_id, filter_, sort, slice_of(request, call))
 
     @rpc(one(SERVICE_RECORD, lambda it: pb.GetInferenceServiceResponse(inference_service=it)))
     async def GetInferenceService(self, request: pb.GetInferenceServiceRequest, call: Call) -> InferenceService:
-        return await self._services.get(call.project_id, _id(request.id))
+        return await self._services.get(call.project_id, path_id(request.id))
 
     @rpc(one(SERVICE_RECORD, lambda it: pb.FindInferenceServiceResponse(inference_service=it)))
     async def FindInferenceService(self, request: pb.FindInferenceServiceRequest, call: Call) -> InferenceService:
@@ -64,14 +67,18 @@ class InferenceServiceServicer:
 
     @rpc(one(SERVICE_RECORD, lambda it: pb.CreateInferenceServiceResponse(inference_service=it), status=201))
     async def CreateInferenceService(self, request: pb.CreateInferenceServiceRequest, call: Call) -> InferenceService:
-        return await self._services.create(call.project_id, mapping.new_service(request.inference_service))
+        required = ("name", "serving_environment_id", "registered_model_id")
+        message = request.inference_service
+        reader = Reader(message, required=required, but=("model_version_id", "model_version_ids"))
+        new = reader.make(NewInferenceService, model_version_ids=version_ids_of(message, reader))
+        return await self._services.create(call.project_id, new)
 
     @rpc(one(SERVICE_RECORD, lambda it: pb.UpdateInferenceServiceResponse(inference_service=it)))
     async def UpdateInferenceService(self, request: pb.UpdateInferenceServiceRequest, call: Call) -> InferenceService:
-        id_ = _id(request.id)
+        id_ = path_id(request.id)
         patch = Reader(request.inference_service).make(InferenceServicePatch)
         return await self._services.update(call.project_id, id_, patch, user=call.user, by_contract=call.is_rest)
 
     @rpc(nothing(pb.DeleteInferenceServiceResponse))
     async def DeleteInferenceService(self, request: pb.DeleteInferenceServiceRequest, call: Call) -> None:
-        await self._services.delete(call.project_id, _id(request.id))
+        await self._services.delete(call.project_id, path_id(request.id))

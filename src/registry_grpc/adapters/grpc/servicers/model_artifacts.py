@@ -6,9 +6,9 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
-from registry_grpc.adapters.grpc.mapping.model_version import version_key
 from registry_grpc.adapters.grpc.request_fields import Reader, body_id, path_id, require
 from registry_grpc.adapters.grpc.rpc import Resource, one, page, rpc
+from registry_grpc.adapters.grpc.servicers.model_versions import version_key
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.model_version import (
     SORT_FIELDS,

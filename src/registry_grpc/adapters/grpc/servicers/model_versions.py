@@ -6,18 +6,21 @@ from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
-from registry_grpc.adapters.grpc.mapping.model_version import version_key
 from registry_grpc.adapters.grpc.request_fields import Reader, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, one, page, rpc
 from registry_grpc.adapters.rest import encoders
+from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.domain.ids import parse_own_id
 from registry_grpc.domain.model_version import (
     SORT_FIELDS,
     ModelVersion,
     ModelVersionFilter,
+    ModelVersionKey,
     ModelVersionPatch,
     NewModelVersion,
 )
 from registry_grpc.domain.paging import Page
+from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2
 from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as pb
 from registry_grpc.services.model_versions import ModelVersions
 
@@ -32,6 +35,19 @@ def _model_id(text: str) -> UUID:
 
 def _id(text: str) -> UUID:
     return path_id(text, "id", "invalid version id")
+
+
+def version_key(request: pb.FindModelVersionRequest | model_artifact_pb2.FindModelArtifactRequest) -> ModelVersionKey:
+    """Raises NotFound if the external id cannot be the id of a version (contract, route 11)."""
+    external_id = parse_own_id(request.external_id)
+    model_id = None
+    if request.parent_resource_id:
+        model_id = path_id(request.parent_resource_id, "parent_resource_id", "invalid parentResourceId")
+    elif request.registered_model_id:
+        model_id = path_id(request.registered_model_id, "registered_model_id", "invalid registered_model_id")
+    if request.external_id and external_id is None:
+        raise NotFound.of(Reason.MODEL_VERSION_NOT_FOUND)
+    return ModelVersionKey(name=request.name, id=external_id, registered_model_id=model_id)
 
 
 class ModelVersionServicer:

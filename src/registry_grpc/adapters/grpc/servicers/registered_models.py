@@ -48,7 +48,7 @@ def _tags(message: pb.Tags) -> Tags:
     return Tags(**{name: tuple(getattr(message, name)) for name in Tags._fields})
 
 
-MODEL: Resource[RegisteredModel, pb.RegisteredModel, encoders.ModelJson] = Resource(_message, encoders.model)
+MODEL = Resource(_message, encoders.model)
 
 
 class RegisteredModelServicer:

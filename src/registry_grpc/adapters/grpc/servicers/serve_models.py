@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping import serving as mapping
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
-from registry_grpc.adapters.grpc.request_fields import Reader, path_id
+from registry_grpc.adapters.grpc.request_fields import Reader, filter_id, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
 from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.paging import Page
-from registry_grpc.domain.serve_model import SORT_FIELDS, NewServeModel, ServeModel
+from registry_grpc.domain.serve_model import SORT_FIELDS, NewServeModel, ServeModel, ServeModelFilter
 from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as pb
 from registry_grpc.services.serve_models import ServeModels
 
-SERVE_MODEL: Resource[ServeModel, pb.ServeModel, encoders.ServeModelJson] = Resource(
-    message(pb.ServeModel), encoders.serve_model
-)
-
-
-def _id(text: str) -> UUID:
-    return path_id(text, "id", "invalid id")
+SERVE_MODEL = Resource(message(pb.ServeModel), encoders.serve_model)
 
 
 class ServeModelServicer:
@@ -34,13 +25,17 @@ class ServeModelServicer:
 
     @rpc(page(SERVE_MODEL, lambda items, paging: pb.ListServeModelsResponse(serve_models=items, **paging)))
     async def ListServeModels(self, request: pb.ListServeModelsRequest, call: Call) -> Page[ServeModel]:
-        filter_ = mapping.serve_model_filter(request, call)
+        filter_ = ServeModelFilter(
+            inference_service_id=filter_id(request.inference_service_id, "inference_service_id", call),
+            model_version_id=filter_id(request.model_version_id, "model_version_id", call),
+            state=request.state,
+        )
         sort = sort_of(request, SORT_FIELDS)
         return await self._serve_models.list(call.project_id, filter_, sort, slice_of(request, call))
 
     @rpc(one(SERVE_MODEL, lambda it: pb.GetServeModelResponse(serve_model=it)))
     async def GetServeModel(self, request: pb.GetServeModelRequest, call: Call) -> ServeModel:
-        return await self._serve_models.get(call.project_id, _id(request.id))
+        return await self._serve_models.get(call.project_id, path_id(request.id))
 
     @rpc(one(SERVE_MODEL, lambda it: pb.CreateServeModelResponse(serve_model=it), status=201))
     async def CreateServeModel(self, request: pb.CreateServeModelRequest, call: Call) -> ServeModel:
@@ -51,4 +46,4 @@ class ServeModelServicer:
 
     @rpc(nothing(pb.DeleteServeModelResponse))
     async def DeleteServeModel(self, request: pb.DeleteServeModelRequest, call: Call) -> None:
-        await self._serve_models.delete(call.project_id, _id(request.id))
+        await self._serve_models.delete(call.project_id, path_id(request.id))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.request_fields import Reader, path_id
@@ -21,13 +19,7 @@ from registry_grpc.domain.serving_environment import (
 from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as pb
 from registry_grpc.services.serving_environments import ServingEnvironments
 
-ENVIRONMENT: Resource[ServingEnvironment, pb.ServingEnvironment, encoders.EnvironmentJson] = Resource(
-    message(pb.ServingEnvironment), encoders.environment
-)
-
-
-def _id(text: str) -> UUID:
-    return path_id(text, "id", "invalid id")
+ENVIRONMENT = Resource(message(pb.ServingEnvironment), encoders.environment)
 
 
 class ServingEnvironmentServicer:
@@ -52,7 +44,7 @@ class ServingEnvironmentServicer:
 
     @rpc(one(ENVIRONMENT, lambda it: pb.GetServingEnvironmentResponse(serving_environment=it)))
     async def GetServingEnvironment(self, request: pb.GetServingEnvironmentRequest, call: Call) -> ServingEnvironment:
-        return await self._environments.get(call.project_id, _id(request.id))
+        return await self._environments.get(call.project_id, path_id(request.id))
 
     @rpc(one(ENVIRONMENT, lambda it: pb.FindServingEnvironmentResponse(serving_environment=it)))
     async def FindServingEnvironment(self, request: pb.FindServingEnvironmentRequest, call: Call) -> ServingEnvironment:
@@ -72,11 +64,11 @@ class ServingEnvironmentServicer:
     async def UpdateServingEnvironment(
         self, request: pb.UpdateServingEnvironmentRequest, call: Call
     ) -> ServingEnvironment:
-        id_ = _id(request.id)
+        id_ = path_id(request.id)
         return await self._environments.update(
             call.project_id, id_, Reader(request.serving_environment).make(ServingEnvironmentPatch)
         )
 
     @rpc(nothing(pb.DeleteServingEnvironmentResponse))
     async def DeleteServingEnvironment(self, request: pb.DeleteServingEnvironmentRequest, call: Call) -> None:
-        await self._environments.delete(call.project_id, _id(request.id))
+        await self._environments.delete(call.project_id, path_id(request.id))

@@ -85,7 +85,7 @@ class Deployment(_message.Message):
     def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., edited_version_fields: _Optional[_Iterable[str]] = ..., unknown_reason: _Optional[str] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("model_version_ids", "uri", "model_framework", "model_framework_version", "container_image", "runtime", "labels")
+    __slots__ = ("model_version_ids", "uri", "model_framework", "model_framework_version", "container_image", "runtime", "labels", "versions", "needs_keys")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +100,8 @@ class Snapshot(_message.Message):
     CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_KEYS_FIELD_NUMBER: _ClassVar[int]
     model_version_ids: _containers.RepeatedScalarFieldContainer[str]
     uri: str
     model_framework: str
@@ -107,7 +109,23 @@ class Snapshot(_message.Message):
     container_image: str
     runtime: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, model_version_ids: _Optional[_Iterable[str]] = ..., uri: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., runtime: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    versions: _containers.RepeatedCompositeFieldContainer[ServedVersion]
+    needs_keys: bool
+    def __init__(self, model_version_ids: _Optional[_Iterable[str]] = ..., uri: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ..., runtime: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., versions: _Optional[_Iterable[_Union[ServedVersion, _Mapping]]] = ..., needs_keys: _Optional[bool] = ...) -> None: ...
+
+class ServedVersion(_message.Message):
+    __slots__ = ("model_version_id", "uri", "model_framework", "model_framework_version", "container_image")
+    MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FRAMEWORK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    model_version_id: str
+    uri: str
+    model_framework: str
+    model_framework_version: str
+    container_image: str
+    def __init__(self, model_version_id: _Optional[str] = ..., uri: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ...) -> None: ...
 
 class DeploymentOptions(_message.Message):
     __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage")
