@@ -106,6 +106,7 @@ def test_any_name_of_the_data_folder_will_do(name: str, tmp_path: Path) -> None:
         assert [folder.exists() for folder in sockets] == [True]
     finally:
         assert stack.stop() == 0
+        assert stack.log.read_text().endswith("\nstopping\n")
         stack.remove()
     assert [folder.exists() for folder in sockets] == [False]
 

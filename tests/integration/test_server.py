@@ -19,6 +19,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from structlog.testing import capture_logs
 from tests.e2e import processes
 from tests.integration.commands import (
     NOT_SERVING,
@@ -31,6 +32,7 @@ from tests.integration.commands import (
     until_serving,
 )
 
+from registry_grpc import server
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.gen.modelregistry.v1 import (
     model_version_pb2,
@@ -181,6 +183,21 @@ async def test_workers_wait_for_a_schema_that_is_too_old_or_half_way(
         await until_serving(f"127.0.0.1:{port}", supervisor)
         assert len(waiting(supervisor)) == 2
         assert "restarting it" not in supervisor.output
+
+
+async def test_what_is_waited_for_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = iter(["too old", "too old", "dirty", "dirty"])
+
+    async def check(*_arguments: object) -> None:
+        for problem in problems:
+            raise server._SchemaUnfit(problem)
+
+    monkeypatch.setattr(server, "_check_database", check)
+    monkeypatch.setattr(server, "_SCHEMA_CHECK_SECONDS", 0)
+    database: Any = None
+    with capture_logs() as logs:
+        await server._until_schema_fits(database, database)
+    assert [line["text"] for line in logs] == ["too old", "dirty"]
 
 
 async def test_a_controller_waits_for_the_schema_until_it_is_stopped(empty_database_url: str, tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
         if server:
             parts.append(_keep_database(server, folder / "postgres"))
         await _until_stopped(stop, parts)
-    finally:
         _say("stopping")
+    finally:
         await envoy.stop()
         await supervisor.stop()
 

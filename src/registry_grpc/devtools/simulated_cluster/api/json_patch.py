@@ -1,4 +1,4 @@
-"""JSON patches (RFC 6902) with `add`, `replace`, `remove` and `test`, which is all that kubectl sends."""
+"""JSON patches (RFC 6902) with `add`, `replace` and `remove` of members and items, as kubectl sends them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def patched(obj: dict[str, Any], operations: list[Any]) -> dict[str, Any]:
 
 def _carry_out(root: dict[str, Any], operation: dict[str, Any]) -> None:
     op, path = operation.get("op"), operation["path"]
-    if op not in {"add", "replace", "remove", "test"}:
-        raise bad_request(f"the simulated cluster takes the operations add, replace, remove and test, not {op!r}")
+    if op not in {"add", "replace", "remove"}:
+        raise bad_request(f"the simulated cluster takes the operations add, replace and remove, not {op!r}")
     if op != "remove" and "value" not in operation:
         raise bad_request(f"the operation {op} needs a `value`")
     *parents, last = (part.replace("~1", "/").replace("~0", "~") for part in path.split("/"))
@@ -31,19 +31,16 @@ def _carry_out(root: dict[str, Any], operation: dict[str, Any]) -> None:
         node: Any = root
         for part in parents:
             node = node[_key(node, part)]
+        key = len(node) if last == "-" else _key(node, last)
         if op == "add" and isinstance(node, list):
-            place = range(len(node) + 1)[-1 if last == "-" else _key(node, last)]
-            node.insert(place, operation["value"])
-            return
-        key = _key(node, last)
-        found = node.get(key) if op == "add" else node[key]
-        if op == "remove":
-            del node[key]
-        elif op != "test":
+            node.insert(range(len(node) + 1)[key], operation["value"])
+        elif op == "add":
             node[key] = operation["value"]
-        elif found != operation["value"]:
-            raise ApiError(422, "Invalid", f"testing value {path} failed")
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+        else:
+            del node[key]
+            if op == "replace":
+                _carry_out(root, {**operation, "op": "add"})
+    except (KeyError, IndexError, ValueError, TypeError):
         text = f"{op} operation does not apply: doc is missing path: {path}: missing value"
         raise ApiError(422, "Invalid", text) from None
 

@@ -25,10 +25,7 @@ _PATH = re.compile(
 )
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _KINDS = {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
-# A comma inside of "in (a,b)" does not end the requirement.
-_COMMAS = re.compile(r",(?![^()]*\))")
 _EQUALITY = re.compile(r"(?P<key>[^\s=!]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[^\s=!]*)")
-_SET_BASED = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)")
 _PRESENCE = re.compile(r"(?P<absent>!?)\s*(?P<key>[^\s=!(),]+)")
 
 
@@ -76,24 +73,21 @@ def selector_of(request: web.Request, target: Target) -> Selector:
     texts = {"metadata.namespace": target.namespace, "metadata.name": target.name}
     tests = [_of_field(f"{field}={text}") for field, text in texts.items() if text]
     tests += [_of_field(text) for text in request.query.get("fieldSelector", "").split(",") if text]
-    labels = _COMMAS.split(request.query.get("labelSelector", ""))
-    tests += [_of_labels(text.strip()) for text in labels if text.strip()]
+    tests += [_of_label(text.strip()) for text in request.query.get("labelSelector", "").split(",") if text.strip()]
     return lambda obj: all(test(obj) for test in tests)
 
 
-def _of_labels(text: str) -> Selector:
-    """Parses `a=b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a` or `!a`. Raises 400 for anything else."""
-    if match := _SET_BASED.fullmatch(text):
-        key, wanted = match["key"], match["operator"] == "in"
-        values = {value.strip() for value in match["values"].split(",")}
-        return lambda obj: (_labels(obj).get(key) in values) is wanted
+def _of_label(text: str) -> Selector:
+    """Parses `a=b`, `a!=b`, `a` or `!a`. Raises 400 for anything else, such as `a in (b,c)`."""
     if match := _EQUALITY.fullmatch(text):
         key, value, wanted = match["key"], match["value"], match["operator"] != "!="
         return lambda obj: (_labels(obj).get(key) == value) is wanted
     if match := _PRESENCE.fullmatch(text):
         key, wanted = match["key"], not match["absent"]
         return lambda obj: (key in _labels(obj)) is wanted
-    raise bad_request(f'unable to parse requirement: found "{text}", expected: in, notin, =, ==, !=')
+    raise bad_request(
+        f'unable to parse requirement: found "{text}", the simulated cluster takes =, ==, !=, a key and !key'
+    )
 
 
 def _labels(obj: Object) -> dict[str, str]:

@@ -8,14 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from registry_grpc.devtools.simulated_cluster.api.conditions import condition_of
-from registry_grpc.devtools.simulated_cluster.api.resources import (
-    DEPLOYMENTS,
-    EVENTS,
-    INFERENCE_SERVICES,
-    NAMESPACES,
-    PODS,
-    Resource,
-)
+from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS, INFERENCE_SERVICES, PODS, Resource
 from registry_grpc.devtools.simulated_cluster.api.store import Object
 from registry_grpc.devtools.simulated_cluster.workloads.deployments import replicas_of
 
@@ -24,8 +17,8 @@ def are_wanted(request: web.Request) -> bool:
     return "as=Table" in request.headers.get("Accept", "")
 
 
-def table(resource: Resource, found: Object, *, with_columns: bool = True) -> Object:
-    """The table of an object or of a list. In a watch, only the first table has columns."""
+def table(resource: Resource, found: Object) -> Object:
+    """The table of an object or of a list."""
     columns = {"Name": lambda obj: obj["metadata"]["name"], **_COLUMNS.get(resource, {}), "Age": _age_of}
     defined = [
         {"name": name, "type": "string", "format": "name" if name == "Name" else "", "description": "", "priority": 0}
@@ -36,7 +29,7 @@ def table(resource: Resource, found: Object, *, with_columns: bool = True) -> Ob
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": found["metadata"] if "items" in found else {},
-        "columnDefinitions": defined if with_columns else [],
+        "columnDefinitions": defined,
         "rows": [{"cells": [cell(obj) for cell in columns.values()], "object": obj} for obj in objects],
     }
 
@@ -72,6 +65,4 @@ _COLUMNS: dict[Resource, dict[str, Callable[[Object], str]]] = {
     },
     DEPLOYMENTS: {"Ready": lambda obj: f"{obj.get('status', {}).get('readyReplicas', 0)}/{replicas_of(obj)}"},
     PODS: {"Ready": _ready_of, "Status": _state_of},
-    NAMESPACES: {"Status": lambda obj: obj.get("status", {}).get("phase", "")},
-    EVENTS: {key.capitalize(): lambda obj, key=key: obj.get(key, "") for key in ("type", "reason", "message")},  # type: ignore[misc]
 }

@@ -109,13 +109,9 @@ class Watches:
 
 
 def _sender(request: web.Request, response: web.StreamResponse, target: Target) -> Send:
-    has_columns = False
-
     async def send(kind: str, obj: Object) -> None:
-        nonlocal has_columns
         if tables.are_wanted(request) and kind in {"ADDED", "MODIFIED", "DELETED"}:
-            obj = tables.table(target.resource, obj, with_columns=not has_columns)
-            has_columns = True
+            obj = tables.table(target.resource, obj)
         await response.write(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
 
     return send
