@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.scenarios.world import World
 
@@ -10,6 +12,7 @@ from registry_grpc.domain.deployment import DeploymentOptions, Phase
 from registry_grpc.domain.deployment import Outcome as Became
 
 IMPATIENT = DeploymentOptions(deadline_seconds=1)
+TOO_LARGE = DeploymentOptions(requests={"cpu": "64"}, limits={"cpu": "64"})  # twice what the node has
 
 FATAL = [
     ("s3://models/does-not-exist", "MODEL_DOWNLOAD", "does-not-exist"),
@@ -85,7 +88,7 @@ async def test_a_container_that_cannot_start(running: World, outcome: Outcome, r
 
 
 async def test_unschedulable(running: World) -> None:
-    id_ = (await running.deploy(labels={LABEL: Outcome.UNSCHEDULABLE})).service.id
+    id_ = (await running.deploy(options=TOO_LARGE)).service.id
     waiting = await running.until_phase(id_, Phase.PENDING, "UNSCHEDULABLE")
     assert "nodes are available" in waiting.message
     assert waiting.next_step
@@ -94,7 +97,7 @@ async def test_unschedulable(running: World) -> None:
 
 
 async def test_unschedulable_until_the_deadline(running: World) -> None:
-    id_ = (await running.deploy(labels={LABEL: Outcome.UNSCHEDULABLE}, options=IMPATIENT)).service.id
+    id_ = (await running.deploy(options=replace(TOO_LARGE, deadline_seconds=1))).service.id
     failed = await running.until_phase(id_, Phase.FAILED, "UNSCHEDULABLE")
     assert "nodes are available" in failed.message
     assert (await running.view(id_)).served == ("FAILED",)
