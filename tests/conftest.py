@@ -2,4 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 pytest_plugins = ["tests.postgres", "tests.cluster.clusters"]
+
+# They run the service in other processes, so to trace their own process only makes them slower.
+_FROM_OUTSIDE = (Path(__file__).parent / "e2e", Path(__file__).parent / "integration" / "gateway")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.pluginmanager.hasplugin("pytest_cov"):
+        for item in items:
+            if any(item.path.is_relative_to(folder) for folder in _FROM_OUTSIDE):
+                item.add_marker("no_cover")
