@@ -23,6 +23,8 @@ from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
 
+pytestmark = pytest.mark.slow
+
 UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
 DOWN = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
 NO_MORE = Fault(verb="patch", resource="inferenceservices", error=webhook_denied("no more"))

@@ -15,6 +15,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SER
 from registry_grpc.domain.deployment import Outcome, Phase
 from registry_grpc.domain.errors import Unavailable
 
+pytestmark = pytest.mark.slow
+
 REGISTRY = "registry"
 STALE = ApiError(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
 MODEL_OF_OTHERS = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://others/model"}

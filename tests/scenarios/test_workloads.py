@@ -11,6 +11,8 @@ from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outco
 from registry_grpc.domain.deployment import DeploymentOptions, Phase
 from registry_grpc.domain.deployment import Outcome as Became
 
+pytestmark = pytest.mark.slow
+
 IMPATIENT = DeploymentOptions(deadline_seconds=1)
 TOO_LARGE = DeploymentOptions(requests={"cpu": "64"}, limits={"cpu": "64"})  # twice what the node has
 
