@@ -712,6 +712,16 @@ async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues
     assert list(await queues.repositories.deployments.orphans(project_id)) == kept, "with the time it was first seen"
 
 
+async def test_an_applied_object_whose_label_was_changed_is_no_orphan(queues: Queues, around: Surroundings) -> None:
+    project_id, namespace = around.environment.project_id, around.environment.namespace
+    deployment = await queues.passed(await deployed(queues.repositories, around, namespace=namespace))
+    relabelled = replace(seen(deployment), uid=APPLIED.uid, deployment_id=uuid4())
+
+    await queues.queue.compare([relabelled, replace(relabelled, name="a-copy", uid="a")])
+    assert [orphan.uid for orphan in await queues.repositories.deployments.orphans(project_id)] == ["a"]
+    assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id], "a pass reads it by its name"
+
+
 async def test_an_orphan_is_forgotten_when_its_deployment_is_back(
     queues: Queues, around: Surroundings, other_project_id: UUID
 ) -> None:

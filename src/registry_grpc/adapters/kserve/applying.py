@@ -78,7 +78,7 @@ class Application:
             await self._apply_secret(self._secret, dry_run=True)
         if live is None:
             return await self._apply_first(dry_run=True)
-        return await self._apply(self.manifest, force=_is_adoption(live), dry_run=True)
+        return await self._apply(self.manifest, force=self._is_adoption(live), dry_run=True)
 
     def _check(self, live: LiveObject | None) -> None:
         if live is None:
@@ -108,7 +108,7 @@ class Application:
 
         async def write(preconditions: Json) -> Json:
             manifest = {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
-            return await self._apply(manifest, force=force or _is_adoption(live) or self._is_as_applied(live))
+            return await self._apply(manifest, force=force or self._is_adoption(live) or self._is_as_applied(live))
 
         return await self._on(base, write)
 
@@ -156,6 +156,10 @@ class Application:
         loses no change if they are taken over."""
         return self._deployment.applied is not None and not live.drift
 
+    def _is_adoption(self, live: LiveObject) -> bool:
+        """Whether the Go service made the object: it has our label, but other managers own its fields."""
+        return not live.registry_id and not live.is_applied(self._deployment)
+
     def _owned(self, secret: Manifest, uid: str) -> Manifest:
         return owned_by(secret, self._deployment.name, uid)
 
@@ -183,8 +187,3 @@ class Application:
 def _base_of(raw: Json) -> _Base:
     metadata = raw["metadata"]
     return _Base(metadata["uid"], metadata["generation"], metadata["resourceVersion"])
-
-
-def _is_adoption(live: LiveObject) -> bool:
-    """Whether the Go service made the object: it has our label, but other managers own its fields."""
-    return not live.registry_id
