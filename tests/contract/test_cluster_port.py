@@ -18,7 +18,8 @@ from tests.kserve import NO_KEYS, REGISTRY_ID, applied, connected, is_gone, is_s
 
 from registry_grpc.adapters.kserve.cluster import KServeCluster
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, PODS, SECRETS
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, FieldDifference, Want
+from registry_grpc.domain.deployment import Deployment, FieldDifference, Want
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.reason import DeploymentReason as Why

@@ -10,7 +10,8 @@ from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.drift import content_of, drift, removal_of_additions
 from registry_grpc.adapters.kserve.manifests import inference_service
-from registry_grpc.domain.deployment import Applied, DeploymentOptions
+from registry_grpc.domain.deployment import Applied
+from registry_grpc.domain.deployment_options import DeploymentOptions
 
 OPTIONS = DeploymentOptions(min_replicas=1, env={"A": "1"})
 MANIFEST = inference_service(a_deployment(spec=a_spec(options=OPTIONS)), registry_id="r")

@@ -8,7 +8,8 @@ from typing import Any
 from tests.deployments import BORN, a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.manifests import inference_service
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, ScaleMetric
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 
 REGISTRY = "6f0e5c1a-0000-4000-8000-000000000001"
 FULL = DeploymentOptions(

@@ -14,7 +14,8 @@ from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, FieldDifference
+from registry_grpc.domain.deployment import Deployment, FieldDifference
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import (
     AlreadyExists,
     DeploymentBlocked,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.deployments import a_spec
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, ScaleMetric
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.preflight import ClusterFacts, Finding, RuntimeFormat, findings
 
 WELL = ClusterFacts(

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec, ScaleMetric
+from registry_grpc.domain.deployment import DeploymentSpec
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
 from registry_grpc.domain.reason import DeploymentReason as Why

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
+from registry_grpc.domain.deployment_options import DeploymentOptions
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation

@@ -13,17 +13,15 @@ from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
     DeploymentEvent,
-    DeploymentMode,
-    DeploymentOptions,
     DeploymentRevision,
     DeploymentSpec,
     FieldDifference,
     Outcome,
     Phase,
-    ScaleMetric,
     VersionCopy,
     Want,
 )
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy

@@ -12,14 +12,12 @@ from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
     Deployment,
     DeploymentEvent,
-    DeploymentMode,
-    DeploymentOptions,
     DeploymentRevision,
     DeploymentSpec,
     Orphan,
     Phase,
-    ScaleMetric,
 )
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
