@@ -465,7 +465,7 @@ async def test_look_and_remove(cluster: KServeCluster, kube: Kube, deployment: D
 
 async def test_dry_run_has_no_effect(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
     deployment = replace(deployment, spec=S3)
-    manifest = cluster.manifest(deployment, KEYS)
+    manifest = await cluster.manifest(deployment, KEYS)
     assert json.loads(manifest)["spec"]["predictor"]["model"]["storageUri"] == "s3://bucket/iris"
     assert "s3cr3t" not in manifest
     assert await cluster.dry_run(deployment, KEYS) == ()
@@ -500,8 +500,8 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     assert facts.missing_permissions == ()
     assert facts.namespace_exists is not False
     assert facts.service_account_exists is None
-    assert facts.runtimes is not None
-    assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes if item.auto_select}
+    assert facts.runtimes.formats is not None
+    assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}
     assert facts.storage_prefixes is not None
 
 

@@ -44,7 +44,7 @@ class Stage:
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
         return ClusterFacts(kserve_installed=True, namespace_exists=True, service_account_exists=not service_account)
 
-    def manifest(self, deployment: Deployment, _credentials: object) -> str:
+    async def manifest(self, deployment: Deployment, _credentials: object) -> str:
         return json.dumps({"name": deployment.name})
 
     async def dry_run(self, _deployment: Deployment, _credentials: object) -> tuple[FieldDifference, ...]:

@@ -41,6 +41,15 @@ class ScaleMetric(StrEnum):
     RPS = "rps"
 
 
+class ServingProtocol(StrEnum):
+    """The inference protocol of a model server, as KServe names it."""
+
+    V1 = "v1"
+    V2 = "v2"
+    GRPC_V1 = "grpc-v1"
+    GRPC_V2 = "grpc-v2"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentOptions:
     """How a version is served. The set is closed, because a raw pod spec could mount any Secret of the namespace.
@@ -50,6 +59,7 @@ class DeploymentOptions:
     """
 
     runtime: str = ""
+    protocol_version: ServingProtocol | None = None
     service_account: str = ""
     deployment_mode: DeploymentMode = DeploymentMode.STANDARD
     min_replicas: int | None = None
