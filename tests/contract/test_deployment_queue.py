@@ -31,15 +31,8 @@ from tests.refusals import refused
 from registry_grpc.adapters.postgres import deployment_queue
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.domain.deployment import (
-    Cause,
-    DeploymentOptions,
-    DeploymentSpec,
-    FieldDifference,
-    Outcome,
-    Phase,
-    Want,
-)
+from registry_grpc.domain.deployment import Cause, DeploymentSpec, FieldDifference, Outcome, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import NotFound, Reason, Unavailable
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice
