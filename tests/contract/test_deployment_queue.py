@@ -31,15 +31,8 @@ from tests.refusals import refused
 from registry_grpc.adapters.postgres import deployment_queue
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.domain.deployment import (
-    Cause,
-    DeploymentOptions,
-    DeploymentSpec,
-    FieldDifference,
-    Outcome,
-    Phase,
-    Want,
-)
+from registry_grpc.domain.deployment import Cause, DeploymentSpec, FieldDifference, Outcome, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import NotFound, Reason, Unavailable
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice
@@ -710,6 +703,16 @@ async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues
     await queues.queue.compare([own, strays[1]])
     kept = [orphan for orphan in orphans if orphan.uid == "b"]
     assert list(await queues.repositories.deployments.orphans(project_id)) == kept, "with the time it was first seen"
+
+
+async def test_an_applied_object_whose_label_was_changed_is_no_orphan(queues: Queues, around: Surroundings) -> None:
+    project_id, namespace = around.environment.project_id, around.environment.namespace
+    deployment = await queues.passed(await deployed(queues.repositories, around, namespace=namespace))
+    relabelled = replace(seen(deployment), uid=APPLIED.uid, deployment_id=uuid4())
+
+    await queues.queue.compare([relabelled, replace(relabelled, name="a-copy", uid="a")])
+    assert [orphan.uid for orphan in await queues.repositories.deployments.orphans(project_id)] == ["a"]
+    assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id], "a pass reads it by its name"
 
 
 async def test_an_orphan_is_forgotten_when_its_deployment_is_back(

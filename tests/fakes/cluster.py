@@ -113,7 +113,7 @@ class InMemoryCluster(Cluster):
         place = deployment.namespace, deployment.name
         self.objects[place] = replace(self.objects[place], **fields)
 
-    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+    async def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         raise NotImplementedError
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:

@@ -18,7 +18,8 @@ from tests.scenarios.world import World
 
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
-from registry_grpc.domain.deployment import DeploymentOptions, Phase, Want
+from registry_grpc.domain.deployment import Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials

@@ -10,10 +10,13 @@ from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.drift import content_of, drift, removal_of_additions
 from registry_grpc.adapters.kserve.manifests import inference_service
-from registry_grpc.domain.deployment import Applied, DeploymentOptions
+from registry_grpc.domain.deployment import Applied
+from registry_grpc.domain.deployment_options import DeploymentOptions
+from registry_grpc.domain.runtimes import Runtimes
 
 OPTIONS = DeploymentOptions(min_replicas=1, env={"A": "1"})
-MANIFEST = inference_service(a_deployment(spec=a_spec(options=OPTIONS)), registry_id="r")
+SPEC = a_spec(options=OPTIONS)
+MANIFEST = inference_service(a_deployment(spec=SPEC), Runtimes().asked_for(SPEC), registry_id="r")
 
 
 def stored() -> dict[str, Any]:

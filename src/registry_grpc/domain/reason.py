@@ -69,7 +69,7 @@ class DeploymentReason(StoredWord):
 
     # Reported by KServe about the object.
     CONTROLLER_SILENT = "CONTROLLER_SILENT", "Check whether KServe's controller manager runs, and read its log."
-    NO_SUPPORTING_RUNTIME = "NO_SUPPORTING_RUNTIME", "Set `options.runtime`, or correct the framework and its version."
+    NO_SUPPORTING_RUNTIME = "NO_SUPPORTING_RUNTIME", "Install a runtime for the framework, or set `options.runtime`."
     RUNTIME_NOT_RECOGNIZED = "RUNTIME_NOT_RECOGNIZED", "Name a runtime of the namespace or of the cluster."
     RUNTIME_DISABLED = "RUNTIME_DISABLED", "Name another runtime, or enable this one."
     INVALID_SPEC = "INVALID_SPEC", "Read the message of KServe, correct the options, and update."
@@ -104,6 +104,10 @@ class DeploymentReason(StoredWord):
     RUNTIME_NOT_FOUND = "RUNTIME_NOT_FOUND", "Name an existing runtime, or none to let KServe choose by model format."
     RUNTIME_MISMATCH = "RUNTIME_MISMATCH", "Name another runtime, or none to let KServe choose by model format."
     NO_RUNTIME = "NO_RUNTIME", "Install a runtime for the format, or name one in `options.runtime`."
+    RUNTIME_VERSION_DIFFERS = (
+        "RUNTIME_VERSION_DIFFERS",
+        "Check that the runtime can load this model, or install one for the version.",
+    )
     SERVICE_ACCOUNT_NOT_FOUND = "SERVICE_ACCOUNT_NOT_FOUND", "Create the service account, or name another one."
     SCALE_METRIC_UNSUPPORTED = "SCALE_METRIC_UNSUPPORTED", "Use `concurrency` or `rps`."
     SCALE_METRIC_UNUSED = "SCALE_METRIC_UNUSED", "Use `cpu`, or `memory` with a percentage as `scale_target`."

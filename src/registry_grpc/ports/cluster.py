@@ -83,8 +83,8 @@ class Cluster(Protocol):
         wanted revision; they identify the Secret of an apply that failed after it had written the Secret.
         """
 
-    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
-        """The object that would be applied, as JSON. Nothing is sent."""
+    async def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+        """The object that would be applied, as JSON. Raises Unavailable only if the API server cannot be reached."""
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         """Apply without effect, but with all webhooks. Returns the differences from the live object of that name.

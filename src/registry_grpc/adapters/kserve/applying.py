@@ -23,6 +23,7 @@ from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.runtimes import ModelFormat
 
 _STATUS_WRITES = 5
 """How often a write is repeated because KServe wrote its status between our read and our write."""
@@ -41,7 +42,14 @@ class Application:
     """Applies one deployment. Methods raise ApplyRefused, StatusError and Unreachable."""
 
     def __init__(
-        self, api: Api, deployment: Deployment, credentials: Credentials | None, *, registry_id: str, name_key: bytes
+        self,
+        api: Api,
+        deployment: Deployment,
+        credentials: Credentials | None,
+        asked: ModelFormat,
+        *,
+        registry_id: str,
+        name_key: bytes,
     ) -> None:
         self._api = api
         self._deployment = deployment
@@ -51,7 +59,7 @@ class Application:
         )
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
-        self.manifest = inference_service(deployment, registry_id=registry_id, secret_name=secret_name)
+        self.manifest = inference_service(deployment, asked, registry_id=registry_id, secret_name=secret_name)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)
@@ -78,7 +86,7 @@ class Application:
             await self._apply_secret(self._secret, dry_run=True)
         if live is None:
             return await self._apply_first(dry_run=True)
-        return await self._apply(self.manifest, force=_is_adoption(live), dry_run=True)
+        return await self._apply(self.manifest, force=self._is_adoption(live), dry_run=True)
 
     def _check(self, live: LiveObject | None) -> None:
         if live is None:
@@ -108,7 +116,7 @@ class Application:
 
         async def write(preconditions: Json) -> Json:
             manifest = {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
-            return await self._apply(manifest, force=force or _is_adoption(live) or self._is_as_applied(live))
+            return await self._apply(manifest, force=force or self._is_adoption(live) or self._is_as_applied(live))
 
         return await self._on(base, write)
 
@@ -156,6 +164,10 @@ class Application:
         loses no change if they are taken over."""
         return self._deployment.applied is not None and not live.drift
 
+    def _is_adoption(self, live: LiveObject) -> bool:
+        """Whether the Go service made the object: it has our label, but other managers own its fields."""
+        return not live.registry_id and not live.is_applied(self._deployment)
+
     def _owned(self, secret: Manifest, uid: str) -> Manifest:
         return owned_by(secret, self._deployment.name, uid)
 
@@ -183,8 +195,3 @@ class Application:
 def _base_of(raw: Json) -> _Base:
     metadata = raw["metadata"]
     return _Base(metadata["uid"], metadata["generation"], metadata["resourceVersion"])
-
-
-def _is_adoption(live: LiveObject) -> bool:
-    """Whether the Go service made the object: it has our label, but other managers own its fields."""
-    return not live.registry_id

@@ -13,7 +13,8 @@ from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, is_owned_by, knative_rollout, newest_pods
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, Want
+from registry_grpc.domain.deployment import Deployment, Want
+from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Evidence, Rollout, WarningEvent
 
 _BY_SERVICE = "serving.kserve.io/inferenceservice"
