@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+from registry_grpc.domain.canary import Canary, Split
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
@@ -69,6 +70,7 @@ class Outcome(StoredWord):
     SERVED = "SERVED"
     FAILED = "FAILED"
     SUPERSEDED = "SUPERSEDED"
+    ABORTED = "ABORTED"
 
 
 class VersionCopy(NamedTuple):
@@ -165,13 +167,14 @@ class Applied:
     """The API server's answer to the last apply.
 
     `content` is the stored object: {"spec", "labels", "annotations"} with the defaults set by webhooks. Drift is the
-    difference from it.
+    difference from it. `split` is that of the deployment (`Deployment.wanted_split`).
     """
 
     uid: str
     k8s_generation: int
     resource_version: str
     content: Mapping[str, Any]
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +209,22 @@ class Deployment:
     drift_policy: DriftPolicy = DriftPolicy.REPORT
     edited_version_fields: tuple[str, ...] = ()
     """The fields of its versions that were changed since they were copied into the spec (`spec.edited_fields`)."""
+    canary: Canary | None = None
+    split: Split | None = None
+    """How the requests were divided when the canary was last observed."""
+
+    @property
+    def wanted_split(self) -> str:
+        """Identifies how the object divides the requests; empty without a canary."""
+        canary = self.canary
+        return f"{canary.step} {canary.share} % beside {canary.stable_generation}" if canary else ""
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the last applied object is as the row wants it."""
+        applied = self.applied
+        is_this = applied is not None and applied.split == self.wanted_split
+        return is_this and self.applied_generation == self.generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry_grpc.domain.canary import Split
 from registry_grpc.domain.deployment import Deployment, FieldDifference
 from registry_grpc.domain.reason import DeploymentReason
 
@@ -135,12 +136,14 @@ class LiveObject:
 class Evidence:
     """The result of one observation. `live` is None if there is no object with this name.
 
-    `at` is the cluster's time (the Date header of the API server), like all times in it.
+    `at` is the cluster's time (the Date header of the API server), like all times in it. During a canary, `rollout` is
+    that of the target's own workload, and `split` says how the requests are divided.
     """
 
     at: datetime
     live: LiveObject | None = None
     rollout: Rollout | None = None
+    split: Split | None = None
     warning: WarningEvent | None = None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
+from registry_grpc.adapters.kserve.canaries import divided, stable_part
 from registry_grpc.adapters.kserve.credentials_secret import credentials_secret, kept_secret, known_secrets, owned_by
 from registry_grpc.adapters.kserve.deletion import delete_secret
 from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
@@ -59,7 +60,8 @@ class Application:
         )
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
-        self.manifest = inference_service(deployment, asked, registry_id=registry_id, secret_name=secret_name)
+        manifest = inference_service(deployment, asked, registry_id=registry_id, secret_name=secret_name)
+        self.manifest = divided(manifest, deployment)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)
@@ -188,8 +190,19 @@ class Application:
             uid=metadata["uid"],
             k8s_generation=metadata["generation"],
             resource_version=metadata["resourceVersion"],
-            content={**content_of(stored, self.manifest), "secrets": sorted(secrets)},
+            content={
+                **content_of(stored, self.manifest),
+                "secrets": sorted(secrets),
+                "ours": self.manifest["spec"],
+                **self._stable(),
+            },
+            split=self._deployment.wanted_split,
         )
+
+    def _stable(self) -> Json:
+        """The stable part, which is kept as long as there is a canary."""
+        before, canary = self._deployment.applied, self._deployment.canary
+        return {"stable": stable_part(before)} if before and canary else {}
 
 
 def _base_of(raw: Json) -> _Base:

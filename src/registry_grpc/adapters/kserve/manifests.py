@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
-from registry_grpc.domain.deployment import Deployment, DeploymentSpec
+from registry_grpc.adapters.kserve.identity import (
+    DOMAIN,
+    INFERENCE_SERVICE_ID,
+    MODEL_VERSION_ID,
+    REVISION,
+    identity_labels,
+)
+from registry_grpc.domain.deployment import Applied, Deployment, DeploymentSpec
 from registry_grpc.domain.deployment_options import DeploymentOptions, ServingProtocol
 from registry_grpc.domain.runtimes import ModelFormat
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation
+
+SCALING = ("minReplicas", "maxReplicas", "scaleMetric", "scaleTarget")
 
 Manifest = dict[str, Any]
 
@@ -51,11 +59,20 @@ def inference_service(
 def as_applied(deployment: Deployment) -> ModelFormat | None:
     """The words with which the current revision was applied, so that applying it again does not choose another runtime;
     None if it was not applied yet."""
-    if deployment.applied is None or deployment.applied_generation != deployment.generation:
+    predictor = predictor_of(deployment.applied, deployment.generation) if deployment.applied else None
+    if predictor is None:
         return None
-    model = deployment.applied.content["spec"]["predictor"]["model"]
+    model = predictor["model"]
     named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
     return ModelFormat(named.get("name", ""), named.get("version", ""), ServingProtocol(protocol) if protocol else None)
+
+
+def predictor_of(applied: Applied, revision: int) -> Manifest | None:
+    """The predictor of a revision in the applied object, perhaps that of a canary; None if it has none."""
+    spec = applied.content["spec"]
+    predictors = [spec["predictor"], *(entry["predictor"] for entry in spec.get("canary") or ())]
+    stamp = str(revision)
+    return next((each for each in predictors if (each.get("annotations") or {}).get(REVISION) == stamp), None)
 
 
 def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
@@ -64,7 +81,7 @@ def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
         **deployment.spec.labels,
         INFERENCE_SERVICE_ID: str(deployment.id),
         f"{DOMAIN}/registered-model-id": str(deployment.spec.registered_model_id),
-        f"{DOMAIN}/model-version-id": str(deployment.spec.model_version_id),
+        MODEL_VERSION_ID: str(deployment.spec.model_version_id),
         **identity_labels(registry_id, deployment.id),
     }
 

@@ -1,7 +1,8 @@
 """Fetches the objects of one deployment and returns their state as `domain.evidence`, with as few reads as possible.
 
 A deployment that is well takes two reads, and one that KServe has not seen yet takes one. Otherwise there are up to
-four: pods explain why a rollout does not complete, and events tell errors that KServe reports in no status.
+four: pods explain why a rollout does not complete, and events tell errors that KServe reports in no status. A canary
+takes two more: its own workload, and the route that divides the requests.
 """
 
 from __future__ import annotations
@@ -10,9 +11,18 @@ from http import HTTPStatus
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
+from registry_grpc.adapters.kserve.canaries import canary_names, share_by_route, share_by_status, share_of_latest
 from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
-from registry_grpc.adapters.kserve.rollouts import deployment_rollout, is_owned_by, knative_rollout, newest_pods
+from registry_grpc.adapters.kserve.rollouts import (
+    deployment_rollout,
+    is_owned_by,
+    knative_rollout,
+    newest_pods,
+    replicas,
+    revision_of_template,
+)
+from registry_grpc.domain.canary import Split
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Evidence, Rollout, WarningEvent
@@ -34,22 +44,54 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
     # Before KServe has written conditions, there is nothing else to read.
     if not live.is_of(deployment) or deployment.want is Want.ABSENT or not live.has_conditions:
         return Evidence(at=answer.at, live=live)
-    rollout = await _rollout(api, answer.body)
+    rollout, split = await _rollout(api, answer.body, deployment)
     # The events are about errors that prevent the rollout.
     has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.generation
-    return Evidence(
-        at=answer.at, live=live, rollout=rollout, warning=None if has_begun else await _warning(api, answer.body)
-    )
+    warned = None if has_begun else await _warning(api, answer.body)
+    return Evidence(at=answer.at, live=live, rollout=rollout, split=split, warning=warned)
 
 
-async def _rollout(api: Api, raw: Raw) -> Rollout | None:
+async def _rollout(api: Api, raw: Raw, deployment: Deployment) -> tuple[Rollout | None, Split | None]:
     """None while KServe has not made a workload for this object. A predecessor's with the same name does not count."""
     if deployment_mode(raw) is DeploymentMode.KNATIVE:
         return await _knative_rollout(api, raw)
-    workload = await _workload(api, kinds.DEPLOYMENTS, raw)
+    name = ((raw.get("spec") or {}).get("predictor") or {}).get("name", "")
+    main = await _workload(api, kinds.DEPLOYMENTS, raw, name)
+    if deployment.canary is None:
+        return await _deployment_rollout(api, raw, main, min_replicas(raw)), None
+    return await _canary_rollout(api, raw, deployment, main)
+
+
+async def _canary_rollout(
+    api: Api, raw: Raw, deployment: Deployment, main: Json | None
+) -> tuple[Rollout | None, Split | None]:
+    """The rollout of the target: in its own workload, or, if it cannot take over that, in the main one when it is
+    promoted."""
+    names = canary_names(raw)
+    own = await _workload(api, kinds.DEPLOYMENTS, raw, names[0]) if names else None
+    has_moved = main is not None and revision_of_template(main) == deployment.generation
+    workload = main if has_moved else own
+    rollout = await _deployment_rollout(api, raw, workload, replicas(workload).wanted if workload else 1)
+    if has_moved and rollout is not None and rollout.is_complete:
+        share: int | None = 100
+    else:
+        share = await _share(api, raw, names[0]) if names else 0
+    return rollout, Split(percent=share, target=replicas(own) if own else None, stable=replicas(main) if main else None)
+
+
+async def _share(api: Api, raw: Raw, name: str) -> int:
+    """The percentage of the requests that a canary gets, from KServe's status only if the route may not be read."""
+    metadata = raw["metadata"]
+    try:
+        route = await api.find(kinds.HTTP_ROUTES, metadata["name"], namespace=metadata["namespace"])
+    except StatusError:
+        return share_by_status(raw, name)
+    return share_by_route(route, workload_name(metadata["name"], name)) if route else 0
+
+
+async def _deployment_rollout(api: Api, raw: Raw, workload: Json | None, least: int) -> Rollout | None:
     if workload is None:
         return None
-    least = min_replicas(raw)
     rollout = deployment_rollout(workload, min_replicas=least)
     if rollout.is_complete:
         return rollout
@@ -58,21 +100,27 @@ async def _rollout(api: Api, raw: Raw) -> Rollout | None:
     return deployment_rollout(workload, min_replicas=least, pods=newest_pods(workload, pods.items))
 
 
-async def _knative_rollout(api: Api, raw: Raw) -> Rollout | None:
+async def _knative_rollout(api: Api, raw: Raw) -> tuple[Rollout | None, Split | None]:
     service = await _workload(api, kinds.KNATIVE_SERVICES, raw)
     if service is None:
-        return None
+        return None, None
+    split = Split(percent=share_of_latest(service))
     revision = (service.get("status") or {}).get("latestCreatedRevisionName")
     rollout = knative_rollout(service)
     if rollout.is_complete or not revision:
-        return rollout
+        return rollout, split
     pods = await api.list(kinds.PODS.within(raw["metadata"]["namespace"]), labelSelector=f"{_BY_REVISION}={revision}")
-    return knative_rollout(service, pods=pods.items)
+    return knative_rollout(service, pods=pods.items), split
 
 
-async def _workload(api: Api, kind: Kind, raw: Raw) -> Json | None:
+def workload_name(service: str, predictor: str = "") -> str:
+    """The name of the Deployment and the Service that KServe makes for a predictor."""
+    return "-".join(part for part in (service, predictor, "predictor") if part)
+
+
+async def _workload(api: Api, kind: Kind, raw: Raw, predictor: str = "") -> Json | None:
     metadata = raw["metadata"]
-    workload = await api.find(kind, f"{metadata['name']}-predictor", namespace=metadata["namespace"])
+    workload = await api.find(kind, workload_name(metadata["name"], predictor), namespace=metadata["namespace"])
     return workload if workload and is_owned_by(workload, metadata["uid"]) else None
 
 

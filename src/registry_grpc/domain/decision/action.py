@@ -37,7 +37,7 @@ def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
     # The row `changed by others` reports drift before it is undone, so that it is in the log.
     was_told = deployment.phase is Phase.DRIFTED and deployment.reason is Why.SPEC_CHANGED
     is_enforced = deployment.drift_policy is DriftPolicy.ENFORCE
-    return deployment.applied_generation < deployment.generation or (bool(live.drift) and is_enforced and was_told)
+    return not deployment.is_applied or (bool(live.drift) and is_enforced and was_told)
 
 
 def check_before_apply(deployment: Deployment, *, has_credentials: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from registry_grpc.domain.canary import CanaryStep, Split
+from registry_grpc.domain.decision import canary
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.table import decide
 from registry_grpc.domain.decision.verdict import Verdict
@@ -43,6 +45,11 @@ class PassResult(Verdict):
     applied_at: datetime | None
     serving_generation: int | None
     attempts: int
+    split: Split | None = None
+    is_shared: bool = False
+    """Whether the target serves beside `serving_generation`, as a canary."""
+    ended: CanaryStep | None = None
+    """How the canary ends: the target stays, or the stable revision becomes the target again."""
     service: ServiceView
 
 
@@ -56,6 +63,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
     serving = _serving(deployment, verdict)
     live = evidence.live if evidence else None
     url = "" if serving is None else (live or deployment).url
+    is_shared = serving not in {None, deployment.generation} and bool(situation.canary and situation.share)
     return PassResult(
         phase=verdict.phase,
         reason=verdict.reason,
@@ -68,7 +76,10 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
         applied_at=None if applied is None else deployment.applied_at,
         serving_generation=serving,
         attempts=deployment.attempts + 1 if situation.was_refused(*_TEMPORARY) else 0,
-        service=_service_view(situation, verdict, url, serving),
+        split=evidence.split if evidence else deployment.split,
+        is_shared=is_shared,
+        ended=canary.ended(situation),
+        service=_service_view(situation, verdict, url, serving, is_shared=is_shared),
     )
 
 
@@ -81,7 +92,14 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
     if live is None or applied is None or live.uid != applied.uid:
         return None
     is_ready = live.ready is not None and live.ready.is_true
-    if is_ready and rollout is not None and rollout.is_complete and 0 < rollout.revision < deployment.generation:
+    is_alone = deployment.canary is None
+    if (
+        is_ready
+        and is_alone
+        and rollout is not None
+        and rollout.is_complete
+        and 0 < rollout.revision < deployment.generation
+    ):
         return rollout.revision
     return deployment.serving_generation
 
@@ -93,12 +111,15 @@ def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
     return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation
 
 
-def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int | None) -> ServiceView:
+def _service_view(
+    situation: Situation, verdict: Verdict, url: str, serving: int | None, *, is_shared: bool
+) -> ServiceView:
     deployment, message, is_wanted = situation.deployment, verdict.message, situation.wants(Want.PRESENT)
     if situation.refused is not None and message and is_wanted:
         message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
     never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
-    served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING
+    is_serving = is_shared or serving == deployment.generation
+    served_state = ServeModelState.RUNNING if is_serving else ServeModelState.PENDING
     if is_wanted and (verdict.phase is Phase.FAILED or never_reached):
         served_state = ServeModelState.FAILED
     return ServiceView(
