@@ -141,6 +141,10 @@ class FaultyCluster(SimulatedCluster):
     def calls(self) -> Counter[tuple[str, str]]:
         return self.api.calls
 
+    def watches_of(self, namespace: str) -> int:
+        """The number of open watches on this namespace."""
+        return sum(f"/namespaces/{namespace}/" in request.path for request in self.api.watches)
+
     def end_watches(self, *, abruptly: bool = False) -> None:
         """Ends every open watch, or breaks its connection."""
         if not abruptly:

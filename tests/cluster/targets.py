@@ -36,6 +36,21 @@ class TestCluster:
             await furnish.create_namespace(client, name, with_role=self.registry is not None)
         return name
 
+    async def take_rights(self, namespace: str) -> None:
+        """Take the registry's rights in the namespace."""
+        if self.simulated is not None:
+            self.simulated.faults.forbid("*", "*", namespace=namespace, user="registry")
+            return
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await furnish.unbind_role(client, namespace)
+
+    async def give_rights(self, namespace: str) -> None:
+        if self.simulated is not None:
+            self.simulated.faults.clear()
+            return
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await furnish.bind_role(client, namespace)
+
     async def delete_namespace(self, name: str) -> None:
         async with ClusterClient.from_kubeconfig(self.admin) as client:
             await client.call("DELETE", f"/api/v1/namespaces/{name}")

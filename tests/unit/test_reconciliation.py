@@ -296,6 +296,21 @@ async def test_a_cluster_that_may_not_be_read_is_reported(world: AtWork) -> None
     assert "pods is forbidden" in deployment.message
 
 
+async def test_what_can_no_longer_be_read_stays_as_it_was_last_seen(world: AtWork) -> None:
+    before = await world.deployed()
+    world.clock.advance(timedelta(minutes=10))
+    world.cluster.meanwhile = raising(ClusterReadFailed("pods is forbidden"), "observe")
+    after = await world.passed(before)
+
+    assert (after.phase, after.reason, after.message) == (Phase.DEPLOYED, "NAMESPACE_NOT_VISIBLE", "pods is forbidden")
+    assert (after.url, after.serving_generation, after.applied) == (before.url, 1, before.applied)
+    assert after.observed_at == before.observed_at
+    service = await world.repositories.services.get(world.project_id, before.id)
+    assert (service.current_state, service.url, service.last_error) == ("DEPLOYED", before.url, "pods is forbidden")
+    world.cluster.meanwhile = nothing
+    assert ((await world.passed(before)).phase, (await world.now(before)).reason) == (Phase.DEPLOYED, "")
+
+
 async def test_the_database_out_of_reach_is_not_taken_for_the_cluster(
     world: AtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,7 +145,7 @@ class Reconciler:
         except ApplyRefused as error:
             refused = error
         except ClusterReadFailed as error:
-            refused = ApplyRefused(DeploymentReason.FORBIDDEN, error.cause)
+            refused = ApplyRefused(DeploymentReason.NAMESPACE_NOT_VISIBLE, error.cause)
         except Unavailable as error:
             if error.reason is not Reason.CLUSTER_UNAVAILABLE:
                 raise  # the database failed, which says nothing about the cluster

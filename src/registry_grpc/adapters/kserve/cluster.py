@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
@@ -31,7 +31,7 @@ from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.domain.preflight import ClusterFacts
-from registry_grpc.ports.cluster import Changed, Relisted
+from registry_grpc.ports.cluster import Change, NamespacesInUse
 
 _FACTS_LAST = 30.0
 
@@ -137,8 +137,8 @@ class KServeCluster:
                     self._facts[key] = (now + _FACTS_LAST, await read_facts(self._api, namespace, service_account))
             return self._facts[key][1]
 
-    def changes(self) -> AsyncIterator[Relisted | Changed]:
-        return self._watch.changes()
+    def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
+        return self._watch.changes(used)
 
     async def close(self) -> None:
         await self._api.close()

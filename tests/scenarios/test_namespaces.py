@@ -1,0 +1,38 @@
+"""Namespaces that the registry may not see, or that are gone: their deployments say so, and no others suffer."""
+
+from __future__ import annotations
+
+from tests.scenarios.world import World
+
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.domain.deployment import Deployment, Phase
+
+
+async def _in_two_namespaces(world: World) -> tuple[Deployment, Deployment]:
+    """A deployment in the world's own namespace, and one in another."""
+    other = await world.kubernetes.create_namespace()
+    async with world.controller(namespaces=(world.kube.namespace, other)):
+        here = await world.until_deployed((await world.deploy()).service.id)
+        await world.use_namespace(other)
+        there = await world.until_deployed((await world.deploy()).service.id)
+    return here, there
+
+
+async def test_a_namespace_out_of_sight_blinds_nobody_to_others(world: World) -> None:
+    here, there = await _in_two_namespaces(world)
+    await world.kubernetes.take_rights(there.namespace)
+    await world.kube.delete(INFERENCE_SERVICES, here.name)
+
+    async with world.controller(namespaces=(here.namespace, there.namespace)):
+        await world.until(here.id, lambda d: d.phase is Phase.DEPLOYED and d.applied != here.applied)
+        unseen = await world.until_phase(there.id, Phase.DEPLOYED, "NAMESPACE_NOT_VISIBLE")
+        assert (unseen.url, unseen.observed_at) == (there.url, there.observed_at)
+        assert there.namespace in unseen.message
+        view = await world.view(there.id)
+        assert (view.current_state, view.url, view.last_error) == ("DEPLOYED", there.url, unseen.message)
+
+        await world.kubernetes.give_rights(there.namespace)
+        seen = await world.until_phase(there.id, Phase.DEPLOYED)
+        assert seen.observed_at is not None
+        assert unseen.observed_at is not None
+        assert seen.observed_at > unseen.observed_at
