@@ -13,8 +13,8 @@ from uuid import UUID
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import Limits
-from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.evidence import Evidence
 from registry_grpc.domain.model_version import Credentials

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,12 @@ async def create_namespace(client: ClusterClient, name: str, *, with_role: bool)
 
 
 async def unbind_role(client: ClusterClient, name: str) -> None:
+    """Take the role of a namespace, which may be gone already."""
     for document in _rbac():
         if document["kind"] == "RoleBinding":
             path = f"{_RBAC_PATH}/namespaces/{name}/rolebindings/{document['metadata']['name']}"
-            await client.call("DELETE", path)
+            with suppress(ApiError):
+                await client.call("DELETE", path)
 
 
 async def bind_role(client: ClusterClient, name: str) -> None:

@@ -26,9 +26,9 @@ class TestCluster:
     registry: Path | None
     simulated: FaultyCluster | None = None
 
-    async def create_namespace(self) -> str:
+    async def create_namespace(self, name: str = "") -> str:
         """A new namespace in which the registry has its rights."""
-        name = f"test-{uuid4().hex[:8]}"
+        name = name or f"test-{uuid4().hex[:8]}"
         if self.simulated is not None:
             self.simulated.create_namespace(name)
             return name

@@ -18,7 +18,7 @@ from tests.deployments import a_deployment
 from tests.kserve import IMPATIENT, PATIENCE, REGISTRY_ID, applied, connected, is_serving, observed
 
 from registry_grpc.adapters.kserve.cluster import KServeCluster
-from registry_grpc.adapters.kserve.watch import Pace
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, NAMESPACES
 from registry_grpc.domain.deployment import Deployment
@@ -270,10 +270,28 @@ async def test_a_namespace_out_of_sight_costs_one_small_request_at_a_time(
         async with asyncio.timeout(PATIENCE):
             while refused.hits < hits + 5:  # noqa: ASYNC110 - nothing tells of a request
                 await asyncio.sleep(0.01)
-        assert (simulated.calls - before).keys() == {("list", "inferenceservices")}
+        assert (simulated.calls - before).keys() == {("list", "inferenceservices"), ("get", "namespaces")}
         assert events.drain() == [], "told once"
         simulated.faults.remove(refused)
         await events.relisted("models")
+
+
+async def test_a_namespace_that_is_gone_is_seen_to_be_empty(simulated: FaultyCluster, tmp_path: Path) -> None:
+    kubeconfig = simulated.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig, namespaces=("models",)) as cluster, watching(cluster) as events:
+        await events.relisted()
+        await settled(cluster, events, a_deployment())
+        refused = simulated.faults.add(Fault(namespace="models", error=forbidden(NAMESPACES, "models", "no rights")))
+        simulated.end_watches(abruptly=True)
+        await events.next(lambda e: e == Unseen("models"))
+        simulated.verbs.delete(NAMESPACES, "", "models", {})
+        assert (await events.relisted("models")).objects == ()
+        before, hits = simulated.calls.copy(), refused.hits
+        async with asyncio.timeout(PATIENCE):
+            while refused.hits < hits + 5:  # noqa: ASYNC110 - nothing tells of a request
+                await asyncio.sleep(0.01)
+        assert (simulated.calls - before).keys() == {("list", "inferenceservices")}
+        assert events.drain() == [], "told once"
 
 
 async def test_namespaces_in_use_are_watched_as_well_and_as_long(simulated: FaultyCluster, tmp_path: Path) -> None:
@@ -291,7 +309,7 @@ async def test_namespaces_in_use_are_watched_as_well_and_as_long(simulated: Faul
     kubeconfig = simulated.kubeconfig(tmp_path / "k")
     async with connected(kubeconfig, namespaces=("models",)) as cluster, watching(cluster, used) as events:
         await events.relisted("models")
-        in_use.append("new")
+        in_use.extend(("new", "", "..", "no/name"))
         await events.relisted("new")
         deployment = await settled(cluster, events, a_deployment(namespace="new"))
         in_use.clear()

@@ -39,6 +39,7 @@ class InMemoryCluster(Cluster):
     cleaned: list[tuple[Want, Credentials | None]] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
     kept: bool = False
+    namespace_is_gone: bool = False
     news: asyncio.Queue[Change] = field(default_factory=asyncio.Queue)
     watching: int = 0
 
@@ -49,6 +50,8 @@ class InMemoryCluster(Cluster):
 
     async def observe(self, deployment: Deployment) -> Evidence:
         await self._called("observe")
+        if self.namespace_is_gone:
+            return Evidence(at=self.clock.now(), namespace_is_gone=True)
         live = self.objects.get((deployment.namespace, deployment.name))
         if live is None:
             return Evidence(at=self.clock.now())

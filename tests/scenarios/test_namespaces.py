@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.scenarios.world import World
 
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
@@ -36,3 +38,44 @@ async def test_a_namespace_out_of_sight_blinds_nobody_to_others(world: World) ->
         assert seen.observed_at is not None
         assert unseen.observed_at is not None
         assert seen.observed_at > unseen.observed_at
+
+
+async def test_a_deleted_namespace_ends_in_undeployed(world: World) -> None:
+    here, there = await _in_two_namespaces(world)
+    async with world.controller(namespaces=(here.namespace, there.namespace)):
+        await world.kubernetes.delete_namespace(there.namespace)
+        await world.kubernetes.take_rights(there.namespace)
+        gone = await world.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and not d.url)
+        assert (gone.phase, gone.applied, gone.serving_generation) == (Phase.FAILED, None, None)
+        view = await world.view(there.id)
+        assert (view.current_state, view.url, view.external_id) == ("UNDEPLOYED", "", "")
+
+    async with world.controller(namespaces=(here.namespace, there.namespace)):  # another one
+        await world.undeploy(there.id)
+        await world.until_phase(there.id, Phase.UNDEPLOYED)
+        assert (await world.deployment(here.id)).phase is Phase.DEPLOYED
+
+
+async def test_an_undeployment_out_of_sight_says_what_it_waits_for(world: World) -> None:
+    here, there = await _in_two_namespaces(world)
+    await world.kubernetes.take_rights(there.namespace)
+    async with world.controller(namespaces=(here.namespace, there.namespace)):
+        await world.undeploy(there.id)
+        waits = await world.until_phase(there.id, Phase.DELETING, "NAMESPACE_NOT_VISIBLE")
+        assert "Grant the registry its rights" in waits.next_step
+        await world.kubernetes.give_rights(there.namespace)
+        await world.until_phase(there.id, Phase.UNDEPLOYED)
+
+
+async def test_a_namespace_that_is_made_again(world: World) -> None:
+    """The registry watches it although it is not configured, because it has deployments."""
+    _, there = await _in_two_namespaces(world)
+    async with world.controller(namespaces=(world.kube.namespace,)):
+        await world.kubernetes.delete_namespace(there.namespace)
+        await world.kubernetes.take_rights(there.namespace)
+        await world.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and not d.url)
+        await world.kubernetes.create_namespace(there.namespace)
+        await world.kubernetes.give_rights(there.namespace)
+        await world.until_deployed(there.id)
+        await replace(world.kube, namespace=there.namespace).delete(INFERENCE_SERVICES, there.name)
+        await world.until(there.id, lambda d: d.reason == "DELETED_EXTERNALLY")

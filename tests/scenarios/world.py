@@ -24,8 +24,8 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import Limits
-from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository

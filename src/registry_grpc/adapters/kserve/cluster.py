@@ -24,8 +24,9 @@ from registry_grpc.adapters.kserve.evidence import live_object
 from registry_grpc.adapters.kserve.facts import read_facts
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
 from registry_grpc.adapters.kserve.observation import observe
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import patience
-from registry_grpc.adapters.kserve.watch import Pace, Watch
+from registry_grpc.adapters.kserve.watch import Watch
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials

@@ -72,8 +72,10 @@ def not_visible(s: Situation) -> Verdict:
     error = _refusal(s)
     if s.deployment.applied is None and s.wants(Want.PRESENT):
         return failed(s, Why.FORBIDDEN, error.message, again_in=retried(s))
-    phase = Phase.DELETING if s.wants(Want.ABSENT) else _phase_as_far_as_known(s)
-    return stands(s, phase, error.reason, error.message, again_in=retried(s, since=s.deployment.observed_at))
+    if s.wants(Want.ABSENT):
+        return stands(s, Phase.DELETING, error.reason, error.message)
+    again_in = retried(s, since=s.deployment.observed_at)
+    return Verdict(phase=_phase_as_far_as_known(s), reason=error.reason, message=error.message, again_in=again_in)
 
 
 def try_again(s: Situation) -> Verdict:
