@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from tests.scenarios.world import World
 
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Deployment, Phase
+
+_SECONDS = 6
+_AN_HOUR_AGO = """
+UPDATE deployment SET phase_since = phase_since - interval '1 hour', observed_at = observed_at - interval '1 hour'
+"""
+_SOON_DUE = "SELECT FROM deployment WHERE next_at < now() + interval '1 minute' OR lease_until > now()"
 
 
 async def _in_two_namespaces(world: World) -> tuple[Deployment, Deployment]:
@@ -79,3 +87,26 @@ async def test_a_namespace_that_is_made_again(world: World) -> None:
         await world.until_deployed(there.id)
         await replace(world.kube, namespace=there.namespace).delete(INFERENCE_SERVICES, there.name)
         await world.until(there.id, lambda d: d.reason == "DELETED_EXTERNALLY")
+
+
+async def test_a_quiet_cluster_with_namespaces_that_are_gone_or_out_of_sight_is_asked_little(faulty: World) -> None:
+    here, there = await _in_two_namespaces(faulty)
+    hidden = await faulty.kubernetes.create_namespace()
+    await faulty.use_namespace(hidden)
+    async with faulty.controller():
+        out_of_sight = await faulty.until_deployed((await faulty.deploy()).service.id)
+    await faulty.kubernetes.delete_namespace(there.namespace)
+    for namespace in (there.namespace, hidden):
+        await faulty.kubernetes.take_rights(namespace)
+
+    async with faulty.controller(pace=Pace(), namespaces=(here.namespace, there.namespace, hidden)):
+        await faulty.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and not d.url)
+        await faulty.until_phase(out_of_sight.id, Phase.DEPLOYED, "NAMESPACE_NOT_VISIBLE")
+        await faulty.database.execute(_AN_HOUR_AGO)
+        for deployment in (there, out_of_sight):
+            await faulty.make_due(deployment.id)
+        while await faulty.database.fetch(_SOON_DUE):  # noqa: ASYNC110 - until the last pass
+            await asyncio.sleep(0.05)
+        before = faulty.simulated.requests
+        await asyncio.sleep(_SECONDS)
+        assert faulty.simulated.requests - before <= _SECONDS * 0.5
