@@ -23,6 +23,7 @@ from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.ports.cluster import EVERYWHERE
 
 pytestmark = pytest.mark.slow
 
@@ -235,7 +236,7 @@ async def test_marks_and_a_relist_do_not_wait_for_one_another_in_a_circle(world:
 
     async def compare() -> None:
         for _ in range(30):
-            await world.queue.compare([])
+            await world.queue.compare(EVERYWHERE, [])
 
     await asyncio.gather(mark(), mark(), compare())  # a deadlock would be a ConcurrentChange
 
