@@ -147,7 +147,7 @@ class InMemoryDeploymentQueue:
             self._store.work[id_].change(now)
             self._store.news.set()
         known = {(row.id, row.namespace, row.name) for row in rows}
-        applied = {row.applied.uid for row in rows if row.applied}
+        applied = {(row.applied.uid, row.namespace, row.name) for row in rows if row.applied}
         elsewhere = [orphan for orphan in self._store.orphans if namespace not in {EVERYWHERE, orphan.namespace}]
         stays = {orphan.uid: orphan for orphan in self._store.orphans}
         self._store.orphans[:] = elsewhere + [
@@ -160,7 +160,7 @@ class InMemoryDeploymentQueue:
                 seen_at=now,
             )
             for place, seen in found.items()
-            if place not in known and seen.uid not in applied
+            if place not in known and (seen.uid, *place[1:]) not in applied
         ]
         return len(due)
 

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube, Object
+from tests.cluster.policies import mutating_policy
 from tests.cluster.targets import TestCluster
 from tests.deployments import RETENTION
 from tests.fakes.builders import a_model, a_version, an_environment
@@ -205,6 +206,22 @@ class World:
                     raise
             else:
                 return
+
+    @asynccontextmanager
+    async def kserve_defaulting(self, **model: str) -> AsyncIterator[None]:
+        """Meanwhile every write sets these fields of the model if they are unset, as a newer webhook would."""
+        if self.kubernetes.simulated is not None:
+
+            def default(resource: Resource, new: Object, _old: Object | None) -> None:
+                if resource is INFERENCE_SERVICES:
+                    new["spec"]["predictor"]["model"] = model | new["spec"]["predictor"]["model"]
+
+            self.simulated.policies.append(default)
+            yield
+            self.simulated.policies.remove(default)
+            return
+        async with mutating_policy(self.kube, "/spec/predictor/model", model):
+            yield
 
     async def allow_no_pods(self) -> None:
         """Refuse pods by a quota, or in the simulated cluster by a policy with the same text."""

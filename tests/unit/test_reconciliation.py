@@ -247,7 +247,7 @@ async def test_passes_are_spread_out(world: AtWork) -> None:
 
 async def test_an_object_of_others_is_never_deleted(world: AtWork) -> None:
     deployment = await world.deployed()
-    world.cluster.change(deployment, deployment_id=str(uuid4()))
+    world.cluster.change(deployment, deployment_id=str(uuid4()), uid="another's")
 
     await world.services.undeploy(world.project_id, deployment.id)
 

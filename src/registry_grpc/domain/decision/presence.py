@@ -136,8 +136,14 @@ def being_deleted(s: Situation) -> Verdict:
     return stands(s, Phase.DRIFTED, Why.BEING_DELETED, "the object is being deleted by somebody else")
 
 
-def is_drifted(s: Situation) -> bool:
+def has_drift(s: Situation) -> bool:
     return s.live is not None and bool(s.live.drift)
+
+
+def is_drifted(s: Situation) -> bool:
+    """What others had added before this revision was applied, and is to stay, does not hide how the revision starts."""
+    is_told_later = s.is_as_left and not s.has_served_target and s.deployment.drift_policy is DriftPolicy.REPORT
+    return has_drift(s) and not is_told_later
 
 
 def spec_changed(s: Situation) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from registry_grpc.domain.decision.presence import has_drift
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.decision.workload import first_signs
@@ -31,6 +32,10 @@ def serves(s: Situation) -> bool:
     autoscaling. But KServe calls a Deployment without replicas Ready too."""
     has_replicas = s.rollout is not None and s.rollout.is_available
     return s.is_ready and (s.is_rolled_out or (s.has_served_target and has_replicas))
+
+
+def serves_with_additions(s: Situation) -> bool:
+    return serves(s) and has_drift(s)
 
 
 def deployed(s: Situation) -> Verdict:
