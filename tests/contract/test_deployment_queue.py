@@ -778,7 +778,7 @@ async def test_an_applied_object_whose_label_was_changed_is_no_orphan(queues: Qu
     deployment = await queues.passed(await deployed(queues.repositories, around, namespace=namespace))
     relabelled = replace(seen(deployment), uid=APPLIED.uid, deployment_id=uuid4())
 
-    await queues.queue.compare([relabelled, replace(relabelled, name="a-copy", uid="a")])
+    await queues.queue.compare(EVERYWHERE, [relabelled, replace(relabelled, name="a-copy", uid="a")])
     assert [orphan.uid for orphan in await queues.repositories.deployments.orphans(project_id)] == ["a"]
     assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id], "a pass reads it by its name"
 

@@ -192,7 +192,8 @@ def test_a_field_that_is_no_longer_ours_is_not_known_from_before() -> None:
     """Somebody had changed it, and changed it back: it stays when we leave it out."""
     live = changed(minReplicas=5)
     live = written(lambda live: live["spec"]["predictor"].update(minReplicas=1), live=live)
-    less = inference_service(a_deployment(spec=a_spec(options=DeploymentOptions(env={"A": "1"}))), registry_id="r")
+    spec = a_spec(options=DeploymentOptions(env={"A": "1"}))
+    less = inference_service(a_deployment(spec=spec), Runtimes().asked_for(spec), registry_id="r")
     after = Applied(uid="u", k8s_generation=2, resource_version="3", content=applied_content(live, less, applied()))
     assert ("spec.predictor.minReplicas", "", "1") in found(live, after)
 

@@ -84,7 +84,7 @@ class DeploymentReason(StoredWord):
     KSERVE_ERROR = "KSERVE_ERROR", "Read the message of KServe, correct the deployment, and update."
 
     # Observed in the pods. The phase is DEGRADED instead of FAILED while other pods of the revision serve.
-    ADMISSION = "ADMISSION", "Find out which policy of the cluster denies the pods, and comply with it."
+    ADMISSION = "ADMISSION", "Comply with the policy that the message names, or ask whoever set it up."
     SECRET_MISSING = "SECRET_MISSING", "Create the named Secret, or set the version's keys."
     FAILED_CREATE = "FAILED_CREATE", "Read the message, which tells why the pods cannot be created."
     MODEL_DOWNLOAD = "MODEL_DOWNLOAD", "Check the version's uri and keys; Kubernetes keeps trying the download."
