@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.faulty import Fault
 from tests.scenarios.world import World
 
-from registry_grpc.adapters.kserve.watch import Pace
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase

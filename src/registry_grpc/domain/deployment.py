@@ -7,13 +7,13 @@ A deployment has the id of its inference service. Every change of the intent is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from registry_grpc.domain.canary import Canary, Split
+from registry_grpc.domain.canary import Canary, CanaryStep, Split
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
@@ -166,8 +166,9 @@ class FieldDifference:
 class Applied:
     """The API server's answer to the last apply.
 
-    `content` is the stored object: {"spec", "labels", "annotations"} with the defaults set by webhooks. Drift is the
-    difference from it. `split` is that of the deployment (`Deployment.wanted_split`).
+    `content` is the stored object: {"spec", "ours", "labels", "annotations"}. `spec` has the defaults set by webhooks,
+    but not what others have added, and `ours` is what was sent.
+    `split` is that of the deployment (`Deployment.wanted_split`).
     """
 
     uid: str
@@ -212,6 +213,14 @@ class Deployment:
     canary: Canary | None = None
     split: Split | None = None
     """How the requests were divided when the canary was last observed."""
+
+    def tried(self, spec: DeploymentSpec, percent: int) -> Self:
+        """The deployment with a next revision that is tried beside the stable one."""
+        beside = self.canary or Canary(
+            stable_generation=self.generation, stable_version_id=self.spec.model_version_id, percent=percent
+        )
+        canary = replace(beside, step=CanaryStep.TRY, percent=percent)
+        return replace(self, spec=spec, generation=self.generation + 1, canary=canary, split=None)
 
     @property
     def wanted_split(self) -> str:

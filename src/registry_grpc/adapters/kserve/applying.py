@@ -15,7 +15,7 @@ from registry_grpc.adapters.kserve.api import Api, Json
 from registry_grpc.adapters.kserve.canaries import divided, stable_part
 from registry_grpc.adapters.kserve.credentials_secret import credentials_secret, kept_secret, known_secrets, owned_by
 from registry_grpc.adapters.kserve.deletion import delete_secret
-from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
+from registry_grpc.adapters.kserve.drift import applied_content, removal_of_additions, without_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
@@ -113,7 +113,7 @@ class Application:
 
     async def _apply_over(self, live: LiveObject, *, force: bool) -> Json:
         base = _Base(live.uid, live.k8s_generation, live.resource_version)
-        if force:
+        if force and live.drift:
             base = await self._without_additions(base)
 
         async def write(preconditions: Json) -> Json:
@@ -123,12 +123,9 @@ class Application:
         return await self._on(base, write)
 
     async def _without_additions(self, base: _Base) -> _Base:
-        """Remove the fields that others have added to the spec since the last apply."""
-        applied = self._deployment.applied
-        if applied is None or (applied.uid, applied.k8s_generation) == (base.uid, base.generation):
-            return base
-        raw = (await self._api.get(self._path)).body
-        patch = removal_of_additions(applied.content["spec"], raw.get("spec") or {})
+        """Remove the fields that others have added to the spec."""
+        raw, applied = (await self._api.get(self._path)).body, self._deployment.applied
+        patch = removal_of_additions(without_additions(applied, raw), raw["spec"]) if applied else {}
         if not patch:
             return base
 
@@ -191,9 +188,8 @@ class Application:
             k8s_generation=metadata["generation"],
             resource_version=metadata["resourceVersion"],
             content={
-                **content_of(stored, self.manifest),
+                **applied_content(stored, self.manifest, self._deployment.applied),
                 "secrets": sorted(secrets),
-                "ours": self.manifest["spec"],
                 **self._stable(),
             },
             split=self._deployment.wanted_split,

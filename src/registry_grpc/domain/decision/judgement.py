@@ -7,6 +7,7 @@ from datetime import datetime
 
 from registry_grpc.domain.canary import CanaryStep, Split
 from registry_grpc.domain.decision import canary
+from registry_grpc.domain.decision.serving import lacks_route, serves
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.table import decide
 from registry_grpc.domain.decision.verdict import Verdict
@@ -50,6 +51,8 @@ class PassResult(Verdict):
     """Whether the target serves beside `serving_generation`, as a canary."""
     ended: CanaryStep | None = None
     """How the canary ends: the target stays, or the stable revision becomes the target again."""
+    has_seen: bool
+    """Whether the cluster could be read."""
     service: ServiceView
 
 
@@ -60,7 +63,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
     verdict = decide(situation)
     is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY
     applied = None if is_forgotten else deployment.applied
-    serving = _serving(deployment, verdict)
+    serving = _serving(situation, verdict)
     live = evidence.live if evidence else None
     url = "" if serving is None else (live or deployment).url
     is_shared = serving not in {None, deployment.generation} and bool(situation.canary and situation.share)
@@ -79,6 +82,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
         split=evidence.split if evidence else deployment.split,
         is_shared=is_shared,
         ended=canary.ended(situation),
+        has_seen=evidence is not None,
         service=_service_view(situation, verdict, url, serving, is_shared=is_shared),
     )
 
@@ -91,21 +95,19 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
     live, applied, rollout = evidence.live, deployment.applied, evidence.rollout
     if live is None or applied is None or live.uid != applied.uid:
         return None
+    if deployment.canary is not None:
+        return deployment.serving_generation
     is_ready = live.ready is not None and live.ready.is_true
-    is_alone = deployment.canary is None
-    if (
-        is_ready
-        and is_alone
-        and rollout is not None
-        and rollout.is_complete
-        and 0 < rollout.revision < deployment.generation
-    ):
+    if is_ready and rollout is not None and rollout.is_complete and 0 < rollout.revision < deployment.generation:
         return rollout.revision
     return deployment.serving_generation
 
 
-def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
-    if verdict.phase is Phase.DEPLOYED:
+def _serving(situation: Situation, verdict: Verdict) -> int | None:
+    deployment = situation.deployment
+    is_alone = situation.canary is None
+    with_additions = verdict.phase is Phase.DRIFTED and situation.is_as_left and is_alone and serves(situation)
+    if verdict.phase is Phase.DEPLOYED or (with_additions and not lacks_route(situation)):
         return deployment.generation
     nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
     return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation
@@ -115,7 +117,8 @@ def _service_view(
     situation: Situation, verdict: Verdict, url: str, serving: int | None, *, is_shared: bool
 ) -> ServiceView:
     deployment, message, is_wanted = situation.deployment, verdict.message, situation.wants(Want.PRESENT)
-    if situation.refused is not None and message and is_wanted:
+    is_visible = verdict.reason is not Why.NAMESPACE_NOT_VISIBLE
+    if situation.refused is not None and message and is_wanted and is_visible:
         message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
     never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
     is_serving = is_shared or serving == deployment.generation
@@ -126,7 +129,7 @@ def _service_view(
         current_state=ServiceState.UNDEPLOYED if serving is None else ServiceState.DEPLOYED,
         external_id=deployment.applied.uid if deployment.applied is not None and is_wanted else "",
         url=url,
-        last_error="" if verdict.phase is Phase.DEPLOYED else fitting_error(message) or None,
+        last_error="" if verdict.phase is Phase.DEPLOYED and is_visible else fitting_error(message) or None,
         served_state=served_state,
     )
 
