@@ -77,6 +77,7 @@ NOT_HANDED_ON = {
     "sort_by": "becomes the field of a Sort, which has other values for some",
     "order": "becomes a flag of the Sort",
     "validate_only": "chooses the use case",
+    "update": "chooses the use case, and has the fields of UpdateDeployment",
     "FindInferenceService.name": "only looked at without an external id (contract 2.3)",
     "FindInferenceService.serving_environment_id": "as the name",
     "FindModelVersion.registered_model_id": "another name of parent_resource_id, which wins",

@@ -15,8 +15,8 @@ class CanaryStep(StoredWord):
     """What is being done with the canary. Requests enter a step; passes end PROMOTE and ABORT."""
 
     TRY = "TRY"
-    PROMOTE = "PROMOTE"
     ABORT = "ABORT"
+    PROMOTE = "PROMOTE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

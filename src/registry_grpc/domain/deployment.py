@@ -223,6 +223,11 @@ class Deployment:
         return replace(self, spec=spec, generation=self.generation + 1, canary=canary, split=None)
 
     @property
+    def canary_name(self) -> str:
+        """The name that a canary of the target revision has in the object."""
+        return f"r{self.generation}"
+
+    @property
     def wanted_split(self) -> str:
         """Identifies how the object divides the requests; empty without a canary."""
         canary = self.canary
@@ -279,3 +284,16 @@ class Orphan:
     uid: str
     deployment_id: str
     seen_at: datetime
+
+
+def check_may_try(deployment: Deployment, percent: int | None) -> None:
+    """Raises FailedPrecondition if an update with this share cannot begin now. A canary needs a revision that serves
+    beside it. One that is being promoted or aborted is in the way of every update."""
+    canary = deployment.canary
+    if canary is not None and canary.step is not CanaryStep.TRY:
+        text = f"revision {deployment.generation} is being promoted or aborted: wait until that has ended"
+        raise FailedPrecondition(Reason.CANARY_UNDER_WAY, text, revision=str(deployment.generation))
+    serves = deployment.want is Want.PRESENT and deployment.serving_generation == deployment.generation
+    if percent is not None and canary is None and not (serves and deployment.is_applied):
+        text = f"revision {deployment.generation} does not serve, so no other one can be tried beside it"
+        raise FailedPrecondition(Reason.CANARY_NOT_POSSIBLE, text, revision=str(deployment.generation))

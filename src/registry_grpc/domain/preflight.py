@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from registry_grpc.domain.deployment import DeploymentSpec
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
@@ -14,7 +14,7 @@ from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 from registry_grpc.domain.storage import KSERVE_PREFIXES, Storage, is_fetchable, place_of
 
-__all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "Runtimes", "findings"]
+__all__ = ["CanaryFacts", "ClusterFacts", "Finding", "RuntimeFormat", "Runtimes", "canary_findings", "findings"]
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -22,6 +22,18 @@ _LONGEST_PREFIX = 253
 _APPLYING = ("get inferenceservices", "create inferenceservices", "patch inferenceservices")
 _STORING_KEYS = ("create secrets", "patch secrets")
 _METRICS_OF_KNATIVE = {ScaleMetric.CONCURRENCY, ScaleMetric.RPS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryFacts:
+    """What a canary needs in Standard mode, for one object. None: unknown.
+
+    `has_field`: InferenceServices have `spec.canary`. `has_route`: KServe has made an HTTPRoute for the object.
+    """
+
+    has_field: bool | None = None
+    has_gateway_api: bool | None = None
+    has_route: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,7 @@ class ClusterFacts:
     storage_patterns: tuple[str, ...] = ()
     """The regular expressions of URIs that they support."""
     service_account_exists: bool | None = None
+    canaries: CanaryFacts = field(default_factory=CanaryFacts)
 
 
 def findings(
@@ -58,6 +71,25 @@ def findings(
         found += _metric_refused(spec.options)
         found += facts.runtimes.findings(spec)
     return tuple(sorted(found, key=lambda finding: not finding.blocking))
+
+
+def canary_findings(deployment: Deployment, facts: CanaryFacts) -> Iterator[Finding]:
+    """Why the target revision cannot be tried beside the stable one, in Standard mode. The first reason is enough."""
+    if deployment.spec.options.deployment_mode is not DeploymentMode.STANDARD:
+        return
+    missing = ""
+    if facts.has_field is False:
+        missing = "InferenceServices have no `spec.canary`, which needs KServe 0.20 or later"
+    elif facts.has_gateway_api is False:
+        missing = "the Gateway API is not installed, by which KServe divides the requests"
+    elif facts.has_route is False:
+        missing = (
+            f"KServe has made no HTTPRoute `{deployment.name}`, which could divide the requests: its ConfigMap must "
+            "have `enableGatewayApi: true`"
+        )
+    if missing:
+        yield Finding(Why.CANARY_UNSUPPORTED, missing, field="traffic_percent")
+    yield from name_findings(f"{deployment.name}-{deployment.canary_name}", deployment.namespace)
 
 
 def unknown_findings(spec: DeploymentSpec) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def divided(manifest: Manifest, deployment: Deployment) -> Manifest:
         part = _with_metadata(manifest, stable, predictor=stable["predictor"]) if is_aborted else manifest
         predictor = {**part["spec"]["predictor"], "canaryTrafficPercent": canary.share}
         return {**part, "spec": {"predictor": predictor}}
-    entry = _entry(manifest, stable, f"r{deployment.generation}")
+    entry = _entry(manifest, stable, deployment.canary_name)
     if inherited := [] if is_aborted else list(_inherited(stable["predictor"], entry)):
         fields = ", ".join(sorted(inherited))
         text = f"KServe would give the new revision the old one's {fields}, which it shall not have"

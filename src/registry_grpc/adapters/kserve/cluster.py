@@ -153,7 +153,7 @@ class KServeCluster:
             for name in sorted(names):
                 await delete_secret(self._api, deployment.namespace, name)
 
-    async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
+    async def facts(self, namespace: str, service_account: str = "", *, canary_of: str = "") -> ClusterFacts:
         if namespace_findings(namespace):
             return ClusterFacts(namespace_exists=False)
 
@@ -162,10 +162,10 @@ class KServeCluster:
                 runtimes = await self._runtimes_of(namespace)
             except StatusError:
                 runtimes = Runtimes(names=self._format_names)
-            return await read_facts(self._api, namespace, service_account, runtimes)
+            return await read_facts(self._api, namespace, service_account, runtimes, canary_of=canary_of)
 
         with reading():
-            return await self._facts.recall((namespace, service_account), ask)
+            return await self._facts.recall((namespace, service_account, canary_of), ask)
 
     def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         return self._watch.changes(used)

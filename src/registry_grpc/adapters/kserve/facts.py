@@ -14,7 +14,7 @@ from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.domain.deployment_options import ServingProtocol
-from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.domain.preflight import CanaryFacts, ClusterFacts
 from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 
 
@@ -53,6 +53,7 @@ PERMISSIONS = (
     *_permissions(kinds.PODS, "list", "watch"),
     *_permissions(kinds.EVENTS, "list"),
     *_permissions(kinds.SECRETS, "create", "patch", "delete"),
+    *_permissions(kinds.HTTP_ROUTES, "get"),
     *_permissions(kinds.SERVING_RUNTIMES, "list"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
@@ -63,7 +64,9 @@ KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
 _PROTOCOLS = tuple(ServingProtocol)
 
 
-async def read_facts(api: Api, namespace: str, service_account: str, runtimes: Runtimes) -> ClusterFacts:
+async def read_facts(
+    api: Api, namespace: str, service_account: str, runtimes: Runtimes, *, canary_of: str = ""
+) -> ClusterFacts:
     """Raises Unreachable."""
     kserve, knative, exists, containers, account = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
@@ -81,7 +84,31 @@ async def read_facts(api: Api, namespace: str, service_account: str, runtimes: R
         storage_prefixes=None if containers is None else tuple(_uri_formats(containers, "prefix")),
         storage_patterns=tuple(_uri_formats(containers or (), "regex")),
         service_account_exists=account,
+        canaries=await _canary_facts(api, namespace, canary_of) if canary_of else CanaryFacts(),
     )
+
+
+async def _canary_facts(api: Api, namespace: str, name: str) -> CanaryFacts:
+    has_field, has_gateway_api, has_route = await asyncio.gather(
+        _has_canary_field(api),
+        _exists(api, kinds.GATEWAY_VERSIONS, "v1"),
+        _exists(api, kinds.HTTP_ROUTES, name, namespace),
+    )
+    return CanaryFacts(has_field=has_field, has_gateway_api=has_gateway_api, has_route=has_route)
+
+
+async def _has_canary_field(api: Api) -> bool | None:
+    """Whether InferenceServices have `spec.canary`. Every user may read the OpenAPI document, but not the CRD. None
+    also if the installed schema is KServe's minimal one, which does not list its fields."""
+    try:
+        document = await api.find(kinds.OPENAPI_DOCUMENTS, "v1beta1") or {}
+    except StatusError:
+        return None
+    for schema in ((document.get("components") or {}).get("schemas") or {}).values():
+        if any(kind["kind"] == "InferenceService" for kind in schema.get("x-kubernetes-group-version-kind") or ()):
+            fields = ((schema.get("properties") or {}).get("spec") or {}).get("properties")
+            return None if fields is None else "canary" in fields
+    return None
 
 
 async def _unknown() -> None:
