@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 from tests.scenarios.world import MODEL, World
 
-from registry_grpc.devtools.simulated_cluster.api.resources import (
-    DEPLOYMENTS,
-    HTTP_ROUTES,
-    INFERENCE_SERVICES,
-    PODS,
-)
+from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS, HTTP_ROUTES, INFERENCE_SERVICES
 from registry_grpc.devtools.simulated_cluster.api.store import Change
 from registry_grpc.domain.canary import CanaryStep, Replicas
 from registry_grpc.domain.deployment import Deployment, Outcome, Phase
@@ -54,12 +49,6 @@ async def end(world: World, id: UUID, step: CanaryStep, revision: int | None = N
     return await world.deployments.end_canary(world.project_id, id, step, revision, "ann")
 
 
-async def pods_of(world: World) -> set[str]:
-    return {
-        pod["metadata"]["name"] for pod in await world.kube.items(PODS) if "deletionTimestamp" not in pod["metadata"]
-    }
-
-
 async def test_a_share_of_the_requests_then_all(running: World) -> None:
     tried = await a_canary(running)
     id_, canary = tried.id, tried.canary
@@ -79,7 +68,7 @@ async def test_a_share_of_the_requests_then_all(running: World) -> None:
 
     await running.deployments.update(running.project_id, id_, model_version_id=None, options=None, traffic_percent=50)
     await until_tried(running, id_, 50)
-    before = await pods_of(running)
+    before = await running.until_pods(4)
     await end(running, id_, CanaryStep.PROMOTE)
     done = await running.until_deployed(id_, revision=2)
     assert (done.canary, done.split) == (None, None)
@@ -87,9 +76,7 @@ async def test_a_share_of_the_requests_then_all(running: World) -> None:
     assert live["spec"]["predictor"]["name"] == "r2"
     assert live["spec"]["predictor"]["minReplicas"] == 4
     assert "canary" not in live["spec"]
-    while len(after := await pods_of(running)) != 4:
-        await asyncio.sleep(0.02)
-    assert len(before & after) == 2, "the pods of the canary stay"
+    assert len(before & await running.until_pods(4)) == 2, "the pods of the canary stay"
     assert (await running.view(id_)).served == ("RUNNING",)
     first, second = await running.revisions(id_)
     assert first.served_until is not None
@@ -135,7 +122,7 @@ async def test_the_requests_go_before_the_pods(running: World) -> None:
     store = running.simulated.store
 
     def note(change: Change) -> None:
-        if change.resource is DEPLOYMENTS and change.obj["metadata"]["name"] == name and change.kind == "DELETED":
+        if change.resource is DEPLOYMENTS and change.obj["metadata"]["name"] == name and change.type == "DELETED":
             (route,) = store.list(HTTP_ROUTES, running.kube.namespace)
             backends = route["spec"]["rules"][0]["backendRefs"]
             weights.append(sum(backend["weight"] for backend in backends if backend["name"] == name))
@@ -218,3 +205,30 @@ async def test_a_field_that_only_the_stable_revision_has(running: World) -> None
     with pytest.raises(DeploymentBlocked, match="timeout"):
         await update(running, id_, percent=25, deadline_seconds=60)
     assert (await running.deployment(id_)).generation == 1
+
+
+async def test_the_plan_of_a_canary(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    deployed = await running.until_deployed(id_)
+    version = await running.version(NEXT)
+    plan = await running.planning.plan_update(
+        running.project_id, id_, model_version_id=version.id, options=None, traffic_percent=30
+    )
+    assert plan.blocking == ()
+    assert [difference.path for difference in plan.differences] == ["spec.canary"]
+    [entry] = json.loads(plan.manifest)["spec"]["canary"]
+    assert (entry["trafficPercent"], entry["predictor"]["model"]["storageUri"]) == (30, NEXT)
+    assert "canary" not in (await running.live(deployed))["spec"]
+    assert (await running.deployment(id_)).generation == 1
+
+
+async def test_a_cluster_without_the_gateway_api(faulty: World) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        await faulty.until_deployed(id_)
+        faulty.simulated.uninstalled.add(HTTP_ROUTES)
+        with pytest.raises(DeploymentBlocked, match="the Gateway API is not installed") as refused:
+            await update(faulty, id_, percent=25)
+    [violation] = refused.value.violations
+    assert violation.field == "CANARY_UNSUPPORTED"
+    assert (await faulty.deployment(id_)).generation == 1

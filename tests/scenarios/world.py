@@ -55,6 +55,7 @@ from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.planning import Planning
 from registry_grpc.services.reconciliation import Reconciler
 
 PATIENCE = 90.0  # more than a lease: that of a killed controller may be taken in its last moment
@@ -103,6 +104,7 @@ class World:
     reconciler: Reconciler
     deployments: Deployments
     dying_requests: UseCases
+    planning: Planning
     history: DeploymentHistory
     services: InferenceServices
     environments: PostgresServingEnvironmentRepository
@@ -164,7 +166,7 @@ class World:
 
     def set_policy(self, policy: DeploymentPolicy) -> None:
         """Change the operator's policy."""
-        _, self.deployments, self.services = self.under_policy(policy)
+        _, self.deployments, self.services, _ = self.under_policy(policy)
 
     async def use_namespace(self, namespace: str) -> None:
         """Deploy there from now on."""
@@ -370,6 +372,17 @@ class World:
             await asyncio.sleep(0.05)
         return orphans
 
+    async def until_pods(self, count: int) -> set[str]:
+        """The names of the pods that stay, as soon as there are this many."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            pods = [pod["metadata"] for pod in await self.kube.items(PODS)]
+            names = {metadata["name"] for metadata in pods if "deletionTimestamp" not in metadata}
+            if len(names) == count:
+                return names
+            assert time.monotonic() < deadline, names
+            await asyncio.sleep(0.05)
+
     async def until_nothing_is_left(self, *others: str) -> None:
         """The namespace has no object, workload, pod or Secret of the registry, but those of others."""
         deadline = time.monotonic() + PATIENCE
@@ -527,6 +540,7 @@ async def world_of(
             deployments=now.deployments,
             services=now.services,
             dying_requests=use_cases(repositories, cluster=cluster, reconciler=_LeavesItToControllers(**parts)),
+            planning=now.planning,
             history=DeploymentHistory(deployments=intents, events=queue),
             environments=environments,
             versions=versions,
