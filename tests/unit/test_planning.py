@@ -41,7 +41,7 @@ class Stage:
     def __init__(self, refusal: Exception | None = None) -> None:
         self.refusal = refusal
 
-    async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
+    async def facts(self, namespace: str, service_account: str = "", *, canary_of: str = "") -> ClusterFacts:
         return ClusterFacts(kserve_installed=True, namespace_exists=True, service_account_exists=not service_account)
 
     async def manifest(self, deployment: Deployment, _credentials: object) -> str:

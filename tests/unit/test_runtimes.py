@@ -9,6 +9,7 @@ import pytest
 from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.facts import in_order
+from registry_grpc.adapters.kserve.identity import REVISION
 from registry_grpc.adapters.kserve.manifests import as_applied
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import NoRuntime, choose, shipped_runtimes
 from registry_grpc.domain.deployment import Applied, DeploymentSpec
@@ -233,7 +234,7 @@ def test_runtimes_that_kserve_never_selects() -> None:
 
 def test_a_revision_that_is_applied_again_asks_for_the_same() -> None:
     model = {"modelFormat": {"name": "sklearn", "version": "1"}, "protocolVersion": "v2"}
-    content = {"spec": {"predictor": {"model": model}}}
+    content = {"spec": {"predictor": {"model": model, "annotations": {REVISION: "1"}}}}
     applied = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
     deployment = a_deployment(spec=said("scikit-learn", "1.6"), applied=applied, applied_generation=1)
     assert as_applied(deployment) == ("sklearn", "1", "v2")

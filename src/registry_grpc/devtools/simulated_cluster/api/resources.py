@@ -55,7 +55,7 @@ CLUSTER_SERVING_RUNTIMES = Resource(
 CLUSTER_STORAGE_CONTAINERS = Resource(
     _KSERVE, "v1alpha1", "clusterstoragecontainers", "ClusterStorageContainer", namespaced=False
 )
-HTTP_ROUTES = Resource(_GATEWAY, "v1", "httproutes", "HTTPRoute", schema=schemas.HTTP_ROUTE)
+HTTP_ROUTES = Resource(_GATEWAY, "v1", "httproutes", "HTTPRoute", schema=schemas.HTTP_ROUTE, has_status=True)
 NAMESPACES = Resource(
     "", "v1", "namespaces", "Namespace", "ns", namespaced=False, has_status=True, first_phase="Active"
 )
