@@ -25,6 +25,7 @@ from registry_grpc.domain.deployment import Applied, Deployment, Phase
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
 from registry_grpc.domain.preflight import CanaryFacts, canary_findings
+from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.runtimes import ModelFormat
 from registry_grpc.domain.serve_model import ServeModelState
 
@@ -272,7 +273,7 @@ def test_the_canary_of_an_object_that_others_deleted_ends() -> None:
     result = judge(tried(), BORN, Evidence(at=BORN), None)
     assert (result.phase, result.reason) == (Phase.DRIFTED, "DELETED_EXTERNALLY")
     assert result.ended is CanaryStep.ABORT
-    unread = judge(tried(), BORN, None, ApplyRefused("API_UNAVAILABLE", ""))  # type: ignore[arg-type]
+    unread = judge(tried(), BORN, None, ApplyRefused(DeploymentReason.API_UNAVAILABLE, ""))
     assert unread.ended is None
 
 

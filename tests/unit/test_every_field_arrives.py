@@ -115,7 +115,10 @@ NOT_TOLD_TO_GRPC = {
     "Applied.split": "of the controller",
     "DeploymentSpec.registered_model_id": "told of the deployment",
 }
-ONLY_FOR_GRPC = ("Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "FieldDifference.", "Applied.")
+ONLY_FOR_GRPC = (
+    "Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "FieldDifference.", "Applied.", "Canary.",
+    "Split.", "Replicas.",
+)  # fmt: skip
 """The contract's answer to a deploy has no deployment."""
 NOT_SHOWN_BY = {
     # Versions inside a model have no emails (quirk Q51).

@@ -62,8 +62,8 @@ def webhook(resource: Resource, new: Object, old: Object | None) -> None:
 
 
 def _renames_same_model(new: Object, old: Object) -> bool:
-    is_same = new["model"].get("storageUri") == old["model"].get("storageUri")
-    return is_same and new.get("name", "") != old.get("name", "")
+    is_same: bool = new["model"].get("storageUri") == old["model"].get("storageUri")
+    return is_same and new.get("name") != old.get("name")
 
 
 class KServeController:
