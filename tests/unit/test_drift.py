@@ -9,14 +9,14 @@ import pytest
 from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.drift import content_of, drift, removal_of_additions
-from registry_grpc.adapters.kserve.manifests import inference_service
+from registry_grpc.adapters.kserve.manifests import Fit, inference_service
 from registry_grpc.domain.deployment import Applied
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.runtimes import Runtimes
 
 OPTIONS = DeploymentOptions(min_replicas=1, env={"A": "1"})
 SPEC = a_spec(options=OPTIONS)
-MANIFEST = inference_service(a_deployment(spec=SPEC), Runtimes().asked_for(SPEC), registry_id="r")
+MANIFEST = inference_service(a_deployment(spec=SPEC), Fit.of(SPEC, Runtimes()), registry_id="r")
 
 
 def stored() -> dict[str, Any]:
