@@ -55,6 +55,7 @@ from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.planning import Planning
 from registry_grpc.services.reconciliation import Reconciler
 
 PATIENCE = 90.0  # more than a lease: that of a killed controller may be taken in its last moment
@@ -117,6 +118,16 @@ class World:
     def simulated(self) -> FaultyCluster:
         assert self.kubernetes.simulated is not None
         return self.kubernetes.simulated
+
+    @property
+    def planning(self) -> Planning:
+        return Planning(
+            drafting=self.dying_requests.drafting,
+            services=self.services.services,
+            deployments=self.deployments.deployments,
+            versions=self.versions,
+            cluster=self.cluster,
+        )
 
     # What users do
 
