@@ -25,6 +25,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     CUSTOM_RESOURCES,
     DEPLOYMENTS,
     INFERENCE_SERVICES,
+    NAMESPACES,
     SECRETS,
     SERVING_RUNTIMES,
 )
@@ -75,7 +76,7 @@ def secrets(simulated: FaultyCluster) -> list[str]:
         (unavailable(), Why.API_UNAVAILABLE),
         (webhook_down(), Why.API_UNAVAILABLE),
         (throttled(0), Why.API_UNAVAILABLE),
-        (webhook_denied("no models on Fridays"), Why.REJECTED),
+        (webhook_denied("no models on Fridays"), Why.ADMISSION),
         (quota_exceeded("iris-81744a02"), Why.QUOTA),
         (ApiError(401, "Unauthorized", "Unauthorized"), Why.API_UNAVAILABLE),
     ],
@@ -264,8 +265,31 @@ async def test_a_refused_read(simulated: FaultyCluster, cluster: KServeCluster, 
     with pytest.raises(ClusterReadFailed) as error:
         await cluster.observe(deployment)
     assert "cannot get resource" in error.value.cause
+    assert not error.value.namespace_is_ending
     with pytest.raises(ClusterReadFailed):
         await cluster.remove("models", deployment.name, deployment.id)
+
+
+async def test_a_refused_read_in_a_namespace_that_is_being_deleted_or_gone(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    await applied(cluster, deployment)
+    right = simulated.faults.forbid("*", "*", namespace="models")
+    namespace = simulated.verbs.get(NAMESPACES, "", "models")
+    simulated.store.put(NAMESPACES, {**namespace, "status": {"phase": "Terminating"}})
+    with pytest.raises(ClusterReadFailed) as error:
+        await cluster.observe(deployment)
+    assert error.value.namespace_is_ending
+    assert 'namespace "models" is being deleted' in error.value.cause
+
+    simulated.verbs.delete(NAMESPACES, "", "models", {})
+    evidence = await cluster.observe(deployment)
+    assert (evidence.live, evidence.namespace_is_gone) == (None, True)
+    simulated.faults.forbid("get", "namespaces")
+    with pytest.raises(ClusterReadFailed):
+        await cluster.observe(deployment)
+    simulated.faults.remove(right)
+    assert not (await cluster.observe(deployment)).namespace_is_gone
 
 
 async def test_a_steady_deployment_costs_two_reads(
@@ -309,6 +333,7 @@ async def test_facts_name_missing_rights_and_kinds(simulated: FaultyCluster, clu
         "create secrets in namespace models",
         "list clusterservingruntimes",
         "list clusterstoragecontainers",
+        "get namespaces",
     )
     assert (facts.runtimes.formats, facts.storage_prefixes, facts.namespace_exists) == (None, None, None)
 

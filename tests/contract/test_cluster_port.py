@@ -498,7 +498,7 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     facts = await cluster.facts(namespace)
     assert facts.kserve_installed is True
     assert facts.missing_permissions == ()
-    assert facts.namespace_exists is not False
+    assert facts.namespace_exists is True
     assert facts.service_account_exists is None
     assert facts.runtimes.formats is not None
     assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}

@@ -14,6 +14,8 @@ from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound,
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.services.deployments import Deployed
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_repeated_request_finds_its_deployment(running: World) -> None:
     new = running.new(await running.version(), name="iris")

@@ -23,6 +23,9 @@ from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.ports.cluster import EVERYWHERE
+
+pytestmark = pytest.mark.slow
 
 UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
 DOWN = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
@@ -118,7 +121,7 @@ async def test_nothing_serves_after_an_undeployment_that_was_taken_back(faulty: 
     faulty.simulated.faults.add(NO_MORE)
     async with faulty.controller():
         await faulty.make_due(id_)
-        deployment = await faulty.until_phase(id_, Phase.FAILED, "REJECTED")
+        deployment = await faulty.until_phase(id_, Phase.FAILED, "ADMISSION")
     assert deployment.serving_generation is None
     assert (await faulty.view(id_)).current_state == "UNDEPLOYED"
     assert await faulty.served_now(id_) is None
@@ -233,7 +236,7 @@ async def test_marks_and_a_relist_do_not_wait_for_one_another_in_a_circle(world:
 
     async def compare() -> None:
         for _ in range(30):
-            await world.queue.compare([])
+            await world.queue.compare(EVERYWHERE, [])
 
     await asyncio.gather(mark(), mark(), compare())  # a deadlock would be a ConcurrentChange
 

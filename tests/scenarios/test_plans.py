@@ -30,7 +30,7 @@ NOT_ALLOWED = ApiError(405, "MethodNotAllowed", "the server does not allow this 
     [
         (Fault(verb="patch", resource="inferenceservices", error=MISSING), "NAMESPACE_NOT_FOUND"),
         (Fault(verb="patch", resource="*", error=TERMINATING), "NAMESPACE_NOT_FOUND"),
-        (Fault(verb="patch", resource="inferenceservices", error=webhook_denied("no")), "REJECTED"),
+        (Fault(verb="patch", resource="inferenceservices", error=webhook_denied("no")), "ADMISSION"),
         (Fault(verb="patch", resource="inferenceservices", error=webhook_down()), "API_UNAVAILABLE"),
         (Fault(verb="get", resource="inferenceservices", error=BROKEN), "API_UNAVAILABLE"),
         (Fault(user=REGISTRY, error=unavailable()), "API_UNAVAILABLE"),

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tests.cluster.faulty import FaultyCluster
-from tests.cluster.kube import Kube, Object
+from tests.cluster.kube import Kube, Object, inference_service
+from tests.cluster.policies import mutating_policy
 from tests.cluster.targets import TestCluster
 from tests.deployments import RETENTION
 from tests.fakes.builders import a_model, a_version, an_environment
@@ -24,8 +25,8 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import Limits
-from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
@@ -217,6 +218,22 @@ class World:
             else:
                 return
 
+    @asynccontextmanager
+    async def kserve_defaulting(self, **model: str) -> AsyncIterator[None]:
+        """Meanwhile every write sets these fields of the model if they are unset, as a newer webhook would."""
+        if self.kubernetes.simulated is not None:
+
+            def default(resource: Resource, new: Object, _old: Object | None) -> None:
+                if resource is INFERENCE_SERVICES:
+                    new["spec"]["predictor"]["model"] = model | new["spec"]["predictor"]["model"]
+
+            self.simulated.policies.append(default)
+            yield
+            self.simulated.policies.remove(default)
+            return
+        async with mutating_policy(self.kube, "/spec/predictor/model", model):
+            yield
+
     async def allow_no_pods(self) -> None:
         """Refuse pods by a quota, or in the simulated cluster by a policy with the same text."""
         if self.kubernetes.simulated is not None:
@@ -229,6 +246,50 @@ class World:
         while not (await self.kube.client.call("GET", f"{path}/no-pods")).get("status", {}).get("hard"):
             assert time.monotonic() < deadline, "nobody enforces the quota"
             await asyncio.sleep(0.05)
+
+    @asynccontextmanager
+    async def policy_against(self, resource: Resource, text: str) -> AsyncIterator[None]:
+        """A ValidatingAdmissionPolicy of the namespace that refuses new objects of this kind with this text."""
+        name = f"no-{resource.plural}-{self.kube.namespace}"
+        if self.kubernetes.simulated is not None:
+            policy = _policy(name, resource, text)
+            self.simulated.policies.append(policy)
+            yield
+            self.simulated.policies.remove(policy)
+            return
+        rule = {"apiGroups": [resource.group], "apiVersions": [resource.version], "resources": [resource.plural]}
+        constraints = {"resourceRules": [{**rule, "operations": ["CREATE"]}]}
+        matched = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.kube.namespace}}}
+        validations = [{"expression": "false", "message": text}]
+        specs = {
+            "validatingadmissionpolicies": {"matchConstraints": constraints, "validations": validations},
+            "validatingadmissionpolicybindings": {
+                "policyName": name, "validationActions": ["Deny"], "matchResources": matched
+            },
+        }  # fmt: skip
+        root = "/apis/admissionregistration.k8s.io/v1"
+        for plural, spec in specs.items():
+            await self.kube.client.call("POST", f"{root}/{plural}", {"metadata": {"name": name}, "spec": spec})
+        try:
+            await self._until_refused(resource)
+            yield
+        finally:
+            for plural in specs:
+                await self.kube.client.call("DELETE", f"{root}/{plural}/{name}")
+
+    async def _until_refused(self, resource: Resource) -> None:
+        """The API server needs a few seconds until it follows a new policy."""
+        pod = {"spec": {"containers": [{"name": "probe", "image": "probe"}]}}
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+        probe = {**(pod if resource is PODS else inference_service("probe")), **kind, "metadata": {"name": "probe"}}
+        deadline, answer = time.monotonic() + PATIENCE, ""
+        while "ValidatingAdmissionPolicy" not in answer:
+            assert time.monotonic() < deadline, f"nobody enforces the policy: {answer}"
+            await asyncio.sleep(0.1)
+            try:
+                await self.kube.create(resource, probe, dryRun="All")
+            except ApiError as error:
+                answer = error.message
 
     async def forbid_pods_and_kill_them(self) -> None:
         await self.allow_no_pods()
@@ -353,9 +414,14 @@ class World:
         await self.database.fetch("SELECT pg_notify('deployment', '')")
 
     @asynccontextmanager
-    async def controller(self, *, pace: Pace = IMPATIENT) -> AsyncIterator[Controller]:
-        """A running controller with its own connections."""
-        async with connected_cluster(self.kubernetes, self.database, self.kube.namespace, pace) as cluster:
+    async def controller(
+        self, *, pace: Pace = IMPATIENT, namespaces: tuple[str, ...] | None = None
+    ) -> AsyncIterator[Controller]:
+        """A running controller with its own connections. It watches these namespaces; None: the only one, or on the
+        simulated cluster all of them."""
+        if namespaces is None:
+            namespaces = () if self.kubernetes.simulated else (self.kube.namespace,)
+        async with connected_cluster(self.kubernetes, self.database, namespaces, pace) as cluster:
             queue = PostgresDeploymentQueue(self.database)
             reconciler = reconciler_of(self.database, queue, cluster)
             controller = Controller(
@@ -390,6 +456,15 @@ def _no_pods(resource: Resource, new: Object, old: Object | None) -> None:
         raise forbidden(PODS, new["metadata"].get("generateName", ""), text)
 
 
+def _policy(name: str, refused: Resource, text: str) -> Callable[[Resource, Object, Object | None], None]:
+    def policy(resource: Resource, new: Object, old: Object | None) -> None:
+        if resource is refused and old is None:
+            message = f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: {text}"
+            raise forbidden(resource, new["metadata"].get("name", new["metadata"].get("generateName", "")), message)
+
+    return policy
+
+
 class _LeavesItToControllers(Reconciler):
     """Make the change in a request that is cancelled after its commit."""
 
@@ -399,11 +474,14 @@ class _LeavesItToControllers(Reconciler):
 
 @asynccontextmanager
 async def connected_cluster(
-    kubernetes: TestCluster, database: Database, namespace: str, pace: Pace = IMPATIENT, limits: Limits = QUICK
+    kubernetes: TestCluster,
+    database: Database,
+    namespaces: tuple[str, ...] = (),
+    pace: Pace = IMPATIENT,
+    limits: Limits = QUICK,
 ) -> AsyncIterator[KServeCluster]:
     """The adapter with the registry's own rights, if the cluster has them."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), limits)
-    namespaces = () if kubernetes.simulated else (namespace,)
     registry_id = await installation_id(database)
     cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
     try:
@@ -427,7 +505,7 @@ async def world_of(
     """A world without a controller, in which requests make the first passes."""
     # All databases are copies of one, but each needs its own installation id.
     await database.execute("UPDATE registry_installation SET id = gen_random_uuid()")
-    async with connected_cluster(kubernetes, database, kube.namespace, limits=limits) as cluster:
+    async with connected_cluster(kubernetes, database, limits=limits) as cluster:
         project_id = uuid4()
         model = a_model(project_id, slug="iris")
         models = PostgresRegisteredModelRepository(database)

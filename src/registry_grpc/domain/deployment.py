@@ -164,8 +164,8 @@ class FieldDifference:
 class Applied:
     """The API server's answer to the last apply.
 
-    `content` is the stored object: {"spec", "labels", "annotations"} with the defaults set by webhooks. Drift is the
-    difference from it.
+    `content` is the stored object: {"spec", "ours", "labels", "annotations"}. `spec` has the defaults set by webhooks,
+    but not what others have added, and `ours` is what was sent.
     """
 
     uid: str

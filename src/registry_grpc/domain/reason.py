@@ -54,6 +54,10 @@ class DeploymentReason(StoredWord):
     QUOTA = "QUOTA", "Free quota in the namespace, ask for more, or lower `options.resources`."
     KSERVE_NOT_INSTALLED = "KSERVE_NOT_INSTALLED", "Install KServe; then the registry continues by itself."
     NAMESPACE_NOT_FOUND = "NAMESPACE_NOT_FOUND", "Create the namespace, or correct the environment's `external_id`."
+    NAMESPACE_NOT_VISIBLE = (
+        "NAMESPACE_NOT_VISIBLE",
+        "Grant the registry its rights in the namespace again, which `registry-grpc doctor` prints.",
+    )
     NAME_TAKEN = "NAME_TAKEN", "Deploy with another name, or delete the object with this name."
     NAME_BEING_RELEASED = "NAME_BEING_RELEASED", "Wait until the object is gone; then the registry continues by itself."
     FIELD_CONFLICT = "FIELD_CONFLICT", "Revert the change, or set the environment's drift policy to `enforce`."
@@ -80,7 +84,7 @@ class DeploymentReason(StoredWord):
     KSERVE_ERROR = "KSERVE_ERROR", "Read the message of KServe, correct the deployment, and update."
 
     # Observed in the pods. The phase is DEGRADED instead of FAILED while other pods of the revision serve.
-    ADMISSION = "ADMISSION", "Find out which policy of the cluster denies the pods, and comply with it."
+    ADMISSION = "ADMISSION", "Comply with the policy that the message names, or ask whoever set it up."
     SECRET_MISSING = "SECRET_MISSING", "Create the named Secret, or set the version's keys."
     FAILED_CREATE = "FAILED_CREATE", "Read the message, which tells why the pods cannot be created."
     MODEL_DOWNLOAD = "MODEL_DOWNLOAD", "Check the version's uri and keys; Kubernetes keeps trying the download."
@@ -139,3 +143,7 @@ class DeploymentReason(StoredWord):
     # Refusals of an update, a rollback or a redeployment only.
     OPTION_NOT_ALLOWED = "OPTION_NOT_ALLOWED", "Change the options, or ask the operator to allow the named ones."
     DEPLOYMENT_MODE_FIXED = "DEPLOYMENT_MODE_FIXED", "Undeploy first."
+
+
+NO_ACCESS = (DeploymentReason.FORBIDDEN, DeploymentReason.NAMESPACE_NOT_FOUND, DeploymentReason.NAMESPACE_NOT_VISIBLE)
+"""The reasons that may end when the namespace can be seen."""

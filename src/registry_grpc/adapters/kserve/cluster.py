@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
@@ -25,15 +25,16 @@ from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
 from registry_grpc.adapters.kserve.manifests import Fit
 from registry_grpc.adapters.kserve.memory import Memory
 from registry_grpc.adapters.kserve.observation import observe
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import patience
-from registry_grpc.adapters.kserve.watch import Pace, Watch
+from registry_grpc.adapters.kserve.watch import Watch
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.domain.runtimes import FORMAT_NAMES, Runtimes
-from registry_grpc.ports.cluster import Changed, Relisted
+from registry_grpc.ports.cluster import Change, NamespacesInUse
 
 
 class KServeCluster:
@@ -166,8 +167,8 @@ class KServeCluster:
         with reading():
             return await self._facts.recall((namespace, service_account), ask)
 
-    def changes(self) -> AsyncIterator[Relisted | Changed]:
-        return self._watch.changes()
+    def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
+        return self._watch.changes(used)
 
     async def close(self) -> None:
         await self._api.close()

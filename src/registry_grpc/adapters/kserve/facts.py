@@ -13,6 +13,7 @@ from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw
 from registry_grpc.adapters.kserve.manifests import PROBES
+from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.domain.deployment_options import ServingProtocol
 from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
@@ -57,6 +58,7 @@ PERMISSIONS = (
     *_permissions(kinds.SERVICE_ACCOUNTS, "get"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
+    *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),
 )
 """Everything the adapter does. Server-side apply needs `patch`, and also `create` if the object does not exist."""
 KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
@@ -99,11 +101,8 @@ async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None)
 
 async def _namespace_exists(api: Api, namespace: str) -> bool | None:
     """A namespace that is being deleted counts as missing, because it accepts no new objects."""
-    try:
-        found = await api.find(kinds.NAMESPACES, namespace)
-    except StatusError:
-        return None
-    return found is not None and (found.get("status") or {}).get("phase") != "Terminating"
+    phase = await phase_of(api, namespace)
+    return None if phase is None else phase not in {GONE, TERMINATING}
 
 
 async def _items(api: Api, path: str) -> list[Json] | None:

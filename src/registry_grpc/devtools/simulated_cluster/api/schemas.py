@@ -65,7 +65,9 @@ _MODEL = struct(
     storageUri=STRING,
     env=keyed_list(struct(name=STRING, value=STRING, valueFrom=open_struct()), "name"),
     resources=_RESOURCES,
-    **dict.fromkeys(["runtime", "runtimeVersion", "protocolVersion", "image", "terminationMessagePolicy"], STRING),
+    **dict.fromkeys(
+        ["name", "runtime", "runtimeVersion", "protocolVersion", "image", "terminationMessagePolicy"], STRING
+    ),
     **_anything("storage command args ports volumeMounts securityContext imagePullPolicy envFrom"),
     **_anything("livenessProbe readinessProbe startupProbe"),
 )
