@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import httpx
@@ -70,7 +71,7 @@ def test_a_deploy_takes_options_and_the_user(deployer: Deployer) -> None:
     assert (revision.options.min_replicas, revision.options.max_replicas) == (1, 3)
     assert dict(revision.options.resources.requests) == {"cpu": "250m"}
 
-    large = {
+    large: dict[str, Any] = {
         "args": ["--enable-lora"],
         "shared_memory": "1Gi",
         "node_selector": {"gpu": "L40S"},
@@ -83,7 +84,7 @@ def test_a_deploy_takes_options_and_the_user(deployer: Deployer) -> None:
     answer = json_of(deployer.api.post("/deploy", body | {"name": "large", "options": large}), 202)
     (revision,) = deployer.revisions(answer["inference_service"]["id"])
     told = MessageToDict(revision.options, preserving_proto_field_name=True)
-    large["tolerations"][0]["toleration_seconds"] = "60"
+    large["tolerations"][0]["toleration_seconds"] = "60"  # as protobuf's JSON has 64-bit integers
     assert {key: told[key] for key in large} == large
 
     wrong = deployer.api.post("/deploy", body | {"options": {"min_replicas": 4, "max_replicas": 3}})
