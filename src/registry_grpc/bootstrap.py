@@ -30,6 +30,7 @@ from registry_grpc.adapters.postgres.registered_models import PostgresRegistered
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.domain.runtimes import FORMAT_NAMES
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import Retention
 from registry_grpc.services.controller import Controller
@@ -152,6 +153,7 @@ async def cluster_of(settings: Settings, database: Database, name_key: bytes) ->
         registry_id=registry_id,
         name_key=name_key,
         namespaces=settings.watch_namespaces,
+        format_names={**FORMAT_NAMES, **settings.format_names},
     )
 
 

@@ -25,8 +25,8 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import Limits
-from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
@@ -359,9 +359,14 @@ class World:
         await self.database.fetch("SELECT pg_notify('deployment', '')")
 
     @asynccontextmanager
-    async def controller(self, *, pace: Pace = IMPATIENT) -> AsyncIterator[Controller]:
-        """A running controller with its own connections."""
-        async with connected_cluster(self.kubernetes, self.database, self.kube.namespace, pace) as cluster:
+    async def controller(
+        self, *, pace: Pace = IMPATIENT, namespaces: tuple[str, ...] | None = None
+    ) -> AsyncIterator[Controller]:
+        """A running controller with its own connections. It watches these namespaces; None: the only one, or on the
+        simulated cluster all of them."""
+        if namespaces is None:
+            namespaces = () if self.kubernetes.simulated else (self.kube.namespace,)
+        async with connected_cluster(self.kubernetes, self.database, namespaces, pace) as cluster:
             queue = PostgresDeploymentQueue(self.database)
             reconciler = reconciler_of(self.database, queue, cluster)
             controller = Controller(
@@ -405,11 +410,14 @@ class _LeavesItToControllers(Reconciler):
 
 @asynccontextmanager
 async def connected_cluster(
-    kubernetes: TestCluster, database: Database, namespace: str, pace: Pace = IMPATIENT, limits: Limits = QUICK
+    kubernetes: TestCluster,
+    database: Database,
+    namespaces: tuple[str, ...] = (),
+    pace: Pace = IMPATIENT,
+    limits: Limits = QUICK,
 ) -> AsyncIterator[KServeCluster]:
     """The adapter with the registry's own rights, if the cluster has them."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), limits)
-    namespaces = () if kubernetes.simulated else (namespace,)
     registry_id = await installation_id(database)
     cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
     try:
@@ -433,7 +441,7 @@ async def world_of(
     """A world without a controller, in which requests make the first passes."""
     # All databases are copies of one, but each needs its own installation id.
     await database.execute("UPDATE registry_installation SET id = gen_random_uuid()")
-    async with connected_cluster(kubernetes, database, kube.namespace, limits=limits) as cluster:
+    async with connected_cluster(kubernetes, database, limits=limits) as cluster:
         project_id = uuid4()
         model = a_model(project_id, slug="iris")
         models = PostgresRegisteredModelRepository(database)

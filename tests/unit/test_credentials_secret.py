@@ -17,7 +17,8 @@ from registry_grpc.adapters.kserve.credentials_secret import (
     known_secrets,
     owned_by,
 )
-from registry_grpc.domain.deployment import Applied, DeploymentOptions
+from registry_grpc.domain.deployment import Applied
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
 
 KEYS = Credentials("AKIA", "s3cr3t")

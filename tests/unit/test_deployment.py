@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from tests.fakes.builders import a_model, a_version
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec, VersionCopy
+from registry_grpc.domain.deployment import DeploymentSpec, VersionCopy
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.quantity import fault_of_quantity

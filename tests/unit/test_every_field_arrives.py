@@ -62,6 +62,7 @@ VALUES: dict[str, Any] = {
     "current_state": "DEPLOYED",
     "deployment_mode": "Knative",
     "scale_metric": "rps",
+    "protocol_version": "grpc-v2",
     "endpoint": "minio.example.com:9000",
     "requests": {"cpu": "250m"},
     "limits": {"cpu": "750m"},

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.builders import a_new_version
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import DeploymentOptions
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.inference_service import (
     InferenceServiceFilter,

@@ -8,11 +8,14 @@ from typing import Any
 from tests.deployments import BORN, a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.manifests import inference_service
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, ScaleMetric
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, ServingProtocol
+from registry_grpc.domain.runtimes import Runtimes
 
 REGISTRY = "6f0e5c1a-0000-4000-8000-000000000001"
 FULL = DeploymentOptions(
     runtime="kserve-mlserver",
+    protocol_version=ServingProtocol.V2,
     service_account="reader",
     min_replicas=1,
     max_replicas=3,
@@ -27,7 +30,8 @@ FULL = DeploymentOptions(
 
 
 def manifest(deployment: Deployment, secret_name: str = "") -> dict[str, Any]:
-    return inference_service(deployment, registry_id=REGISTRY, secret_name=secret_name)
+    asked = Runtimes().asked_for(deployment.spec)
+    return inference_service(deployment, asked, registry_id=REGISTRY, secret_name=secret_name)
 
 
 def test_the_object_of_the_contract_with_our_marks() -> None:
@@ -64,6 +68,7 @@ def test_the_object_of_the_contract_with_our_marks() -> None:
 def test_all_options() -> None:
     predictor = manifest(a_deployment(spec=a_spec(options=FULL)))["spec"]["predictor"]
     assert predictor["model"]["runtime"] == "kserve-mlserver"
+    assert predictor["model"]["protocolVersion"] == "v2"
     assert predictor["model"]["resources"] == {
         "requests": {"cpu": "500m"},
         "limits": {"cpu": "1", "nvidia.com/gpu": "1"},

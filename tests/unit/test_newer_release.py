@@ -19,7 +19,8 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     spec_to_json,
 )
 from registry_grpc.domain.decision import judge
-from registry_grpc.domain.deployment import Applied, DeploymentMode, DeploymentOptions, Phase, ScaleMetric, VersionCopy
+from registry_grpc.domain.deployment import Applied, Phase, VersionCopy
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.reason import DeploymentReason

@@ -7,21 +7,15 @@ from typing import Any
 import pytest
 from tests.deployments import a_spec
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, ScaleMetric
-from registry_grpc.domain.preflight import ClusterFacts, Finding, RuntimeFormat, findings
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
+from registry_grpc.domain.preflight import ClusterFacts, Finding, RuntimeFormat, Runtimes, findings
 
 WELL = ClusterFacts(
     kserve_installed=True,
     namespace_exists=True,
     knative_installed=True,
-    runtimes=(
-        RuntimeFormat(runtime="kserve-sklearnserver", name="sklearn", version="1", auto_select=True),
-        RuntimeFormat(runtime="kserve-mlserver", name="sklearn", version="0", auto_select=True, protocols=("v2",)),
-        RuntimeFormat(runtime="kserve-old", name="sklearn", version="0", auto_select=True),
-        RuntimeFormat(runtime="kserve-manual", name="catboost", version="1", auto_select=False),
-        RuntimeFormat(runtime="kserve-off", name="pmml", version="4", auto_select=True, is_disabled=True),
-        RuntimeFormat(runtime="kserve-triton", name="triton", version="2", auto_select=True, protocols=("v2",)),
-        RuntimeFormat(runtime="kserve-bare", name="", version="", auto_select=False, protocols=()),
+    runtimes=Runtimes(
+        formats=(RuntimeFormat(runtime="kserve-sklearnserver", name="sklearn", version="1", auto_select=True),)
     ),
     storage_prefixes=(),
     service_account_exists=True,
@@ -187,49 +181,5 @@ def test_missing_permissions(permission: str, has_credentials: bool, blocking: b
     assert finding.message == f"the registry may not {permission}"
 
 
-def test_near_miss_of_a_version() -> None:
-    finding = found(model_format_version="1.3", facts=WELL)["NO_RUNTIME"]
-    assert finding.message == "no serving runtime supports sklearn 1.3; the supported versions are: 0, 1"
-    assert finding.hint == "Clear the framework version, or use 1."
-
-
-def test_no_version_matches_any() -> None:
-    assert found(model_format_version="", facts=WELL) == {}
-
-
-def test_unknown_format_names_the_known_ones() -> None:
-    finding = found(model_format="Sklearn", facts=WELL)["NO_RUNTIME"]
-    assert finding.message.endswith("it selects one for these formats: sklearn")
-
-
-def test_runtimes_that_must_be_named() -> None:
-    finding = found(model_format="catboost", facts=WELL)["NO_RUNTIME"]
-    assert finding.hint == "Name one in `options.runtime`: kserve-manual."
-    assert found(model_format="catboost", container_image="kserve-manual", facts=WELL) == {}
-
-
-def test_triton_is_asked_for_protocol_v2() -> None:
-    assert found(model_format="triton", model_format_version="2", facts=WELL) == {}
-
-
-def test_named_runtime_not_found() -> None:
-    assert "kserve-bare, kserve-manual" in found(container_image="nope", facts=WELL)["RUNTIME_NOT_FOUND"].message
-
-
-def test_named_runtime_disabled() -> None:
-    assert "RUNTIME_DISABLED" in found(container_image="kserve-off", model_format="pmml", facts=WELL)
-
-
-@pytest.mark.parametrize(
-    ("spec", "hint"),
-    [
-        ({"container_image": "kserve-old", "model_format_version": "1"}, "Clear the framework version, or use 0."),
-        ({"container_image": "kserve-bare"}, "Name another runtime, or none to let KServe choose by model format."),
-    ],
-)
-def test_named_runtime_that_does_not_fit(spec: dict[str, Any], hint: str) -> None:
-    assert found(facts=WELL, **spec)["RUNTIME_MISMATCH"].hint == hint
-
-
-def test_a_named_runtime_may_speak_another_protocol() -> None:
-    assert found(container_image="kserve-mlserver", model_format_version="0", facts=WELL) == {}
+def test_findings_about_runtimes_are_among_them() -> None:
+    assert found(model_format="catboost", facts=WELL)["NO_RUNTIME"].blocking

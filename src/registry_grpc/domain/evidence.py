@@ -140,6 +140,8 @@ class Evidence:
 
     at: datetime
     live: LiveObject | None = None
+    namespace_is_gone: bool = False
+    """Then nothing is there, and nothing can be written. Only known where the namespace cannot be read."""
     rollout: Rollout | None = None
     warning: WarningEvent | None = None
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, DeploymentSpec, ScaleMetric
+from registry_grpc.domain.deployment import DeploymentSpec
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
 from registry_grpc.domain.reason import DeploymentReason as Why
-from registry_grpc.domain.runtimes import RuntimeFormat, runtime_findings
+from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 from registry_grpc.domain.storage import KSERVE_PREFIXES, Storage, is_fetchable, place_of
 
-__all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "findings"]
+__all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "Runtimes", "findings"]
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -32,7 +33,7 @@ class ClusterFacts:
     knative_installed: bool | None = None
     missing_permissions: tuple[str, ...] = ()
     """For example `create secrets in namespace models`."""
-    runtimes: tuple[RuntimeFormat, ...] | None = None
+    runtimes: Runtimes = field(default_factory=Runtimes)
     storage_prefixes: tuple[str, ...] | None = None
     """The URI prefixes that the cluster's ClusterStorageContainers support."""
     storage_patterns: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ def findings(
     if facts is not None:
         found += _cluster(namespace, spec, facts, has_credentials=has_credentials)
         found += _metric_refused(spec.options)
-        found += runtime_findings(spec, facts.runtimes)
+        found += facts.runtimes.findings(spec)
     return tuple(sorted(found, key=lambda finding: not finding.blocking))
 
 

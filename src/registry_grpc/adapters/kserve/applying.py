@@ -23,6 +23,7 @@ from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.runtimes import ModelFormat
 
 _STATUS_WRITES = 5
 """How often a write is repeated because KServe wrote its status between our read and our write."""
@@ -41,7 +42,14 @@ class Application:
     """Applies one deployment. Methods raise ApplyRefused, StatusError and Unreachable."""
 
     def __init__(
-        self, api: Api, deployment: Deployment, credentials: Credentials | None, *, registry_id: str, name_key: bytes
+        self,
+        api: Api,
+        deployment: Deployment,
+        credentials: Credentials | None,
+        asked: ModelFormat,
+        *,
+        registry_id: str,
+        name_key: bytes,
     ) -> None:
         self._api = api
         self._deployment = deployment
@@ -51,7 +59,7 @@ class Application:
         )
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
-        self.manifest = inference_service(deployment, registry_id=registry_id, secret_name=secret_name)
+        self.manifest = inference_service(deployment, asked, registry_id=registry_id, secret_name=secret_name)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)

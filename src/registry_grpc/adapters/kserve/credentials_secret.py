@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from registry_grpc.adapters.kserve.identity import identity_labels
 from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest
 from registry_grpc.domain.decision import is_withdrawn
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.storage import Storage, place_of
 

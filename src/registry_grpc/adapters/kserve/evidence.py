@@ -13,7 +13,8 @@ from typing import Any
 from registry_grpc.adapters.kserve.drift import drift
 from registry_grpc.adapters.kserve.identity import REGISTRY_ID, REVISION, deployment_id_of
 from registry_grpc.adapters.kserve.owners import last_other
-from registry_grpc.domain.deployment import Applied, DeploymentMode
+from registry_grpc.domain.deployment import Applied
+from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Condition, LiveObject, ModelFailure, WarningEvent
 
 Raw = Mapping[str, Any]

@@ -12,7 +12,10 @@ from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw
-from registry_grpc.domain.preflight import ClusterFacts, RuntimeFormat
+from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
+from registry_grpc.domain.deployment_options import ServingProtocol
+from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +56,19 @@ PERMISSIONS = (
     *_permissions(kinds.SERVING_RUNTIMES, "list"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
+    *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),
 )
 """Everything the adapter does. Server-side apply needs `patch`, and also `create` if the object does not exist."""
 KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
+_PROTOCOLS = tuple(ServingProtocol)
 
 
-async def read_facts(api: Api, namespace: str, service_account: str) -> ClusterFacts:
+async def read_facts(api: Api, namespace: str, service_account: str, runtimes: Runtimes) -> ClusterFacts:
     """Raises Unreachable."""
-    kserve, knative, exists, runtimes, containers, account = await asyncio.gather(
+    kserve, knative, exists, containers, account = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
         _namespace_exists(api, namespace),
-        _runtimes(api, namespace),
         _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere()),
         _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace) if service_account else _unknown(),
     )
@@ -93,19 +97,26 @@ async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None)
 
 async def _namespace_exists(api: Api, namespace: str) -> bool | None:
     """A namespace that is being deleted counts as missing, because it accepts no new objects."""
-    try:
-        found = await api.find(kinds.NAMESPACES, namespace)
-    except StatusError:
-        return None
-    return found is not None and (found.get("status") or {}).get("phase") != "Terminating"
+    phase = await phase_of(api, namespace)
+    return None if phase is None else phase not in {GONE, TERMINATING}
 
 
 async def _items(api: Api, path: str) -> list[Json] | None:
-    """The objects; empty if the cluster does not know their kind, None if they cannot be listed."""
+    """The objects as `_existing` lists them; None if they cannot be listed."""
+    try:
+        return await _existing(api, path)
+    except StatusError:
+        return None
+
+
+async def _existing(api: Api, path: str) -> list[Json]:
+    """The objects; empty if the cluster does not know their kind."""
     try:
         return (await api.list(path)).items
     except StatusError as error:
-        return [] if error.code == HTTPStatus.NOT_FOUND else None
+        if error.code == HTTPStatus.NOT_FOUND:
+            return []
+        raise
 
 
 async def _missing_permissions(api: Api, namespace: str, *, has_knative: bool) -> tuple[str, ...]:
@@ -127,14 +138,37 @@ async def lacking(api: Api, wanted: Sequence[Permission], namespace: str) -> lis
     ]
 
 
-async def _runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] | None:
-    own, shared = await asyncio.gather(
-        _items(api, kinds.SERVING_RUNTIMES.within(namespace)),
-        _items(api, kinds.CLUSTER_SERVING_RUNTIMES.everywhere()),
-    )
-    if own is None or shared is None:
-        return None
-    return tuple(item for runtime in (*own, *shared) for item in runtime_formats(runtime))
+async def read_runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] | None:
+    """The formats of all serving runtimes in the order in which KServe prefers them; None if the registry may not list
+    them. Raises Unreachable, and StatusError if the API server fails."""
+    paths = (kinds.SERVING_RUNTIMES.within(namespace), kinds.CLUSTER_SERVING_RUNTIMES.everywhere())
+    try:
+        listed = await asyncio.gather(*(_existing(api, path) for path in paths))
+    except StatusError as error:
+        if error.code == HTTPStatus.FORBIDDEN:
+            return None
+        raise
+    return tuple(item for runtimes in listed for item in in_order(runtimes))
+
+
+def in_order(runtimes: Iterable[Raw]) -> list[RuntimeFormat]:
+    """The formats in KServe's order: the highest priority, the oldest protocol, the newest, the first by name."""
+    by_name = sorted(runtimes, key=lambda runtime: str(runtime["metadata"]["name"]))
+    newest = sorted(by_name, key=lambda runtime: runtime["metadata"].get("creationTimestamp") or "", reverse=True)
+    oldest_protocol = sorted(newest, key=_protocol_age)
+    formats = [(runtime, item) for runtime in oldest_protocol for item in runtime_formats(runtime)]
+    return [item for runtime, item in sorted(formats, key=lambda pair: -_priority(pair[0], pair[1].name))]
+
+
+def _protocol_age(runtime: Raw) -> int:
+    protocols = (runtime.get("spec") or {}).get("protocolVersions") or ()
+    return min((_PROTOCOLS.index(each) + 1 for each in protocols if each in _PROTOCOLS), default=0)
+
+
+def _priority(runtime: Raw, name: str) -> int:
+    """That of the first format with the name. Without one, a runtime comes last: KServe demands at least 1."""
+    formats = (runtime.get("spec") or {}).get("supportedModelFormats") or ()
+    return next((item.get("priority") or 0 for item in formats if item["name"] == name), 0)
 
 
 def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:

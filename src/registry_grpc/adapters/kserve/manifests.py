@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
+from registry_grpc.domain.deployment_options import DeploymentOptions, ServingProtocol
+from registry_grpc.domain.runtimes import ModelFormat
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation
@@ -18,8 +20,11 @@ STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the 
 Manifest = dict[str, Any]
 
 
-def inference_service(deployment: Deployment, *, registry_id: str, secret_name: str = "") -> Manifest:
-    """The complete object to apply. `secret_name` names the Secret with the version's keys."""
+def inference_service(
+    deployment: Deployment, asked: ModelFormat, *, registry_id: str, secret_name: str = ""
+) -> Manifest:
+    """The complete object to apply. `asked` has the words for the choice of a runtime, and `secret_name` names the
+    Secret with the version's keys."""
     options = deployment.spec.options
     annotations = {DEPLOYMENT_MODE: str(options.deployment_mode)}
     if secret_name:
@@ -36,11 +41,21 @@ def inference_service(deployment: Deployment, *, registry_id: str, secret_name: 
         "spec": {
             "predictor": {
                 "annotations": {REVISION: str(deployment.generation)},
-                "model": _model(deployment.spec),
+                "model": _model(deployment.spec, asked),
                 **_scaling(options),
             }
         },
     }
+
+
+def as_applied(deployment: Deployment) -> ModelFormat | None:
+    """The words with which the current revision was applied, so that applying it again does not choose another runtime;
+    None if it was not applied yet."""
+    if deployment.applied is None or deployment.applied_generation != deployment.generation:
+        return None
+    model = deployment.applied.content["spec"]["predictor"]["model"]
+    named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
+    return ModelFormat(named.get("name", ""), named.get("version", ""), ServingProtocol(protocol) if protocol else None)
 
 
 def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
@@ -54,16 +69,17 @@ def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
     }
 
 
-def _model(spec: DeploymentSpec) -> Manifest:
+def _model(spec: DeploymentSpec, asked: ModelFormat) -> Manifest:
     options = spec.options
     model: Manifest = {
         "storageUri": spec.storage_uri,
         # Without it, the status does not tell why a model server crashed while loading.
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    if spec.model_format:
-        version = {"version": spec.model_format_version} if spec.model_format_version else {}
-        model["modelFormat"] = {"name": spec.model_format, **version}
+    if asked.name:
+        model["modelFormat"] = _non_empty({"name": asked.name, "version": asked.version})
+    if asked.protocol:
+        model["protocolVersion"] = str(asked.protocol)
     if spec.runtime:
         model["runtime"] = spec.runtime
     if resources := _non_empty({"requests": dict(options.requests), "limits": dict(options.limits)}):

@@ -13,17 +13,15 @@ from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
     DeploymentEvent,
-    DeploymentMode,
-    DeploymentOptions,
     DeploymentRevision,
     DeploymentSpec,
     FieldDifference,
     Outcome,
     Phase,
-    ScaleMetric,
     VersionCopy,
     Want,
 )
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, ServingProtocol
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
@@ -56,7 +54,11 @@ EVENT_FIELDS = (
 
 
 _OPTIONS = "options."
-_CLOSED_OPTIONS = (("deployment_mode", DeploymentMode, DeploymentMode.STANDARD), ("scale_metric", ScaleMetric, None))
+_CLOSED_OPTIONS = (
+    ("deployment_mode", DeploymentMode, DeploymentMode.STANDARD),
+    ("scale_metric", ScaleMetric, None),
+    ("protocol_version", ServingProtocol, None),
+)
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 

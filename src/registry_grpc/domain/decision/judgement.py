@@ -44,6 +44,8 @@ class PassResult(Verdict):
     applied_at: datetime | None
     serving_generation: int | None
     attempts: int
+    has_seen: bool
+    """Whether the cluster could be read."""
     service: ServiceView
 
 
@@ -69,6 +71,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
         applied_at=None if applied is None else deployment.applied_at,
         serving_generation=serving,
         attempts=deployment.attempts + 1 if situation.was_refused(*_TEMPORARY) else 0,
+        has_seen=evidence is not None,
         service=_service_view(situation, verdict, url, serving),
     )
 
@@ -98,7 +101,8 @@ def _serving(situation: Situation, verdict: Verdict) -> int | None:
 
 def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int | None) -> ServiceView:
     deployment, message, is_wanted = situation.deployment, verdict.message, situation.wants(Want.PRESENT)
-    if situation.refused is not None and message and is_wanted:
+    is_visible = verdict.reason is not Why.NAMESPACE_NOT_VISIBLE
+    if situation.refused is not None and message and is_wanted and is_visible:
         message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
     never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
     served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING
@@ -108,7 +112,7 @@ def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int
         current_state=ServiceState.UNDEPLOYED if serving is None else ServiceState.DEPLOYED,
         external_id=deployment.applied.uid if deployment.applied is not None and is_wanted else "",
         url=url,
-        last_error="" if verdict.phase is Phase.DEPLOYED else fitting_error(message) or None,
+        last_error="" if verdict.phase is Phase.DEPLOYED and is_visible else fitting_error(message) or None,
         served_state=served_state,
     )
 

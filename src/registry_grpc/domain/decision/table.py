@@ -38,6 +38,7 @@ TABLE: tuple[Row, ...] = (
     Row("name being released", presence.name_is_being_released, presence.name_being_released),
     Row("field conflict", _refused(Why.FIELD_CONFLICT), presence.field_conflict),
     Row("queued", _refused(Why.QUEUED), presence.queued),
+    Row("not visible", _refused(Why.NAMESPACE_NOT_VISIBLE), presence.not_visible),
     Row("try again", _refused(Why.OVERTAKEN, Why.API_UNAVAILABLE), presence.try_again),
     Row("refused", presence.is_refused, presence.refused),
     Row("deleted by others", presence.was_deleted, presence.deleted_externally),

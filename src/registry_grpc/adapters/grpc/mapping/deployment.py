@@ -12,14 +12,12 @@ from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
     Deployment,
     DeploymentEvent,
-    DeploymentMode,
-    DeploymentOptions,
     DeploymentRevision,
     DeploymentSpec,
     Orphan,
     Phase,
-    ScaleMetric,
 )
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, ServingProtocol
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
@@ -54,18 +52,21 @@ def new_deployment(message: pb.NewDeployment) -> NewDeployment:
 
 
 def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
-    """Raises InvalidRequest for an unknown mode or metric. All other rules are in the domain."""
+    """Raises InvalidRequest for an unknown mode, metric or protocol. All other rules are in the domain."""
     unknown = []
     if message.deployment_mode not in _MODES:
         unknown.append(Violation("options.deployment_mode", "must be `Standard` or `Knative`"))
     if message.scale_metric and message.scale_metric not in set(ScaleMetric):
         unknown.append(Violation("options.scale_metric", f"must be one of {', '.join(ScaleMetric)}"))
+    if message.protocol_version and message.protocol_version not in set(ServingProtocol):
+        unknown.append(Violation("options.protocol_version", f"must be one of {', '.join(ServingProtocol)}"))
     if unknown:
         raise InvalidRequest(unknown)
-    return Reader(message, but=("deployment_mode", "scale_metric", "resources", "storage")).make(
+    return Reader(message, but=("deployment_mode", "scale_metric", "protocol_version", "resources", "storage")).make(
         DeploymentOptions,
         deployment_mode=_MODES[message.deployment_mode],
         scale_metric=ScaleMetric(message.scale_metric) if message.scale_metric else None,
+        protocol_version=ServingProtocol(message.protocol_version) if message.protocol_version else None,
         requests=dict(message.resources.requests),
         limits=dict(message.resources.limits),
         storage_endpoint=message.storage.endpoint,
@@ -177,6 +178,7 @@ def _options_message(options: DeploymentOptions) -> pb.DeploymentOptions:
         pb.DeploymentOptions,
         options,
         scale_metric=options.scale_metric or "",
+        protocol_version=options.protocol_version or "",
         resources=pb.ResourceRequirements(requests=options.requests, limits=options.limits),
         storage=pb.StorageOptions(endpoint=options.storage_endpoint, region=options.storage_region),
     )

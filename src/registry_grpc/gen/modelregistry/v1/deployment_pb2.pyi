@@ -128,7 +128,7 @@ class ServedVersion(_message.Message):
     def __init__(self, model_version_id: _Optional[str] = ..., uri: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ...) -> None: ...
 
 class DeploymentOptions(_message.Message):
-    __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage")
+    __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage", "protocol_version")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +148,7 @@ class DeploymentOptions(_message.Message):
     TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     STORAGE_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     runtime: str
     service_account: str
     deployment_mode: str
@@ -160,7 +161,8 @@ class DeploymentOptions(_message.Message):
     timeout_seconds: int
     deadline_seconds: int
     storage: StorageOptions
-    def __init__(self, runtime: _Optional[str] = ..., service_account: _Optional[str] = ..., deployment_mode: _Optional[str] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., scale_metric: _Optional[str] = ..., scale_target: _Optional[int] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., env: _Optional[_Mapping[str, str]] = ..., timeout_seconds: _Optional[int] = ..., deadline_seconds: _Optional[int] = ..., storage: _Optional[_Union[StorageOptions, _Mapping]] = ...) -> None: ...
+    protocol_version: str
+    def __init__(self, runtime: _Optional[str] = ..., service_account: _Optional[str] = ..., deployment_mode: _Optional[str] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., scale_metric: _Optional[str] = ..., scale_target: _Optional[int] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., env: _Optional[_Mapping[str, str]] = ..., timeout_seconds: _Optional[int] = ..., deadline_seconds: _Optional[int] = ..., storage: _Optional[_Union[StorageOptions, _Mapping]] = ..., protocol_version: _Optional[str] = ...) -> None: ...
 
 class ResourceRequirements(_message.Message):
     __slots__ = ("requests", "limits")
