@@ -94,7 +94,11 @@ async def build(settings: Settings, database: Database) -> App:
         environments=environments,
         models=models,
         versions=versions,
-        policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
+        policy=DeploymentPolicy(
+            service_accounts=settings.allowed_service_accounts,
+            image_pull_secrets=settings.allowed_image_pull_secrets,
+            env=settings.allowed_env,
+        ),
     )
     deployments = Deployments(deployments=intents, services=services, drafting=drafting, reconciler=reconciler)
     inference_services = InferenceServices(

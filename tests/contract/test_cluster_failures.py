@@ -76,7 +76,7 @@ def secrets(simulated: FaultyCluster) -> list[str]:
         (unavailable(), Why.API_UNAVAILABLE),
         (webhook_down(), Why.API_UNAVAILABLE),
         (throttled(0), Why.API_UNAVAILABLE),
-        (webhook_denied("no models on Fridays"), Why.REJECTED),
+        (webhook_denied("no models on Fridays"), Why.ADMISSION),
         (quota_exceeded("iris-81744a02"), Why.QUOTA),
         (ApiError(401, "Unauthorized", "Unauthorized"), Why.API_UNAVAILABLE),
     ],

@@ -121,7 +121,7 @@ async def test_nothing_serves_after_an_undeployment_that_was_taken_back(faulty: 
     faulty.simulated.faults.add(NO_MORE)
     async with faulty.controller():
         await faulty.make_due(id_)
-        deployment = await faulty.until_phase(id_, Phase.FAILED, "REJECTED")
+        deployment = await faulty.until_phase(id_, Phase.FAILED, "ADMISSION")
     assert deployment.serving_generation is None
     assert (await faulty.view(id_)).current_state == "UNDEPLOYED"
     assert await faulty.served_now(id_) is None

@@ -204,6 +204,15 @@ def test_when_a_deployment_is_rolled_out(counts: dict[str, Any], least: int, com
     assert deployment_rollout(workload(**counts), min_replicas=least).is_complete is complete
 
 
+@pytest.mark.parametrize(
+    ("counts", "has_minimum"),
+    [(replicas(5, 5, 2), True), (replicas(5, 5, 1), False), (replicas(4, 5, 5), False), ({}, False)],
+    ids=["an autoscaler adds more", "too few", "an old one is left", "no status"],
+)
+def test_whether_the_minimum_is_available(counts: dict[str, Any], has_minimum: bool) -> None:
+    assert deployment_rollout(workload(**counts), min_replicas=2).has_minimum is has_minimum
+
+
 @pytest.mark.parametrize(("counts", "available"), [(replicas(1, 2, 1), True), (replicas(1, 1, 0), False), ({}, False)])
 def test_whether_a_deployment_serves_at_all(counts: dict[str, Any], available: bool) -> None:
     assert deployment_rollout(workload(**counts), min_replicas=2).is_available is available

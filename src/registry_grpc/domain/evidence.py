@@ -78,6 +78,8 @@ class Rollout:
     """Whether all wanted replicas have this template and are available (Knative: the latest created is ready)."""
     is_available: bool = False
     """Whether any replica serves, with this template or an earlier one."""
+    has_minimum: bool = False
+    """Whether the minimum number of replicas is available, all of this template. An autoscaler may want more."""
     replica_failure: Condition | None = None
     progressing: Condition | None = None
     pods: tuple[PodEvidence, ...] = ()

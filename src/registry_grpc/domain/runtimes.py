@@ -63,6 +63,9 @@ class RuntimeFormat:
     auto_select: bool
     protocols: tuple[str, ...] = ("v1",)
     is_disabled: bool = False
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """The resources of its container, as quantities."""
 
     def speaks(self, protocol: str) -> bool:
         return not self.protocols or protocol in self.protocols

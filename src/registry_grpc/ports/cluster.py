@@ -87,7 +87,7 @@ class Cluster(Protocol):
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         """Delete the observed object (by uid, in the foreground) if it belongs to this deployment. Can be repeated.
 
-        Raises ApplyRefused (FORBIDDEN, REJECTED, API_UNAVAILABLE).
+        Raises ApplyRefused (FORBIDDEN, ADMISSION, REJECTED, API_UNAVAILABLE).
         """
 
     async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:

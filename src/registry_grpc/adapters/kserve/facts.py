@@ -65,9 +65,10 @@ _PROTOCOLS = tuple(ServingProtocol)
 
 async def read_facts(api: Api, namespace: str, service_account: str, runtimes: Runtimes) -> ClusterFacts:
     """Raises Unreachable."""
-    kserve, knative, exists, containers, account = await asyncio.gather(
+    kserve, knative, gateways, exists, containers, account = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
+        _exists(api, kinds.GATEWAY_VERSIONS, "v1"),
         _namespace_exists(api, namespace),
         _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere()),
         _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace) if service_account else _unknown(),
@@ -76,6 +77,7 @@ async def read_facts(api: Api, namespace: str, service_account: str, runtimes: R
         kserve_installed=kserve,
         namespace_exists=exists,
         knative_installed=knative,
+        gateway_api_installed=gateways,
         missing_permissions=await _missing_permissions(api, namespace, has_knative=bool(knative)),
         runtimes=runtimes,
         storage_prefixes=None if containers is None else tuple(_uri_formats(containers, "prefix")),
@@ -177,6 +179,8 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
     # KServe never selects such runtimes for a single-node model.
     is_special = bool(spec.get("multiModel")) or spec.get("workerSpec") is not None
     formats: Iterable[dict[str, Any]] = spec.get("supportedModelFormats") or ({"name": ""},)
+    containers = spec.get("containers") or ()
+    container: Raw = next((each for each in containers if each.get("name") == "kserve-container"), {})
     for item in formats:
         yield RuntimeFormat(
             runtime=runtime["metadata"]["name"],
@@ -185,7 +189,13 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
             auto_select=bool(item.get("autoSelect")) and not is_special,
             protocols=tuple(spec.get("protocolVersions") or ()),
             is_disabled=bool(spec.get("disabled")),
+            requests=_quantities(container, "requests"),
+            limits=_quantities(container, "limits"),
         )
+
+
+def _quantities(container: Raw, kind: str) -> dict[str, str]:
+    return {name: str(amount) for name, amount in ((container.get("resources") or {}).get(kind) or {}).items()}
 
 
 def _uri_formats(containers: Iterable[Raw], field: str) -> Iterator[str]:

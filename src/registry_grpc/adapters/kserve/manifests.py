@@ -11,11 +11,12 @@ from typing import Any
 
 from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
 from registry_grpc.domain.deployment import Deployment, DeploymentSpec
-from registry_grpc.domain.deployment_options import DeploymentOptions, ServingProtocol
+from registry_grpc.domain.deployment_options import MODEL_FOLDER, DeploymentOptions, ServingProtocol, Toleration
 from registry_grpc.domain.runtimes import ModelFormat
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation
+_SHARED_MEMORY = "shared-memory"
 
 Manifest = dict[str, Any]
 
@@ -42,7 +43,9 @@ def inference_service(
             "predictor": {
                 "annotations": {REVISION: str(deployment.generation)},
                 "model": _model(deployment.spec, asked),
+                **_storage_uris(deployment.spec),
                 **_scaling(options),
+                **_pods(options),
             }
         },
     }
@@ -71,11 +74,10 @@ def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
 
 def _model(spec: DeploymentSpec, asked: ModelFormat) -> Manifest:
     options = spec.options
-    model: Manifest = {
-        "storageUri": spec.storage_uri,
-        # Without it, the status does not tell why a model server crashed while loading.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-    }
+    # Without it, the status does not tell why a model server crashed while loading.
+    model: Manifest = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    if not options.storage_uris:
+        model["storageUri"] = spec.storage_uri
     if asked.name:
         model["modelFormat"] = _non_empty({"name": asked.name, "version": asked.version})
     if asked.protocol:
@@ -86,7 +88,25 @@ def _model(spec: DeploymentSpec, asked: ModelFormat) -> Manifest:
         model["resources"] = resources
     if options.env:
         model["env"] = [{"name": name, "value": options.env[name]} for name in sorted(options.env)]
+    if options.args:
+        model["args"] = list(options.args)
+    if options.shared_memory:
+        model["volumeMounts"] = [{"name": _SHARED_MEMORY, "mountPath": "/dev/shm"}]  # noqa: S108 - in the pod
     return model
+
+
+def _storage_uris(spec: DeploymentSpec) -> Manifest:
+    """KServe takes either one uri of the model, or the uris of the predictor."""
+    if not spec.options.storage_uris:
+        return {}
+    uris = [(spec.storage_uri, MODEL_FOLDER), *((each.uri, each.mount_path) for each in spec.options.storage_uris)]
+    return {"storageUris": [{"uri": uri, "mountPath": path} for uri, path in uris]}
+
+
+def storage_uri_of(predictor: Mapping[str, Any]) -> str:
+    """The uri of the version in an applied object."""
+    uris = predictor.get("storageUris")
+    return str(uris[0]["uri"] if uris else predictor["model"]["storageUri"])
 
 
 def _scaling(options: DeploymentOptions) -> Manifest:
@@ -99,6 +119,33 @@ def _scaling(options: DeploymentOptions) -> Manifest:
         "serviceAccountName": options.service_account or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _pods(options: DeploymentOptions) -> Manifest:
+    memory = {"medium": "Memory", "sizeLimit": options.shared_memory}
+    return _non_empty(
+        {
+            "nodeSelector": dict(options.node_selector),
+            "tolerations": [_toleration(each) for each in options.tolerations],
+            "priorityClassName": options.priority_class_name,
+            "imagePullSecrets": [{"name": name} for name in options.image_pull_secrets],
+            "volumes": [{"name": _SHARED_MEMORY, "emptyDir": memory}] if options.shared_memory else [],
+        }
+    )
+
+
+def _toleration(toleration: Toleration) -> Manifest:
+    fields = _non_empty(
+        {
+            "key": toleration.key,
+            "operator": toleration.operator,
+            "value": toleration.value,
+            "effect": toleration.effect,
+        }
+    )
+    if toleration.toleration_seconds is not None:
+        fields["tolerationSeconds"] = toleration.toleration_seconds
+    return fields
 
 
 def _non_empty(fields: Mapping[str, Any]) -> Manifest:
