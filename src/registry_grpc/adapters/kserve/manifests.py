@@ -56,7 +56,7 @@ def as_applied(deployment: Deployment) -> ModelFormat | None:
     None if it was not applied yet."""
     if deployment.applied is None or deployment.applied_generation != deployment.generation:
         return None
-    model = deployment.applied.content["spec"]["predictor"]["model"]
+    model = deployment.applied.ours["predictor"]["model"]
     named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
     return ModelFormat(named.get("name", ""), named.get("version", ""), ServingProtocol(protocol) if protocol else None)
 
