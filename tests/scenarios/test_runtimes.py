@@ -48,6 +48,8 @@ LARGE = DeploymentOptions(
     tolerations=(Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),),
     priority_class_name="system-cluster-critical",
     shared_memory="2Gi",
+    probe_startup_seconds=600,
+    probe_timeout_seconds=5,
     image_pull_secrets=("mirror",),
     storage_uris=(StorageUri(uri="s3://models/sql-lora", mount_path="/mnt/adapters/sql"),),
 )
@@ -67,6 +69,7 @@ async def test_a_large_model_with_an_adapter(running: World) -> None:
     assert container["args"][0].startswith("--model_name=")
     assert container["args"][-2:] == list(LARGE.args)
     assert container["resources"]["limits"] == LARGE.limits
+    assert (container["startupProbe"]["failureThreshold"], container["readinessProbe"]["timeoutSeconds"]) == (60, 5)
     assert ("shared-memory", "/dev/shm") in [(it["name"], it["mountPath"]) for it in container["volumeMounts"]]
     assert {"medium": "Memory", "sizeLimit": "2Gi"} in [it.get("emptyDir") for it in pod["volumes"]]
     assert pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
@@ -89,18 +92,14 @@ async def test_a_public_bucket(running: World) -> None:
     await running.until_undeployed(serving.id)
 
 
-SQL_ELSEWHERE = StorageUri(uri="ftp://h/sql", mount_path="/mnt/adapters/sql")
-
-
 @pytest.mark.parametrize(
     ("options", "code", "reason"),
     [
         (DeploymentOptions(limits={"memory": "1Gi"}), "RESOURCES_INVALID", "RECONCILE_FAILED"),
         (DeploymentOptions(requests={"cpu": "4"}), "RESOURCES_INVALID", "RECONCILE_FAILED"),
-        (DeploymentOptions(storage_uris=(SQL_ELSEWHERE,)), "URI_SCHEME_UNSUPPORTED", "STORAGE_URI_UNSUPPORTED"),
         (DeploymentOptions(protocol_version=ServingProtocol.GRPC_V1), "NO_RUNTIME", "NO_SUPPORTING_RUNTIME"),
     ],
-    ids=["limit below the runtime's request", "request above the runtime's limit", "adapter", "protocol"],
+    ids=["limit below the runtime's request", "request above the runtime's limit", "protocol"],
 )
 async def test_what_a_plan_predicts_happens(running: World, options: DeploymentOptions, code: str, reason: str) -> None:
     """A blocking finding means that the deployment fails."""

@@ -49,6 +49,10 @@ def test_takes_options_that_agree(options: dict[str, Any]) -> None:
         ({"scale_target": 0}, ["scale_target"]),
         ({"timeout_seconds": 0}, ["timeout_seconds"]),
         ({"deadline_seconds": 0}, ["deadline_seconds"]),
+        (
+            {"probe_startup_seconds": 0, "probe_timeout_seconds": -1},
+            ["probes.startup_seconds", "probes.timeout_seconds"],
+        ),
         ({"min_replicas": -1, "timeout_seconds": -5}, ["min_replicas", "timeout_seconds"]),
         (
             {"tolerations": (Toleration(), Toleration(key="a", operator="Has", effect="Never"))},

@@ -9,7 +9,7 @@ import pytest
 from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.drift import applied_content, drift, removal_of_additions, without_additions
-from registry_grpc.adapters.kserve.manifests import inference_service
+from registry_grpc.adapters.kserve.manifests import Fit, inference_service
 from registry_grpc.adapters.kserve.owners import last_other
 from registry_grpc.devtools.simulated_cluster.api import ownership
 from registry_grpc.devtools.simulated_cluster.api.ownership import Manager
@@ -21,7 +21,7 @@ from registry_grpc.domain.runtimes import Runtimes
 
 def manifest(options: DeploymentOptions) -> dict[str, Any]:
     spec = a_spec(options=options)
-    return inference_service(a_deployment(spec=spec), Runtimes().asked_for(spec), registry_id="r")
+    return inference_service(a_deployment(spec=spec), Fit.of(spec, Runtimes()), registry_id="r")
 
 
 MANIFEST = manifest(DeploymentOptions(min_replicas=1, env={"A": "1"}))

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.deployments import BORN, a_deployment, a_spec
 
-from registry_grpc.adapters.kserve.manifests import inference_service, storage_uri_of
+from registry_grpc.adapters.kserve.manifests import Fit, inference_service, storage_uri_of
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.deployment_options import (
     DeploymentMode,
@@ -46,8 +46,8 @@ FULL = DeploymentOptions(
 
 
 def manifest(deployment: Deployment, secret_name: str = "") -> dict[str, Any]:
-    asked = Runtimes().asked_for(deployment.spec)
-    return inference_service(deployment, asked, registry_id=REGISTRY, secret_name=secret_name)
+    fit = Fit.of(deployment.spec, Runtimes())
+    return inference_service(deployment, fit, registry_id=REGISTRY, secret_name=secret_name)
 
 
 def test_the_object_of_the_contract_with_our_marks() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.facts import in_order
-from registry_grpc.adapters.kserve.manifests import as_applied
+from registry_grpc.adapters.kserve.manifests import Fit
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import NoRuntime, choose, shipped_runtimes
 from registry_grpc.domain.deployment import Applied, DeploymentSpec
 from registry_grpc.domain.deployment_options import DeploymentOptions, ServingProtocol
@@ -232,13 +232,48 @@ def test_runtimes_that_kserve_never_selects() -> None:
 
 
 def test_a_revision_that_is_applied_again_asks_for_the_same() -> None:
-    model = {"modelFormat": {"name": "sklearn", "version": "1"}, "protocolVersion": "v2"}
+    probe = {"failureThreshold": 60}
+    model = {"modelFormat": {"name": "sklearn", "version": "1"}, "protocolVersion": "v2", "startupProbe": probe}
     content = {"spec": {"predictor": {"model": model}}}
     applied = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
     deployment = a_deployment(spec=said("scikit-learn", "1.6"), applied=applied, applied_generation=1)
-    assert as_applied(deployment) == ("sklearn", "1", "v2")
-    assert as_applied(a_deployment(spec=deployment.spec, applied=applied, generation=2, applied_generation=1)) is None
-    assert as_applied(a_deployment(spec=deployment.spec)) is None
+    assert Fit.as_applied(deployment) == (("sklearn", "1", "v2"), {"startupProbe": probe})
+    assert Fit.as_applied(replace(deployment, generation=2)) is None
+    assert Fit.as_applied(a_deployment(spec=deployment.spec)) is None
+
+
+def fitted(runtime: RuntimeFormat, **options: int) -> Any:
+    spec = a_spec(options=DeploymentOptions(**options))  # type: ignore[arg-type]
+    return Fit.of(spec, Runtimes(formats=(runtime,))).probes
+
+
+def test_probes_that_the_runtime_has_keep_its_check() -> None:
+    vllm = a_format("vllm", "sklearn", "1", probes=("startupProbe", "readinessProbe", "livenessProbe"))
+    assert fitted(vllm, probe_startup_seconds=601, probe_timeout_seconds=5) == {
+        "startupProbe": {"periodSeconds": 10, "failureThreshold": 61, "timeoutSeconds": 5},
+        "readinessProbe": {"timeoutSeconds": 5},
+        "livenessProbe": {"timeoutSeconds": 5},
+    }
+    assert fitted(vllm) == {}
+
+
+def test_other_probes_check_the_port() -> None:
+    bare = a_format("bare", "sklearn", "1", port=9000)
+    check = {"tcpSocket": {"port": 9000}}
+    assert fitted(bare, probe_startup_seconds=600) == {
+        "startupProbe": {**check, "periodSeconds": 10, "failureThreshold": 60}
+    }
+    assert fitted(bare, probe_timeout_seconds=5) == {"readinessProbe": {**check, "timeoutSeconds": 5}}
+    unknown = Fit.of(a_spec(options=DeploymentOptions(probe_timeout_seconds=5)), Runtimes())
+    assert unknown.probes == {"readinessProbe": {"tcpSocket": {"port": 8080}, "timeoutSeconds": 5}}
+
+
+def test_probes_and_ports_of_runtimes_are_read() -> None:
+    runtime = a_runtime("r", {"name": "x"})
+    container = {"name": "kserve-container", "ports": [{"containerPort": 7000}], "livenessProbe": {"exec": {}}}
+    runtime["spec"]["containers"] = [{"name": "sidecar"}, container]
+    (item,) = in_order([runtime])
+    assert (item.probes, item.port) == (("livenessProbe",), 7000)
 
 
 def test_the_simulated_kserve_is_strict() -> None:

@@ -23,6 +23,9 @@ LIST_LIMITS = {"args": (64, 2048), "image_pull_secrets": (16, 253), "tolerations
 """The most items of each list, and the most bytes of a text in it in UTF-8."""
 MODEL_FOLDER = "/mnt/models"
 """Where KServe puts the files of the version."""
+_AT_LEAST_ONE = (
+    "scale_target", "timeout_seconds", "deadline_seconds", "probe_startup_seconds", "probe_timeout_seconds",
+)  # fmt: skip
 _ABOVE = "/mnt/"
 _LONGEST_PATH = 255
 _PLACES = {
@@ -31,6 +34,8 @@ _PLACES = {
     "storage_endpoint": "storage.endpoint",
     "storage_region": "storage.region",
     "storage_ca_bundle": "storage.ca_bundle",
+    "probe_startup_seconds": "probes.startup_seconds",
+    "probe_timeout_seconds": "probes.timeout_seconds",
 }
 """The paths in a request of the fields that have other names there."""
 
@@ -107,6 +112,8 @@ class DeploymentOptions:
     shared_memory: str = ""
     image_pull_secrets: tuple[str, ...] = ()
     storage_uris: tuple[StorageUri, ...] = ()
+    probe_startup_seconds: int | None = None
+    probe_timeout_seconds: int | None = None
     storage_endpoint: str = ""
     storage_region: str = ""
     storage_anonymous: bool | None = None
@@ -175,10 +182,10 @@ def _replica_violations(options: DeploymentOptions) -> Iterator[Violation]:
 
 
 def _too_low(options: DeploymentOptions) -> Iterator[Violation]:
-    for name in ("scale_target", "timeout_seconds", "deadline_seconds"):
+    for name in _AT_LEAST_ONE:
         value = getattr(options, name)
         if value is not None and value < 1:
-            yield Violation(f"options.{name}", "must be at least 1")
+            yield Violation(_path(name), "must be at least 1")
 
 
 def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:

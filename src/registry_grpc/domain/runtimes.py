@@ -66,6 +66,10 @@ class RuntimeFormat:
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
     """The resources of its container, as quantities."""
+    probes: tuple[str, ...] = ()
+    """The probes of its container, by their names in Kubernetes."""
+    port: int = 8080
+    """The port on which it listens: KServe's default, if it says none."""
 
     def speaks(self, protocol: str) -> bool:
         return not self.protocols or protocol in self.protocols

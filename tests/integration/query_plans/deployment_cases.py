@@ -44,7 +44,7 @@ _OF_A_CLAIM = [
     "LockRows",
     "Subquery Scan",
 ]
-_WAITING = dict.fromkeys(["Limit", "Subquery Scan on waiting", "Sort"], 1000)
+_WAITING = dict.fromkeys(["Limit", "Subquery Scan", "Sort"], 1000)
 DUE = once("deployment", 1000) | dict.fromkeys(_OF_A_CLAIM, 1000)
 
 

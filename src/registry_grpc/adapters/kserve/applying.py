@@ -23,13 +23,12 @@ from registry_grpc.adapters.kserve.deletion import delete_secret
 from registry_grpc.adapters.kserve.drift import applied_content, removal_of_additions, without_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
-from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
+from registry_grpc.adapters.kserve.manifests import Fit, Manifest, inference_service
 from registry_grpc.domain.decision import is_overtaken
 from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.reason import DeploymentReason
-from registry_grpc.domain.runtimes import ModelFormat
 
 _STATUS_WRITES = 5
 """How often a write is repeated because KServe wrote its status between our read and our write."""
@@ -52,7 +51,7 @@ class Application:
         api: Api,
         deployment: Deployment,
         credentials: Credentials | None,
-        asked: ModelFormat,
+        fit: Fit,
         *,
         registry_id: str,
     ) -> None:
@@ -62,7 +61,7 @@ class Application:
         self._secret = credentials_secret(deployment, credentials or Credentials(), registry_id=registry_id)
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
-        self.manifest = inference_service(deployment, asked, registry_id=registry_id, secret_name=secret_name)
+        self.manifest = inference_service(deployment, fit, registry_id=registry_id, secret_name=secret_name)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)

@@ -17,7 +17,7 @@ from registry_grpc.adapters.kserve.errors import StatusError, planning, reading,
 from registry_grpc.adapters.kserve.evidence import live_object
 from registry_grpc.adapters.kserve.facts import read_facts, read_runtimes
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
-from registry_grpc.adapters.kserve.manifests import as_applied
+from registry_grpc.adapters.kserve.manifests import Fit
 from registry_grpc.adapters.kserve.memory import Memory
 from registry_grpc.adapters.kserve.observation import observe
 from registry_grpc.adapters.kserve.stream import Pace
@@ -28,7 +28,7 @@ from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.domain.preflight import ClusterFacts
-from registry_grpc.domain.runtimes import FORMAT_NAMES, ModelFormat, Runtimes
+from registry_grpc.domain.runtimes import FORMAT_NAMES, Runtimes
 from registry_grpc.ports.cluster import Change, NamespacesInUse
 
 
@@ -96,10 +96,10 @@ class KServeCluster:
         self, deployment: Deployment, credentials: Credentials | None, *, is_plan: bool = False
     ) -> Application:
         """A plan may be made without knowing the runtimes; its findings tell what is wrong."""
-        asked = as_applied(deployment) or await self._asked_for(deployment, is_plan=is_plan)
-        return Application(self._api, deployment, credentials, asked, registry_id=self._registry_id)
+        fit = Fit.as_applied(deployment) or await self._fit(deployment, is_plan=is_plan)
+        return Application(self._api, deployment, credentials, fit, registry_id=self._registry_id)
 
-    async def _asked_for(self, deployment: Deployment, *, is_plan: bool) -> ModelFormat:
+    async def _fit(self, deployment: Deployment, *, is_plan: bool) -> Fit:
         try:
             runtimes = await self._runtimes_of(deployment.namespace)
             if runtimes.chosen(deployment.spec) is None:  # one may have been installed since they were read
@@ -108,7 +108,7 @@ class KServeCluster:
             if not is_plan:
                 raise
             runtimes = Runtimes(names=self._format_names)
-        return runtimes.asked_for(deployment.spec)
+        return Fit.of(deployment.spec, runtimes)
 
     async def _runtimes_of(self, namespace: str, *, anew: bool = False) -> Runtimes:
         async def ask() -> Runtimes:

@@ -12,6 +12,7 @@ from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw
+from registry_grpc.adapters.kserve.manifests import PROBES
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.domain.deployment_options import ServingProtocol
 from registry_grpc.domain.preflight import ClusterFacts
@@ -181,6 +182,7 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
     formats: Iterable[dict[str, Any]] = spec.get("supportedModelFormats") or ({"name": ""},)
     containers = spec.get("containers") or ()
     container: Raw = next((each for each in containers if each.get("name") == "kserve-container"), {})
+    ports = container.get("ports")
     for item in formats:
         yield RuntimeFormat(
             runtime=runtime["metadata"]["name"],
@@ -191,6 +193,8 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
             is_disabled=bool(spec.get("disabled")),
             requests=_quantities(container, "requests"),
             limits=_quantities(container, "limits"),
+            probes=tuple(name for name in PROBES if container.get(name)),
+            **({"port": ports[0]["containerPort"]} if ports else {}),
         )
 
 

@@ -6,26 +6,51 @@ changes with a new revision, because KServe copies metadata to the pods and rest
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
 from registry_grpc.domain.deployment import Deployment, DeploymentSpec
 from registry_grpc.domain.deployment_options import MODEL_FOLDER, DeploymentOptions, ServingProtocol, Toleration
-from registry_grpc.domain.runtimes import ModelFormat
+from registry_grpc.domain.runtimes import ModelFormat, RuntimeFormat, Runtimes
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation
 _SHARED_MEMORY = "shared-memory"
+_STARTUP, _READINESS = "startupProbe", "readinessProbe"
+PROBES = (_STARTUP, _READINESS, "livenessProbe")
+_PERIOD = 10
 
 Manifest = dict[str, Any]
 
 
-def inference_service(
-    deployment: Deployment, asked: ModelFormat, *, registry_id: str, secret_name: str = ""
-) -> Manifest:
-    """The complete object to apply. `asked` has the words for the choice of a runtime, and `secret_name` names the
-    Secret with the version's keys."""
+class Fit(NamedTuple):
+    """The parts of the object that depend on the serving runtime: the words with which KServe finds it, and probes."""
+
+    asked: ModelFormat
+    probes: Manifest
+
+    @classmethod
+    def of(cls, spec: DeploymentSpec, runtimes: Runtimes) -> Self:
+        return cls(runtimes.asked_for(spec), _probes(spec.options, runtimes.chosen(spec)))
+
+    @classmethod
+    def as_applied(cls, deployment: Deployment) -> Self | None:
+        """Those with which the current revision was applied, so that applying it again does not choose another runtime;
+        None if it was not applied yet."""
+        if deployment.applied is None or deployment.applied_generation != deployment.generation:
+            return None
+        model = deployment.applied.ours["predictor"]["model"]
+        named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
+        said = ServingProtocol(protocol) if protocol else None
+        asked = ModelFormat(named.get("name", ""), named.get("version", ""), said)
+        return cls(asked, {name: model[name] for name in PROBES if name in model})
+
+
+def inference_service(deployment: Deployment, fit: Fit, *, registry_id: str, secret_name: str = "") -> Manifest:
+    """The complete object to apply. `fit` is what depends on the serving runtime, and `secret_name` names the Secret
+    with the version's keys."""
     options = deployment.spec.options
     annotations = {DEPLOYMENT_MODE: str(options.deployment_mode)}
     if secret_name:
@@ -42,23 +67,13 @@ def inference_service(
         "spec": {
             "predictor": {
                 "annotations": {REVISION: str(deployment.generation)},
-                "model": _model(deployment.spec, asked),
+                "model": _model(deployment.spec, fit),
                 **_storage_uris(deployment.spec),
                 **_scaling(options),
                 **_pods(options),
             }
         },
     }
-
-
-def as_applied(deployment: Deployment) -> ModelFormat | None:
-    """The words with which the current revision was applied, so that applying it again does not choose another runtime;
-    None if it was not applied yet."""
-    if deployment.applied is None or deployment.applied_generation != deployment.generation:
-        return None
-    model = deployment.applied.ours["predictor"]["model"]
-    named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
-    return ModelFormat(named.get("name", ""), named.get("version", ""), ServingProtocol(protocol) if protocol else None)
 
 
 def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
@@ -72,12 +87,13 @@ def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
     }
 
 
-def _model(spec: DeploymentSpec, asked: ModelFormat) -> Manifest:
+def _model(spec: DeploymentSpec, fit: Fit) -> Manifest:
     options = spec.options
     # Without it, the status does not tell why a model server crashed while loading.
     model: Manifest = {"terminationMessagePolicy": "FallbackToLogsOnError"}
     if not options.storage_uris:
         model["storageUri"] = spec.storage_uri
+    asked = fit.asked
     if asked.name:
         model["modelFormat"] = _non_empty({"name": asked.name, "version": asked.version})
     if asked.protocol:
@@ -92,7 +108,22 @@ def _model(spec: DeploymentSpec, asked: ModelFormat) -> Manifest:
         model["args"] = list(options.args)
     if options.shared_memory:
         model["volumeMounts"] = [{"name": _SHARED_MEMORY, "mountPath": "/dev/shm"}]  # noqa: S108 - in the pod
-    return model
+    return model | fit.probes
+
+
+def _probes(options: DeploymentOptions, runtime: RuntimeFormat | None) -> Manifest:
+    """KServe merges them into those of the runtime. Those that the runtime does not have need a check: whether the port
+    is open, as in KServe's default."""
+    probes: dict[str, Manifest] = {}
+    own = runtime.probes if runtime else ()
+    if options.probe_startup_seconds:
+        tries = math.ceil(options.probe_startup_seconds / _PERIOD)
+        probes[_STARTUP] = {"periodSeconds": _PERIOD, "failureThreshold": tries}
+    if options.probe_timeout_seconds:
+        for name in {_READINESS, *own, *probes}:
+            probes[name] = {**probes.get(name, {}), "timeoutSeconds": options.probe_timeout_seconds}
+    check = {"tcpSocket": {"port": runtime.port if runtime else 8080}}
+    return {name: probe if name in own else {**check, **probe} for name, probe in probes.items()}
 
 
 def _storage_uris(spec: DeploymentSpec) -> Manifest:

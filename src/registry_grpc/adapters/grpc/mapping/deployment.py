@@ -42,7 +42,8 @@ _MODES = {
     "Serverless": DeploymentMode.KNATIVE,
 }
 _READ_APART = (
-    "deployment_mode", "scale_metric", "protocol_version", "resources", "storage", "tolerations", "storage_uris",
+    "deployment_mode", "scale_metric", "protocol_version", "resources", "storage", "tolerations",
+    "storage_uris", "probes",
 )  # fmt: skip
 _PHASES = dict(pb.DeploymentPhase.items())
 _REASONS = dict(deployment_reason_pb2.DeploymentReason.items())
@@ -72,7 +73,7 @@ def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
         unknown.append(Violation("options.protocol_version", f"must be one of {', '.join(ServingProtocol)}"))
     if unknown:
         raise InvalidRequest(unknown)
-    storage = message.storage
+    storage, probes = message.storage, message.probes
     return Reader(message, but=_READ_APART).make(
         DeploymentOptions,
         deployment_mode=_MODES[message.deployment_mode],
@@ -82,6 +83,8 @@ def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
         limits=dict(message.resources.limits),
         tolerations=tuple(Reader(each).make(Toleration) for each in message.tolerations),
         storage_uris=tuple(Reader(each).make(StorageUri) for each in message.storage_uris),
+        probe_startup_seconds=probes.startup_seconds if probes.HasField("startup_seconds") else None,
+        probe_timeout_seconds=probes.timeout_seconds if probes.HasField("timeout_seconds") else None,
         storage_endpoint=storage.endpoint,
         storage_region=storage.region,
         storage_anonymous=storage.anonymous if storage.HasField("anonymous") else None,
@@ -196,6 +199,9 @@ def _options_message(options: DeploymentOptions) -> pb.DeploymentOptions:
         scale_metric=options.scale_metric or "",
         protocol_version=options.protocol_version or "",
         resources=pb.ResourceRequirements(requests=options.requests, limits=options.limits),
+        probes=pb.ProbeOptions(
+            startup_seconds=options.probe_startup_seconds, timeout_seconds=options.probe_timeout_seconds
+        ),
         storage=pb.StorageOptions(
             endpoint=options.storage_endpoint,
             region=options.storage_region,

@@ -36,9 +36,7 @@ def deployment_of(service: Object, runtime: Object) -> Object:
     """The Deployment of an InferenceService. It and its pods get the metadata of service and predictor. Raises
     UnsupportedStorage."""
     metadata, predictor = service["metadata"], service["spec"]["predictor"]
-    uris = uris_of(service)
-    for uri in uris:
-        _check_storage(uri)
+    _check_storage(predictor.get("model", {}).get("storageUri", ""))
     selector = {"app": f"isvc.{name_of(service)}"}
     labels = {
         **metadata.get("labels", {}),
@@ -48,7 +46,7 @@ def deployment_of(service: Object, runtime: Object) -> Object:
         "component": "predictor",
     }
     for marker, outcome in URI_MARKERS.items():
-        if any(marker in uri for uri in uris):
+        if any(marker in uri for uri in uris_of(service)):
             labels.setdefault(LABEL, outcome.value)
     annotations = {**metadata.get("annotations", {}), **predictor.get("annotations", {})}
     annotations.pop(_NOT_COPIED, None)
@@ -75,7 +73,7 @@ def uris_of(service: Object) -> dict[str, str]:
 
 
 def _check_storage(uri: str) -> None:
-    """Checks the URI, as KServe's controller does. A cluster admits any URI."""
+    """Checks the URI, as KServe's controller does, but not several ones. A cluster admits any URI."""
     if "://" in uri and not uri.startswith(_STORAGE_PREFIXES):
         raise UnsupportedStorage(
             f"StorageURI not supported: storageUri, must be one of: [{', '.join(_STORAGE_PREFIXES)}] or match "

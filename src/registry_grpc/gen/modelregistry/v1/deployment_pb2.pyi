@@ -128,7 +128,7 @@ class ServedVersion(_message.Message):
     def __init__(self, model_version_id: _Optional[str] = ..., uri: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ...) -> None: ...
 
 class DeploymentOptions(_message.Message):
-    __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage", "protocol_version", "args", "node_selector", "tolerations", "priority_class_name", "shared_memory", "image_pull_secrets", "storage_uris")
+    __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage", "protocol_version", "args", "node_selector", "tolerations", "priority_class_name", "shared_memory", "image_pull_secrets", "storage_uris", "probes")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +163,7 @@ class DeploymentOptions(_message.Message):
     SHARED_MEMORY_FIELD_NUMBER: _ClassVar[int]
     IMAGE_PULL_SECRETS_FIELD_NUMBER: _ClassVar[int]
     STORAGE_URIS_FIELD_NUMBER: _ClassVar[int]
+    PROBES_FIELD_NUMBER: _ClassVar[int]
     runtime: str
     service_account: str
     deployment_mode: str
@@ -183,7 +184,8 @@ class DeploymentOptions(_message.Message):
     shared_memory: str
     image_pull_secrets: _containers.RepeatedScalarFieldContainer[str]
     storage_uris: _containers.RepeatedCompositeFieldContainer[StorageUri]
-    def __init__(self, runtime: _Optional[str] = ..., service_account: _Optional[str] = ..., deployment_mode: _Optional[str] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., scale_metric: _Optional[str] = ..., scale_target: _Optional[int] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., env: _Optional[_Mapping[str, str]] = ..., timeout_seconds: _Optional[int] = ..., deadline_seconds: _Optional[int] = ..., storage: _Optional[_Union[StorageOptions, _Mapping]] = ..., protocol_version: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., node_selector: _Optional[_Mapping[str, str]] = ..., tolerations: _Optional[_Iterable[_Union[Toleration, _Mapping]]] = ..., priority_class_name: _Optional[str] = ..., shared_memory: _Optional[str] = ..., image_pull_secrets: _Optional[_Iterable[str]] = ..., storage_uris: _Optional[_Iterable[_Union[StorageUri, _Mapping]]] = ...) -> None: ...
+    probes: ProbeOptions
+    def __init__(self, runtime: _Optional[str] = ..., service_account: _Optional[str] = ..., deployment_mode: _Optional[str] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., scale_metric: _Optional[str] = ..., scale_target: _Optional[int] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., env: _Optional[_Mapping[str, str]] = ..., timeout_seconds: _Optional[int] = ..., deadline_seconds: _Optional[int] = ..., storage: _Optional[_Union[StorageOptions, _Mapping]] = ..., protocol_version: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., node_selector: _Optional[_Mapping[str, str]] = ..., tolerations: _Optional[_Iterable[_Union[Toleration, _Mapping]]] = ..., priority_class_name: _Optional[str] = ..., shared_memory: _Optional[str] = ..., image_pull_secrets: _Optional[_Iterable[str]] = ..., storage_uris: _Optional[_Iterable[_Union[StorageUri, _Mapping]]] = ..., probes: _Optional[_Union[ProbeOptions, _Mapping]] = ...) -> None: ...
 
 class ResourceRequirements(_message.Message):
     __slots__ = ("requests", "limits")
@@ -220,6 +222,14 @@ class Toleration(_message.Message):
     effect: str
     toleration_seconds: int
     def __init__(self, key: _Optional[str] = ..., operator: _Optional[str] = ..., value: _Optional[str] = ..., effect: _Optional[str] = ..., toleration_seconds: _Optional[int] = ...) -> None: ...
+
+class ProbeOptions(_message.Message):
+    __slots__ = ("startup_seconds", "timeout_seconds")
+    STARTUP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    startup_seconds: int
+    timeout_seconds: int
+    def __init__(self, startup_seconds: _Optional[int] = ..., timeout_seconds: _Optional[int] = ...) -> None: ...
 
 class StorageUri(_message.Message):
     __slots__ = ("uri", "mount_path")
