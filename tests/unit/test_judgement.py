@@ -15,6 +15,7 @@ from registry_grpc.domain.decision import (
     is_left_to_newer_release,
     is_overtaken,
     judge,
+    may_lack_secret,
     needs_apply,
     of_record,
 )
@@ -250,3 +251,24 @@ def test_how_a_record_follows_an_object(
 ) -> None:
     patch = of_record(live)
     assert (patch.current_state, patch.url, patch.last_error, patch.external_id) == (state, url, last_error, uid)
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "may"),
+    [
+        (Phase.DEPLOYED, Why.NONE, True),
+        (Phase.FAILED, Why.MODEL_DOWNLOAD, True),
+        (Phase.DEPLOYING, Why.NONE, False),
+        (Phase.UPDATING, Why.SECRET_MISSING, True),
+        (Phase.DEPLOYING, Why.CONTAINER_CONFIG, True),
+        (Phase.STOPPED, Why.STOPPED, False),
+        (Phase.DRIFTED, Why.BEING_DELETED, False),
+    ],
+)
+def test_when_the_secret_may_be_lacking(phase: Phase, reason: Why, *, may: bool) -> None:
+    applied = replace(APPLIED, content={"secrets": ["s"]})
+    result = replace(judged(ROW, seen()), phase=phase, reason=reason, applied=applied)
+    assert may_lack_secret(ROW, result) is may
+    assert not may_lack_secret(ROW, replace(result, applied_generation=2))
+    assert not may_lack_secret(ROW, replace(result, applied=replace(APPLIED, content={})))
+    assert not may_lack_secret(ROW, replace(result, applied=None))
