@@ -215,7 +215,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRevision:
-    """One state of the intent. Its `spec` never changes."""
+    """One state of the intent. Its `spec` never changes. It may pause between `served_from` and `served_until`."""
 
     deployment_id: UUID
     generation: int
