@@ -32,7 +32,7 @@ GPU = "nvidia.com/gpu"
         {"requests": {"cpu": "4", "memory": "8Gi"}, "limits": {"cpu": "4", "memory": "8Gi", GPU: "1"}},
         {"requests": {GPU: "2"}, "limits": {GPU: "2"}},
         {"limits": {"cpu": "2"}},  # the request of the runtime is lower
-        {"requests": {"ephemeral-storage": "5Gi"}},
+        {"requests": {"ephemeral-storage": "5Gi", "example.kubernetes.io/shared": "1"}},
         {"shared_memory": "2Gi"},
         {"shared_memory": "8Gi", "limits": {"memory": "16Gi"}, "requests": {"memory": "16Gi"}},
     ],

@@ -327,6 +327,8 @@ def test_a_list_of_objects() -> None:
     assert seen(NewDeployment, content)["options"] == {
         "tolerations": [{"key": "a", "toleration_seconds": "5"}, {}, {"operator": "Exists"}]
     }
+    twice = '{"options":{"tolerations":[{"key":"a"}],"Tolerations":[{"key":"b"}]}}'
+    assert seen(NewDeployment, twice)["options"] == {"tolerations": [{"key": "b"}]}
     for literal, text in (
         ("{}", "options.tolerations must be a list of objects"),
         ("[5]", "options.tolerations[0] must be an object"),
