@@ -234,7 +234,8 @@ def test_runtimes_that_kserve_never_selects() -> None:
 def test_a_revision_that_is_applied_again_asks_for_the_same() -> None:
     probe = {"failureThreshold": 60}
     model = {"modelFormat": {"name": "sklearn", "version": "1"}, "protocolVersion": "v2", "startupProbe": probe}
-    content = {"spec": {"predictor": {"model": model}}}
+    defaulted = {"predictor": {"model": model | {"readinessProbe": {"periodSeconds": 1}}}}
+    content = {"spec": defaulted, "ours": {"predictor": {"model": model}}}
     applied = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
     deployment = a_deployment(spec=said("scikit-learn", "1.6"), applied=applied, applied_generation=1)
     assert Fit.as_applied(deployment) == (("sklearn", "1", "v2"), {"startupProbe": probe})
