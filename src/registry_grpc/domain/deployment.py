@@ -166,12 +166,14 @@ class Applied:
 
     `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
     webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
+    `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
     """
 
     uid: str
     k8s_generation: int
     resource_version: str
     content: Mapping[str, Any]
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ours(self) -> Any:

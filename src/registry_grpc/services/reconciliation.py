@@ -23,6 +23,7 @@ from registry_grpc.domain.decision import (
     judge,
     may_lack_secret,
     needs_apply,
+    repairs_with,
 )
 from registry_grpc.domain.deployment import Deployment, Phase, Want
 from registry_grpc.domain.errors import ClusterReadFailed, NotFound, Reason, RegistryError, Unavailable
@@ -184,6 +185,7 @@ class Reconciler:
         check_before_apply(deployment, has_credentials=bool(credentials) or keeps_keys)
         force = deployment.drift_policy is DriftPolicy.ENFORCE
         applied = await self._cluster.apply(deployment, credentials, seen=evidence, force=force)
+        applied = replace(applied, repairs=repairs_with(deployment, evidence))
         return replace(deployment, applied=applied, applied_generation=deployment.generation, applied_at=evidence.at)
 
     async def _remove(self, claim: Claim, evidence: Evidence) -> Evidence:

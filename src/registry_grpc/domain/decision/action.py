@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from registry_grpc.domain.decision.judgement import PassResult
+from registry_grpc.domain.decision.repairs import next_repair_in
 from registry_grpc.domain.decision.situation import is_withdrawn
 from registry_grpc.domain.deployment import Deployment, Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
@@ -37,9 +38,11 @@ def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
     if live is None or live.uid != applied.uid:
         return False  # the row `deleted by others` reports and forgets it, and the next pass creates it again
     # The row `changed by others` reports drift before it is undone, so that it is in the log.
-    was_told = deployment.phase is Phase.DRIFTED and deployment.reason is Why.SPEC_CHANGED
-    is_enforced = deployment.drift_policy is DriftPolicy.ENFORCE
-    return deployment.applied_generation < deployment.generation or (bool(live.drift) and is_enforced and was_told)
+    was_told = deployment.phase is Phase.DRIFTED and deployment.reason in {Why.SPEC_CHANGED, Why.DRIFT_FIGHT}
+    is_repair = bool(live.drift) and deployment.drift_policy is DriftPolicy.ENFORCE and was_told
+    return deployment.applied_generation < deployment.generation or (
+        is_repair and not next_repair_in(deployment, evidence)
+    )
 
 
 def may_lack_secret(deployment: Deployment, result: PassResult) -> bool:
