@@ -281,13 +281,14 @@ class Applied:
     """The API server's answer to the last apply.
 
     `content` is the stored object: {"spec", "labels", "annotations"} with the defaults set by webhooks. Drift is the
-    difference from it.
+    difference from it. `stamp`: the revision that is stamped on the pods; 0 for the applied one itself.
     """
 
     uid: str
     k8s_generation: int
     resource_version: str
     content: Mapping[str, Any]
+    stamp: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +323,12 @@ class Deployment:
     drift_policy: DriftPolicy = DriftPolicy.REPORT
     edited_version_fields: tuple[str, ...] = ()
     """The fields of its versions that were changed since they were copied into the spec (`spec.edited_fields`)."""
+
+    @property
+    def stamp(self) -> int:
+        """The revision that is stamped on the target revision's pods: an earlier one if it has made the same pods."""
+        is_applied = self.applied is not None and self.applied_generation == self.generation
+        return (self.applied.stamp if self.applied and is_applied else 0) or self.generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

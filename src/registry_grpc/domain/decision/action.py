@@ -26,6 +26,13 @@ def is_overtaken(deployment: Deployment, live: LiveObject) -> bool:
     return live.is_of(deployment) and live.revision > deployment.generation
 
 
+def _is_overwritten(deployment: Deployment, live: LiveObject) -> bool:
+    """Whether a late pass on an earlier revision has overwritten the applied object. The revision that only some pods
+    have cannot tell that beforehand: after a rollback, the object is stamped with an earlier one (`Deployment.stamp`).
+    """
+    return live.revision not in {0, deployment.stamp} and not live.changed_by
+
+
 def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
     live, applied = evidence.live, deployment.applied
     if live is not None and (live.deleting_since is not None or is_overtaken(deployment, live)):
@@ -37,7 +44,8 @@ def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
     # The row `changed by others` reports drift before it is undone, so that it is in the log.
     was_told = deployment.phase is Phase.DRIFTED and deployment.reason is Why.SPEC_CHANGED
     is_enforced = deployment.drift_policy is DriftPolicy.ENFORCE
-    return deployment.applied_generation < deployment.generation or (bool(live.drift) and is_enforced and was_told)
+    is_applied = deployment.applied_generation == deployment.generation and not _is_overwritten(deployment, live)
+    return not is_applied or (bool(live.drift) and is_enforced and was_told)
 
 
 def check_before_apply(deployment: Deployment, *, has_credentials: bool) -> None:
