@@ -13,8 +13,8 @@ from uuid import UUID
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import Limits
-from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.evidence import Evidence
 from registry_grpc.domain.model_version import Credentials
@@ -22,7 +22,7 @@ from registry_grpc.domain.model_version import Credentials
 REGISTRY_ID = UUID("6f0e5c1a-0000-4000-8000-000000000001")
 NO_KEYS = Credentials()
 QUICK = Limits(requests_per_second=1000, burst=1000, timeout=10)
-IMPATIENT = Pace(first_pause=0.02, longest_pause=0.1, shortest_watch=0.05)
+IMPATIENT = Pace(first_pause=0.02, longest_pause=0.1, shortest_watch=0.05, refused=(0.05, 0.1), new_namespaces=0.05)
 PATIENCE = 60.0
 
 

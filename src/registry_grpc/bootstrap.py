@@ -30,6 +30,7 @@ from registry_grpc.adapters.postgres.registered_models import PostgresRegistered
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.domain.runtimes import FORMAT_NAMES
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import Retention
 from registry_grpc.services.controller import Controller
@@ -93,7 +94,11 @@ async def build(settings: Settings, database: Database) -> App:
         environments=environments,
         models=models,
         versions=versions,
-        policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
+        policy=DeploymentPolicy(
+            service_accounts=settings.allowed_service_accounts,
+            image_pull_secrets=settings.allowed_image_pull_secrets,
+            env=settings.allowed_env,
+        ),
     )
     deployments = Deployments(deployments=intents, services=services, drafting=drafting, reconciler=reconciler)
     inference_services = InferenceServices(
@@ -152,6 +157,7 @@ async def cluster_of(settings: Settings, database: Database, name_key: bytes) ->
         registry_id=registry_id,
         name_key=name_key,
         namespaces=settings.watch_namespaces,
+        format_names={**FORMAT_NAMES, **settings.format_names},
     )
 
 

@@ -93,6 +93,11 @@ class _FaultyApi(Api):
         self.uninstalled: set[Resource] = set()
         self.calls: Counter[tuple[str, str]] = Counter()
         self.watches: list[web.Request] = []
+        self.requests = 0
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        return await super()._handle(request)
 
     def is_allowed(self, call: Call) -> bool:
         return not self.faults.forbids(call)
@@ -124,6 +129,7 @@ class FaultyCluster(SimulatedCluster):
     faults       failures on demand
     uninstalled  kinds that appear not to be installed
     calls        the number of allowed calls by (verb, resource)
+    requests     the number of all requests
     """
 
     api: _FaultyApi
@@ -140,6 +146,14 @@ class FaultyCluster(SimulatedCluster):
     @property
     def calls(self) -> Counter[tuple[str, str]]:
         return self.api.calls
+
+    @property
+    def requests(self) -> int:
+        return self.api.requests
+
+    def watches_of(self, namespace: str) -> int:
+        """The number of open watches on this namespace."""
+        return sum(f"/namespaces/{namespace}/" in request.path for request in self.api.watches)
 
     def end_watches(self, *, abruptly: bool = False) -> None:
         """Ends every open watch, or breaks its connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,20 @@ async def create_namespace(client: ClusterClient, name: str, *, with_role: bool)
     """Create a namespace in which the registry's role is bound and pods can be created."""
     await client.call("POST", path_of(NAMESPACES), {"metadata": {"name": name}})
     if with_role:
-        await _bind_role(client, name)
+        await bind_role(client, name)
     await until_served(client, f"/api/v1/namespaces/{name}/serviceaccounts/default")
 
 
-async def _bind_role(client: ClusterClient, name: str) -> None:
+async def unbind_role(client: ClusterClient, name: str) -> None:
+    """Take the role of a namespace, which may be gone already."""
+    for document in _rbac():
+        if document["kind"] == "RoleBinding":
+            path = f"{_RBAC_PATH}/namespaces/{name}/rolebindings/{document['metadata']['name']}"
+            with suppress(ApiError):
+                await client.call("DELETE", path)
+
+
+async def bind_role(client: ClusterClient, name: str) -> None:
     for document in _rbac():
         if document["kind"] == "RoleBinding":
             await client.call("POST", f"{_RBAC_PATH}/namespaces/{name}/rolebindings", document)

@@ -26,15 +26,30 @@ class TestCluster:
     registry: Path | None
     simulated: FaultyCluster | None = None
 
-    async def create_namespace(self) -> str:
+    async def create_namespace(self, name: str = "") -> str:
         """A new namespace in which the registry has its rights."""
-        name = f"test-{uuid4().hex[:8]}"
+        name = name or f"test-{uuid4().hex[:8]}"
         if self.simulated is not None:
             self.simulated.create_namespace(name)
             return name
         async with ClusterClient.from_kubeconfig(self.admin) as client:
             await furnish.create_namespace(client, name, with_role=self.registry is not None)
         return name
+
+    async def take_rights(self, namespace: str) -> None:
+        """Take the registry's rights in the namespace."""
+        if self.simulated is not None:
+            self.simulated.faults.forbid("*", "*", namespace=namespace, user="registry")
+            return
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await furnish.unbind_role(client, namespace)
+
+    async def give_rights(self, namespace: str) -> None:
+        if self.simulated is not None:
+            self.simulated.faults.clear()
+            return
+        async with ClusterClient.from_kubeconfig(self.admin) as client:
+            await furnish.bind_role(client, namespace)
 
     async def delete_namespace(self, name: str) -> None:
         async with ClusterClient.from_kubeconfig(self.admin) as client:

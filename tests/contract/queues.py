@@ -124,6 +124,7 @@ def a_result(deployment: Deployment, **fields: Any) -> PassResult:
         "serving_generation": deployment.generation,
         "attempts": 0,
         "again_in": None,
+        "has_seen": True,
         "service": SERVING,
     }
     return PassResult(**said | fields)

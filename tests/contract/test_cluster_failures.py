@@ -25,6 +25,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
     CUSTOM_RESOURCES,
     DEPLOYMENTS,
     INFERENCE_SERVICES,
+    NAMESPACES,
     SECRETS,
     SERVING_RUNTIMES,
 )
@@ -123,7 +124,7 @@ async def test_kserve_is_not_installed(
     assert is_gone(await cluster.observe(deployment))
     assert (await refused(cluster, deployment)).reason is Why.KSERVE_NOT_INSTALLED
     facts = await cluster.facts("models")
-    assert (facts.kserve_installed, facts.runtimes, facts.storage_prefixes) == (False, (), ())
+    assert (facts.kserve_installed, facts.runtimes.formats, facts.storage_prefixes) == (False, (), ())
 
 
 async def test_an_answer_that_is_lost_makes_no_second_object(
@@ -264,8 +265,31 @@ async def test_a_refused_read(simulated: FaultyCluster, cluster: KServeCluster, 
     with pytest.raises(ClusterReadFailed) as error:
         await cluster.observe(deployment)
     assert "cannot get resource" in error.value.cause
+    assert not error.value.namespace_is_ending
     with pytest.raises(ClusterReadFailed):
         await cluster.remove("models", deployment.name, deployment.id)
+
+
+async def test_a_refused_read_in_a_namespace_that_is_being_deleted_or_gone(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    await applied(cluster, deployment)
+    right = simulated.faults.forbid("*", "*", namespace="models")
+    namespace = simulated.verbs.get(NAMESPACES, "", "models")
+    simulated.store.put(NAMESPACES, {**namespace, "status": {"phase": "Terminating"}})
+    with pytest.raises(ClusterReadFailed) as error:
+        await cluster.observe(deployment)
+    assert error.value.namespace_is_ending
+    assert 'namespace "models" is being deleted' in error.value.cause
+
+    simulated.verbs.delete(NAMESPACES, "", "models", {})
+    evidence = await cluster.observe(deployment)
+    assert (evidence.live, evidence.namespace_is_gone) == (None, True)
+    simulated.faults.forbid("get", "namespaces")
+    with pytest.raises(ClusterReadFailed):
+        await cluster.observe(deployment)
+    simulated.faults.remove(right)
+    assert not (await cluster.observe(deployment)).namespace_is_gone
 
 
 async def test_a_steady_deployment_costs_two_reads(
@@ -309,8 +333,9 @@ async def test_facts_name_missing_rights_and_kinds(simulated: FaultyCluster, clu
         "create secrets in namespace models",
         "list clusterservingruntimes",
         "list clusterstoragecontainers",
+        "get namespaces",
     )
-    assert (facts.runtimes, facts.storage_prefixes, facts.namespace_exists) == (None, None, None)
+    assert (facts.runtimes.formats, facts.storage_prefixes, facts.namespace_exists) == (None, None, None)
 
 
 async def test_facts_are_kept_for_a_while(simulated: FaultyCluster, cluster: KServeCluster) -> None:
@@ -336,8 +361,8 @@ async def test_runtimes_and_storage_containers(simulated: FaultyCluster, cluster
         container = {"metadata": {"name": name}, "spec": {"supportedUriFormats": uris}, "disabled": disabled}
         simulated.verbs.create(CLUSTER_STORAGE_CONTAINERS, "", container)
     facts = await cluster.facts("models")
-    assert facts.runtimes is not None
-    by_key = {(item.runtime, item.name): item for item in facts.runtimes}
+    assert facts.runtimes.formats is not None
+    by_key = {(item.runtime, item.name): item for item in facts.runtimes.formats}
     assert by_key["own", "mine"].auto_select
     assert by_key["own", "mine"].protocols == ("v2",)
     assert (by_key["own", "yours"].auto_select, by_key["own", "yours"].version) == (False, "")
@@ -380,3 +405,57 @@ async def test_keys_show_nowhere(
         assert KEYS.secret_key not in text
         assert "czNjcjN0" not in text, "nor in base64"
         assert token[1] not in text
+
+
+# The words of serving runtimes
+
+
+MINE = {"supportedModelFormats": [{"name": "mine", "version": "2", "autoSelect": True}], "containers": []}
+
+
+def format_of(deployment: Deployment) -> Any:
+    assert deployment.applied is not None
+    return deployment.applied.content["spec"]["predictor"]["model"]["modelFormat"]
+
+
+async def test_a_runtime_that_is_installed_after_a_look_is_found(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = replace(deployment, spec=a_spec(model_format="Mine", model_format_version="2.7.1"))
+    first = await applied(cluster, deployment)
+    assert format_of(first) == {"name": "Mine"}
+    simulated.verbs.create(SERVING_RUNTIMES, "models", {"metadata": {"name": "own"}, "spec": MINE})
+    assert format_of(await applied(cluster, replace(first, generation=2))) == {"name": "mine", "version": "2"}
+
+
+async def test_a_revision_keeps_its_words(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = await applied(cluster, replace(deployment, spec=a_spec(model_format_version="1.6.1")))
+    simulated.faults.forbid("list", "clusterservingruntimes")
+    assert format_of(await applied(cluster, deployment, force=True)) == {"name": "sklearn", "version": "1"}
+    assert simulated.calls["list", "clusterservingruntimes"] == 1
+
+
+async def test_an_apply_waits_until_runtimes_can_be_listed(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = replace(deployment, spec=a_spec(model_format_version="1.6.1"))
+    fault = simulated.faults.add(Fault(verb="list", resource="clusterservingruntimes", error=unavailable()))
+    assert (await refused(cluster, deployment)).reason is Why.API_UNAVAILABLE
+    assert '"1.6.1"' in await cluster.manifest(deployment, NO_KEYS)  # a plan answers
+    simulated.faults.remove(fault)
+    assert format_of(await applied(cluster, deployment)) == {"name": "sklearn", "version": "1"}
+
+
+async def test_without_the_right_to_list_runtimes_the_version_stays(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    simulated.faults.forbid("list", "clusterservingruntimes")
+    deployment = replace(deployment, spec=a_spec(model_format="scikit-learn", model_format_version="1.6.1"))
+    assert format_of(await applied(cluster, deployment)) == {"name": "sklearn", "version": "1.6.1"}
+
+
+async def test_many_applies_list_the_runtimes_once(simulated: FaultyCluster, cluster: KServeCluster) -> None:
+    await asyncio.gather(*(applied(cluster, a_deployment(name=f"iris-{number}")) for number in range(5)))
+    assert simulated.calls["list", "servingruntimes"] == 1

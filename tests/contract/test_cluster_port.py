@@ -18,7 +18,8 @@ from tests.kserve import NO_KEYS, REGISTRY_ID, applied, connected, is_gone, is_s
 
 from registry_grpc.adapters.kserve.cluster import KServeCluster
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, PODS, SECRETS
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, FieldDifference, Want
+from registry_grpc.domain.deployment import Deployment, FieldDifference, Want
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.reason import DeploymentReason as Why
@@ -464,7 +465,7 @@ async def test_look_and_remove(cluster: KServeCluster, kube: Kube, deployment: D
 
 async def test_dry_run_has_no_effect(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
     deployment = replace(deployment, spec=S3)
-    manifest = cluster.manifest(deployment, KEYS)
+    manifest = await cluster.manifest(deployment, KEYS)
     assert json.loads(manifest)["spec"]["predictor"]["model"]["storageUri"] == "s3://bucket/iris"
     assert "s3cr3t" not in manifest
     assert await cluster.dry_run(deployment, KEYS) == ()
@@ -497,10 +498,10 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     facts = await cluster.facts(namespace)
     assert facts.kserve_installed is True
     assert facts.missing_permissions == ()
-    assert facts.namespace_exists is not False
+    assert facts.namespace_exists is True
     assert facts.service_account_exists is None
-    assert facts.runtimes is not None
-    assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes if item.auto_select}
+    assert facts.runtimes.formats is not None
+    assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}
     assert facts.storage_prefixes is not None
 
 

@@ -18,28 +18,33 @@ from tests.deployments import a_deployment
 from tests.kserve import IMPATIENT, PATIENCE, REGISTRY_ID, applied, connected, is_serving, observed
 
 from registry_grpc.adapters.kserve.cluster import KServeCluster
-from registry_grpc.adapters.kserve.watch import Pace
-from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.adapters.kserve.stream import Pace
+from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, NAMESPACES
 from registry_grpc.domain.deployment import Deployment
-from registry_grpc.ports.cluster import Changed, Relisted
+from registry_grpc.domain.errors import Reason, Unavailable
+from registry_grpc.ports.cluster import Change, Changed, NamespacesInUse, Relisted, Unseen
 
-Event = Relisted | Changed
+
+async def nowhere() -> tuple[str, ...]:
+    """No namespace is in use."""
+    return ()
 
 
 class Events:
     """The events so far, and ways to wait for more."""
 
     def __init__(self) -> None:
-        self._seen: list[Event] = []
+        self._seen: list[Change] = []
         self._more = asyncio.Condition()
 
-    async def follow(self, changes: AsyncIterator[Event]) -> None:
+    async def follow(self, changes: AsyncIterator[Change]) -> None:
         async for event in changes:
             async with self._more:
                 self._seen.append(event)
                 self._more.notify_all()
 
-    async def next(self, holds: Callable[[Event], bool]) -> Event:
+    async def next(self, holds: Callable[[Change], bool]) -> Change:
         """The next event that meets the condition, after the last one that was asked for."""
         async with asyncio.timeout(PATIENCE), self._more:
             await self._more.wait_for(lambda: any(holds(event) for event in self._seen))
@@ -48,15 +53,15 @@ class Events:
             del self._seen[: index + 1]
             return event
 
-    async def relisted(self) -> Relisted:
-        event = await self.next(lambda e: isinstance(e, Relisted))
+    async def relisted(self, namespace: str | None = None) -> Relisted:
+        event = await self.next(lambda e: isinstance(e, Relisted) and namespace in {None, e.namespace})
         assert isinstance(event, Relisted)
         return event
 
     async def changed(self, deployment: Deployment) -> None:
         await self.next(lambda e: e == Changed(deployment.id))
 
-    def drain(self) -> list[Event]:
+    def drain(self) -> list[Change]:
         seen, self._seen = self._seen, []
         return seen
 
@@ -67,9 +72,9 @@ class Events:
 
 
 @asynccontextmanager
-async def watching(cluster: KServeCluster) -> AsyncIterator[Events]:
+async def watching(cluster: KServeCluster, used: NamespacesInUse = nowhere) -> AsyncIterator[Events]:
     events = Events()
-    task = asyncio.create_task(events.follow(cluster.changes()))
+    task = asyncio.create_task(events.follow(cluster.changes(used)))
     try:
         yield events
         assert not task.done(), task
@@ -233,6 +238,88 @@ async def test_pods_alone_are_news(simulated: FaultyCluster, adapter: KServeClus
         await events.changed(await applied(adapter, a_deployment()))
 
 
+async def test_each_namespace_is_watched_on_its_own(simulated: FaultyCluster, tmp_path: Path) -> None:
+    simulated.create_namespace("others")
+    unseen = forbidden(NAMESPACES, "others", "no rights")
+    away = simulated.faults.add(Fault(namespace="others", error=unseen))
+    kubeconfig = simulated.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig, namespaces=("models", "others")) as cluster, watching(cluster) as events:
+        first: set[Change] = {Unseen("others"), Relisted("models", ())}
+        while first:  # in any order
+            first.discard(await events.next(lambda e: e in first))
+        ours = await settled(cluster, events, a_deployment())
+        simulated.faults.remove(away)
+        assert (await events.relisted("others")).objects == ()
+        await events.changed(await applied(cluster, a_deployment(namespace="others")))
+        simulated.faults.add(away)
+        simulated.end_watches(abruptly=True)
+        await events.next(lambda e: e == Unseen("others"))
+        await cluster.delete(ours, seen=await cluster.observe(ours))
+        await events.changed(ours)
+        assert Relisted not in {type(event) for event in events.drain()}
+
+
+async def test_a_namespace_out_of_sight_costs_one_small_request_at_a_time(
+    simulated: FaultyCluster, tmp_path: Path
+) -> None:
+    refused = simulated.faults.add(Fault(verb="list", error=forbidden(NAMESPACES, "models", "no rights")))
+    kubeconfig = simulated.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig, namespaces=("models",)) as cluster, watching(cluster) as events:
+        await events.next(lambda e: e == Unseen("models"))
+        before, hits = simulated.calls.copy(), refused.hits
+        async with asyncio.timeout(PATIENCE):
+            while refused.hits < hits + 5:  # noqa: ASYNC110 - nothing tells of a request
+                await asyncio.sleep(0.01)
+        assert (simulated.calls - before).keys() == {("list", "inferenceservices"), ("get", "namespaces")}
+        assert events.drain() == [], "told once"
+        simulated.faults.remove(refused)
+        await events.relisted("models")
+
+
+async def test_a_namespace_that_is_gone_is_seen_to_be_empty(simulated: FaultyCluster, tmp_path: Path) -> None:
+    kubeconfig = simulated.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig, namespaces=("models",)) as cluster, watching(cluster) as events:
+        await events.relisted()
+        await settled(cluster, events, a_deployment())
+        refused = simulated.faults.add(Fault(namespace="models", error=forbidden(NAMESPACES, "models", "no rights")))
+        simulated.end_watches(abruptly=True)
+        await events.next(lambda e: e == Unseen("models"))
+        simulated.verbs.delete(NAMESPACES, "", "models", {})
+        assert (await events.relisted("models")).objects == ()
+        before, hits = simulated.calls.copy(), refused.hits
+        async with asyncio.timeout(PATIENCE):
+            while refused.hits < hits + 5:  # noqa: ASYNC110 - nothing tells of a request
+                await asyncio.sleep(0.01)
+        assert (simulated.calls - before).keys() == {("list", "inferenceservices")}
+        assert events.drain() == [], "told once"
+
+
+async def test_namespaces_in_use_are_watched_as_well_and_as_long(simulated: FaultyCluster, tmp_path: Path) -> None:
+    in_use: list[str] = []
+    asked = 0
+
+    async def used() -> list[str]:
+        nonlocal asked
+        asked += 1
+        if asked % 2:
+            raise Unavailable(Reason.DATABASE_UNAVAILABLE)
+        return in_use
+
+    simulated.create_namespace("new")
+    kubeconfig = simulated.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig, namespaces=("models",)) as cluster, watching(cluster, used) as events:
+        await events.relisted("models")
+        in_use.extend(("new", "", "..", "no/name"))
+        await events.relisted("new")
+        deployment = await settled(cluster, events, a_deployment(namespace="new"))
+        in_use.clear()
+        while simulated.watches_of("new"):  # noqa: ASYNC110 - nothing tells that it has ended
+            await asyncio.sleep(0.01)
+        await cluster.delete(deployment, seen=await cluster.observe(deployment))
+        await events.changed(await applied(cluster, a_deployment()))
+        assert Changed(deployment.id) not in events.drain()
+
+
 async def test_a_label_that_is_not_an_id_is_reported_as_none(simulated: FaultyCluster, adapter: KServeCluster) -> None:
     labels = {
         "modelregistry.ai-platform/registry-id": str(REGISTRY_ID),
@@ -252,7 +339,7 @@ async def test_a_label_that_is_not_an_id_is_reported_as_none(simulated: FaultyCl
 
 
 async def test_changes_wait_their_turn_without_piling_up(adapter: KServeCluster) -> None:
-    changes = adapter.changes()
+    changes = adapter.changes(nowhere)
     assert isinstance(await anext(changes), Relisted)
     deployment = await applied(adapter, a_deployment())
     assert await anext(changes) == Changed(deployment.id)

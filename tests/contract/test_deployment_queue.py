@@ -31,21 +31,15 @@ from tests.refusals import refused
 from registry_grpc.adapters.postgres import deployment_queue
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.domain.deployment import (
-    Cause,
-    DeploymentOptions,
-    DeploymentSpec,
-    FieldDifference,
-    Outcome,
-    Phase,
-    Want,
-)
+from registry_grpc.domain.deployment import Cause, DeploymentSpec, FieldDifference, Outcome, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import NotFound, Reason, Unavailable
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice
-from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.reason import NO_ACCESS, DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
+from registry_grpc.ports.cluster import EVERYWHERE
 from registry_grpc.ports.deployments import DeploymentFilter
 
 HOUR = timedelta(hours=1)
@@ -651,7 +645,7 @@ async def test_a_relist_makes_differing_deployments_due(
     deployment = await queues.passed(await deployed(queues.repositories, around))
 
     objects = [] if change is None else [seen(deployment, **change)]
-    assert await queues.queue.compare(objects) == is_due
+    assert await queues.queue.compare(EVERYWHERE, objects) == is_due
 
     assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id] * is_due
 
@@ -669,16 +663,16 @@ async def test_a_relist_makes_deployments_due_that_did_not_reach_the_cluster_or_
     gone = await queues.repositories.deployments.get(gone.project_id, gone.id)
     gone = await queues.passed(gone, phase=Phase.UNDEPLOYED, applied=None, serving_generation=None)
 
-    assert await queues.queue.compare([]) == 2
+    assert await queues.queue.compare(EVERYWHERE, []) == 2
     assert {claim.deployment.id for claim in await queues.claimed()} == {out_of_reach.id, going.id}
     assert never_applied.applied is None
-    assert await queues.queue.compare([seen(gone), seen(going)]) == 3
+    assert await queues.queue.compare(EVERYWHERE, [seen(gone), seen(going)]) == 3
 
 
 async def test_a_deployment_that_a_relist_marks_is_due_at_once(queues: Queues, around: Surroundings) -> None:
     deployment = await queues.passed(await deployed(queues.repositories, around))
     claim = await queues.taken(deployment)
-    await queues.queue.compare([])
+    await queues.queue.compare(EVERYWHERE, [])
     await queues.queue.record(claim, a_result(deployment, again_in=HOUR))
 
     assert len(await queues.claimed()) == 1
@@ -694,7 +688,7 @@ async def test_a_revision_that_only_the_cluster_knows_is_gone_past(queues: Queue
     there = [seen(deployment, **applied, revision=5) for deployment in (before, pending, going)]
 
     for _ in range(2):
-        await queues.queue.compare([*there, seen(before, name="a-copy", revision=99)])
+        await queues.queue.compare(EVERYWHERE, [*there, seen(before, name="a-copy", revision=99)])
     after = await r.get(before.project_id, before.id)
     assert (after.generation, after.spec, after.phase) == (6, before.spec, Phase.UPDATING)
     assert (after.applied, after.applied_generation) == (before.applied, 1), "what it can be compared with"
@@ -706,6 +700,73 @@ async def test_a_revision_that_only_the_cluster_knows_is_gone_past(queues: Queue
         (6, Cause.RESTORE, Outcome.PENDING),
         (1, Cause.DEPLOY, Outcome.SUPERSEDED),
     ]
+
+
+async def test_a_relist_of_a_namespace_says_nothing_of_others(
+    queues: Queues, around: Surroundings, project_id: UUID
+) -> None:
+    here = await queues.passed(await deployed(queues.repositories, around, namespace="here"))
+    there = await queues.passed(await deployed(queues.repositories, around, namespace="there"))
+    strays = [seen(here, deployment_id=uuid4(), uid="a"), seen(there, deployment_id=uuid4(), uid="b")]
+    await queues.queue.compare(EVERYWHERE, [seen(here), seen(there), *strays])
+
+    assert await queues.queue.compare("here", []) == 1
+    assert [claim.deployment.id for claim in await queues.claimed()] == [here.id]
+    assert await queues.queue.namespaces() == {"here", "there"}
+    await queues.queue.compare("there", [seen(there)])
+    for deployment in (here, there):
+        await queues.repositories.deployments.undeploy(project_id, deployment.id, "")
+        await queues.let_pass(AFTER_THE_LEASE)
+        await queues.passed(
+            await queues.repositories.deployments.get(project_id, deployment.id), phase=Phase.UNDEPLOYED, applied=None
+        )
+    assert await queues.queue.namespaces() == set(), "neither unfinished deployments nor orphans"
+
+
+@pytest.mark.parametrize("reason", NO_ACCESS)
+async def test_a_relist_makes_due_what_could_not_be_seen(
+    queues: Queues, around: Surroundings, reason: DeploymentReason
+) -> None:
+    deployment = await queues.passed(await deployed(queues.repositories, around), reason=reason, again_in=HOUR)
+
+    await queues.queue.mark_unseen(deployment.namespace)
+    assert await queues.claimed() == [], "it says so already"
+    assert await queues.queue.compare(deployment.namespace, [seen(deployment)]) == 1
+    assert len(await queues.claimed()) == 1
+
+
+async def test_unseen_deployments_are_due_if_they_are_not_finished(queues: Queues, around: Surroundings) -> None:
+    here, there = [
+        await queues.passed(await deployed(queues.repositories, around, namespace=namespace), again_in=HOUR)
+        for namespace in ("here", "there")
+    ]
+    gone = await deployed(queues.repositories, around, namespace="here")
+    await queues.repositories.deployments.undeploy(gone.project_id, gone.id, "")
+    gone = await queues.repositories.deployments.get(gone.project_id, gone.id)
+    await queues.passed(gone, phase=Phase.UNDEPLOYED, applied=None)
+
+    await queues.queue.mark_unseen("here")
+    assert [claim.deployment.id for claim in await queues.claimed()] == [here.id]
+    await queues.queue.mark_unseen(EVERYWHERE)
+    assert [claim.deployment.id for claim in await queues.claimed()] == [there.id]
+
+
+async def test_a_pass_that_saw_nothing_keeps_the_time_of_the_last_look(queues: Queues, around: Surroundings) -> None:
+    deployment = await queues.passed(await deployed(queues.repositories, around))
+    assert deployment.observed_at is not None
+    reason = DeploymentReason.NAMESPACE_NOT_VISIBLE
+    unseen = await queues.passed(deployment, phase=Phase.FAILED, reason=reason, has_seen=False)
+    assert unseen.observed_at == deployment.observed_at
+    assert (await queues.passed(deployment)).observed_at != deployment.observed_at
+
+
+async def test_a_revision_does_not_fail_by_being_out_of_sight(queues: Queues, around: Surroundings) -> None:
+    deployment = await deployed(queues.repositories, around)
+    failed = {"phase": Phase.FAILED, "serving_generation": None}
+    await queues.passed(deployment, reason=DeploymentReason.MODEL_LOAD, **failed)
+    await queues.passed(deployment, reason=DeploymentReason.NAMESPACE_NOT_VISIBLE, **failed)
+    revision = await queues.repositories.deployments.revision(deployment.project_id, deployment.id, 1)
+    assert (revision.outcome, revision.reason) == (Outcome.FAILED, DeploymentReason.MODEL_LOAD)
 
 
 # Orphans
@@ -722,16 +783,26 @@ async def test_objects_without_a_deployment_are_noted_until_they_are_gone(queues
     ]
 
     for _ in range(2):
-        await queues.queue.compare([own, *strays])
+        await queues.queue.compare(EVERYWHERE, [own, *strays])
     orphans = await queues.repositories.deployments.orphans(project_id)
     assert {(orphan.uid, orphan.name, orphan.deployment_id) for orphan in orphans} == {
         ("a", own.name, str(strays[0].deployment_id)),
         ("b", "a-copy", str(deployment.id)),
         ("c", "not-ours", ""),
     }
-    await queues.queue.compare([own, strays[1]])
+    await queues.queue.compare(EVERYWHERE, [own, strays[1]])
     kept = [orphan for orphan in orphans if orphan.uid == "b"]
     assert list(await queues.repositories.deployments.orphans(project_id)) == kept, "with the time it was first seen"
+
+
+async def test_an_applied_object_whose_label_was_changed_is_no_orphan(queues: Queues, around: Surroundings) -> None:
+    project_id, namespace = around.environment.project_id, around.environment.namespace
+    deployment = await queues.passed(await deployed(queues.repositories, around, namespace=namespace))
+    relabelled = replace(seen(deployment), uid=APPLIED.uid, deployment_id=uuid4())
+
+    await queues.queue.compare(EVERYWHERE, [relabelled, replace(relabelled, name="a-copy", uid="a")])
+    assert [orphan.uid for orphan in await queues.repositories.deployments.orphans(project_id)] == ["a"]
+    assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id], "a pass reads it by its name"
 
 
 async def test_an_orphan_is_forgotten_when_its_deployment_is_back(
@@ -742,11 +813,11 @@ async def test_an_orphan_is_forgotten_when_its_deployment_is_back(
     service = around.service(name="iris")
     stray = seen(await deployed(queues.repositories, await Surroundings.stored(queues.repositories, other_project_id)))
     stray = replace(stray, namespace=namespace, name="iris", deployment_id=service.id)
-    await queues.queue.compare([stray])
+    await queues.queue.compare(EVERYWHERE, [stray])
     assert [orphan.uid for orphan in await queues.repositories.deployments.orphans(project_id)] == [stray.uid]
 
     await queues.repositories.deployments.deploy(service, (), an_intent(around, namespace=namespace))
-    await queues.queue.compare([stray])
+    await queues.queue.compare(EVERYWHERE, [stray])
     assert list(await queues.repositories.deployments.orphans(project_id)) == []
 
 
@@ -758,11 +829,12 @@ async def test_orphans_are_listed_for_the_projects_of_their_namespace_only(
     deployment = await deployed(queues.repositories, elsewhere)
     stray = seen(deployment, deployment_id=uuid4())
     await queues.queue.compare(
+        EVERYWHERE,
         [
             replace(stray, uid="1", namespace=around.environment.namespace),
             replace(stray, uid="2", namespace=theirs.name, name="second"),
             replace(stray, uid="3", namespace="of-nobody"),
-        ]
+        ],
     )
     await queues.repositories.environments.update(
         other_project_id, elsewhere.environment.id, ServingEnvironmentPatch(external_id="not-that-one")

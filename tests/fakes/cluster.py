@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +16,7 @@ from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference
 from registry_grpc.domain.evidence import Condition, Evidence, LiveObject, Rollout
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
-from registry_grpc.ports.cluster import Changed, Cluster, Relisted
+from registry_grpc.ports.cluster import Change, Cluster, NamespacesInUse
 
 TRUE = Condition(status="True")
 FALSE = Condition(status="False", reason="Starting")
@@ -39,7 +39,8 @@ class InMemoryCluster(Cluster):
     cleaned: list[tuple[Want, Credentials | None]] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
     kept: bool = False
-    news: asyncio.Queue[Relisted | Changed] = field(default_factory=asyncio.Queue)
+    namespace_is_gone: bool = False
+    news: asyncio.Queue[Change] = field(default_factory=asyncio.Queue)
     watching: int = 0
 
     @asynccontextmanager
@@ -49,6 +50,8 @@ class InMemoryCluster(Cluster):
 
     async def observe(self, deployment: Deployment) -> Evidence:
         await self._called("observe")
+        if self.namespace_is_gone:
+            return Evidence(at=self.clock.now(), namespace_is_gone=True)
         live = self.objects.get((deployment.namespace, deployment.name))
         if live is None:
             return Evidence(at=self.clock.now())
@@ -100,7 +103,7 @@ class InMemoryCluster(Cluster):
         await self._called("remove")
         self.objects.pop((namespace, name), None)
 
-    async def changes(self) -> AsyncIterator[Relisted | Changed]:
+    async def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         self.watching += 1
         try:
             while True:
@@ -113,7 +116,7 @@ class InMemoryCluster(Cluster):
         place = deployment.namespace, deployment.name
         self.objects[place] = replace(self.objects[place], **fields)
 
-    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+    async def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
         raise NotImplementedError
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:

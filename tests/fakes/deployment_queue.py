@@ -16,8 +16,8 @@ from tests.fakes.store import LEASE, InMemoryStore
 
 from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deployment import Cause, Deployment, DeploymentEvent, Orphan, Outcome, Phase, Want
-from registry_grpc.domain.reason import DeploymentReason
-from registry_grpc.ports.cluster import OwnedObject
+from registry_grpc.domain.reason import NO_ACCESS, DeploymentReason
+from registry_grpc.ports.cluster import EVERYWHERE, OwnedObject
 from registry_grpc.ports.deployments import Claim, Retention
 
 _SEEN = (
@@ -79,7 +79,7 @@ class InMemoryDeploymentQueue:
         has_changed = _told(row) != _told(after := replace(row, **seen))
         after = replace(
             after,
-            observed_at=now,
+            observed_at=now if result.has_seen else row.observed_at,
             phase_since=row.phase_since if row.phase is result.phase else now,
             updated_at=now if has_changed else row.updated_at,
         )
@@ -120,7 +120,18 @@ class InMemoryDeploymentQueue:
                 work.change(now)
                 self._store.news.set()
 
-    async def compare(self, objects: Sequence[OwnedObject]) -> int:
+    async def mark_unseen(self, namespace: str) -> None:
+        for id_, row in self._store.deployments.items():
+            is_there = namespace in {EVERYWHERE, row.namespace}
+            if is_there and row.reason not in NO_ACCESS and self._store.work[id_].next_at is not None:
+                self._store.work[id_].change(self._store.write_time())
+                self._store.news.set()
+
+    async def namespaces(self) -> set[str]:
+        unfinished = {row.namespace for id_, row in self._store.deployments.items() if self._store.work[id_].next_at}
+        return unfinished | {orphan.namespace for orphan in self._store.orphans}
+
+    async def compare(self, namespace: str, objects: Sequence[OwnedObject]) -> int:
         now = self._store.write_time()
         found = {(seen.deployment_id, seen.namespace, seen.name): seen for seen in objects}
         for row in list(self._store.deployments.values()):
@@ -130,14 +141,16 @@ class InMemoryDeploymentQueue:
                 await self._repository.revise(
                     row.project_id, row.id, want=Want.PRESENT, spec=None, cause=Cause.RESTORE, created_by=""
                 )
-        rows = self._store.deployments.values()
+        rows = [row for row in self._store.deployments.values() if namespace in {EVERYWHERE, row.namespace}]
         due = [row.id for row in rows if _differs(row, found.get((row.id, row.namespace, row.name)))]
         for id_ in due:
             self._store.work[id_].change(now)
             self._store.news.set()
         known = {(row.id, row.namespace, row.name) for row in rows}
+        applied = {(row.applied.uid, row.namespace, row.name) for row in rows if row.applied}
+        elsewhere = [orphan for orphan in self._store.orphans if namespace not in {EVERYWHERE, orphan.namespace}]
         stays = {orphan.uid: orphan for orphan in self._store.orphans}
-        self._store.orphans[:] = [
+        self._store.orphans[:] = elsewhere + [
             stays.get(seen.uid)
             or Orphan(
                 namespace=seen.namespace,
@@ -147,7 +160,7 @@ class InMemoryDeploymentQueue:
                 seen_at=now,
             )
             for place, seen in found.items()
-            if place not in known
+            if place not in known and (seen.uid, *place[1:]) not in applied
         ]
         return len(due)
 
@@ -266,7 +279,7 @@ class InMemoryDeploymentQueue:
         current = revisions[deployment.generation]
         if deployment.phase is Phase.DEPLOYED:
             self._drop_superseded(deployment)
-        elif deployment.phase is Phase.FAILED and current.served_from is None:
+        elif _has_failed(deployment) and current.served_from is None:
             revisions[deployment.generation] = replace(current, outcome=Outcome.FAILED, reason=deployment.reason)
 
     def _drop_superseded(self, deployment: Deployment) -> None:
@@ -283,6 +296,10 @@ class InMemoryDeploymentQueue:
                 self._store.work[other.id].next_at = now
 
 
+def _has_failed(row: Deployment) -> bool:
+    return row.phase is Phase.FAILED and row.reason is not DeploymentReason.NAMESPACE_NOT_VISIBLE
+
+
 def _told(row: Deployment) -> tuple[object, ...]:
     """The values whose change makes an event."""
     uid = row.applied.uid if row.applied else None
@@ -290,7 +307,7 @@ def _told(row: Deployment) -> tuple[object, ...]:
 
 
 def _differs(row: Deployment, seen: OwnedObject | None) -> bool:
-    if row.attempts:
+    if row.attempts or row.reason in NO_ACCESS:
         return True
     if row.want is Want.ABSENT:
         return seen is not None or row.phase is not Phase.UNDEPLOYED

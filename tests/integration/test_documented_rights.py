@@ -21,6 +21,7 @@ from tests.postgres import PATIENT
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.doctor.database import check_database
 from registry_grpc.doctor.diagnosis import Diagnosis
+from registry_grpc.ports.cluster import EVERYWHERE
 from registry_grpc.settings import Settings
 
 _OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -60,7 +61,9 @@ async def test_a_role_with_the_documented_rights_deploys_leads_and_knows_its_his
         deployment = await queues.passed(await deployed(repositories, around))
         async with queues.queue.leadership() as states:
             assert await anext(states)
-        await queues.queue.compare([seen(deployment, revision=7), seen(deployment, uid="u2", deployment_id=uuid4())])
+        await queues.queue.compare(
+            EVERYWHERE, [seen(deployment, revision=7), seen(deployment, uid="u2", deployment_id=uuid4())]
+        )
         events = await repositories.deployments.events(around.model.project_id, deployment.id, 0, 9)
         assert [event.generation for event in events] == [1, 1, 8]
         assert (await database.fetch("SELECT uid FROM orphan"))[0]["uid"] == "u2"

@@ -19,6 +19,11 @@ async def deployed(world: World, **fields: Any) -> Deployment:
     return await world.until_deployed((await world.deploy(**fields)).service.id)
 
 
+async def updated(world: World, deployment: Deployment, uri: str = "s3://models/other") -> None:
+    version = await world.version(uri)
+    await world.deployments.update(world.project_id, deployment.id, model_version_id=version.id, options=None)
+
+
 def predictor(live: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = live["spec"]["predictor"]
     return found
@@ -96,6 +101,57 @@ async def test_an_update_meets_an_edit_of_the_same_field(running: World) -> None
     await running.make_due(before.id)
     await running.until_deployed(before.id, revision=2)
     assert predictor(await running.live(before))["model"]["storageUri"] == "s3://models/other"
+
+
+async def test_an_addition_is_not_absorbed_by_an_update(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, SCALED)
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    await updated(running, before)
+    drifted = await running.until(before.id, lambda d: d.phase is Phase.DRIFTED and d.serving_generation == 2)
+    assert [difference.path for difference in drifted.drift] == ["spec.predictor.minReplicas"]
+    assert "FIELD_CONFLICT" not in {reason for _, reason in await running.log(before.id)}
+    await running.edit(before.name, {"spec": {"predictor": {"minReplicas": None}}})
+    after = await running.until_deployed(before.id, revision=2)
+    assert after.drift == ()
+
+
+async def test_an_addition_survives_updates_until_the_policy_forbids_it(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, SCALED)
+    await updated(running, before)
+    await running.until(before.id, lambda d: d.phase is Phase.DRIFTED and d.serving_generation == 2)
+    await running.set_drift_policy(DriftPolicy.ENFORCE)
+    await running.make_due(before.id)
+    await running.until_deployed(before.id, revision=2)
+    assert "minReplicas" not in predictor(await running.live(before))
+
+
+async def test_an_addition_does_not_hide_that_an_update_fails(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, SCALED)
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    await updated(running, before, uri="s3://models/does-not-exist")
+    failed = await running.until_phase(before.id, Phase.FAILED, "MODEL_DOWNLOAD")
+    assert failed.serving_generation == 1
+
+
+@pytest.mark.parametrize("policy", DriftPolicy)
+async def test_defaults_of_a_newer_kserve_are_no_drift(running: World, policy: DriftPolicy) -> None:
+    await running.set_drift_policy(policy)
+    before = await deployed(running)
+    async with running.kserve_defaulting(protocolVersion="v2"):
+        # Anybody's write brings the defaults in, here that of a program that writes unset fields as empty ones.
+        await running.edit(before.name, {"spec": {"predictor": {"model": {"name": "", "resources": {}}}}})
+        await running.services.sync(running.project_id, before.id)
+        live = await running.live(before)
+        assert predictor(live)["model"]["protocolVersion"] == "v2"
+        assert (await running.deployment(before.id)).phase is Phase.DEPLOYED
+        await updated(running, before)
+        await running.until_deployed(before.id, revision=2)
+    await running.edit(before.name, {"spec": {"predictor": {"model": {"protocolVersion": None}}}})
+    await running.services.sync(running.project_id, before.id)
+    assert "DRIFTED" not in {phase for phase, _ in await running.log(before.id)}
 
 
 async def test_an_object_deleted_by_hand_is_made_again(running: World) -> None:

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 from tests.scenarios.world import View, World
 
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, Outcome, Phase
+from registry_grpc.domain.deployment import Outcome, Phase
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.errors import DeploymentBlocked, FailedPrecondition, InvalidRequest
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.policy import DeploymentPolicy

@@ -18,10 +18,14 @@ from tests.scenarios.world import World
 
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
-from registry_grpc.domain.deployment import DeploymentOptions, Phase, Want
+from registry_grpc.domain.deployment import Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.ports.cluster import EVERYWHERE
+
+pytestmark = pytest.mark.slow
 
 UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
 DOWN = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
@@ -232,7 +236,7 @@ async def test_marks_and_a_relist_do_not_wait_for_one_another_in_a_circle(world:
 
     async def compare() -> None:
         for _ in range(30):
-            await world.queue.compare([])
+            await world.queue.compare(EVERYWHERE, [])
 
     await asyncio.gather(mark(), mark(), compare())  # a deadlock would be a ConcurrentChange
 

@@ -15,6 +15,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SER
 from registry_grpc.domain.deployment import Outcome, Phase
 from registry_grpc.domain.errors import Unavailable
 
+pytestmark = pytest.mark.slow
+
 REGISTRY = "registry"
 STALE = ApiError(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
 MODEL_OF_OTHERS = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://others/model"}
@@ -112,29 +114,39 @@ async def test_an_update_is_refused_while_the_old_revision_serves(faulty: World)
 
 
 @pytest.mark.parametrize(
-    ("verb", "resource"),
-    [("patch", "inferenceservices"), ("get", "inferenceservices"), ("patch", "secrets"), ("get", "deployments")],
+    ("verb", "resource", "phase", "reason"),
+    [
+        ("patch", "inferenceservices", Phase.FAILED, "FORBIDDEN"),
+        ("get", "inferenceservices", Phase.FAILED, "FORBIDDEN"),
+        ("patch", "secrets", Phase.FAILED, "FORBIDDEN"),
+        ("get", "deployments", Phase.PENDING, "NAMESPACE_NOT_VISIBLE"),
+    ],
 )
-async def test_a_missing_permission(faulty: World, verb: str, resource: str) -> None:
+async def test_a_missing_permission(faulty: World, verb: str, resource: str, phase: Phase, reason: str) -> None:
     right = faulty.simulated.faults.forbid(verb, resource, user=REGISTRY)
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
-        deployment = await faulty.until_phase(id_, Phase.FAILED, "FORBIDDEN")
+        deployment = await faulty.until_phase(id_, phase, reason)
         assert f'cannot {verb} resource "{resource}"' in deployment.message
         assert "doctor" in deployment.next_step
         faulty.simulated.faults.remove(right)
         await faulty.until_deployed(id_)
 
 
-@pytest.mark.parametrize(("verb", "resource"), [("delete", "inferenceservices"), ("get", "inferenceservices")])
-async def test_a_missing_permission_to_undeploy_is_not_an_undeployment(faulty: World, verb: str, resource: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "phase", "reason"),
+    [("delete", Phase.FAILED, "FORBIDDEN"), ("get", Phase.DELETING, "NAMESPACE_NOT_VISIBLE")],
+)
+async def test_a_missing_permission_to_undeploy_is_not_an_undeployment(
+    faulty: World, verb: str, phase: Phase, reason: str
+) -> None:
     async with faulty.controller():
         id_ = (await faulty.deploy()).service.id
         deployment = await faulty.until_deployed(id_)
-        right = faulty.simulated.faults.forbid(verb, resource, user=REGISTRY)
+        right = faulty.simulated.faults.forbid(verb, "inferenceservices", user=REGISTRY)
         await faulty.undeploy(id_)
-        deployment = await faulty.until_phase(id_, Phase.FAILED, "FORBIDDEN")
-        assert f'cannot {verb} resource "{resource}"' in deployment.message
+        deployment = await faulty.until_phase(id_, phase, reason)
+        assert f'cannot {verb} resource "inferenceservices"' in deployment.message
         await faulty.live(deployment)
         assert (await faulty.view(id_)).served == ("PENDING",)
         faulty.simulated.faults.remove(right)

@@ -10,8 +10,11 @@ from tests.scenarios.world import World
 
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS, INFERENCE_SERVICES, PODS, Resource
 from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
-from registry_grpc.domain.deployment import DeploymentOptions, Phase
 from registry_grpc.domain.deployment import Outcome as Became
+from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.deployment_options import DeploymentOptions
+
+pytestmark = pytest.mark.slow
 
 IMPATIENT = DeploymentOptions(deadline_seconds=1)
 TOO_LARGE = DeploymentOptions(requests={"cpu": "64"}, limits={"cpu": "64"})  # twice what the node has

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from tests.cluster.faulty import FaultyCluster
 from tests.cluster.kube import Kube, Object, inference_service
+from tests.cluster.policies import mutating_policy
 from tests.cluster.targets import TestCluster
 from tests.deployments import RETENTION
 from tests.fakes.builders import a_model, a_version, an_environment
@@ -24,8 +25,8 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import Limits
-from registry_grpc.adapters.kserve.watch import Pace
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
@@ -54,6 +55,7 @@ from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.planning import Planning
 from registry_grpc.services.reconciliation import Reconciler
 
 PATIENCE = 90.0  # more than a lease: that of a killed controller may be taken in its last moment
@@ -116,6 +118,16 @@ class World:
     def simulated(self) -> FaultyCluster:
         assert self.kubernetes.simulated is not None
         return self.kubernetes.simulated
+
+    @property
+    def planning(self) -> Planning:
+        return Planning(
+            drafting=self.dying_requests.drafting,
+            services=self.services.services,
+            deployments=self.deployments.deployments,
+            versions=self.versions,
+            cluster=self.cluster,
+        )
 
     # What users do
 
@@ -205,6 +217,22 @@ class World:
                     raise
             else:
                 return
+
+    @asynccontextmanager
+    async def kserve_defaulting(self, **model: str) -> AsyncIterator[None]:
+        """Meanwhile every write sets these fields of the model if they are unset, as a newer webhook would."""
+        if self.kubernetes.simulated is not None:
+
+            def default(resource: Resource, new: Object, _old: Object | None) -> None:
+                if resource is INFERENCE_SERVICES:
+                    new["spec"]["predictor"]["model"] = model | new["spec"]["predictor"]["model"]
+
+            self.simulated.policies.append(default)
+            yield
+            self.simulated.policies.remove(default)
+            return
+        async with mutating_policy(self.kube, "/spec/predictor/model", model):
+            yield
 
     async def allow_no_pods(self) -> None:
         """Refuse pods by a quota, or in the simulated cluster by a policy with the same text."""
@@ -386,9 +414,14 @@ class World:
         await self.database.fetch("SELECT pg_notify('deployment', '')")
 
     @asynccontextmanager
-    async def controller(self, *, pace: Pace = IMPATIENT) -> AsyncIterator[Controller]:
-        """A running controller with its own connections."""
-        async with connected_cluster(self.kubernetes, self.database, self.kube.namespace, pace) as cluster:
+    async def controller(
+        self, *, pace: Pace = IMPATIENT, namespaces: tuple[str, ...] | None = None
+    ) -> AsyncIterator[Controller]:
+        """A running controller with its own connections. It watches these namespaces; None: the only one, or on the
+        simulated cluster all of them."""
+        if namespaces is None:
+            namespaces = () if self.kubernetes.simulated else (self.kube.namespace,)
+        async with connected_cluster(self.kubernetes, self.database, namespaces, pace) as cluster:
             queue = PostgresDeploymentQueue(self.database)
             reconciler = reconciler_of(self.database, queue, cluster)
             controller = Controller(
@@ -441,11 +474,14 @@ class _LeavesItToControllers(Reconciler):
 
 @asynccontextmanager
 async def connected_cluster(
-    kubernetes: TestCluster, database: Database, namespace: str, pace: Pace = IMPATIENT, limits: Limits = QUICK
+    kubernetes: TestCluster,
+    database: Database,
+    namespaces: tuple[str, ...] = (),
+    pace: Pace = IMPATIENT,
+    limits: Limits = QUICK,
 ) -> AsyncIterator[KServeCluster]:
     """The adapter with the registry's own rights, if the cluster has them."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), limits)
-    namespaces = () if kubernetes.simulated else (namespace,)
     registry_id = await installation_id(database)
     cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
     try:
@@ -469,7 +505,7 @@ async def world_of(
     """A world without a controller, in which requests make the first passes."""
     # All databases are copies of one, but each needs its own installation id.
     await database.execute("UPDATE registry_installation SET id = gen_random_uuid()")
-    async with connected_cluster(kubernetes, database, kube.namespace, limits=limits) as cluster:
+    async with connected_cluster(kubernetes, database, limits=limits) as cluster:
         project_id = uuid4()
         model = a_model(project_id, slug="iris")
         models = PostgresRegisteredModelRepository(database)

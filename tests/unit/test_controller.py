@@ -16,7 +16,7 @@ from tests.fakes.deployment_queue import InMemoryDeploymentQueue
 from tests.unit.at_work import AtWork, at_work
 
 from registry_grpc.domain.deployment import Deployment, Phase
-from registry_grpc.ports.cluster import Changed, Relisted
+from registry_grpc.ports.cluster import EVERYWHERE, Changed, Relisted, Unseen
 from registry_grpc.ports.deployments import Claim, Retention
 from registry_grpc.services import controller
 from registry_grpc.services.controller import CONCURRENT_PASSES, Controller
@@ -189,9 +189,18 @@ async def test_changes_and_relists_make_due(world: AtWork) -> None:
         await until(lambda: world.cluster.calls["observe"] == looks + 1)
         await until(lambda: world.is_free(deployment.id))
         del world.cluster.objects["models", deployment.name]
-        world.cluster.news.put_nowait(Relisted((seen(deployment, deployment_id=uuid4(), name="stray"),)))
+        world.cluster.news.put_nowait(Relisted(EVERYWHERE, (seen(deployment, deployment_id=uuid4(), name="stray"),)))
         await until(lambda: ("models", deployment.name) in world.cluster.objects)
         assert [orphan.name for orphan in world.store.orphans] == ["stray"]
+
+
+async def test_a_namespace_out_of_sight_makes_its_deployments_due(world: AtWork) -> None:
+    deployment = await world.deployed()
+    async with running(world):
+        looks = world.cluster.calls["observe"]
+        world.cluster.news.put_nowait(Unseen("elsewhere"))
+        world.cluster.news.put_nowait(Unseen(deployment.namespace))
+        await until(lambda: world.cluster.calls["observe"] == looks + 1)
 
 
 async def test_changes_are_not_forgotten_without_the_database(world: AtWork) -> None:

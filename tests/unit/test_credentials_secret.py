@@ -17,7 +17,8 @@ from registry_grpc.adapters.kserve.credentials_secret import (
     known_secrets,
     owned_by,
 )
-from registry_grpc.domain.deployment import Applied, DeploymentOptions
+from registry_grpc.domain.deployment import Applied
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
 
 KEYS = Credentials("AKIA", "s3cr3t")
@@ -46,6 +47,35 @@ def test_s3_has_both_pairs_of_names() -> None:
     assert made["metadata"]["annotations"] == {}
     assert (made["kind"], made["type"], made["immutable"]) == ("Secret", "Opaque", True)
     assert made["metadata"]["labels"]["modelregistry.ai-platform/deployment-id"] == str(DEPLOYMENT.id)
+
+
+def test_other_options_of_s3_are_annotations_too() -> None:
+    options = DeploymentOptions(storage_ca_bundle="minio-ca", storage_verify_ssl=False)
+    assert secret(storage_uri="s3://b/k", options=options)["metadata"]["annotations"] == {
+        "serving.kserve.io/s3-cabundle-configmap": "minio-ca",
+        "serving.kserve.io/s3-verifyssl": "0",
+    }
+    verified = secret(storage_uri="s3://b/k", options=DeploymentOptions(storage_verify_ssl=True))
+    assert verified["metadata"]["annotations"] == {"serving.kserve.io/s3-verifyssl": "1"}
+
+
+@pytest.mark.parametrize("keys", [KEYS, Credentials()])
+def test_anonymous_access_needs_a_secret_without_keys(keys: Credentials) -> None:
+    """KServe only reads the annotations of Secrets that have the names of the keys."""
+    made = secret(keys, storage_uri="s3://b/k", options=DeploymentOptions(storage_anonymous=True))
+    assert made["metadata"]["annotations"] == {"serving.kserve.io/s3-useanoncredential": "true"}
+    assert set(data(made).values()) == {""}
+    assert "AWS_SECRET_ACCESS_KEY" in data(made)
+
+
+def test_anonymous_access_is_for_s3_only() -> None:
+    spec = a_spec(storage_uri="gs://b/k", options=DeploymentOptions(storage_anonymous=True))
+    deployment = replace(DEPLOYMENT, spec=spec)
+    assert credentials_secret(deployment, Credentials(), registry_id="r", name_key=KEY) is None
+
+
+def test_modelscope_has_a_token() -> None:
+    assert data(secret(storage_uri="modelscope://org/model")) == {"MODELSCOPE_API_TOKEN": "s3cr3t"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from registry_grpc.adapters.kserve import watch
 from registry_grpc.adapters.kserve.evidence import deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, knative_rollout, newest_pods
-from registry_grpc.domain.deployment import DeploymentMode
+from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Condition, ModelFailure, WarningEvent
 
 T0 = "2026-02-11T08:00:00Z"

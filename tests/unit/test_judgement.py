@@ -101,7 +101,8 @@ def test_drift_is_corrected_once_it_was_reported(
         (LIVE, False),
         (replace(LIVE, revision=4), True),
         (replace(LIVE, revision=0), False),
-        (replace(LIVE, revision=4, deployment_id="another"), False),
+        (replace(LIVE, revision=4, deployment_id="another"), True),  # by its uid it is ours
+        (replace(LIVE, revision=4, deployment_id="another", uid="other"), False),
     ],
 )
 def test_an_object_that_a_newer_row_has_applied(live: LiveObject, is_newer: bool) -> None:
@@ -144,6 +145,21 @@ def test_a_revision_that_is_up_serves() -> None:
     view = result.service
     assert (view.current_state, view.served_state) == (ServiceState.DEPLOYED, ServeModelState.RUNNING)
     assert (view.external_id, view.url, view.last_error) == ("u", "http://new", "")
+
+
+@pytest.mark.parametrize(
+    ("live", "serves"),
+    [
+        ({}, 3),
+        ({"ingress_ready": FALSE}, 2),
+        ({"ready": FALSE}, 2),
+        ({"k8s_generation": 2}, 2),  # others have changed what serves
+    ],
+)
+def test_a_revision_serves_even_if_others_had_added_fields(live: dict[str, Any], serves: int) -> None:
+    row = replace(ROW, drift_policy=DriftPolicy.ENFORCE)
+    result = judged(row, seen(replace(LIVE, drift=DRIFT, **live)))
+    assert (result.phase, result.serving_generation) == (Phase.DRIFTED, serves)
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ async def test_passes_are_spread_out(world: AtWork) -> None:
 
 async def test_an_object_of_others_is_never_deleted(world: AtWork) -> None:
     deployment = await world.deployed()
-    world.cluster.change(deployment, deployment_id=str(uuid4()))
+    world.cluster.change(deployment, deployment_id=str(uuid4()), uid="another's")
 
     await world.services.undeploy(world.project_id, deployment.id)
 
@@ -294,6 +294,59 @@ async def test_a_cluster_that_may_not_be_read_is_reported(world: AtWork) -> None
 
     assert (deployment.phase, deployment.reason) == (Phase.FAILED, "FORBIDDEN")
     assert "pods is forbidden" in deployment.message
+
+
+async def test_what_can_no_longer_be_read_stays_as_it_was_last_seen(world: AtWork) -> None:
+    before = await world.deployed()
+    world.clock.advance(timedelta(minutes=10))
+    world.cluster.meanwhile = raising(ClusterReadFailed("pods is forbidden"), "observe")
+    after = await world.passed(before)
+
+    assert (after.phase, after.reason, after.message) == (Phase.DEPLOYED, "NAMESPACE_NOT_VISIBLE", "pods is forbidden")
+    assert (after.url, after.serving_generation, after.applied) == (before.url, 1, before.applied)
+    assert after.observed_at == before.observed_at
+    service = await world.repositories.services.get(world.project_id, before.id)
+    assert (service.current_state, service.url, service.last_error) == ("DEPLOYED", before.url, "pods is forbidden")
+    world.cluster.meanwhile = nothing
+    assert ((await world.passed(before)).phase, (await world.now(before)).reason) == (Phase.DEPLOYED, "")
+
+
+async def test_nothing_is_written_into_a_namespace_that_is_gone(world: AtWork) -> None:
+    deployment = await world.deployed()
+    calls, world.cluster.namespace_is_gone = world.cluster.calls.copy(), True
+    assert (await world.passed(deployment)).reason == "DELETED_EXTERNALLY"
+    for _ in range(2):
+        after = await world.passed(deployment)
+        assert (after.phase, after.reason) == (Phase.FAILED, "NAMESPACE_NOT_FOUND")
+        assert (after.url, after.serving_generation, after.applied) == ("", None, None)
+        assert after.message == 'namespaces "models" not found'
+    await world.services.undeploy(world.project_id, deployment.id)
+
+    assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
+    assert (world.cluster.calls - calls).keys() == {"observe"}
+
+
+@pytest.mark.parametrize(
+    ("want", "phase", "reason"),
+    [
+        (Want.PRESENT, Phase.FAILED, "NAMESPACE_NOT_FOUND"),
+        (Want.ABSENT, Phase.DELETING, "NAMESPACE_NOT_VISIBLE"),
+    ],
+)
+async def test_a_namespace_that_is_being_deleted_counts_as_missing(
+    world: AtWork, want: Want, phase: Phase, reason: str
+) -> None:
+    deployment = await world.deployed()
+    error = ClusterReadFailed('namespace "models" is being deleted', namespace_is_ending=True)
+    world.cluster.meanwhile = raising(error, "observe")
+    if want is Want.ABSENT:
+        await world.services.undeploy(world.project_id, deployment.id)
+    after = await world.passed(deployment)
+
+    assert (after.phase, after.reason, after.message) == (phase, reason, error.cause)
+    next_at = world.store.work[deployment.id].next_at
+    assert next_at is not None
+    assert next_at - world.clock.now() < timedelta(seconds=10), "its end is noticed soon"
 
 
 async def test_the_database_out_of_reach_is_not_taken_for_the_cluster(

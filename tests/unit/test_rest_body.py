@@ -12,10 +12,14 @@ from google.rpc.status_pb2 import Status
 
 from registry_grpc.adapters.rest.body import MOST_VALUES, BodyReader
 from registry_grpc.domain.errors import InvalidRequest
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import NewDeployment
+from registry_grpc.gen.modelregistry.v1.deployment_pb2 import ResourceRequirements
 from registry_grpc.gen.modelregistry.v1.inference_service_pb2 import NewInferenceService
 from registry_grpc.gen.modelregistry.v1.model_version_pb2 import ModelVersionPatch
-from registry_grpc.gen.modelregistry.v1.registered_model_pb2 import NewRegisteredModel, RegisteredModelPatch
+from registry_grpc.gen.modelregistry.v1.registered_model_pb2 import (
+    ListRegisteredModelsRequest,
+    NewRegisteredModel,
+    RegisteredModelPatch,
+)
 
 MEBIBYTE = 1024 * 1024
 
@@ -231,7 +235,7 @@ def test_an_empty_value_is_present() -> None:
         "labels": {},
     }
     assert seen(ModelVersionPatch, '{"is_default":false}') == {"is_default": False}
-    assert seen(NewDeployment, '{"options":{}}') == {"options": {}}
+    assert seen(ResourceRequirements, '{"limits":{}}') == {}
 
 
 @pytest.mark.parametrize("number", [0, 1, -1, 2**31, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)])
@@ -264,12 +268,10 @@ def test_a_number_of_any_size_is_a_number(number: str) -> None:
 
 
 def test_an_integer_of_32_bits_has_its_own_limits() -> None:
-    assert seen(NewDeployment, f'{{"options":{{"min_replicas":{2**31 - 1}}}}}')["options"] == {
-        "min_replicas": 2**31 - 1
-    }
+    assert seen(ListRegisteredModelsRequest, f'{{"page_size":{2**31 - 1}}}') == {"page_size": 2**31 - 1}
     for number in (2**31, -(2**31) - 1):
-        (violation,) = refusal_of(NewDeployment, f'{{"options":{{"min_replicas":{number}}}}}').violations
-        assert violation.field == "options.min_replicas"
+        (violation,) = refusal_of(ListRegisteredModelsRequest, f'{{"page_size":{number}}}').violations
+        assert violation.field == "page_size"
         assert violation.description == f"must be an integer from {-(2**31)} to {2**31 - 1}"
 
 
@@ -317,9 +319,9 @@ def test_null_in_a_list_or_a_map_is_the_empty_text(kind: Any) -> None:
     }
 
 
-def test_a_map_of_options_is_one_of_texts_too() -> None:
-    assert seen(NewDeployment, '{"options":{"env":{"A":null,"B":"b"}}}')["options"] == {"env": {"A": "", "B": "b"}}
-    assert refusal_of(NewDeployment, '{"options":{"env":{"A":{}}}}').message == "options.env.A must be a string"
+def test_a_map_is_one_of_texts_too() -> None:
+    assert seen(ResourceRequirements, '{"limits":{"A":null,"B":"b"}}') == {"limits": {"A": "", "B": "b"}}
+    assert refusal_of(ResourceRequirements, '{"limits":{"A":{}}}').message == "limits.A must be a string"
 
 
 NUL = "must not hold NUL characters"

@@ -212,6 +212,7 @@ class Unavailable(RegistryError):
 class ClusterReadFailed(RegistryError):
     """The cluster refused a read. Only the log gets `cause`."""
 
-    def __init__(self, cause: str) -> None:
+    def __init__(self, cause: str, *, namespace_is_ending: bool = False) -> None:
         super().__init__(Reason.CLUSTER_READ_FAILED)
         self.cause = cause
+        self.namespace_is_ending = namespace_is_ending

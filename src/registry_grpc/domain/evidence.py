@@ -124,8 +124,13 @@ class LiveObject:
     changed_by: str = ""
     """The field manager of the newest change that is neither ours nor one of the status."""
 
+    def is_applied(self, deployment: Deployment) -> bool:
+        """Whether it is the object that was applied, no matter what others have written into it since."""
+        return deployment.applied is not None and deployment.applied.uid == self.uid
+
     def is_of(self, deployment: Deployment) -> bool:
-        return self.deployment_id == str(deployment.id)
+        """Whether it belongs to the deployment: by its uid if that is known, or else by its label."""
+        return self.is_applied(deployment) or self.deployment_id == str(deployment.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +142,8 @@ class Evidence:
 
     at: datetime
     live: LiveObject | None = None
+    namespace_is_gone: bool = False
+    """Then nothing is there, and nothing can be written. Only known where the namespace cannot be read."""
     rollout: Rollout | None = None
     warning: WarningEvent | None = None
 

@@ -54,6 +54,10 @@ class DeploymentReason(StoredWord):
     QUOTA = "QUOTA", "Free quota in the namespace, ask for more, or lower `options.resources`."
     KSERVE_NOT_INSTALLED = "KSERVE_NOT_INSTALLED", "Install KServe; then the registry continues by itself."
     NAMESPACE_NOT_FOUND = "NAMESPACE_NOT_FOUND", "Create the namespace, or correct the environment's `external_id`."
+    NAMESPACE_NOT_VISIBLE = (
+        "NAMESPACE_NOT_VISIBLE",
+        "Grant the registry its rights in the namespace again, which `registry-grpc doctor` prints.",
+    )
     NAME_TAKEN = "NAME_TAKEN", "Deploy with another name, or delete the object with this name."
     NAME_BEING_RELEASED = "NAME_BEING_RELEASED", "Wait until the object is gone; then the registry continues by itself."
     FIELD_CONFLICT = "FIELD_CONFLICT", "Revert the change, or set the environment's drift policy to `enforce`."
@@ -69,7 +73,7 @@ class DeploymentReason(StoredWord):
 
     # Reported by KServe about the object.
     CONTROLLER_SILENT = "CONTROLLER_SILENT", "Check whether KServe's controller manager runs, and read its log."
-    NO_SUPPORTING_RUNTIME = "NO_SUPPORTING_RUNTIME", "Set `options.runtime`, or correct the framework and its version."
+    NO_SUPPORTING_RUNTIME = "NO_SUPPORTING_RUNTIME", "Install a runtime for the framework, or set `options.runtime`."
     RUNTIME_NOT_RECOGNIZED = "RUNTIME_NOT_RECOGNIZED", "Name a runtime of the namespace or of the cluster."
     RUNTIME_DISABLED = "RUNTIME_DISABLED", "Name another runtime, or enable this one."
     INVALID_SPEC = "INVALID_SPEC", "Read the message of KServe, correct the options, and update."
@@ -104,10 +108,30 @@ class DeploymentReason(StoredWord):
     RUNTIME_NOT_FOUND = "RUNTIME_NOT_FOUND", "Name an existing runtime, or none to let KServe choose by model format."
     RUNTIME_MISMATCH = "RUNTIME_MISMATCH", "Name another runtime, or none to let KServe choose by model format."
     NO_RUNTIME = "NO_RUNTIME", "Install a runtime for the format, or name one in `options.runtime`."
+    RUNTIME_VERSION_DIFFERS = (
+        "RUNTIME_VERSION_DIFFERS",
+        "Check that the runtime can load this model, or install one for the version.",
+    )
+    RESOURCES_INVALID = (
+        "RESOURCES_INVALID",
+        "Set `options.resources` so that no request is above its limit, and limits of whole GPUs.",
+    )
+    TIMEOUT_UNUSED = (
+        "TIMEOUT_UNUSED",
+        "Set the timeout in the ingress, or install the Gateway API and let KServe use it.",
+    )
+    CREDENTIALS_VISIBLE = (
+        "CREDENTIALS_VISIBLE",
+        "Store the model where KServe reads keys from a Secret, such as s3://, or use a token of little value.",
+    )
+    URI_IS_LOCAL = "URI_IS_LOCAL", "Copy the model to a location that KServe supports, and set the version's uri to it."
     SERVICE_ACCOUNT_NOT_FOUND = "SERVICE_ACCOUNT_NOT_FOUND", "Create the service account, or name another one."
     SCALE_METRIC_UNSUPPORTED = "SCALE_METRIC_UNSUPPORTED", "Use `concurrency` or `rps`."
     SCALE_METRIC_UNUSED = "SCALE_METRIC_UNUSED", "Use `cpu`, or `memory` with a percentage as `scale_target`."
-    STORAGE_OPTIONS_UNUSED = "STORAGE_OPTIONS_UNUSED", "Set the version's keys, or annotate the service account."
+    STORAGE_OPTIONS_UNUSED = (
+        "STORAGE_OPTIONS_UNUSED",
+        "Set the version's keys or `anonymous`, or annotate the service account.",
+    )
     CREDENTIALS_UNUSED = "CREDENTIALS_UNUSED", "Name a `service_account` that may read the model, or remove the keys."
     CREDENTIALS_MISSING = "CREDENTIALS_MISSING", "Set the version's keys, or name a `service_account` that may read it."
     VERSION_EDITED = "VERSION_EDITED", "Check that this is intended; it is better to add a version for every change."
@@ -119,3 +143,7 @@ class DeploymentReason(StoredWord):
     # Refusals of an update, a rollback or a redeployment only.
     OPTION_NOT_ALLOWED = "OPTION_NOT_ALLOWED", "Change the options, or ask the operator to allow the named ones."
     DEPLOYMENT_MODE_FIXED = "DEPLOYMENT_MODE_FIXED", "Undeploy first."
+
+
+NO_ACCESS = (DeploymentReason.FORBIDDEN, DeploymentReason.NAMESPACE_NOT_FOUND, DeploymentReason.NAMESPACE_NOT_VISIBLE)
+"""The reasons that may end when the namespace can be seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,9 +31,18 @@ class OwnedObject:
 
 @dataclass(frozen=True, slots=True)
 class Relisted:
-    """The watch starts again: the present state of all objects with our mark."""
+    """The watch of a namespace starts again: the present state of all objects with our mark in it (or EVERYWHERE)."""
 
+    namespace: str
     objects: tuple[OwnedObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """The API server refuses to list the objects of a namespace (or EVERYWHERE). A Relisted follows when it no longer
+    does."""
+
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,12 @@ class Changed:
     """An object with our mark (InferenceService, Deployment or pod) was created, changed or deleted."""
 
     deployment_id: UUID
+
+
+Change = Relisted | Unseen | Changed
+EVERYWHERE = ""
+"""In place of a namespace."""
+NamespacesInUse = Callable[[], Awaitable[Collection[str]]]
 
 
 class Cluster(Protocol):
@@ -83,8 +98,8 @@ class Cluster(Protocol):
         wanted revision; they identify the Secret of an apply that failed after it had written the Secret.
         """
 
-    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
-        """The object that would be applied, as JSON. Nothing is sent."""
+    async def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+        """The object that would be applied, as JSON. Raises Unavailable only if the API server cannot be reached."""
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         """Apply without effect, but with all webhooks. Returns the differences from the live object of that name.
@@ -104,9 +119,12 @@ class Cluster(Protocol):
 
         Raises Unavailable and ClusterReadFailed only."""
 
-    def changes(self) -> AsyncIterator[Relisted | Changed]:
+    def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         """Watch all objects with our mark, without end: yields a Relisted first, after every gap and every ten minutes,
-        and a Changed for every change. After errors of the connection, this tries again with backoff."""
+        and a Changed for every change. After errors of the connection, this tries again with backoff.
+
+        If the registry watches named namespaces, each of them is watched on its own, and so are those that `used`
+        returns, which is asked again and again. No namespace waits for another one."""
 
     async def close(self) -> None:
         """Close connections."""

@@ -183,11 +183,18 @@ class DeploymentQueue(Protocol):
     async def mark_changed(self, ids: Collection[UUID]) -> None:
         """Make these deployments due, because something changed in the cluster."""
 
-    async def compare(self, objects: Sequence[OwnedObject]) -> int:
-        """Compare all deployments with the objects of a relist. Make those that differ due, store objects without a
-        deployment as orphans, and forget former orphans. If an object has a later revision than its deployment, the
-        database was restored: store a still later revision that repeats the deployment's. Returns how many deployments
-        were made due."""
+    async def compare(self, namespace: str, objects: Sequence[OwnedObject]) -> int:
+        """Compare all deployments of a namespace (or ports.cluster.EVERYWHERE) with the objects of a relist. Make those
+        due that differ or that had no access to the namespace, store objects without a deployment as orphans, and
+        forget former orphans. If an object has a later revision than its deployment, the database was restored: store
+        a still later revision that repeats the deployment's. Returns how many deployments were made due."""
+
+    async def mark_unseen(self, namespace: str) -> None:
+        """Make the deployments of a namespace (or ports.cluster.EVERYWHERE) due, because changes are no longer
+        reported. Those that already say so stay as they are."""
+
+    async def namespaces(self) -> Collection[str]:
+        """The namespaces in which deployments are not finished, or in which there are orphans."""
 
     async def forget(self, retention: Retention) -> None:
         """Delete old history that is not needed, in batches for which nobody has to wait.

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
 from uuid import UUID
 
-from registry_grpc.ports.cluster import Cluster, Relisted
+from registry_grpc.ports.cluster import Changed, Cluster, Relisted, Unseen
 from registry_grpc.ports.deployments import Claim, DeploymentQueue, Retention
 from registry_grpc.services.reconciliation import Reconciler
 
@@ -136,11 +137,15 @@ class Controller:
         changed = _Changed()
         marking = asyncio.create_task(self._forever("mark", lambda: self._mark(changed)))
         try:
-            async for change in self._cluster.changes():
-                if isinstance(change, Relisted):
-                    await self._queue.compare(change.objects)
-                else:
-                    changed.add(change.deployment_id)
+            async with aclosing(self._cluster.changes(self._queue.namespaces)) as changes:
+                async for change in changes:
+                    match change:
+                        case Relisted(namespace, objects):
+                            await self._queue.compare(namespace, objects)
+                        case Unseen(namespace):
+                            await self._queue.mark_unseen(namespace)
+                        case Changed(deployment_id):
+                            changed.add(deployment_id)
         finally:
             marking.cancel()
             await asyncio.gather(marking, return_exceptions=True)

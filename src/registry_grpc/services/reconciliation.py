@@ -145,7 +145,9 @@ class Reconciler:
         except ApplyRefused as error:
             refused = error
         except ClusterReadFailed as error:
-            refused = ApplyRefused(DeploymentReason.FORBIDDEN, error.cause)
+            ends = error.namespace_is_ending and deployment.want is Want.PRESENT
+            reason = DeploymentReason.NAMESPACE_NOT_FOUND if ends else DeploymentReason.NAMESPACE_NOT_VISIBLE
+            refused = ApplyRefused(reason, error.cause)
         except Unavailable as error:
             if error.reason is not Reason.CLUSTER_UNAVAILABLE:
                 raise  # the database failed, which says nothing about the cluster
@@ -161,6 +163,8 @@ class Reconciler:
             await self._cluster.clean_up(deployment)
 
     async def _apply(self, deployment: Deployment, evidence: Evidence) -> Deployment:
+        if evidence.namespace_is_gone:
+            raise ApplyRefused(DeploymentReason.NAMESPACE_NOT_FOUND, f'namespaces "{deployment.namespace}" not found')
         credentials = await self._credentials(deployment)
         keeps_keys = credentials is None and self._cluster.keeps_secret(deployment)
         check_before_apply(deployment, has_credentials=bool(credentials) or keeps_keys)
@@ -173,7 +177,7 @@ class Reconciler:
         if _is_there(deployment, evidence):
             await self._cluster.delete(deployment, seen=evidence)
             evidence = await self._cluster.observe(deployment)
-        if not _is_there(deployment, evidence):
+        if not _is_there(deployment, evidence) and not evidence.namespace_is_gone:
             credentials: Credentials | None = None
             with contextlib.suppress(ApplyRefused):  # the applied object names its Secret, too
                 credentials = await self._credentials(deployment)

@@ -24,7 +24,7 @@ from registry_grpc.domain.inference_service import InferenceServicePatch, Servic
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
-from registry_grpc.ports.cluster import OwnedObject
+from registry_grpc.ports.cluster import EVERYWHERE, OwnedObject
 from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent, Retention
 
 PROJECT = data.PROJECT
@@ -104,6 +104,7 @@ def _result(claim: Claim, phase: Phase) -> PassResult:
         serving_generation=deployment.generation if phase is Phase.DEPLOYED else None,
         attempts=0,
         again_in=timedelta(seconds=1),
+        has_seen=True,
         service=ServiceView(
             current_state=ServiceState.DEPLOYED,
             external_id="uid",
@@ -168,7 +169,12 @@ def _seen(number: int, **fields: Any) -> OwnedObject:
 async def _relist(loaded: Loaded) -> None:
     seen = [_seen(number) for number in range(serving_data.ROWS) if number % 10 < 9]
     seen[7] = replace(seen[7], revision=9)  # the cluster has a later revision than the database
-    await loaded.queue.compare(seen)
+    await loaded.queue.compare(EVERYWHERE, seen)
+
+
+async def _unseen(loaded: Loaded) -> None:
+    await loaded.queue.mark_unseen("environment-7")
+    assert "environment-7" in await loaded.queue.namespaces()
 
 
 async def _claim_after_an_outage(loaded: Loaded) -> None:
@@ -249,6 +255,7 @@ CASES: dict[str, Case] = {
     "record a pass on an old revision": Case(_record_outdated),
     "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
     # Compares all rows with all objects, and reads each once.
+    "lose sight of a namespace": Case(_unseen),
     "relist": Case(
         _relist,
         walks=once("deployment", ALL + 5_000)

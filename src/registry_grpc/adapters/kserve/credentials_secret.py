@@ -16,9 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from registry_grpc.adapters.kserve.identity import identity_labels
-from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest
+from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest, storage_uri_of
 from registry_grpc.domain.decision import is_withdrawn
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.storage import Storage, place_of
 
@@ -29,10 +30,13 @@ def credentials_secret(
     deployment: Deployment, credentials: Credentials, *, registry_id: str, name_key: bytes
 ) -> Manifest | None:
     """The Secret for a deployment; None if there are no keys or KServe would not use them."""
-    data = _data(deployment.spec.storage_uri, credentials) if credentials else {}
+    is_s3 = Storage.of(deployment.spec.storage_uri) is Storage.S3
+    is_anonymous = is_s3 and bool(deployment.spec.options.storage_anonymous)
+    if is_anonymous:  # KServe takes the options of the storage from a Secret with keys, even if it uses no keys
+        credentials = Credentials()
+    data = _data(deployment.spec.storage_uri, credentials) if credentials or is_anonymous else {}
     if not data:
         return None
-    is_s3 = Storage.of(deployment.spec.storage_uri) is Storage.S3
     annotations = _s3_annotations(deployment.spec.options) if is_s3 else {}
     return {
         "apiVersion": "v1",
@@ -67,8 +71,8 @@ def kept_secret(deployment: Deployment) -> str:
     was made for another place, if it goes with an undeployed object, or if the spec needs no keys."""
     if deployment.applied is None or is_withdrawn(deployment) or not deployment.spec.needs_keys:
         return ""
-    model = deployment.applied.content["spec"]["predictor"]["model"]
-    is_same_place = place_of(model["storageUri"]) == place_of(deployment.spec.storage_uri)
+    applied_uri = storage_uri_of(deployment.applied.content["spec"]["predictor"])
+    is_same_place = place_of(applied_uri) == place_of(deployment.spec.storage_uri)
     return applied_secret(deployment) if is_same_place else ""
 
 
@@ -101,6 +105,8 @@ def _data(uri: str, credentials: Credentials) -> dict[str, str]:
             return {"AZURE_STORAGE_ACCESS_KEY": only_key}
         case Storage.HUGGING_FACE:
             return {"HF_TOKEN": only_key}
+        case Storage.MODELSCOPE:
+            return {"MODELSCOPE_API_TOKEN": only_key}
         case Storage.HTTP:
             return {"https-host": urlsplit(uri).hostname or "", "headers": _authorization(credentials, only_key)}
         case Storage.OTHER:
@@ -126,6 +132,12 @@ def _s3_annotations(options: DeploymentOptions) -> dict[str, str]:
             annotations["serving.kserve.io/s3-usehttps"] = "0" if scheme == "http" else "1"
     if options.storage_region:
         annotations["serving.kserve.io/s3-region"] = options.storage_region
+    if options.storage_anonymous:
+        annotations["serving.kserve.io/s3-useanoncredential"] = "true"
+    if options.storage_ca_bundle:
+        annotations["serving.kserve.io/s3-cabundle-configmap"] = options.storage_ca_bundle
+    if options.storage_verify_ssl is not None:
+        annotations["serving.kserve.io/s3-verifyssl"] = "1" if options.storage_verify_ssl else "0"
     return annotations
 
 

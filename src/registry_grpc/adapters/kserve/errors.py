@@ -15,6 +15,7 @@ from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.reason import DeploymentReason
 
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _DENIED = ("denied the request", "denied request")
@@ -22,6 +23,7 @@ _DENIED = ("denied the request", "denied request")
 _OF_KSERVE = "kserve-webhook-server"
 """Part of the names of KServe's own webhooks, which refuse what KServe cannot serve."""
 _QUOTA = "exceeded quota"
+_TERMINATING = "NamespaceTerminating"
 _UNKNOWN_FIELD = "failed to create typed patch object"
 """Server-side apply answers 500 for a field that is not in the schema, although trying again does not help."""
 
@@ -81,6 +83,12 @@ def status_error(
     )
 
 
+def terminating(namespace: str, at: datetime) -> StatusError:
+    """The error of a read in a namespace that is being deleted, like those of writes."""
+    causes = ({"reason": _TERMINATING},)
+    return StatusError(_FORBIDDEN, f'namespace "{namespace}" is being deleted', causes=causes, at=at)
+
+
 @contextmanager
 def reading() -> Iterator[None]:
     """Translates a failed read into Unavailable or ClusterReadFailed."""
@@ -91,7 +99,7 @@ def reading() -> Iterator[None]:
     except StatusError as error:
         if error.may_pass:
             raise Unavailable(Reason.CLUSTER_UNAVAILABLE) from error
-        raise ClusterReadFailed(str(error)) from error
+        raise ClusterReadFailed(str(error), namespace_is_ending=error.has_cause(_TERMINATING)) from error
 
 
 @contextmanager
@@ -150,6 +158,6 @@ def refusal_of(error: StatusError) -> DeploymentReason:
 def _forbidden(error: StatusError) -> DeploymentReason:
     if _QUOTA in error.message:
         return DeploymentReason.QUOTA
-    if error.has_cause("NamespaceTerminating"):
+    if error.has_cause(_TERMINATING):
         return DeploymentReason.NAMESPACE_NOT_FOUND
     return DeploymentReason.FORBIDDEN

@@ -10,10 +10,12 @@ from http import HTTPStatus
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
-from registry_grpc.adapters.kserve.errors import StatusError
+from registry_grpc.adapters.kserve.errors import StatusError, terminating
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
+from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, is_owned_by, knative_rollout, newest_pods
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, Want
+from registry_grpc.domain.deployment import Deployment, Want
+from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Evidence, Rollout, WarningEvent
 
 _BY_SERVICE = "serving.kserve.io/inferenceservice"
@@ -27,6 +29,13 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
     except StatusError as error:
         if error.code == HTTPStatus.NOT_FOUND:
             return Evidence(at=error.at)
+        if error.code == HTTPStatus.FORBIDDEN:
+            # The registry's rights in a namespace go with it, or before it.
+            phase = await phase_of(api, deployment.namespace)
+            if phase == GONE:
+                return Evidence(at=error.at, namespace_is_gone=True)
+            if phase == TERMINATING:
+                raise terminating(deployment.namespace, error.at) from error
         raise
     live = live_object(answer.body, deployment.applied)
     # For an object that is to be deleted the rest is not read, so that missing rights on it do not stop the deletion.

@@ -1,7 +1,5 @@
-"""Watches all objects with our labels, without end.
-
-`kubernetes.aio` has a watch too, but it reconnects without a pause and cannot continue after its resource version has
-expired. This one lists, watches from the list's version, and starts again when that version has expired, and regularly.
+"""Watches all objects with our labels, without end: lists them, watches from the list's version, and starts again when
+that version has expired, and regularly. Each namespace has its own scope, so that none of them blinds the others.
 """
 
 from __future__ import annotations
@@ -9,53 +7,25 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from dataclasses import dataclass
-from http import HTTPStatus
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
-from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
+from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
 from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, REVISION, uuid_or_none
-from registry_grpc.ports.cluster import Changed, OwnedObject, Relisted
+from registry_grpc.adapters.kserve.namespaces import GONE, phase_of
+from registry_grpc.adapters.kserve.stream import Backoff, Pace, Stream, is_refused
+from registry_grpc.domain.errors import RegistryError
+from registry_grpc.domain.naming import namespace_findings
+from registry_grpc.ports.cluster import EVERYWHERE, Change, Changed, NamespacesInUse, OwnedObject, Relisted, Unseen
 
-_WORKLOADS = (kinds.DEPLOYMENTS, kinds.PODS)
+Tell = Callable[[Change], None]
 _LONGEST_STAMP = 18
 """Anybody can write into an annotation, but the number must fit into 64 bits."""
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """Durations in seconds. From ranges, values are drawn at random, so that replicas do not act at the same time."""
-
-    watch: tuple[int, int] = (240, 300)
-    relist: tuple[float, float] = (540.0, 660.0)
-    first_pause: float = 0.5
-    longest_pause: float = 30.0
-    healthy_after: float = 60.0
-    shortest_watch: float = 1.0
-    """A watch that ends earlier counts as a failure, so that a server that closes at once is not asked in a loop."""
-
-
-class Backoff:
-    """Random pauses between failures. Their upper bound doubles, and is reset after a time without failures."""
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._bound = pace.first_pause
-        self._paused_at = 0.0
-
-    async def pause(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._paused_at >= self._pace.healthy_after:
-            self._bound = self._pace.first_pause
-        await asyncio.sleep(random.uniform(0, self._bound))  # noqa: S311 - nothing secret
-        self._bound = min(self._bound * 2, self._pace.longest_pause)
-        self._paused_at = loop.time()
 
 
 class Watch:
@@ -67,159 +37,140 @@ class Watch:
         self._namespaces = namespaces
         self._pace = pace
 
-    async def changes(self) -> AsyncGenerator[Relisted | Changed, None]:
+    async def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
+        news = _News()
+        scopes = asyncio.create_task(self._keep_scopes(used, news.add))
+        scopes.add_done_callback(lambda _: news.end())
+        try:
+            while (change := await news.next()) is not None:
+                yield change
+            await scopes
+        finally:
+            scopes.cancel()
+            await asyncio.gather(scopes, return_exceptions=True)
+
+    async def _keep_scopes(self, used: NamespacesInUse, tell: Tell) -> None:
+        """Run a scope for each namespace, or one for all of them."""
+        running: dict[str, asyncio.Task[None]] = {}
+        wanted = set(self._namespaces) or {EVERYWHERE}
+        try:
+            while True:
+                if self._namespaces:
+                    with suppress(RegistryError):  # then the scopes stay
+                        wanted = {*self._namespaces, *(name for name in await used() if not namespace_findings(name))}
+                for namespace in wanted - running.keys():
+                    scope = _Scope(self._api, namespace, self._selector, self._pace, tell)
+                    running[namespace] = asyncio.create_task(scope.run())
+                for namespace in running.keys() - wanted:
+                    running.pop(namespace).cancel()
+                ended, _ = await asyncio.wait(
+                    running.values(), timeout=self._pace.new_namespaces, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in ended:
+                    task.result()  # it only ends by a fault of the code
+        finally:
+            for task in running.values():
+                task.cancel()
+            await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+class _Scope:
+    """Lists and watches one namespace, or all of them, whatever happens to others."""
+
+    def __init__(self, api: Api, namespace: str, selector: str, pace: Pace, tell: Tell) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._selector = selector
+        self._pace = pace
+        self._tell = tell
+
+    async def run(self) -> None:
         backoff = Backoff(self._pace)
         while True:
-            services = self._streams(kinds.INFERENCE_SERVICES)
-            workloads = [stream for kind in _WORKLOADS for stream in self._streams(kind)]
+            services = self._stream(kinds.INFERENCE_SERVICES)
+            workloads = [self._stream(kind, is_optional=True) for kind in (kinds.DEPLOYMENTS, kinds.PODS)]
             try:
                 # The versions of the workloads are read first, so that the watches see everything that happens later.
                 for stream in workloads:
                     await stream.begin_if_possible()
-                objects = [_owned(item) for stream in services for item in await stream.list()]
+                objects = tuple(_owned(item) for item in await services.list())
             except (StatusError, Unreachable) as error:
-                _log.warning("watch.list_failed", error=str(error))
-                await backoff.pause()
+                await self._until_visible(services, error, backoff)
                 continue
-            yield Relisted(tuple(objects))
-            async with aclosing(self._until_gap([*services, *workloads])) as changed:
-                async for deployment_id in changed:
-                    yield Changed(deployment_id)
+            self._tell(Relisted(self._namespace, objects))
+            await self._until_gap([services, *workloads])
 
-    def _streams(self, kind: Kind) -> list[_Stream]:
-        paths = [kind.within(namespace) for namespace in self._namespaces] or [kind.everywhere()]
-        return [_Stream(self._api, path, self._selector, self._pace) for path in paths]
+    def _stream(self, kind: Kind, *, is_optional: bool = False) -> Stream:
+        path = kind.within(self._namespace) if self._namespace else kind.everywhere()
+        return Stream(self._api, path, self._selector, self._pace, is_optional=is_optional)
 
-    async def _until_gap(self, streams: list[_Stream]) -> AsyncGenerator[UUID, None]:
-        """The ids of changed deployments, until a stream may have missed something or it is time to list again."""
-        pending = _Pending()
-        tasks = [asyncio.create_task(stream.run(pending.add)) for stream in streams]
-        timeout = random.uniform(*self._pace.relist)  # noqa: S311 - nothing secret
-        first_end = asyncio.create_task(asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED))
-        first_end.add_done_callback(lambda _: pending.end())
-        try:
-            while (deployment_id := await pending.next()) is not None:
-                yield deployment_id
-        finally:
-            for task in (first_end, *tasks):
-                task.cancel()
-            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                raise outcome
-
-
-class _Stream:
-    """The watch on the objects of one kind, in one namespace or in all."""
-
-    def __init__(self, api: Api, path: str, selector: str, pace: Pace) -> None:
-        self._api = api
-        self._path = path
-        self._selector = selector
-        self._pace = pace
-        self._version = ""
-
-    async def list(self) -> list[Json]:
-        listing = await self._api.list(self._path, labelSelector=self._selector)
-        self._version = listing.resource_version
-        return listing.items
-
-    async def begin_if_possible(self) -> None:
-        """Start at the current version. A failure is only logged: services are watched even without their workloads."""
-        try:
-            await self._begin()
-        except (StatusError, Unreachable) as error:
-            _log.warning("watch.list_failed", path=self._path, error=str(error))
-
-    async def _begin(self) -> None:
-        self._version = await self._api.version(self._path, labelSelector=self._selector)
-
-    async def run(self, changed: Callable[[UUID], None]) -> None:
-        """Watch until something may have been missed, or until the API server is reachable again: the list that follows
-        makes deployments due that wait for the API server."""
-        backoff = Backoff(self._pace)
+    async def _until_visible(self, services: Stream, error: StatusError | Unreachable, backoff: Backoff) -> None:
+        """Try again with one small request at a time. What the API server refuses is tried seldom: it may last for
+        ever, as with a namespace that was deleted."""
+        told: Change | None = None
         while True:
             try:
-                if not self._version:
-                    await self._begin()
-                    return
-                await self._watch(changed)
-            except (StatusError, Unreachable) as error:
-                if isinstance(error, StatusError) and error.code == HTTPStatus.GONE:
-                    return
-                _log.warning("watch.broken", path=self._path, error=str(error))
-                await backoff.pause()
-                if await self._was_away(backoff):
-                    return
-
-    async def _was_away(self, backoff: Backoff) -> bool:
-        """Wait until the server answers. Returns False if it did at once: then only a connection broke, or the watch is
-        not allowed, and the watch continues where it was."""
-        was_away = False
-        while True:
-            try:
-                await self._api.version(self._path, labelSelector=self._selector)
-            except (StatusError, Unreachable) as error:
-                if isinstance(error, StatusError) and not error.may_pass:
-                    return was_away
-                was_away = True
-                await backoff.pause()
+                if is_refused(error):
+                    told = await self._say_why(error, told)
+                    await self._pace.between_refusals()
+                else:
+                    _log.warning("watch.list_failed", namespace=self._namespace, error=str(error))
+                    await backoff.pause()
+                await services.begin()
+            except (StatusError, Unreachable) as failure:
+                error = failure
             else:
-                return was_away
+                return
 
-    async def _watch(self, changed: Callable[[UUID], None]) -> None:
-        loop = asyncio.get_running_loop()
-        began_at = loop.time()
-        events = self._api.watch(
-            self._path,
-            seconds=random.randint(*self._pace.watch),  # noqa: S311 - nothing secret
-            labelSelector=self._selector,
-            resourceVersion=self._version,
-        )
-        async with aclosing(events):
-            async for event in events:
-                self._take(event, changed)
-        if loop.time() - began_at < self._pace.shortest_watch:
-            raise Unreachable("the watch ended as soon as it had begun")
+    async def _say_why(self, error: Exception, told: Change | None) -> Change:
+        """Tell once that the namespace cannot be seen, or that it is gone, and with it all that was in it."""
+        if isinstance(told, Relisted):
+            return told
+        is_gone = self._namespace != EVERYWHERE and await phase_of(self._api, self._namespace) == GONE
+        change = Relisted(self._namespace, ()) if is_gone else Unseen(self._namespace)
+        if change != told:
+            _log.warning("watch.unseen", namespace=self._namespace, is_gone=is_gone, error=str(error))
+            self._tell(change)
+        return change
 
-    def _take(self, event: Json, changed: Callable[[UUID], None]) -> None:
-        item = event.get("object") or {}
-        if event.get("type") == "ERROR":
-            raise status_error(item.get("code") or HTTPStatus.INTERNAL_SERVER_ERROR, item, str(event))
-        metadata = item.get("metadata") or {}
-        self._version = metadata.get("resourceVersion") or self._version
-        if event.get("type") != "BOOKMARK":
-            deployment_id = uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, ""))
-            if deployment_id is not None:
-                changed(deployment_id)
+    async def _until_gap(self, streams: list[Stream]) -> None:
+        """Tell all changes, until a stream may have missed something or it is time to list again."""
+        tasks = [asyncio.create_task(stream.run(self._tell)) for stream in streams]
+        timeout = random.uniform(*self._pace.relist)  # noqa: S311 - nothing secret
+        try:
+            ended, _ = await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in ended:
+            task.result()
 
 
-class _Pending:
-    """A queue of changed deployments, each of which waits in it only once."""
+class _News:
+    """A queue of changes. A later one of the same deployment or namespace takes the place of one that waits."""
 
     def __init__(self) -> None:
-        self._ids: dict[UUID, None] = {}
+        self._waiting: dict[UUID | str, Change] = {}
         self._has_ended = False
         self._wake = asyncio.Event()
 
-    def add(self, deployment_id: UUID) -> None:
-        self._ids[deployment_id] = None
+    def add(self, change: Change) -> None:
+        self._waiting[change.deployment_id if isinstance(change, Changed) else change.namespace] = change
         self._wake.set()
 
     def end(self) -> None:
         self._has_ended = True
         self._wake.set()
 
-    async def next(self) -> UUID | None:
-        """The next deployment; None after the end."""
-        while not self._ids:
+    async def next(self) -> Change | None:
+        """The next change; None after the end."""
+        while not self._waiting:
             if self._has_ended:
                 return None
             self._wake.clear()
             await self._wake.wait()
-        deployment_id = next(iter(self._ids))
-        del self._ids[deployment_id]
-        return deployment_id
+        return self._waiting.pop(next(iter(self._waiting)))
 
 
 def _is_ready(raw: Json) -> bool:

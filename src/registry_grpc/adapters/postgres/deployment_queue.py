@@ -17,7 +17,7 @@ import structlog
 from registry_grpc.adapters.postgres.channel import Channel
 from registry_grpc.adapters.postgres.columns import TOUCHED
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.adapters.postgres.deployment_relist import compare
+from registry_grpc.adapters.postgres.deployment_relist import compare, mark_unseen
 from registry_grpc.adapters.postgres.deployment_retention import forget
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_COLUMNS,
@@ -98,7 +98,8 @@ UPDATE deployment SET
     applied_generation = $10, applied_at = $11, serving_generation = $12, attempts = $13,
     phase_since = CASE WHEN phase = $3 THEN phase_since ELSE now() END,
     next_at = CASE WHEN dirty_at > $14 THEN now() ELSE now() + $15 END,
-    observed_at = now(), updated_at = CASE WHEN $16 THEN greatest(now(), created_at) ELSE updated_at END,
+    observed_at = CASE WHEN $17 THEN now() ELSE observed_at END,
+    updated_at = CASE WHEN $16 THEN greatest(now(), created_at) ELSE updated_at END,
     lease_by = NULL, lease_until = NULL
 WHERE id = $1 AND lease_by = $2
 """
@@ -177,6 +178,7 @@ _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
+_NAMESPACES = "SELECT namespace FROM deployment WHERE next_at IS NOT NULL UNION SELECT namespace FROM orphan"
 _WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 # Deployments that were refused because of this name are due at once, instead of minutes later.
 _NAME_IS_FREE = """
@@ -235,7 +237,7 @@ class PostgresDeploymentQueue:
                 _RECORD, id_, claim.holder, result.phase, result.reason, result.message, result.reason.next_step,
                 result.url,
                 drift_to_json(result.drift), applied, result.applied_generation, result.applied_at,
-                result.serving_generation, result.attempts, claim.now, result.again_in, changed,
+                result.serving_generation, result.attempts, claim.now, result.again_in, changed, result.has_seen,
             )  # fmt: skip
             await _let_service_follow(connection, claim, result)
             if changed:
@@ -259,11 +261,18 @@ class PostgresDeploymentQueue:
         if await self._database.execute(_MARK_CHANGED, list(ids)):
             await self._wake_controllers()
 
-    async def compare(self, objects: Sequence[OwnedObject]) -> int:
-        due = await compare(self._database, objects)
+    async def compare(self, namespace: str, objects: Sequence[OwnedObject]) -> int:
+        due = await compare(self._database, namespace, objects)
         if due:
             await self._wake_controllers()
         return due
+
+    async def mark_unseen(self, namespace: str) -> None:
+        if await mark_unseen(self._database, namespace):
+            await self._wake_controllers()
+
+    async def namespaces(self) -> frozenset[str]:
+        return frozenset(row["namespace"] for row in await self._database.fetch(_NAMESPACES))
 
     async def forget(self, retention: Retention) -> None:
         await forget(self._database, retention)
@@ -343,7 +352,7 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
         await connection.execute(_BEGIN_SERVING, id_, serving)
     if result.phase is Phase.DEPLOYED:
         await connection.execute(_DROP_SUPERSEDED, id_, list(spec.served_version_ids))
-    elif result.phase is Phase.FAILED:
+    elif result.phase is Phase.FAILED and result.reason is not DeploymentReason.NAMESPACE_NOT_VISIBLE:
         await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
     await connection.execute("SELECT pg_notify($1, $2)", EVENT_CHANNEL, str(id_))
 

@@ -1,4 +1,4 @@
-"""Compares all deployments with all objects of a relist: finds those that differ, and objects without a deployment."""
+"""Compares all deployments of a namespace with all its objects: finds those that differ, and objects without one."""
 
 from __future__ import annotations
 
@@ -8,27 +8,35 @@ from typing import Any
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployments import add_revision
 from registry_grpc.domain.deployment import Cause, Want
+from registry_grpc.domain.reason import NO_ACCESS
 from registry_grpc.ports.cluster import OwnedObject
 
 # A deployment becomes due if its object is missing, was changed, or is not as ready as the row says, or if its last
-# pass did not reach the API server, which now answers again. Objects are matched by name and namespace too, because a
-# copy of an object has the same labels.
+# pass did not reach the API server or the namespace, which now answers again. Objects are matched by name and namespace
+# too, because a copy of an object has the same labels.
 _COMPARE = """
 WITH differing AS MATERIALIZED (
     SELECT known.id FROM deployment known
     LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
         AS seen (id, namespace, name, uid, k8s_generation, is_ready)
         ON seen.id = known.id AND seen.namespace = known.namespace AND seen.name = known.name
-    WHERE known.attempts > 0
+    WHERE ($7 = '' OR known.namespace = $7) AND (known.attempts > 0 OR known.reason = ANY($8)
         OR (known.want = 'PRESENT' AND known.applied IS NOT NULL
             AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
                 OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
                 OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED')))
-        OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED'))
+        OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED')))
 )
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(
     SELECT id FROM deployment WHERE id = ANY(ARRAY(SELECT id FROM differing)) ORDER BY id FOR UPDATE
+))
+"""
+_MARK_UNSEEN = """
+UPDATE deployment SET dirty_at = now(), next_at = least(next_at, now())
+WHERE id = ANY(ARRAY(
+    SELECT id FROM deployment WHERE ($1 = '' OR namespace = $1) AND next_at IS NOT NULL AND reason <> ALL($2)
+    ORDER BY id FOR UPDATE
 ))
 """
 # A revision is stored before it is applied, so an object is only ahead of its deployment if the database was restored.
@@ -40,15 +48,18 @@ WHERE seen.revision > d.generation
 """
 # An object that is no longer wanted is removed regardless of its revision.
 _SKIP_LOST = "UPDATE deployment SET generation = $2 WHERE id = $1 AND want = 'PRESENT' AND generation < $2"
-# An orphan is forgotten when its object is gone, or when a restore has brought its deployment back.
+# An orphan is forgotten when its object is gone, or when a restore has brought its deployment back. An applied object
+# is none, even if somebody has changed its label.
 _NOTE_ORPHANS = """
 WITH stray AS MATERIALIZED (
     SELECT seen.* FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
     WHERE NOT EXISTS (
-        SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
+        SELECT FROM deployment d WHERE d.namespace = seen.namespace AND d.name = seen.name
+            AND (d.id = seen.id OR d.applied->>'uid' = seen.uid)
     )
 ), forgotten AS (
-    DELETE FROM orphan o WHERE NOT EXISTS (SELECT FROM stray WHERE stray.uid = o.uid)
+    DELETE FROM orphan o
+    WHERE ($5 = '' OR o.namespace = $5) AND NOT EXISTS (SELECT FROM stray WHERE stray.uid = o.uid)
 )
 INSERT INTO orphan (uid, namespace, name, deployment_id)
 SELECT uid, namespace, name, coalesce(id::text, '') FROM stray
@@ -56,7 +67,12 @@ ON CONFLICT (uid) DO NOTHING
 """
 
 
-async def compare(database: Database, objects: Sequence[OwnedObject]) -> int:
+async def mark_unseen(database: Database, namespace: str) -> int:
+    """Implements DeploymentQueue.mark_unseen, except that nobody is woken."""
+    return await database.execute(_MARK_UNSEEN, namespace, NO_ACCESS)
+
+
+async def compare(database: Database, namespace: str, objects: Sequence[OwnedObject]) -> int:
     """Implements DeploymentQueue.compare, except that nobody is woken."""
     ids = [seen.deployment_id for seen in objects]
     places = [seen.namespace for seen in objects], [seen.name for seen in objects]
@@ -65,8 +81,8 @@ async def compare(database: Database, objects: Sequence[OwnedObject]) -> int:
     readiness = [seen.is_ready for seen in objects]
     for ahead in await database.fetch(_AHEAD, ids, *places, [seen.revision for seen in objects]):
         await _go_past(database, ahead)
-    due = await database.execute(_COMPARE, ids, *places, uids, generations, readiness)
-    await database.execute(_NOTE_ORPHANS, uids, *places, ids)
+    due = await database.execute(_COMPARE, ids, *places, uids, generations, readiness, namespace, NO_ACCESS)
+    await database.execute(_NOTE_ORPHANS, uids, *places, ids, namespace)
     return due
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from registry_grpc.domain.decision.serving import lacks_route, serves
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.table import decide
 from registry_grpc.domain.decision.verdict import Verdict
@@ -43,6 +44,8 @@ class PassResult(Verdict):
     applied_at: datetime | None
     serving_generation: int | None
     attempts: int
+    has_seen: bool
+    """Whether the cluster could be read."""
     service: ServiceView
 
 
@@ -53,7 +56,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
     verdict = decide(situation)
     is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY
     applied = None if is_forgotten else deployment.applied
-    serving = _serving(deployment, verdict)
+    serving = _serving(situation, verdict)
     live = evidence.live if evidence else None
     url = "" if serving is None else (live or deployment).url
     return PassResult(
@@ -68,6 +71,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
         applied_at=None if applied is None else deployment.applied_at,
         serving_generation=serving,
         attempts=deployment.attempts + 1 if situation.was_refused(*_TEMPORARY) else 0,
+        has_seen=evidence is not None,
         service=_service_view(situation, verdict, url, serving),
     )
 
@@ -87,8 +91,10 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
     return serving
 
 
-def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
-    if verdict.phase is Phase.DEPLOYED:
+def _serving(situation: Situation, verdict: Verdict) -> int | None:
+    deployment = situation.deployment
+    with_additions = verdict.phase is Phase.DRIFTED and situation.is_as_left and serves(situation)
+    if verdict.phase is Phase.DEPLOYED or (with_additions and not lacks_route(situation)):
         return deployment.generation
     nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
     return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation
@@ -96,7 +102,8 @@ def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
 
 def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int | None) -> ServiceView:
     deployment, message, is_wanted = situation.deployment, verdict.message, situation.wants(Want.PRESENT)
-    if situation.refused is not None and message and is_wanted:
+    is_visible = verdict.reason is not Why.NAMESPACE_NOT_VISIBLE
+    if situation.refused is not None and message and is_wanted and is_visible:
         message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
     never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
     served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING
@@ -106,7 +113,7 @@ def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int
         current_state=ServiceState.UNDEPLOYED if serving is None else ServiceState.DEPLOYED,
         external_id=deployment.applied.uid if deployment.applied is not None and is_wanted else "",
         url=url,
-        last_error="" if verdict.phase is Phase.DEPLOYED else fitting_error(message) or None,
+        last_error="" if verdict.phase is Phase.DEPLOYED and is_visible else fitting_error(message) or None,
         served_state=served_state,
     )
 

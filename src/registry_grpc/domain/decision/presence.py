@@ -37,7 +37,7 @@ def deleting(s: Situation) -> Verdict:
     return stands(s, Phase.DELETING)
 
 
-# name being released, field conflict, queued, try again, refused: not done, or the API server refused it --------------
+# name being released, field conflict, queued, not visible, try again, refused: not done, or the API server refused it -
 
 _TRIES_BEFORE_TELLING = 3
 _LONGEST_BACKOFF = timedelta(minutes=5)
@@ -65,6 +65,17 @@ def field_conflict(s: Situation) -> Verdict:
 
 def queued(s: Situation) -> Verdict:
     return Verdict(phase=_phase_as_far_as_known(s), reason=Why.QUEUED, again_in=AT_ONCE)
+
+
+def not_visible(s: Situation) -> Verdict:
+    """What was seen before stays as it was. But a revision that was never applied cannot be deployed."""
+    error = _refusal(s)
+    if s.deployment.applied is None and s.wants(Want.PRESENT):
+        return failed(s, Why.FORBIDDEN, error.message, again_in=retried(s))
+    if s.wants(Want.ABSENT):
+        return stands(s, Phase.DELETING, error.reason, error.message)
+    again_in = retried(s, since=s.deployment.observed_at)
+    return Verdict(phase=_phase_as_far_as_known(s), reason=error.reason, message=error.message, again_in=again_in)
 
 
 def try_again(s: Situation) -> Verdict:
@@ -125,8 +136,14 @@ def being_deleted(s: Situation) -> Verdict:
     return stands(s, Phase.DRIFTED, Why.BEING_DELETED, "the object is being deleted by somebody else")
 
 
-def is_drifted(s: Situation) -> bool:
+def has_drift(s: Situation) -> bool:
     return s.live is not None and bool(s.live.drift)
+
+
+def is_drifted(s: Situation) -> bool:
+    """What others had added before this revision was applied, and is to stay, does not hide how the revision starts."""
+    is_told_later = s.is_as_left and not s.has_served_target and s.deployment.drift_policy is DriftPolicy.REPORT
+    return has_drift(s) and not is_told_later
 
 
 def spec_changed(s: Situation) -> Verdict:

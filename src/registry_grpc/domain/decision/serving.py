@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from registry_grpc.domain.decision.presence import has_drift
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, of_rollout, stands, why_not_ready
 from registry_grpc.domain.decision.workload import first_signs
@@ -44,6 +45,10 @@ def _is_scaling_out(s: Situation) -> bool:
 
 def _lacks_replicas(s: Situation) -> bool:
     return s.obstacle is not None and s.obstacle.reason == "MinimumReplicasUnavailable"
+
+
+def serves_with_additions(s: Situation) -> bool:
+    return serves(s) and has_drift(s)
 
 
 def deployed(s: Situation) -> Verdict:

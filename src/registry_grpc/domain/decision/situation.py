@@ -61,6 +61,20 @@ class Situation:
         return self.deployment.serving_generation == self.deployment.generation
 
     @property
+    def is_as_left(self) -> bool:
+        """Whether nobody has written the spec since it was applied."""
+        live, applied = self.live, self.deployment.applied
+        return (
+            live is not None
+            and applied is not None
+            and (live.uid, live.k8s_generation)
+            == (
+                applied.uid,
+                applied.k8s_generation,
+            )
+        )
+
+    @property
     def is_fresh(self) -> bool:
         """Whether the observed workload belongs to the target revision, so that its state is about that revision.
 

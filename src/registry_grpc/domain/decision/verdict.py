@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.deployment import Phase
@@ -37,11 +37,13 @@ def watched(situation: Situation, phase: Phase) -> timedelta:
     return min(max(quiet_for / 3, timedelta(seconds=1)), most)
 
 
-def retried(situation: Situation) -> timedelta:
+def retried(situation: Situation, since: datetime | None = None) -> timedelta:
     """When to try again what only others can allow: permissions, policies, quotas, custom resource definitions. At
     first within a minute; then the intervals grow, or hundreds of refused deployments would keep the API server busy.
+
+    `since`: when it was refused first; None if the deployment is FAILED since then.
     """
-    quiet_for = _quiet_for(situation, Phase.FAILED)
+    quiet_for = situation.now - since if since else _quiet_for(situation, Phase.FAILED)
     return min(max(min(quiet_for / 3, _WITHIN_A_MINUTE), quiet_for / 12, timedelta(seconds=5)), RESYNC)
 
 

@@ -1,0 +1,167 @@
+"""Watches the objects of one kind with our labels.
+
+`kubernetes.aio` has a watch too, but it reconnects without a pause and cannot continue after its resource version has
+expired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+
+from registry_grpc.adapters.kserve.api import Api, Json
+from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
+from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, uuid_or_none
+from registry_grpc.ports.cluster import Changed
+
+Tell = Callable[[Changed], None]
+_REFUSALS = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Durations in seconds. From ranges, values are drawn at random, so that replicas do not act at the same time."""
+
+    watch: tuple[int, int] = (240, 300)
+    relist: tuple[float, float] = (540.0, 660.0)
+    first_pause: float = 0.5
+    longest_pause: float = 30.0
+    healthy_after: float = 60.0
+    refused: tuple[float, float] = (30.0, 60.0)
+    """Between two requests that the API server refuses."""
+    new_namespaces: float = 10.0
+    """Until a namespace in which a deployment was made is watched, too."""
+    shortest_watch: float = 1.0
+    """A watch that ends earlier counts as a failure, so that a server that closes at once is not asked in a loop."""
+
+    async def between_refusals(self) -> None:
+        await asyncio.sleep(random.uniform(*self.refused))  # noqa: S311 - nothing secret
+
+
+class Backoff:
+    """Random pauses between failures. Their upper bound doubles, and is reset after a time without failures."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._bound = pace.first_pause
+        self._paused_at = 0.0
+
+    async def pause(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._paused_at >= self._pace.healthy_after:
+            self._bound = self._pace.first_pause
+        await asyncio.sleep(random.uniform(0, self._bound))  # noqa: S311 - nothing secret
+        self._bound = min(self._bound * 2, self._pace.longest_pause)
+        self._paused_at = loop.time()
+
+
+def is_refused(error: StatusError | Unreachable) -> bool:
+    """Whether it needs somebody's action until the same request can succeed."""
+    return isinstance(error, StatusError) and error.code in _REFUSALS
+
+
+class Stream:
+    """The watch on the objects of one kind, in one namespace or in all. Without the right to watch those that are
+    optional, the others are watched nevertheless."""
+
+    def __init__(self, api: Api, path: str, selector: str, pace: Pace, *, is_optional: bool) -> None:
+        self._api = api
+        self._path = path
+        self._selector = selector
+        self._pace = pace
+        self._is_optional = is_optional
+        self._version = ""
+
+    async def list(self) -> list[Json]:
+        listing = await self._api.list(self._path, labelSelector=self._selector)
+        self._version = listing.resource_version
+        return listing.items
+
+    async def begin_if_possible(self) -> None:
+        """Begin, but only log a failure."""
+        try:
+            await self.begin()
+        except (StatusError, Unreachable) as error:
+            _log.warning("watch.list_failed", path=self._path, error=str(error))
+
+    async def begin(self) -> None:
+        """Start at the current version."""
+        self._version = await self._api.version(self._path, labelSelector=self._selector)
+
+    async def run(self, tell: Tell) -> None:
+        """Watch until something may have been missed, or until the API server is reachable again: the list that follows
+        makes deployments due that wait for the API server."""
+        backoff = Backoff(self._pace)
+        while True:
+            try:
+                if not self._version:
+                    await self.begin()
+                    return
+                await self._watch(tell)
+            except (StatusError, Unreachable) as error:
+                if isinstance(error, StatusError) and error.code == HTTPStatus.GONE:
+                    return
+                _log.warning("watch.broken", path=self._path, error=str(error))
+                if is_refused(error):
+                    if not self._is_optional and not await self._may_be_listed():
+                        return
+                    await self._pace.between_refusals()
+                    continue
+                await backoff.pause()
+                if await self._was_away(backoff):
+                    return
+
+    async def _may_be_listed(self) -> bool:
+        try:
+            await self._api.version(self._path, labelSelector=self._selector)
+        except (StatusError, Unreachable):
+            return False
+        return True
+
+    async def _was_away(self, backoff: Backoff) -> bool:
+        """Wait until the server answers. Returns False if it did at once: then only a connection broke, or the watch is
+        not allowed, and the watch continues where it was."""
+        was_away = False
+        while True:
+            try:
+                await self._api.version(self._path, labelSelector=self._selector)
+            except (StatusError, Unreachable) as error:
+                if isinstance(error, StatusError) and not error.may_pass:
+                    return was_away
+                was_away = True
+                await backoff.pause()
+            else:
+                return was_away
+
+    async def _watch(self, tell: Tell) -> None:
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        events = self._api.watch(
+            self._path,
+            seconds=random.randint(*self._pace.watch),  # noqa: S311 - nothing secret
+            labelSelector=self._selector,
+            resourceVersion=self._version,
+        )
+        async with aclosing(events):
+            async for event in events:
+                self._take(event, tell)
+        if loop.time() - began_at < self._pace.shortest_watch:
+            raise Unreachable("the watch ended as soon as it had begun")
+
+    def _take(self, event: Json, tell: Tell) -> None:
+        item = event.get("object") or {}
+        if event.get("type") == "ERROR":
+            raise status_error(item.get("code") or HTTPStatus.INTERNAL_SERVER_ERROR, item, str(event))
+        metadata = item.get("metadata") or {}
+        self._version = metadata.get("resourceVersion") or self._version
+        if event.get("type") != "BOOKMARK":
+            deployment_id = uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, ""))
+            if deployment_id is not None:
+                tell(Changed(deployment_id))
