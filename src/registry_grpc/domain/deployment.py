@@ -165,8 +165,8 @@ class Applied:
     """The API server's answer to the last apply.
 
     `content` is the stored object: {"spec", "ours", "labels", "annotations"}. `spec` has the defaults set by webhooks,
-    but not what others have added, and `ours` is what was sent. `stamp`: the revision that is stamped on the pods; 0 for
-    the applied one itself.
+    but not what others have added, and `ours` is what was sent. `stamp`: the revision stamped on the pods; 0 for the
+    applied one.
     """
 
     uid: str

@@ -27,9 +27,8 @@ def is_overtaken(deployment: Deployment, live: LiveObject) -> bool:
 
 
 def _is_overwritten(deployment: Deployment, live: LiveObject) -> bool:
-    """Whether a late pass on an earlier revision has overwritten the applied object. The revision that only some pods
-    have cannot tell that beforehand: after a rollback, the object is stamped with an earlier one (`Deployment.stamp`).
-    """
+    """Whether a late pass on an earlier revision has overwritten the object. `is_overtaken` could not hold it back, if
+    the object had an earlier stamp than its revision."""
     return live.revision not in {0, deployment.stamp} and not live.changed_by
 
 

@@ -86,7 +86,12 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
         return None
     is_ready = live.ready is not None and live.ready.is_true
     serving = deployment.serving_generation
-    if is_ready and rollout is not None and rollout.is_complete and (serving or 0) < rollout.revision < deployment.generation:
+    if (
+        is_ready
+        and rollout is not None
+        and rollout.is_complete
+        and (serving or 0) < rollout.revision < deployment.generation
+    ):
         return rollout.revision
     return serving
 
