@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if any(item.path.is_relative_to(folder) for folder in _FROM_OUTSIDE):
                 item.add_marker("no_cover")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests also wait, for clocks and other processes, so one more than there are cores."""
+    return (os.cpu_count() or 1) + 1

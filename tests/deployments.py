@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec, Want
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.ports.deployments import Retention
 
 RETENTION = Retention(age=timedelta(days=90), revisions=20)

@@ -30,6 +30,7 @@ from registry_grpc.adapters.postgres.registered_models import PostgresRegistered
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.domain.runtimes import FORMAT_NAMES
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import Retention
 from registry_grpc.services.controller import Controller
@@ -72,7 +73,7 @@ async def build(settings: Settings, database: Database) -> App:
     """Compose the service. Raises ConfigurationError; Unavailable if a cluster is configured and the database does not
     answer."""
     cipher = cipher_of(settings)
-    cluster = await cluster_of(settings, database, cipher.name_key)
+    cluster = await cluster_of(settings, database)
 
     models = PostgresRegisteredModelRepository(database)
     versions = PostgresModelVersionRepository(database, cipher)
@@ -93,7 +94,11 @@ async def build(settings: Settings, database: Database) -> App:
         environments=environments,
         models=models,
         versions=versions,
-        policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
+        policy=DeploymentPolicy(
+            service_accounts=settings.allowed_service_accounts,
+            image_pull_secrets=settings.allowed_image_pull_secrets,
+            env=settings.allowed_env,
+        ),
     )
     deployments = Deployments(deployments=intents, services=services, drafting=drafting, reconciler=reconciler)
     inference_services = InferenceServices(
@@ -138,7 +143,7 @@ def database_of(settings: Settings) -> Database:
     return Database(settings.dsn, options)
 
 
-async def cluster_of(settings: Settings, database: Database, name_key: bytes) -> Cluster | None:
+async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
     """None if deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable if the database does
     not answer."""
     if settings.cluster is ClusterKind.NONE:
@@ -150,8 +155,8 @@ async def cluster_of(settings: Settings, database: Database, name_key: bytes) ->
     return KServeCluster(
         await kubernetes_of(settings),
         registry_id=registry_id,
-        name_key=name_key,
         namespaces=settings.watch_namespaces,
+        format_names={**FORMAT_NAMES, **settings.format_names},
     )
 
 

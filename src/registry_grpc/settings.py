@@ -17,6 +17,7 @@ from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
 from registry_grpc.shipped import MIGRATIONS
 
 _LAST_PORT = 65535
+_PAIR = re.compile(r"[^=]*[^=\s]\s*=\s*[^=\s][^=]*")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::(?:\d+|\*))?")
 
 
@@ -89,6 +90,11 @@ class Settings(BaseSettings):
     """Comma-separated service accounts that deployments may use, as `namespace/name` with `*`. Empty: none."""
     allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated environment variables that deployments may set, with `*`. Empty: none."""
+    allowed_image_pull_secrets: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated Secrets with which deployments may pull images, as `namespace/name` with `*`. Empty: none."""
+    model_formats: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated names of frameworks with KServe's name of the model format, such as `h2o=mlflow`. They are added
+    to the built-in ones, such as `scikit-learn=sklearn`; case does not matter."""
     kubernetes_requests_per_second: float = Field(default=50.0, gt=0, le=100_000)
     """The rate of calls to the Kubernetes API per process. Bursts may be twice as large."""
     history_days: int = Field(default=90, ge=1, le=36_500)
@@ -103,7 +109,15 @@ class Settings(BaseSettings):
     migrations_dir: Path = MIGRATIONS
     """The folder of the migrations."""
 
-    @field_validator("cors_origins", "watch_namespaces", "allowed_service_accounts", "allowed_env", mode="before")
+    @field_validator(
+        "cors_origins",
+        "watch_namespaces",
+        "allowed_service_accounts",
+        "allowed_env",
+        "allowed_image_pull_secrets",
+        "model_formats",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -115,6 +129,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "write origins as browsers send them: http://localhost:5173, https://app.example, http://x:*"
             )
+        return value
+
+    @field_validator("model_formats")
+    @classmethod
+    def _check_model_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_PAIR.fullmatch(pair) for pair in value):
+            raise ValueError("write pairs `framework=format`, such as h2o=mlflow, with commas between them")
         return value
 
     @field_validator("database_url")
@@ -149,6 +170,12 @@ class Settings(BaseSettings):
     def worker_addresses(self) -> list[str]:
         """The addresses of the workers that `serve` runs."""
         return [f"{self.worker_host}:{self.worker_port + i}" for i in range(self.workers)]
+
+    @property
+    def format_names(self) -> dict[str, str]:
+        """The pairs of `model_formats`, by names in lower case."""
+        pairs = (pair.split("=") for pair in self.model_formats)
+        return {name.strip().lower(): model_format.strip() for name, model_format in pairs}
 
     @property
     def dsn(self) -> str:

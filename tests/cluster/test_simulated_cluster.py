@@ -32,6 +32,8 @@ from registry_grpc.devtools.simulated_cluster.api.store import Store
 from registry_grpc.devtools.simulated_cluster.journal import Journal
 from registry_grpc.devtools.simulated_cluster.worklist import Worklist
 
+pytestmark = pytest.mark.slow
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def cluster() -> AsyncIterator[FaultyCluster]:

@@ -8,7 +8,8 @@ from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import a_serve_model
 from tests.fakes.repositories import Repositories
 
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, DeploymentSpec, ScaleMetric
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.ports.deployments import NewIntent
 
 OPTIONS = DeploymentOptions(

@@ -76,7 +76,7 @@ def secrets(simulated: FaultyCluster) -> list[str]:
         (unavailable(), Why.API_UNAVAILABLE),
         (webhook_down(), Why.API_UNAVAILABLE),
         (throttled(0), Why.API_UNAVAILABLE),
-        (webhook_denied("no models on Fridays"), Why.REJECTED),
+        (webhook_denied("no models on Fridays"), Why.ADMISSION),
         (quota_exceeded("iris-81744a02"), Why.QUOTA),
         (ApiError(401, "Unauthorized", "Unauthorized"), Why.API_UNAVAILABLE),
     ],
@@ -124,7 +124,7 @@ async def test_kserve_is_not_installed(
     assert is_gone(await cluster.observe(deployment))
     assert (await refused(cluster, deployment)).reason is Why.KSERVE_NOT_INSTALLED
     facts = await cluster.facts("models")
-    assert (facts.kserve_installed, facts.runtimes, facts.storage_prefixes) == (False, (), ())
+    assert (facts.kserve_installed, facts.runtimes.formats, facts.storage_prefixes) == (False, (), ())
 
 
 async def test_an_answer_that_is_lost_makes_no_second_object(
@@ -148,7 +148,7 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=unavailable()))
     await refused(cluster, deployment, KEYS)
     assert len(secrets(simulated)) == 1
-    await cluster.clean_up(replace(deployment, want=Want.ABSENT), KEYS)
+    await cluster.clean_up(replace(deployment, want=Want.ABSENT))
     assert secrets(simulated) == []
 
 
@@ -160,7 +160,7 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
 async def test_a_refused_first_apply_leaves_its_secret_only_where_the_object_may_have_been_made(
     simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, *, stays: bool
 ) -> None:
-    """The next revision may have other keys. Then the name of the Secret could no longer be computed."""
+    """The next revision may be of another version. Then the name of the Secret could no longer be computed."""
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
 
@@ -335,7 +335,7 @@ async def test_facts_name_missing_rights_and_kinds(simulated: FaultyCluster, clu
         "list clusterstoragecontainers",
         "get namespaces",
     )
-    assert (facts.runtimes, facts.storage_prefixes, facts.namespace_exists) == (None, None, None)
+    assert (facts.runtimes.formats, facts.storage_prefixes, facts.namespace_exists) == (None, None, None)
 
 
 async def test_facts_are_kept_for_a_while(simulated: FaultyCluster, cluster: KServeCluster) -> None:
@@ -361,8 +361,8 @@ async def test_runtimes_and_storage_containers(simulated: FaultyCluster, cluster
         container = {"metadata": {"name": name}, "spec": {"supportedUriFormats": uris}, "disabled": disabled}
         simulated.verbs.create(CLUSTER_STORAGE_CONTAINERS, "", container)
     facts = await cluster.facts("models")
-    assert facts.runtimes is not None
-    by_key = {(item.runtime, item.name): item for item in facts.runtimes}
+    assert facts.runtimes.formats is not None
+    by_key = {(item.runtime, item.name): item for item in facts.runtimes.formats}
     assert by_key["own", "mine"].auto_select
     assert by_key["own", "mine"].protocols == ("v2",)
     assert (by_key["own", "yours"].auto_select, by_key["own", "yours"].version) == (False, "")
@@ -405,3 +405,57 @@ async def test_keys_show_nowhere(
         assert KEYS.secret_key not in text
         assert "czNjcjN0" not in text, "nor in base64"
         assert token[1] not in text
+
+
+# The words of serving runtimes
+
+
+MINE = {"supportedModelFormats": [{"name": "mine", "version": "2", "autoSelect": True}], "containers": []}
+
+
+def format_of(deployment: Deployment) -> Any:
+    assert deployment.applied is not None
+    return deployment.applied.content["spec"]["predictor"]["model"]["modelFormat"]
+
+
+async def test_a_runtime_that_is_installed_after_a_look_is_found(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = replace(deployment, spec=a_spec(model_format="Mine", model_format_version="2.7.1"))
+    first = await applied(cluster, deployment)
+    assert format_of(first) == {"name": "Mine"}
+    simulated.verbs.create(SERVING_RUNTIMES, "models", {"metadata": {"name": "own"}, "spec": MINE})
+    assert format_of(await applied(cluster, replace(first, generation=2))) == {"name": "mine", "version": "2"}
+
+
+async def test_a_revision_keeps_its_words(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment = await applied(cluster, replace(deployment, spec=a_spec(model_format_version="1.6.1")))
+    simulated.faults.forbid("list", "clusterservingruntimes")
+    async with connected(simulated.kubeconfig(tmp_path / "another")) as another:
+        assert format_of(await applied(another, deployment, force=True)) == {"name": "sklearn", "version": "1"}
+
+
+async def test_an_apply_waits_until_runtimes_can_be_listed(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    deployment = replace(deployment, spec=a_spec(model_format_version="1.6.1"))
+    fault = simulated.faults.add(Fault(verb="list", resource="clusterservingruntimes", error=unavailable()))
+    assert (await refused(cluster, deployment)).reason is Why.API_UNAVAILABLE
+    assert '"1.6.1"' in await cluster.manifest(deployment, NO_KEYS)  # a plan answers
+    simulated.faults.remove(fault)
+    assert format_of(await applied(cluster, deployment)) == {"name": "sklearn", "version": "1"}
+
+
+async def test_without_the_right_to_list_runtimes_the_version_stays(
+    simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    simulated.faults.forbid("list", "clusterservingruntimes")
+    deployment = replace(deployment, spec=a_spec(model_format="scikit-learn", model_format_version="1.6.1"))
+    assert format_of(await applied(cluster, deployment)) == {"name": "sklearn", "version": "1.6.1"}
+
+
+async def test_many_applies_list_the_runtimes_once(simulated: FaultyCluster, cluster: KServeCluster) -> None:
+    await asyncio.gather(*(applied(cluster, a_deployment(name=f"iris-{number}")) for number in range(5)))
+    assert simulated.calls["list", "servingruntimes"] == 1

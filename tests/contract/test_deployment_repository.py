@@ -15,7 +15,8 @@ from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.deploy_request import RequestKey
-from registry_grpc.domain.deployment import Cause, Deployment, DeploymentOptions, Outcome, Phase, Want
+from registry_grpc.domain.deployment import Cause, Deployment, Outcome, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound, Reason
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice

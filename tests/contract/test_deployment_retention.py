@@ -20,7 +20,8 @@ from tests.refusals import refused
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.domain.deploy_request import RequestKey
-from registry_grpc.domain.deployment import Cause, Deployment, DeploymentOptions, DeploymentSpec, Phase, Want
+from registry_grpc.domain.deployment import Cause, Deployment, DeploymentSpec, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import EventLogChanged, HistoryForgotten, InvalidRequest, NotFound, Reason
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice

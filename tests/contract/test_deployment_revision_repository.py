@@ -15,7 +15,8 @@ from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_version
 from tests.refusals import refused
 
-from registry_grpc.domain.deployment import Cause, DeploymentOptions, DeploymentSpec, Outcome, Phase, Want
+from registry_grpc.domain.deployment import Cause, DeploymentSpec, Outcome, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import (
     AlreadyExists,
     ConcurrentChange,

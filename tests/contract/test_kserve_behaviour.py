@@ -71,16 +71,18 @@ class TestFirstStart:
         assert ready["status"]["address"]["url"].startswith("http")
         assert ready["metadata"]["generation"] == 1
 
-    async def test_ready_is_false_at_first_although_there_is_a_url(self, kube: Kube) -> None:
+    async def test_only_the_predictor_says_why_it_is_not_ready_at_first(self, kube: Kube) -> None:
         await kube.apply(failing("iris", Outcome.NEVER_READY))
         starting = await kube.until(
             INFERENCE_SERVICES,
             "iris",
-            lambda found: condition(found, "Ready").get("reason") == "MinimumReplicasUnavailable",
+            lambda found: condition(found, "PredictorReady").get("reason") == "MinimumReplicasUnavailable",
         )
 
-        assert condition(starting, "Ready")["status"] == "False"
-        assert starting["status"]["url"]
+        for kind in ("Ready", "IngressReady"):
+            unready = condition(starting, kind)
+            assert (unready["status"], unready["reason"]) == ("False", "Predictor ingress not created")
+            assert not unready.get("message")
 
     async def test_copies_labels_and_the_stamp_to_the_workload(self, kube: Kube) -> None:
         await kube.apply(inference_service("iris"))

@@ -12,7 +12,8 @@ from tests.contract.surroundings import Surroundings
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_environment, stored_model, stored_service, stored_version
 
-from registry_grpc.domain.deployment import Cause, DeploymentOptions, DeploymentRevision, DeploymentSpec, Want
+from registry_grpc.domain.deployment import Cause, DeploymentRevision, DeploymentSpec, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.inference_service import InferenceServiceFilter
 from registry_grpc.domain.model_version import ModelVersionFilter

@@ -111,6 +111,7 @@ async def test_a_stopped_worker_reports_it_and_finishes_running_requests(
         assert await worker.ended() == 0, worker.output
 
 
+@pytest.mark.slow
 async def test_a_request_that_outlasts_the_grace_is_given_up(
     fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
 ) -> None:
@@ -168,6 +169,7 @@ def too_old(version: object) -> str:
     return f"{text}: run `registry-grpc migrate up`"
 
 
+@pytest.mark.slow
 async def test_workers_wait_for_a_schema_that_is_too_old_or_half_way(
     database: asyncpg.Connection[Any], fresh_database_url: str, tmp_path: Path
 ) -> None:
@@ -208,6 +210,7 @@ async def test_a_controller_waits_for_the_schema_until_it_is_stopped(empty_datab
         assert await controller.ended() == -signal.SIGTERM
 
 
+@pytest.mark.slow
 async def test_a_worker_that_waits_does_not_outlive_its_supervisor(empty_database_url: str, tmp_path: Path) -> None:
     settings = {"database_url": empty_database_url, "worker_port": str(free_ports(1)), "workers": "1"}
     async with running(tmp_path / "log", "serve", **settings) as supervisor:
@@ -218,6 +221,7 @@ async def test_a_worker_that_waits_does_not_outlive_its_supervisor(empty_databas
 
 
 @pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
+@pytest.mark.slow
 async def test_a_migration_that_only_makes_faster_does_not_hold_workers_up(
     empty_database_url: str, tmp_path: Path, dirty: bool
 ) -> None:
@@ -238,6 +242,7 @@ async def test_a_migration_that_only_makes_faster_does_not_hold_workers_up(
 
 
 @pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
+@pytest.mark.slow
 async def test_a_newer_schema_is_logged_and_served(
     database: asyncpg.Connection[Any], fresh_database_url: str, tmp_path: Path, dirty: bool
 ) -> None:
@@ -278,6 +283,7 @@ async def test_a_database_that_refuses_the_connections_settings_is_unavailable(
         ({"cluster": "in-cluster"}, "the configuration of the cluster cannot be read (in-cluster): "),
     ],
 )
+@pytest.mark.slow
 async def test_a_controller_without_a_cluster_is_refused(
     settings: dict[str, str], complaint: str, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +306,7 @@ async def test_an_address_that_is_taken_is_refused(fresh_database_url: str) -> N
     assert "Traceback" not in failed.err
 
 
+@pytest.mark.slow
 async def test_the_supervisor_replaces_a_worker_and_stops_them_all(fresh_database_url: str, tmp_path: Path) -> None:
     first = free_ports(2)
     addresses = [f"127.0.0.1:{first}", f"127.0.0.1:{first + 1}"]
@@ -323,6 +330,7 @@ async def test_the_supervisor_replaces_a_worker_and_stops_them_all(fresh_databas
         assert not [worker for worker in after if worker.runs]
 
 
+@pytest.mark.slow
 async def test_workers_do_not_outlive_their_supervisor(fresh_database_url: str, tmp_path: Path) -> None:
     port = free_ports(1)
     settings = {"database_url": fresh_database_url, "worker_port": str(port), "workers": "1", "drain_delay": "0"}

@@ -18,6 +18,8 @@ from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.services import reconciliation
 
+pytestmark = pytest.mark.slow
+
 TURN_SECONDS = reconciliation.TURN_SECONDS
 ATTEMPT_SECONDS = reconciliation.ATTEMPT_SECONDS
 FEW = Limits(requests_per_second=30, burst=15)

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 from tests.scenarios.world import World
 
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, Phase
+from registry_grpc.domain.deployment import Deployment, Phase
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound, RegistryError
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.services.deployments import Deployed
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_repeated_request_finds_its_deployment(running: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
 from tests.cluster.faulty import Fault
 from tests.scenarios.world import World
 
@@ -12,6 +13,8 @@ from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
+
+pytestmark = pytest.mark.slow
 
 SLOW_TO_RECONNECT = Pace(first_pause=0.02, longest_pause=0.1, shortest_watch=0.05, relist=(3600.0, 3600.0))
 

@@ -17,6 +17,8 @@ from tests.scenarios.world import PATIENCE, World
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
 
+pytestmark = pytest.mark.slow
+
 DOOMED = "doomed"
 """The user of the controller that is killed, so that faults only affect it."""
 

@@ -16,7 +16,8 @@ from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.postgres.deployment_rows import applied_to_json
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec, Phase
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec, Phase
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.ports.deployments import NewIntent
 
 MANY = 1000

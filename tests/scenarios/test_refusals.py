@@ -11,9 +11,11 @@ from tests.cluster.faulty import Fault
 from tests.scenarios.world import View, World
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
-from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, PODS
 from registry_grpc.domain.deployment import Outcome, Phase
 from registry_grpc.domain.errors import Unavailable
+
+pytestmark = pytest.mark.slow
 
 REGISTRY = "registry"
 STALE = ApiError(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
@@ -23,7 +25,7 @@ MODEL_OF_OTHERS = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://other
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (webhook_denied("no models on Fridays"), "REJECTED"),
+        (webhook_denied("no models on Fridays"), "ADMISSION"),
         (quota_exceeded("iris"), "QUOTA"),
         (ApiError(422, "Invalid", "spec.predictor: Required value"), "REJECTED"),
     ],
@@ -52,6 +54,32 @@ async def test_refused_for_a_reason(faulty: World, error: ApiError, reason: str)
         await faulty.until_undeployed(deployment.id)
 
 
+async def test_a_policy_refuses_the_object(running: World) -> None:
+    async with running.policy_against(INFERENCE_SERVICES, "models need an owner"):
+        id_ = (await running.deploy()).service.id
+        failed = await running.until_phase(id_, Phase.FAILED, "ADMISSION")
+        assert "models need an owner" in failed.message
+        assert "policy" in failed.next_step
+    await running.make_due(id_)
+    await running.until_deployed(id_)
+    assert ("FAILED", "FORBIDDEN") not in await running.log(id_)
+    await running.until_undeployed(id_)
+
+
+async def test_a_policy_refuses_the_pods(running: World) -> None:
+    """Its author may use any words."""
+    async with running.policy_against(PODS, "secret owner not found: forbidden"):
+        id_ = (await running.deploy()).service.id
+        early = await running.until_phase(id_, Phase.DEPLOYING, "ADMISSION")
+        assert "secret owner not found" in early.message
+        await running.age_replica_failure(early.name, seconds=31)
+        await running.make_due(id_)
+        failed = await running.until_phase(id_, Phase.FAILED, "ADMISSION")
+        assert "secret owner not found" in failed.message
+        assert "policy" in failed.next_step
+    await running.until_undeployed(id_)
+
+
 async def test_refused_ones_are_tried_again_soon_and_together(faulty: World) -> None:
     fault = faulty.simulated.faults.add(
         Fault(verb="patch", resource="inferenceservices", error=webhook_denied("no models on Fridays"))
@@ -74,7 +102,7 @@ async def test_an_update_is_refused_while_the_old_revision_serves(faulty: World)
         )
         version = await faulty.version("s3://models/other")
         await faulty.deployments.update(faulty.project_id, id_, model_version_id=version.id, options=None)
-        deployment = await faulty.until_phase(id_, Phase.FAILED, "REJECTED")
+        deployment = await faulty.until_phase(id_, Phase.FAILED, "ADMISSION")
         assert deployment.message.endswith("not this one (revision 1 is still serving)")
         assert (deployment.serving_generation, deployment.url) == (1, before.url)
         view = await faulty.view(id_)

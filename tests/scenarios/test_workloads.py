@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.cluster.kube import Object, condition, is_ready
 from tests.scenarios.world import World
 
+from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS, INFERENCE_SERVICES, PODS, Resource
 from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
-from registry_grpc.domain.deployment import DeploymentOptions, Phase
 from registry_grpc.domain.deployment import Outcome as Became
+from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.deployment_options import DeploymentOptions
+
+pytestmark = pytest.mark.slow
 
 IMPATIENT = DeploymentOptions(deadline_seconds=1)
 TOO_LARGE = DeploymentOptions(requests={"cpu": "64"}, limits={"cpu": "64"})  # twice what the node has
@@ -96,6 +101,17 @@ async def test_unschedulable(running: World) -> None:
     await running.until_undeployed(id_)
 
 
+async def test_an_update_is_unschedulable_while_the_old_revision_serves(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    before = await running.until_deployed(id_)
+    await running.deployments.update(running.project_id, id_, model_version_id=None, options=TOO_LARGE)
+    waiting = await running.until_phase(id_, Phase.UPDATING, "UNSCHEDULABLE")
+    assert "nodes are available" in waiting.message
+    assert (waiting.serving_generation, waiting.url) == (1, before.url)
+    assert "PENDING" not in [phase for phase, _ in (await running.log(id_))[1:]]
+    await running.until_undeployed(id_)
+
+
 async def test_unschedulable_until_the_deadline(running: World) -> None:
     id_ = (await running.deploy(options=replace(TOO_LARGE, deadline_seconds=1))).service.id
     failed = await running.until_phase(id_, Phase.FAILED, "UNSCHEDULABLE")
@@ -128,6 +144,39 @@ async def test_pods_exceed_the_quota(running: World) -> None:
     await running.age_replica_failure(early.name, seconds=31)
     await running.make_due(id_)
     await running.until_phase(id_, Phase.FAILED, "QUOTA")
+    await running.until_undeployed(id_)
+
+
+async def test_an_autoscaler_adds_many_replicas(faulty: World) -> None:
+    """KServe calls the object not Ready, and says that its ingress was not created, but the minimum serves."""
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        before = await faulty.until_deployed(id_)
+        faulty.simulated.policies.append(_slow_to_start)
+        await faulty.kube.merge(DEPLOYMENTS, f"{before.name}-predictor", {"spec": {"replicas": 5}}, manager="hpa")
+        unready = await faulty.kube.until(INFERENCE_SERVICES, before.name, lambda found: not is_ready(found))
+        assert condition(unready, "Ready")["reason"] == "Predictor ingress not created"
+        seen_at = (await faulty.deployment(id_)).observed_at
+        await faulty.make_due(id_)
+        after = await faulty.until(id_, lambda d: d.observed_at != seen_at)
+        assert (after.phase, after.reason, after.url) == (Phase.DEPLOYED, "", before.url)
+        assert "DEGRADED" not in [phase for phase, _ in await faulty.log(id_)]
+
+
+def _slow_to_start(resource: Resource, new: Object, old: Object | None) -> None:
+    if resource is PODS and old is None:
+        new["metadata"]["labels"][LABEL] = Outcome.NEVER_READY
+
+
+async def test_the_condition_that_knows_most(running: World) -> None:
+    id_ = (await running.deploy(labels={LABEL: Outcome.NEVER_READY})).service.id
+    name = (await running.deployment(id_)).name
+    unready = await running.kube.until(
+        INFERENCE_SERVICES, name, lambda found: bool(condition(found, "Ready").get("reason"))
+    )
+    assert not condition(unready, "Ready").get("message")
+    deploying = await running.until(id_, lambda d: d.phase is Phase.DEPLOYING and bool(d.message))
+    assert deploying.message == "Deployment does not have minimum availability."
     await running.until_undeployed(id_)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tests.cluster.faulty import FaultyCluster
-from tests.cluster.kube import Kube, Object
+from tests.cluster.kube import Kube, Object, inference_service
+from tests.cluster.policies import mutating_policy
 from tests.cluster.targets import TestCluster
 from tests.deployments import RETENTION
 from tests.fakes.builders import a_model, a_version, an_environment
@@ -54,6 +55,7 @@ from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
 from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.planning import Planning
 from registry_grpc.services.reconciliation import Reconciler
 
 PATIENCE = 90.0  # more than a lease: that of a killed controller may be taken in its last moment
@@ -116,6 +118,16 @@ class World:
     def simulated(self) -> FaultyCluster:
         assert self.kubernetes.simulated is not None
         return self.kubernetes.simulated
+
+    @property
+    def planning(self) -> Planning:
+        return Planning(
+            drafting=self.dying_requests.drafting,
+            services=self.services.services,
+            deployments=self.deployments.deployments,
+            versions=self.versions,
+            cluster=self.cluster,
+        )
 
     # What users do
 
@@ -206,6 +218,22 @@ class World:
             else:
                 return
 
+    @asynccontextmanager
+    async def kserve_defaulting(self, **model: str) -> AsyncIterator[None]:
+        """Meanwhile every write sets these fields of the model if they are unset, as a newer webhook would."""
+        if self.kubernetes.simulated is not None:
+
+            def default(resource: Resource, new: Object, _old: Object | None) -> None:
+                if resource is INFERENCE_SERVICES:
+                    new["spec"]["predictor"]["model"] = model | new["spec"]["predictor"]["model"]
+
+            self.simulated.policies.append(default)
+            yield
+            self.simulated.policies.remove(default)
+            return
+        async with mutating_policy(self.kube, "/spec/predictor/model", model):
+            yield
+
     async def allow_no_pods(self) -> None:
         """Refuse pods by a quota, or in the simulated cluster by a policy with the same text."""
         if self.kubernetes.simulated is not None:
@@ -218,6 +246,50 @@ class World:
         while not (await self.kube.client.call("GET", f"{path}/no-pods")).get("status", {}).get("hard"):
             assert time.monotonic() < deadline, "nobody enforces the quota"
             await asyncio.sleep(0.05)
+
+    @asynccontextmanager
+    async def policy_against(self, resource: Resource, text: str) -> AsyncIterator[None]:
+        """A ValidatingAdmissionPolicy of the namespace that refuses new objects of this kind with this text."""
+        name = f"no-{resource.plural}-{self.kube.namespace}"
+        if self.kubernetes.simulated is not None:
+            policy = _policy(name, resource, text)
+            self.simulated.policies.append(policy)
+            yield
+            self.simulated.policies.remove(policy)
+            return
+        rule = {"apiGroups": [resource.group], "apiVersions": [resource.version], "resources": [resource.plural]}
+        constraints = {"resourceRules": [{**rule, "operations": ["CREATE"]}]}
+        matched = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.kube.namespace}}}
+        validations = [{"expression": "false", "message": text}]
+        specs = {
+            "validatingadmissionpolicies": {"matchConstraints": constraints, "validations": validations},
+            "validatingadmissionpolicybindings": {
+                "policyName": name, "validationActions": ["Deny"], "matchResources": matched
+            },
+        }  # fmt: skip
+        root = "/apis/admissionregistration.k8s.io/v1"
+        for plural, spec in specs.items():
+            await self.kube.client.call("POST", f"{root}/{plural}", {"metadata": {"name": name}, "spec": spec})
+        try:
+            await self._until_refused(resource)
+            yield
+        finally:
+            for plural in specs:
+                await self.kube.client.call("DELETE", f"{root}/{plural}/{name}")
+
+    async def _until_refused(self, resource: Resource) -> None:
+        """The API server needs a few seconds until it follows a new policy."""
+        pod = {"spec": {"containers": [{"name": "probe", "image": "probe"}]}}
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+        probe = {**(pod if resource is PODS else inference_service("probe")), **kind, "metadata": {"name": "probe"}}
+        deadline, answer = time.monotonic() + PATIENCE, ""
+        while "ValidatingAdmissionPolicy" not in answer:
+            assert time.monotonic() < deadline, f"nobody enforces the policy: {answer}"
+            await asyncio.sleep(0.1)
+            try:
+                await self.kube.create(resource, probe, dryRun="All")
+            except ApiError as error:
+                answer = error.message
 
     async def forbid_pods_and_kill_them(self) -> None:
         await self.allow_no_pods()
@@ -302,6 +374,16 @@ class World:
             secret["metadata"]["name"] for secret in await self.kube.items(SECRETS) if "labels" in secret["metadata"]
         ]
 
+    async def until_secrets(self, names: list[str]) -> None:
+        """Wait until the Secrets of the registry have these names."""
+        deadline = time.monotonic() + PATIENCE
+        while sorted(found := await self.secrets()) != sorted(names):
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.05)
+
+    async def until_secret(self, name: str, test: Callable[[Object], bool]) -> Object:
+        return await self.kube.until(SECRETS, name, test)
+
     async def until_orphans(self, count: int) -> Sequence[Orphan]:
         deadline = time.monotonic() + PATIENCE
         while len(orphans := await self.history.orphans(self.project_id)) != count:
@@ -384,6 +466,15 @@ def _no_pods(resource: Resource, new: Object, old: Object | None) -> None:
         raise forbidden(PODS, new["metadata"].get("generateName", ""), text)
 
 
+def _policy(name: str, refused: Resource, text: str) -> Callable[[Resource, Object, Object | None], None]:
+    def policy(resource: Resource, new: Object, old: Object | None) -> None:
+        if resource is refused and old is None:
+            message = f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: {text}"
+            raise forbidden(resource, new["metadata"].get("name", new["metadata"].get("generateName", "")), message)
+
+    return policy
+
+
 class _LeavesItToControllers(Reconciler):
     """Make the change in a request that is cancelled after its commit."""
 
@@ -402,7 +493,7 @@ async def connected_cluster(
     """The adapter with the registry's own rights, if the cluster has them."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), limits)
     registry_id = await installation_id(database)
-    cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
+    cluster = KServeCluster(api, registry_id=registry_id, namespaces=namespaces, pace=pace)
     try:
         yield cluster
     finally:

@@ -13,7 +13,8 @@ from tests.fakes.store import InMemoryStore
 from tests.fakes.use_cases import UseCases, use_cases
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.model_version import ModelVersion, ModelVersionPatch
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.services.deployments import Deployments

@@ -16,6 +16,8 @@ def status(message: str = "m", reason: str = "", kind: str = "", causes: Any = (
     return {"kind": "Status", "message": message, "reason": reason, "details": {"kind": kind, "causes": causes}}
 
 
+POLICY = "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no"
+KSERVE = "inferenceservice.kserve-webhook-server.validator"
 CONFLICT = [{"reason": "FieldManagerConflict", "field": ".spec.predictor.minReplicas"}]
 OTHER_UID = [{"reason": "FieldValueInvalid", "field": "metadata.uid"}]
 TERMINATING = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]
@@ -27,14 +29,16 @@ TERMINATING = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}
         (400, status("unknown field", "BadRequest"), Why.REJECTED),
         (422, status("is invalid", "Invalid"), Why.REJECTED),
         (422, status("is invalid", "Invalid", causes=OTHER_UID), Why.OVERTAKEN),
-        (403, status('admission webhook "x" denied the request: no', "Forbidden"), Why.REJECTED),
-        (400, status('admission webhook "x" denied the request: no'), Why.REJECTED),
-        (500, status('admission webhook "x" denied the request: no'), Why.REJECTED),
+        (403, status('admission webhook "x" denied the request: no', "Forbidden"), Why.ADMISSION),
+        (400, status('admission webhook "x" denied the request: no'), Why.ADMISSION),
+        (500, status('admission webhook "x" denied the request: no'), Why.ADMISSION),
         (
             422,
-            status("ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no", "Invalid"),
-            Why.REJECTED,
+            status(POLICY, "Invalid"),
+            Why.ADMISSION,
         ),
+        (403, status(f'"iris" is forbidden: {POLICY}', "Forbidden"), Why.ADMISSION),
+        (403, status(f'admission webhook "{KSERVE}" denied the request: no', "Forbidden"), Why.REJECTED),
         (403, status("User cannot patch resource", "Forbidden"), Why.FORBIDDEN),
         (401, status("Unauthorized", "Unauthorized"), Why.API_UNAVAILABLE),
         (403, status('"iris" is forbidden: exceeded quota: q', "Forbidden"), Why.QUOTA),

@@ -60,11 +60,13 @@ LIVE = LiveObject(
     status_written_at=ago(seconds=50),
 )
 """An ordinary first start."""
+EDITED = replace(LIVE, k8s_generation=3, drift=DRIFT)
 READY = replace(LIVE, ready=TRUE, predictor_ready=TRUE)
 OTHERS = replace(LIVE, deployment_id="somebody else's", uid="u0")
 STARTING_UP = Rollout(revision=2, is_observed=True, is_complete=False)
 COMPLETE = replace(STARTING_UP, is_complete=True)
 SCALING = replace(STARTING_UP, is_available=True)
+SCALING_OUT = replace(SCALING, has_minimum=True)
 OLD = Rollout(revision=1, is_observed=True, is_complete=True)
 """The workload of the revision before."""
 
@@ -88,6 +90,13 @@ def unread(refused: ApplyRefused, **row: Any) -> Situation:
 
 def refusal(kind: DeploymentReason, message: str = "no", retry_after: float | None = None) -> ApplyRefused:
     return ApplyRefused(kind, message, retry_after)
+
+
+def repaired(times: int, *, field: str = DRIFT[0].path, applied_at: datetime = APPLIED_AT) -> dict[str, Any]:
+    """The row of a deployment under `enforce` whose field was put right this many times."""
+    assert ROW.applied is not None
+    applied = replace(ROW.applied, repairs={field: times})
+    return {"applied": applied, "applied_at": applied_at, "drift_policy": DriftPolicy.ENFORCE}
 
 
 def since(condition: Condition, moment: datetime) -> Condition:
@@ -133,6 +142,17 @@ FRESHLY_WARNED = replace(WARNED, first_seen=NOW, last_seen=NOW)
 NO_KNATIVE = replace(FRESHLY_WARNED, message="It is not possible: Knative Services are not available")
 NO_ROUTE = Condition(status="False", reason="NoGateway", message="no gateway", since=ago(minutes=1))
 UNKNOWN = Condition(status="Unknown")
+POLICY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no secret named owner not found"
+NO_PODS = [
+    ("a policy", "ADMISSION", f'pods "p" is forbidden: {POLICY}'),
+    ("Pod Security", "ADMISSION", 'pods "p" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot'),
+    ("a LimitRange", "ADMISSION", 'pods "p" is forbidden: maximum cpu usage per Container is 1, but limit is 2'),
+    ("service account", "SERVICE_ACCOUNT_NOT_FOUND",
+     'pods "p" is forbidden: error looking up service account m/s: serviceaccount "s" not found'),
+]  # fmt: skip
+NO_INGRESS = Condition(status="False", reason="Predictor ingress not created")
+"""KServe's condition IngressReady as long as the predictor is not ready; Ready is a copy of it."""
+UNINGRESSED = replace(LIVE, ready=NO_INGRESS, ingress_ready=NO_INGRESS)
 
 
 @dataclass(frozen=True)
@@ -144,7 +164,8 @@ class Case:
     situation: Situation
     phase: Phase
     reason: str = ""
-    message: str = ""
+    message: str | None = None
+    """None for any."""
 
     def __str__(self) -> str:
         return f"{self.row}: {self.evidence}"
@@ -228,8 +249,32 @@ CASES = [
     Case("being deleted", "deletionTimestamp",
          situation(live=replace(LIVE, deleting_since=NOW)), P.DRIFTED, "BEING_DELETED"),
     Case("changed by others", "spec changed by others",
-         situation(live=replace(READY, drift=DRIFT, changed_by="kubectl-edit")),
+         situation(live=replace(READY, k8s_generation=3, drift=DRIFT, changed_by="kubectl-edit")),
          P.DRIFTED, "SPEC_CHANGED", "changed by kubectl-edit: spec.predictor.minReplicas"),
+    Case("changed by others", "… before the apply, and the target serves",
+         situation(live=replace(READY, drift=DRIFT), serving_generation=2), P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… before the apply, and not to stay",
+         situation(live=replace(LIVE, drift=DRIFT), drift_policy=DriftPolicy.ENFORCE), P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… again, as after two repairs",
+         situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT, changed_by="argocd"), **repaired(2)),
+         P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… again, as after three repairs",
+         situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT, changed_by="argocd"), **repaired(3)),
+         P.DRIFTED, "DRIFT_FIGHT",
+         "argocd has changed spec.predictor.minReplicas again after each of the last 3 repairs"),
+    Case("changed by others", "… by nobody knows whom",
+         situation(live=EDITED, **repaired(3)),
+         P.DRIFTED, "DRIFT_FIGHT",
+         "somebody has changed spec.predictor.minReplicas again after each of the last 3 repairs"),
+    Case("changed by others", "… but it is to be reported only",
+         situation(live=EDITED,
+         **repaired(3) | {"drift_policy": DriftPolicy.REPORT}), P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… but an hour later",
+         situation(live=EDITED, **repaired(3, applied_at=ago(hours=1))),
+         P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… but other fields",
+         situation(live=EDITED, **repaired(3, field="spec.predictor.timeout")),
+         P.DRIFTED, "SPEC_CHANGED"),
     Case("stopped", "stopped", situation(live=replace(LIVE, is_stopped=True)), P.STOPPED, "STOPPED"),
     Case("no status yet", "no conditions", situation(live=replace(LIVE, has_conditions=False)), P.PENDING),
     Case("no status yet", "… 60 s after the apply",
@@ -247,6 +292,10 @@ CASES = [
     Case("reconcile failed", "… of what stays in KServe's way",
          situation(live=replace(LIVE, predictor_ready=since(IN_THE_WAY,
          ago(seconds=31))), rollout=None), P.FAILED, "RECONCILE_FAILED", IN_THE_WAY.message),
+    Case("reconcile failed", "… because of a policy", situation(rollout=None, live=replace(LIVE,
+         predictor_ready=replace(NOT_RECONCILED, message=f"fails to create: {POLICY}"))), P.FAILED, "ADMISSION"),
+    Case("warned in an event", "… of a policy", situation(rollout=None, warning=replace(WARNED, message=POLICY)),
+         P.FAILED, "ADMISSION", POLICY),
     Case("warned in an event", "warned of the URI", situation(rollout=None, warning=WARNED),
          P.FAILED, "STORAGE_URI_UNSUPPORTED", "StorageURI not supported: s4://"),
     Case("warned in an event", "… just now", situation(rollout=None, applied_at=NOW, warning=FRESHLY_WARNED),
@@ -272,8 +321,10 @@ CASES = [
     Case("no pods made", "no pods: quota", situation(rollout=no_pods('pods "p" is forbidden: exceeded quota: q')),
          P.FAILED, "QUOTA", 'pods "p" is forbidden: exceeded quota: q'),
     Case("no pods made", "no pods: forbidden",
-         situation(rollout=no_pods('pods "p" is forbidden: violates PodSecurity')),
+         situation(rollout=no_pods('pods "p" is forbidden: User "rs" cannot create resource "pods" in API group ""')),
          P.FAILED, "FORBIDDEN"),
+    *(Case("no pods made", f"no pods: {what}", situation(rollout=no_pods(text)), P.FAILED, reason, text)
+      for what, reason, text in NO_PODS),
     Case("no pods made", "no pods: secret",
          situation(rollout=no_pods('webhook "w" denied the request: secrets "s" not found')),
          P.FAILED, "SECRET_MISSING"),
@@ -312,6 +363,8 @@ CASES = [
          P.FAILED, "CONTAINER_CONFIG", "kserve-container: CreateContainerConfigError: no configmap"),
     Case("unschedulable", "unschedulable", situation(rollout=with_pods(unschedulable="no cpu")), P.PENDING,
          "UNSCHEDULABLE", "no cpu"),
+    Case("unschedulable", "… while the old revision serves", situation(live=READY,
+         rollout=with_pods(unschedulable="no cpu"), serving_generation=1), P.UPDATING, "UNSCHEDULABLE", "no cpu"),
     Case("unschedulable", "… over the deadline", situation(rollout=with_pods(unschedulable="no cpu", seconds=901),
          revised_at=ago(seconds=901), applied_at=ago(seconds=901)), P.FAILED, "UNSCHEDULABLE", "no cpu"),
     Case("unschedulable", "… of one more than serve", situation(live=READY, rollout=with_pods(unschedulable="no cpu"),
@@ -320,6 +373,11 @@ CASES = [
          serving_generation=2), P.PENDING, "UNSCHEDULABLE", "no cpu"),
     Case("over the deadline", "ProgressDeadlineExceeded", situation(rollout=replace(STARTING_UP, progressing=LATE)),
          P.FAILED, "DEADLINE", "no minimum availability"),
+    Case("over the deadline", "… with a cause that is too recent to count",
+         situation(rollout=replace(with_pods(NO_IMAGE), progressing=LATE)),
+         P.FAILED, "DEADLINE", "kserve-container: ImagePullBackOff: not found"),
+    Case("over the deadline", "the pods are up, but not to KServe", situation(live=UNINGRESSED, rollout=COMPLETE,
+         revised_at=ago(seconds=901), applied_at=ago(seconds=901)), P.FAILED, "DEADLINE", "no minimum availability"),
     Case("over the deadline", "our own deadline", situation(revised_at=ago(seconds=901), applied_at=ago(seconds=901)),
          P.FAILED, "DEADLINE"),
     Case("no route", "rolled out, no route yet",
@@ -330,6 +388,18 @@ CASES = [
     Case("no route", "… for 5 min",
          situation(live=replace(READY, ingress_ready=since(NO_ROUTE, ago(minutes=5, seconds=1))),
          rollout=COMPLETE), P.FAILED, "INGRESS", "no gateway"),
+    Case("serving with additions", "others had added fields before the apply",
+         situation(live=replace(READY, drift=DRIFT), rollout=COMPLETE), P.DRIFTED, "SPEC_CHANGED"),
+    Case("updating", "… which do not serve yet", situation(live=replace(READY, drift=DRIFT), serving_generation=1),
+         P.UPDATING),
+    Case("no route", "… without a message", situation(live=replace(READY, ingress_ready=NO_INGRESS), rollout=COMPLETE),
+         P.DEPLOYING, "ROUTE_PENDING", "Predictor ingress not created"),
+    Case("no route", "… to an update", situation(live=replace(READY, ingress_ready=NO_ROUTE), rollout=COMPLETE,
+         serving_generation=1), P.UPDATING, "ROUTE_PENDING", "no gateway"),
+    Case("no route", "… any more", situation(live=replace(READY, ingress_ready=NO_ROUTE), rollout=COMPLETE,
+         serving_generation=2), P.DEGRADED, "ROUTE_PENDING", "no gateway"),
+    Case("serving", "an autoscaler adds so many that KServe takes it for not Ready",
+         situation(live=UNINGRESSED, rollout=SCALING_OUT, serving_generation=2), P.DEPLOYED),
     Case("serving", "rolled out and Ready", situation(live=READY, rollout=COMPLETE), P.DEPLOYED),
     Case("serving", "an autoscaler adds replicas",
          situation(live=READY, rollout=SCALING, serving_generation=2), P.DEPLOYED),
@@ -342,16 +412,26 @@ CASES = [
          P.UPDATING, "IMAGE_PULL", "kserve-container: ImagePullBackOff: not found"),
     Case("degraded", "was DEPLOYED, not Ready", situation(serving_generation=2),
          P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE", "no minimum availability"),
-    Case("degraded", "… because an autoscaler adds many", situation(rollout=SCALING, serving_generation=2),
-         P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE"),
+    Case("degraded", "… with fewer than the minimum", situation(rollout=SCALING, serving_generation=2),
+         P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE", "no minimum availability"),
+    Case("degraded", "… because an autoscaler's pods do not come up",
+         situation(rollout=SCALING_OUT, serving_generation=2,
+         live=replace(UNINGRESSED, predictor_ready=since(STARTING, ago(seconds=901)))),
+         P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE", "no minimum availability"),
+    Case("degraded", "… although it has its pods", situation(rollout=SCALING_OUT, serving_generation=2,
+         live=replace(LIVE, predictor_ready=replace(STARTING, reason="X"))), P.DEGRADED, "NOT_READY"),
     Case("degraded", "was DEPLOYED, scaled to zero, which is Ready to KServe",
          situation(live=READY, serving_generation=2),
          P.DEGRADED, "NO_REPLICAS", "no replica is available"),
-    Case("degraded", "… nobody says why", situation(live=replace(LIVE, ready=UNKNOWN), serving_generation=2),
-         P.DEGRADED, "NOT_READY"),
+    Case("degraded", "… nobody says why", situation(live=replace(LIVE, ready=UNKNOWN, predictor_ready=UNKNOWN),
+         serving_generation=2), P.DEGRADED, "NOT_READY"),
     Case("degraded", "… although past all deadlines", situation(serving_generation=2, revised_at=ago(days=1),
          applied_at=ago(days=1)), P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE"),
     Case("deploying", "otherwise", situation(), P.DEPLOYING, "", "no minimum availability"),
+    Case("deploying", "Ready only repeats that there is no ingress", situation(live=UNINGRESSED),
+         P.DEPLOYING, "", "no minimum availability"),
+    Case("deploying", "… and the predictor says nothing yet",
+         situation(live=replace(UNINGRESSED, predictor_ready=UNKNOWN)), P.DEPLOYING, "", ""),
     Case("deploying", "… with trouble", situation(rollout=no_pods("exceeded quota", seconds=1)),
          P.DEPLOYING, "QUOTA", "exceeded quota"),
     Case("deploying", "Ready, but nothing of ours has served", situation(live=READY), P.DEPLOYING),
@@ -367,7 +447,7 @@ def test_row(case: Case) -> None:
     assert row_of(case.situation) == case.row
     verdict = decide(case.situation)
     assert (verdict.phase, verdict.reason) == (case.phase, case.reason)
-    assert not case.message or verdict.message == case.message
+    assert case.message is None or verdict.message == case.message
 
 
 def test_every_row_has_a_name_of_its_own_and_a_case() -> None:
@@ -383,7 +463,7 @@ def test_every_row_has_a_name_of_its_own_and_a_case() -> None:
         (situation(want=Want.ABSENT, live=None, refused=refusal(R.API_UNAVAILABLE)), "try again"),
         (situation(live=replace(LIVE, uid="u2", deleting_since=NOW)), "deleted by others"),
         (situation(live=replace(LIVE, deleting_since=NOW, drift=DRIFT)), "being deleted"),
-        (situation(live=replace(LIVE, drift=DRIFT, is_stopped=True)), "changed by others"),
+        (situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT, is_stopped=True)), "changed by others"),
         (situation(live=replace(LIVE, is_stopped=True, has_conditions=False)), "stopped"),
         (situation(live=replace(INVALID, has_conditions=False)), "no status yet"),
         (situation(live=replace(INVALID, predictor_ready=NOT_RECONCILED), rollout=None), "invalid spec"),
@@ -482,8 +562,12 @@ def again(situation: Situation) -> float | None:
         (situation(refused=refusal(R.NAMESPACE_NOT_FOUND)), 5),
         (situation(refused=refusal(R.FIELD_CONFLICT)), 30),
         (situation(live=None, rollout=None), 0),
-        (situation(live=replace(LIVE, drift=DRIFT)), 30),
+        (situation(live=EDITED), 30),
         (situation(live=replace(LIVE, drift=DRIFT), drift_policy=DriftPolicy.ENFORCE), 0),
+        (situation(live=EDITED, **repaired(1)), 0),
+        (situation(live=EDITED, **repaired(1, applied_at=ago(seconds=1))), 1),
+        (situation(live=EDITED, **repaired(4, applied_at=ago(seconds=1))), 15),
+        (situation(live=EDITED, **repaired(1000, applied_at=ago(seconds=1))), 299),
         (situation(live=READY, rollout=COMPLETE), 3600),
     ],
 )

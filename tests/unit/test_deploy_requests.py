@@ -10,7 +10,8 @@ import pytest
 from tests.unit.deployed_world import World, a_world
 
 from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
-from registry_grpc.domain.deployment import DeploymentMode, DeploymentOptions, Phase, ScaleMetric
+from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.errors import AlreadyExists, InvalidRequest
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.services.deployments import Deployed

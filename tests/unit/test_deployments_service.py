@@ -13,7 +13,7 @@ from tests.refusals import refused
 from tests.unit.conftest import Registry
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import DeploymentOptions
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import (
     AlreadyExists,
     FailedPrecondition,

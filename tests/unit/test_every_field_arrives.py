@@ -62,10 +62,15 @@ VALUES: dict[str, Any] = {
     "current_state": "DEPLOYED",
     "deployment_mode": "Knative",
     "scale_metric": "rps",
+    "protocol_version": "grpc-v2",
     "endpoint": "minio.example.com:9000",
     "requests": {"cpu": "250m"},
     "limits": {"cpu": "750m"},
     "env": {"SOME_NAME": "some-value"},
+    "operator": "Equal",
+    "effect": "NoExecute",
+    "mount_path": "/mnt/adapters/sql",
+    "shared_memory": "3Gi",
     "name": "a-name",
     "limit": 97,
 }
@@ -110,9 +115,13 @@ NOT_TOLD_TO_GRPC = {
     "Applied.k8s_generation": "of the controller",
     "Applied.resource_version": "of the controller",
     "Applied.content": "of the controller",
+    "Applied.repairs": "of the controller",
     "DeploymentSpec.registered_model_id": "told of the deployment",
 }
-ONLY_FOR_GRPC = ("Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "FieldDifference.", "Applied.")
+ONLY_FOR_GRPC = (
+    "Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "Toleration.", "StorageUri.",
+    "FieldDifference.", "Applied.",
+)  # fmt: skip
 """The contract's answer to a deploy has no deployment."""
 NOT_SHOWN_BY = {
     # Versions inside a model have no emails (quirk Q51).
@@ -171,6 +180,8 @@ def filled(message: Any, rpc: str, path: str = "") -> dict[str, Any]:
             moment = datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=next(_numbers))
             getattr(message, field.name).FromDatetime(moment)
             values[name] = moment
+        elif field.message_type and field.is_repeated:
+            values |= filled(getattr(message, field.name).add(), rpc, f"{name}[0].")
         elif field.message_type:
             inner = getattr(message, field.name)
             inner.SetInParent()

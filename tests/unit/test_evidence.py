@@ -10,7 +10,7 @@ import pytest
 from registry_grpc.adapters.kserve import watch
 from registry_grpc.adapters.kserve.evidence import deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, knative_rollout, newest_pods
-from registry_grpc.domain.deployment import DeploymentMode
+from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Condition, ModelFailure, WarningEvent
 
 T0 = "2026-02-11T08:00:00Z"
@@ -202,6 +202,15 @@ def replicas(updated: int, total: int, available: int) -> dict[str, Any]:
 )
 def test_when_a_deployment_is_rolled_out(counts: dict[str, Any], least: int, complete: bool) -> None:
     assert deployment_rollout(workload(**counts), min_replicas=least).is_complete is complete
+
+
+@pytest.mark.parametrize(
+    ("counts", "has_minimum"),
+    [(replicas(5, 5, 2), True), (replicas(5, 5, 1), False), (replicas(4, 5, 5), False), ({}, False)],
+    ids=["an autoscaler adds more", "too few", "an old one is left", "no status"],
+)
+def test_whether_the_minimum_is_available(counts: dict[str, Any], has_minimum: bool) -> None:
+    assert deployment_rollout(workload(**counts), min_replicas=2).has_minimum is has_minimum
 
 
 @pytest.mark.parametrize(("counts", "available"), [(replicas(1, 2, 1), True), (replicas(1, 1, 0), False), ({}, False)])

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from tests.unit.at_work import AtWork, at_work
 
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, Phase
+from registry_grpc.domain.deployment import Deployment, Phase
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.inference_service import InferenceServicePatch
 from registry_grpc.domain.model_version import ModelVersionPatch
 

@@ -14,7 +14,8 @@ from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, FieldDifference
+from registry_grpc.domain.deployment import Deployment, FieldDifference
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import (
     AlreadyExists,
     DeploymentBlocked,
@@ -43,7 +44,7 @@ class Stage:
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
         return ClusterFacts(kserve_installed=True, namespace_exists=True, service_account_exists=not service_account)
 
-    def manifest(self, deployment: Deployment, _credentials: object) -> str:
+    async def manifest(self, deployment: Deployment, _credentials: object) -> str:
         return json.dumps({"name": deployment.name})
 
     async def dry_run(self, _deployment: Deployment, _credentials: object) -> tuple[FieldDifference, ...]:

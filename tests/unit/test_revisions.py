@@ -14,7 +14,8 @@ from tests.fakes.use_cases import UseCases
 from tests.refusals import refused
 from tests.unit.deployed_world import ALLOWING, World, a_world
 
-from registry_grpc.domain.deployment import Applied, Cause, DeploymentMode, DeploymentOptions, Want
+from registry_grpc.domain.deployment import Applied, Cause, Want
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.errors import (
     ConcurrentChange,
     DeploymentBlocked,

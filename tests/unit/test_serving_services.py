@@ -11,7 +11,8 @@ from tests.fakes.seeding import stored_environment, stored_model, stored_service
 from tests.refusals import refused
 from tests.unit.conftest import Registry
 
-from registry_grpc.domain.deployment import Cause, DeploymentOptions, DeploymentSpec, Phase, Want
+from registry_grpc.domain.deployment import Cause, DeploymentSpec, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from registry_grpc.domain.inference_service import (
     InferenceService,

@@ -127,6 +127,13 @@ def test_lists_are_separated_by_commas_and_empty_variables_count_as_unset(enviro
     assert settings.cluster is ClusterKind.NONE
 
 
+def test_names_of_model_formats(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("REGISTRY_MODEL_FORMATS", "H2O-3=mlflow, my bert = huggingface")
+    assert Settings().format_names == {"h2o-3": "mlflow", "my bert": "huggingface"}
+    for wrong in ("h2o", "h2o=", "=mlflow", "a=b=c", " =x"):
+        assert "write pairs `framework=format`" in refused(model_formats=wrong)["model_formats"]
+
+
 def test_the_registrys_kubeconfig_goes_before_that_of_kubectl(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("KUBECONFIG", "/kubectl")
     assert Settings().kubeconfig == Path("/kubectl")

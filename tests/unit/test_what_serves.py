@@ -13,7 +13,8 @@ from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Cause, DeploymentOptions, DeploymentSpec, Want
+from registry_grpc.domain.deployment import Cause, DeploymentSpec, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.model_version import COPIED, ModelVersion, ModelVersionPatch

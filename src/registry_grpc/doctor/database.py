@@ -24,7 +24,7 @@ _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
 _RIGHTS = {  # as docs/operations.md grants them
     "SELECT, INSERT, UPDATE, DELETE": (
         *("registered_model", "serving_environment", "inference_service", "serve_model", "deployment"),
-        *("deployment_revision", "deployment_request"),
+        *("deployment_revision", "deployment_serving", "deployment_request"),
     ),
     "SELECT, INSERT, UPDATE": ("model_version",),
     "SELECT, INSERT, DELETE": ("deployment_event", "orphan"),

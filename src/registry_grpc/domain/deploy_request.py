@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from uuid import UUID
 
-from registry_grpc.domain.deployment import DeploymentOptions
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import LIMITS
 from registry_grpc.domain.rules import LABELS, check_fields, version_count_errors

@@ -6,37 +6,22 @@ A deployment has the id of its inference service. Every change of the intent is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, Reason, Violation
+from registry_grpc.domain.deployment_options import DeploymentOptions
+from registry_grpc.domain.errors import FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED, ModelVersion
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.quantity import fault_of_quantity
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.domain.stored_word import StoredWord
 from registry_grpc.domain.times import NOT_STORED
-
-DEFAULT_DEADLINE_SECONDS = 900
-OPTION_LIMITS = {"runtime": 253, "service_account": 253, "storage_endpoint": 500, "storage_region": 100}
-"""The most characters of each option."""
-MOST_ENTRIES = 256
-LONGEST_KEY = 253
-LONGEST_VALUES = {"requests": 64, "limits": 64, "env": 4096}
-"""The limits of each map: its entries, the characters of a key, and the bytes of a value in UTF-8."""
-_PLACES = {
-    "requests": "resources.requests",
-    "limits": "resources.limits",
-    "storage_endpoint": "storage.endpoint",
-    "storage_region": "storage.region",
-}
-"""The paths in a request of the fields that have other names there."""
 
 
 class Want(StrEnum):
@@ -84,107 +69,6 @@ class Outcome(StoredWord):
     SERVED = "SERVED"
     FAILED = "FAILED"
     SUPERSEDED = "SUPERSEDED"
-
-
-class DeploymentMode(StrEnum):
-    """The mode in which KServe runs a predictor. KServe does not allow to change it."""
-
-    STANDARD = "Standard"
-    KNATIVE = "Knative"
-
-
-class ScaleMetric(StrEnum):
-    """The metric by which KServe scales."""
-
-    CPU = "cpu"
-    MEMORY = "memory"
-    CONCURRENCY = "concurrency"
-    RPS = "rps"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentOptions:
-    """How a version is served. The set is closed, because a raw pod spec could mount any Secret of the namespace.
-
-    `requests` and `limits` have Kubernetes quantities by resource name; times are in seconds. `max_replicas` 0 means
-    unset, as in KServe.
-    """
-
-    runtime: str = ""
-    service_account: str = ""
-    deployment_mode: DeploymentMode = DeploymentMode.STANDARD
-    min_replicas: int | None = None
-    max_replicas: int | None = None
-    scale_metric: ScaleMetric | None = None
-    scale_target: int | None = None
-    requests: Mapping[str, str] = field(default_factory=dict)
-    limits: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    timeout_seconds: int | None = None
-    deadline_seconds: int = DEFAULT_DEADLINE_SECONDS
-    storage_endpoint: str = ""
-    storage_region: str = ""
-
-    def violations(self) -> tuple[Violation, ...]:
-        """All values that are invalid or contradict each other.
-
-        They are not checked when options are made, because stored options may break newer rules and must stay readable.
-        """
-        sizes = (*_too_long(self), *_too_many(self))
-        # The entries of maps that are too large are not checked one by one.
-        return sizes or (*_replica_violations(self), *_too_low(self), *_quantity_violations(self))
-
-    def check(self) -> None:
-        """Raises InvalidRequest with all violations."""
-        if violations := self.violations():
-            raise InvalidRequest(violations)
-
-
-def _too_long(options: DeploymentOptions) -> Iterator[Violation]:
-    for name, limit in OPTION_LIMITS.items():
-        if len(getattr(options, name)) > limit:
-            yield Violation(_path(name), f"must be at most {limit} characters")
-
-
-def _too_many(options: DeploymentOptions) -> Iterator[Violation]:
-    for name, longest in LONGEST_VALUES.items():
-        entries: Mapping[str, str] = getattr(options, name)
-        if len(entries) > MOST_ENTRIES:
-            yield Violation(_path(name), f"must be at most {MOST_ENTRIES} entries")
-        if any(len(key) > LONGEST_KEY for key in entries):
-            yield Violation(_path(name), f"must have keys of at most {LONGEST_KEY} characters")
-        if any(len(value.encode()) > longest for value in entries.values()):
-            yield Violation(_path(name), f"must have values of at most {longest} bytes in UTF-8")
-
-
-def _path(name: str) -> str:
-    """The path of the field in a request."""
-    return "options." + _PLACES.get(name, name)
-
-
-def _replica_violations(options: DeploymentOptions) -> Iterator[Violation]:
-    low, high = options.min_replicas, options.max_replicas
-    for name, value in (("min_replicas", low), ("max_replicas", high)):
-        if value is not None and value < 0:
-            yield Violation(f"options.{name}", "must not be negative")
-    if low is not None and high is not None and 0 < high < low:
-        yield Violation("options.max_replicas", "must not be less than options.min_replicas")
-    if low == 0 and options.deployment_mode is DeploymentMode.STANDARD:
-        yield Violation("options.min_replicas", "must be at least 1, except in Knative mode")
-
-
-def _too_low(options: DeploymentOptions) -> Iterator[Violation]:
-    for name in ("scale_target", "timeout_seconds", "deadline_seconds"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            yield Violation(f"options.{name}", "must be at least 1")
-
-
-def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:
-    for kind, quantities in (("requests", options.requests), ("limits", options.limits)):
-        for resource in sorted(quantities):
-            if fault := fault_of_quantity(quantities[resource]):
-                yield Violation(f"options.resources.{kind}.{resource}", fault)
 
 
 class VersionCopy(NamedTuple):
@@ -280,14 +164,23 @@ class FieldDifference:
 class Applied:
     """The API server's answer to the last apply.
 
-    `content` is the stored object: {"spec", "labels", "annotations"} with the defaults set by webhooks. Drift is the
-    difference from it.
+    `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
+    webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
+    `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
+    `stamp`: the revision stamped on the pods; 0 for the applied one.
     """
 
     uid: str
     k8s_generation: int
     resource_version: str
     content: Mapping[str, Any]
+    stamp: int = 0
+    repairs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> Any:
+        """The spec that was sent. Until 2026-11-29 only the stored one was kept."""
+        return self.content.get("ours", self.content["spec"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,10 +216,16 @@ class Deployment:
     edited_version_fields: tuple[str, ...] = ()
     """The fields of its versions that were changed since they were copied into the spec (`spec.edited_fields`)."""
 
+    @property
+    def stamp(self) -> int:
+        """The revision that is stamped on the target revision's pods: an earlier one if it has made the same pods."""
+        is_applied = self.applied is not None and self.applied_generation == self.generation
+        return (self.applied.stamp if self.applied and is_applied else 0) or self.generation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRevision:
-    """One state of the intent. Its `spec` never changes."""
+    """One state of the intent. Its `spec` never changes. It may pause between `served_from` and `served_until`."""
 
     deployment_id: UUID
     generation: int

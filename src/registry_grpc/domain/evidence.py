@@ -78,6 +78,8 @@ class Rollout:
     """Whether all wanted replicas have this template and are available (Knative: the latest created is ready)."""
     is_available: bool = False
     """Whether any replica serves, with this template or an earlier one."""
+    has_minimum: bool = False
+    """Whether the minimum number of replicas is available, all of this template. An autoscaler may want more."""
     replica_failure: Condition | None = None
     progressing: Condition | None = None
     pods: tuple[PodEvidence, ...] = ()
@@ -122,8 +124,13 @@ class LiveObject:
     changed_by: str = ""
     """The field manager of the newest change that is neither ours nor one of the status."""
 
+    def is_applied(self, deployment: Deployment) -> bool:
+        """Whether it is the object that was applied, no matter what others have written into it since."""
+        return deployment.applied is not None and deployment.applied.uid == self.uid
+
     def is_of(self, deployment: Deployment) -> bool:
-        return self.deployment_id == str(deployment.id)
+        """Whether it belongs to the deployment: by its uid if that is known, or else by its label."""
+        return self.is_applied(deployment) or self.deployment_id == str(deployment.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

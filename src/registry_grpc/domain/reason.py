@@ -68,12 +68,16 @@ class DeploymentReason(StoredWord):
     DELETED_EXTERNALLY = "DELETED_EXTERNALLY", "Do nothing: the registry creates it again. Undeploy to remove it."
     BEING_DELETED = "BEING_DELETED", "Wait until it is gone: then the registry creates it again. Undeploy to remove it."
     SPEC_CHANGED = "SPEC_CHANGED", "Revert the change, or set the environment's drift policy to `enforce`."
+    DRIFT_FIGHT = (
+        "DRIFT_FIGHT",
+        "Stop the named writer from changing these fields, or set the environment's drift policy to `report`.",
+    )
     STOPPED = "STOPPED", "Remove the annotation serving.kserve.io/stop from the object to start it again."
     DELETE_STUCK = "DELETE_STUCK", "Check the named finalizers: they wait for a controller that may be gone."
 
     # Reported by KServe about the object.
     CONTROLLER_SILENT = "CONTROLLER_SILENT", "Check whether KServe's controller manager runs, and read its log."
-    NO_SUPPORTING_RUNTIME = "NO_SUPPORTING_RUNTIME", "Set `options.runtime`, or correct the framework and its version."
+    NO_SUPPORTING_RUNTIME = "NO_SUPPORTING_RUNTIME", "Install a runtime for the framework, or set `options.runtime`."
     RUNTIME_NOT_RECOGNIZED = "RUNTIME_NOT_RECOGNIZED", "Name a runtime of the namespace or of the cluster."
     RUNTIME_DISABLED = "RUNTIME_DISABLED", "Name another runtime, or enable this one."
     INVALID_SPEC = "INVALID_SPEC", "Read the message of KServe, correct the options, and update."
@@ -84,7 +88,7 @@ class DeploymentReason(StoredWord):
     KSERVE_ERROR = "KSERVE_ERROR", "Read the message of KServe, correct the deployment, and update."
 
     # Observed in the pods. The phase is DEGRADED instead of FAILED while other pods of the revision serve.
-    ADMISSION = "ADMISSION", "Find out which policy of the cluster denies the pods, and comply with it."
+    ADMISSION = "ADMISSION", "Comply with the policy that the message names, or ask whoever set it up."
     SECRET_MISSING = "SECRET_MISSING", "Create the named Secret, or set the version's keys."
     FAILED_CREATE = "FAILED_CREATE", "Read the message, which tells why the pods cannot be created."
     MODEL_DOWNLOAD = "MODEL_DOWNLOAD", "Check the version's uri and keys; Kubernetes keeps trying the download."
@@ -108,10 +112,30 @@ class DeploymentReason(StoredWord):
     RUNTIME_NOT_FOUND = "RUNTIME_NOT_FOUND", "Name an existing runtime, or none to let KServe choose by model format."
     RUNTIME_MISMATCH = "RUNTIME_MISMATCH", "Name another runtime, or none to let KServe choose by model format."
     NO_RUNTIME = "NO_RUNTIME", "Install a runtime for the format, or name one in `options.runtime`."
+    RUNTIME_VERSION_DIFFERS = (
+        "RUNTIME_VERSION_DIFFERS",
+        "Check that the runtime can load this model, or install one for the version.",
+    )
+    RESOURCES_INVALID = (
+        "RESOURCES_INVALID",
+        "Set `options.resources` so that no request is above its limit, and limits of whole GPUs.",
+    )
+    TIMEOUT_UNUSED = (
+        "TIMEOUT_UNUSED",
+        "Set the timeout in the ingress, or install the Gateway API and let KServe use it.",
+    )
+    CREDENTIALS_VISIBLE = (
+        "CREDENTIALS_VISIBLE",
+        "Store the model where KServe reads keys from a Secret, such as s3://, or use a token of little value.",
+    )
+    URI_IS_LOCAL = "URI_IS_LOCAL", "Copy the model to a location that KServe supports, and set the version's uri to it."
     SERVICE_ACCOUNT_NOT_FOUND = "SERVICE_ACCOUNT_NOT_FOUND", "Create the service account, or name another one."
     SCALE_METRIC_UNSUPPORTED = "SCALE_METRIC_UNSUPPORTED", "Use `concurrency` or `rps`."
     SCALE_METRIC_UNUSED = "SCALE_METRIC_UNUSED", "Use `cpu`, or `memory` with a percentage as `scale_target`."
-    STORAGE_OPTIONS_UNUSED = "STORAGE_OPTIONS_UNUSED", "Set the version's keys, or annotate the service account."
+    STORAGE_OPTIONS_UNUSED = (
+        "STORAGE_OPTIONS_UNUSED",
+        "Set the version's keys or `anonymous`, or annotate the service account.",
+    )
     CREDENTIALS_UNUSED = "CREDENTIALS_UNUSED", "Name a `service_account` that may read the model, or remove the keys."
     CREDENTIALS_MISSING = "CREDENTIALS_MISSING", "Set the version's keys, or name a `service_account` that may read it."
     VERSION_EDITED = "VERSION_EDITED", "Check that this is intended; it is better to add a version for every change."

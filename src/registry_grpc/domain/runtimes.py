@@ -1,19 +1,53 @@
-"""Serving runtimes, and whether KServe will find one for a model. The rules are KServe's own.
+"""Serving runtimes, and which of them serves a model. The rules of the choice are KServe's own.
 
-A format matches by exact text: version 1.3 does not match a runtime that lists 1. No version matches all versions.
+KServe compares formats and versions as text: version 1.6.1 does not match a runtime that lists 1. So the registry asks
+for the format and the version that a runtime lists: those that are nearest to what the version of the model says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import zip_longest
+from typing import NamedTuple
 
 from registry_grpc.domain.deployment import DeploymentSpec
+from registry_grpc.domain.deployment_options import ServingProtocol
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.reason import DeploymentReason as Why
 
-_SPEAK_V2 = frozenset({"triton", "vllm"})
+FORMAT_NAMES: Mapping[str, str] = {
+    "hf": "huggingface",
+    "keras": "tensorflow",
+    "lgbm": "lightgbm",
+    "onnxruntime": "onnx",
+    "paddlepaddle": "paddle",
+    "scikit-learn": "sklearn",
+    "scikit_learn": "sklearn",
+    "tf": "tensorflow",
+    "torch": "pytorch",
+    "torchscript": "pytorch",
+    "transformers": "huggingface",
+    "vllm": "vLLM",
+    "xgb": "xgboost",
+}
+"""KServe's names of model formats by other names that people use, in lower case. Operators can add more."""
+
+_SPEAK_V2 = frozenset({"triton", "vLLM"})
 """The formats for which KServe's defaulter requires protocol v2."""
+_VERSION = re.compile(r"v?(\d+(?:\.\d+)*)")
+
+
+class ModelFormat(NamedTuple):
+    """The words with which KServe is asked for a runtime. Without a version, it compares none; without a protocol, it
+    assumes its default."""
+
+    name: str
+    version: str
+    protocol: ServingProtocol | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,23 +63,130 @@ class RuntimeFormat:
     auto_select: bool
     protocols: tuple[str, ...] = ("v1",)
     is_disabled: bool = False
-
-    def matches(self, name: str, version: str) -> bool:
-        return self.name == name and version in {"", self.version}
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """The resources of its container, as quantities."""
+    probes: tuple[str, ...] = ()
+    """The probes of its container, by their names in Kubernetes."""
+    port: int = 8080
+    """The port on which it listens: KServe's default, if it says none."""
 
     def speaks(self, protocol: str) -> bool:
         return not self.protocols or protocol in self.protocols
 
-
-def runtime_findings(spec: DeploymentSpec, formats: Sequence[RuntimeFormat] | None) -> tuple[Finding, ...]:
-    """Findings about the requested or matching runtime; empty if the runtimes are unknown."""
-    if formats is None or not spec.model_format:
-        return ()
-    finding = _named(spec, formats) if spec.runtime else _chosen(spec, formats)
-    return () if finding is None else (finding,)
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.version}".strip()
 
 
-def _named(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtimes:
+    """The formats of all serving runtimes that a namespace can use, in the order in which KServe prefers them; None if
+    they are unknown. `names` are KServe's names of formats by other names in lower case."""
+
+    formats: tuple[RuntimeFormat, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=lambda: FORMAT_NAMES)
+
+    def asked_for(self, spec: DeploymentSpec) -> ModelFormat:
+        """The words with which KServe finds the runtime for this spec, if there is one."""
+        protocol, chosen = spec.options.protocol_version, self.chosen(spec)
+        if chosen is None:
+            # Without a version, KServe takes any runtime for the format that is installed later.
+            version = spec.model_format_version if self.formats is None else ""
+            return ModelFormat(_name_of(spec.model_format, self.formats or (), self.names), version, protocol)
+        if protocol is None and (chosen.name in _SPEAK_V2 or not (spec.runtime or chosen.speaks(ServingProtocol.V1))):
+            protocol = ServingProtocol.V2
+        return ModelFormat(chosen.name, chosen.version if spec.model_format_version else "", protocol)
+
+    def chosen(self, spec: DeploymentSpec) -> RuntimeFormat | None:
+        """The format of the runtime that will serve the spec; None if none does, or if the runtimes are unknown."""
+        usable = [item for item in self.formats or () if _is_usable(item, spec)]
+        name = _name_of(spec.model_format, usable, self.names)
+        nearness = partial(_distance, spec.model_format_version)
+        return min((item for item in usable if item.name == name), key=nearness, default=None)
+
+    def findings(self, spec: DeploymentSpec) -> tuple[Finding, ...]:
+        """Findings about the requested or chosen runtime; empty if the runtimes are unknown."""
+        if self.formats is None or not spec.model_format:
+            return ()
+        chosen = self.chosen(spec)
+        finding = _named(spec, chosen, self.formats) if spec.runtime else None
+        if finding is None and chosen is None:
+            finding = self._not_chosen(spec, self.formats)
+        elif finding is None and chosen is not None:
+            finding = _differing(spec, chosen)
+        return () if finding is None else (finding,)
+
+    def _not_chosen(self, spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding:
+        name, protocol = _name_of(spec.model_format, formats, self.names), spec.options.protocol_version
+        there = [item for item in formats if item.name == name and not item.is_disabled]
+        if protocol and any(item.auto_select for item in there):
+            spoken = ", ".join(sorted({each for item in there if item.auto_select for each in item.protocols}))
+            message = f"no serving runtime speaks `{protocol}` for {_wanted(spec)}; those for it speak: {spoken}"
+            return Finding(Why.NO_RUNTIME, message, hint="Set one of these.", field="options.protocol_version")
+        choosable = sorted({item.name for item in formats if _is_usable(item, spec)})
+        known = ", ".join(choosable) or "none"
+        message = f"KServe selects no serving runtime for {_wanted(spec)}; it selects one for these formats: {known}"
+        hint = ""
+        if there:
+            runtimes = ", ".join(sorted({item.runtime for item in there}))
+            hint = f"Name one in `options.runtime`: {runtimes}."
+        elif (like := difflib.get_close_matches(name, choosable, n=1, cutoff=0)) and (
+            near := self.chosen(replace(spec, model_format=like[0]))
+        ):
+            hint = f"The nearest is {near.title} of `{near.runtime}`: correct the framework of the version, name a "
+            hint += "runtime, or ask the operator to add the name to the setting REGISTRY_MODEL_FORMATS."
+        return Finding(Why.NO_RUNTIME, message, hint=hint, field="model_version_id")
+
+
+def _is_usable(item: RuntimeFormat, spec: DeploymentSpec) -> bool:
+    """Whether KServe may use the runtime for the spec, if format and version match."""
+    protocol = spec.options.protocol_version
+    if protocol is None and item.name in _SPEAK_V2:
+        protocol = ServingProtocol.V2
+    if spec.runtime:
+        return item.runtime == spec.runtime and (protocol is None or item.speaks(protocol))
+    protocols = (protocol,) if protocol else (ServingProtocol.V1, ServingProtocol.V2)
+    return item.auto_select and not item.is_disabled and any(item.speaks(each) for each in protocols)
+
+
+def _default_protocol(name: str) -> ServingProtocol:
+    return ServingProtocol.V2 if name in _SPEAK_V2 else ServingProtocol.V1
+
+
+def _name_of(said: str, formats: Iterable[RuntimeFormat], names: Mapping[str, str]) -> str:
+    """The name that a runtime lists, if one does: as it was said, in another case, or by another name."""
+    listed = {item.name for item in formats}
+    by_lower = {name.lower(): name for name in sorted(listed)}
+    other = names.get(said.lower(), said)
+    return said if said in listed else by_lower.get(said.lower()) or by_lower.get(other.lower()) or other
+
+
+def _distance(version: str, item: RuntimeFormat) -> tuple[int, tuple[int, ...], bool]:
+    """How far the version that the runtime lists is from the one of the model; the nearest is the least. A runtime that
+    speaks KServe's default protocol comes before one that does not."""
+    speaks_other = not item.speaks(_default_protocol(item.name))
+    wanted, listed = _numbers(version), _numbers(item.version)
+    newest_first = tuple(-number for number in listed)
+    if version in {"", item.version}:
+        return 0, (), speaks_other
+    if not listed:
+        return 3, (), speaks_other
+    common = min(len(wanted), len(listed))
+    if common and wanted[:common] == listed[:common]:  # 1 is all of 1.6.1
+        return 1, (-common, *newest_first), speaks_other
+    steps = [abs(a - b) for a, b in zip_longest(wanted, listed, fillvalue=0)] if wanted else [1]
+    same = next(place for place, step in enumerate(steps) if step)
+    return 2, (-same, steps[same], *newest_first), speaks_other
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version such as 2.15.0, v2 or 1.6.1+cpu; empty without any."""
+    found = _VERSION.match(version)
+    return tuple(int(number) for number in found[1].split(".")) if found else ()
+
+
+def _named(spec: DeploymentSpec, chosen: RuntimeFormat | None, formats: Sequence[RuntimeFormat]) -> Finding | None:
     own = [item for item in formats if item.runtime == spec.runtime]
     if not own:
         known = ", ".join(sorted({item.runtime for item in formats})) or "none"
@@ -54,40 +195,29 @@ def _named(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding | 
     if all(item.is_disabled for item in own):
         message = f"the serving runtime `{spec.runtime}` is disabled"
         return Finding(Why.RUNTIME_DISABLED, message, field="options.runtime")
-    speaks = spec.model_format not in _SPEAK_V2 or any(item.speaks("v2") for item in own)
-    if speaks and any(item.matches(spec.model_format, spec.model_format_version) for item in own):
+    if chosen is not None:
         return None
-    supported = ", ".join(dict.fromkeys(f"{item.name} {item.version}".strip() for item in own if item.name))
-    message = f"the serving runtime `{spec.runtime}` does not support {_wanted(spec)}; it supports: "
-    message += supported or "no format"
-    return Finding(Why.RUNTIME_MISMATCH, message, hint=_version_hint(spec, own), field="options.runtime")
+    protocol = spec.options.protocol_version
+    if protocol and not any(item.speaks(protocol) for item in own):
+        message = f"the serving runtime `{spec.runtime}` does not speak `{protocol}`; it speaks: "
+        message += ", ".join(own[0].protocols)
+        return Finding(Why.RUNTIME_MISMATCH, message, field="options.protocol_version")
+    supported = ", ".join(dict.fromkeys(item.title for item in own if item.name)) or "no format"
+    message = f"the serving runtime `{spec.runtime}` does not support {_wanted(spec)}; it supports: {supported}"
+    return Finding(Why.RUNTIME_MISMATCH, message, field="options.runtime")
 
 
-def _chosen(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> Finding | None:
-    protocol = "v2" if spec.model_format in _SPEAK_V2 else "v1"
-    choosable = [item for item in formats if item.auto_select and not item.is_disabled and item.speaks(protocol)]
-    if any(item.matches(spec.model_format, spec.model_format_version) for item in choosable):
+def _differing(spec: DeploymentSpec, chosen: RuntimeFormat) -> Finding | None:
+    """The model is served with another version than its own."""
+    rank, _, _ = _distance(spec.model_format_version, chosen)
+    if rank <= 1:
         return None
-    near = [item for item in choosable if item.name == spec.model_format]
-    if near:
-        versions = ", ".join(sorted({item.version for item in near}))
-        message = f"no serving runtime supports {_wanted(spec)}; the supported versions are: {versions}"
-        return Finding(Why.NO_RUNTIME, message, hint=_version_hint(spec, near), field="model_version_id")
-    by_name = sorted({item.runtime for item in formats if item.name == spec.model_format and not item.is_disabled})
-    known = ", ".join(sorted({item.name for item in choosable if item.name})) or "none"
-    message = f"KServe selects no serving runtime for {_wanted(spec)}; it selects one for these formats: {known}"
-    hint = f"Name one in `options.runtime`: {', '.join(by_name)}." if by_name else ""
-    return Finding(Why.NO_RUNTIME, message, hint=hint, field="model_version_id")
+    message = (
+        f"no serving runtime lists {_wanted(spec)}; the nearest is {chosen.title} of `{chosen.runtime}`, which is "
+    )
+    message += "used"
+    return Finding(Why.RUNTIME_VERSION_DIFFERS, message, blocking=False, field="model_version_id")
 
 
 def _wanted(spec: DeploymentSpec) -> str:
     return f"{spec.model_format} {spec.model_format_version}".strip()
-
-
-def _version_hint(spec: DeploymentSpec, formats: Sequence[RuntimeFormat]) -> str:
-    """The advice if only the version does not match; empty if the format does not match either."""
-    versions = sorted({item.version for item in formats if item.name == spec.model_format and item.version})
-    if not versions:
-        return ""
-    nearest = next((v for v in versions if spec.model_format_version.startswith(f"{v}.")), versions[-1])
-    return f"Clear the framework version, or use {nearest}."

@@ -87,19 +87,22 @@ class Cluster(Protocol):
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         """Delete the observed object (by uid, in the foreground) if it belongs to this deployment. Can be repeated.
 
-        Raises ApplyRefused (FORBIDDEN, REJECTED, API_UNAVAILABLE).
+        Raises ApplyRefused (FORBIDDEN, ADMISSION, REJECTED, API_UNAVAILABLE).
         """
 
-    async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
+    async def restore_secret(self, deployment: Deployment, credentials: Credentials | None) -> None:
+        """Write the Secret of the applied object again: somebody may have deleted it, or there are other keys. Changes
+        nothing if it is as it should be, or if the keys are no longer stored. Raises ApplyRefused."""
+
+    async def clean_up(self, deployment: Deployment) -> None:
         """Delete the deployment's Secrets that are no longer needed. Can be repeated. Raises ApplyRefused.
 
         If the deployment is wanted ABSENT and its object is gone, these are all Secrets. If the wanted revision serves,
-        these are the Secrets of earlier revisions, whose pods needed them until then. `credentials` are those of the
-        wanted revision; they identify the Secret of an apply that failed after it had written the Secret.
+        these are the Secrets of earlier revisions, whose pods needed them until then.
         """
 
-    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
-        """The object that would be applied, as JSON. Nothing is sent."""
+    async def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+        """The object that would be applied, as JSON. Raises Unavailable only if the API server cannot be reached."""
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         """Apply without effect, but with all webhooks. Returns the differences from the live object of that name.

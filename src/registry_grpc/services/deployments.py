@@ -9,7 +9,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
-from registry_grpc.domain.deployment import Cause, Deployment, DeploymentOptions, Phase, Want
+from registry_grpc.domain.deployment import Cause, Deployment, Phase, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.reason import DeploymentReason

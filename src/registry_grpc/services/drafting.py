@@ -9,7 +9,8 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, DeploymentOptions, DeploymentSpec, Want
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec, Want
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.errors import (
     DeploymentBlocked,
     FailedPrecondition,

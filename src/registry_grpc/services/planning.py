@@ -111,7 +111,7 @@ class Planning:
         credentials = credentials or Credentials()
         facts = await cluster.facts(draft.namespace, draft.spec.options.service_account)
         found = findings(deployment.name, draft.namespace, draft.spec, has_credentials=bool(credentials), facts=facts)
-        manifest = cluster.manifest(deployment, credentials)
+        manifest = await cluster.manifest(deployment, credentials)
         differences: tuple[FieldDifference, ...] = ()
         try:
             differences = await cluster.dry_run(deployment, credentials)

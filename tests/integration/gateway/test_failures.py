@@ -19,6 +19,8 @@ from tests.integration.gateway.test_native import hold, unary
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 
+pytestmark = pytest.mark.slow
+
 Worker = asyncio.subprocess.Process
 
 

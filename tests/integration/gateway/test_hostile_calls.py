@@ -21,6 +21,8 @@ from tests.integration.gateway.test_slow_clients import connections
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 
+pytestmark = pytest.mark.slow
+
 DEPLOYMENTS = "modelregistry.v1.DeploymentService"
 HEALTH = "/grpc.health.v1.Health/Check"
 ADMITTED = 128

@@ -17,6 +17,8 @@ from tests.integration.gateway.test_native import frame, unary
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 from registry_grpc.server import SERVER_OPTIONS
 
+pytestmark = pytest.mark.slow
+
 SERVICE = "modelregistry.v1.Test"
 INNOCENT = 100
 BROKEN = [

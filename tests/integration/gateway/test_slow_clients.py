@@ -18,6 +18,8 @@ from tests.integration.gateway.test_uploads import memory_limit, peak_memory
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 1.0
 ADMITTED = 128
 

@@ -45,6 +45,7 @@ _OF_A_CLAIM = [
     "Subquery Scan",
 ]
 _UNION = ("Append", "Merge Append", "Sort", "Unique", "Aggregate")
+_WAITING = dict.fromkeys(["Limit", "Subquery Scan", "Sort"], 1000)
 DUE = once("deployment", 1000) | dict.fromkeys(_OF_A_CLAIM, 1000)
 
 
@@ -220,6 +221,7 @@ CASES: dict[str, Case] = {
     "get a revision": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, 1000)),
     "get the revision before": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, None)),
     "the last copy of a version": Case(lambda loaded: loaded.deployments.last_copy(PROJECT, NEW_VERSION)),
+    "give new keys": Case(lambda loaded: loaded.deployments.give_new_keys(PROJECT, NEW_VERSION)),
     "a version that was not served": Case(lambda loaded: loaded.deployments.last_copy(PROJECT, UUID(int=1))),
     "what serves": served_at(None),
     "what served then": served_at(THEN),
@@ -240,6 +242,8 @@ CASES: dict[str, Case] = {
     "claim when all are due": Case(_claim_after_an_outage, walks=DUE),
     # Of those that are due, the leases of the first hundred are read.
     "when the next is due": Case(lambda loaded: loaded.queue.next_due(), 100),
+    # The one that was looked at longest ago is searched among the next thousand.
+    "look again": Case(lambda loaded: loaded.queue.look_again(), walks=once("deployment", 1000) | _WAITING),
     "claim and release": Case(_release),
     "claim and renew": Case(_renew),
     "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),

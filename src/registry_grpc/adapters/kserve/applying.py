@@ -12,12 +12,19 @@ from dataclasses import dataclass, replace
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
-from registry_grpc.adapters.kserve.credentials_secret import credentials_secret, kept_secret, known_secrets, owned_by
+from registry_grpc.adapters.kserve.credentials_secret import (
+    applied_secret,
+    credentials_secret,
+    kept_secret,
+    known_secrets,
+    owned_by,
+)
 from registry_grpc.adapters.kserve.deletion import delete_secret
-from registry_grpc.adapters.kserve.drift import content_of, removal_of_additions
+from registry_grpc.adapters.kserve.drift import applied_content, removal_of_additions, without_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
-from registry_grpc.adapters.kserve.manifests import Manifest, inference_service
+from registry_grpc.adapters.kserve.manifests import Fit, Manifest, inference_service
+from registry_grpc.adapters.kserve.stamps import stamp_of, stamp_pods
 from registry_grpc.domain.decision import is_overtaken
 from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject
@@ -41,35 +48,46 @@ class Application:
     """Applies one deployment. Methods raise ApplyRefused, StatusError and Unreachable."""
 
     def __init__(
-        self, api: Api, deployment: Deployment, credentials: Credentials | None, *, registry_id: str, name_key: bytes
+        self,
+        api: Api,
+        deployment: Deployment,
+        credentials: Credentials | None,
+        fit: Fit,
+        *,
+        registry_id: str,
     ) -> None:
         self._api = api
         self._deployment = deployment
         self._manager = field_manager(deployment.id)
-        self._secret = credentials_secret(
-            deployment, credentials or Credentials(), registry_id=registry_id, name_key=name_key
-        )
+        self._secret = credentials_secret(deployment, credentials or Credentials(), registry_id=registry_id)
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
-        self.manifest = inference_service(deployment, registry_id=registry_id, secret_name=secret_name)
+        self.manifest = inference_service(deployment, fit, registry_id=registry_id, secret_name=secret_name)
+        self._stamps = stamp_pods(self.manifest, deployment)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)
         if self._secret:
-            await self._apply_secret(self._secret if live is None else self._owned(self._secret, live.uid))
+            await self._apply_secret(self._secret, owner=live.uid if live else "")
         if live is not None:
             return self._applied(await self._apply_over(live, force=force))
         try:
             stored = await self._apply_first()
         except StatusError as error:
             if self._secret and refusal_of(error) not in {DeploymentReason.API_UNAVAILABLE, DeploymentReason.OVERTAKEN}:
-                # No object owns the Secret, and a revision with other keys could not compute its name any more.
+                # No object owns the Secret, and a revision of another version could not compute its name any more.
                 with suppress(StatusError, Unreachable):
                     await delete_secret(self._api, self._namespace, self._secret["metadata"]["name"])
             raise
         if self._secret:
-            await self._apply_secret(self._owned(self._secret, stored["metadata"]["uid"]))
+            await self._apply_secret(self._secret, owner=stored["metadata"]["uid"])
         return self._applied(stored)
+
+    async def restore_secret(self) -> None:
+        """Write the Secret of the applied object again, unless the object refers to one of an earlier release."""
+        applied = self._deployment.applied
+        if applied and self._secret and self._secret["metadata"]["name"] == applied_secret(self._deployment):
+            await self._apply_secret(self._secret, owner=applied.uid)
 
     async def rehearse(self, live: LiveObject | None) -> Json:
         """The object as the API server would store it."""
@@ -78,7 +96,7 @@ class Application:
             await self._apply_secret(self._secret, dry_run=True)
         if live is None:
             return await self._apply_first(dry_run=True)
-        return await self._apply(self.manifest, force=_is_adoption(live), dry_run=True)
+        return await self._apply(self.manifest, force=self._is_adoption(live), dry_run=True)
 
     def _check(self, live: LiveObject | None) -> None:
         if live is None:
@@ -103,22 +121,19 @@ class Application:
 
     async def _apply_over(self, live: LiveObject, *, force: bool) -> Json:
         base = _Base(live.uid, live.k8s_generation, live.resource_version)
-        if force:
+        if force and live.drift:
             base = await self._without_additions(base)
 
         async def write(preconditions: Json) -> Json:
             manifest = {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
-            return await self._apply(manifest, force=force or _is_adoption(live) or self._is_as_applied(live))
+            return await self._apply(manifest, force=force or self._is_adoption(live) or self._is_as_applied(live))
 
         return await self._on(base, write)
 
     async def _without_additions(self, base: _Base) -> _Base:
-        """Remove the fields that others have added to the spec since the last apply."""
-        applied = self._deployment.applied
-        if applied is None or (applied.uid, applied.k8s_generation) == (base.uid, base.generation):
-            return base
-        raw = (await self._api.get(self._path)).body
-        patch = removal_of_additions(applied.content["spec"], raw.get("spec") or {})
+        """Remove the fields that others have added to the spec."""
+        raw, applied = (await self._api.get(self._path)).body, self._deployment.applied
+        patch = removal_of_additions(without_additions(applied, raw), raw["spec"]) if applied else {}
         if not patch:
             return base
 
@@ -147,7 +162,8 @@ class Application:
     async def _apply(self, manifest: Manifest, *, force: bool, dry_run: bool = False) -> Json:
         return await self._api.apply(self._path, manifest, manager=self._manager, force=force, dry_run=dry_run)
 
-    async def _apply_secret(self, secret: Manifest, *, dry_run: bool = False) -> None:
+    async def _apply_secret(self, secret: Manifest, *, owner: str = "", dry_run: bool = False) -> None:
+        secret = owned_by(secret, self._deployment.name, owner) if owner else secret
         path = kinds.SECRETS.at(self._namespace, secret["metadata"]["name"])
         await self._api.apply(path, secret, manager=self._manager, force=True, dry_run=dry_run)
 
@@ -156,8 +172,9 @@ class Application:
         loses no change if they are taken over."""
         return self._deployment.applied is not None and not live.drift
 
-    def _owned(self, secret: Manifest, uid: str) -> Manifest:
-        return owned_by(secret, self._deployment.name, uid)
+    def _is_adoption(self, live: LiveObject) -> bool:
+        """Whether the Go service made the object: it has our label, but other managers own its fields."""
+        return not live.registry_id and not live.is_applied(self._deployment)
 
     @property
     def _path(self) -> str:
@@ -176,15 +193,12 @@ class Application:
             uid=metadata["uid"],
             k8s_generation=metadata["generation"],
             resource_version=metadata["resourceVersion"],
-            content={**content_of(stored, self.manifest), "secrets": sorted(secrets)},
+            content=applied_content(stored, self.manifest, self._deployment.applied)
+            | {"secrets": sorted(secrets), "stamps": dict(self._stamps)},
+            stamp=stamp_of(self.manifest),
         )
 
 
 def _base_of(raw: Json) -> _Base:
     metadata = raw["metadata"]
     return _Base(metadata["uid"], metadata["generation"], metadata["resourceVersion"])
-
-
-def _is_adoption(live: LiveObject) -> bool:
-    """Whether the Go service made the object: it has our label, but other managers own its fields."""
-    return not live.registry_id

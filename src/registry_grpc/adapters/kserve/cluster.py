@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.applying import Application
-from registry_grpc.adapters.kserve.credentials_secret import (
-    applied_secret,
-    credentials_secret,
-    kept_secret,
-    known_secrets,
-)
+from registry_grpc.adapters.kserve.credentials_secret import applied_secret, kept_secret, known_secrets, secret_name
 from registry_grpc.adapters.kserve.deletion import delete_object, delete_secret
 from registry_grpc.adapters.kserve.drift import content_differences, content_of
-from registry_grpc.adapters.kserve.errors import planning, reading, writing
+from registry_grpc.adapters.kserve.errors import StatusError, planning, reading, writing
 from registry_grpc.adapters.kserve.evidence import live_object
-from registry_grpc.adapters.kserve.facts import read_facts
+from registry_grpc.adapters.kserve.facts import read_facts, read_runtimes
 from registry_grpc.adapters.kserve.identity import INFERENCE_SERVICE_ID
+from registry_grpc.adapters.kserve.manifests import Fit
+from registry_grpc.adapters.kserve.memory import Memory
 from registry_grpc.adapters.kserve.observation import observe
 from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import patience
@@ -32,16 +28,15 @@ from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.domain.runtimes import FORMAT_NAMES, Runtimes
 from registry_grpc.ports.cluster import Change, NamespacesInUse
-
-_FACTS_LAST = 30.0
 
 
 class KServeCluster:
     """Implements ports.cluster.Cluster. Owns the Api.
 
-    `registry_id` marks the objects of this installation. `name_key` is the key of the hashes in the names of Secrets.
-    `namespaces` are the ones to watch; empty if the registry may watch all of them.
+    `registry_id` marks the objects of this installation. `namespaces` are the ones to watch; empty if the registry may
+    watch all of them. `format_names` has KServe's names of model formats by other names.
     """
 
     def __init__(
@@ -49,16 +44,16 @@ class KServeCluster:
         api: Api,
         *,
         registry_id: UUID,
-        name_key: bytes,
         namespaces: tuple[str, ...] = (),
+        format_names: Mapping[str, str] = FORMAT_NAMES,
         pace: Pace | None = None,
     ) -> None:
         self._api = api
-        self._name_key = name_key
         self._registry_id = str(registry_id)
         self._watch = Watch(api, registry_id=self._registry_id, namespaces=namespaces, pace=pace or Pace())
-        self._facts: dict[tuple[str, str], tuple[float, ClusterFacts]] = {}
-        self._asking = asyncio.Lock()
+        self._format_names = format_names
+        self._facts = Memory[ClusterFacts]()
+        self._runtimes = Memory[Runtimes]()
 
     def patience(self, seconds: float) -> AbstractAsyncContextManager[None]:
         return patience(seconds)
@@ -75,19 +70,21 @@ class KServeCluster:
     async def apply(
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
     ) -> Applied:
-        application = self._application(deployment, credentials)
         with writing():
+            application = await self._application(deployment, credentials)
             return await application.carry_out(seen.live, force=force)
 
     def keeps_secret(self, deployment: Deployment) -> bool:
         return bool(kept_secret(deployment))
 
-    def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
-        return json.dumps(self._application(deployment, credentials).manifest, indent=2, ensure_ascii=False)
+    async def manifest(self, deployment: Deployment, credentials: Credentials) -> str:
+        with reading():
+            application = await self._application(deployment, credentials, is_plan=True)
+        return json.dumps(application.manifest, indent=2, ensure_ascii=False)
 
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
-        application = self._application(deployment, credentials)
         with planning():
+            application = await self._application(deployment, credentials, is_plan=True)
             raw = await self._api.find(kinds.INFERENCE_SERVICES, deployment.name, namespace=deployment.namespace)
             result = await application.rehearse(None if raw is None else live_object(raw))
         if raw is None:
@@ -95,8 +92,29 @@ class KServeCluster:
         manifest = application.manifest
         return content_differences(content_of(result, manifest), content_of(raw, manifest))
 
-    def _application(self, deployment: Deployment, credentials: Credentials | None) -> Application:
-        return Application(self._api, deployment, credentials, registry_id=self._registry_id, name_key=self._name_key)
+    async def _application(
+        self, deployment: Deployment, credentials: Credentials | None, *, is_plan: bool = False
+    ) -> Application:
+        """A plan may be made without knowing the runtimes; its findings tell what is wrong."""
+        fit = Fit.as_applied(deployment) or await self._fit(deployment, is_plan=is_plan)
+        return Application(self._api, deployment, credentials, fit, registry_id=self._registry_id)
+
+    async def _fit(self, deployment: Deployment, *, is_plan: bool) -> Fit:
+        try:
+            runtimes = await self._runtimes_of(deployment.namespace)
+            if runtimes.chosen(deployment.spec) is None:  # one may have been installed since they were read
+                runtimes = await self._runtimes_of(deployment.namespace, anew=True)
+        except StatusError:
+            if not is_plan:
+                raise
+            runtimes = Runtimes(names=self._format_names)
+        return Fit.of(deployment.spec, runtimes)
+
+    async def _runtimes_of(self, namespace: str, *, anew: bool = False) -> Runtimes:
+        async def ask() -> Runtimes:
+            return Runtimes(formats=await read_runtimes(self._api, namespace), names=self._format_names)
+
+        return await self._runtimes.recall(namespace, ask, anew=anew)
 
     async def delete(self, deployment: Deployment, *, seen: Evidence) -> None:
         live = seen.live
@@ -113,14 +131,16 @@ class KServeCluster:
         with reading():
             await delete_object(self._api, namespace, name, uid=raw["metadata"]["uid"])
 
-    async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
+    async def restore_secret(self, deployment: Deployment, credentials: Credentials | None) -> None:
+        with writing():
+            await (await self._application(deployment, credentials)).restore_secret()
+
+    async def clean_up(self, deployment: Deployment) -> None:
         names = known_secrets(deployment)
         if deployment.want is Want.PRESENT:
             names -= {applied_secret(deployment)}
-        elif secret := credentials_secret(
-            deployment, credentials or Credentials(), registry_id=self._registry_id, name_key=self._name_key
-        ):
-            names |= {secret["metadata"]["name"]}
+        else:
+            names |= {secret_name(deployment)}  # of an apply that got no further
         with writing():
             for name in sorted(names):
                 await delete_secret(self._api, deployment.namespace, name)
@@ -128,15 +148,16 @@ class KServeCluster:
     async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
         if namespace_findings(namespace):
             return ClusterFacts(namespace_exists=False)
-        key = (namespace, service_account)
-        # One caller at a time: facts take some thirty requests, and callers that wait can use the same answer.
-        async with self._asking:
-            now = asyncio.get_running_loop().time()
-            self._facts = {k: (until, facts) for k, (until, facts) in self._facts.items() if until > now}
-            if key not in self._facts:
-                with reading():
-                    self._facts[key] = (now + _FACTS_LAST, await read_facts(self._api, namespace, service_account))
-            return self._facts[key][1]
+
+        async def ask() -> ClusterFacts:
+            try:
+                runtimes = await self._runtimes_of(namespace)
+            except StatusError:
+                runtimes = Runtimes(names=self._format_names)
+            return await read_facts(self._api, namespace, service_account, runtimes)
+
+        with reading():
+            return await self._facts.recall((namespace, service_account), ask)
 
     def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         return self._watch.changes(used)

@@ -18,8 +18,10 @@ _UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-_ADMISSION = ("denied the request", "denied request")
+_DENIED = ("denied the request", "denied request")
 """The texts of webhooks and validating admission policies, which may answer any HTTP status and have no reason."""
+_OF_KSERVE = "kserve-webhook-server"
+"""Part of the names of KServe's own webhooks, which refuse what KServe cannot serve."""
 _QUOTA = "exceeded quota"
 _TERMINATING = "NamespaceTerminating"
 _UNKNOWN_FIELD = "failed to create typed patch object"
@@ -128,8 +130,8 @@ def _answering() -> Iterator[None]:
 
 def refusal_of(error: StatusError) -> DeploymentReason:
     """The reason why a write failed."""
-    if any(text in error.message for text in _ADMISSION):
-        return DeploymentReason.REJECTED
+    if any(text in error.message for text in _DENIED):
+        return DeploymentReason.REJECTED if _OF_KSERVE in error.message else DeploymentReason.ADMISSION
     if error.may_pass:
         return DeploymentReason.API_UNAVAILABLE
     match error.code:

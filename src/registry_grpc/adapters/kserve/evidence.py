@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from registry_grpc.adapters.kserve.drift import drift
-from registry_grpc.adapters.kserve.identity import REGISTRY_ID, REVISION, deployment_id_of, is_ours
-from registry_grpc.domain.deployment import Applied, DeploymentMode
+from registry_grpc.adapters.kserve.identity import REGISTRY_ID, REVISION, deployment_id_of
+from registry_grpc.adapters.kserve.owners import last_other
+from registry_grpc.domain.deployment import Applied
+from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Condition, LiveObject, ModelFailure, WarningEvent
 
 Raw = Mapping[str, Any]
@@ -51,7 +53,7 @@ def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
         status_written_at=_status_written_at(metadata),
         url=status.get("url") or "",
         drift=drift(applied, dict(raw)) if applied else (),
-        changed_by=_changed_by(metadata),
+        changed_by=last_other(metadata),
     )
 
 
@@ -106,21 +108,6 @@ def _status_written_at(metadata: Raw) -> datetime | None:
         if entry.get("subresource") == "status" and (time := time_of(entry.get("time")))
     ]
     return max(times, default=None)
-
-
-def _changed_by(metadata: Raw) -> str:
-    """The last other manager that wrote spec, labels or annotations. KServe itself only writes a finalizer."""
-    writers = [
-        (entry.get("time") or "", entry.get("manager") or "")
-        for entry in metadata.get("managedFields") or ()
-        if not entry.get("subresource") and not is_ours(entry.get("manager") or "") and _writes_content(entry)
-    ]
-    return max(writers, default=("", ""))[1]
-
-
-def _writes_content(entry: Raw) -> bool:
-    fields = entry.get("fieldsV1") or {}
-    return "f:spec" in fields or bool({"f:labels", "f:annotations"} & (fields.get("f:metadata") or {}).keys())
 
 
 def warning(events: Iterable[Raw]) -> WarningEvent | None:

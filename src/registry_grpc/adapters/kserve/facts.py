@@ -12,8 +12,11 @@ from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw
+from registry_grpc.adapters.kserve.manifests import PROBES
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
-from registry_grpc.domain.preflight import ClusterFacts, RuntimeFormat
+from registry_grpc.domain.deployment_options import ServingProtocol
+from registry_grpc.domain.preflight import ClusterFacts
+from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +55,23 @@ PERMISSIONS = (
     *_permissions(kinds.EVENTS, "list"),
     *_permissions(kinds.SECRETS, "create", "patch", "delete"),
     *_permissions(kinds.SERVING_RUNTIMES, "list"),
+    *_permissions(kinds.SERVICE_ACCOUNTS, "get"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
     *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),
 )
 """Everything the adapter does. Server-side apply needs `patch`, and also `create` if the object does not exist."""
 KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
+_PROTOCOLS = tuple(ServingProtocol)
 
 
-async def read_facts(api: Api, namespace: str, service_account: str) -> ClusterFacts:
+async def read_facts(api: Api, namespace: str, service_account: str, runtimes: Runtimes) -> ClusterFacts:
     """Raises Unreachable."""
-    kserve, knative, exists, runtimes, containers, account = await asyncio.gather(
+    kserve, knative, gateways, exists, containers, account = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
+        _exists(api, kinds.GATEWAY_VERSIONS, "v1"),
         _namespace_exists(api, namespace),
-        _runtimes(api, namespace),
         _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere()),
         _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace) if service_account else _unknown(),
     )
@@ -74,6 +79,7 @@ async def read_facts(api: Api, namespace: str, service_account: str) -> ClusterF
         kserve_installed=kserve,
         namespace_exists=exists,
         knative_installed=knative,
+        gateway_api_installed=gateways,
         missing_permissions=await _missing_permissions(api, namespace, has_knative=bool(knative)),
         runtimes=runtimes,
         storage_prefixes=None if containers is None else tuple(_uri_formats(containers, "prefix")),
@@ -100,11 +106,21 @@ async def _namespace_exists(api: Api, namespace: str) -> bool | None:
 
 
 async def _items(api: Api, path: str) -> list[Json] | None:
-    """The objects; empty if the cluster does not know their kind, None if they cannot be listed."""
+    """The objects as `_existing` lists them; None if they cannot be listed."""
+    try:
+        return await _existing(api, path)
+    except StatusError:
+        return None
+
+
+async def _existing(api: Api, path: str) -> list[Json]:
+    """The objects; empty if the cluster does not know their kind."""
     try:
         return (await api.list(path)).items
     except StatusError as error:
-        return [] if error.code == HTTPStatus.NOT_FOUND else None
+        if error.code == HTTPStatus.NOT_FOUND:
+            return []
+        raise
 
 
 async def _missing_permissions(api: Api, namespace: str, *, has_knative: bool) -> tuple[str, ...]:
@@ -126,14 +142,37 @@ async def lacking(api: Api, wanted: Sequence[Permission], namespace: str) -> lis
     ]
 
 
-async def _runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] | None:
-    own, shared = await asyncio.gather(
-        _items(api, kinds.SERVING_RUNTIMES.within(namespace)),
-        _items(api, kinds.CLUSTER_SERVING_RUNTIMES.everywhere()),
-    )
-    if own is None or shared is None:
-        return None
-    return tuple(item for runtime in (*own, *shared) for item in runtime_formats(runtime))
+async def read_runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] | None:
+    """The formats of all serving runtimes in the order in which KServe prefers them; None if the registry may not list
+    them. Raises Unreachable, and StatusError if the API server fails."""
+    paths = (kinds.SERVING_RUNTIMES.within(namespace), kinds.CLUSTER_SERVING_RUNTIMES.everywhere())
+    try:
+        listed = await asyncio.gather(*(_existing(api, path) for path in paths))
+    except StatusError as error:
+        if error.code == HTTPStatus.FORBIDDEN:
+            return None
+        raise
+    return tuple(item for runtimes in listed for item in in_order(runtimes))
+
+
+def in_order(runtimes: Iterable[Raw]) -> list[RuntimeFormat]:
+    """The formats in KServe's order: the highest priority, the oldest protocol, the newest, the first by name."""
+    by_name = sorted(runtimes, key=lambda runtime: str(runtime["metadata"]["name"]))
+    newest = sorted(by_name, key=lambda runtime: runtime["metadata"].get("creationTimestamp") or "", reverse=True)
+    oldest_protocol = sorted(newest, key=_protocol_age)
+    formats = [(runtime, item) for runtime in oldest_protocol for item in runtime_formats(runtime)]
+    return [item for runtime, item in sorted(formats, key=lambda pair: -_priority(pair[0], pair[1].name))]
+
+
+def _protocol_age(runtime: Raw) -> int:
+    protocols = (runtime.get("spec") or {}).get("protocolVersions") or ()
+    return min((_PROTOCOLS.index(each) + 1 for each in protocols if each in _PROTOCOLS), default=0)
+
+
+def _priority(runtime: Raw, name: str) -> int:
+    """That of the first format with the name. Without one, a runtime comes last: KServe demands at least 1."""
+    formats = (runtime.get("spec") or {}).get("supportedModelFormats") or ()
+    return next((item.get("priority") or 0 for item in formats if item["name"] == name), 0)
 
 
 def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
@@ -142,6 +181,9 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
     # KServe never selects such runtimes for a single-node model.
     is_special = bool(spec.get("multiModel")) or spec.get("workerSpec") is not None
     formats: Iterable[dict[str, Any]] = spec.get("supportedModelFormats") or ({"name": ""},)
+    containers = spec.get("containers") or ()
+    container: Raw = next((each for each in containers if each.get("name") == "kserve-container"), {})
+    ports = container.get("ports")
     for item in formats:
         yield RuntimeFormat(
             runtime=runtime["metadata"]["name"],
@@ -150,7 +192,15 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
             auto_select=bool(item.get("autoSelect")) and not is_special,
             protocols=tuple(spec.get("protocolVersions") or ()),
             is_disabled=bool(spec.get("disabled")),
+            requests=_quantities(container, "requests"),
+            limits=_quantities(container, "limits"),
+            probes=tuple(name for name in PROBES if container.get(name)),
+            **({"port": ports[0]["containerPort"]} if ports else {}),
         )
+
+
+def _quantities(container: Raw, kind: str) -> dict[str, str]:
+    return {name: str(amount) for name, amount in ((container.get("resources") or {}).get(kind) or {}).items()}
 
 
 def _uri_formats(containers: Iterable[Raw], field: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from registry_grpc.adapters.kserve.api import Kind
 # The versions of an API group have paths like objects.
 KSERVE_VERSIONS = Kind("apis", "serving.kserve.io")
 KNATIVE_VERSIONS = Kind("apis", "serving.knative.dev")
+GATEWAY_VERSIONS = Kind("apis", "gateway.networking.k8s.io")
 INFERENCE_SERVICES = Kind("apis/serving.kserve.io/v1beta1", "inferenceservices")
 SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "servingruntimes")
 CLUSTER_SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "clusterservingruntimes")

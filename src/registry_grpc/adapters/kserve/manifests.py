@@ -6,20 +6,51 @@ changes with a new revision, because KServe copies metadata to the pods and rest
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
-from registry_grpc.domain.deployment import Deployment, DeploymentOptions, DeploymentSpec
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
+from registry_grpc.domain.deployment_options import MODEL_FOLDER, DeploymentOptions, ServingProtocol, Toleration
+from registry_grpc.domain.runtimes import ModelFormat, RuntimeFormat, Runtimes
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation
+_SHARED_MEMORY = "shared-memory"
+_STARTUP, _READINESS = "startupProbe", "readinessProbe"
+PROBES = (_STARTUP, _READINESS, "livenessProbe")
+_PERIOD = 10
 
 Manifest = dict[str, Any]
 
 
-def inference_service(deployment: Deployment, *, registry_id: str, secret_name: str = "") -> Manifest:
-    """The complete object to apply. `secret_name` names the Secret with the version's keys."""
+class Fit(NamedTuple):
+    """The parts of the object that depend on the serving runtime: the words with which KServe finds it, and probes."""
+
+    asked: ModelFormat
+    probes: Manifest
+
+    @classmethod
+    def of(cls, spec: DeploymentSpec, runtimes: Runtimes) -> Self:
+        return cls(runtimes.asked_for(spec), _probes(spec.options, runtimes.chosen(spec)))
+
+    @classmethod
+    def as_applied(cls, deployment: Deployment) -> Self | None:
+        """Those with which the current revision was applied, so that applying it again does not choose another runtime;
+        None if it was not applied yet."""
+        if deployment.applied is None or deployment.applied_generation != deployment.generation:
+            return None
+        model = deployment.applied.ours["predictor"]["model"]
+        named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
+        said = ServingProtocol(protocol) if protocol else None
+        asked = ModelFormat(named.get("name", ""), named.get("version", ""), said)
+        return cls(asked, {name: model[name] for name in PROBES if name in model})
+
+
+def inference_service(deployment: Deployment, fit: Fit, *, registry_id: str, secret_name: str = "") -> Manifest:
+    """The complete object to apply. `fit` is what depends on the serving runtime, and `secret_name` names the Secret
+    with the version's keys."""
     options = deployment.spec.options
     annotations = {DEPLOYMENT_MODE: str(options.deployment_mode)}
     if secret_name:
@@ -36,8 +67,10 @@ def inference_service(deployment: Deployment, *, registry_id: str, secret_name: 
         "spec": {
             "predictor": {
                 "annotations": {REVISION: str(deployment.generation)},
-                "model": _model(deployment.spec),
+                "model": _model(deployment.spec, fit),
+                **_storage_uris(deployment.spec),
                 **_scaling(options),
+                **_pods(options),
             }
         },
     }
@@ -54,23 +87,57 @@ def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
     }
 
 
-def _model(spec: DeploymentSpec) -> Manifest:
+def _model(spec: DeploymentSpec, fit: Fit) -> Manifest:
     options = spec.options
-    model: Manifest = {
-        "storageUri": spec.storage_uri,
-        # Without it, the status does not tell why a model server crashed while loading.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-    }
-    if spec.model_format:
-        version = {"version": spec.model_format_version} if spec.model_format_version else {}
-        model["modelFormat"] = {"name": spec.model_format, **version}
+    # Without it, the status does not tell why a model server crashed while loading.
+    model: Manifest = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    if not options.storage_uris:
+        model["storageUri"] = spec.storage_uri
+    asked = fit.asked
+    if asked.name:
+        model["modelFormat"] = _non_empty({"name": asked.name, "version": asked.version})
+    if asked.protocol:
+        model["protocolVersion"] = str(asked.protocol)
     if spec.runtime:
         model["runtime"] = spec.runtime
     if resources := _non_empty({"requests": dict(options.requests), "limits": dict(options.limits)}):
         model["resources"] = resources
     if options.env:
         model["env"] = [{"name": name, "value": options.env[name]} for name in sorted(options.env)]
-    return model
+    if options.args:
+        model["args"] = list(options.args)
+    if options.shared_memory:
+        model["volumeMounts"] = [{"name": _SHARED_MEMORY, "mountPath": "/dev/shm"}]  # noqa: S108 - in the pod
+    return model | fit.probes
+
+
+def _probes(options: DeploymentOptions, runtime: RuntimeFormat | None) -> Manifest:
+    """KServe merges them into those of the runtime. Those that the runtime does not have need a check: whether the port
+    is open, as in KServe's default."""
+    probes: dict[str, Manifest] = {}
+    own = runtime.probes if runtime else ()
+    if options.probe_startup_seconds:
+        tries = math.ceil(options.probe_startup_seconds / _PERIOD)
+        probes[_STARTUP] = {"periodSeconds": _PERIOD, "failureThreshold": tries}
+    if options.probe_timeout_seconds:
+        for name in {_READINESS, *own, *probes}:
+            probes[name] = {**probes.get(name, {}), "timeoutSeconds": options.probe_timeout_seconds}
+    check = {"tcpSocket": {"port": runtime.port if runtime else 8080}}
+    return {name: probe if name in own else {**check, **probe} for name, probe in probes.items()}
+
+
+def _storage_uris(spec: DeploymentSpec) -> Manifest:
+    """KServe takes either one uri of the model, or the uris of the predictor."""
+    if not spec.options.storage_uris:
+        return {}
+    uris = [(spec.storage_uri, MODEL_FOLDER), *((each.uri, each.mount_path) for each in spec.options.storage_uris)]
+    return {"storageUris": [{"uri": uri, "mountPath": path} for uri, path in uris]}
+
+
+def storage_uri_of(predictor: Mapping[str, Any]) -> str:
+    """The uri of the version in an applied object."""
+    uris = predictor.get("storageUris")
+    return str(uris[0]["uri"] if uris else predictor["model"]["storageUri"])
 
 
 def _scaling(options: DeploymentOptions) -> Manifest:
@@ -83,6 +150,33 @@ def _scaling(options: DeploymentOptions) -> Manifest:
         "serviceAccountName": options.service_account or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _pods(options: DeploymentOptions) -> Manifest:
+    memory = {"medium": "Memory", "sizeLimit": options.shared_memory}
+    return _non_empty(
+        {
+            "nodeSelector": dict(options.node_selector),
+            "tolerations": [_toleration(each) for each in options.tolerations],
+            "priorityClassName": options.priority_class_name,
+            "imagePullSecrets": [{"name": name} for name in options.image_pull_secrets],
+            "volumes": [{"name": _SHARED_MEMORY, "emptyDir": memory}] if options.shared_memory else [],
+        }
+    )
+
+
+def _toleration(toleration: Toleration) -> Manifest:
+    fields = _non_empty(
+        {
+            "key": toleration.key,
+            "operator": toleration.operator,
+            "value": toleration.value,
+            "effect": toleration.effect,
+        }
+    )
+    if toleration.toleration_seconds is not None:
+        fields["tolerationSeconds"] = toleration.toleration_seconds
+    return fields
 
 
 def _non_empty(fields: Mapping[str, Any]) -> Manifest:

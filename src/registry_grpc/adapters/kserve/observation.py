@@ -14,7 +14,8 @@ from registry_grpc.adapters.kserve.errors import StatusError, terminating
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, is_owned_by, knative_rollout, newest_pods
-from registry_grpc.domain.deployment import Deployment, DeploymentMode, Want
+from registry_grpc.domain.deployment import Deployment, Want
+from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Evidence, Rollout, WarningEvent
 
 _BY_SERVICE = "serving.kserve.io/inferenceservice"
@@ -43,7 +44,7 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
         return Evidence(at=answer.at, live=live)
     rollout = await _rollout(api, answer.body)
     # The events are about errors that prevent the rollout.
-    has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.generation
+    has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.stamp
     return Evidence(
         at=answer.at, live=live, rollout=rollout, warning=None if has_begun else await _warning(api, answer.body)
     )

@@ -24,11 +24,13 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
     found = conditions(status)
     updated, total, available = (status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas"))
     is_observed = _is_observed(deployment)
+    has_minimum = updated == total and available >= max(min_replicas, 1)
     return Rollout(
         revision=revision_of(_template(deployment)),
         is_observed=is_observed,
-        is_complete=is_observed and updated == total == available >= max(min_replicas, 1),
+        is_complete=is_observed and has_minimum and total == available,
         is_available=available > 0,
+        has_minimum=has_minimum,
         replica_failure=found.get("ReplicaFailure"),
         progressing=found.get("Progressing"),
         pods=_pods(pods),

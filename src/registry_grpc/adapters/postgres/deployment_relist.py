@@ -48,12 +48,14 @@ WHERE seen.revision > d.generation
 """
 # An object that is no longer wanted is removed regardless of its revision.
 _SKIP_LOST = "UPDATE deployment SET generation = $2 WHERE id = $1 AND want = 'PRESENT' AND generation < $2"
-# An orphan is forgotten when its object is gone, or when a restore has brought its deployment back.
+# An orphan is forgotten when its object is gone, or when a restore has brought its deployment back. An applied object
+# is none, even if somebody has changed its label.
 _NOTE_ORPHANS = """
 WITH stray AS MATERIALIZED (
     SELECT seen.* FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) AS seen (uid, namespace, name, id)
     WHERE NOT EXISTS (
-        SELECT FROM deployment d WHERE d.id = seen.id AND d.namespace = seen.namespace AND d.name = seen.name
+        SELECT FROM deployment d WHERE d.namespace = seen.namespace AND d.name = seen.name
+            AND (d.id = seen.id OR d.applied->>'uid' = seen.uid)
     )
 ), forgotten AS (
     DELETE FROM orphan o

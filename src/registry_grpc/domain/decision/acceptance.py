@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from registry_grpc.domain.decision.refusals import why_refused
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.deployment import Phase
@@ -59,7 +60,8 @@ def is_reconcile_failed(s: Situation) -> bool:
 
 def reconcile_failed(s: Situation) -> Verdict:
     condition = s.seen.predictor_ready
-    return failed(s, Why.RECONCILE_FAILED, condition.message if condition else "")
+    message = condition.message if condition else ""
+    return failed(s, why_refused(message, otherwise=Why.RECONCILE_FAILED), message)
 
 
 def is_warned(s: Situation) -> bool:
@@ -84,7 +86,8 @@ def warned(s: Situation) -> Verdict:
 
 
 def _reason_of(message: str) -> Why:
-    return next((reason for text, reason in _NEVER_PASS.items() if text in message), Why.KSERVE_ERROR)
+    never = next((reason for text, reason in _NEVER_PASS.items() if text in message), None)
+    return never or why_refused(message, otherwise=Why.KSERVE_ERROR)
 
 
 def is_not_fresh(s: Situation) -> bool:

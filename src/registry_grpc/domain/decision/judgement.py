@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from registry_grpc.domain.decision.serving import lacks_route, serves
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.table import decide
 from registry_grpc.domain.decision.verdict import Verdict
@@ -55,7 +56,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
     verdict = decide(situation)
     is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY
     applied = None if is_forgotten else deployment.applied
-    serving = _serving(deployment, verdict)
+    serving = _serving(situation, verdict)
     live = evidence.live if evidence else None
     url = "" if serving is None else (live or deployment).url
     return PassResult(
@@ -84,13 +85,21 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
     if live is None or applied is None or live.uid != applied.uid:
         return None
     is_ready = live.ready is not None and live.ready.is_true
-    if is_ready and rollout is not None and rollout.is_complete and 0 < rollout.revision < deployment.generation:
+    serving = deployment.serving_generation
+    if (
+        is_ready
+        and rollout is not None
+        and rollout.is_complete
+        and (serving or 0) < rollout.revision < deployment.generation
+    ):
         return rollout.revision
-    return deployment.serving_generation
+    return serving
 
 
-def _serving(deployment: Deployment, verdict: Verdict) -> int | None:
-    if verdict.phase is Phase.DEPLOYED:
+def _serving(situation: Situation, verdict: Verdict) -> int | None:
+    deployment = situation.deployment
+    with_additions = verdict.phase is Phase.DRIFTED and situation.is_as_left and serves(situation)
+    if verdict.phase is Phase.DEPLOYED or (with_additions and not lacks_route(situation)):
         return deployment.generation
     nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
     return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from registry_grpc.domain.decision.presence import has_drift
 from registry_grpc.domain.decision.situation import Situation
-from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, stands, why_not_ready
+from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, of_rollout, stands, why_not_ready
 from registry_grpc.domain.decision.workload import first_signs
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.reason import DeploymentReason as Why
@@ -14,23 +15,40 @@ _INGRESS_FAILS_AFTER = timedelta(minutes=5)
 
 
 def lacks_route(s: Situation) -> bool:
-    route = s.seen.ingress_ready
-    return s.is_rolled_out and not (route is not None and route.is_true)
+    return s.lacks_only_a_route
 
 
 def route_pending(s: Situation) -> Verdict:
     route = s.seen.ingress_ready
-    message = route.message if route else ""
+    message = (route.message or route.reason) if route else ""
     if s.lasting(route) > _INGRESS_FAILS_AFTER:
         return failed(s, Why.INGRESS, message)
-    return stands(s, Phase.DEPLOYING, Why.ROUTE_PENDING, message)
+    return stands(s, of_rollout(s), Why.ROUTE_PENDING, message)
 
 
 def serves(s: Situation) -> bool:
     """Whether the target revision serves. After it has served, it also does while the number of replicas changes, as by
     autoscaling. But KServe calls a Deployment without replicas Ready too."""
     has_replicas = s.rollout is not None and s.rollout.is_available
-    return s.is_ready and (s.is_rolled_out or (s.has_served_target and has_replicas))
+    if s.is_ready:
+        return s.is_rolled_out or (s.has_served_target and has_replicas)
+    return s.has_served_target and _is_scaling_out(s)
+
+
+def _is_scaling_out(s: Situation) -> bool:
+    """Whether only replicas are missing that an autoscaler has added: the minimum number is available. Then KServe
+    calls the object not Ready. The new ones have as long to start as a revision has."""
+    has_enough = s.is_fresh and s.rollout is not None and s.rollout.has_minimum
+    deadline = s.deployment.spec.options.deadline_seconds
+    return has_enough and _lacks_replicas(s) and s.lasting(s.obstacle).total_seconds() <= deadline
+
+
+def _lacks_replicas(s: Situation) -> bool:
+    return s.obstacle is not None and s.obstacle.reason == "MinimumReplicasUnavailable"
+
+
+def serves_with_additions(s: Situation) -> bool:
+    return serves(s) and has_drift(s)
 
 
 def deployed(s: Situation) -> Verdict:
@@ -52,9 +70,7 @@ def is_degraded(s: Situation) -> bool:
 def degraded(s: Situation) -> Verdict:
     if s.is_ready:
         return stands(s, Phase.DEGRADED, Why.NO_REPLICAS, "no replica is available")
-    ready = s.seen.ready
-    lacks_pods = ready is not None and ready.reason == "MinimumReplicasUnavailable"
-    reason = Why.MINIMUM_REPLICAS_UNAVAILABLE if lacks_pods else Why.NOT_READY
+    reason = Why.MINIMUM_REPLICAS_UNAVAILABLE if _lacks_replicas(s) else Why.NOT_READY
     return stands(s, Phase.DEGRADED, reason, why_not_ready(s))
 
 

@@ -61,13 +61,27 @@ class Situation:
         return self.deployment.serving_generation == self.deployment.generation
 
     @property
+    def is_as_left(self) -> bool:
+        """Whether nobody has written the spec since it was applied."""
+        live, applied = self.live, self.deployment.applied
+        return (
+            live is not None
+            and applied is not None
+            and (live.uid, live.k8s_generation)
+            == (
+                applied.uid,
+                applied.k8s_generation,
+            )
+        )
+
+    @property
     def is_fresh(self) -> bool:
         """Whether the observed workload belongs to the target revision, so that its state is about that revision.
 
         A revision that has served stays fresh while a change of the autoscaler is not observed yet: its template was.
         """
         rollout = self.rollout
-        if rollout is None or rollout.revision != self.deployment.generation:
+        if rollout is None or rollout.revision != self.deployment.stamp:
             return False
         return rollout.is_observed or self.has_served_target
 
@@ -76,8 +90,25 @@ class Situation:
         return self.is_fresh and self.rollout is not None and self.rollout.is_complete
 
     @property
+    def lacks_only_a_route(self) -> bool:
+        """Whether the target's pods are up, also to KServe, which waits for them before it makes a route."""
+        predictor, route = self.seen.predictor_ready, self.seen.ingress_ready
+        is_up = self.is_rolled_out and not (predictor is not None and predictor.is_false)
+        return is_up and not (route is not None and route.is_true)
+
+    @property
     def is_ready(self) -> bool:
         return self.live is not None and self.live.ready is not None and self.live.ready.is_true
+
+    @property
+    def obstacle(self) -> Condition | None:
+        """The condition that knows most about why the object is not Ready. KServe derives the later ones from the
+        earlier ones: without a ready predictor it makes no ingress, and says only that, without a message."""
+        if self.is_ready:
+            return None
+        seen = self.seen
+        found = [c for c in (seen.predictor_ready, seen.ingress_ready, seen.ready) if c is not None and not c.is_true]
+        return next((c for c in found if c.message), next(iter(found), None))
 
     @property
     def is_serving(self) -> bool:

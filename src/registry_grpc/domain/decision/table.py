@@ -57,6 +57,7 @@ TABLE: tuple[Row, ...] = (
     Row("unschedulable", workload.is_unschedulable, workload.unschedulable),
     Row("over the deadline", workload.is_over_deadline, workload.over_deadline),
     Row("no route", serving.lacks_route, serving.route_pending),
+    Row("serving with additions", serving.serves_with_additions, presence.spec_changed),
     Row("serving", serving.serves, serving.deployed),
     Row("updating", serving.is_updating, serving.updating),
     Row("degraded", serving.is_degraded, serving.degraded),

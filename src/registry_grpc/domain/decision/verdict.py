@@ -66,6 +66,13 @@ def stands(
     return Verdict(phase=phase, reason=reason, message=message, again_in=again_in)
 
 
+def of_rollout(situation: Situation) -> Phase:
+    """The phase of a rollout that is not complete: as long as an earlier revision serves, it is an update."""
+    if situation.has_served_target:
+        return Phase.DEGRADED
+    return Phase.UPDATING if situation.serves_earlier else Phase.DEPLOYING
+
+
 def failed(situation: Situation, reason: Why, message: str, *, again_in: timedelta | None = None) -> Verdict:
     """FAILED is about the target revision. The message adds that an earlier one still serves."""
     if situation.serves_earlier:
@@ -74,5 +81,5 @@ def failed(situation: Situation, reason: Why, message: str, *, again_in: timedel
 
 
 def why_not_ready(situation: Situation) -> str:
-    ready = situation.seen.ready
-    return ready.message if ready and not ready.is_true else ""
+    obstacle = situation.obstacle
+    return (obstacle.message or obstacle.reason) if obstacle else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from registry_grpc.domain.decision.refusals import why_refused
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.deployment import Phase
@@ -15,13 +16,6 @@ _REPLICA_FAILURE_COUNTS_AFTER = timedelta(seconds=30)
 _START_FAILURE_COUNTS_AFTER = timedelta(seconds=60)
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
-_WHY_NO_PODS = (
-    # A quota is reported as "forbidden: exceeded quota", and KServe's webhook denies pods whose Secret is missing.
-    (Why.QUOTA, ("exceeded quota",)),
-    (Why.SECRET_MISSING, ("secret", "not found")),
-    (Why.ADMISSION, ("denied the request",)),
-    (Why.FORBIDDEN, ("forbidden",)),
-)
 
 
 def _pods(s: Situation) -> tuple[PodEvidence, ...]:
@@ -51,14 +45,6 @@ def _replica_failure(s: Situation) -> Condition | None:
     return failure if failure is not None and failure.is_true else None
 
 
-def _why_no_pods(message: str) -> Why:
-    text = message.lower()
-    return next(
-        (reason for reason, words in _WHY_NO_PODS if all(word in text for word in words)),
-        Why.FAILED_CREATE,
-    )
-
-
 def is_replica_failure(s: Situation) -> bool:
     return s.lasting(_replica_failure(s)) > _REPLICA_FAILURE_COUNTS_AFTER
 
@@ -69,7 +55,7 @@ def replica_failure(s: Situation) -> Verdict:
 
 def _trouble_making_pods(s: Situation) -> tuple[Why, str]:
     failure = _replica_failure(s)
-    return (_why_no_pods(failure.message), failure.message) if failure else (Why.NONE, "")
+    return (why_refused(failure.message, otherwise=Why.FAILED_CREATE), failure.message) if failure else (Why.NONE, "")
 
 
 # download failed ------------------------------------------------------------------------------------------------------
@@ -163,18 +149,21 @@ def is_unschedulable(s: Situation) -> bool:
 def unschedulable(s: Situation) -> Verdict:
     if s.is_overdue or _serves_on(s):
         return _in_trouble(s, Why.UNSCHEDULABLE, _why_unschedulable(s))
-    return stands(s, Phase.PENDING, Why.UNSCHEDULABLE, _why_unschedulable(s))
+    phase = Phase.UPDATING if s.serves_earlier else Phase.PENDING
+    return stands(s, phase, Why.UNSCHEDULABLE, _why_unschedulable(s))
 
 
 def is_over_deadline(s: Situation) -> bool:
     """Whether KServe's deadline or ours has passed. A revision that has served cannot miss it; it becomes DEGRADED."""
     progressing = s.rollout.progressing if s.rollout else None
     exceeded = progressing is not None and progressing.is_false and progressing.reason == "ProgressDeadlineExceeded"
-    return not s.is_rolled_out and not s.has_served_target and (exceeded or s.is_overdue)
+    is_up = s.is_rolled_out and (s.is_ready or s.lacks_only_a_route)
+    return not is_up and not s.has_served_target and (exceeded or s.is_overdue)
 
 
 def over_deadline(s: Situation) -> Verdict:
-    return failed(s, Why.DEADLINE, why_not_ready(s) or "it did not start in time")
+    _, sign = first_signs(s)
+    return failed(s, Why.DEADLINE, sign or why_not_ready(s) or "it did not start in time")
 
 
 def first_signs(s: Situation) -> tuple[Why, str]:

@@ -65,7 +65,9 @@ _MODEL = struct(
     storageUri=STRING,
     env=keyed_list(struct(name=STRING, value=STRING, valueFrom=open_struct()), "name"),
     resources=_RESOURCES,
-    **dict.fromkeys(["runtime", "runtimeVersion", "protocolVersion", "image", "terminationMessagePolicy"], STRING),
+    **dict.fromkeys(
+        ["name", "runtime", "runtimeVersion", "protocolVersion", "image", "terminationMessagePolicy"], STRING
+    ),
     **_anything("storage command args ports volumeMounts securityContext imagePullPolicy envFrom"),
     **_anything("livenessProbe readinessProbe startupProbe"),
 )
@@ -80,6 +82,8 @@ _PREDICTOR = struct(
     scaleMetric={"type": "string", "enum": ["cpu", "memory", "concurrency", "rps"]},
     timeout=INTEGER,
     serviceAccountName=STRING,
+    priorityClassName=STRING,
+    storageUris={"type": "array", "items": struct("uri", uri=STRING, mountPath=STRING)},
     nodeSelector=map_of(STRING),
     **_anything(
         "tolerations affinity imagePullSecrets volumes containers initContainers securityContext logger batcher"

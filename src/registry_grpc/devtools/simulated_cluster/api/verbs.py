@@ -24,7 +24,8 @@ _SYSTEM_METADATA = (
 
 Operations = list[Any]
 Policy = Callable[[Resource, Object, Object | None], None]
-"""Gets the kind, the new object and the stored one (None for a create). Raises an ApiError to refuse the write."""
+"""Gets the kind, the new object and the stored one (None for a create). Raises an ApiError to refuse the write. It may
+change the new object, whose new fields then have no owner."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,12 @@ class Verbs:
             raise errors.already_exists(resource, new["metadata"]["name"])
         metadata = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp(), "generation": 1}
-        new = self._admitted(resource, {**new, "metadata": metadata}, None, options)
+        new = _validated(resource, {**new, "metadata": metadata}, None, options)
+        owners = ownership.after_write(_NOTHING, new, resource.schema, _manager(resource, options))
+        self._admit(resource, new, None)
         if resource.first_phase:
             new["status"] = {"phase": resource.first_phase}
-        ownership.write(new, ownership.after_write(_NOTHING, new, resource.schema, _manager(resource, options)))
+        ownership.write(new, owners)
         if options.dry_run:
             return new
         if resource.namespaced and self.find(NAMESPACES, "", namespace) is None:
@@ -153,9 +156,11 @@ class Verbs:
         changed = {key: value for key, value in new["metadata"].items() if key not in _SYSTEM_METADATA}
         new = {**new, "metadata": {**changed, **system}}
         if not options.subresource:
-            new = self._admitted(resource, new, live, options)
+            new = _validated(resource, new, live, options)
         if owners is None:
             owners = ownership.after_write(live, new, resource.schema, _manager(resource, options))
+        if not options.subresource:
+            self._admit(resource, new, live)
         ownership.write(new, owners)
         if _essence(new, resource) != _essence(live, resource):
             new["metadata"]["generation"] += 1
@@ -164,14 +169,9 @@ class Verbs:
         is_let_go = "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers")
         return self._store.remove(resource, new) if is_let_go else self._store.put(resource, new)
 
-    def _admitted(self, resource: Resource, new: Object, live: Object | None, options: WriteOptions) -> Object:
-        """The object as it will be stored. Raises the errors of validation and policies."""
-        if resource is SECRETS:
-            new = _with_data(new)
-        new = validated(new, live, resource, strict=options.strict)
+    def _admit(self, resource: Resource, new: Object, live: Object | None) -> None:
         for policy in self._policies:
             policy(resource, new, live)
-        return new
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Object | None = None) -> Object:
         """DELETE with `DeleteOptions`. Answers the object, which exists until its finalizers are gone.
@@ -198,6 +198,11 @@ class Verbs:
             new |= {"deletionTimestamp": timestamp(), "deletionGracePeriodSeconds": grace}
             new["generation"] += 1
         return live if new == metadata else self._store.put(resource, {**live, "metadata": new})
+
+
+def _validated(resource: Resource, new: Object, live: Object | None, options: WriteOptions) -> Object:
+    """A copy as it will be stored if no policy changes it. Raises the errors of validation."""
+    return validated(_with_data(new) if resource is SECRETS else new, live, resource, strict=options.strict)
 
 
 def _manager(resource: Resource, options: WriteOptions) -> Manager:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from registry_grpc.devtools.simulated_cluster.api.store import Object
 
-# Name, image, protocols; then the formats with version and priority. A `!` marks formats that are not selected
-# automatically.
+# Name, image, protocols (`-`: all); then the formats with version and priority. A `!` marks formats that are not
+# selected automatically.
 _SHIPPED = """
 kserve-sklearnserver      kserve/sklearnserver:latest           v1,v2          sklearn/1/1
 kserve-xgbserver          kserve/xgbserver:latest               v1,v2          xgboost/2/1
@@ -21,6 +21,9 @@ kserve-tritonserver       nvcr.io/nvidia/tritonserver:23.05-py3 v2,grpc-v2     t
 tensorflow/2/1 onnx/1/1 pytorch/1/1! triton/2/1
 kserve-mlserver           docker.io/seldonio/mlserver:1.7.1     v2             sklearn/0/2 sklearn/1/2 \
 xgboost/1/2 xgboost/2/2 lightgbm/3/2 lightgbm/4/2 mlflow/1/1 mlflow/2/1
+kserve-openvino           openvino/model_server:2025.1          v1,v2,grpc-v2  openvino/10/1 onnx/1/2 \
+tensorflow/1/3 huggingface//
+kserve-vllmserver         vllm/vllm-openai:latest               -              vLLM/1/1
 """
 _RESOURCES = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
 _ARGUMENTS = ["--model_name={{.Name}}", "--model_dir=/mnt/models", "--http_port=8080"]
@@ -36,9 +39,12 @@ def _runtime(name: str, image: str, protocols: str, *formats: str) -> Object:
     for text in formats:
         model, version, priority = text.rstrip("!").split("/")
         automatic = not text.endswith("!")
-        supported.append({"name": model, "version": version, "autoSelect": automatic, "priority": int(priority)})
+        numbers = {"version": version, "priority": int(priority)} if version else {}
+        supported.append({"name": model, "autoSelect": automatic, **numbers})
     container = {"name": "kserve-container", "image": image, "args": _ARGUMENTS, "resources": _RESOURCES}
-    spec = {"supportedModelFormats": supported, "protocolVersions": protocols.split(","), "containers": [container]}
+    spec = {"supportedModelFormats": supported, "containers": [container]}
+    if protocols != "-":
+        spec["protocolVersions"] = protocols.split(",")
     kind = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime"}
     return {**kind, "metadata": {"name": name}, "spec": spec}
 
@@ -53,17 +59,22 @@ class NoRuntime(Exception):
 
 
 def choose(model: Object, runtimes: list[Object]) -> Object:
-    """The first runtime that serves `spec.predictor.model`, or the one that it names. Raises NoRuntime.
+    """The first runtime by priority that serves `spec.predictor.model`, or the one that it names. Raises NoRuntime.
 
     Versions are compared as text: "1.3" does not match a runtime that lists "1".
     """
-    wanted, name = model["modelFormat"], model.get("runtime")
+    wanted, name, protocol = model["modelFormat"], model.get("runtime"), model.get("protocolVersion")
+    if protocol is None and wanted["name"] in {"triton", "vLLM"}:
+        protocol = "v2"  # by KServe's defaulter
     named = [item for item in runtimes if name in {None, item["metadata"]["name"]}]
     enabled = [item for item in named if not item["spec"].get("disabled")]
     if name and not enabled:
         text = f"No ServingRuntimes or ClusterServingRuntimes with the name: {name}"
         raise NoRuntime("RuntimeNotRecognized", "Waiting for runtime to become available", text)
-    for runtime in enabled:
+    for runtime in sorted(enabled, key=lambda item: -_priority(item, wanted["name"])):
+        spoken = runtime["spec"].get("protocolVersions")
+        if spoken and (protocol or (spoken[0] if name else "v1")) not in spoken:
+            continue
         for item in runtime["spec"].get("supportedModelFormats", ()):
             is_version = wanted.get("version") in {None, item.get("version")}
             if item["name"] == wanted["name"] and is_version and (name or item.get("autoSelect")):
@@ -74,3 +85,8 @@ def choose(model: Object, runtimes: list[Object]) -> Object:
         raise NoRuntime("NoSupportingRuntime", message, text)
     text = f"no runtime found to support predictor with model type: {{{wanted['name']} {wanted.get('version')}}}"
     raise NoRuntime("NoSupportingRuntime", "No runtime found to support specified framework/version", text)
+
+
+def _priority(runtime: Object, name: str) -> int:
+    formats = runtime["spec"].get("supportedModelFormats", ())
+    return next((item.get("priority", 0) for item in formats if item["name"] == name), 0)

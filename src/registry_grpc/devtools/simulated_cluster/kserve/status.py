@@ -45,15 +45,18 @@ class Status:
     def observed(self, deployment: Object, pods: list[Object]) -> None:
         """Reports the state of Deployment and pods."""
         name, namespace = self._service["metadata"]["name"], self._service["metadata"]["namespace"]
-        # The addresses are set from the start: a URL in the status does not mean that the service is ready.
-        self.value["url"] = f"http://{name}-{namespace}.{_DOMAIN}"
-        self.value["address"] = {"url": f"http://{name_of(self._service)}.{namespace}.svc.cluster.local"}
-        self._set("IngressReady", "True")
         self._set("Stopped", "False")
         is_predictor_ready, by = _predictor_ready(deployment)
         details = {key: by[key] for key in ("reason", "message") if key in by}
         self._set("PredictorReady", str(is_predictor_ready), **details)
-        self._set("Ready", str(is_predictor_ready), **({} if is_predictor_ready else details))
+        if is_predictor_ready:
+            self.value["url"] = f"http://{name}-{namespace}.{_DOMAIN}"
+            self.value["address"] = {"url": f"http://{name_of(self._service)}.{namespace}.svc.cluster.local"}
+        # Without a predictor, KServe makes no Ingress, and a URL that is already there stays. Ready gets the reason of
+        # the condition that was set last, which knows least.
+        for kind in ("IngressReady", "Ready"):
+            details = {} if is_predictor_ready else {"reason": "Predictor ingress not created"}
+            self._set(kind, str(is_predictor_ready), **details)
         if pods:
             self._observe_model(max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"])))
 
