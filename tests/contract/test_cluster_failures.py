@@ -148,7 +148,7 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=unavailable()))
     await refused(cluster, deployment, KEYS)
     assert len(secrets(simulated)) == 1
-    await cluster.clean_up(replace(deployment, want=Want.ABSENT), KEYS)
+    await cluster.clean_up(replace(deployment, want=Want.ABSENT))
     assert secrets(simulated) == []
 
 
@@ -160,7 +160,7 @@ async def test_a_secret_left_over_by_an_apply_that_got_no_further_is_cleaned_up(
 async def test_a_refused_first_apply_leaves_its_secret_only_where_the_object_may_have_been_made(
     simulated: FaultyCluster, cluster: KServeCluster, deployment: Deployment, error: ApiError, *, stays: bool
 ) -> None:
-    """The next revision may have other keys. Then the name of the Secret could no longer be computed."""
+    """The next revision may be of another version. Then the name of the Secret could no longer be computed."""
     deployment = replace(deployment, spec=S3)
     simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
 

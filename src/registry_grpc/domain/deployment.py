@@ -164,14 +164,21 @@ class FieldDifference:
 class Applied:
     """The API server's answer to the last apply.
 
-    `content` is the stored object: {"spec", "ours", "labels", "annotations"}. `spec` has the defaults set by webhooks,
-    but not what others have added, and `ours` is what was sent.
+    `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
+    webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
+    `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
     """
 
     uid: str
     k8s_generation: int
     resource_version: str
     content: Mapping[str, Any]
+    repairs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> Any:
+        """The spec that was sent. Until 2026-11-29 only the stored one was kept."""
+        return self.content.get("ours", self.content["spec"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +217,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRevision:
-    """One state of the intent. Its `spec` never changes."""
+    """One state of the intent. Its `spec` never changes. It may pause between `served_from` and `served_until`."""
 
     deployment_id: UUID
     generation: int

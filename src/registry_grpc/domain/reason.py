@@ -72,6 +72,10 @@ class DeploymentReason(StoredWord):
     DELETED_EXTERNALLY = "DELETED_EXTERNALLY", "Do nothing: the registry creates it again. Undeploy to remove it."
     BEING_DELETED = "BEING_DELETED", "Wait until it is gone: then the registry creates it again. Undeploy to remove it."
     SPEC_CHANGED = "SPEC_CHANGED", "Revert the change, or set the environment's drift policy to `enforce`."
+    DRIFT_FIGHT = (
+        "DRIFT_FIGHT",
+        "Stop the named writer from changing these fields, or set the environment's drift policy to `report`.",
+    )
     STOPPED = "STOPPED", "Remove the annotation serving.kserve.io/stop from the object to start it again."
     DELETE_STUCK = "DELETE_STUCK", "Check the named finalizers: they wait for a controller that may be gone."
 

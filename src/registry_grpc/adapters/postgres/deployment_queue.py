@@ -144,14 +144,30 @@ WHERE s.inference_service_id = $1 AND s.model_version_id <> ALL($2::uuid[])
         WHERE r.deployment_id = $1 AND r.spec->'served_version_ids' ? s.model_version_id::text
     )
 """
+# After a failover, now() may be before the last period. The next one begins later nevertheless.
 _BEGIN_SERVING = """
-UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_from = coalesce(served_from, now()),
-    served_until = NULL
+WITH last AS (
+    SELECT served_from, served_until FROM deployment_serving WHERE deployment_id = $1
+    ORDER BY served_from DESC LIMIT 1
+), begun AS (
+    INSERT INTO deployment_serving (deployment_id, generation, served_from)
+    SELECT $1, $2, greatest(now(), max(served_until), max(served_from) + interval '1 microsecond') FROM last
+    HAVING count(*) = count(served_until)
+    RETURNING served_from
+)
+UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_until = NULL,
+    served_from = coalesce(served_from, (SELECT served_from FROM begun))
 WHERE deployment_id = $1 AND generation = $2
 """
 _END_SERVING = """
-UPDATE deployment_revision SET served_until = greatest(now(), served_from)
-WHERE deployment_id = $1 AND served_from IS NOT NULL AND served_until IS NULL AND generation IS DISTINCT FROM $2
+WITH ended AS (
+    UPDATE deployment_serving SET served_until = greatest(now(), served_from)
+    WHERE deployment_id = $1 AND served_until IS NULL AND generation IS DISTINCT FROM $2
+        AND served_from = (SELECT max(served_from) FROM deployment_serving WHERE deployment_id = $1)
+    RETURNING generation, served_until
+)
+UPDATE deployment_revision SET served_until = (SELECT served_until FROM ended)
+WHERE deployment_id = $1 AND generation = (SELECT generation FROM ended)
 """
 _FAIL_REVISION = """
 UPDATE deployment_revision SET outcome = 'FAILED', reason = $3
@@ -163,6 +179,14 @@ UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
 _NAMESPACES = "SELECT namespace FROM deployment WHERE next_at IS NOT NULL UNION SELECT namespace FROM orphan"
+# Exact for up to 1,000 deployments. Of more, those that are due next are looked at more often than once in an hour.
+_LOOK_AGAIN = """
+UPDATE deployment SET next_at = now() WHERE id = (
+    SELECT id FROM (SELECT * FROM deployment WHERE next_at > now() ORDER BY next_at LIMIT 1000) waiting
+    WHERE phase = 'DEPLOYED' AND spec ? 'needs_keys' AND observed_at < now() - interval '30 seconds'
+    ORDER BY observed_at LIMIT 1
+)
+"""
 _WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 # Deployments that were refused because of this name are due at once, instead of minutes later.
 _NAME_IS_FREE = """
@@ -257,6 +281,10 @@ class PostgresDeploymentQueue:
 
     async def namespaces(self) -> frozenset[str]:
         return frozenset(row["namespace"] for row in await self._database.fetch(_NAMESPACES))
+
+    async def look_again(self) -> None:
+        if await self._database.execute(_LOOK_AGAIN):
+            await self._wake_controllers()
 
     async def forget(self, retention: Retention) -> None:
         await forget(self._database, retention)

@@ -137,6 +137,13 @@ ORDER BY r.generation DESC LIMIT 1
 # All revisions with this version belong to one project. There is an index for the first version of a revision, and a
 # small one for the others. Without the order of each, all revisions would be read.
 _NEWEST = "ORDER BY created_at DESC, generation DESC, deployment_id DESC LIMIT 1"
+_GIVE_NEW_KEYS = """
+UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
+WHERE id = ANY(ARRAY(
+    SELECT d.id FROM deployment_revision r JOIN deployment d ON d.id = r.deployment_id AND d.generation = r.generation
+    WHERE r.spec->>'model_version_id' = $1 AND d.project_id = $2 AND d.want = 'PRESENT' ORDER BY d.id FOR UPDATE OF d
+))
+"""
 _LAST_COPY = f"""
 SELECT r.spec FROM (
     (SELECT * FROM deployment_revision WHERE spec->>'model_version_id' = $1 {_NEWEST})
@@ -146,14 +153,16 @@ SELECT r.spec FROM (
     {_NEWEST}
 ) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
 """
-# Without a time, the revision that did not stop, because its beginning may be later than now() after a failover.
+# Without a time, the period that did not end, because its beginning may be later than now() after a failover.
 _SERVED_AT = f"""
-SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
-WHERE d.id = $1 AND d.project_id = $2
-    AND coalesce($3, 'infinity'::timestamptz) >= coalesce(d.served_known_from, '-infinity')
-    AND r.served_from <= coalesce($3, 'infinity')
-    AND (r.served_until IS NULL OR r.served_until > coalesce($3, 'infinity'))
-ORDER BY r.served_from DESC LIMIT 1
+SELECT {select_list(_REVISION_READ | of_table("period", ("served_from", "served_until")))}
+FROM deployment d JOIN LATERAL (
+    SELECT * FROM deployment_serving
+    WHERE deployment_id = d.id AND served_from <= coalesce($3, 'infinity'::timestamptz)
+    ORDER BY served_from DESC LIMIT 1
+) period ON period.served_until IS NULL OR period.served_until > coalesce($3, 'infinity')
+JOIN deployment_revision r ON r.deployment_id = period.deployment_id AND r.generation = period.generation
+WHERE d.id = $1 AND d.project_id = $2 AND coalesce($3, 'infinity') >= coalesce(d.served_known_from, '-infinity')
 """
 _KNOWN_FROM = "SELECT served_known_from FROM deployment WHERE id = $1 AND project_id = $2"
 _REVISIONS = f"""
@@ -323,6 +332,10 @@ class PostgresDeploymentRepository:
                 raise HistoryForgotten(id, known_from)
             return None
         return revision_from(record)
+
+    async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
+        if await self._database.execute(_GIVE_NEW_KEYS, str(model_version_id), project_id):
+            await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)
