@@ -73,7 +73,7 @@ async def build(settings: Settings, database: Database) -> App:
     """Compose the service. Raises ConfigurationError; Unavailable if a cluster is configured and the database does not
     answer."""
     cipher = cipher_of(settings)
-    cluster = await cluster_of(settings, database, cipher.name_key)
+    cluster = await cluster_of(settings, database)
 
     models = PostgresRegisteredModelRepository(database)
     versions = PostgresModelVersionRepository(database, cipher)
@@ -94,7 +94,11 @@ async def build(settings: Settings, database: Database) -> App:
         environments=environments,
         models=models,
         versions=versions,
-        policy=DeploymentPolicy(service_accounts=settings.allowed_service_accounts, env=settings.allowed_env),
+        policy=DeploymentPolicy(
+            service_accounts=settings.allowed_service_accounts,
+            image_pull_secrets=settings.allowed_image_pull_secrets,
+            env=settings.allowed_env,
+        ),
     )
     planning = Planning(drafting=drafting, services=services, deployments=intents, versions=versions, cluster=cluster)
     deployments = Deployments(
@@ -145,7 +149,7 @@ def database_of(settings: Settings) -> Database:
     return Database(settings.dsn, options)
 
 
-async def cluster_of(settings: Settings, database: Database, name_key: bytes) -> Cluster | None:
+async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
     """None if deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable if the database does
     not answer."""
     if settings.cluster is ClusterKind.NONE:
@@ -157,7 +161,6 @@ async def cluster_of(settings: Settings, database: Database, name_key: bytes) ->
     return KServeCluster(
         await kubernetes_of(settings),
         registry_id=registry_id,
-        name_key=name_key,
         namespaces=settings.watch_namespaces,
         format_names={**FORMAT_NAMES, **settings.format_names},
     )

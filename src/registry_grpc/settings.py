@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """Comma-separated service accounts that deployments may use, as `namespace/name` with `*`. Empty: none."""
     allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated environment variables that deployments may set, with `*`. Empty: none."""
+    allowed_image_pull_secrets: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated Secrets with which deployments may pull images, as `namespace/name` with `*`. Empty: none."""
     model_formats: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated names of frameworks with KServe's name of the model format, such as `h2o=mlflow`. They are added
     to the built-in ones, such as `scikit-learn=sklearn`; case does not matter."""
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
         "watch_namespaces",
         "allowed_service_accounts",
         "allowed_env",
+        "allowed_image_pull_secrets",
         "model_formats",
         mode="before",
     )

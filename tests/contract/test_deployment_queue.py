@@ -480,12 +480,34 @@ async def test_revisions_have_outcomes(queues: Queues, around: Surroundings) -> 
     assert await deployments.revision(project_id, first.id, None) == one, "the last one that served before"
 
     await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
-    assert await deployments.served_at(project_id, first.id, None) is None
-    await queues.passed(third)
-    assert await deployments.served_at(project_id, first.id, None) == three, "as if it had never stopped"
-    await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
     await queues.passed(third, phase=Phase.FAILED, serving_generation=None)
     assert (await deployments.revision(project_id, first.id, 3)).outcome is Outcome.SERVED, "it did once"
+
+
+async def test_a_revision_that_is_stopped_and_resumed_serves_in_periods(queues: Queues, around: Surroundings) -> None:
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    began = await queues.passed(await deployed(queues.repositories, around))
+    await queues.passed(began, phase=Phase.DEGRADED, serving_generation=1)
+    stopped = await queues.passed(began, phase=Phase.STOPPED, serving_generation=None)
+    assert await deployments.served_at(project_id, began.id, None) is None
+    resumed = await queues.passed(began)
+    stopped_again = await queues.passed(began, phase=Phase.STOPPED, serving_generation=None)
+    last = await queues.passed(began)
+
+    one = await deployments.revision(project_id, began.id, 1)
+    assert (one.served_from, one.served_until) == (began.observed_at, None)
+    times = [passed.observed_at for passed in (began, stopped, resumed, stopped_again, last)]
+    served = [await deployments.served_at(project_id, began.id, at) for at in (began.created_at, *times, None)]
+    assert [revision and (revision.served_from, revision.served_until) for revision in served] == [
+        None,
+        (times[0], times[1]),
+        None,
+        (times[2], times[3]),
+        None,
+        (times[4], None),
+        (times[4], None),
+    ]
+    assert all(revision.spec == one.spec for revision in served if revision)
 
 
 async def test_no_time_is_before_an_earlier_one_after_a_failover(queues: Queues, around: Surroundings) -> None:
@@ -745,6 +767,44 @@ async def test_a_revision_does_not_fail_by_being_out_of_sight(queues: Queues, ar
     await queues.passed(deployment, reason=DeploymentReason.NAMESPACE_NOT_VISIBLE, **failed)
     revision = await queues.repositories.deployments.revision(deployment.project_id, deployment.id, 1)
     assert (revision.outcome, revision.reason) == (Outcome.FAILED, DeploymentReason.MODEL_LOAD)
+
+
+async def test_the_deployment_with_keys_that_was_looked_at_longest_ago_is_looked_at_again(
+    queues: Queues, around: Surroundings
+) -> None:
+    with_keys = replace(an_intent(around).spec, needs_keys=True)
+    rows = [await deployed(queues.repositories, around, spec=with_keys) for _ in range(3)]
+    rows.append(await deployed(queues.repositories, around))
+    for row, phase in zip(rows, (Phase.FAILED, Phase.DEPLOYED, Phase.DEPLOYED, Phase.DEPLOYED), strict=True):
+        await queues.passed(row, phase=phase, again_in=timedelta(hours=1))
+        await queues.grow_old(timedelta(seconds=2))
+    await queues.queue.look_again()
+    assert await queues.claimed() == [], "not those that were looked at just now"
+
+    await queues.grow_old(timedelta(seconds=31))
+    looked_at = []
+    for _ in range(3):
+        await queues.queue.look_again()
+        looked_at += [claim.deployment.id for claim in await queues.claimed()]
+    assert looked_at == [rows[1].id, rows[2].id]
+
+
+async def test_deployments_of_a_version_with_new_keys_are_due(queues: Queues, around: Surroundings) -> None:
+    r, project_id = queues.repositories, around.environment.project_id
+    other_version = await stored_version(r, around.model)
+    other = replace(an_intent(around).spec, model_version_id=other_version.id)
+    rows = [await deployed(r, around) for _ in range(3)] + [await deployed(r, around, spec=other)]
+    await r.deployments.undeploy(project_id, rows[1].id, "ann")
+    await r.deployments.revise(
+        project_id, rows[2].id, want=Want.PRESENT, spec=other, cause=Cause.UPDATE, created_by="bob"
+    )
+    for row in rows:
+        await queues.passed(await r.deployments.get(project_id, row.id), again_in=timedelta(hours=1))
+
+    await r.deployments.give_new_keys(uuid4(), around.version.id)
+    assert await queues.claimed() == []
+    await r.deployments.give_new_keys(project_id, around.version.id)
+    assert [claim.deployment.id for claim in await queues.claimed()] == [rows[0].id]
 
 
 # Orphans

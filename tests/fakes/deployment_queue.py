@@ -167,6 +167,19 @@ class InMemoryDeploymentQueue:
         ]
         return len(due)
 
+    async def look_again(self) -> None:
+        now = self._store.write_time()
+        waiting = [
+            (row.observed_at, row.id)
+            for row in self._store.deployments.values()
+            if row.phase is Phase.DEPLOYED and row.spec.needs_keys
+            if row.observed_at and row.observed_at < now - timedelta(seconds=30)
+            if (due := self._store.work[row.id].next_at) and due > now
+        ]
+        if waiting:
+            self._store.work[min(waiting)[1]].next_at = now
+            self._store.news.set()
+
     async def forget(self, retention: Retention) -> None:
         cut = self._store.write_time() - retention.age
         self._forget_events(cut)
@@ -200,6 +213,8 @@ class InMemoryDeploymentQueue:
             is_needed = generation in needed or leftover & set(revision.spec.served_version_ids)
             if generation not in newest and ended and ended < cut and not is_needed:
                 del revisions[generation]
+                periods = self._store.serving.get(deployment.id, [])
+                periods[:] = [period for period in periods if period[0] != generation]
                 if revision.served_until:
                     before = self._store.served_known_from.get(deployment.id, revision.served_until)
                     self._store.served_known_from[deployment.id] = max(before, revision.served_until)
@@ -267,8 +282,16 @@ class InMemoryDeploymentQueue:
         self._store.deployments[deployment.id] = alone
         self._store.work[deployment.id].next_at = now
 
+    def _note_period(self, deployment: Deployment, now: datetime) -> None:
+        periods, serving = self._store.serving.setdefault(deployment.id, []), deployment.serving_generation
+        if periods and periods[-1][2] is None and periods[-1][0] != serving:
+            periods[-1] = (*periods[-1][:2], now)
+        if serving is not None and (not periods or periods[-1][2] is not None):
+            periods.append((serving, now, None))
+
     def _tell(self, deployment: Deployment, now: datetime, *, is_shared: bool) -> None:
         self._store.log(deployment, now)
+        self._note_period(deployment, now)
         revisions = self._store.revisions[deployment.id]
         serve = {deployment.serving_generation, deployment.generation if is_shared else None}
         for generation, revision in revisions.items():

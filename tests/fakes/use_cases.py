@@ -20,7 +20,6 @@ class UseCases(NamedTuple):
     drafting: Drafting
     deployments: Deployments
     services: InferenceServices
-    planning: Planning
 
 
 def use_cases(
@@ -60,5 +59,4 @@ def use_cases(
             cluster=cluster,
             reconciler=reconciler,
         ),
-        planning,
     )

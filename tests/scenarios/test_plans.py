@@ -12,7 +12,6 @@ from tests.scenarios.world import World
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.domain.errors import DeploymentBlocked, Reason, Unavailable
-from registry_grpc.services.planning import Planning
 
 REGISTRY = "registry"
 MISSING = ApiError(404, "NotFound", 'namespaces "models" not found', details={"name": "models", "kind": "namespaces"})
@@ -24,16 +23,6 @@ TERMINATING = ApiError(
 )
 BROKEN = ApiError(500, "InternalError", "conversion webhook failed")
 NOT_ALLOWED = ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
-
-
-def planning(world: World) -> Planning:
-    return Planning(
-        drafting=world.dying_requests.drafting,
-        services=world.services.services,
-        deployments=world.deployments.deployments,
-        versions=world.versions,
-        cluster=world.cluster,
-    )
 
 
 @pytest.mark.parametrize(
@@ -58,18 +47,18 @@ def planning(world: World) -> Planning:
 async def test_a_refusal_is_a_finding(faulty: World, fault: Fault, code: str) -> None:
     new = faulty.new(await faulty.version(), name="iris")
     faulty.simulated.faults.add(fault)
-    plan = await planning(faulty).plan(faulty.project_id, new)
+    plan = await faulty.planning.plan(faulty.project_id, new)
     assert [finding.code for finding in plan.blocking] == [code] * bool(code)
     assert "storageUri" in plan.manifest
     if code:
         with pytest.raises(DeploymentBlocked, match=re.escape(plan.blocking[0].message)):
-            await planning(faulty).validate(faulty.project_id, new)
+            await faulty.planning.validate(faulty.project_id, new)
 
 
 async def test_a_namespace_without_rights(faulty: World) -> None:
     new = faulty.new(await faulty.version(), name="iris")
     faulty.simulated.faults.forbid("*", "*", user=REGISTRY)
-    plan = await planning(faulty).plan(faulty.project_id, new)
+    plan = await faulty.planning.plan(faulty.project_id, new)
     assert {finding.code for finding in plan.blocking} == {"FORBIDDEN"}
 
 
@@ -77,4 +66,4 @@ async def test_a_cluster_out_of_reach(faulty: World) -> None:
     new = faulty.new(await faulty.version(), name="iris")
     faulty.simulated.faults.add(Fault(user=REGISTRY, drop=True))
     with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
-        await planning(faulty).plan(faulty.project_id, new)
+        await faulty.planning.plan(faulty.project_id, new)

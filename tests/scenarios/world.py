@@ -104,7 +104,6 @@ class World:
     reconciler: Reconciler
     deployments: Deployments
     dying_requests: UseCases
-    planning: Planning
     history: DeploymentHistory
     services: InferenceServices
     environments: PostgresServingEnvironmentRepository
@@ -119,6 +118,16 @@ class World:
     def simulated(self) -> FaultyCluster:
         assert self.kubernetes.simulated is not None
         return self.kubernetes.simulated
+
+    @property
+    def planning(self) -> Planning:
+        return Planning(
+            drafting=self.dying_requests.drafting,
+            services=self.services.services,
+            deployments=self.deployments.deployments,
+            versions=self.versions,
+            cluster=self.cluster,
+        )
 
     # What users do
 
@@ -166,7 +175,7 @@ class World:
 
     def set_policy(self, policy: DeploymentPolicy) -> None:
         """Change the operator's policy."""
-        _, self.deployments, self.services, _ = self.under_policy(policy)
+        _, self.deployments, self.services = self.under_policy(policy)
 
     async def use_namespace(self, namespace: str) -> None:
         """Deploy there from now on."""
@@ -365,6 +374,16 @@ class World:
             secret["metadata"]["name"] for secret in await self.kube.items(SECRETS) if "labels" in secret["metadata"]
         ]
 
+    async def until_secrets(self, names: list[str]) -> None:
+        """Wait until the Secrets of the registry have these names."""
+        deadline = time.monotonic() + PATIENCE
+        while sorted(found := await self.secrets()) != sorted(names):
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.05)
+
+    async def until_secret(self, name: str, test: Callable[[Object], bool]) -> Object:
+        return await self.kube.until(SECRETS, name, test)
+
     async def until_orphans(self, count: int) -> Sequence[Orphan]:
         deadline = time.monotonic() + PATIENCE
         while len(orphans := await self.history.orphans(self.project_id)) != count:
@@ -485,7 +504,7 @@ async def connected_cluster(
     """The adapter with the registry's own rights, if the cluster has them."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), limits)
     registry_id = await installation_id(database)
-    cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
+    cluster = KServeCluster(api, registry_id=registry_id, namespaces=namespaces, pace=pace)
     try:
         yield cluster
     finally:
@@ -540,7 +559,6 @@ async def world_of(
             deployments=now.deployments,
             services=now.services,
             dying_requests=use_cases(repositories, cluster=cluster, reconciler=_LeavesItToControllers(**parts)),
-            planning=now.planning,
             history=DeploymentHistory(deployments=intents, events=queue),
             environments=environments,
             versions=versions,

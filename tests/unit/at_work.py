@@ -111,7 +111,7 @@ async def at_work(drift_policy: DriftPolicy = DriftPolicy.REPORT) -> AtWork:
     await r.versions.create(project_id, version, KEYS)
     queue, cluster = InMemoryDeploymentQueue(store), InMemoryCluster(clock)
     reconciler = Reconciler(queue=queue, cluster=cluster, versions=r.versions)
-    _, deployments, services, _ = use_cases(r, cluster=cluster, reconciler=reconciler)
+    _, deployments, services = use_cases(r, cluster=cluster, reconciler=reconciler)
     return AtWork(clock, store, r, queue, cluster, reconciler, deployments, services, environment, model, version)
 
 

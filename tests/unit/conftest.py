@@ -44,7 +44,7 @@ def registry() -> Registry:
     clock = FakeClock()
     r = in_memory_repositories(InMemoryStore(clock))
     policy = DeploymentPolicy(service_accounts=("namespace-x/reader",), env=("LOG_*",))
-    drafting, deployments, services, _ = use_cases(r, policy)
+    drafting, deployments, services = use_cases(r, policy)
     return Registry(
         clock=clock,
         repositories=r,

@@ -18,18 +18,19 @@ from registry_grpc.adapters.kserve.canaries import (
     stable_part,
 )
 from registry_grpc.adapters.kserve.identity import MODEL_VERSION_ID, REVISION
-from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, as_applied, inference_service
+from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Fit, inference_service
+from registry_grpc.adapters.kserve.stamps import stamp_of, stamp_pods
 from registry_grpc.domain.canary import Canary, CanaryStep, Split
 from registry_grpc.domain.decision import PassResult, judge, needs_apply
 from registry_grpc.domain.deployment import Applied, Deployment, Phase
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, StorageUri
 from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
-from registry_grpc.domain.preflight import CanaryFacts, canary_findings
+from registry_grpc.domain.preflight import ClusterFacts, canary_findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.runtimes import ModelFormat
 from registry_grpc.domain.serve_model import ServeModelState
 
-SKLEARN = ModelFormat("sklearn", "1", None)
+SKLEARN = Fit(ModelFormat("sklearn", "1", None), {})
 OLD, NEW = UUID(int=1), UUID(int=2)
 TRUE = Condition(status="True")
 STABLE = a_spec(model_version_id=OLD, storage_uri="s3://models/old", options=DeploymentOptions(min_replicas=4))
@@ -39,6 +40,7 @@ KNATIVE = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
 
 def manifest_of(deployment: Deployment, secret: str = "") -> dict[str, Any]:
     manifest = inference_service(deployment, SKLEARN, registry_id="r", secret_name=secret)
+    stamp_pods(manifest, deployment)
     return divided(manifest, deployment)
 
 
@@ -51,8 +53,13 @@ def applied(deployment: Deployment, secret: str = "") -> Deployment:
         **{kind: manifest["metadata"][kind] for kind in ("labels", "annotations")},
     }
     if before and deployment.canary:
-        content["stable"] = stable_part(before)
-    stored = Applied(uid="u", k8s_generation=1, resource_version="1", content=content, split=deployment.wanted_split)
+        content["stable"] = stable_part(before, deployment.canary)
+    stamps: dict[str, Any] = (
+        {"stamp": deployment.generation, "predictor_stamp": stamp_of(manifest)} if deployment.canary else {}
+    )
+    stored = Applied(
+        uid="u", k8s_generation=1, resource_version="1", content=content, split=deployment.wanted_split, **stamps
+    )
     return replace(deployment, applied=stored, applied_generation=deployment.generation, applied_at=BORN)
 
 
@@ -173,8 +180,8 @@ def test_what_only_the_stable_revision_has_is_refused(options: DeploymentOptions
 
 
 def test_a_canary_is_applied_again_with_the_same_words() -> None:
-    assert as_applied(tried()) == SKLEARN
-    assert as_applied(replace(tried(), generation=3)) is None
+    assert Fit.as_applied(tried()) == SKLEARN
+    assert Fit.as_applied(replace(tried(), generation=3)) is None
 
 
 # What the cluster tells -----------------------------------------------------------------------------------------------
@@ -198,12 +205,15 @@ def test_shares() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (CanaryFacts(has_field=False, has_gateway_api=False), "KServe 0.20"),
-        (CanaryFacts(has_field=True, has_gateway_api=False, has_route=False), "the Gateway API is not installed"),
-        (CanaryFacts(has_gateway_api=True, has_route=False), "enableGatewayApi"),
+        (ClusterFacts(has_canary_field=False, gateway_api_installed=False), "KServe 0.20"),
+        (
+            ClusterFacts(has_canary_field=True, gateway_api_installed=False, has_route=False),
+            "the Gateway API is not installed",
+        ),
+        (ClusterFacts(gateway_api_installed=True, has_route=False), "enableGatewayApi"),
     ],
 )
-def test_what_is_missing_is_named(facts: CanaryFacts, words: str) -> None:
+def test_what_is_missing_is_named(facts: ClusterFacts, words: str) -> None:
     [finding] = canary_findings(tried(), facts)
     assert (finding.code, finding.blocking, finding.field) == ("CANARY_UNSUPPORTED", True, "traffic_percent")
     assert words in finding.message
@@ -211,9 +221,16 @@ def test_what_is_missing_is_named(facts: CanaryFacts, words: str) -> None:
     assert list(canary_findings(knative, facts)) == []
 
 
+def test_a_canary_of_adapters_is_refused() -> None:
+    """KServe passes only `storageUri` on to the pods of a canary."""
+    adapters = DeploymentOptions(storage_uris=(StorageUri(uri="s3://models/lora", mount_path="/mnt/lora"),))
+    [finding] = canary_findings(replace(tried(), spec=replace(TARGET, options=adapters)), ClusterFacts())
+    assert (finding.code, finding.blocking) == ("CANARY_UNSUPPORTED", True)
+
+
 def test_a_canary_needs_room_for_its_name() -> None:
-    assert list(canary_findings(tried(), CanaryFacts())) == []
-    [finding] = canary_findings(replace(tried(), name="a" * 46), CanaryFacts())
+    assert list(canary_findings(tried(), ClusterFacts())) == []
+    [finding] = canary_findings(replace(tried(), name="a" * 46), ClusterFacts())
     assert finding.code == "NAME_TOO_LONG"
 
 
@@ -280,10 +297,11 @@ def test_the_canary_of_an_object_that_others_deleted_ends() -> None:
 def test_every_change_of_the_split_is_applied() -> None:
     deployment = tried()
     live = LiveObject(
-        uid="u", k8s_generation=1, resource_version="1", deployment_id=str(deployment.id), registry_id="r"
+        uid="u", k8s_generation=1, resource_version="1", deployment_id=str(deployment.id), registry_id="r", revision=1
     )
     seen = Evidence(at=BORN, live=live)
     assert not needs_apply(deployment, seen)
+    assert needs_apply(deployment, Evidence(at=BORN, live=replace(live, revision=2))), "a late pass has overwritten it"
     canary = deployment.canary
     assert canary is not None
     for other in (

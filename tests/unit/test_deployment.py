@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,12 @@ import pytest
 from tests.fakes.builders import a_model, a_version
 
 from registry_grpc.domain.deployment import DeploymentSpec, VersionCopy
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, StorageUri, Toleration
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
-from registry_grpc.domain.quantity import fault_of_quantity
+from registry_grpc.domain.quantity import amount_of, fault_of_quantity
 
+SQL = StorageUri(uri="hf://org/sql", mount_path="/mnt/adapters/sql")
 PROJECT_ID = UUID(int=1)
 
 
@@ -27,6 +29,10 @@ PROJECT_ID = UUID(int=1)
         {"max_replicas": 5},
         {"scale_target": 1, "timeout_seconds": 1, "deadline_seconds": 1},
         {"requests": {"cpu": "500m", "memory": "1.5Gi"}, "limits": {"cpu": "2", "nvidia.com/gpu": "1"}},
+        {"shared_memory": "16Gi", "args": ("--a", "")},
+        {"tolerations": (Toleration(operator="Exists"), Toleration(key="a"), Toleration(key="a", operator="Equal"))},
+        {"tolerations": (Toleration(key="a", effect="NoExecute", toleration_seconds=0),)},
+        {"storage_uris": (StorageUri(uri="s3://b/a", mount_path="/mnt/adapters/a/"), SQL)},
     ],
 )
 def test_takes_options_that_agree(options: dict[str, Any]) -> None:
@@ -43,7 +49,39 @@ def test_takes_options_that_agree(options: dict[str, Any]) -> None:
         ({"scale_target": 0}, ["scale_target"]),
         ({"timeout_seconds": 0}, ["timeout_seconds"]),
         ({"deadline_seconds": 0}, ["deadline_seconds"]),
+        (
+            {"probe_startup_seconds": 0, "probe_timeout_seconds": -1},
+            ["probes.startup_seconds", "probes.timeout_seconds"],
+        ),
         ({"min_replicas": -1, "timeout_seconds": -5}, ["min_replicas", "timeout_seconds"]),
+        (
+            {"tolerations": (Toleration(), Toleration(key="a", operator="Has", effect="Never"))},
+            ["tolerations[0].key", "tolerations[1].operator", "tolerations[1].effect"],
+        ),
+        (
+            {"tolerations": (Toleration(key="a", operator="Exists", value="b", toleration_seconds=1),)},
+            ["tolerations[0].value", "tolerations[0].toleration_seconds"],
+        ),
+        ({"shared_memory": "much"}, ["shared_memory"]),
+        (
+            {"storage_uris": (SQL, StorageUri(uri="", mount_path="/mnt/adapters/sql/"))},
+            ["storage_uris[1].uri", "storage_uris[1].mount_path"],
+        ),
+        *(
+            ({"storage_uris": (StorageUri(uri="s3://b", mount_path=path),)}, ["storage_uris[0].mount_path"])
+            for path in (
+                "",
+                "/",
+                "/mnt",
+                "/mnt/",
+                "/opt/a",
+                "mnt/a",
+                "/mnt/models",
+                "/mnt/models/",
+                "/mnt/../etc",
+                "/mnt/" + "a" * 251,
+            )
+        ),
         (
             {"requests": {"memory": "lots", "cpu": "-1"}, "limits": {"cpu": ""}, "deadline_seconds": 0},
             ["deadline_seconds", "resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"],
@@ -70,6 +108,18 @@ def test_quantities(text: str) -> None:
 )
 def test_invalid_quantities(text: str) -> None:
     assert fault_of_quantity(text) == "must be a Kubernetes quantity, for example `500m` or `2Gi`"
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("0", "0"), ("2", "2"), ("+1", "1"), ("500m", "0.5"), ("1.5Gi", "1610612736"), (".5", "0.5"), ("1.", "1"),
+        ("1e3", "1000"), ("1E3", "1000"), ("1e-3", "0.001"), ("1E", "1e18"), ("12Ki", "12288"), ("3n", "3e-9"),
+        ("4u", "4e-6"), ("5k", "5000"), ("6Ei", "6917529027641081856"), ("7M", "7e6"), ("8T", "8e12"),
+    ],
+)  # fmt: skip
+def test_amounts_of_quantities(text: str, amount: str) -> None:
+    assert amount_of(text) == Decimal(amount)
 
 
 @pytest.mark.parametrize("text", ["-1", "-500m", "-1e3"])
@@ -140,6 +190,17 @@ def test_an_account_is_allowed_in_its_namespace_only() -> None:
 
     assert _refused_by(policy, DeploymentOptions(service_account="any"), "team-a") == []
     assert _refused_by(policy, DeploymentOptions(service_account="reader"), "team-a") == ["options.service_account"]
+
+
+def test_pull_secrets_are_allowed_in_their_namespace_only() -> None:
+    policy = DeploymentPolicy(image_pull_secrets=("models/registry", "team-*/pull"))
+    assert _refused_by(policy, DeploymentOptions(image_pull_secrets=("registry",)), "models") == []
+    assert _refused_by(policy, DeploymentOptions(image_pull_secrets=("pull", "other")), "team-a") == [
+        "options.image_pull_secrets"
+    ]
+    assert _refused_by(DeploymentPolicy(), DeploymentOptions(image_pull_secrets=("registry",)), "models") == [
+        "options.image_pull_secrets"
+    ]
 
 
 def test_without_lists_nothing_is_allowed() -> None:

@@ -67,6 +67,10 @@ VALUES: dict[str, Any] = {
     "requests": {"cpu": "250m"},
     "limits": {"cpu": "750m"},
     "env": {"SOME_NAME": "some-value"},
+    "operator": "Equal",
+    "effect": "NoExecute",
+    "mount_path": "/mnt/adapters/sql",
+    "shared_memory": "3Gi",
     "name": "a-name",
     "limit": 97,
 }
@@ -113,11 +117,14 @@ NOT_TOLD_TO_GRPC = {
     "Applied.resource_version": "of the controller",
     "Applied.content": "of the controller",
     "Applied.split": "of the controller",
+    "Applied.predictor_stamp": "of the controller",
+    "Applied.repairs": "of the controller",
+    "Applied.stamp": "of the controller",
     "DeploymentSpec.registered_model_id": "told of the deployment",
 }
 ONLY_FOR_GRPC = (
-    "Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "FieldDifference.", "Applied.", "Canary.",
-    "Split.", "Replicas.",
+    "Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "Toleration.", "StorageUri.",
+    "FieldDifference.", "Applied.", "Canary.", "Split.", "Replicas.",
 )  # fmt: skip
 """The contract's answer to a deploy has no deployment."""
 NOT_SHOWN_BY = {
@@ -177,6 +184,8 @@ def filled(message: Any, rpc: str, path: str = "") -> dict[str, Any]:
             moment = datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=next(_numbers))
             getattr(message, field.name).FromDatetime(moment)
             values[name] = moment
+        elif field.message_type and field.is_repeated:
+            values |= filled(getattr(message, field.name).add(), rpc, f"{name}[0].")
         elif field.message_type:
             inner = getattr(message, field.name)
             inner.SetInParent()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.builders import a_new_version
 
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment_options import DeploymentOptions
+from registry_grpc.domain.deployment_options import DeploymentOptions, StorageUri, Toleration
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.inference_service import (
     InferenceServiceFilter,
@@ -82,6 +82,7 @@ LIMITS: dict[Make, dict[str, int]] = {
 }
 LIMIT_CASES = [(make, field, limit) for make, limits in LIMITS.items() for field, limit in limits.items()]
 MIB, KIB = 1 << 20, 1 << 10
+TAINT = Toleration(key="spot")
 
 
 def labels_of(size: int) -> dict[str, str]:
@@ -189,19 +190,38 @@ def _option(name: str, value: object) -> dict[str, object]:
         ("service_account", "a" * 253, "a" * 254, "options.service_account must be at most 253 characters"),
         ("storage_endpoint", "a" * 500, "a" * 501, "options.storage.endpoint must be at most 500 characters"),
         ("storage_region", "a" * 100, "a" * 101, "options.storage.region must be at most 100 characters"),
+        ("storage_ca_bundle", "a" * 253, "a" * 254, "options.storage.ca_bundle must be at most 253 characters"),
+        ("priority_class_name", "a" * 253, "a" * 254, "options.priority_class_name must be at most 253 characters"),
+        ("args", ("a",) * 64, ("a",) * 65, "options.args must be at most 64 items"),
+        ("args", ("é" * 1024,), ("é" * 1024 + "a",), "options.args must have texts of at most 2048 bytes in UTF-8"),
+        ("image_pull_secrets", ("a",) * 16, ("a",) * 17, "options.image_pull_secrets must be at most 16 items"),
+        ("tolerations", (TAINT,) * 32, (TAINT,) * 33, "options.tolerations must be at most 32 items"),
+        (
+            "tolerations",
+            (replace(TAINT, value="a" * 253),),
+            (replace(TAINT, value="a" * 254),),
+            "options.tolerations must have texts of at most 253 bytes in UTF-8",
+        ),
+        (
+            "storage_uris",
+            (StorageUri(uri="a" * 500, mount_path="/mnt/a"),),
+            (StorageUri(uri="a" * 501, mount_path="/mnt/a"),),
+            "options.storage_uris must have texts of at most 500 bytes in UTF-8",
+        ),
         *(
             case
-            for name, place, value, longest in (
-                ("env", "env", "x", 4096),
-                ("requests", "resources.requests", "1", 64),
-                ("limits", "resources.limits", "1", 64),
+            for name, place, value, longest, most in (
+                ("env", "env", "x", 4096, 256),
+                ("requests", "resources.requests", "1", 64, 256),
+                ("limits", "resources.limits", "1", 64, 256),
+                ("node_selector", "node_selector", "x", 63, 32),
             )
             for case in (
                 (
                     name,
-                    {f"k{number}": value for number in range(256)},
-                    {f"k{number}": value for number in range(257)},
-                    f"options.{place} must be at most 256 entries",
+                    {f"k{number}": value for number in range(most)},
+                    {f"k{number}": value for number in range(most + 1)},
+                    f"options.{place} must be at most {most} entries",
                 ),
                 (
                     name,

@@ -15,8 +15,10 @@ from registry_grpc.domain.decision import (
     is_left_to_newer_release,
     is_overtaken,
     judge,
+    may_lack_secret,
     needs_apply,
     of_record,
+    repairs_with,
 )
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
@@ -96,6 +98,34 @@ def test_drift_is_corrected_once_it_was_reported(
 
 
 @pytest.mark.parametrize(
+    ("repairs", "seconds", "is_needed"),
+    [
+        ({}, 0, True),
+        ({"spec": 1}, 1, False),
+        ({"spec": 1}, 2, True),
+        ({"spec": 3}, 7, False),
+        ({"spec": 3}, 8, True),
+        ({"spec": 1000}, 299, False),
+        ({"spec": 1000}, 300, True),
+        ({"another": 3}, 0, True),
+    ],
+)
+def test_a_field_is_put_right_ever_less_often(repairs: dict[str, int], seconds: float, *, is_needed: bool) -> None:
+    row = replace(
+        ROW, drift_policy=DriftPolicy.ENFORCE, phase=Phase.DRIFTED, reason=Why.DRIFT_FIGHT,
+        applied=replace(APPLIED, repairs=repairs), applied_at=NOW - timedelta(seconds=seconds),
+    )  # fmt: skip
+    evidence = seen(replace(LIVE, drift=DRIFT))
+    assert needs_apply(row, evidence) is is_needed
+    assert needs_apply(replace(row, generation=4), evidence), "a new revision does not wait"
+    assert repairs_with(row, evidence) == repairs | {"spec": repairs.get("spec", 0) + 1}
+    assert repairs_with(row, seen()) == repairs
+    assert repairs_with(replace(row, drift_policy=DriftPolicy.REPORT), evidence) == repairs
+    assert repairs_with(replace(row, applied=None), evidence) == {"spec": 1}
+    assert repairs_with(replace(row, applied_at=NOW - timedelta(hours=1)), evidence) == {"spec": 1}
+
+
+@pytest.mark.parametrize(
     ("live", "is_newer"),
     [
         (LIVE, False),
@@ -168,7 +198,7 @@ def test_a_revision_serves_even_if_others_had_added_fields(live: dict[str, Any],
         (None, 2),
         (seen(None, None), None),
         (seen(replace(LIVE, uid="other")), None),
-        (seen(LIVE, replace(ROLLED_OUT, revision=1)), 1),  # rolled out, and nobody had seen it
+        (seen(LIVE, replace(ROLLED_OUT, revision=1)), 2),  # revision 2 has the pods of revision 1
         (seen(replace(LIVE, ingress_ready=FALSE)), 2),  # rolled out, but nothing leads to it yet
         (seen(LIVE, replace(ROLLED_OUT, revision=0)), 2),
         (seen(LIVE, replace(ROLLED_OUT, revision=4)), 2),
@@ -184,6 +214,31 @@ def test_the_serving_revision_while_the_target_does_not_serve(evidence: Evidence
     assert result.serving_generation == serves
     assert bool(result.url) is (serves is not None)
     assert result.service.current_state == (ServiceState.UNDEPLOYED if serves is None else ServiceState.DEPLOYED)
+
+
+@pytest.mark.parametrize("serving", [1, None])
+def test_a_revision_that_rolled_out_unseen_serves(serving: int | None) -> None:
+    row = replace(ROW, serving_generation=serving)
+    assert judged(row, seen(LIVE, replace(ROLLED_OUT, revision=2))).serving_generation == 2
+
+
+def test_a_revision_with_the_pods_of_an_earlier_one() -> None:
+    row = replace(ROW, applied=replace(APPLIED, stamp=1))
+    assert row.stamp == 1
+    assert replace(row, generation=4).stamp == 4, "it is not applied yet"
+    rolled_out = seen(replace(LIVE, revision=1), replace(ROLLED_OUT, revision=1))
+    result = judged(row, rolled_out)
+    assert (result.phase, result.serving_generation) == (Phase.DEPLOYED, 3)
+    assert not needs_apply(row, rolled_out)
+    assert judged(row, seen(LIVE, replace(ROLLED_OUT, revision=3))).phase is Phase.UPDATING
+
+
+def test_an_object_that_a_late_pass_has_overwritten() -> None:
+    row = replace(ROW, applied=replace(APPLIED, stamp=1))
+    overwritten = replace(LIVE, revision=2)
+    assert needs_apply(row, seen(overwritten))
+    assert not needs_apply(row, seen(replace(overwritten, changed_by="kubectl"))), "that is drift"
+    assert not needs_apply(row, seen(replace(overwritten, revision=0))), "somebody has removed the stamp"
 
 
 @pytest.mark.parametrize(
@@ -250,3 +305,24 @@ def test_how_a_record_follows_an_object(
 ) -> None:
     patch = of_record(live)
     assert (patch.current_state, patch.url, patch.last_error, patch.external_id) == (state, url, last_error, uid)
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "may"),
+    [
+        (Phase.DEPLOYED, Why.NONE, True),
+        (Phase.FAILED, Why.MODEL_DOWNLOAD, True),
+        (Phase.DEPLOYING, Why.NONE, False),
+        (Phase.UPDATING, Why.SECRET_MISSING, True),
+        (Phase.DEPLOYING, Why.CONTAINER_CONFIG, True),
+        (Phase.STOPPED, Why.STOPPED, False),
+        (Phase.DRIFTED, Why.BEING_DELETED, False),
+    ],
+)
+def test_when_the_secret_may_be_lacking(phase: Phase, reason: Why, *, may: bool) -> None:
+    applied = replace(APPLIED, content={"secrets": ["s"]})
+    result = replace(judged(ROW, seen()), phase=phase, reason=reason, applied=applied)
+    assert may_lack_secret(ROW, result) is may
+    assert not may_lack_secret(ROW, replace(result, applied_generation=2))
+    assert not may_lack_secret(ROW, replace(result, applied=replace(APPLIED, content={})))
+    assert not may_lack_secret(ROW, replace(result, applied=None))

@@ -7,9 +7,16 @@ from typing import Any
 
 from tests.deployments import BORN, a_deployment, a_spec
 
-from registry_grpc.adapters.kserve.manifests import inference_service
+from registry_grpc.adapters.kserve.manifests import Fit, inference_service, storage_uri_of
 from registry_grpc.domain.deployment import Deployment
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, ServingProtocol
+from registry_grpc.domain.deployment_options import (
+    DeploymentMode,
+    DeploymentOptions,
+    ScaleMetric,
+    ServingProtocol,
+    StorageUri,
+    Toleration,
+)
 from registry_grpc.domain.runtimes import Runtimes
 
 REGISTRY = "6f0e5c1a-0000-4000-8000-000000000001"
@@ -26,12 +33,21 @@ FULL = DeploymentOptions(
     env={"B": "2", "A": "1"},
     timeout_seconds=30,
     storage_endpoint="minio:9000",
+    args=("--max-model-len=8192", "--quantization=awq"),
+    node_selector={"nvidia.com/gpu.product": "NVIDIA-L40S"},
+    tolerations=(
+        Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),
+        Toleration(key="spot", value="yes", effect="NoExecute", toleration_seconds=0),
+    ),
+    priority_class_name="serving",
+    shared_memory="2Gi",
+    image_pull_secrets=("registry", "mirror"),
 )
 
 
 def manifest(deployment: Deployment, secret_name: str = "") -> dict[str, Any]:
-    asked = Runtimes().asked_for(deployment.spec)
-    return inference_service(deployment, asked, registry_id=REGISTRY, secret_name=secret_name)
+    fit = Fit.of(deployment.spec, Runtimes())
+    return inference_service(deployment, fit, registry_id=REGISTRY, secret_name=secret_name)
 
 
 def test_the_object_of_the_contract_with_our_marks() -> None:
@@ -74,15 +90,40 @@ def test_all_options() -> None:
         "limits": {"cpu": "1", "nvidia.com/gpu": "1"},
     }
     assert predictor["model"]["env"] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
-    scaling = {key: value for key, value in predictor.items() if key not in {"model", "annotations"}}
-    assert scaling == {
+    assert predictor["model"]["args"] == ["--max-model-len=8192", "--quantization=awq"]
+    assert predictor["model"]["volumeMounts"] == [{"name": "shared-memory", "mountPath": "/dev/shm"}]
+    of_pods = {key: value for key, value in predictor.items() if key not in {"model", "annotations"}}
+    assert of_pods == {
         "minReplicas": 1,
         "maxReplicas": 3,
         "scaleMetric": "cpu",
         "scaleTarget": 80,
         "timeout": 30,
         "serviceAccountName": "reader",
+        "nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L40S"},
+        "tolerations": [
+            {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+            {"key": "spot", "value": "yes", "effect": "NoExecute", "tolerationSeconds": 0},
+        ],
+        "priorityClassName": "serving",
+        "volumes": [{"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}}],
+        "imagePullSecrets": [{"name": "registry"}, {"name": "mirror"}],
     }
+
+
+def test_adapters_are_fetched_beside_the_version() -> None:
+    adapter = StorageUri(uri="s3://adapters/sql", mount_path="/mnt/adapters/sql")
+    spec = a_spec(storage_uri="hf://org/base", options=DeploymentOptions(storage_uris=(adapter,)))
+    predictor = manifest(a_deployment(spec=spec))["spec"]["predictor"]
+    assert "storageUri" not in predictor["model"]
+    assert predictor["storageUris"] == [
+        {"uri": "hf://org/base", "mountPath": "/mnt/models"},
+        {"uri": "s3://adapters/sql", "mountPath": "/mnt/adapters/sql"},
+    ]
+    assert storage_uri_of(predictor) == "hf://org/base"
+    assert (
+        storage_uri_of(manifest(a_deployment(spec=a_spec(storage_uri="s3://b/k")))["spec"]["predictor"]) == "s3://b/k"
+    )
 
 
 def test_scaling_to_zero_is_explicit() -> None:

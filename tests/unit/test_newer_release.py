@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,7 +21,14 @@ from registry_grpc.adapters.postgres.deployment_rows import (
 )
 from registry_grpc.domain.decision import judge
 from registry_grpc.domain.deployment import Applied, Phase, VersionCopy
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
+from registry_grpc.domain.deployment_options import (
+    DeploymentMode,
+    DeploymentOptions,
+    ScaleMetric,
+    ServingProtocol,
+    StorageUri,
+    Toleration,
+)
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.reason import DeploymentReason
@@ -28,7 +36,16 @@ from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.gen.modelregistry.v1.deployment_pb2 import DEPLOYMENT_PHASE_UNSPECIFIED
 from registry_grpc.gen.modelregistry.v1.deployment_reason_pb2 import DEPLOYMENT_REASON_UNSPECIFIED
 
-OPTIONS = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, scale_metric=ScaleMetric.RPS, env={"A": "1"})
+OPTIONS = DeploymentOptions(
+    deployment_mode=DeploymentMode.KNATIVE,
+    scale_metric=ScaleMetric.RPS,
+    env={"A": "1"},
+    protocol_version=ServingProtocol.V2,
+    args=("--a",),
+    image_pull_secrets=("pull",),
+    tolerations=(Toleration(key="spot"),),
+    storage_uris=(StorageUri(uri="s3://b/a", mount_path="/mnt/a"),),
+)
 
 
 def test_a_spec_comes_back_as_it_was_stored() -> None:
@@ -43,6 +60,11 @@ def test_a_spec_comes_back_as_it_was_stored() -> None:
         ({"options": {"canary": 0}}, {"options.canary": 0}),
         ({"options": {"deployment_mode": "Ray"}}, {"options.deployment_mode": "Ray"}),
         ({"options": {"scale_metric": "queue"}}, {"options.scale_metric": "queue"}),
+        ({"options": {"protocol_version": "v3"}}, {"options.protocol_version": "v3"}),
+        (
+            {"options": {"tolerations": [{"key": "a"}, {"key": "b", "numeric": 5}]}},
+            {"options.tolerations": [{"key": "a"}, {"key": "b", "numeric": 5}]},
+        ),
         ({"sidecar": {"image": "x"}}, {"sidecar": {"image": "x"}}),
         ({"options": {"gpu_sharing": None, "note": "", "hosts": [], "more": {}}, "sidecar": None}, {}),
     ],
@@ -67,10 +89,25 @@ def test_unknown_fields_are_kept_and_named(change: dict[str, Any], unknown: dict
 
 def test_fields_that_an_older_release_did_not_store_have_defaults() -> None:
     stored = spec_to_json(a_spec())
-    for name in ("scale_metric", "deployment_mode", "env", "storage_region"):
+    for name in (
+        "scale_metric",
+        "deployment_mode",
+        "env",
+        "storage_region",
+        "args",
+        "tolerations",
+        "storage_anonymous",
+    ):
         del stored["options"][name]
     del stored["labels"], stored["others"]
     assert spec_from(stored) == a_spec()
+
+
+def test_a_release_without_the_newest_options_reads_specs_that_do_not_use_them() -> None:
+    newest = {"protocol_version", "args", "tolerations", "storage_uris", "storage_anonymous", "storage_verify_ssl"}
+    stored = spec_to_json(a_spec())["options"]
+    assert {name: stored[name] for name in newest if stored[name] not in (None, "", [], {})} == {"args": ()}
+    assert json.loads(json.dumps(stored["args"])) == []
 
 
 def test_older_releases_only_refuse_specs_that_need_keys() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.deployments import a_spec
 
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, StorageUri
 from registry_grpc.domain.preflight import ClusterFacts, Finding, RuntimeFormat, Runtimes, findings
 
 WELL = ClusterFacts(
@@ -68,7 +68,7 @@ def test_fetchable_uris(uri: str) -> None:
     assert "URI_SCHEME_UNSUPPORTED" not in found(storage_uri=uri, facts=WELL)
 
 
-@pytest.mark.parametrize("uri", ["ftp://h/m", "abfs://c/m", "http://a.blob.core.windows.net/m"])
+@pytest.mark.parametrize("uri", ["ftp://h/m", "abfs://c/m", "git://h/m", "http://a.blob.core.windows.net/m"])
 def test_uris_that_kserve_does_not_fetch(uri: str) -> None:
     assert found(storage_uri=uri, facts=WELL)["URI_SCHEME_UNSUPPORTED"].blocking
 
@@ -183,3 +183,96 @@ def test_missing_permissions(permission: str, has_credentials: bool, blocking: b
 
 def test_findings_about_runtimes_are_among_them() -> None:
     assert found(model_format="catboost", facts=WELL)["NO_RUNTIME"].blocking
+
+
+def test_labels_of_nodes_are_checked_too() -> None:
+    finding = found(options=DeploymentOptions(node_selector={"gpu": "not valid"}))["INVALID_LABEL"]
+    assert (finding.blocking, finding.field) == (True, "options.node_selector")
+
+
+@pytest.mark.parametrize(
+    ("uri", "advice"),
+    [
+        ("models:/iris/1", "artifact_uri"),
+        ("runs:/abc/model", "artifact_uri"),
+        ("mlflow-artifacts:/1/abc/artifacts", "--artifacts-destination"),
+        ("dbfs:/models/iris", "databricks fs cp"),
+        ("C:\\models\\iris", "pvc://"),
+        ("c:/models/iris", "pvc://"),
+        ("s3:bucket/iris", "pvc://"),
+    ],
+)
+def test_uris_of_other_programs_and_machines(uri: str, advice: str) -> None:
+    finding = found(storage_uri=uri, facts=WELL)["URI_IS_LOCAL"]
+    assert (finding.blocking, finding.field) == (True, "model_version_id")
+    assert f"KServe takes `{uri}` for a path" in finding.message
+    assert "the download would fail" in finding.message
+    assert advice in finding.hint
+    assert not found(storage_uri=uri)["URI_IS_LOCAL"].blocking, "a ClusterStorageContainer may support it"
+    claimed = ClusterFacts(storage_prefixes=(), storage_patterns=(f"^{uri[0]}",))
+    assert found(storage_uri=uri, facts=claimed) == {}
+
+
+@pytest.mark.parametrize("uri", ["file:///models/iris", "/models/iris", "models/iris", "./iris", "file:iris"])
+def test_paths_that_a_container_may_have(uri: str) -> None:
+    finding = found(storage_uri=uri, facts=WELL)["URI_IS_LOCAL"]
+    assert not finding.blocking
+    assert "pvc://" in finding.hint
+
+
+@pytest.mark.parametrize("uri", ["mlflow-artifacts://host/1", "dbfs://host/iris", "models://iris"])
+def test_unsupported_schemes_have_advice(uri: str) -> None:
+    assert found(storage_uri=uri, facts=WELL)["URI_SCHEME_UNSUPPORTED"].hint.startswith(("Store the loc", "Copy the"))
+
+
+@pytest.mark.parametrize("scheme", ["abfs", "git", "modelscope", "model-registry"])
+def test_schemes_of_storage_containers(scheme: str) -> None:
+    uri = f"{scheme}://place/iris"
+    assert found(storage_uri=uri, facts=WELL)["URI_SCHEME_UNSUPPORTED"].blocking
+    supported = ClusterFacts(storage_prefixes=(f"{scheme}://",))
+    assert not any(finding.blocking for finding in found(storage_uri=uri, facts=supported).values())
+
+
+def test_each_of_several_uris_is_checked() -> None:
+    uris = (StorageUri(uri="s3://b/a", mount_path="/mnt/a"), StorageUri(uri="ftp://h/b", mount_path="/mnt/b"))
+    finding = found(options=DeploymentOptions(storage_uris=uris), facts=WELL)["URI_SCHEME_UNSUPPORTED"]
+    assert finding.field == "options.storage_uris[1].uri"
+
+
+def test_keys_of_https_are_visible() -> None:
+    finding = found(storage_uri="https://h/m", has_credentials=True)["CREDENTIALS_VISIBLE"]
+    assert (finding.blocking, finding.field) == (False, "model_version_id")
+    assert found(storage_uri="https://h/m") == {}
+    assert found(storage_uri="https://a.blob.core.windows.net/c/m", has_credentials=True) == {}
+
+
+def test_anonymous_access() -> None:
+    anonymous = DeploymentOptions(storage_anonymous=True, storage_endpoint="minio:9000")
+    assert found(storage_uri="s3://b/k", options=anonymous) == {}
+    assert found(storage_uri="s3://b/k", options=anonymous, needs_keys=True) == {}
+    unused = found(storage_uri="s3://b/k", options=anonymous, has_credentials=True)["CREDENTIALS_UNUSED"]
+    assert (unused.blocking, unused.field) == (False, "options.storage.anonymous")
+    assert set(found(storage_uri="gs://b/k", options=anonymous)) == {"CREDENTIALS_MISSING", "STORAGE_OPTIONS_UNUSED"}
+    forbidden = ClusterFacts(missing_permissions=("create secrets in namespace models",))
+    assert found(storage_uri="s3://b/k", options=anonymous, facts=forbidden)["FORBIDDEN"].blocking
+
+
+@pytest.mark.parametrize(
+    "option", [{"storage_ca_bundle": "ca"}, {"storage_verify_ssl": False}, {"storage_region": "eu-1"}], ids=str
+)
+def test_every_storage_option_needs_keys(option: dict[str, Any]) -> None:
+    options = DeploymentOptions(service_account="reader", **option)
+    assert set(found(storage_uri="s3://b/k", options=options)) == {"STORAGE_OPTIONS_UNUSED"}
+    assert found(storage_uri="s3://b/k", options=options, has_credentials=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("mode", "gateways", "is_unused"),
+    [("Standard", False, True), ("Standard", True, False), ("Standard", None, False), ("Knative", False, False)],
+)
+def test_a_timeout_without_the_gateway_api(mode: str, gateways: bool | None, is_unused: bool) -> None:
+    options = DeploymentOptions(deployment_mode=DeploymentMode(mode), timeout_seconds=30)
+    findings = found(options=options, facts=ClusterFacts(gateway_api_installed=gateways))
+    assert set(findings) == ({"TIMEOUT_UNUSED"} if is_unused else set())
+    assert not any(finding.blocking for finding in findings.values())
+    assert found(facts=ClusterFacts(gateway_api_installed=False)) == {}

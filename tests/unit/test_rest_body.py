@@ -322,6 +322,21 @@ def test_a_map_of_options_is_one_of_texts_too() -> None:
     assert refusal_of(NewDeployment, '{"options":{"env":{"A":{}}}}').message == "options.env.A must be a string"
 
 
+def test_a_list_of_objects() -> None:
+    content = '{"options":{"TOLERATIONS":[{"key":"a","toleration_seconds":5,"new":1},null,{"operator":"Exists"}]}}'
+    assert seen(NewDeployment, content)["options"] == {
+        "tolerations": [{"key": "a", "toleration_seconds": "5"}, {}, {"operator": "Exists"}]
+    }
+    twice = '{"options":{"tolerations":[{"key":"a"}],"Tolerations":[{"key":"b"}]}}'
+    assert seen(NewDeployment, twice)["options"] == {"tolerations": [{"key": "b"}]}
+    for literal, text in (
+        ("{}", "options.tolerations must be a list of objects"),
+        ("[5]", "options.tolerations[0] must be an object"),
+        ('[{"key":"a"},{"key":5}]', "options.tolerations[1].key must be a string"),
+    ):
+        assert refusal_of(NewDeployment, f'{{"options":{{"tolerations":{literal}}}}}').message == text
+
+
 NUL = "must not hold NUL characters"
 
 
@@ -358,9 +373,9 @@ def test_every_wrong_field_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("kind", [Status, RetryInfo])
 def test_a_kind_of_field_that_no_body_has_is_noticed_at_start(kind: Any) -> None:
-    """A list of messages; a duration with its 64-bit and 32-bit numbers is fine."""
+    """Bytes; a duration with its 64-bit and 32-bit numbers is fine."""
     if kind is Status:
-        with pytest.raises(TypeError, match=r"no reader for google\.rpc\.Status\.details"):
+        with pytest.raises(TypeError, match=r"no reader for google\.protobuf\.Any\.value"):
             BodyReader(kind.DESCRIPTOR)
     else:
         BodyReader(kind.DESCRIPTOR)

@@ -9,8 +9,7 @@ import pytest
 from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.facts import in_order
-from registry_grpc.adapters.kserve.identity import REVISION
-from registry_grpc.adapters.kserve.manifests import as_applied
+from registry_grpc.adapters.kserve.manifests import Fit
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import NoRuntime, choose, shipped_runtimes
 from registry_grpc.domain.deployment import Applied, DeploymentSpec
 from registry_grpc.domain.deployment_options import DeploymentOptions, ServingProtocol
@@ -38,8 +37,13 @@ OWN = Runtimes(
         a_format("grpc-only", "whisper", "2", protocols=("grpc-v2",)),
         a_format("none", "", "", auto_select=False, protocols=()),
         a_format("upper", "Caffe", "1"),
+        a_format("lower", "mxnet", "1"),
+        a_format("as-well", "MXNet", "2"),
+        a_format("major", "ladder", "1"),
+        a_format("minor", "ladder", "1.6"),
+        a_format("old-triton", "triton", "1", protocols=("v1",)),
     ),
-    names={"fbprophet": "prophet", "rules": "prophet"},
+    names={"fbprophet": "prophet", "rules": "prophet", "caffe2": "caffe"},
 )
 
 
@@ -100,7 +104,7 @@ def model_of(asked: ModelFormat) -> dict[str, Any]:
     ("version", "nearest"),
     [
         ("1.3", "1.3"), ("1.3.7", "1.3"), ("1", "1.3"), ("1.2", "1.3"), ("1.0", "1.1"), ("1.1.9", "1.1"), ("0.9", "0"),
-        ("2", "3"), ("7", "3"), ("2.9", "3"), ("newest", "3"), ("v1.1", "1.1"),
+        ("2", "3"), ("7", "3"), ("2.9", "3"), ("1.9", "1.3"), ("newest", "3"), ("v1.1", "1.1"),
     ],
 )  # fmt: skip
 def test_the_nearest_version(version: str, nearest: str) -> None:
@@ -119,13 +123,32 @@ def test_another_version_than_the_models_is_told(version: str, differs: bool) ->
         assert found.message == "no serving runtime lists prophet 2; the nearest is prophet 3 of `next`, which is used"
 
 
+def test_the_most_exact_version_comes_first() -> None:
+    assert OWN.asked_for(said("ladder", "1.6.1")).version == "1.6"
+    assert OWN.asked_for(said("ladder", "1.5.1")).version == "1"
+
+
+def test_kserve_asks_triton_for_v2() -> None:
+    assert finding(said("triton", "1"), OWN).code == "NO_RUNTIME"
+    assert finding(said("triton", "1", runtime="old-triton"), OWN).code == "RUNTIME_MISMATCH"
+
+
 def test_a_format_without_a_version_serves_all() -> None:
     assert OWN.asked_for(said("rules", "7")) == ("rules", "", None)
 
 
 @pytest.mark.parametrize(
     ("framework", "name"),
-    [("fbprophet", "prophet"), ("FBProphet", "prophet"), ("rules", "rules"), ("CAFFE", "Caffe"), ("mine", "mine")],
+    [
+        ("fbprophet", "prophet"),
+        ("FBProphet", "prophet"),
+        ("rules", "rules"),
+        ("CAFFE", "Caffe"),
+        ("caffe2", "Caffe"),
+        ("mxnet", "mxnet"),
+        ("MXNet", "MXNet"),
+        ("mine", "mine"),
+    ],
 )
 def test_names_that_a_runtime_lists_come_first(framework: str, name: str) -> None:
     assert OWN.asked_for(said(framework)).name == name
@@ -173,6 +196,7 @@ def test_a_runtime_that_speaks_all_protocols() -> None:
 
 
 def test_a_named_runtime_that_is_missing_or_disabled() -> None:
+    assert finding(said("pmml"), OWN).code == "NO_RUNTIME"
     assert "kserve-openvino, kserve-paddleserver" in finding(said("sklearn", runtime="nope"), SHIPPED).message
     assert finding(said("sklearn", runtime="nope"), SHIPPED).code == "RUNTIME_NOT_FOUND"
     assert finding(said("pmml", runtime="off"), OWN).code == "RUNTIME_DISABLED"
@@ -233,13 +257,51 @@ def test_runtimes_that_kserve_never_selects() -> None:
 
 
 def test_a_revision_that_is_applied_again_asks_for_the_same() -> None:
-    model = {"modelFormat": {"name": "sklearn", "version": "1"}, "protocolVersion": "v2"}
-    content = {"spec": {"predictor": {"model": model, "annotations": {REVISION: "1"}}}}
+    probe = {"failureThreshold": 60}
+    model = {"modelFormat": {"name": "sklearn", "version": "1"}, "protocolVersion": "v2", "startupProbe": probe}
+    content = {
+        "spec": {"predictor": {"model": {**model, "protocolVersion": "v1"}}},
+        "ours": {"predictor": {"model": model}},
+    }
     applied = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
     deployment = a_deployment(spec=said("scikit-learn", "1.6"), applied=applied, applied_generation=1)
-    assert as_applied(deployment) == ("sklearn", "1", "v2")
-    assert as_applied(a_deployment(spec=deployment.spec, applied=applied, generation=2, applied_generation=1)) is None
-    assert as_applied(a_deployment(spec=deployment.spec)) is None
+    assert Fit.as_applied(deployment) == (("sklearn", "1", "v2"), {"startupProbe": probe})
+    assert Fit.as_applied(replace(deployment, generation=2)) is None
+    assert Fit.as_applied(a_deployment(spec=deployment.spec)) is None
+
+
+def fitted(runtime: RuntimeFormat, **options: int) -> Any:
+    spec = a_spec(options=DeploymentOptions(**options))  # type: ignore[arg-type]
+    return Fit.of(spec, Runtimes(formats=(runtime,))).probes
+
+
+def test_probes_that_the_runtime_has_keep_its_check() -> None:
+    vllm = a_format("vllm", "sklearn", "1", probes=("startupProbe", "readinessProbe", "livenessProbe"))
+    assert fitted(vllm, probe_startup_seconds=601, probe_timeout_seconds=5) == {
+        "startupProbe": {"periodSeconds": 10, "failureThreshold": 61, "timeoutSeconds": 5},
+        "readinessProbe": {"timeoutSeconds": 5},
+        "livenessProbe": {"timeoutSeconds": 5},
+    }
+    assert fitted(vllm) == {}
+
+
+def test_other_probes_check_the_port() -> None:
+    bare = a_format("bare", "sklearn", "1", port=9000)
+    check = {"tcpSocket": {"port": 9000}}
+    assert fitted(bare, probe_startup_seconds=600) == {
+        "startupProbe": {**check, "periodSeconds": 10, "failureThreshold": 60}
+    }
+    assert fitted(bare, probe_timeout_seconds=5) == {"readinessProbe": {**check, "timeoutSeconds": 5}}
+    unknown = Fit.of(a_spec(options=DeploymentOptions(probe_timeout_seconds=5)), Runtimes())
+    assert unknown.probes == {"readinessProbe": {"tcpSocket": {"port": 8080}, "timeoutSeconds": 5}}
+
+
+def test_probes_and_ports_of_runtimes_are_read() -> None:
+    runtime = a_runtime("r", {"name": "x"})
+    container = {"name": "kserve-container", "ports": [{"containerPort": 7000}], "livenessProbe": {"exec": {}}}
+    runtime["spec"]["containers"] = [{"name": "sidecar"}, container]
+    (item,) = in_order([runtime])
+    assert (item.probes, item.port) == (("livenessProbe",), 7000)
 
 
 def test_the_simulated_kserve_is_strict() -> None:

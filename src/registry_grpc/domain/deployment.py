@@ -166,16 +166,26 @@ class FieldDifference:
 class Applied:
     """The API server's answer to the last apply.
 
-    `content` is the stored object: {"spec", "ours", "labels", "annotations"}. `spec` has the defaults set by webhooks,
-    but not what others have added, and `ours` is what was sent.
-    `split` is that of the deployment (`Deployment.wanted_split`).
+    `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
+    webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
+    `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
+    `stamp`: the revision stamped on the target's pods; 0 for the applied one. `split` is that of the deployment
+    (`Deployment.wanted_split`), with `predictor_stamp`: the revision stamped on the pods of the object's predictor.
     """
 
     uid: str
     k8s_generation: int
     resource_version: str
     content: Mapping[str, Any]
+    stamp: int = 0
+    predictor_stamp: int = 0
     split: str = ""
+    repairs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> Any:
+        """The spec that was sent. Until 2026-11-29 only the stored one was kept."""
+        return self.content.get("ours", self.content["spec"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,10 +250,16 @@ class Deployment:
         is_this = applied is not None and applied.split == self.wanted_split
         return is_this and self.applied_generation == self.generation
 
+    @property
+    def stamp(self) -> int:
+        """The revision that is stamped on the target revision's pods: an earlier one if it has made the same pods."""
+        is_applied = self.applied is not None and self.applied_generation == self.generation
+        return (self.applied.stamp if self.applied and is_applied else 0) or self.generation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRevision:
-    """One state of the intent. Its `spec` never changes."""
+    """One state of the intent. Its `spec` never changes. It may pause between `served_from` and `served_until`."""
 
     deployment_id: UUID
     generation: int

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.quantity import fault_of_quantity
 
 DEFAULT_DEADLINE_SECONDS = 900
-OPTION_LIMITS = {"runtime": 253, "service_account": 253, "storage_endpoint": 500, "storage_region": 100}
+OPTION_LIMITS = {
+    "runtime": 253, "service_account": 253, "storage_endpoint": 500, "storage_region": 100, "storage_ca_bundle": 253,
+    "priority_class_name": 253, "shared_memory": 64,
+}  # fmt: skip
 """The most characters of each option."""
-MOST_ENTRIES = 256
 LONGEST_KEY = 253
-LONGEST_VALUES = {"requests": 64, "limits": 64, "env": 4096}
-"""The limits of each map: its entries, the characters of a key, and the bytes of a value in UTF-8."""
+MAP_LIMITS = {"requests": (256, 64), "limits": (256, 64), "env": (256, 4096), "node_selector": (32, 63)}
+"""The most entries of each map, and the most bytes of a value in UTF-8. Keys have `LONGEST_KEY` characters."""
+LIST_LIMITS = {"args": (64, 2048), "image_pull_secrets": (16, 253), "tolerations": (32, 253), "storage_uris": (32, 500)}
+"""The most items of each list, and the most bytes of a text in it in UTF-8."""
+MODEL_FOLDER = "/mnt/models"
+"""Where KServe puts the files of the version."""
+_AT_LEAST_ONE = (
+    "scale_target", "timeout_seconds", "deadline_seconds", "probe_startup_seconds", "probe_timeout_seconds",
+)  # fmt: skip
+_ABOVE = "/mnt/"
+_LONGEST_PATH = 255
 _PLACES = {
     "requests": "resources.requests",
     "limits": "resources.limits",
     "storage_endpoint": "storage.endpoint",
     "storage_region": "storage.region",
+    "storage_ca_bundle": "storage.ca_bundle",
+    "probe_startup_seconds": "probes.startup_seconds",
+    "probe_timeout_seconds": "probes.timeout_seconds",
 }
 """The paths in a request of the fields that have other names there."""
 
@@ -51,6 +66,25 @@ class ServingProtocol(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Toleration:
+    """A taint of nodes that the pods tolerate, in Kubernetes' words. An empty text or None is unset."""
+
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageUri:
+    """A location from which files are fetched into a folder of the pods."""
+
+    uri: str
+    mount_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentOptions:
     """How a version is served. The set is closed, because a raw pod spec could mount any Secret of the namespace.
 
@@ -71,8 +105,20 @@ class DeploymentOptions:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: int | None = None
     deadline_seconds: int = DEFAULT_DEADLINE_SECONDS
+    args: tuple[str, ...] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+    priority_class_name: str = ""
+    shared_memory: str = ""
+    image_pull_secrets: tuple[str, ...] = ()
+    storage_uris: tuple[StorageUri, ...] = ()
+    probe_startup_seconds: int | None = None
+    probe_timeout_seconds: int | None = None
     storage_endpoint: str = ""
     storage_region: str = ""
+    storage_anonymous: bool | None = None
+    storage_ca_bundle: str = ""
+    storage_verify_ssl: bool | None = None
 
     def violations(self) -> tuple[Violation, ...]:
         """All values that are invalid or contradict each other.
@@ -81,7 +127,13 @@ class DeploymentOptions:
         """
         sizes = (*_too_long(self), *_too_many(self))
         # The entries of maps that are too large are not checked one by one.
-        return sizes or (*_replica_violations(self), *_too_low(self), *_quantity_violations(self))
+        return sizes or (
+            *_replica_violations(self),
+            *_too_low(self),
+            *_quantity_violations(self),
+            *_toleration_violations(self.tolerations),
+            *_storage_violations(self.storage_uris),
+        )
 
     def check(self) -> None:
         """Raises InvalidRequest with all violations."""
@@ -96,14 +148,21 @@ def _too_long(options: DeploymentOptions) -> Iterator[Violation]:
 
 
 def _too_many(options: DeploymentOptions) -> Iterator[Violation]:
-    for name, longest in LONGEST_VALUES.items():
+    for name, (most, longest) in MAP_LIMITS.items():
         entries: Mapping[str, str] = getattr(options, name)
-        if len(entries) > MOST_ENTRIES:
-            yield Violation(_path(name), f"must be at most {MOST_ENTRIES} entries")
+        if len(entries) > most:
+            yield Violation(_path(name), f"must be at most {most} entries")
         if any(len(key) > LONGEST_KEY for key in entries):
             yield Violation(_path(name), f"must have keys of at most {LONGEST_KEY} characters")
         if any(len(value.encode()) > longest for value in entries.values()):
             yield Violation(_path(name), f"must have values of at most {longest} bytes in UTF-8")
+    for name, (most, longest) in LIST_LIMITS.items():
+        items: tuple[Any, ...] = getattr(options, name)
+        if len(items) > most:
+            yield Violation(_path(name), f"must be at most {most} items")
+        texts = (text for item in items for text in ([item] if isinstance(item, str) else astuple(item)))
+        if any(isinstance(text, str) and len(text.encode()) > longest for text in texts):
+            yield Violation(_path(name), f"must have texts of at most {longest} bytes in UTF-8")
 
 
 def _path(name: str) -> str:
@@ -123,10 +182,10 @@ def _replica_violations(options: DeploymentOptions) -> Iterator[Violation]:
 
 
 def _too_low(options: DeploymentOptions) -> Iterator[Violation]:
-    for name in ("scale_target", "timeout_seconds", "deadline_seconds"):
+    for name in _AT_LEAST_ONE:
         value = getattr(options, name)
         if value is not None and value < 1:
-            yield Violation(f"options.{name}", "must be at least 1")
+            yield Violation(_path(name), "must be at least 1")
 
 
 def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:
@@ -134,3 +193,37 @@ def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:
         for resource in sorted(quantities):
             if fault := fault_of_quantity(quantities[resource]):
                 yield Violation(f"options.resources.{kind}.{resource}", fault)
+    if options.shared_memory and (fault := fault_of_quantity(options.shared_memory)):
+        yield Violation("options.shared_memory", fault)
+
+
+def _toleration_violations(tolerations: Sequence[Toleration]) -> Iterator[Violation]:
+    """The rules of Kubernetes, which KServe does not check."""
+    for place, toleration in enumerate(tolerations):
+        path = f"options.tolerations[{place}]"
+        if toleration.operator not in {"", "Equal", "Exists"}:
+            yield Violation(f"{path}.operator", "must be `Equal` or `Exists`")
+        if toleration.operator != "Exists" and not toleration.key:
+            yield Violation(f"{path}.key", "is required, except with the operator `Exists`")
+        if toleration.operator == "Exists" and toleration.value:
+            yield Violation(f"{path}.value", "must be empty with the operator `Exists`")
+        if toleration.effect not in {"", "NoSchedule", "PreferNoSchedule", "NoExecute"}:
+            yield Violation(f"{path}.effect", "must be `NoSchedule`, `PreferNoSchedule` or `NoExecute`")
+        if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
+            yield Violation(f"{path}.toleration_seconds", "must be absent, except with the effect `NoExecute`")
+
+
+def _storage_violations(uris: Sequence[StorageUri]) -> Iterator[Violation]:
+    """KServe demands that all files have a common folder, and that of the model is fixed."""
+    taken = {MODEL_FOLDER}
+    for place, storage in enumerate(uris):
+        path = f"options.storage_uris[{place}]"
+        folder = storage.mount_path.rstrip("/")
+        if not storage.uri:
+            yield Violation(f"{path}.uri", "is required")
+        if not folder.startswith(_ABOVE) or ".." in folder or len(folder) > _LONGEST_PATH:
+            text = f"must be a folder below {_ABOVE} without `..` of at most {_LONGEST_PATH} characters"
+            yield Violation(f"{path}.mount_path", text)
+        elif folder in taken:
+            yield Violation(f"{path}.mount_path", f"must be another folder than {folder}, which is taken")
+        taken.add(folder)

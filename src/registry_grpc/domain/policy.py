@@ -13,11 +13,12 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 class DeploymentPolicy:
     """Allow-lists of patterns with `*`. An empty list allows nothing.
 
-    `service_accounts` are written `namespace/name`. A pod has the rights of its service account, so a tenant that could
-    choose any account would get around the access control of the cluster.
+    `service_accounts` and `image_pull_secrets` are written `namespace/name`. A pod has the rights of its service
+    account, so a tenant that could choose any account would get around the access control of the cluster.
     """
 
     service_accounts: tuple[str, ...] = ()
+    image_pull_secrets: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
 
     def violations(self, options: DeploymentOptions, namespace: str) -> tuple[Violation, ...]:
@@ -26,6 +27,11 @@ class DeploymentPolicy:
         account = f"{namespace}/{options.service_account}"
         if options.service_account and not _matches(account, self.service_accounts):
             violations.append(Violation("options.service_account", f"{account} is not on the operator's allow-list"))
+        violations += [
+            Violation("options.image_pull_secrets", f"{secret} is not on the operator's allow-list")
+            for secret in (f"{namespace}/{name}" for name in options.image_pull_secrets)
+            if not _matches(secret, self.image_pull_secrets)
+        ]
         violations += [
             Violation(f"options.env.{name}", "is not on the operator's allow-list of environment variables")
             for name in sorted(options.env)

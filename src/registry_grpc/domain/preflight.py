@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from registry_grpc.domain.deployment import Deployment, DeploymentSpec
@@ -11,10 +11,11 @@ from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOp
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
 from registry_grpc.domain.reason import DeploymentReason as Why
+from registry_grpc.domain.resources import resource_findings
 from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
-from registry_grpc.domain.storage import KSERVE_PREFIXES, Storage, is_fetchable, place_of
+from registry_grpc.domain.storage_findings import storage_findings
 
-__all__ = ["CanaryFacts", "ClusterFacts", "Finding", "RuntimeFormat", "Runtimes", "canary_findings", "findings"]
+__all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "Runtimes", "canary_findings", "findings"]
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -25,24 +26,13 @@ _METRICS_OF_KNATIVE = {ScaleMetric.CONCURRENCY, ScaleMetric.RPS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryFacts:
-    """What a canary needs in Standard mode, for one object. None: unknown.
-
-    `has_field`: InferenceServices have `spec.canary`. `has_route`: KServe has made an HTTPRoute for the object.
-    """
-
-    has_field: bool | None = None
-    has_gateway_api: bool | None = None
-    has_route: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
     """The facts about a cluster and one of its namespaces that preflight needs. None: unknown."""
 
     kserve_installed: bool | None = None
     namespace_exists: bool | None = None
     knative_installed: bool | None = None
+    gateway_api_installed: bool | None = None
     missing_permissions: tuple[str, ...] = ()
     """For example `create secrets in namespace models`."""
     runtimes: Runtimes = field(default_factory=Runtimes)
@@ -51,7 +41,10 @@ class ClusterFacts:
     storage_patterns: tuple[str, ...] = ()
     """The regular expressions of URIs that they support."""
     service_account_exists: bool | None = None
-    canaries: CanaryFacts = field(default_factory=CanaryFacts)
+    has_canary_field: bool | None = None
+    """Whether InferenceServices have `spec.canary`. Unknown unless it was asked for a canary, like `has_route`."""
+    has_route: bool | None = None
+    """Whether KServe has made an HTTPRoute for the object."""
 
 
 def findings(
@@ -62,31 +55,40 @@ def findings(
         *unknown_findings(spec),
         *name_findings(name, namespace),
         *namespace_findings(namespace),
-        *_labels(spec),
-        *_storage(spec, facts, has_credentials=has_credentials),
+        *_labels(spec.labels, "labels"),
+        *_labels(spec.options.node_selector, "options.node_selector"),
+        *storage_findings(
+            spec,
+            has_credentials=has_credentials,
+            prefixes=facts.storage_prefixes if facts else None,
+            patterns=facts.storage_patterns if facts else (),
+        ),
         *_metric_without_effect(spec.options),
     ]
     if facts is not None:
         found += _cluster(namespace, spec, facts, has_credentials=has_credentials)
         found += _metric_refused(spec.options)
         found += facts.runtimes.findings(spec)
+    found += resource_findings(spec.options, facts.runtimes.chosen(spec) if facts else None)
     return tuple(sorted(found, key=lambda finding: not finding.blocking))
 
 
-def canary_findings(deployment: Deployment, facts: CanaryFacts) -> Iterator[Finding]:
+def canary_findings(deployment: Deployment, facts: ClusterFacts) -> Iterator[Finding]:
     """Why the target revision cannot be tried beside the stable one, in Standard mode. The first reason is enough."""
     if deployment.spec.options.deployment_mode is not DeploymentMode.STANDARD:
         return
     missing = ""
-    if facts.has_field is False:
+    if facts.has_canary_field is False:
         missing = "InferenceServices have no `spec.canary`, which needs KServe 0.20 or later"
-    elif facts.has_gateway_api is False:
+    elif facts.gateway_api_installed is False:
         missing = "the Gateway API is not installed, by which KServe divides the requests"
     elif facts.has_route is False:
         missing = (
             f"KServe has made no HTTPRoute `{deployment.name}`, which could divide the requests: its ConfigMap must "
             "have `enableGatewayApi: true`"
         )
+    elif deployment.spec.options.storage_uris:
+        missing = "KServe fetches no `storage_uris` for a canary"
     if missing:
         yield Finding(Why.CANARY_UNSUPPORTED, missing, field="traffic_percent")
     yield from name_findings(f"{deployment.name}-{deployment.canary_name}", deployment.namespace)
@@ -99,38 +101,15 @@ def unknown_findings(spec: DeploymentSpec) -> Iterator[Finding]:
         yield Finding(Why.NEWER_RELEASE, message, field=place)
 
 
-def _labels(spec: DeploymentSpec) -> Iterator[Finding]:
-    for key, value in sorted(spec.labels.items()):
+def _labels(labels: Mapping[str, str], field: str) -> Iterator[Finding]:
+    for key, value in sorted(labels.items()):
         prefix, slash, name = key.rpartition("/")
         prefix_is_valid = not slash or (len(prefix) <= _LONGEST_PREFIX and _LABEL_PREFIX.fullmatch(prefix))
         if not prefix_is_valid or not _LABEL_NAME.fullmatch(name):
-            yield Finding(Why.INVALID_LABEL, f"`{key}` is not a valid key of a Kubernetes label", field="labels")
+            yield Finding(Why.INVALID_LABEL, f"`{key}` is not a valid key of a Kubernetes label", field=field)
         elif value and not _LABEL_NAME.fullmatch(value):
             message = f"the value of label `{key}` is not valid in Kubernetes: `{value}`"
-            yield Finding(Why.INVALID_LABEL, message, field="labels")
-
-
-def _storage(spec: DeploymentSpec, facts: ClusterFacts | None, *, has_credentials: bool) -> Iterator[Finding]:
-    uri, options = spec.storage_uri, spec.options
-    storage = Storage.of(uri)
-    prefixes = facts.storage_prefixes if facts else None
-    if not is_fetchable(uri, prefixes or (), facts.storage_patterns if facts else ()):
-        known = "and no ClusterStorageContainer supports it" if prefixes is not None else "and those of the cluster"
-        message = f"KServe cannot fetch `{uri}`: it supports {', '.join(KSERVE_PREFIXES)}, {known}"
-        yield Finding(Why.URI_SCHEME_UNSUPPORTED, message, blocking=prefixes is not None, field="model_version_id")
-    if has_credentials and storage is Storage.OTHER:
-        message = f"the version has keys, but KServe uses none for `{uri}`"
-        yield Finding(Why.CREDENTIALS_UNUSED, message, blocking=False, field="model_version_id")
-    may_need_keys = storage in {Storage.S3, Storage.GCS, Storage.HUGGING_FACE}
-    if spec.needs_keys and not has_credentials and storage is not Storage.OTHER:
-        message = f"the version had keys, but has none for `{place_of(uri)}`: they were removed, or are for another uri"
-        yield Finding(Why.CREDENTIALS_NEEDED, message, field="model_version_id")
-    elif may_need_keys and not has_credentials and not options.service_account:
-        message = f"no credentials for `{uri}`; works for public models only"
-        yield Finding(Why.CREDENTIALS_MISSING, message, blocking=False, field="model_version_id")
-    if (options.storage_endpoint or options.storage_region) and not (has_credentials and storage is Storage.S3):
-        message = "`storage` has no effect: KServe only uses endpoint and region with the keys of an s3:// model"
-        yield Finding(Why.STORAGE_OPTIONS_UNUSED, message, blocking=False, field="options.storage")
+            yield Finding(Why.INVALID_LABEL, message, field=field)
 
 
 def _metric_without_effect(options: DeploymentOptions) -> Iterator[Finding]:
@@ -159,12 +138,17 @@ def _cluster(namespace: str, spec: DeploymentSpec, facts: ClusterFacts, *, has_c
     if facts.namespace_exists is False:
         message, hint = f"there is no namespace `{namespace}`", f"Create it: kubectl create namespace {namespace}"
         yield Finding(Why.NAMESPACE_NOT_FOUND, message, hint=hint, field="serving_environment_id")
-    if spec.options.deployment_mode is DeploymentMode.KNATIVE and facts.knative_installed is False:
+    is_standard = spec.options.deployment_mode is DeploymentMode.STANDARD
+    if not is_standard and facts.knative_installed is False:
         message = "deployment mode `Knative` needs Knative Serving, which is not installed"
         yield Finding(Why.MODE_UNSUPPORTED, message, field="options.deployment_mode")
     if spec.options.service_account and facts.service_account_exists is False:
         message = f"there is no service account `{spec.options.service_account}` in namespace `{namespace}`"
         yield Finding(Why.SERVICE_ACCOUNT_NOT_FOUND, message, field="options.service_account")
-    needed = _APPLYING + _STORING_KEYS if has_credentials else _APPLYING
+    if is_standard and spec.options.timeout_seconds and facts.gateway_api_installed is False:
+        message = "`timeout_seconds` has no effect in mode `Standard` without the Gateway API, which is not installed"
+        yield Finding(Why.TIMEOUT_UNUSED, message, blocking=False, field="options.timeout_seconds")
+    needs_secret = has_credentials or bool(spec.options.storage_anonymous)
+    needed = _APPLYING + _STORING_KEYS if needs_secret else _APPLYING
     for permission in facts.missing_permissions:
         yield Finding(Why.FORBIDDEN, f"the registry may not {permission}", blocking=permission.startswith(needed))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
-_QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_THOUSANDS, _KIBIS = "num kMGTPE", "KMGTPE"
 
 
 def fault_of_quantity(text: str) -> str:
@@ -12,3 +14,16 @@ def fault_of_quantity(text: str) -> str:
     if not _QUANTITY.fullmatch(text):
         return "must be a Kubernetes quantity, for example `500m` or `2Gi`"
     return "must not be negative" if text.startswith("-") else ""
+
+
+def amount_of(text: str) -> Decimal:
+    """The amount of a quantity without a fault."""
+    found = _QUANTITY.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    number, suffix = found[1], found[2] or " "
+    if suffix.endswith("i"):
+        return Decimal(number) * Decimal(1024) ** (_KIBIS.index(suffix[0]) + 1)
+    if len(suffix) > 1:
+        return Decimal(number + suffix)
+    return Decimal(number) * Decimal(1000) ** (_THOUSANDS.index(suffix) - _THOUSANDS.index(" "))

@@ -39,6 +39,10 @@ class DeploymentReason(StoredWord):
         "INVALID_LABEL",
         "Use up to 63 letters, digits, `-`, `_`, `.`; begin and end with a letter or digit.",
     )
+    RESOURCES_INVALID = (
+        "RESOURCES_INVALID",
+        "Set `options.resources` so that no request is above its limit, and GPUs have limits in whole numbers.",
+    )
     CREDENTIALS_UNREADABLE = "CREDENTIALS_UNREADABLE", "Configure the missing encryption key, or set the keys again."
     CREDENTIALS_NEEDED = (
         "CREDENTIALS_NEEDED",
@@ -68,6 +72,10 @@ class DeploymentReason(StoredWord):
     DELETED_EXTERNALLY = "DELETED_EXTERNALLY", "Do nothing: the registry creates it again. Undeploy to remove it."
     BEING_DELETED = "BEING_DELETED", "Wait until it is gone: then the registry creates it again. Undeploy to remove it."
     SPEC_CHANGED = "SPEC_CHANGED", "Revert the change, or set the environment's drift policy to `enforce`."
+    DRIFT_FIGHT = (
+        "DRIFT_FIGHT",
+        "Stop the named writer from changing these fields, or set the environment's drift policy to `report`.",
+    )
     STOPPED = "STOPPED", "Remove the annotation serving.kserve.io/stop from the object to start it again."
     DELETE_STUCK = "DELETE_STUCK", "Check the named finalizers: they wait for a controller that may be gone."
 
@@ -118,10 +126,22 @@ class DeploymentReason(StoredWord):
         "RUNTIME_VERSION_DIFFERS",
         "Check that the runtime can load this model, or install one for the version.",
     )
+    TIMEOUT_UNUSED = (
+        "TIMEOUT_UNUSED",
+        "Set the timeout in the ingress, or install the Gateway API and let KServe use it.",
+    )
+    CREDENTIALS_VISIBLE = (
+        "CREDENTIALS_VISIBLE",
+        "Store the model where KServe reads keys from a Secret, such as s3://, or use a token of little value.",
+    )
+    URI_IS_LOCAL = "URI_IS_LOCAL", "Copy the model to a location that KServe supports, and set the version's uri to it."
     SERVICE_ACCOUNT_NOT_FOUND = "SERVICE_ACCOUNT_NOT_FOUND", "Create the service account, or name another one."
     SCALE_METRIC_UNSUPPORTED = "SCALE_METRIC_UNSUPPORTED", "Use `concurrency` or `rps`."
     SCALE_METRIC_UNUSED = "SCALE_METRIC_UNUSED", "Use `cpu`, or `memory` with a percentage as `scale_target`."
-    STORAGE_OPTIONS_UNUSED = "STORAGE_OPTIONS_UNUSED", "Set the version's keys, or annotate the service account."
+    STORAGE_OPTIONS_UNUSED = (
+        "STORAGE_OPTIONS_UNUSED",
+        "Set the version's keys or `anonymous`, or annotate the service account.",
+    )
     CREDENTIALS_UNUSED = "CREDENTIALS_UNUSED", "Name a `service_account` that may read the model, or remove the keys."
     CREDENTIALS_MISSING = "CREDENTIALS_MISSING", "Set the version's keys, or name a `service_account` that may read it."
     VERSION_EDITED = "VERSION_EDITED", "Check that this is intended; it is better to add a version for every change."

@@ -63,6 +63,13 @@ class RuntimeFormat:
     auto_select: bool
     protocols: tuple[str, ...] = ("v1",)
     is_disabled: bool = False
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """The resources of its container, as quantities."""
+    probes: tuple[str, ...] = ()
+    """The probes of its container, by their names in Kubernetes."""
+    port: int = 8080
+    """The port on which it listens: KServe's default, if it says none."""
 
     def speaks(self, protocol: str) -> bool:
         return not self.protocols or protocol in self.protocols

@@ -15,7 +15,18 @@ KSERVE_PREFIXES = (
 _SCHEME = re.compile(r"\w+?://")
 _AZURE_HOST = "blob.core.windows.net"
 _AZURE = re.compile(rf"https://(.+?).{_AZURE_HOST}/(.+)")
-
+_LETTERS = re.compile(r"([A-Za-z][\w+.-]*):")
+_OF_RUNS = (
+    "Store the location of the files instead; for MLflow, `mlflow.get_run(run_id).info.artifact_uri` tells it, such as "
+    "s3://bucket/1/run/artifacts."
+)
+_FROM_HERE = "Copy the model to object storage, or to a volume of the cluster: pvc://<claim>/<path>."
+_ADVICE = {
+    "models": _OF_RUNS,
+    "runs": _OF_RUNS,
+    "mlflow-artifacts": "Store the location behind MLflow's artifact server instead: its `--artifacts-destination`.",
+    "dbfs": "Copy the model from Databricks to a location that KServe supports, for example by `databricks fs cp`.",
+}
 
 _PLACE = re.compile(r"[^:/?#]+://[^/?#]*")
 
@@ -35,6 +46,7 @@ class Storage(StrEnum):
     GCS = "GCS"
     AZURE = "AZURE"
     HUGGING_FACE = "HUGGING_FACE"
+    MODELSCOPE = "MODELSCOPE"
     HTTP = "HTTP"
     OTHER = "OTHER"
 
@@ -46,6 +58,7 @@ class Storage(StrEnum):
             "s3://": cls.S3,
             "gs://": cls.GCS,
             "hf://": cls.HUGGING_FACE,
+            "modelscope://": cls.MODELSCOPE,
             "https://": cls.HTTP,
             "http://": cls.HTTP,
         }
@@ -57,13 +70,31 @@ def is_fetchable(uri: str, prefixes: Iterable[str] = (), patterns: Iterable[str]
 
     `prefixes` and `patterns` come from the cluster's ClusterStorageContainers.
     """
-    if uri.startswith(tuple(prefixes)) or any(_finds(pattern, uri) for pattern in patterns):
+    if is_claimed(uri, prefixes, patterns):
         return True
     if not _SCHEME.search(uri):
         return True
     if _AZURE_HOST in uri:
         return bool(_AZURE.search(uri))
     return uri.startswith(KSERVE_PREFIXES)
+
+
+def is_claimed(uri: str, prefixes: Iterable[str], patterns: Iterable[str]) -> bool:
+    """Whether a ClusterStorageContainer fetches the URI."""
+    return uri.startswith(tuple(prefixes)) or any(_finds(pattern, uri) for pattern in patterns)
+
+
+def advice_on(uri: str) -> str:
+    """What to do about a uri that means something outside of the cluster only; empty if it does not."""
+    letters = _LETTERS.match(uri)
+    scheme = letters[1].lower() if letters else ""
+    is_path = not _SCHEME.search(uri) or scheme == "file"
+    return _ADVICE.get(scheme) or (_FROM_HERE if is_path else "")
+
+
+def is_in_pods(uri: str) -> bool:
+    """Whether the uri is a path that a container may have, and not one of another machine or of another program."""
+    return not _LETTERS.match(uri) or uri.startswith("file:")
 
 
 def _finds(pattern: str, uri: str) -> bool:

@@ -127,7 +127,7 @@ class Planning:
         facts = await cluster.facts(namespace, spec.options.service_account, canary_of=canary_of)
         found = findings(deployment.name, namespace, spec, has_credentials=bool(credentials), facts=facts)
         if deployment.canary:
-            found = (*found, *canary_findings(deployment, facts.canaries))
+            found = (*found, *canary_findings(deployment, facts))
         manifest = ""
         differences: tuple[FieldDifference, ...] = ()
         try:

@@ -109,8 +109,8 @@ class Reader:
         value = getattr(message, field.name)
         if field.message_type is Struct.DESCRIPTOR:
             return self.read(texts_of, {}, value)
-        if field.message_type and field.is_repeated:
-            return dict(value)
+        if field.is_repeated:
+            return dict(value) if field.message_type else tuple(value)
         if field.name.endswith("_id") and field.name != "external_id":
             # `require` has already reported an empty id of a required field.
             return self.read(body_id, NO_ID, value, field.name) if value or field.has_presence else NO_ID

@@ -11,7 +11,7 @@ from typing import Any
 from registry_grpc.adapters.kserve.evidence import Raw, revision_of
 from registry_grpc.adapters.kserve.identity import MODEL_VERSION_ID
 from registry_grpc.adapters.kserve.manifests import SCALING, STORAGE_SECRET_NAME, Manifest
-from registry_grpc.domain.canary import CanaryStep
+from registry_grpc.domain.canary import Canary, CanaryStep
 from registry_grpc.domain.decision import is_withdrawn
 from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.deployment_options import DeploymentMode
@@ -29,9 +29,9 @@ def divided(manifest: Manifest, deployment: Deployment) -> Manifest:
     applied, canary = deployment.applied, deployment.canary
     if applied is None or is_withdrawn(deployment):
         return manifest
-    stable = stable_part(applied)
+    stable = stable_part(applied, canary)
     if canary is None:
-        if stable_part_is(applied, deployment.generation):
+        if stable["revision"] == deployment.generation:
             return _with_metadata(manifest, stable, predictor=stable["predictor"])
         return _named(manifest, _name_after(applied, manifest, deployment.generation))
     is_aborted = canary.step is CanaryStep.ABORT
@@ -51,17 +51,15 @@ def divided(manifest: Manifest, deployment: Deployment) -> Manifest:
     return {**whole, "spec": {**whole["spec"], "canary": [_share(entry, canary.share)]}}
 
 
-def stable_part(applied: Applied) -> dict[str, Any]:
-    """The stable revision's part of the object: its predictor, labels and annotations. Without a canary, all of it."""
+def stable_part(applied: Applied, canary: Canary | None) -> dict[str, Any]:
+    """The stable revision's part of the object: its predictor, labels and annotations. Before a canary, all of it."""
     content = applied.content
     kept: dict[str, Any] | None = content.get("stable")
-    sent = content.get("ours", content["spec"])
-    return kept or {"predictor": sent["predictor"], **{kind: content[kind] for kind in ("labels", "annotations")}}
-
-
-def stable_part_is(applied: Applied, revision: int) -> bool:
-    """Whether the object has a canary beside this revision."""
-    return "stable" in applied.content and revision_of(applied.content["stable"]["predictor"]) == revision
+    return kept or {
+        "revision": canary.stable_generation if canary else 0,
+        "predictor": applied.ours["predictor"],
+        **{kind: content[kind] for kind in ("labels", "annotations")},
+    }
 
 
 def _with_metadata(manifest: Manifest, part: Mapping[str, Any], *, predictor: Manifest) -> Manifest:
@@ -77,8 +75,8 @@ def _named(manifest: Manifest, name: str) -> Manifest:
 
 def _name_after(applied: Applied, manifest: Manifest, revision: int) -> str:
     """The name for the target: that of its canary, if it can take that over, or else the present one."""
-    before = stable_part(applied)["predictor"]
-    for entry in applied.content["spec"].get("canary") or ():
+    before = stable_part(applied, None)["predictor"]
+    for entry in applied.ours.get("canary", ()):
         was_tried = revision_of(entry["predictor"]) == revision
         if was_tried and _can_take_over(before, manifest["spec"]["predictor"]):
             return str(entry["predictor"]["name"])

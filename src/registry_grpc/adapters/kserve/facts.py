@@ -12,9 +12,10 @@ from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw
+from registry_grpc.adapters.kserve.manifests import PROBES
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.domain.deployment_options import ServingProtocol
-from registry_grpc.domain.preflight import CanaryFacts, ClusterFacts
+from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 
 
@@ -55,6 +56,7 @@ PERMISSIONS = (
     *_permissions(kinds.SECRETS, "create", "patch", "delete"),
     *_permissions(kinds.HTTP_ROUTES, "get"),
     *_permissions(kinds.SERVING_RUNTIMES, "list"),
+    *_permissions(kinds.SERVICE_ACCOUNTS, "get"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
     *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),
@@ -68,9 +70,10 @@ async def read_facts(
     api: Api, namespace: str, service_account: str, runtimes: Runtimes, *, canary_of: str = ""
 ) -> ClusterFacts:
     """Raises Unreachable."""
-    kserve, knative, exists, containers, account = await asyncio.gather(
+    kserve, knative, gateways, exists, containers, account = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
+        _exists(api, kinds.GATEWAY_VERSIONS, "v1"),
         _namespace_exists(api, namespace),
         _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere()),
         _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace) if service_account else _unknown(),
@@ -79,22 +82,15 @@ async def read_facts(
         kserve_installed=kserve,
         namespace_exists=exists,
         knative_installed=knative,
+        gateway_api_installed=gateways,
         missing_permissions=await _missing_permissions(api, namespace, has_knative=bool(knative)),
         runtimes=runtimes,
         storage_prefixes=None if containers is None else tuple(_uri_formats(containers, "prefix")),
         storage_patterns=tuple(_uri_formats(containers or (), "regex")),
         service_account_exists=account,
-        canaries=await _canary_facts(api, namespace, canary_of) if canary_of else CanaryFacts(),
+        has_canary_field=await _has_canary_field(api) if canary_of else None,
+        has_route=await _exists(api, kinds.HTTP_ROUTES, canary_of, namespace) if canary_of else None,
     )
-
-
-async def _canary_facts(api: Api, namespace: str, name: str) -> CanaryFacts:
-    has_field, has_gateway_api, has_route = await asyncio.gather(
-        _has_canary_field(api),
-        _exists(api, kinds.GATEWAY_VERSIONS, "v1"),
-        _exists(api, kinds.HTTP_ROUTES, name, namespace),
-    )
-    return CanaryFacts(has_field=has_field, has_gateway_api=has_gateway_api, has_route=has_route)
 
 
 async def _has_canary_field(api: Api) -> bool | None:
@@ -204,6 +200,9 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
     # KServe never selects such runtimes for a single-node model.
     is_special = bool(spec.get("multiModel")) or spec.get("workerSpec") is not None
     formats: Iterable[dict[str, Any]] = spec.get("supportedModelFormats") or ({"name": ""},)
+    containers = spec.get("containers") or ()
+    container: Raw = next((each for each in containers if each.get("name") == "kserve-container"), {})
+    ports = container.get("ports")
     for item in formats:
         yield RuntimeFormat(
             runtime=runtime["metadata"]["name"],
@@ -212,7 +211,15 @@ def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
             auto_select=bool(item.get("autoSelect")) and not is_special,
             protocols=tuple(spec.get("protocolVersions") or ()),
             is_disabled=bool(spec.get("disabled")),
+            requests=_quantities(container, "requests"),
+            limits=_quantities(container, "limits"),
+            probes=tuple(name for name in PROBES if container.get(name)),
+            **({"port": ports[0]["containerPort"]} if ports else {}),
         )
+
+
+def _quantities(container: Raw, kind: str) -> dict[str, str]:
+    return {name: str(amount) for name, amount in ((container.get("resources") or {}).get(kind) or {}).items()}
 
 
 def _uri_formats(containers: Iterable[Raw], field: str) -> Iterator[str]:

@@ -6,9 +6,9 @@ from registry_grpc.adapters.kserve.api import Kind
 
 # The versions of an API group have paths like objects.
 KSERVE_VERSIONS = Kind("apis", "serving.kserve.io")
-GATEWAY_VERSIONS = Kind("apis", "gateway.networking.k8s.io")
 OPENAPI_DOCUMENTS = Kind("openapi/v3/apis", "serving.kserve.io")
 KNATIVE_VERSIONS = Kind("apis", "serving.knative.dev")
+GATEWAY_VERSIONS = Kind("apis", "gateway.networking.k8s.io")
 INFERENCE_SERVICES = Kind("apis/serving.kserve.io/v1beta1", "inferenceservices")
 SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "servingruntimes")
 CLUSTER_SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "clusterservingruntimes")

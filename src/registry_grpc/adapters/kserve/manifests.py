@@ -6,8 +6,9 @@ changes with a new revision, because KServe copies metadata to the pods and rest
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from registry_grpc.adapters.kserve.identity import (
     DOMAIN,
@@ -16,23 +17,49 @@ from registry_grpc.adapters.kserve.identity import (
     REVISION,
     identity_labels,
 )
-from registry_grpc.domain.deployment import Applied, Deployment, DeploymentSpec
-from registry_grpc.domain.deployment_options import DeploymentOptions, ServingProtocol
-from registry_grpc.domain.runtimes import ModelFormat
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
+from registry_grpc.domain.deployment_options import MODEL_FOLDER, DeploymentOptions, ServingProtocol, Toleration
+from registry_grpc.domain.runtimes import ModelFormat, RuntimeFormat, Runtimes
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 STORAGE_SECRET_NAME = "serving.kserve.io/storageSecretName"  # noqa: S105 - the name of an annotation
+_SHARED_MEMORY = "shared-memory"
+_STARTUP, _READINESS = "startupProbe", "readinessProbe"
+PROBES = (_STARTUP, _READINESS, "livenessProbe")
+_PERIOD = 10
 
 SCALING = ("minReplicas", "maxReplicas", "scaleMetric", "scaleTarget")
 
 Manifest = dict[str, Any]
 
 
-def inference_service(
-    deployment: Deployment, asked: ModelFormat, *, registry_id: str, secret_name: str = ""
-) -> Manifest:
-    """The complete object to apply. `asked` has the words for the choice of a runtime, and `secret_name` names the
-    Secret with the version's keys."""
+class Fit(NamedTuple):
+    """The parts of the object that depend on the serving runtime: the words with which KServe finds it, and probes."""
+
+    asked: ModelFormat
+    probes: Manifest
+
+    @classmethod
+    def of(cls, spec: DeploymentSpec, runtimes: Runtimes) -> Self:
+        return cls(runtimes.asked_for(spec), _probes(spec.options, runtimes.chosen(spec)))
+
+    @classmethod
+    def as_applied(cls, deployment: Deployment) -> Self | None:
+        """Those with which the current revision was applied, so that applying it again does not choose another runtime;
+        None if it was not applied yet."""
+        if deployment.applied is None or deployment.applied_generation != deployment.generation:
+            return None
+        canary = next(iter(deployment.applied.ours.get("canary", ())), deployment.applied.ours)
+        model = canary["predictor"]["model"]
+        named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
+        said = ServingProtocol(protocol) if protocol else None
+        asked = ModelFormat(named.get("name", ""), named.get("version", ""), said)
+        return cls(asked, {name: model[name] for name in PROBES if name in model})
+
+
+def inference_service(deployment: Deployment, fit: Fit, *, registry_id: str, secret_name: str = "") -> Manifest:
+    """The complete object to apply. `fit` is what depends on the serving runtime, and `secret_name` names the Secret
+    with the version's keys."""
     options = deployment.spec.options
     annotations = {DEPLOYMENT_MODE: str(options.deployment_mode)}
     if secret_name:
@@ -49,30 +76,13 @@ def inference_service(
         "spec": {
             "predictor": {
                 "annotations": {REVISION: str(deployment.generation)},
-                "model": _model(deployment.spec, asked),
+                "model": _model(deployment.spec, fit),
+                **_storage_uris(deployment.spec),
                 **_scaling(options),
+                **_pods(options),
             }
         },
     }
-
-
-def as_applied(deployment: Deployment) -> ModelFormat | None:
-    """The words with which the current revision was applied, so that applying it again does not choose another runtime;
-    None if it was not applied yet."""
-    predictor = predictor_of(deployment.applied, deployment.generation) if deployment.applied else None
-    if predictor is None:
-        return None
-    model = predictor["model"]
-    named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
-    return ModelFormat(named.get("name", ""), named.get("version", ""), ServingProtocol(protocol) if protocol else None)
-
-
-def predictor_of(applied: Applied, revision: int) -> Manifest | None:
-    """The predictor of a revision in the applied object, perhaps that of a canary; None if it has none."""
-    spec = applied.content["spec"]
-    predictors = [spec["predictor"], *(entry["predictor"] for entry in spec.get("canary") or ())]
-    stamp = str(revision)
-    return next((each for each in predictors if (each.get("annotations") or {}).get(REVISION) == stamp), None)
 
 
 def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
@@ -86,13 +96,13 @@ def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
     }
 
 
-def _model(spec: DeploymentSpec, asked: ModelFormat) -> Manifest:
+def _model(spec: DeploymentSpec, fit: Fit) -> Manifest:
     options = spec.options
-    model: Manifest = {
-        "storageUri": spec.storage_uri,
-        # Without it, the status does not tell why a model server crashed while loading.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-    }
+    # Without it, the status does not tell why a model server crashed while loading.
+    model: Manifest = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    if not options.storage_uris:
+        model["storageUri"] = spec.storage_uri
+    asked = fit.asked
     if asked.name:
         model["modelFormat"] = _non_empty({"name": asked.name, "version": asked.version})
     if asked.protocol:
@@ -103,7 +113,40 @@ def _model(spec: DeploymentSpec, asked: ModelFormat) -> Manifest:
         model["resources"] = resources
     if options.env:
         model["env"] = [{"name": name, "value": options.env[name]} for name in sorted(options.env)]
-    return model
+    if options.args:
+        model["args"] = list(options.args)
+    if options.shared_memory:
+        model["volumeMounts"] = [{"name": _SHARED_MEMORY, "mountPath": "/dev/shm"}]  # noqa: S108 - in the pod
+    return model | fit.probes
+
+
+def _probes(options: DeploymentOptions, runtime: RuntimeFormat | None) -> Manifest:
+    """KServe merges them into those of the runtime. Those that the runtime does not have need a check: whether the port
+    is open, as in KServe's default."""
+    probes: dict[str, Manifest] = {}
+    own = runtime.probes if runtime else ()
+    if options.probe_startup_seconds:
+        tries = math.ceil(options.probe_startup_seconds / _PERIOD)
+        probes[_STARTUP] = {"periodSeconds": _PERIOD, "failureThreshold": tries}
+    if options.probe_timeout_seconds:
+        for name in {_READINESS, *own, *probes}:
+            probes[name] = {**probes.get(name, {}), "timeoutSeconds": options.probe_timeout_seconds}
+    check = {"tcpSocket": {"port": runtime.port if runtime else 8080}}
+    return {name: probe if name in own else {**check, **probe} for name, probe in probes.items()}
+
+
+def _storage_uris(spec: DeploymentSpec) -> Manifest:
+    """KServe takes either one uri of the model, or the uris of the predictor."""
+    if not spec.options.storage_uris:
+        return {}
+    uris = [(spec.storage_uri, MODEL_FOLDER), *((each.uri, each.mount_path) for each in spec.options.storage_uris)]
+    return {"storageUris": [{"uri": uri, "mountPath": path} for uri, path in uris]}
+
+
+def storage_uri_of(predictor: Mapping[str, Any]) -> str:
+    """The uri of the version in an applied object."""
+    uris = predictor.get("storageUris")
+    return str(uris[0]["uri"] if uris else predictor["model"]["storageUri"])
 
 
 def _scaling(options: DeploymentOptions) -> Manifest:
@@ -116,6 +159,33 @@ def _scaling(options: DeploymentOptions) -> Manifest:
         "serviceAccountName": options.service_account or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _pods(options: DeploymentOptions) -> Manifest:
+    memory = {"medium": "Memory", "sizeLimit": options.shared_memory}
+    return _non_empty(
+        {
+            "nodeSelector": dict(options.node_selector),
+            "tolerations": [_toleration(each) for each in options.tolerations],
+            "priorityClassName": options.priority_class_name,
+            "imagePullSecrets": [{"name": name} for name in options.image_pull_secrets],
+            "volumes": [{"name": _SHARED_MEMORY, "emptyDir": memory}] if options.shared_memory else [],
+        }
+    )
+
+
+def _toleration(toleration: Toleration) -> Manifest:
+    fields = _non_empty(
+        {
+            "key": toleration.key,
+            "operator": toleration.operator,
+            "value": toleration.value,
+            "effect": toleration.effect,
+        }
+    )
+    if toleration.toleration_seconds is not None:
+        fields["tolerationSeconds"] = toleration.toleration_seconds
+    return fields
 
 
 def _non_empty(fields: Mapping[str, Any]) -> Manifest:

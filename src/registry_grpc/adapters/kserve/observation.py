@@ -54,7 +54,7 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
         return Evidence(at=answer.at, live=live)
     rollout, split = await _rollout(api, answer.body, deployment)
     # The events are about errors that prevent the rollout.
-    has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.generation
+    has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.stamp
     warned = None if has_begun else await _warning(api, answer.body)
     return Evidence(at=answer.at, live=live, rollout=rollout, split=split, warning=warned)
 
@@ -77,7 +77,7 @@ async def _canary_rollout(
     promoted."""
     names = canary_names(raw)
     own = await _workload(api, kinds.DEPLOYMENTS, raw, names[0]) if names else None
-    has_moved = main is not None and revision_of_template(main) == deployment.generation
+    has_moved = main is not None and revision_of_template(main) == deployment.stamp
     workload = main if has_moved else own
     rollout = await _deployment_rollout(api, raw, workload, replicas(workload).wanted if workload else 1)
     if has_moved and rollout is not None and rollout.is_complete:

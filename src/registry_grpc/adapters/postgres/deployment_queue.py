@@ -27,7 +27,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     drift_to_json,
     split_to_json,
 )
-from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
+from registry_grpc.adapters.postgres.deployments import CHANNEL, END_SHARE, EVENT_CHANNEL
 from registry_grpc.adapters.postgres.epoch import EPOCH
 from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult
@@ -117,11 +117,7 @@ UPDATE deployment d SET
     next_at = now()
 WHERE id = $1
 """
-_ABORT_REVISION = """
-UPDATE deployment_revision SET outcome = 'ABORTED',
-    served_until = CASE WHEN served_from IS NOT NULL THEN coalesce(served_until, greatest(now(), served_from)) END
-WHERE deployment_id = $1 AND generation = $2
-"""
+_ABORT_REVISION = "UPDATE deployment_revision SET outcome = 'ABORTED' WHERE deployment_id = $1 AND generation = $2"
 # If there is a newer revision, it keeps its own phase and is due at once. Only the applied object is stored.
 _RECORD_OUTDATED = """
 UPDATE deployment SET
@@ -163,14 +159,36 @@ WHERE s.inference_service_id = $1 AND s.model_version_id <> ALL($2::uuid[])
         WHERE r.deployment_id = $1 AND r.spec->'served_version_ids' ? s.model_version_id::text
     )
 """
+# After a failover, now() may be before the last period. The next one begins later nevertheless.
 _BEGIN_SERVING = """
-UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_from = coalesce(served_from, now()),
-    served_until = NULL
+WITH last AS (
+    SELECT served_from, served_until FROM deployment_serving WHERE deployment_id = $1
+    ORDER BY served_from DESC LIMIT 1
+), begun AS (
+    INSERT INTO deployment_serving (deployment_id, generation, served_from)
+    SELECT $1, $2, greatest(now(), max(served_until), max(served_from) + interval '1 microsecond') FROM last
+    HAVING count(*) = count(served_until)
+    RETURNING served_from
+)
+UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_until = NULL,
+    served_from = coalesce(served_from, (SELECT served_from FROM begun))
 WHERE deployment_id = $1 AND generation = $2
 """
 _END_SERVING = """
-UPDATE deployment_revision SET served_until = greatest(now(), served_from)
-WHERE deployment_id = $1 AND served_from IS NOT NULL AND served_until IS NULL AND generation <> ALL($2::bigint[])
+WITH ended AS (
+    UPDATE deployment_serving SET served_until = greatest(now(), served_from)
+    WHERE deployment_id = $1 AND served_until IS NULL AND generation IS DISTINCT FROM $2
+        AND served_from = (SELECT max(served_from) FROM deployment_serving WHERE deployment_id = $1)
+    RETURNING generation, served_until
+)
+UPDATE deployment_revision SET served_until = (SELECT served_until FROM ended)
+WHERE deployment_id = $1 AND generation = (SELECT generation FROM ended)
+"""
+# A canary has no period in which it served alone.
+_BEGIN_SHARE = """
+UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_from = coalesce(served_from, now()),
+    served_until = NULL
+WHERE deployment_id = $1 AND generation = $2
 """
 _FAIL_REVISION = """
 UPDATE deployment_revision SET outcome = 'FAILED', reason = $3
@@ -182,6 +200,14 @@ UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
 _NAMESPACES = "SELECT namespace FROM deployment WHERE next_at IS NOT NULL UNION SELECT namespace FROM orphan"
+# Exact for up to 1,000 deployments. Of more, those that are due next are looked at more often than once in an hour.
+_LOOK_AGAIN = """
+UPDATE deployment SET next_at = now() WHERE id = (
+    SELECT id FROM (SELECT * FROM deployment WHERE next_at > now() ORDER BY next_at LIMIT 1000) waiting
+    WHERE phase = 'DEPLOYED' AND spec ? 'needs_keys' AND observed_at < now() - interval '30 seconds'
+    ORDER BY observed_at LIMIT 1
+)
+"""
 _WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 # Deployments that were refused because of this name are due at once, instead of minutes later.
 _NAME_IS_FREE = """
@@ -253,6 +279,7 @@ class PostgresDeploymentQueue:
             if result.ended:
                 await connection.execute(_END_CANARY, id_, result.ended is CanaryStep.PROMOTE)
                 if result.ended is CanaryStep.ABORT:
+                    await connection.execute(END_SHARE, id_, claim.deployment.generation)
                     await connection.execute(_ABORT_REVISION, id_, claim.deployment.generation)
             if result.ended or (result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS):
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
@@ -280,6 +307,10 @@ class PostgresDeploymentQueue:
 
     async def namespaces(self) -> frozenset[str]:
         return frozenset(row["namespace"] for row in await self._database.fetch(_NAMESPACES))
+
+    async def look_again(self) -> None:
+        if await self._database.execute(_LOOK_AGAIN):
+            await self._wake_controllers()
 
     async def forget(self, retention: Retention) -> None:
         await forget(self._database, retention)
@@ -354,10 +385,11 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
     await connection.execute(
         _ADD_EVENT, id_, generation, serving, result.phase, result.reason, result.message, result.reason.next_step
     )
-    serve = {*([] if serving is None else [serving]), *([generation] if result.is_shared else [])}
-    await connection.execute(_END_SERVING, id_, list(serve))
-    for each in serve:
-        await connection.execute(_BEGIN_SERVING, id_, each)
+    await connection.execute(_END_SERVING, id_, serving)
+    if serving is not None:
+        await connection.execute(_BEGIN_SERVING, id_, serving)
+    if claim.deployment.canary:
+        await connection.execute(_BEGIN_SHARE if result.is_shared else END_SHARE, id_, generation)
     if result.phase is Phase.DEPLOYED:
         await connection.execute(_DROP_SUPERSEDED, id_, list(spec.served_version_ids))
     elif result.phase is Phase.FAILED and result.reason is not DeploymentReason.NAMESPACE_NOT_VISIBLE:

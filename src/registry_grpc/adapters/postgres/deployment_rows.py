@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,7 +22,14 @@ from registry_grpc.domain.deployment import (
     VersionCopy,
     Want,
 )
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, ServingProtocol
+from registry_grpc.domain.deployment_options import (
+    DeploymentMode,
+    DeploymentOptions,
+    ScaleMetric,
+    ServingProtocol,
+    StorageUri,
+    Toleration,
+)
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
@@ -67,6 +74,8 @@ _CLOSED_OPTIONS = (
     ("scale_metric", ScaleMetric, None),
     ("protocol_version", ServingProtocol, None),
 )
+_LISTS = ("args", "image_pull_secrets")
+_ITEMS_OF_OPTIONS: Mapping[str, type[Any]] = {"tolerations": Toleration, "storage_uris": StorageUri}
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -138,7 +147,7 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "container_image": spec.container_image,
         "others": [copy._asdict() | {"model_version_id": str(copy.model_version_id)} for copy in spec.others],
         "labels": dict(spec.labels),
-        "options": {field.name: getattr(spec.options, field.name) for field in fields(spec.options)},
+        "options": _options_to_json(spec.options),
     }
     if spec.needs_keys:  # not written otherwise, because an older release refuses what it does not know
         stored["needs_keys"] = True
@@ -146,6 +155,11 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         option = place.removeprefix(_OPTIONS)
         (stored["options"] if option != place else stored)[option] = value
     return stored
+
+
+def _options_to_json(options: DeploymentOptions) -> dict[str, Any]:
+    stored: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(options)}
+    return stored | {name: [asdict(item) for item in stored[name]] for name in _ITEMS_OF_OPTIONS}
 
 
 def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
@@ -160,6 +174,14 @@ def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
             options[name] = known(kind, value, default)
             if options[name] != value:
                 unknown[_OPTIONS + name] = value
+    for name in _LISTS:
+        options[name] = tuple(options.get(name) or ())
+    for name, kind in _ITEMS_OF_OPTIONS.items():
+        items = options.pop(name, None) or ()
+        if any(_strange(item, kind, "") for item in items):
+            unknown[_OPTIONS + name] = items
+        else:
+            options[name] = tuple(_made(kind, item) for item in items)
     return _made(
         DeploymentSpec,
         {
@@ -195,7 +217,10 @@ def applied_to_json(applied: Applied | None) -> dict[str, Any] | None:
         "k8s_generation": applied.k8s_generation,
         "resource_version": applied.resource_version,
         "content": dict(applied.content),
+        "stamp": applied.stamp,
+        "predictor_stamp": applied.predictor_stamp,
         "split": applied.split,
+        "repairs": dict(applied.repairs),
     }
 
 

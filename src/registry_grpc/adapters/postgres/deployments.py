@@ -91,7 +91,7 @@ FROM deployment d WHERE id = $1 AND project_id = $2 FOR UPDATE
 # A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
 # applied generation; a redeployment then knows that the object was not deleted by somebody else. A revision without a
 # share ends the canary, and repeats the stable one if it has no spec of its own. No number is given twice, also after a
-# canary was aborted.
+# canary was aborted. Returns the number of the canary that ends, or 0.
 _REVISE = f"""
 UPDATE deployment SET
     generation = greatest(
@@ -114,7 +114,12 @@ UPDATE deployment SET
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
     next_at = now() + interval '2 seconds', dirty_at = now(), {TOUCHED}
 WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
-RETURNING id
+RETURNING coalesce((SELECT generation FROM deployment before WHERE id = $1 AND stable_generation IS NOT NULL), 0)
+"""
+# Does nothing if the canary got no requests.
+END_SHARE = """
+UPDATE deployment_revision SET served_until = greatest(now(), served_from)
+WHERE deployment_id = $1 AND generation = $2 AND served_from IS NOT NULL AND served_until IS NULL
 """
 # `message` says who asked for it.
 _MOVE_CANARY = f"""
@@ -164,6 +169,13 @@ ORDER BY r.generation DESC LIMIT 1
 # All revisions with this version belong to one project. There is an index for the first version of a revision, and a
 # small one for the others. Without the order of each, all revisions would be read.
 _NEWEST = "ORDER BY created_at DESC, generation DESC, deployment_id DESC LIMIT 1"
+_GIVE_NEW_KEYS = """
+UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
+WHERE id = ANY(ARRAY(
+    SELECT d.id FROM deployment_revision r JOIN deployment d ON d.id = r.deployment_id AND d.generation = r.generation
+    WHERE r.spec->>'model_version_id' = $1 AND d.project_id = $2 AND d.want = 'PRESENT' ORDER BY d.id FOR UPDATE OF d
+))
+"""
 _LAST_COPY = f"""
 SELECT r.spec FROM (
     (SELECT * FROM deployment_revision WHERE spec->>'model_version_id' = $1 {_NEWEST})
@@ -173,15 +185,16 @@ SELECT r.spec FROM (
     {_NEWEST}
 ) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
 """
-# Without a time, the revision that did not stop, because its beginning may be later than now() after a failover. Of two
-# revisions, the later one is a canary.
+# Without a time, the period that did not end, because its beginning may be later than now() after a failover.
 _SERVED_AT = f"""
-SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
-WHERE d.id = $1 AND d.project_id = $2
-    AND coalesce($3, 'infinity'::timestamptz) >= coalesce(d.served_known_from, '-infinity')
-    AND r.served_from <= coalesce($3, 'infinity')
-    AND (r.served_until IS NULL OR r.served_until > coalesce($3, 'infinity'))
-ORDER BY r.served_from, r.generation LIMIT 1
+SELECT {select_list(_REVISION_READ | of_table("period", ("served_from", "served_until")))}
+FROM deployment d JOIN LATERAL (
+    SELECT * FROM deployment_serving
+    WHERE deployment_id = d.id AND served_from <= coalesce($3, 'infinity'::timestamptz)
+    ORDER BY served_from DESC LIMIT 1
+) period ON period.served_until IS NULL OR period.served_until > coalesce($3, 'infinity')
+JOIN deployment_revision r ON r.deployment_id = period.deployment_id AND r.generation = period.generation
+WHERE d.id = $1 AND d.project_id = $2 AND coalesce($3, 'infinity') >= coalesce(d.served_known_from, '-infinity')
 """
 _KNOWN_FROM = "SELECT served_known_from FROM deployment WHERE id = $1 AND project_id = $2"
 _REVISIONS = f"""
@@ -363,6 +376,10 @@ class PostgresDeploymentRepository:
             return None
         return revision_from(record)
 
+    async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
+        if await self._database.execute(_GIVE_NEW_KEYS, str(model_version_id), project_id):
+            await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
+
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)
         return spec_from(record["spec"]) if record else None
@@ -407,10 +424,13 @@ async def add_revision(  # noqa: PLR0917 - the parameters of `revise`
 ) -> None:
     """Implements DeploymentRepository.revise inside a transaction."""
     stored = spec_to_json(spec) if spec else None
-    if await connection.fetchval(_REVISE, id, project_id, want, stored, after, canary_percent) is None:
+    tried = await connection.fetchval(_REVISE, id, project_id, want, stored, after, canary_percent)
+    if tried is None:
         if await connection.fetchval(_LOCK_WANTED, id, project_id) is not None:
             raise ConcurrentChange
         raise _not_found(id)
+    if tried:
+        await connection.execute(END_SHARE, id, tried)
     await connection.execute(_INSERT_REVISION, id, created_by, cause)
     await connection.execute(_SUPERSEDE, id)
     # The version of the service is the stable one's until the canary is promoted.

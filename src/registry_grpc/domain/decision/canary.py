@@ -59,5 +59,5 @@ def ended(s: Situation) -> CanaryStep | None:
         return None
     if canary.step is CanaryStep.PROMOTE and s.is_rolled_out:
         return CanaryStep.PROMOTE
-    is_stable_up = rollout is None or rollout.revision != canary.stable_generation or rollout.is_complete
+    is_stable_up = rollout is None or rollout.revision == s.deployment.stamp or rollout.is_complete
     return CanaryStep.ABORT if canary.step is CanaryStep.ABORT and is_stable_up else None

@@ -18,7 +18,14 @@ from registry_grpc.domain.deployment import (
     Orphan,
     Phase,
 )
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, ServingProtocol
+from registry_grpc.domain.deployment_options import (
+    DeploymentMode,
+    DeploymentOptions,
+    ScaleMetric,
+    ServingProtocol,
+    StorageUri,
+    Toleration,
+)
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
@@ -35,6 +42,10 @@ _MODES = {
     "Knative": DeploymentMode.KNATIVE,
     "Serverless": DeploymentMode.KNATIVE,
 }
+_READ_APART = (
+    "deployment_mode", "scale_metric", "protocol_version", "resources", "storage", "tolerations",
+    "storage_uris", "probes",
+)  # fmt: skip
 _PHASES = dict(pb.DeploymentPhase.items())
 _REASONS = dict(deployment_reason_pb2.DeploymentReason.items())
 
@@ -63,15 +74,23 @@ def options_of(message: pb.DeploymentOptions) -> DeploymentOptions:
         unknown.append(Violation("options.protocol_version", f"must be one of {', '.join(ServingProtocol)}"))
     if unknown:
         raise InvalidRequest(unknown)
-    return Reader(message, but=("deployment_mode", "scale_metric", "protocol_version", "resources", "storage")).make(
+    storage, probes = message.storage, message.probes
+    return Reader(message, but=_READ_APART).make(
         DeploymentOptions,
         deployment_mode=_MODES[message.deployment_mode],
         scale_metric=ScaleMetric(message.scale_metric) if message.scale_metric else None,
         protocol_version=ServingProtocol(message.protocol_version) if message.protocol_version else None,
         requests=dict(message.resources.requests),
         limits=dict(message.resources.limits),
-        storage_endpoint=message.storage.endpoint,
-        storage_region=message.storage.region,
+        tolerations=tuple(Reader(each).make(Toleration) for each in message.tolerations),
+        storage_uris=tuple(Reader(each).make(StorageUri) for each in message.storage_uris),
+        probe_startup_seconds=probes.startup_seconds if probes.HasField("startup_seconds") else None,
+        probe_timeout_seconds=probes.timeout_seconds if probes.HasField("timeout_seconds") else None,
+        storage_endpoint=storage.endpoint,
+        storage_region=storage.region,
+        storage_anonymous=storage.anonymous if storage.HasField("anonymous") else None,
+        storage_ca_bundle=storage.ca_bundle,
+        storage_verify_ssl=storage.verify_ssl if storage.HasField("verify_ssl") else None,
     )
 
 
@@ -194,5 +213,14 @@ def _options_message(options: DeploymentOptions) -> pb.DeploymentOptions:
         scale_metric=options.scale_metric or "",
         protocol_version=options.protocol_version or "",
         resources=pb.ResourceRequirements(requests=options.requests, limits=options.limits),
-        storage=pb.StorageOptions(endpoint=options.storage_endpoint, region=options.storage_region),
+        probes=pb.ProbeOptions(
+            startup_seconds=options.probe_startup_seconds, timeout_seconds=options.probe_timeout_seconds
+        ),
+        storage=pb.StorageOptions(
+            endpoint=options.storage_endpoint,
+            region=options.storage_region,
+            anonymous=options.storage_anonymous,
+            ca_bundle=options.storage_ca_bundle,
+            verify_ssl=options.storage_verify_ssl,
+        ),
     )

@@ -84,6 +84,8 @@ _PREDICTOR = struct(
     scaleMetric={"type": "string", "enum": ["cpu", "memory", "concurrency", "rps"]},
     timeout=INTEGER,
     serviceAccountName=STRING,
+    priorityClassName=STRING,
+    storageUris={"type": "array", "items": struct("uri", uri=STRING, mountPath=STRING)},
     nodeSelector=map_of(STRING),
     **_anything(
         "tolerations affinity imagePullSecrets volumes containers initContainers securityContext logger batcher"

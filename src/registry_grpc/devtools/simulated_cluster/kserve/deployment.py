@@ -16,8 +16,11 @@ _STORAGE_PREFIXES = (
     "gs://", "s3://", "pvc://", "file://", "https://", "http://", "hdfs://", "webhdfs://", "oci://",
     "oci+native://", "oci+fetch://", "hf://",
 )  # fmt: skip
-_OF_PODS = ("serviceAccountName", "nodeSelector", "tolerations", "affinity", "imagePullSecrets", "volumes")
+_OF_PODS = (
+    "serviceAccountName", "nodeSelector", "tolerations", "affinity", "imagePullSecrets", "volumes", "priorityClassName",
+)  # fmt: skip
 _NOT_OF_CONTAINERS = {"modelFormat", "runtime", "runtimeVersion", "protocolVersion", "storageUri", "storage"}
+_FOLDER = "/mnt/models"
 _NOT_COPIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -38,8 +41,7 @@ def deployment_of(service: Object, runtime: Object) -> Object:
     """The Deployment of an InferenceService. It and its pods get the metadata of service and predictor. Raises
     UnsupportedStorage."""
     metadata, predictor = service["metadata"], service["spec"]["predictor"]
-    model = predictor.get("model", {})
-    _check_storage(model.get("storageUri", ""))
+    _check_storage(predictor.get("model", {}).get("storageUri", ""))
     selector = {"app": f"isvc.{name_of(service)}"}
     labels = {
         **metadata.get("labels", {}),
@@ -49,7 +51,7 @@ def deployment_of(service: Object, runtime: Object) -> Object:
         "component": "predictor",
     }
     for marker, outcome in URI_MARKERS.items():
-        if marker in model.get("storageUri", ""):
+        if any(marker in uri for uri in uris_of(service)):
             labels.setdefault(LABEL, outcome.value)
     annotations = {**metadata.get("annotations", {}), **predictor.get("annotations", {})}
     annotations.pop(_NOT_COPIED, None)
@@ -67,8 +69,16 @@ def deployment_of(service: Object, runtime: Object) -> Object:
     }
 
 
+def uris_of(service: Object) -> dict[str, str]:
+    """The folders of the pod by the URIs that are fetched into them."""
+    predictor = service["spec"]["predictor"]
+    if "storageUri" in predictor.get("model", {}):
+        return {predictor["model"]["storageUri"]: _FOLDER}
+    return {each["uri"]: each.get("mountPath", _FOLDER) for each in predictor.get("storageUris", ())}
+
+
 def _check_storage(uri: str) -> None:
-    """Checks the URI, as KServe's controller does. A cluster admits any URI."""
+    """Checks the URI, as KServe's controller does, but not several ones. A cluster admits any URI."""
     if "://" in uri and not uri.startswith(_STORAGE_PREFIXES):
         raise UnsupportedStorage(
             f"StorageURI not supported: storageUri, must be one of: [{', '.join(_STORAGE_PREFIXES)}] or match "
@@ -81,15 +91,20 @@ def _pod_spec(service: Object, runtime: Object, labels: dict[str, str]) -> Objec
     predictor = service["spec"]["predictor"]
     model = predictor.get("model", {})
     container = copy.deepcopy(runtime["spec"]["containers"][0])
+    arguments = [*container.get("args", ()), *model.get("args", ())]
+    resources = {
+        kind: {**container.get("resources", {}).get(kind, {}), **model.get("resources", {}).get(kind, {})}
+        for kind in ("requests", "limits")
+    }
     container |= {key: value for key, value in model.items() if key not in _NOT_OF_CONTAINERS}
-    container["name"] = CONTAINER
-    container["args"] = [item.replace("{{.Name}}", service["metadata"]["name"]) for item in container.get("args", [])]
+    container |= {"name": CONTAINER, "resources": resources}
+    container["args"] = [item.replace("{{.Name}}", service["metadata"]["name"]) for item in arguments]
     spec: dict[str, Any] = {key: predictor[key] for key in _OF_PODS if key in predictor}
-    if "storageUri" in model:
+    if uris := uris_of(service):
         # In KServe, a webhook adds this to the pod. The result is the same.
         initializer = {"name": INITIALIZER, "image": "kserve/storage-initializer:v0.20.0"}
         initializer |= {"terminationMessagePolicy": "FallbackToLogsOnError"}
-        spec["initContainers"] = [{**initializer, "args": [model["storageUri"], "/mnt/models"]}]
+        spec["initContainers"] = [{**initializer, "args": [text for pair in uris.items() for text in pair]}]
     if labels.get(LABEL) == Outcome.UNSCHEDULABLE:
         spec["nodeSelector"] = {LABEL: "no-such-node"}  # a real scheduler does not read the label
     return {**spec, "containers": [container]}

@@ -158,8 +158,15 @@ class ServedVersion(_message.Message):
     def __init__(self, model_version_id: _Optional[str] = ..., uri: _Optional[str] = ..., model_framework: _Optional[str] = ..., model_framework_version: _Optional[str] = ..., container_image: _Optional[str] = ...) -> None: ...
 
 class DeploymentOptions(_message.Message):
-    __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage", "protocol_version")
+    __slots__ = ("runtime", "service_account", "deployment_mode", "min_replicas", "max_replicas", "scale_metric", "scale_target", "resources", "env", "timeout_seconds", "deadline_seconds", "storage", "protocol_version", "args", "node_selector", "tolerations", "priority_class_name", "shared_memory", "image_pull_secrets", "storage_uris", "probes")
     class EnvEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class NodeSelectorEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +186,14 @@ class DeploymentOptions(_message.Message):
     DEADLINE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     STORAGE_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    NODE_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    TOLERATIONS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
+    SHARED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_PULL_SECRETS_FIELD_NUMBER: _ClassVar[int]
+    STORAGE_URIS_FIELD_NUMBER: _ClassVar[int]
+    PROBES_FIELD_NUMBER: _ClassVar[int]
     runtime: str
     service_account: str
     deployment_mode: str
@@ -192,7 +207,15 @@ class DeploymentOptions(_message.Message):
     deadline_seconds: int
     storage: StorageOptions
     protocol_version: str
-    def __init__(self, runtime: _Optional[str] = ..., service_account: _Optional[str] = ..., deployment_mode: _Optional[str] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., scale_metric: _Optional[str] = ..., scale_target: _Optional[int] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., env: _Optional[_Mapping[str, str]] = ..., timeout_seconds: _Optional[int] = ..., deadline_seconds: _Optional[int] = ..., storage: _Optional[_Union[StorageOptions, _Mapping]] = ..., protocol_version: _Optional[str] = ...) -> None: ...
+    args: _containers.RepeatedScalarFieldContainer[str]
+    node_selector: _containers.ScalarMap[str, str]
+    tolerations: _containers.RepeatedCompositeFieldContainer[Toleration]
+    priority_class_name: str
+    shared_memory: str
+    image_pull_secrets: _containers.RepeatedScalarFieldContainer[str]
+    storage_uris: _containers.RepeatedCompositeFieldContainer[StorageUri]
+    probes: ProbeOptions
+    def __init__(self, runtime: _Optional[str] = ..., service_account: _Optional[str] = ..., deployment_mode: _Optional[str] = ..., min_replicas: _Optional[int] = ..., max_replicas: _Optional[int] = ..., scale_metric: _Optional[str] = ..., scale_target: _Optional[int] = ..., resources: _Optional[_Union[ResourceRequirements, _Mapping]] = ..., env: _Optional[_Mapping[str, str]] = ..., timeout_seconds: _Optional[int] = ..., deadline_seconds: _Optional[int] = ..., storage: _Optional[_Union[StorageOptions, _Mapping]] = ..., protocol_version: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., node_selector: _Optional[_Mapping[str, str]] = ..., tolerations: _Optional[_Iterable[_Union[Toleration, _Mapping]]] = ..., priority_class_name: _Optional[str] = ..., shared_memory: _Optional[str] = ..., image_pull_secrets: _Optional[_Iterable[str]] = ..., storage_uris: _Optional[_Iterable[_Union[StorageUri, _Mapping]]] = ..., probes: _Optional[_Union[ProbeOptions, _Mapping]] = ...) -> None: ...
 
 class ResourceRequirements(_message.Message):
     __slots__ = ("requests", "limits")
@@ -216,13 +239,49 @@ class ResourceRequirements(_message.Message):
     limits: _containers.ScalarMap[str, str]
     def __init__(self, requests: _Optional[_Mapping[str, str]] = ..., limits: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
+class Toleration(_message.Message):
+    __slots__ = ("key", "operator", "value", "effect", "toleration_seconds")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    TOLERATION_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    operator: str
+    value: str
+    effect: str
+    toleration_seconds: int
+    def __init__(self, key: _Optional[str] = ..., operator: _Optional[str] = ..., value: _Optional[str] = ..., effect: _Optional[str] = ..., toleration_seconds: _Optional[int] = ...) -> None: ...
+
+class ProbeOptions(_message.Message):
+    __slots__ = ("startup_seconds", "timeout_seconds")
+    STARTUP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    startup_seconds: int
+    timeout_seconds: int
+    def __init__(self, startup_seconds: _Optional[int] = ..., timeout_seconds: _Optional[int] = ...) -> None: ...
+
+class StorageUri(_message.Message):
+    __slots__ = ("uri", "mount_path")
+    URI_FIELD_NUMBER: _ClassVar[int]
+    MOUNT_PATH_FIELD_NUMBER: _ClassVar[int]
+    uri: str
+    mount_path: str
+    def __init__(self, uri: _Optional[str] = ..., mount_path: _Optional[str] = ...) -> None: ...
+
 class StorageOptions(_message.Message):
-    __slots__ = ("endpoint", "region")
+    __slots__ = ("endpoint", "region", "anonymous", "ca_bundle", "verify_ssl")
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
+    ANONYMOUS_FIELD_NUMBER: _ClassVar[int]
+    CA_BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    VERIFY_SSL_FIELD_NUMBER: _ClassVar[int]
     endpoint: str
     region: str
-    def __init__(self, endpoint: _Optional[str] = ..., region: _Optional[str] = ...) -> None: ...
+    anonymous: bool
+    ca_bundle: str
+    verify_ssl: bool
+    def __init__(self, endpoint: _Optional[str] = ..., region: _Optional[str] = ..., anonymous: _Optional[bool] = ..., ca_bundle: _Optional[str] = ..., verify_ssl: _Optional[bool] = ...) -> None: ...
 
 class NewDeployment(_message.Message):
     __slots__ = ("registered_model_id", "serving_environment_id", "model_version_id", "model_version_ids", "name", "labels", "options")
