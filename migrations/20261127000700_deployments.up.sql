@@ -61,11 +61,15 @@ CREATE TABLE deployment_revision (
     PRIMARY KEY (deployment_id, generation)
 );
 
--- Finds the revision of a deployment that served at a time, and the one that still serves.
-CREATE INDEX idx_deployment_revision_served ON deployment_revision (deployment_id, served_from DESC)
-    WHERE served_from IS NOT NULL;
-CREATE INDEX idx_deployment_revision_serving ON deployment_revision (deployment_id)
-    WHERE served_from IS NOT NULL AND served_until IS NULL;
+-- The periods in which revisions served: one or, if they were stopped and resumed, several of each. The periods of a deployment
+-- follow each other, so the last one that has begun is the only one that can contain a time, and the only one without an end.
+CREATE TABLE deployment_serving (
+    deployment_id UUID        NOT NULL REFERENCES deployment (id) ON DELETE CASCADE,
+    served_from   TIMESTAMPTZ NOT NULL,
+    served_until  TIMESTAMPTZ,
+    generation    BIGINT      NOT NULL,
+    PRIMARY KEY (deployment_id, served_from)
+);
 
 -- Append-only, except that the oldest rows are deleted. Rows of a deployment are written while its row is locked, so
 -- their sequence is the order of the commits.

@@ -530,6 +530,7 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     assert facts.runtimes.formats is not None
     assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}
     assert facts.storage_prefixes is not None
+    assert (await cluster.facts(namespace, "nobody")).service_account_exists is False
 
 
 async def test_facts_of_an_administrator(kubernetes: TestCluster, namespace: str) -> None:

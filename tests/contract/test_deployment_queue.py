@@ -480,12 +480,34 @@ async def test_revisions_have_outcomes(queues: Queues, around: Surroundings) -> 
     assert await deployments.revision(project_id, first.id, None) == one, "the last one that served before"
 
     await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
-    assert await deployments.served_at(project_id, first.id, None) is None
-    await queues.passed(third)
-    assert await deployments.served_at(project_id, first.id, None) == three, "as if it had never stopped"
-    await queues.passed(third, phase=Phase.STOPPED, serving_generation=None)
     await queues.passed(third, phase=Phase.FAILED, serving_generation=None)
     assert (await deployments.revision(project_id, first.id, 3)).outcome is Outcome.SERVED, "it did once"
+
+
+async def test_a_revision_that_is_stopped_and_resumed_serves_in_periods(queues: Queues, around: Surroundings) -> None:
+    deployments, project_id = queues.repositories.deployments, around.environment.project_id
+    began = await queues.passed(await deployed(queues.repositories, around))
+    await queues.passed(began, phase=Phase.DEGRADED, serving_generation=1)
+    stopped = await queues.passed(began, phase=Phase.STOPPED, serving_generation=None)
+    assert await deployments.served_at(project_id, began.id, None) is None
+    resumed = await queues.passed(began)
+    stopped_again = await queues.passed(began, phase=Phase.STOPPED, serving_generation=None)
+    last = await queues.passed(began)
+
+    one = await deployments.revision(project_id, began.id, 1)
+    assert (one.served_from, one.served_until) == (began.observed_at, None)
+    times = [passed.observed_at for passed in (began, stopped, resumed, stopped_again, last)]
+    served = [await deployments.served_at(project_id, began.id, at) for at in (began.created_at, *times, None)]
+    assert [revision and (revision.served_from, revision.served_until) for revision in served] == [
+        None,
+        (times[0], times[1]),
+        None,
+        (times[2], times[3]),
+        None,
+        (times[4], None),
+        (times[4], None),
+    ]
+    assert all(revision.spec == one.spec for revision in served if revision)
 
 
 async def test_no_time_is_before_an_earlier_one_after_a_failover(queues: Queues, around: Surroundings) -> None:

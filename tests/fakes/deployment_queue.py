@@ -210,6 +210,8 @@ class InMemoryDeploymentQueue:
             is_needed = generation in needed or leftover & set(revision.spec.served_version_ids)
             if generation not in newest and ended and ended < cut and not is_needed:
                 del revisions[generation]
+                periods = self._store.serving.get(deployment.id, [])
+                periods[:] = [period for period in periods if period[0] != generation]
                 if revision.served_until:
                     before = self._store.served_known_from.get(deployment.id, revision.served_until)
                     self._store.served_known_from[deployment.id] = max(before, revision.served_until)
@@ -265,8 +267,16 @@ class InMemoryDeploymentQueue:
                     served, last_known_state=view.served_state, updated_at=now
                 )
 
+    def _note_period(self, deployment: Deployment, now: datetime) -> None:
+        periods, serving = self._store.serving.setdefault(deployment.id, []), deployment.serving_generation
+        if periods and periods[-1][2] is None and periods[-1][0] != serving:
+            periods[-1] = (*periods[-1][:2], now)
+        if serving is not None and (not periods or periods[-1][2] is not None):
+            periods.append((serving, now, None))
+
     def _tell(self, deployment: Deployment, now: datetime) -> None:
         self._store.log(deployment, now)
+        self._note_period(deployment, now)
         revisions = self._store.revisions[deployment.id]
         for generation, revision in revisions.items():
             if generation == deployment.serving_generation:

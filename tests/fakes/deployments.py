@@ -199,12 +199,10 @@ class InMemoryDeploymentRepository:
         known_from = self._store.served_known_from.get(id)
         if known_from and then < known_from:
             raise HistoryForgotten(id, known_from)
-        serving = [
-            r
-            for r in self._store.revisions[id].values()
-            if r.served_from and r.served_from <= then and (r.served_until is None or r.served_until > then)
-        ]
-        return max(serving, key=lambda r: r.generation, default=None)
+        for generation, began, ended in reversed(self._store.serving.get(id, [])):
+            if began <= then and (ended is None or ended > then):
+                return replace(self._store.revisions[id][generation], served_from=began, served_until=ended)
+        return None
 
     async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
         now = self._store.write_time()

@@ -70,6 +70,8 @@ class InMemoryStore:
     epoch: str = "first"
     requests: dict[tuple[UUID, str], tuple[UUID, str, datetime]] = field(default_factory=dict)
     """The deployment that a request of a project has made, the digest of the request, and its time."""
+    serving: dict[UUID, list[tuple[int, datetime, datetime | None]]] = field(default_factory=dict)
+    """When which revision of a deployment served, in order: its generation, the beginning and the end."""
     served_known_from: dict[UUID, datetime] = field(default_factory=dict)
     """From when it is known which revision served, for deployments whose older revisions were deleted."""
     _sequences: Iterator[int] = field(default_factory=lambda: count(1))
@@ -95,7 +97,7 @@ class InMemoryStore:
 
     def forget(self, deployment_id: UUID) -> None:
         """Remove a deployment with everything that refers to it."""
-        for rows in (self.deployments, self.revisions, self.work):
+        for rows in (self.deployments, self.revisions, self.serving, self.work):
             rows.pop(deployment_id, None)
         self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]
         self.requests = {key: made for key, made in self.requests.items() if made[0] != deployment_id}

@@ -256,8 +256,15 @@ async def test_stopped_and_started(running: World) -> None:
     assert stopped.next_step
     view = await running.view(before.id)
     assert (view.current_state, view.url, view.served) == ("UNDEPLOYED", "", ("PENDING",))
+    assert await running.served_now(before.id) is None
     await running.edit(before.name, {"metadata": {"annotations": {stop: None}}})
-    await running.until_deployed(before.id)
+    after = await running.until_deployed(before.id)
+    served = [
+        await running.history.served_at(running.project_id, before.id, at)
+        for at in (before.phase_since, stopped.phase_since, after.phase_since)
+    ]
+    periods = [revision and (revision.served_from, revision.served_until) for revision in served]
+    assert periods == [(before.phase_since, stopped.phase_since), None, (after.phase_since, None)]
 
 
 async def test_an_orphan_and_a_copy_are_reported_and_left_alone(world: World) -> None:

@@ -39,6 +39,10 @@ class DeploymentReason(StoredWord):
         "INVALID_LABEL",
         "Use up to 63 letters, digits, `-`, `_`, `.`; begin and end with a letter or digit.",
     )
+    RESOURCES_INVALID = (
+        "RESOURCES_INVALID",
+        "Set `options.resources` so that no request is above its limit, and GPUs have limits in whole numbers.",
+    )
     CREDENTIALS_UNREADABLE = "CREDENTIALS_UNREADABLE", "Configure the missing encryption key, or set the keys again."
     CREDENTIALS_NEEDED = (
         "CREDENTIALS_NEEDED",
@@ -115,10 +119,6 @@ class DeploymentReason(StoredWord):
     RUNTIME_VERSION_DIFFERS = (
         "RUNTIME_VERSION_DIFFERS",
         "Check that the runtime can load this model, or install one for the version.",
-    )
-    RESOURCES_INVALID = (
-        "RESOURCES_INVALID",
-        "Set `options.resources` so that no request is above its limit, and limits of whole GPUs.",
     )
     TIMEOUT_UNUSED = (
         "TIMEOUT_UNUSED",

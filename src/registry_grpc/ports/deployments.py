@@ -136,8 +136,8 @@ class DeploymentRepository(Protocol):
         """The revision with this number; None: the last one that served before the present one. Raises NotFound."""
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
-        """The revision that served at this time; None when nothing served. Raises NotFound; HistoryForgotten when the
-        revisions of that time may have been deleted."""
+        """The revision that served at this time, with the times between which it did without a pause; None when nothing
+        served. Raises NotFound; HistoryForgotten when the revisions of that time may have been deleted."""
 
     async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
         """Make the deployments due that are to serve this version, so that their Secrets get its new keys."""

@@ -44,6 +44,7 @@ _OF_A_CLAIM = [
     "LockRows",
     "Subquery Scan",
 ]
+_UNION = ("Append", "Merge Append", "Sort", "Unique", "Aggregate")
 _WAITING = dict.fromkeys(["Limit", "Subquery Scan", "Sort"], 1000)
 DUE = once("deployment", 1000) | dict.fromkeys(_OF_A_CLAIM, 1000)
 
@@ -173,11 +174,6 @@ async def _relist(loaded: Loaded) -> None:
     await loaded.queue.compare(EVERYWHERE, seen)
 
 
-async def _unseen(loaded: Loaded) -> None:
-    await loaded.queue.mark_unseen("environment-7")
-    assert "environment-7" in await loaded.queue.namespaces()
-
-
 async def _claim_after_an_outage(loaded: Loaded) -> None:
     async with loaded.database.unexplained() as connection:
         await connection.execute("UPDATE deployment SET next_at = now() - interval '1 hour' WHERE next_at IS NOT NULL")
@@ -258,8 +254,14 @@ CASES: dict[str, Case] = {
     "record an update of many": Case(lambda loaded: _record_update(loaded, HISTORIC)),
     "record a pass on an old revision": Case(_record_outdated),
     "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
+    "lose sight of a namespace": Case(lambda loaded: loaded.queue.mark_unseen("environment-7")),
+    # Reads all unfinished deployments and all orphans. Here, each has a namespace of its own.
+    "namespaces in use": Case(
+        lambda loaded: loaded.queue.namespaces(),
+        walks=once("deployment", ALL) | once("orphan", ALL) | dict.fromkeys(_UNION, 2 * ALL),
+    ),
+    "relist a namespace": Case(lambda loaded: loaded.queue.compare("environment-7", [_seen(7)])),
     # Compares all rows with all objects, and reads each once.
-    "lose sight of a namespace": Case(_unseen),
     "relist": Case(
         _relist,
         walks=once("deployment", ALL + 5_000)

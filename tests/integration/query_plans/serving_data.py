@@ -100,6 +100,10 @@ _REVISIONS = """
 INSERT INTO deployment_revision (deployment_id, generation, created_at, cause, spec, outcome, served_from)
 SELECT id, 1, created_at, 'DEPLOY', spec, 'SERVED', created_at FROM deployment
 """
+_SERVING = """
+INSERT INTO deployment_serving (deployment_id, generation, served_from, served_until)
+SELECT deployment_id, generation, served_from, served_until FROM deployment_revision
+"""
 _EVENTS = "INSERT INTO deployment_event (deployment_id, generation, phase) SELECT id, 1, phase FROM deployment"
 _REQUESTS = """
 INSERT INTO deployment_request (project_id, request_id, deployment_id)
@@ -183,6 +187,7 @@ async def load(database_url: str) -> None:
         for statement in (_REVISIONS, _EVENTS, _REQUESTS, _ORPHANS):
             await connection.execute(statement)
         await connection.execute(_HISTORY, HISTORIC)
+        await connection.execute(_SERVING)
         await connection.execute("VACUUM (ANALYZE)")
     finally:
         await connection.close()

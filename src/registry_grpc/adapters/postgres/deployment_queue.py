@@ -144,14 +144,30 @@ WHERE s.inference_service_id = $1 AND s.model_version_id <> ALL($2::uuid[])
         WHERE r.deployment_id = $1 AND r.spec->'served_version_ids' ? s.model_version_id::text
     )
 """
+# After a failover, now() may be before the last period. The next one begins later nevertheless.
 _BEGIN_SERVING = """
-UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_from = coalesce(served_from, now()),
-    served_until = NULL
+WITH last AS (
+    SELECT served_from, served_until FROM deployment_serving WHERE deployment_id = $1
+    ORDER BY served_from DESC LIMIT 1
+), begun AS (
+    INSERT INTO deployment_serving (deployment_id, generation, served_from)
+    SELECT $1, $2, greatest(now(), max(served_until), max(served_from) + interval '1 microsecond') FROM last
+    HAVING count(*) = count(served_until)
+    RETURNING served_from
+)
+UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_until = NULL,
+    served_from = coalesce(served_from, (SELECT served_from FROM begun))
 WHERE deployment_id = $1 AND generation = $2
 """
 _END_SERVING = """
-UPDATE deployment_revision SET served_until = greatest(now(), served_from)
-WHERE deployment_id = $1 AND served_from IS NOT NULL AND served_until IS NULL AND generation IS DISTINCT FROM $2
+WITH ended AS (
+    UPDATE deployment_serving SET served_until = greatest(now(), served_from)
+    WHERE deployment_id = $1 AND served_until IS NULL AND generation IS DISTINCT FROM $2
+        AND served_from = (SELECT max(served_from) FROM deployment_serving WHERE deployment_id = $1)
+    RETURNING generation, served_until
+)
+UPDATE deployment_revision SET served_until = (SELECT served_until FROM ended)
+WHERE deployment_id = $1 AND generation = (SELECT generation FROM ended)
 """
 _FAIL_REVISION = """
 UPDATE deployment_revision SET outcome = 'FAILED', reason = $3

@@ -64,10 +64,14 @@ WITH target AS MATERIALIZED (
     WHERE r.deployment_id = old.deployment_id AND r.generation = old.generation
         AND r.deployment_id = ANY(ARRAY(SELECT id FROM free))
     RETURNING r.deployment_id, r.served_until
+), ended AS (
+    SELECT deployment_id, max(served_until) AS at FROM gone GROUP BY deployment_id HAVING max(served_until) IS NOT NULL
+), periods AS (
+    DELETE FROM deployment_serving p USING ended
+    WHERE p.deployment_id = ended.deployment_id AND p.served_from <= ended.at AND p.served_until <= ended.at
 ), known AS (
-    UPDATE deployment SET served_known_from = greatest(served_known_from, ended.at)
-    FROM (SELECT deployment_id, max(served_until) AS at FROM gone GROUP BY deployment_id) AS ended
-    WHERE id = ended.deployment_id AND ended.at IS NOT NULL
+    UPDATE deployment SET served_known_from = greatest(served_known_from, ended.at) FROM ended
+    WHERE id = ended.deployment_id
 )
 SELECT count(*) FROM gone
 """

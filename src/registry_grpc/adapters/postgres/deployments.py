@@ -153,14 +153,16 @@ SELECT r.spec FROM (
     {_NEWEST}
 ) r JOIN deployment d ON d.id = r.deployment_id AND d.project_id = $2
 """
-# Without a time, the revision that did not stop, because its beginning may be later than now() after a failover.
+# Without a time, the period that did not end, because its beginning may be later than now() after a failover.
 _SERVED_AT = f"""
-SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
-WHERE d.id = $1 AND d.project_id = $2
-    AND coalesce($3, 'infinity'::timestamptz) >= coalesce(d.served_known_from, '-infinity')
-    AND r.served_from <= coalesce($3, 'infinity')
-    AND (r.served_until IS NULL OR r.served_until > coalesce($3, 'infinity'))
-ORDER BY r.served_from DESC LIMIT 1
+SELECT {select_list(_REVISION_READ | of_table("period", ("served_from", "served_until")))}
+FROM deployment d JOIN LATERAL (
+    SELECT * FROM deployment_serving
+    WHERE deployment_id = d.id AND served_from <= coalesce($3, 'infinity'::timestamptz)
+    ORDER BY served_from DESC LIMIT 1
+) period ON period.served_until IS NULL OR period.served_until > coalesce($3, 'infinity')
+JOIN deployment_revision r ON r.deployment_id = period.deployment_id AND r.generation = period.generation
+WHERE d.id = $1 AND d.project_id = $2 AND coalesce($3, 'infinity') >= coalesce(d.served_known_from, '-infinity')
 """
 _KNOWN_FROM = "SELECT served_known_from FROM deployment WHERE id = $1 AND project_id = $2"
 _REVISIONS = f"""
