@@ -531,6 +531,9 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}
     assert facts.storage_prefixes is not None
     assert (await cluster.facts(namespace, "nobody")).service_account_exists is False
+    assert facts.priority_class_exists is None
+    for name, exists in (("system-cluster-critical", True), ("none", False)):
+        assert (await cluster.facts(namespace, priority_class=name)).priority_class_exists is exists
 
 
 async def test_facts_of_an_administrator(kubernetes: TestCluster, namespace: str) -> None:

@@ -130,7 +130,7 @@ class InMemoryCluster(Cluster):
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         raise NotImplementedError
 
-    async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
+    async def facts(self, namespace: str, service_account: str = "", priority_class: str = "") -> ClusterFacts:
         return ClusterFacts()
 
     async def close(self) -> None:

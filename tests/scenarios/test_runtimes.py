@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.cluster.own_kserve import OwnKServe
 from tests.scenarios.world import World
 
 from registry_grpc.devtools.simulated_cluster.api.resources import SECRETS
@@ -88,6 +89,10 @@ async def test_a_public_bucket(running: World) -> None:
     serving = await running.until_deployed(deployed.service.id)
     (secret,) = await running.kube.items(SECRETS)
     assert secret["metadata"]["annotations"]["serving.kserve.io/s3-useanoncredential"] == "true"
+    if OwnKServe.find() and not running.kubernetes.simulated:
+        (pod,) = await running.kube.pods(serving.name)
+        env = {each["name"]: each.get("value") for each in pod["spec"]["initContainers"][0]["env"]}
+        assert (env["awsAnonymousCredential"], env["AWS_CA_BUNDLE_CONFIGMAP"]) == ("true", "minio-ca")
     live = await running.kube.inference_service(serving.name)
     assert live["metadata"]["annotations"]["serving.kserve.io/storageSecretName"] == secret["metadata"]["name"]
     await running.until_undeployed(serving.id)

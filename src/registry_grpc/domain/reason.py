@@ -120,6 +120,7 @@ class DeploymentReason(StoredWord):
         "RUNTIME_VERSION_DIFFERS",
         "Check that the runtime can load this model, or install one for the version.",
     )
+    PRIORITY_CLASS_NOT_FOUND = "PRIORITY_CLASS_NOT_FOUND", "Create the priority class, or name another one."
     TIMEOUT_UNUSED = (
         "TIMEOUT_UNUSED",
         "Set the timeout in the ingress, or install the Gateway API and let KServe use it.",

@@ -110,7 +110,7 @@ class Cluster(Protocol):
         Raises ApplyRefused like `apply`, also for reads that the API server refuses; Unavailable only if the server
         cannot be reached."""
 
-    async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
+    async def facts(self, namespace: str, service_account: str = "", priority_class: str = "") -> ClusterFacts:
         """Read the facts that preflight needs. Facts that cannot be read are None. Raises Unavailable only if the API
         server cannot be reached."""
 

@@ -145,7 +145,7 @@ class KServeCluster:
             for name in sorted(names):
                 await delete_secret(self._api, deployment.namespace, name)
 
-    async def facts(self, namespace: str, service_account: str = "") -> ClusterFacts:
+    async def facts(self, namespace: str, service_account: str = "", priority_class: str = "") -> ClusterFacts:
         if namespace_findings(namespace):
             return ClusterFacts(namespace_exists=False)
 
@@ -154,10 +154,10 @@ class KServeCluster:
                 runtimes = await self._runtimes_of(namespace)
             except StatusError:
                 runtimes = Runtimes(names=self._format_names)
-            return await read_facts(self._api, namespace, service_account, runtimes)
+            return await read_facts(self._api, namespace, service_account, priority_class, runtimes)
 
         with reading():
-            return await self._facts.recall((namespace, service_account), ask)
+            return await self._facts.recall((namespace, service_account, priority_class), ask)
 
     def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         return self._watch.changes(used)
