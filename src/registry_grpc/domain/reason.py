@@ -50,7 +50,7 @@ class DeploymentReason(StoredWord):
     )
 
     # Reported by the registry about itself.
-    QUEUED = "QUEUED", "Wait: many deployments are under way, and a controller continues with this one soon."
+    QUEUED = "QUEUED", "Wait: a controller continues with this deployment soon."
 
     # Reported by the API server.
     REJECTED = "REJECTED", "Read the message of the API server, correct the options or the version, and update."
