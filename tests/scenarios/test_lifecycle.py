@@ -7,9 +7,10 @@ import contextlib
 from uuid import UUID
 
 import pytest
+from tests.cluster.own_kserve import OwnKServe
 from tests.scenarios.world import View, World
 
-from registry_grpc.domain.deployment import Outcome, Phase
+from registry_grpc.domain.deployment import Deployment, Outcome, Phase
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.errors import DeploymentBlocked, FailedPrecondition, InvalidRequest
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
@@ -82,6 +83,60 @@ async def test_rollback(running: World) -> None:
     ]
     assert revisions[2].spec == revisions[0].spec
     assert [r.served_until is None for r in revisions] == [False, False, True]
+
+
+async def pods_of(world: World, deployment: Deployment) -> list[str]:
+    return [pod["metadata"]["uid"] for pod in await world.kube.pods(deployment.name)]
+
+
+async def test_a_rollback_to_the_same_revision_keeps_the_pods(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    pods = await pods_of(running, await running.until_deployed(id_))
+    await running.deployments.roll_back(running.project_id, id_, 1)
+    after = await running.until_deployed(id_, revision=2)
+    assert await pods_of(running, after) == pods
+    assert await running.served_now(id_) == 2
+    first, second = await running.revisions(id_)
+    assert (first.outcome, second.outcome) == (Outcome.SERVED, Outcome.SERVED)
+    assert first.served_until == second.served_from
+    await running.until_undeployed(id_)
+
+
+async def test_a_rollback_after_a_failed_update_keeps_the_pods_that_serve(running: World) -> None:
+    id_ = (await running.deploy(OLD)).service.id
+    pods = await pods_of(running, await running.until_deployed(id_))
+    for uri in ("s3://models/corrupt-model", "s3://models/does-not-exist"):
+        version = await running.version(uri)
+        await running.deployments.update(running.project_id, id_, model_version_id=version.id, options=None)
+        await running.until(id_, lambda d: d.phase is Phase.FAILED and d.applied_generation == d.generation)
+    await running.deployments.roll_back(running.project_id, id_, None)
+    after = await running.until_deployed(id_, revision=4)
+    assert (await running.live(after))["spec"]["predictor"]["model"]["storageUri"] == OLD
+    assert [uid for uid in await pods_of(running, after) if uid in pods] == pods
+    version = await running.version(NEW)
+    await running.deployments.update(running.project_id, id_, model_version_id=version.id, options=None)
+    after = await running.until_deployed(id_, revision=5)
+    assert not set(pods) & set(await pods_of(running, after))
+    assert [r.outcome for r in await running.revisions(id_)] == ["SERVED", "FAILED", "FAILED", "SERVED", "SERVED"]
+    await running.until_undeployed(id_)
+
+
+@pytest.mark.skipif(OwnKServe.find() is not None, reason="no autoscaler runs, and KServe leaves the scale to it")
+async def test_scaling_and_another_deadline_keep_the_pods(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    pods = await pods_of(running, await running.until_deployed(id_))
+    for revision, options in enumerate(
+        (
+            DeploymentOptions(min_replicas=2, max_replicas=3),
+            DeploymentOptions(min_replicas=2, max_replicas=3, deadline_seconds=60),
+        ),
+        start=2,
+    ):
+        await running.deployments.update(running.project_id, id_, model_version_id=None, options=options)
+        after = await running.until_deployed(id_, revision=revision)
+        there = await pods_of(running, after)
+        assert (len(there), set(pods) <= set(there)) == (2, True)
+    await running.until_undeployed(id_)
 
 
 async def test_a_rollback_to_a_forbidden_revision(running: World) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.cluster.failures import webhook_denied
 from tests.cluster.faulty import Fault
 from tests.fakes.builders import a_service
-from tests.scenarios.world import World
+from tests.scenarios.world import KEYS, World
 
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS
@@ -23,6 +23,7 @@ from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, DeploymentBlocked
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.cluster import EVERYWHERE
 
 pytestmark = pytest.mark.slow
@@ -92,6 +93,28 @@ async def test_the_serving_revision_is_reported_when_the_next_one_is_refused(fau
         await faulty.make_due(id_)
         await faulty.until(id_, lambda d: d.phase is Phase.FAILED and d.serving_generation == 2)
     assert await faulty.served_now(id_) == 2
+
+
+async def test_a_late_pass_overwrites_a_rollback(faulty: World) -> None:
+    """The object has the stamp of the revision that the rollback repeats, so that the late pass takes it for older."""
+    async with faulty.controller():
+        id_ = (await faulty.deploy("s3://models/one")).service.id
+        await faulty.until_deployed(id_)
+        version = await faulty.version("s3://models/corrupt-model")
+        await faulty.deployments.update(faulty.project_id, id_, model_version_id=version.id, options=None)
+        late = await faulty.until_phase(id_, Phase.FAILED, "MODEL_LOAD")
+        await faulty.deployments.roll_back(faulty.project_id, id_, 1)
+        await faulty.until_deployed(id_, revision=3)
+        async with faulty.paused():
+            await faulty.cluster.apply(late, KEYS, seen=await faulty.cluster.observe(late), force=False)
+            live = await faulty.live(late)
+            assert live["spec"]["predictor"]["model"]["storageUri"] == "s3://models/corrupt-model"
+        after = await faulty.until(
+            id_, lambda d: d.applied is not None and d.applied.k8s_generation > live["metadata"]["generation"]
+        )
+        assert (after.generation, after.drift_policy) == (3, DriftPolicy.REPORT)
+        await faulty.until_deployed(id_, revision=3)
+        assert (await faulty.live(late))["spec"]["predictor"]["model"]["storageUri"] == "s3://models/one"
 
 
 async def test_a_first_revision_that_became_ready_unseen_is_recorded(faulty: World) -> None:

@@ -198,7 +198,7 @@ def test_a_revision_serves_even_if_others_had_added_fields(live: dict[str, Any],
         (None, 2),
         (seen(None, None), None),
         (seen(replace(LIVE, uid="other")), None),
-        (seen(LIVE, replace(ROLLED_OUT, revision=1)), 1),  # rolled out, and nobody had seen it
+        (seen(LIVE, replace(ROLLED_OUT, revision=1)), 2),  # revision 2 has the pods of revision 1
         (seen(replace(LIVE, ingress_ready=FALSE)), 2),  # rolled out, but nothing leads to it yet
         (seen(LIVE, replace(ROLLED_OUT, revision=0)), 2),
         (seen(LIVE, replace(ROLLED_OUT, revision=4)), 2),
@@ -214,6 +214,31 @@ def test_the_serving_revision_while_the_target_does_not_serve(evidence: Evidence
     assert result.serving_generation == serves
     assert bool(result.url) is (serves is not None)
     assert result.service.current_state == (ServiceState.UNDEPLOYED if serves is None else ServiceState.DEPLOYED)
+
+
+@pytest.mark.parametrize("serving", [1, None])
+def test_a_revision_that_rolled_out_unseen_serves(serving: int | None) -> None:
+    row = replace(ROW, serving_generation=serving)
+    assert judged(row, seen(LIVE, replace(ROLLED_OUT, revision=2))).serving_generation == 2
+
+
+def test_a_revision_with_the_pods_of_an_earlier_one() -> None:
+    row = replace(ROW, applied=replace(APPLIED, stamp=1))
+    assert row.stamp == 1
+    assert replace(row, generation=4).stamp == 4, "it is not applied yet"
+    rolled_out = seen(replace(LIVE, revision=1), replace(ROLLED_OUT, revision=1))
+    result = judged(row, rolled_out)
+    assert (result.phase, result.serving_generation) == (Phase.DEPLOYED, 3)
+    assert not needs_apply(row, rolled_out)
+    assert judged(row, seen(LIVE, replace(ROLLED_OUT, revision=3))).phase is Phase.UPDATING
+
+
+def test_an_object_that_a_late_pass_has_overwritten() -> None:
+    row = replace(ROW, applied=replace(APPLIED, stamp=1))
+    overwritten = replace(LIVE, revision=2)
+    assert needs_apply(row, seen(overwritten))
+    assert not needs_apply(row, seen(replace(overwritten, changed_by="kubectl"))), "that is drift"
+    assert not needs_apply(row, seen(replace(overwritten, revision=0))), "somebody has removed the stamp"
 
 
 @pytest.mark.parametrize(

@@ -167,12 +167,14 @@ class Applied:
     `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
     webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
     `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
+    `stamp`: the revision stamped on the pods; 0 for the applied one.
     """
 
     uid: str
     k8s_generation: int
     resource_version: str
     content: Mapping[str, Any]
+    stamp: int = 0
     repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -213,6 +215,12 @@ class Deployment:
     drift_policy: DriftPolicy = DriftPolicy.REPORT
     edited_version_fields: tuple[str, ...] = ()
     """The fields of its versions that were changed since they were copied into the spec (`spec.edited_fields`)."""
+
+    @property
+    def stamp(self) -> int:
+        """The revision that is stamped on the target revision's pods: an earlier one if it has made the same pods."""
+        is_applied = self.applied is not None and self.applied_generation == self.generation
+        return (self.applied.stamp if self.applied and is_applied else 0) or self.generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from registry_grpc.adapters.kserve.drift import applied_content, removal_of_addi
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Fit, Manifest, inference_service
+from registry_grpc.adapters.kserve.stamps import stamp_of, stamp_pods
 from registry_grpc.domain.decision import is_overtaken
 from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject
@@ -62,6 +63,7 @@ class Application:
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
         self.manifest = inference_service(deployment, fit, registry_id=registry_id, secret_name=secret_name)
+        self._stamps = stamp_pods(self.manifest, deployment)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)
@@ -191,7 +193,9 @@ class Application:
             uid=metadata["uid"],
             k8s_generation=metadata["generation"],
             resource_version=metadata["resourceVersion"],
-            content=applied_content(stored, self.manifest, self._deployment.applied) | {"secrets": sorted(secrets)},
+            content=applied_content(stored, self.manifest, self._deployment.applied)
+            | {"secrets": sorted(secrets), "stamps": dict(self._stamps)},
+            stamp=stamp_of(self.manifest),
         )
 
 

@@ -44,7 +44,7 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
         return Evidence(at=answer.at, live=live)
     rollout = await _rollout(api, answer.body)
     # The events are about errors that prevent the rollout.
-    has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.generation
+    has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.stamp
     return Evidence(
         at=answer.at, live=live, rollout=rollout, warning=None if has_begun else await _warning(api, answer.body)
     )

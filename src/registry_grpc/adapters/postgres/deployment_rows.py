@@ -191,6 +191,7 @@ def applied_to_json(applied: Applied | None) -> dict[str, Any] | None:
         "resource_version": applied.resource_version,
         "content": dict(applied.content),
         "repairs": dict(applied.repairs),
+        "stamp": applied.stamp,
     }
 
 

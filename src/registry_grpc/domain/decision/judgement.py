@@ -85,9 +85,15 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
     if live is None or applied is None or live.uid != applied.uid:
         return None
     is_ready = live.ready is not None and live.ready.is_true
-    if is_ready and rollout is not None and rollout.is_complete and 0 < rollout.revision < deployment.generation:
+    serving = deployment.serving_generation
+    if (
+        is_ready
+        and rollout is not None
+        and rollout.is_complete
+        and (serving or 0) < rollout.revision < deployment.generation
+    ):
         return rollout.revision
-    return deployment.serving_generation
+    return serving
 
 
 def _serving(situation: Situation, verdict: Verdict) -> int | None:

@@ -81,7 +81,7 @@ class Situation:
         A revision that has served stays fresh while a change of the autoscaler is not observed yet: its template was.
         """
         rollout = self.rollout
-        if rollout is None or rollout.revision != self.deployment.generation:
+        if rollout is None or rollout.revision != self.deployment.stamp:
             return False
         return rollout.is_observed or self.has_served_target
 
