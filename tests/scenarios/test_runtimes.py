@@ -82,6 +82,22 @@ async def test_a_large_model_with_an_adapter(running: World) -> None:
     await running.until_undeployed(serving.id)
 
 
+async def test_a_probe_has_one_check(running: World) -> None:
+    """KServe's own runtime for vLLM has probes with checks by HTTP, and the simulated one has none."""
+    options = DeploymentOptions(probe_startup_seconds=3600, probe_timeout_seconds=20)
+    version = await running.version(model_framework="vllm", model_framework_version="0.6.3")
+    new = running.new(version, options=options)
+    deployed = await running.deployments.deploy(running.project_id, new, user="ann")
+    serving = await running.until_deployed(deployed.service.id)
+    (container,) = (await running.kube.deployment(serving.name))["spec"]["template"]["spec"]["containers"]
+    for name in ("startupProbe", "readinessProbe"):
+        probe = container[name]
+        assert probe["timeoutSeconds"] == 20
+        assert len({"httpGet", "tcpSocket"} & probe.keys()) == 1
+    assert container["startupProbe"]["failureThreshold"] == 360
+    await running.until_undeployed(serving.id)
+
+
 async def test_a_public_bucket(running: World) -> None:
     anonymous = DeploymentOptions(storage_anonymous=True, storage_ca_bundle="minio-ca")
     new = running.new(await running.version(keys=Credentials()), options=anonymous)
