@@ -37,7 +37,7 @@ async def connected(
 ) -> AsyncIterator[KServeCluster]:
     """The adapter, which is closed at the end."""
     api = Api(await connect(kubeconfig), limits)
-    cluster = KServeCluster(api, registry_id=registry_id, name_key=b"key", namespaces=namespaces, pace=pace)
+    cluster = KServeCluster(api, registry_id=registry_id, namespaces=namespaces, pace=pace)
     try:
         yield cluster
     finally:

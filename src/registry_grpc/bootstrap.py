@@ -74,7 +74,7 @@ async def build(settings: Settings, database: Database) -> App:
     """Compose the service. Raises ConfigurationError; Unavailable if a cluster is configured and the database does not
     answer."""
     cipher = cipher_of(settings)
-    cluster = await cluster_of(settings, database, cipher.name_key)
+    cluster = await cluster_of(settings, database)
 
     models = PostgresRegisteredModelRepository(database)
     versions = PostgresModelVersionRepository(database, cipher)
@@ -145,7 +145,7 @@ def database_of(settings: Settings) -> Database:
     return Database(settings.dsn, options)
 
 
-async def cluster_of(settings: Settings, database: Database, name_key: bytes) -> Cluster | None:
+async def cluster_of(settings: Settings, database: Database) -> Cluster | None:
     """None if deploying to Kubernetes is switched off. Raises ConfigurationError, and Unavailable if the database does
     not answer."""
     if settings.cluster is ClusterKind.NONE:
@@ -157,7 +157,6 @@ async def cluster_of(settings: Settings, database: Database, name_key: bytes) ->
     return KServeCluster(
         await kubernetes_of(settings),
         registry_id=registry_id,
-        name_key=name_key,
         namespaces=settings.watch_namespaces,
         format_names={**FORMAT_NAMES, **settings.format_names},
     )

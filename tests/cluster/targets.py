@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -9,6 +10,8 @@ from uuid import uuid4
 from tests.cluster import furnish
 from tests.cluster.client import ClusterClient
 from tests.cluster.faulty import FaultyCluster
+
+from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class TestCluster:
             self.simulated.faults.clear()
             return
         async with ClusterClient.from_kubeconfig(self.admin) as client:
-            await furnish.bind_role(client, namespace)
+            with suppress(ApiError):  # a new namespace has them already
+                await furnish.bind_role(client, namespace)
 
     async def delete_namespace(self, name: str) -> None:
         async with ClusterClient.from_kubeconfig(self.admin) as client:

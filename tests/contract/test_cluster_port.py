@@ -372,7 +372,6 @@ async def test_keys_are_handed_over_in_a_secret(cluster: KServeCluster, kube: Ku
     name = live["metadata"]["annotations"]["serving.kserve.io/storageSecretName"]
     secret = await kube.get(SECRETS, name)
     assert base64.b64decode(secret["data"]["AWS_SECRET_ACCESS_KEY"]) == b"s3cr3t"
-    assert secret["immutable"]
     assert [owner["uid"] for owner in secret["metadata"]["ownerReferences"]] == [live["metadata"]["uid"]]
     assert "s3cr3t" not in json.dumps(live)
 
@@ -385,15 +384,43 @@ async def test_a_secret_goes_with_its_object(cluster: KServeCluster, kube: Kube,
     await kube.until_gone(SECRETS, name)
 
 
-async def test_other_keys_make_another_secret_and_the_old_one_stays_until_cleaned_up(
+async def test_a_lost_secret_is_restored_and_gets_other_keys(
+    cluster: KServeCluster, kube: Kube, deployment: Deployment
+) -> None:
+    deployment = await applied(cluster, replace(deployment, spec=S3), KEYS)
+    (name,) = await names(kube, deployment)
+    before = await kube.get(SECRETS, name)
+    await cluster.restore_secret(deployment, KEYS)
+    assert await kube.get(SECRETS, name) == before
+    await kube.delete(SECRETS, name)
+    for keys in (KEYS, Credentials("AKIB", "other")):
+        await cluster.restore_secret(deployment, keys)
+        after = await kube.get(SECRETS, name)
+        assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
+        assert base64.b64decode(after["data"]["AWS_SECRET_ACCESS_KEY"]).decode() == keys.secret_key
+    await cluster.restore_secret(deployment, None)
+    await cluster.restore_secret(replace(deployment, applied=None), KEYS)
+    assert await kube.get(SECRETS, name) == after
+
+
+async def test_a_secret_that_the_object_does_not_refer_to_is_not_made(
+    cluster: KServeCluster, kube: Kube, deployment: Deployment
+) -> None:
+    """An earlier release gave it another name."""
+    deployment = await applied(cluster, replace(deployment, spec=S3), KEYS)
+    before = await names(kube, deployment)
+    await cluster.restore_secret(replace(deployment, spec=replace(S3, storage_uri="s3://other/iris")), KEYS)
+    assert await names(kube, deployment) == before
+
+
+async def test_another_version_has_another_secret_and_the_old_one_stays_until_cleaned_up(
     cluster: KServeCluster, kube: Kube, deployment: Deployment
 ) -> None:
     deployment = await applied(cluster, replace(deployment, spec=S3), KEYS)
     (old,) = await names(kube, deployment)
-    other_keys = Credentials("AKIA", "other")
-    deployment = await applied(cluster, revised(deployment), other_keys)
+    deployment = await applied(cluster, revised(deployment, model_version_id=uuid4()), Credentials("AKIA", "other"))
     assert len(await names(kube, deployment)) == 2
-    await cluster.clean_up(deployment, other_keys)
+    await cluster.clean_up(deployment)
     (new,) = await names(kube, deployment)
     assert new != old
     await cluster.clean_up(deployment)
@@ -430,7 +457,7 @@ async def test_delete_is_repeatable(cluster: KServeCluster, deployment: Deployme
     gone = await observed(cluster, deployment, is_gone)
     await cluster.delete(deployment, seen=seen)
     await cluster.delete(deployment, seen=gone)
-    await cluster.clean_up(replace(deployment, want=Want.ABSENT), KEYS)
+    await cluster.clean_up(replace(deployment, want=Want.ABSENT))
 
 
 async def test_delete_means_the_object_that_was_seen(cluster: KServeCluster, deployment: Deployment) -> None:
@@ -503,6 +530,7 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     assert facts.runtimes.formats is not None
     assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}
     assert facts.storage_prefixes is not None
+    assert (await cluster.facts(namespace, "nobody")).service_account_exists is False
 
 
 async def test_facts_of_an_administrator(kubernetes: TestCluster, namespace: str) -> None:

@@ -23,7 +23,7 @@ from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, NAMESPACES
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.errors import Reason, Unavailable
-from registry_grpc.ports.cluster import Change, Changed, NamespacesInUse, Relisted, Unseen
+from registry_grpc.ports.cluster import EVERYWHERE, Change, Changed, NamespacesInUse, Relisted, Unseen
 
 
 async def nowhere() -> tuple[str, ...]:
@@ -292,6 +292,14 @@ async def test_a_namespace_that_is_gone_is_seen_to_be_empty(simulated: FaultyClu
                 await asyncio.sleep(0.01)
         assert (simulated.calls - before).keys() == {("list", "inferenceservices")}
         assert events.drain() == [], "told once"
+
+
+async def test_a_whole_cluster_out_of_sight_is_not_empty(simulated: FaultyCluster, adapter: KServeCluster) -> None:
+    right = simulated.faults.forbid("list", "inferenceservices", namespace="")
+    async with watching(adapter) as events:
+        assert await events.next(lambda _: True) == Unseen(EVERYWHERE)
+        simulated.faults.remove(right)
+        await events.relisted(EVERYWHERE)
 
 
 async def test_namespaces_in_use_are_watched_as_well_and_as_long(simulated: FaultyCluster, tmp_path: Path) -> None:

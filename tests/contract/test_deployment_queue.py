@@ -769,6 +769,44 @@ async def test_a_revision_does_not_fail_by_being_out_of_sight(queues: Queues, ar
     assert (revision.outcome, revision.reason) == (Outcome.FAILED, DeploymentReason.MODEL_LOAD)
 
 
+async def test_the_deployment_with_keys_that_was_looked_at_longest_ago_is_looked_at_again(
+    queues: Queues, around: Surroundings
+) -> None:
+    with_keys = replace(an_intent(around).spec, needs_keys=True)
+    rows = [await deployed(queues.repositories, around, spec=with_keys) for _ in range(3)]
+    rows.append(await deployed(queues.repositories, around))
+    for row, phase in zip(rows, (Phase.FAILED, Phase.DEPLOYED, Phase.DEPLOYED, Phase.DEPLOYED), strict=True):
+        await queues.passed(row, phase=phase, again_in=timedelta(hours=1))
+        await queues.grow_old(timedelta(seconds=2))
+    await queues.queue.look_again()
+    assert await queues.claimed() == [], "not those that were looked at just now"
+
+    await queues.grow_old(timedelta(seconds=31))
+    looked_at = []
+    for _ in range(3):
+        await queues.queue.look_again()
+        looked_at += [claim.deployment.id for claim in await queues.claimed()]
+    assert looked_at == [rows[1].id, rows[2].id]
+
+
+async def test_deployments_of_a_version_with_new_keys_are_due(queues: Queues, around: Surroundings) -> None:
+    r, project_id = queues.repositories, around.environment.project_id
+    other_version = await stored_version(r, around.model)
+    other = replace(an_intent(around).spec, model_version_id=other_version.id)
+    rows = [await deployed(r, around) for _ in range(3)] + [await deployed(r, around, spec=other)]
+    await r.deployments.undeploy(project_id, rows[1].id, "ann")
+    await r.deployments.revise(
+        project_id, rows[2].id, want=Want.PRESENT, spec=other, cause=Cause.UPDATE, created_by="bob"
+    )
+    for row in rows:
+        await queues.passed(await r.deployments.get(project_id, row.id), again_in=timedelta(hours=1))
+
+    await r.deployments.give_new_keys(uuid4(), around.version.id)
+    assert await queues.claimed() == []
+    await r.deployments.give_new_keys(project_id, around.version.id)
+    assert [claim.deployment.id for claim in await queues.claimed()] == [rows[0].id]
+
+
 # Orphans
 
 

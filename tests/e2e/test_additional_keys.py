@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import httpx
 import pytest
+from google.protobuf.json_format import MessageToDict
 from tests.e2e.api import Api
 from tests.e2e.builders import World, a_model, a_version, an_id, fresh
 from tests.e2e.checks import assert_error, assert_page, json_of
@@ -68,6 +70,22 @@ def test_a_deploy_takes_options_and_the_user(deployer: Deployer) -> None:
     assert revision.created_by == "Ada"
     assert (revision.options.min_replicas, revision.options.max_replicas) == (1, 3)
     assert dict(revision.options.resources.requests) == {"cpu": "250m"}
+
+    large: dict[str, Any] = {
+        "args": ["--enable-lora"],
+        "shared_memory": "1Gi",
+        "node_selector": {"gpu": "L40S"},
+        "tolerations": [{"key": "gpu", "effect": "NoExecute", "toleration_seconds": 60}],
+        "storage_uris": [{"uri": "hf://org/sql", "mount_path": "/mnt/adapters/sql"}],
+        "storage": {"anonymous": True, "verify_ssl": False},
+        "probes": {"startup_seconds": 600},
+        "protocol_version": "v2",
+    }
+    answer = json_of(deployer.api.post("/deploy", body | {"name": "large", "options": large}), 202)
+    (revision,) = deployer.revisions(answer["inference_service"]["id"])
+    told = MessageToDict(revision.options, preserving_proto_field_name=True)
+    large["tolerations"][0]["toleration_seconds"] = "60"  # as protobuf's JSON has 64-bit integers
+    assert {key: told[key] for key in large} == large
 
     wrong = deployer.api.post("/deploy", body | {"options": {"min_replicas": 4, "max_replicas": 3}})
     assert wrong.status_code == 400

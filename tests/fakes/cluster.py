@@ -37,7 +37,8 @@ class InMemoryCluster(Cluster):
     meanwhile: Callable[[str], Awaitable[None]] = nothing
     objects: dict[tuple[str, str], LiveObject] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
-    cleaned: list[tuple[Want, Credentials | None]] = field(default_factory=list)
+    cleaned: list[Want] = field(default_factory=list)
+    restored: list[Credentials | None] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
     kept: bool = False
     links: tuple[Link, ...] = ()
@@ -87,7 +88,10 @@ class InMemoryCluster(Cluster):
         )
         self.objects[deployment.namespace, deployment.name] = stored
         return Applied(
-            uid=stored.uid, k8s_generation=stored.k8s_generation, resource_version="1", content={"annotations": {}}
+            uid=stored.uid,
+            k8s_generation=stored.k8s_generation,
+            resource_version="1",
+            content={"annotations": {}, "spec": {}, "secrets": ["a-secret"]},
         )
 
     def keeps_secret(self, deployment: Deployment) -> bool:
@@ -97,9 +101,13 @@ class InMemoryCluster(Cluster):
         await self._called("delete")
         del self.objects[deployment.namespace, deployment.name]
 
-    async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
+    async def restore_secret(self, deployment: Deployment, credentials: Credentials | None) -> None:
+        await self._called("restore_secret")
+        self.restored.append(credentials)
+
+    async def clean_up(self, deployment: Deployment) -> None:
         await self._called("clean_up")
-        self.cleaned.append((deployment.want, credentials))
+        self.cleaned.append(deployment.want)
 
     async def look(self, namespace: str, name: str) -> LiveObject | None:
         await self._called("look")

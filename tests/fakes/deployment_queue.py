@@ -164,6 +164,19 @@ class InMemoryDeploymentQueue:
         ]
         return len(due)
 
+    async def look_again(self) -> None:
+        now = self._store.write_time()
+        waiting = [
+            (row.observed_at, row.id)
+            for row in self._store.deployments.values()
+            if row.phase is Phase.DEPLOYED and row.spec.needs_keys
+            if row.observed_at and row.observed_at < now - timedelta(seconds=30)
+            if (due := self._store.work[row.id].next_at) and due > now
+        ]
+        if waiting:
+            self._store.work[min(waiting)[1]].next_at = now
+            self._store.news.set()
+
     async def forget(self, retention: Retention) -> None:
         cut = self._store.write_time() - retention.age
         self._forget_events(cut)

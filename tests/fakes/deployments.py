@@ -204,6 +204,14 @@ class InMemoryDeploymentRepository:
                 return replace(self._store.revisions[id][generation], served_from=began, served_until=ended)
         return None
 
+    async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
+        now = self._store.write_time()
+        for row in self._store.deployments.values():
+            is_meant = row.project_id == project_id and row.spec.model_version_id == model_version_id
+            if is_meant and row.want is Want.PRESENT:
+                self._store.work[row.id].change(now)
+                self._store.news.set()
+
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         copies = [r for r in self._revisions_of(project_id) if model_version_id in r.spec.served_version_ids]
         newest = max(copies, key=lambda r: (r.created_at, r.generation, r.deployment_id), default=None)

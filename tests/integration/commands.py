@@ -34,7 +34,7 @@ class Program:
 THIS = Program()
 
 
-def _environment(program: Program, settings: dict[str, str]) -> dict[str, str]:
+def environment_of(program: Program, **settings: str) -> dict[str, str]:
     """An environment without the settings of the developer. Warnings are errors here too."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "KUBECONFIG"))}
     if program is not THIS:
@@ -60,7 +60,7 @@ async def command_of(program: Program, *arguments: str, **settings: str) -> Outc
     process = await asyncio.create_subprocess_exec(
         *program.command,
         *arguments,
-        env=_environment(program, settings),
+        env=environment_of(program, **settings),
         cwd=program.folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -104,7 +104,7 @@ async def running_of(program: Program, log: Path, *arguments: str, **settings: s
         process = await asyncio.create_subprocess_exec(
             *program.command,
             *arguments,
-            env=_environment(program, settings),
+            env=environment_of(program, **settings),
             cwd=program.folder,
             stdout=output,
             stderr=output,

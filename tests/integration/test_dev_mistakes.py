@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.integration.commands import Outcome, command, free_ports
+from tests.integration.commands import THIS, Outcome, command, environment_of, free_ports
 from tests.postgres import url_of
 
 from registry_grpc.adapters.postgres import migrate
@@ -91,7 +91,7 @@ async def test_a_data_folder_of_somebody_else(tmp_path: Path) -> None:
     # The capability lets the other user read this Python, which may be in root's home. It does not allow writing.
     as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     as_nobody += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    environment = os.environ | {"REGISTRY_DATA_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = environment_of(THIS, data_dir=str(folder)) | {"PYTHONDONTWRITEBYTECODE": "1"}
     process = await asyncio.create_subprocess_exec(
         *(*as_nobody, sys.executable, "-m", "registry_grpc", "dev"),
         env=environment,
@@ -106,7 +106,7 @@ def test_ctrl_c_while_the_database_is_made(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     process = subprocess.Popen(
         [sys.executable, "-m", "registry_grpc", "dev"],
-        env=os.environ | {"REGISTRY_DATA_DIR": str(folder), "REGISTRY_PORT": "0"},
+        env=environment_of(THIS, data_dir=str(folder), port="0"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -22,7 +22,11 @@ from registry_grpc.adapters.postgres import migrate, stored_keys
 from registry_grpc.adapters.postgres.deployment_queue import LEADER_LOCK
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
-from registry_grpc.devtools.simulated_cluster.api.resources import CLUSTER_SERVING_RUNTIMES, INFERENCE_SERVICES
+from registry_grpc.devtools.simulated_cluster.api.resources import (
+    CLUSTER_SERVING_RUNTIMES,
+    INFERENCE_SERVICES,
+    NAMESPACES,
+)
 from registry_grpc.doctor import examine
 from registry_grpc.settings import ClusterKind, Settings
 
@@ -97,6 +101,15 @@ async def doctor(capsys: pytest.CaptureFixture[str], settings: Settings, databas
 async def add_environment(connection: asyncpg.Connection[Any], name: str, namespace: str) -> None:
     statement = "INSERT INTO serving_environment (id, project_id, name, external_id) VALUES ($1, $2, $3, $4)"
     await connection.execute(statement, uuid.uuid4(), uuid.uuid4(), name, namespace)
+
+
+async def add_deployment(connection: asyncpg.Connection[Any], namespace: str, reason: str) -> None:
+    statement = (
+        "INSERT INTO deployment (id, project_id, serving_environment_id, registered_model_id, namespace, name, want,"
+        " spec, reason, observed_at) VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),"
+        " gen_random_uuid(), $1, 'iris', 'PRESENT', '{}', $2, '2026-11-29 09:30+00')"
+    )
+    await connection.execute(statement, namespace, reason)
 
 
 async def add_version(
@@ -181,7 +194,6 @@ async def test_every_namespace_is_looked_at(
     for namespace in ("watched", "models"):
         assert doctor.line(f"permissions in namespace {namespace}").startswith("ok ")
     assert "delete inferenceservices" in doctor.line("permissions in namespace staging")
-    assert doctor.text.count("warning  watch: an environment deploys to") == 2
 
 
 async def test_without_an_environment_there_is_no_namespace_to_try(
@@ -224,9 +236,29 @@ async def test_an_environment_whose_name_is_no_namespace(doctor: Doctor, databas
 async def test_a_namespace_that_is_not_there(doctor: Doctor, database: asyncpg.Connection[Any]) -> None:
     await add_environment(database, "staging", "nowhere")
     assert not await doctor.finds_all_well()
-    line = doctor.line("dry run in namespace nowhere")
-    assert line.startswith("MISSING ")
-    assert line.endswith("-> create the namespace, or correct the serving environment")
+    assert doctor.line("namespace nowhere").startswith("MISSING  namespace nowhere: there is none -> create it; or ")
+    assert doctor.text.count("nowhere") == 1, "nothing else is checked there"
+
+
+async def test_namespaces_of_deployments_and_what_cannot_be_seen_in_them(
+    doctor: Doctor, cluster: FaultyCluster, database: asyncpg.Connection[Any]
+) -> None:
+    for namespace, reason in (("lost", "NAMESPACE_NOT_VISIBLE"), ("ending", ""), ("models", "")):
+        await add_deployment(database, namespace, reason)
+    for namespace in ("lost", "ending"):
+        cluster.create_namespace(namespace)
+    cluster.faults.forbid("*", "*", namespace="lost", user="registry")
+    ending = cluster.verbs.get(NAMESPACES, "", "ending")
+    cluster.store.put(NAMESPACES, {**ending, "status": {"phase": "Terminating"}})
+
+    assert not await doctor.finds_all_well()
+    assert doctor.line("deployments in namespace lost") == (
+        "warning  deployments in namespace lost: 1 cannot be seen any more, last seen 2026-11-29 09:30 UTC or later"
+        " -> see the checks of the namespace"
+    )
+    assert "deployments in namespace models" not in doctor.text
+    assert doctor.line("permissions in namespace lost").startswith("MISSING ")
+    assert doctor.line("namespace ending").startswith("MISSING  namespace ending: it is being deleted -> ")
 
 
 async def test_kserve_is_not_installed(doctor: Doctor, cluster: FaultyCluster) -> None:

@@ -24,6 +24,11 @@ async def updated(world: World, deployment: Deployment, uri: str = "s3://models/
     await world.deployments.update(world.project_id, deployment.id, model_version_id=version.id, options=None)
 
 
+def repaired(deployment: Deployment) -> int:
+    """How often `minReplicas` was put right lately."""
+    return deployment.applied.repairs.get("spec.predictor.minReplicas", 0) if deployment.applied else 0
+
+
 def predictor(live: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = live["spec"]["predictor"]
     return found
@@ -76,6 +81,35 @@ async def test_an_edit_is_put_right(running: World) -> None:
     log = [entry for entry in await running.log(before.id) if entry[0] in {"DEPLOYED", "DRIFTED"}]
     assert log[:2] == [("DEPLOYED", ""), ("DRIFTED", "SPEC_CHANGED")]
     assert log[-1] == ("DEPLOYED", "")
+
+
+async def test_two_writers_of_one_field_are_damped(running: World) -> None:
+    await running.set_drift_policy(DriftPolicy.ENFORCE)
+    before = await deployed(running)
+    for repairs in range(1, 7):
+        await running.backdate(before.id, seconds=600)  # each repair would be allowed at once
+        await running.edit(before.name, SCALED)
+        await running.until(before.id, lambda d, wanted=repairs: repaired(d) == wanted)  # type: ignore[misc]
+        await running.until_deployed(before.id)
+    await running.edit(before.name, SCALED)
+    fight = await running.until_phase(before.id, Phase.DRIFTED, "DRIFT_FIGHT")
+    assert fight.message == "kubectl-edit has changed spec.predictor.minReplicas again after each of the last 6 repairs"
+    assert fight.next_step
+    assert (fight.serving_generation, [difference.found for difference in fight.drift]) == (1, ["2"])
+    await running.services.sync(running.project_id, before.id)
+    assert predictor(await running.live(before))["minReplicas"] == 2, "the next repair is due in a minute"
+    # Another field is put right at once.
+    await running.edit(before.name, {"spec": {"predictor": {"minReplicas": None}}})
+    await running.until_deployed(before.id)
+    await running.edit(before.name, REDIRECTED)
+    await running.until(before.id, lambda d: len(d.applied.repairs if d.applied else ()) == 2)
+    await running.until_deployed(before.id)
+    # After a truce, nobody is an adversary any more.
+    await running.backdate(before.id, seconds=3600)
+    await running.edit(before.name, SCALED)
+    await running.until(before.id, lambda d: repaired(d) == 1)
+    await running.until_deployed(before.id)
+    assert "minReplicas" not in predictor(await running.live(before))
 
 
 async def test_another_policy_takes_effect(running: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,19 @@ async def test_what_a_plan_predicts_happens(running: World, options: DeploymentO
     deployed = await running.deployments.deploy(running.project_id, new, user="ann")
     await running.until_phase(deployed.service.id, Phase.FAILED, reason)
     await running.until_undeployed(deployed.service.id)
+
+
+async def test_resources_that_contradict_each_other_are_not_sent(running: World) -> None:
+    options = DeploymentOptions(requests={"cpu": "2"}, limits={"cpu": "1"})
+    id_ = (await running.deploy(options=options)).service.id
+    failed = await running.until_phase(id_, Phase.FAILED, "RESOURCES_INVALID")
+    assert failed.message == "the cpu request 2 is above the cpu limit 1"
+    assert "options.resources" in failed.next_step
+    await running.deployments.update(
+        running.project_id, id_, model_version_id=None, options=replace(options, limits={"cpu": "2"})
+    )
+    await running.until_deployed(id_, revision=2)
+    await running.until_undeployed(id_)
 
 
 async def test_a_plan_without_findings(running: World) -> None:

@@ -374,6 +374,16 @@ class World:
             secret["metadata"]["name"] for secret in await self.kube.items(SECRETS) if "labels" in secret["metadata"]
         ]
 
+    async def until_secrets(self, names: list[str]) -> None:
+        """Wait until the Secrets of the registry have these names."""
+        deadline = time.monotonic() + PATIENCE
+        while sorted(found := await self.secrets()) != sorted(names):
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.05)
+
+    async def until_secret(self, name: str, test: Callable[[Object], bool]) -> Object:
+        return await self.kube.until(SECRETS, name, test)
+
     async def until_orphans(self, count: int) -> Sequence[Orphan]:
         deadline = time.monotonic() + PATIENCE
         while len(orphans := await self.history.orphans(self.project_id)) != count:
@@ -483,7 +493,7 @@ async def connected_cluster(
     """The adapter with the registry's own rights, if the cluster has them."""
     api = Api(await connect(kubernetes.registry or kubernetes.admin), limits)
     registry_id = await installation_id(database)
-    cluster = KServeCluster(api, registry_id=registry_id, name_key=cipher().name_key, namespaces=namespaces, pace=pace)
+    cluster = KServeCluster(api, registry_id=registry_id, namespaces=namespaces, pace=pace)
     try:
         yield cluster
     finally:

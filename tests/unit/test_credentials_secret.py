@@ -6,6 +6,7 @@ import base64
 import json
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.deployments import a_deployment, a_spec
@@ -22,12 +23,11 @@ from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.model_version import Credentials
 
 KEYS = Credentials("AKIA", "s3cr3t")
-KEY = b"the server's"
 DEPLOYMENT = a_deployment(spec=a_spec(storage_uri="s3://bucket/key"))
 
 
 def secret(credentials: Credentials = KEYS, **spec: Any) -> dict[str, Any]:
-    made = credentials_secret(replace(DEPLOYMENT, spec=a_spec(**spec)), credentials, registry_id="r", name_key=KEY)
+    made = credentials_secret(replace(DEPLOYMENT, spec=a_spec(**spec)), credentials, registry_id="r")
     assert made is not None
     return made
 
@@ -45,7 +45,7 @@ def test_s3_has_both_pairs_of_names() -> None:
         "awsSecretAccessKey": "s3cr3t",
     }
     assert made["metadata"]["annotations"] == {}
-    assert (made["kind"], made["type"], made["immutable"]) == ("Secret", "Opaque", True)
+    assert (made["kind"], made["type"]) == ("Secret", "Opaque")
     assert made["metadata"]["labels"]["modelregistry.ai-platform/deployment-id"] == str(DEPLOYMENT.id)
 
 
@@ -71,7 +71,7 @@ def test_anonymous_access_needs_a_secret_without_keys(keys: Credentials) -> None
 def test_anonymous_access_is_for_s3_only() -> None:
     spec = a_spec(storage_uri="gs://b/k", options=DeploymentOptions(storage_anonymous=True))
     deployment = replace(DEPLOYMENT, spec=spec)
-    assert credentials_secret(deployment, Credentials(), registry_id="r", name_key=KEY) is None
+    assert credentials_secret(deployment, Credentials(), registry_id="r") is None
 
 
 def test_modelscope_has_a_token() -> None:
@@ -121,35 +121,29 @@ def test_https_has_the_host_and_a_header(credentials: Credentials, authorization
 )
 def test_no_secret_without_keys_or_use_for_them(uri: str, credentials: Credentials) -> None:
     deployment = replace(DEPLOYMENT, spec=a_spec(storage_uri=uri))
-    assert credentials_secret(deployment, credentials, registry_id="r", name_key=KEY) is None
+    assert credentials_secret(deployment, credentials, registry_id="r") is None
 
 
-def test_the_name_only_depends_on_the_content() -> None:
+def test_the_name_depends_on_whose_keys_they_are_and_for_which_place() -> None:
     name = secret(storage_uri="s3://bucket/key")["metadata"]["name"]
     assert name.startswith("iris-81744a02-creds-")
     assert len(name) == len("iris-81744a02-creds-") + 8
-    assert secret(storage_uri="s3://other/key", model_format="onnx")["metadata"]["name"] == name
-    assert secret(Credentials("AKIA", "other"), storage_uri="s3://bucket/key")["metadata"]["name"] != name
-    region = DeploymentOptions(storage_region="eu-1")
-    assert secret(storage_uri="s3://bucket/key", options=region)["metadata"]["name"] != name
+    assert secret(storage_uri="s3://bucket/other", model_format="onnx")["metadata"]["name"] == name
+    options = DeploymentOptions(storage_region="eu-1")
+    others = [
+        secret(storage_uri="s3://bucket/key", model_version_id=uuid4()),
+        secret(storage_uri="s3://other/key"),
+        secret(storage_uri="s3://bucket/key", options=options),
+        credentials_secret(a_deployment(spec=DEPLOYMENT.spec), KEYS, registry_id="r"),
+    ]
+    assert len({name, *(other["metadata"]["name"] for other in others if other)}) == 5
 
 
-def test_equal_keys_do_not_show_across_deployments() -> None:
-    one, other = (
-        credentials_secret(a_deployment(spec=DEPLOYMENT.spec), KEYS, registry_id="r", name_key=KEY) for _ in range(2)
-    )
-    assert one is not None
-    assert other is not None
-    assert one["metadata"]["name"] != other["metadata"]["name"]
-
-
-def test_storage_keys_cannot_be_guessed_from_the_name_without_the_encryption_key() -> None:
-    names = {
-        made["metadata"]["name"]
-        for key in (KEY, b"another", b"")
-        if (made := credentials_secret(DEPLOYMENT, KEYS, registry_id="r", name_key=key))
-    }
-    assert len(names) == 3
+def test_the_name_tells_nothing_about_the_keys() -> None:
+    made = [secret(keys, storage_uri="s3://bucket/key") for keys in (KEYS, Credentials("AKIB", "other"))]
+    assert made[0]["metadata"] == made[1]["metadata"]
+    assert made[0]["data"] != made[1]["data"]
+    assert "immutable" not in made[0], "so that the keys can be replaced"
 
 
 def applied_at(uri: str) -> Applied:

@@ -60,6 +60,7 @@ LIVE = LiveObject(
     status_written_at=ago(seconds=50),
 )
 """An ordinary first start."""
+EDITED = replace(LIVE, k8s_generation=3, drift=DRIFT)
 READY = replace(LIVE, ready=TRUE, predictor_ready=TRUE)
 OTHERS = replace(LIVE, deployment_id="somebody else's", uid="u0")
 STARTING_UP = Rollout(revision=2, is_observed=True, is_complete=False)
@@ -89,6 +90,13 @@ def unread(refused: ApplyRefused, **row: Any) -> Situation:
 
 def refusal(kind: DeploymentReason, message: str = "no", retry_after: float | None = None) -> ApplyRefused:
     return ApplyRefused(kind, message, retry_after)
+
+
+def repaired(times: int, *, field: str = DRIFT[0].path, applied_at: datetime = APPLIED_AT) -> dict[str, Any]:
+    """The row of a deployment under `enforce` whose field was put right this many times."""
+    assert ROW.applied is not None
+    applied = replace(ROW.applied, repairs={field: times})
+    return {"applied": applied, "applied_at": applied_at, "drift_policy": DriftPolicy.ENFORCE}
 
 
 def since(condition: Condition, moment: datetime) -> Condition:
@@ -247,6 +255,26 @@ CASES = [
          situation(live=replace(READY, drift=DRIFT), serving_generation=2), P.DRIFTED, "SPEC_CHANGED"),
     Case("changed by others", "… before the apply, and not to stay",
          situation(live=replace(LIVE, drift=DRIFT), drift_policy=DriftPolicy.ENFORCE), P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… again, as after two repairs",
+         situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT, changed_by="argocd"), **repaired(2)),
+         P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… again, as after three repairs",
+         situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT, changed_by="argocd"), **repaired(3)),
+         P.DRIFTED, "DRIFT_FIGHT",
+         "argocd has changed spec.predictor.minReplicas again after each of the last 3 repairs"),
+    Case("changed by others", "… by nobody knows whom",
+         situation(live=EDITED, **repaired(3)),
+         P.DRIFTED, "DRIFT_FIGHT",
+         "somebody has changed spec.predictor.minReplicas again after each of the last 3 repairs"),
+    Case("changed by others", "… but it is to be reported only",
+         situation(live=EDITED,
+         **repaired(3) | {"drift_policy": DriftPolicy.REPORT}), P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… but an hour later",
+         situation(live=EDITED, **repaired(3, applied_at=ago(hours=1))),
+         P.DRIFTED, "SPEC_CHANGED"),
+    Case("changed by others", "… but other fields",
+         situation(live=EDITED, **repaired(3, field="spec.predictor.timeout")),
+         P.DRIFTED, "SPEC_CHANGED"),
     Case("stopped", "stopped", situation(live=replace(LIVE, is_stopped=True)), P.STOPPED, "STOPPED"),
     Case("no status yet", "no conditions", situation(live=replace(LIVE, has_conditions=False)), P.PENDING),
     Case("no status yet", "… 60 s after the apply",
@@ -534,8 +562,12 @@ def again(situation: Situation) -> float | None:
         (situation(refused=refusal(R.NAMESPACE_NOT_FOUND)), 5),
         (situation(refused=refusal(R.FIELD_CONFLICT)), 30),
         (situation(live=None, rollout=None), 0),
-        (situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT)), 30),
+        (situation(live=EDITED), 30),
         (situation(live=replace(LIVE, drift=DRIFT), drift_policy=DriftPolicy.ENFORCE), 0),
+        (situation(live=EDITED, **repaired(1)), 0),
+        (situation(live=EDITED, **repaired(1, applied_at=ago(seconds=1))), 1),
+        (situation(live=EDITED, **repaired(4, applied_at=ago(seconds=1))), 15),
+        (situation(live=EDITED, **repaired(1000, applied_at=ago(seconds=1))), 299),
         (situation(live=READY, rollout=COMPLETE), 3600),
     ],
 )

@@ -18,11 +18,15 @@ from registry_grpc.domain.deployment import Applied
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.runtimes import Runtimes
 
-OPTIONS = DeploymentOptions(min_replicas=1, env={"A": "1"})
-SPEC = a_spec(options=OPTIONS)
-MANIFEST = inference_service(a_deployment(spec=SPEC), Fit.of(SPEC, Runtimes()), registry_id="r")
+
+def manifest(options: DeploymentOptions) -> dict[str, Any]:
+    spec = a_spec(options=options)
+    return inference_service(a_deployment(spec=spec), Fit.of(spec, Runtimes()), registry_id="r")
+
+
+MANIFEST = manifest(DeploymentOptions(min_replicas=1, env={"A": "1"}))
 US, KUBECTL = Manager("registry-grpc/1", "Apply", "v1"), Manager("kubectl-edit", "Update", "v1")
-KSERVE, KSERVES_STATUS = Manager("manager", "Update", "v1"), Manager("manager", "Update", "v1", "status")
+KSERVE = Manager("manager", "Update", "v1")
 
 Object = dict[str, Any]
 
@@ -192,8 +196,7 @@ def test_a_field_that_is_no_longer_ours_is_not_known_from_before() -> None:
     """Somebody had changed it, and changed it back: it stays when we leave it out."""
     live = changed(minReplicas=5)
     live = written(lambda live: live["spec"]["predictor"].update(minReplicas=1), live=live)
-    spec = a_spec(options=DeploymentOptions(env={"A": "1"}))
-    less = inference_service(a_deployment(spec=spec), Fit.of(spec, Runtimes()), registry_id="r")
+    less = manifest(DeploymentOptions(env={"A": "1"}))
     after = Applied(uid="u", k8s_generation=2, resource_version="3", content=applied_content(live, less, applied()))
     assert ("spec.predictor.minReplicas", "", "1") in found(live, after)
 

@@ -115,6 +115,7 @@ NOT_TOLD_TO_GRPC = {
     "Applied.k8s_generation": "of the controller",
     "Applied.resource_version": "of the controller",
     "Applied.content": "of the controller",
+    "Applied.repairs": "of the controller",
     "Applied.stamp": "of the controller",
     "DeploymentSpec.registered_model_id": "told of the deployment",
 }

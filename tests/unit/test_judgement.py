@@ -15,8 +15,10 @@ from registry_grpc.domain.decision import (
     is_left_to_newer_release,
     is_overtaken,
     judge,
+    may_lack_secret,
     needs_apply,
     of_record,
+    repairs_with,
 )
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
@@ -93,6 +95,34 @@ def test_drift_is_corrected_once_it_was_reported(
     row = replace(ROW, drift_policy=policy, phase=phase, reason=reason)
     assert needs_apply(row, seen(replace(LIVE, drift=DRIFT))) is is_needed
     assert not needs_apply(row, seen(LIVE))
+
+
+@pytest.mark.parametrize(
+    ("repairs", "seconds", "is_needed"),
+    [
+        ({}, 0, True),
+        ({"spec": 1}, 1, False),
+        ({"spec": 1}, 2, True),
+        ({"spec": 3}, 7, False),
+        ({"spec": 3}, 8, True),
+        ({"spec": 1000}, 299, False),
+        ({"spec": 1000}, 300, True),
+        ({"another": 3}, 0, True),
+    ],
+)
+def test_a_field_is_put_right_ever_less_often(repairs: dict[str, int], seconds: float, *, is_needed: bool) -> None:
+    row = replace(
+        ROW, drift_policy=DriftPolicy.ENFORCE, phase=Phase.DRIFTED, reason=Why.DRIFT_FIGHT,
+        applied=replace(APPLIED, repairs=repairs), applied_at=NOW - timedelta(seconds=seconds),
+    )  # fmt: skip
+    evidence = seen(replace(LIVE, drift=DRIFT))
+    assert needs_apply(row, evidence) is is_needed
+    assert needs_apply(replace(row, generation=4), evidence), "a new revision does not wait"
+    assert repairs_with(row, evidence) == repairs | {"spec": repairs.get("spec", 0) + 1}
+    assert repairs_with(row, seen()) == repairs
+    assert repairs_with(replace(row, drift_policy=DriftPolicy.REPORT), evidence) == repairs
+    assert repairs_with(replace(row, applied=None), evidence) == {"spec": 1}
+    assert repairs_with(replace(row, applied_at=NOW - timedelta(hours=1)), evidence) == {"spec": 1}
 
 
 @pytest.mark.parametrize(
@@ -275,3 +305,24 @@ def test_how_a_record_follows_an_object(
 ) -> None:
     patch = of_record(live)
     assert (patch.current_state, patch.url, patch.last_error, patch.external_id) == (state, url, last_error, uid)
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "may"),
+    [
+        (Phase.DEPLOYED, Why.NONE, True),
+        (Phase.FAILED, Why.MODEL_DOWNLOAD, True),
+        (Phase.DEPLOYING, Why.NONE, False),
+        (Phase.UPDATING, Why.SECRET_MISSING, True),
+        (Phase.DEPLOYING, Why.CONTAINER_CONFIG, True),
+        (Phase.STOPPED, Why.STOPPED, False),
+        (Phase.DRIFTED, Why.BEING_DELETED, False),
+    ],
+)
+def test_when_the_secret_may_be_lacking(phase: Phase, reason: Why, *, may: bool) -> None:
+    applied = replace(APPLIED, content={"secrets": ["s"]})
+    result = replace(judged(ROW, seen()), phase=phase, reason=reason, applied=applied)
+    assert may_lack_secret(ROW, result) is may
+    assert not may_lack_secret(ROW, replace(result, applied_generation=2))
+    assert not may_lack_secret(ROW, replace(result, applied=replace(APPLIED, content={})))
+    assert not may_lack_secret(ROW, replace(result, applied=None))

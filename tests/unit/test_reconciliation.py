@@ -79,7 +79,7 @@ async def test_the_first_revision_cleans_up_once_it_serves(world: AtWork) -> Non
     world.cluster.change(deployment, ready=TRUE, predictor_ready=TRUE)
     for _ in range(3):
         assert (await world.passed(deployment)).phase is Phase.DEPLOYED
-    assert world.cluster.cleaned == [(Want.PRESENT, None)]
+    assert world.cluster.cleaned == [Want.PRESENT]
 
 
 async def test_secrets_of_earlier_revisions_go_when_the_new_one_serves_and_not_before(world: AtWork) -> None:
@@ -92,7 +92,7 @@ async def test_secrets_of_earlier_revisions_go_when_the_new_one_serves_and_not_b
     world.cluster.change(updated, ready=TRUE, predictor_ready=TRUE)
     for _ in range(2):
         assert (await world.passed(updated)).serving_generation == 2
-    assert world.cluster.cleaned == [(Want.PRESENT, None)]
+    assert world.cluster.cleaned == [Want.PRESENT]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_an_undeployment_takes_the_secrets_along(world: AtWork) -> None:
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
     assert world.cluster.objects == {}
-    assert world.cluster.cleaned == [(Want.ABSENT, KEYS)], "those of an apply that did not get further too"
+    assert world.cluster.cleaned == [Want.ABSENT]
 
 
 async def test_secrets_stay_while_the_object_is_still_there(world: AtWork) -> None:
@@ -144,7 +144,43 @@ async def test_an_undeployment_does_not_need_the_keys(
     await world.services.undeploy(world.project_id, deployment.id)
 
     assert (await world.now(deployment)).phase is Phase.UNDEPLOYED
-    assert world.cluster.cleaned == [(Want.ABSENT, None)]
+    assert world.cluster.cleaned == [Want.ABSENT]
+
+
+async def test_the_secret_is_written_again_once_nothing_else_is_to_be_done(world: AtWork) -> None:
+    world.cluster.serves = False
+    deployment = await world.deployed()
+    for _ in range(2):
+        await world.passed(deployment)
+    assert world.cluster.restored == [], "not in the many passes of a rollout"
+
+    world.cluster.change(deployment, ready=TRUE, predictor_ready=TRUE)
+    assert (await world.passed(deployment)).phase is Phase.DEPLOYED
+    world.cluster.change(deployment, drift=DRIFT, k8s_generation=2)
+    assert (await world.passed(deployment)).phase is Phase.DRIFTED
+    world.cluster.change(deployment, drift=(), k8s_generation=1, ready=FALSE)
+    assert (await world.passed(deployment)).phase is Phase.DEGRADED
+    assert world.cluster.restored == [KEYS] * 3
+
+    world.cluster.change(deployment, deleting_since=world.clock.now())
+    assert (await world.passed(deployment)).reason is Why.BEING_DELETED
+    assert world.cluster.restored == [KEYS] * 3, "it would go with the object"
+
+
+async def test_a_pass_that_applies_does_not_write_the_secret_twice(world: AtWork) -> None:
+    deployment = await world.deployed()
+    await world.update(deployment)
+    assert (world.cluster.calls["apply"], world.cluster.restored) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "error", [ApplyRefused(Why.FORBIDDEN, "no"), Unavailable(Reason.CLUSTER_UNAVAILABLE, "away")], ids=repr
+)
+async def test_a_secret_that_cannot_be_written_does_not_fail_the_pass(world: AtWork, error: Exception) -> None:
+    deployment = await world.deployed()
+    world.cluster.meanwhile = raising(error, "restore_secret")
+    assert (await world.passed(deployment)).phase is Phase.DEPLOYED
+    assert world.cluster.calls["restore_secret"] == 1
 
 
 async def test_keys_that_cannot_be_read_are_reported(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:

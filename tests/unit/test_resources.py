@@ -32,7 +32,7 @@ GPU = "nvidia.com/gpu"
         {"requests": {"cpu": "4", "memory": "8Gi"}, "limits": {"cpu": "4", "memory": "8Gi", GPU: "1"}},
         {"requests": {GPU: "2"}, "limits": {GPU: "2"}},
         {"limits": {"cpu": "2"}},  # the request of the runtime is lower
-        {"requests": {"ephemeral-storage": "5Gi"}},
+        {"requests": {"ephemeral-storage": "5Gi", "example.kubernetes.io/shared": "1"}},
         {"shared_memory": "2Gi"},
         {"shared_memory": "8Gi", "limits": {"memory": "16Gi"}, "requests": {"memory": "16Gi"}},
     ],
@@ -54,10 +54,10 @@ def test_resources_that_agree(options: dict[str, Any]) -> None:
          "the memory request 2Gi of the serving runtime `kserve-sklearnserver` is above the memory limit 1Gi",
          "limits.memory", "`options.resources.requests.memory`"),
         ({"requests": {GPU: "1"}}, f"the {GPU} request 1 needs an equal limit: {GPU} cannot be shared",
-         f"requests.{GPU}", "whole GPUs"),
+         f"requests.{GPU}", "whole numbers"),
         ({"requests": {GPU: "1"}, "limits": {GPU: "2"}},
-         f"the {GPU} request 1 must equal the {GPU} limit 2: {GPU} cannot be shared", f"limits.{GPU}", "whole GPUs"),
-        ({"limits": {GPU: "500m"}}, f"the {GPU} limit 500m must be a whole number", f"limits.{GPU}", "whole GPUs"),
+         f"the {GPU} request 1 must equal the {GPU} limit 2: {GPU} cannot be shared", f"limits.{GPU}", "whole numbers"),
+        ({"limits": {GPU: "500m"}}, f"the {GPU} limit 500m must be a whole number", f"limits.{GPU}", "whole numbers"),
     ],
 )  # fmt: skip
 def test_resources_that_contradict_each_other(options: dict[str, Any], message: str, field: str, hint: str) -> None:
@@ -70,6 +70,7 @@ def test_resources_that_contradict_each_other(options: dict[str, Any], message: 
 
 def test_without_a_runtime_only_the_options_are_compared() -> None:
     assert list(resource_findings(DeploymentOptions(limits={"memory": "1Gi"}), None)) == []
+    assert list(resource_findings(DeploymentOptions(requests={GPU: "1"}), None)) == []
     both = DeploymentOptions(requests={"memory": "2Gi"}, limits={"memory": "1Gi"})
     assert len(list(resource_findings(both, None))) == 1
 

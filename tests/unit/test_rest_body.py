@@ -12,14 +12,10 @@ from google.rpc.status_pb2 import Status
 
 from registry_grpc.adapters.rest.body import MOST_VALUES, BodyReader
 from registry_grpc.domain.errors import InvalidRequest
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import ResourceRequirements
+from registry_grpc.gen.modelregistry.v1.deployment_pb2 import NewDeployment
 from registry_grpc.gen.modelregistry.v1.inference_service_pb2 import NewInferenceService
 from registry_grpc.gen.modelregistry.v1.model_version_pb2 import ModelVersionPatch
-from registry_grpc.gen.modelregistry.v1.registered_model_pb2 import (
-    ListRegisteredModelsRequest,
-    NewRegisteredModel,
-    RegisteredModelPatch,
-)
+from registry_grpc.gen.modelregistry.v1.registered_model_pb2 import NewRegisteredModel, RegisteredModelPatch
 
 MEBIBYTE = 1024 * 1024
 
@@ -235,7 +231,7 @@ def test_an_empty_value_is_present() -> None:
         "labels": {},
     }
     assert seen(ModelVersionPatch, '{"is_default":false}') == {"is_default": False}
-    assert seen(ResourceRequirements, '{"limits":{}}') == {}
+    assert seen(NewDeployment, '{"options":{}}') == {"options": {}}
 
 
 @pytest.mark.parametrize("number", [0, 1, -1, 2**31, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)])
@@ -268,10 +264,12 @@ def test_a_number_of_any_size_is_a_number(number: str) -> None:
 
 
 def test_an_integer_of_32_bits_has_its_own_limits() -> None:
-    assert seen(ListRegisteredModelsRequest, f'{{"page_size":{2**31 - 1}}}') == {"page_size": 2**31 - 1}
+    assert seen(NewDeployment, f'{{"options":{{"min_replicas":{2**31 - 1}}}}}')["options"] == {
+        "min_replicas": 2**31 - 1
+    }
     for number in (2**31, -(2**31) - 1):
-        (violation,) = refusal_of(ListRegisteredModelsRequest, f'{{"page_size":{number}}}').violations
-        assert violation.field == "page_size"
+        (violation,) = refusal_of(NewDeployment, f'{{"options":{{"min_replicas":{number}}}}}').violations
+        assert violation.field == "options.min_replicas"
         assert violation.description == f"must be an integer from {-(2**31)} to {2**31 - 1}"
 
 
@@ -319,9 +317,24 @@ def test_null_in_a_list_or_a_map_is_the_empty_text(kind: Any) -> None:
     }
 
 
-def test_a_map_is_one_of_texts_too() -> None:
-    assert seen(ResourceRequirements, '{"limits":{"A":null,"B":"b"}}') == {"limits": {"A": "", "B": "b"}}
-    assert refusal_of(ResourceRequirements, '{"limits":{"A":{}}}').message == "limits.A must be a string"
+def test_a_map_of_options_is_one_of_texts_too() -> None:
+    assert seen(NewDeployment, '{"options":{"env":{"A":null,"B":"b"}}}')["options"] == {"env": {"A": "", "B": "b"}}
+    assert refusal_of(NewDeployment, '{"options":{"env":{"A":{}}}}').message == "options.env.A must be a string"
+
+
+def test_a_list_of_objects() -> None:
+    content = '{"options":{"TOLERATIONS":[{"key":"a","toleration_seconds":5,"new":1},null,{"operator":"Exists"}]}}'
+    assert seen(NewDeployment, content)["options"] == {
+        "tolerations": [{"key": "a", "toleration_seconds": "5"}, {}, {"operator": "Exists"}]
+    }
+    twice = '{"options":{"tolerations":[{"key":"a"}],"Tolerations":[{"key":"b"}]}}'
+    assert seen(NewDeployment, twice)["options"] == {"tolerations": [{"key": "b"}]}
+    for literal, text in (
+        ("{}", "options.tolerations must be a list of objects"),
+        ("[5]", "options.tolerations[0] must be an object"),
+        ('[{"key":"a"},{"key":5}]', "options.tolerations[1].key must be a string"),
+    ):
+        assert refusal_of(NewDeployment, f'{{"options":{{"tolerations":{literal}}}}}').message == text
 
 
 NUL = "must not hold NUL characters"
@@ -360,9 +373,9 @@ def test_every_wrong_field_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("kind", [Status, RetryInfo])
 def test_a_kind_of_field_that_no_body_has_is_noticed_at_start(kind: Any) -> None:
-    """A list of messages; a duration with its 64-bit and 32-bit numbers is fine."""
+    """Bytes; a duration with its 64-bit and 32-bit numbers is fine."""
     if kind is Status:
-        with pytest.raises(TypeError, match=r"no reader for google\.rpc\.Status\.details"):
+        with pytest.raises(TypeError, match=r"no reader for google\.protobuf\.Any\.value"):
             BodyReader(kind.DESCRIPTOR)
     else:
         BodyReader(kind.DESCRIPTOR)

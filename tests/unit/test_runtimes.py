@@ -37,8 +37,13 @@ OWN = Runtimes(
         a_format("grpc-only", "whisper", "2", protocols=("grpc-v2",)),
         a_format("none", "", "", auto_select=False, protocols=()),
         a_format("upper", "Caffe", "1"),
+        a_format("lower", "mxnet", "1"),
+        a_format("as-well", "MXNet", "2"),
+        a_format("major", "ladder", "1"),
+        a_format("minor", "ladder", "1.6"),
+        a_format("old-triton", "triton", "1", protocols=("v1",)),
     ),
-    names={"fbprophet": "prophet", "rules": "prophet"},
+    names={"fbprophet": "prophet", "rules": "prophet", "caffe2": "caffe"},
 )
 
 
@@ -99,7 +104,7 @@ def model_of(asked: ModelFormat) -> dict[str, Any]:
     ("version", "nearest"),
     [
         ("1.3", "1.3"), ("1.3.7", "1.3"), ("1", "1.3"), ("1.2", "1.3"), ("1.0", "1.1"), ("1.1.9", "1.1"), ("0.9", "0"),
-        ("2", "3"), ("7", "3"), ("2.9", "3"), ("newest", "3"), ("v1.1", "1.1"),
+        ("2", "3"), ("7", "3"), ("2.9", "3"), ("1.9", "1.3"), ("newest", "3"), ("v1.1", "1.1"),
     ],
 )  # fmt: skip
 def test_the_nearest_version(version: str, nearest: str) -> None:
@@ -118,13 +123,32 @@ def test_another_version_than_the_models_is_told(version: str, differs: bool) ->
         assert found.message == "no serving runtime lists prophet 2; the nearest is prophet 3 of `next`, which is used"
 
 
+def test_the_most_exact_version_comes_first() -> None:
+    assert OWN.asked_for(said("ladder", "1.6.1")).version == "1.6"
+    assert OWN.asked_for(said("ladder", "1.5.1")).version == "1"
+
+
+def test_kserve_asks_triton_for_v2() -> None:
+    assert finding(said("triton", "1"), OWN).code == "NO_RUNTIME"
+    assert finding(said("triton", "1", runtime="old-triton"), OWN).code == "RUNTIME_MISMATCH"
+
+
 def test_a_format_without_a_version_serves_all() -> None:
     assert OWN.asked_for(said("rules", "7")) == ("rules", "", None)
 
 
 @pytest.mark.parametrize(
     ("framework", "name"),
-    [("fbprophet", "prophet"), ("FBProphet", "prophet"), ("rules", "rules"), ("CAFFE", "Caffe"), ("mine", "mine")],
+    [
+        ("fbprophet", "prophet"),
+        ("FBProphet", "prophet"),
+        ("rules", "rules"),
+        ("CAFFE", "Caffe"),
+        ("caffe2", "Caffe"),
+        ("mxnet", "mxnet"),
+        ("MXNet", "MXNet"),
+        ("mine", "mine"),
+    ],
 )
 def test_names_that_a_runtime_lists_come_first(framework: str, name: str) -> None:
     assert OWN.asked_for(said(framework)).name == name
@@ -172,6 +196,7 @@ def test_a_runtime_that_speaks_all_protocols() -> None:
 
 
 def test_a_named_runtime_that_is_missing_or_disabled() -> None:
+    assert finding(said("pmml"), OWN).code == "NO_RUNTIME"
     assert "kserve-openvino, kserve-paddleserver" in finding(said("sklearn", runtime="nope"), SHIPPED).message
     assert finding(said("sklearn", runtime="nope"), SHIPPED).code == "RUNTIME_NOT_FOUND"
     assert finding(said("pmml", runtime="off"), OWN).code == "RUNTIME_DISABLED"
@@ -234,7 +259,10 @@ def test_runtimes_that_kserve_never_selects() -> None:
 def test_a_revision_that_is_applied_again_asks_for_the_same() -> None:
     probe = {"failureThreshold": 60}
     model = {"modelFormat": {"name": "sklearn", "version": "1"}, "protocolVersion": "v2", "startupProbe": probe}
-    content = {"spec": {"predictor": {"model": model}}}
+    content = {
+        "spec": {"predictor": {"model": {**model, "protocolVersion": "v1"}}},
+        "ours": {"predictor": {"model": model}},
+    }
     applied = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
     deployment = a_deployment(spec=said("scikit-learn", "1.6"), applied=applied, applied_generation=1)
     assert Fit.as_applied(deployment) == (("sklearn", "1", "v2"), {"startupProbe": probe})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from registry_grpc.adapters.kserve import kinds
@@ -17,6 +17,7 @@ from registry_grpc.adapters.kserve.facts import (
     lacking,
     runtime_formats,
 )
+from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.bootstrap import kubernetes_of
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, missing, ok, skipped, warning
 from registry_grpc.domain.naming import namespace_findings
@@ -35,15 +36,17 @@ _GRANT = "apply the RBAC below"
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """A cluster, with the namespaces that the registry watches (empty: all) and those to which it deploys."""
+    """A cluster, with the namespaces that the registry watches (empty: all), those to which it deploys, and those of
+    them that are found not to exist."""
 
     api: Api
     watched: tuple[str, ...]
     targets: tuple[str, ...]
+    absent: set[str] = field(default_factory=set)
 
     @property
     def namespaces(self) -> list[str]:
-        return sorted({*self.watched, *self.targets})
+        return sorted({*self.watched, *self.targets} - self.absent)
 
 
 async def check_cluster(settings: Settings, targets: tuple[str, ...]) -> AsyncIterator[Diagnosis]:
@@ -95,6 +98,16 @@ async def _kserve(patient: Patient) -> AsyncIterator[Diagnosis]:
         yield ok(about, "serving.kserve.io/v1beta1 inferenceservices and the serving runtimes are defined")
 
 
+async def _namespaces(patient: Patient) -> AsyncIterator[Diagnosis]:
+    for namespace in patient.namespaces:
+        phase = await phase_of(patient.api, namespace)
+        if phase in {GONE, TERMINATING}:
+            patient.absent.add(namespace)
+            text = "there is none" if phase == GONE else "it is being deleted"
+            advice = "create it; or correct REGISTRY_WATCH_NAMESPACES and the environments, and undeploy what was in it"
+            yield missing(f"namespace {namespace}", text, advice)
+
+
 async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
     """Checks the permissions to watch, in the cluster or per namespace, and all others in each namespace."""
     yield await _permission(patient.api, "of the cluster", _CLUSTER_WIDE, _EVERYWHERE)
@@ -107,13 +120,10 @@ async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
         if await lacking(patient.api, [LOGS], namespace):
             text = "get pods/log is not granted: explanations of deployments lack the logs of containers"
             yield warning(f"logs in namespace {namespace}", text, "apply deploy/kubernetes/rbac.yaml")
-    if not patient.namespaces:
+    if not patient.watched + patient.targets:
         yield skipped(
             "permissions in namespaces", "there is no serving environment yet", "create one and run this again"
         )
-    for namespace in sorted(set(patient.targets) - set(patient.watched)) if patient.watched else ():
-        text = f"an environment deploys to {namespace}, which is not watched: changes there are noticed late"
-        yield warning("watch", text, f"add {namespace} to REGISTRY_WATCH_NAMESPACES")
 
 
 async def _permission(api: Api, where: str, wanted: Sequence[Permission], namespace: str) -> Diagnosis:
@@ -177,8 +187,6 @@ async def _dry_run(api: Api, namespace: str) -> Diagnosis:
         await _rehearse(api, namespace, "registry-grpc-doctor")
     except StatusError as error:
         match refusal_of(error):
-            case DeploymentReason.NAMESPACE_NOT_FOUND:
-                advice = "create the namespace, or correct the serving environment"
             case DeploymentReason.FORBIDDEN:
                 advice = _GRANT
             case DeploymentReason.KSERVE_NOT_INSTALLED:
@@ -216,6 +224,7 @@ async def _is_served(api: Api, kind: Kind) -> bool:
 CLUSTER_CHECKS: tuple[tuple[str, Callable[[Patient], AsyncIterator[Diagnosis]]], ...] = (
     ("cluster", _api_server),
     ("KServe", _kserve),
+    ("namespaces", _namespaces),
     ("permissions", _permissions),
     ("serving runtimes", _runtimes),
     ("KServe's webhook", _webhook),

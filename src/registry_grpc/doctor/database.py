@@ -46,7 +46,12 @@ SELECT EXISTS (
 """
 _APPEND_KEY = "append that key to REGISTRY_ENCRYPTION_KEYS"
 _MOVED = "it was changed by another program or moved there, or the key of this id is not the one that encrypted it"
-_NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment ORDER BY 1"
+_NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment"
+_DEPLOYED = "SELECT namespace FROM deployment WHERE next_at IS NOT NULL"
+_OUT_OF_SIGHT = """
+SELECT namespace, count(*), min(observed_at) AT TIME ZONE 'UTC' AS since FROM deployment
+WHERE reason = 'NAMESPACE_NOT_VISIBLE' GROUP BY 1 ORDER BY 1
+"""
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
@@ -76,18 +81,23 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
             async for diagnosis in _stored_secrets(connection, settings):
                 yield diagnosis
             yield await _orphans(connection)
+            for row in await connection.fetch(_OUT_OF_SIGHT):
+                text = f"{row['count']} cannot be seen any more, last seen {row['since']:%Y-%m-%d %H:%M} UTC or later"
+                yield warning(f"deployments in namespace {row['namespace']}", text, "see the checks of the namespace")
     finally:
         await connection.close()
 
 
-async def environment_namespaces(settings: Settings) -> tuple[str, ...]:
-    """The namespaces of all serving environments; empty if they cannot be read."""
+async def namespaces_in_use(settings: Settings) -> tuple[str, ...]:
+    """The namespaces of all serving environments and unfinished deployments; empty if they cannot be read."""
     try:
         connection = await _connect(settings)
     except (ConfigurationError, *CONNECTION_LOST, asyncpg.PostgresError):
         return ()
     try:
-        return tuple(row["name"] for row in await connection.fetch(_NAMESPACES))
+        deployed = await connection.fetchval("SELECT to_regclass('deployment') IS NOT NULL")
+        statement = f"{_NAMESPACES} UNION {_DEPLOYED}" if deployed else _NAMESPACES
+        return tuple(sorted(row["name"] for row in await connection.fetch(statement)))
     except asyncpg.PostgresError:
         return ()
     finally:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from registry_grpc.adapters.encryption.aes_gcm import parse_keys
 from registry_grpc.doctor.cluster import check_cluster
-from registry_grpc.doctor.database import check_database, environment_namespaces
+from registry_grpc.doctor.database import check_database, namespaces_in_use
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, ok, warning
 from registry_grpc.doctor.gateway import check_gateway
 from registry_grpc.settings import Settings
@@ -31,7 +31,7 @@ async def _diagnoses(settings: Settings) -> AsyncIterator[Diagnosis]:
     yield _encryption_key(settings)
     async for diagnosis in check_database(settings):
         yield diagnosis
-    async for diagnosis in check_cluster(settings, await environment_namespaces(settings)):
+    async for diagnosis in check_cluster(settings, await namespaces_in_use(settings)):
         yield diagnosis
     yield await check_gateway(settings)
 

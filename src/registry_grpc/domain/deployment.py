@@ -164,9 +164,10 @@ class FieldDifference:
 class Applied:
     """The API server's answer to the last apply.
 
-    `content` is the stored object: {"spec", "ours", "labels", "annotations"}. `spec` has the defaults set by webhooks,
-    but not what others have added, and `ours` is what was sent. `stamp`: the revision stamped on the pods; 0 for the
-    applied one.
+    `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
+    webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
+    `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
+    `stamp`: the revision stamped on the pods; 0 for the applied one.
     """
 
     uid: str
@@ -174,6 +175,12 @@ class Applied:
     resource_version: str
     content: Mapping[str, Any]
     stamp: int = 0
+    repairs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> Any:
+        """The spec that was sent. Until 2026-11-29 only the stored one was kept."""
+        return self.content.get("ours", self.content["spec"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,10 @@ class DeploymentReason(StoredWord):
         "INVALID_LABEL",
         "Use up to 63 letters, digits, `-`, `_`, `.`; begin and end with a letter or digit.",
     )
+    RESOURCES_INVALID = (
+        "RESOURCES_INVALID",
+        "Set `options.resources` so that no request is above its limit, and GPUs have limits in whole numbers.",
+    )
     CREDENTIALS_UNREADABLE = "CREDENTIALS_UNREADABLE", "Configure the missing encryption key, or set the keys again."
     CREDENTIALS_NEEDED = (
         "CREDENTIALS_NEEDED",
@@ -68,6 +72,10 @@ class DeploymentReason(StoredWord):
     DELETED_EXTERNALLY = "DELETED_EXTERNALLY", "Do nothing: the registry creates it again. Undeploy to remove it."
     BEING_DELETED = "BEING_DELETED", "Wait until it is gone: then the registry creates it again. Undeploy to remove it."
     SPEC_CHANGED = "SPEC_CHANGED", "Revert the change, or set the environment's drift policy to `enforce`."
+    DRIFT_FIGHT = (
+        "DRIFT_FIGHT",
+        "Stop the named writer from changing these fields, or set the environment's drift policy to `report`.",
+    )
     STOPPED = "STOPPED", "Remove the annotation serving.kserve.io/stop from the object to start it again."
     DELETE_STUCK = "DELETE_STUCK", "Check the named finalizers: they wait for a controller that may be gone."
 
@@ -111,10 +119,6 @@ class DeploymentReason(StoredWord):
     RUNTIME_VERSION_DIFFERS = (
         "RUNTIME_VERSION_DIFFERS",
         "Check that the runtime can load this model, or install one for the version.",
-    )
-    RESOURCES_INVALID = (
-        "RESOURCES_INVALID",
-        "Set `options.resources` so that no request is above its limit, and limits of whole GPUs.",
     )
     TIMEOUT_UNUSED = (
         "TIMEOUT_UNUSED",

@@ -19,7 +19,7 @@ def resource_findings(options: DeploymentOptions, runtime: RuntimeFormat | None)
     limits = _Amounts("limit", options.limits, runtime.limits if runtime else {}, name)
     for resource in sorted({*options.requests, *options.limits}):
         if _cannot_be_shared(resource):
-            yield from _whole(resource, requests, limits)
+            yield from _whole(resource, requests, limits, may_have_limit=runtime is None)
         elif requests.has(resource) and limits.has(resource) and requests.of(resource) > limits.of(resource):
             yield _above(resource, requests, limits)
     memory = options.shared_memory
@@ -60,12 +60,13 @@ def _above(resource: str, requests: _Amounts, limits: _Amounts) -> Finding:
     return Finding(Why.RESOURCES_INVALID, message, hint=hint, field=field)
 
 
-def _whole(resource: str, requests: _Amounts, limits: _Amounts) -> Iterator[Finding]:
+def _whole(resource: str, requests: _Amounts, limits: _Amounts, *, may_have_limit: bool) -> Iterator[Finding]:
     """The rules for GPUs and other resources of which a pod gets whole pieces for itself."""
     field = limits.field(resource) or requests.field(resource)
     if not limits.has(resource):
-        message = f"the {requests.text(resource)} needs an equal limit: {resource} cannot be shared"
-        yield Finding(Why.RESOURCES_INVALID, message, field=field)
+        if not may_have_limit:
+            message = f"the {requests.text(resource)} needs an equal limit: {resource} cannot be shared"
+            yield Finding(Why.RESOURCES_INVALID, message, field=field)
         return
     if requests.has(resource) and requests.of(resource) != limits.of(resource):
         message = f"the {requests.text(resource)} must equal the {limits.text(resource)}: {resource} cannot be shared"

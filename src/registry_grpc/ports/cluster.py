@@ -95,12 +95,15 @@ class Cluster(Protocol):
         Raises ApplyRefused (FORBIDDEN, ADMISSION, REJECTED, API_UNAVAILABLE).
         """
 
-    async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
+    async def restore_secret(self, deployment: Deployment, credentials: Credentials | None) -> None:
+        """Write the Secret of the applied object again: somebody may have deleted it, or there are other keys. Changes
+        nothing if it is as it should be, or if the keys are no longer stored. Raises ApplyRefused."""
+
+    async def clean_up(self, deployment: Deployment) -> None:
         """Delete the deployment's Secrets that are no longer needed. Can be repeated. Raises ApplyRefused.
 
         If the deployment is wanted ABSENT and its object is gone, these are all Secrets. If the wanted revision serves,
-        these are the Secrets of earlier revisions, whose pods needed them until then. `credentials` are those of the
-        wanted revision; they identify the Secret of an apply that failed after it had written the Secret.
+        these are the Secrets of earlier revisions, whose pods needed them until then.
         """
 
     async def manifest(self, deployment: Deployment, credentials: Credentials) -> str:

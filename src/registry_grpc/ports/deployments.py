@@ -139,6 +139,9 @@ class DeploymentRepository(Protocol):
         """The revision that served at this time, with the times between which it did without a pause; None when nothing
         served. Raises NotFound; HistoryForgotten when the revisions of that time may have been deleted."""
 
+    async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
+        """Make the deployments due that are to serve this version, so that their Secrets get its new keys."""
+
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         """The spec of the newest revision that serves the version, alone or with others; None when none does."""
 
@@ -195,6 +198,10 @@ class DeploymentQueue(Protocol):
 
     async def namespaces(self) -> Collection[str]:
         """The namespaces in which deployments are not finished, or in which there are orphans."""
+
+    async def look_again(self) -> None:
+        """Make one deployment due that has a Secret: of those that are DEPLOYED, the one that was looked at longest
+        ago, unless that was just now. Nothing else tells that somebody has deleted a Secret."""
 
     async def forget(self, retention: Retention) -> None:
         """Delete old history that is not needed, in batches for which nobody has to wait.

@@ -19,6 +19,8 @@ _STOP_SECONDS = 5.0
 _GATHER_SECONDS = 0.05
 _AFTER_FAULT_SECONDS = 1.0
 _FORGET_SECONDS = 600.0
+LOOK_SECONDS = 10.0
+"""A pass on a deployment that is well takes three requests to the API server, so these take 0.3 a second."""
 
 
 class Controller:
@@ -129,6 +131,7 @@ class Controller:
     async def _as_leader(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._forever("watch", self._watch))
+            group.create_task(self._forever("look", self._queue.look_again, pause=LOOK_SECONDS))
             group.create_task(
                 self._forever("forget", lambda: self._queue.forget(self._retention), pause=_FORGET_SECONDS)
             )

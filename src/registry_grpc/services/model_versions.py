@@ -66,4 +66,7 @@ class ModelVersions:
             edited = [name for name in COPIED if getattr(patch, name) not in {UNSET, getattr(version, name)}]
             if edited and await self.deployments.last_copy(project_id, id) is not None:
                 raise FailedPrecondition(Reason.MODEL_VERSION_DEPLOYED, id=str(id), fields=", ".join(edited))
-        return await self.versions.update(project_id, id, patch, registered_model_id=registered_model_id)
+        updated = await self.versions.update(project_id, id, patch, registered_model_id=registered_model_id)
+        if patch.concerns_keys:
+            await self.deployments.give_new_keys(project_id, id)
+        return updated

@@ -16,7 +16,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
-from registry_grpc.domain.decision import PassResult, check_before_apply, is_left_to_newer_release, judge, needs_apply
+from registry_grpc.domain.decision import (
+    PassResult,
+    check_before_apply,
+    is_left_to_newer_release,
+    judge,
+    may_lack_secret,
+    needs_apply,
+    repairs_with,
+)
 from registry_grpc.domain.deployment import Deployment, Phase, Want
 from registry_grpc.domain.errors import ClusterReadFailed, NotFound, Reason, RegistryError, Unavailable
 from registry_grpc.domain.evidence import ApplyRefused, Evidence
@@ -155,12 +163,19 @@ class Reconciler:
         result = _judged(claim, deployment, evidence, refused)
         if result.phase is Phase.DEPLOYED and deployment.serving_generation != deployment.generation:
             await self._drop_old_secrets(deployment)
+        if refused is None and deployment is claim.deployment and may_lack_secret(deployment, result):
+            await self._restore_secret(deployment)
         return result
 
     async def _drop_old_secrets(self, deployment: Deployment) -> None:
         """Delete the Secrets of earlier revisions. If this fails, they are deleted with the object."""
         with contextlib.suppress(ApplyRefused, RegistryError):
             await self._cluster.clean_up(deployment)
+
+    async def _restore_secret(self, deployment: Deployment) -> None:
+        """If this fails, the next pass tries again, and pods that need it say so."""
+        with contextlib.suppress(ApplyRefused, RegistryError):
+            await self._cluster.restore_secret(deployment, await self._credentials(deployment))
 
     async def _apply(self, deployment: Deployment, evidence: Evidence) -> Deployment:
         if evidence.namespace_is_gone:
@@ -170,6 +185,7 @@ class Reconciler:
         check_before_apply(deployment, has_credentials=bool(credentials) or keeps_keys)
         force = deployment.drift_policy is DriftPolicy.ENFORCE
         applied = await self._cluster.apply(deployment, credentials, seen=evidence, force=force)
+        applied = replace(applied, repairs=repairs_with(deployment, evidence))
         return replace(deployment, applied=applied, applied_generation=deployment.generation, applied_at=evidence.at)
 
     async def _remove(self, claim: Claim, evidence: Evidence) -> Evidence:
@@ -178,10 +194,7 @@ class Reconciler:
             await self._cluster.delete(deployment, seen=evidence)
             evidence = await self._cluster.observe(deployment)
         if not _is_there(deployment, evidence) and not evidence.namespace_is_gone:
-            credentials: Credentials | None = None
-            with contextlib.suppress(ApplyRefused):  # the applied object names its Secret, too
-                credentials = await self._credentials(deployment)
-            await self._cluster.clean_up(deployment, credentials)
+            await self._cluster.clean_up(deployment)
         return evidence
 
     async def _credentials(self, deployment: Deployment) -> Credentials | None:

@@ -44,6 +44,8 @@ _OF_A_CLAIM = [
     "LockRows",
     "Subquery Scan",
 ]
+_UNION = ("Append", "Merge Append", "Sort", "Unique", "Aggregate")
+_WAITING = dict.fromkeys(["Limit", "Subquery Scan", "Sort"], 1000)
 DUE = once("deployment", 1000) | dict.fromkeys(_OF_A_CLAIM, 1000)
 
 
@@ -172,11 +174,6 @@ async def _relist(loaded: Loaded) -> None:
     await loaded.queue.compare(EVERYWHERE, seen)
 
 
-async def _unseen(loaded: Loaded) -> None:
-    await loaded.queue.mark_unseen("environment-7")
-    assert "environment-7" in await loaded.queue.namespaces()
-
-
 async def _claim_after_an_outage(loaded: Loaded) -> None:
     async with loaded.database.unexplained() as connection:
         await connection.execute("UPDATE deployment SET next_at = now() - interval '1 hour' WHERE next_at IS NOT NULL")
@@ -224,6 +221,7 @@ CASES: dict[str, Case] = {
     "get a revision": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, 1000)),
     "get the revision before": Case(lambda loaded: loaded.deployments.revision(PROJECT, HISTORIC, None)),
     "the last copy of a version": Case(lambda loaded: loaded.deployments.last_copy(PROJECT, NEW_VERSION)),
+    "give new keys": Case(lambda loaded: loaded.deployments.give_new_keys(PROJECT, NEW_VERSION)),
     "a version that was not served": Case(lambda loaded: loaded.deployments.last_copy(PROJECT, UUID(int=1))),
     "what serves": served_at(None),
     "what served then": served_at(THEN),
@@ -244,6 +242,8 @@ CASES: dict[str, Case] = {
     "claim when all are due": Case(_claim_after_an_outage, walks=DUE),
     # Of those that are due, the leases of the first hundred are read.
     "when the next is due": Case(lambda loaded: loaded.queue.next_due(), 100),
+    # The one that was looked at longest ago is searched among the next thousand.
+    "look again": Case(lambda loaded: loaded.queue.look_again(), walks=once("deployment", 1000) | _WAITING),
     "claim and release": Case(_release),
     "claim and renew": Case(_renew),
     "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),
@@ -254,8 +254,14 @@ CASES: dict[str, Case] = {
     "record an update of many": Case(lambda loaded: _record_update(loaded, HISTORIC)),
     "record a pass on an old revision": Case(_record_outdated),
     "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
+    "lose sight of a namespace": Case(lambda loaded: loaded.queue.mark_unseen("environment-7")),
+    # Reads all unfinished deployments and all orphans. Here, each has a namespace of its own.
+    "namespaces in use": Case(
+        lambda loaded: loaded.queue.namespaces(),
+        walks=once("deployment", ALL) | once("orphan", ALL) | dict.fromkeys(_UNION, 2 * ALL),
+    ),
+    "relist a namespace": Case(lambda loaded: loaded.queue.compare("environment-7", [_seen(7)])),
     # Compares all rows with all objects, and reads each once.
-    "lose sight of a namespace": Case(_unseen),
     "relist": Case(
         _relist,
         walks=once("deployment", ALL + 5_000)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import os
 from collections.abc import Mapping
 
@@ -32,9 +31,6 @@ class AesGcmCipher:
             raise ValueError("at least one encryption key is needed")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
-        self.name_key = hmac.digest(keys[min(keys)], b"registry-grpc: names of Kubernetes Secrets", "sha256")
-        """The key of the hashes in names of Secrets, derived from the key whose id sorts first, so that a rotation
-        changes no name until that key is removed."""
 
     def encrypt(self, text: str, place: str) -> str:
         if not text:

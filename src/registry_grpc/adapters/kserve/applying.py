@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
-from registry_grpc.adapters.kserve.credentials_secret import credentials_secret, kept_secret, known_secrets, owned_by
+from registry_grpc.adapters.kserve.credentials_secret import (
+    applied_secret,
+    credentials_secret,
+    kept_secret,
+    known_secrets,
+    owned_by,
+)
 from registry_grpc.adapters.kserve.deletion import delete_secret
 from registry_grpc.adapters.kserve.drift import applied_content, removal_of_additions, without_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
@@ -49,14 +55,11 @@ class Application:
         fit: Fit,
         *,
         registry_id: str,
-        name_key: bytes,
     ) -> None:
         self._api = api
         self._deployment = deployment
         self._manager = field_manager(deployment.id)
-        self._secret = credentials_secret(
-            deployment, credentials or Credentials(), registry_id=registry_id, name_key=name_key
-        )
+        self._secret = credentials_secret(deployment, credentials or Credentials(), registry_id=registry_id)
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
         self.manifest = inference_service(deployment, fit, registry_id=registry_id, secret_name=secret_name)
@@ -65,20 +68,26 @@ class Application:
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)
         if self._secret:
-            await self._apply_secret(self._secret if live is None else self._owned(self._secret, live.uid))
+            await self._apply_secret(self._secret, owner=live.uid if live else "")
         if live is not None:
             return self._applied(await self._apply_over(live, force=force))
         try:
             stored = await self._apply_first()
         except StatusError as error:
             if self._secret and refusal_of(error) not in {DeploymentReason.API_UNAVAILABLE, DeploymentReason.OVERTAKEN}:
-                # No object owns the Secret, and a revision with other keys could not compute its name any more.
+                # No object owns the Secret, and a revision of another version could not compute its name any more.
                 with suppress(StatusError, Unreachable):
                     await delete_secret(self._api, self._namespace, self._secret["metadata"]["name"])
             raise
         if self._secret:
-            await self._apply_secret(self._owned(self._secret, stored["metadata"]["uid"]))
+            await self._apply_secret(self._secret, owner=stored["metadata"]["uid"])
         return self._applied(stored)
+
+    async def restore_secret(self) -> None:
+        """Write the Secret of the applied object again, unless the object refers to one of an earlier release."""
+        applied = self._deployment.applied
+        if applied and self._secret and self._secret["metadata"]["name"] == applied_secret(self._deployment):
+            await self._apply_secret(self._secret, owner=applied.uid)
 
     async def rehearse(self, live: LiveObject | None) -> Json:
         """The object as the API server would store it."""
@@ -153,7 +162,8 @@ class Application:
     async def _apply(self, manifest: Manifest, *, force: bool, dry_run: bool = False) -> Json:
         return await self._api.apply(self._path, manifest, manager=self._manager, force=force, dry_run=dry_run)
 
-    async def _apply_secret(self, secret: Manifest, *, dry_run: bool = False) -> None:
+    async def _apply_secret(self, secret: Manifest, *, owner: str = "", dry_run: bool = False) -> None:
+        secret = owned_by(secret, self._deployment.name, owner) if owner else secret
         path = kinds.SECRETS.at(self._namespace, secret["metadata"]["name"])
         await self._api.apply(path, secret, manager=self._manager, force=True, dry_run=dry_run)
 
@@ -165,9 +175,6 @@ class Application:
     def _is_adoption(self, live: LiveObject) -> bool:
         """Whether the Go service made the object: it has our label, but other managers own its fields."""
         return not live.registry_id and not live.is_applied(self._deployment)
-
-    def _owned(self, secret: Manifest, uid: str) -> Manifest:
-        return owned_by(secret, self._deployment.name, uid)
 
     @property
     def _path(self) -> str:

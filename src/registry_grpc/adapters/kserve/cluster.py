@@ -10,12 +10,7 @@ from uuid import UUID
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.applying import Application
-from registry_grpc.adapters.kserve.credentials_secret import (
-    applied_secret,
-    credentials_secret,
-    kept_secret,
-    known_secrets,
-)
+from registry_grpc.adapters.kserve.credentials_secret import applied_secret, kept_secret, known_secrets, secret_name
 from registry_grpc.adapters.kserve.deletion import delete_object, delete_secret
 from registry_grpc.adapters.kserve.drift import content_differences, content_of
 from registry_grpc.adapters.kserve.errors import StatusError, planning, reading, writing
@@ -42,9 +37,8 @@ from registry_grpc.ports.cluster import Change, NamespacesInUse
 class KServeCluster:
     """Implements ports.cluster.Cluster. Owns the Api.
 
-    `registry_id` marks the objects of this installation. `name_key` is the key of the hashes in the names of Secrets.
-    `namespaces` are the ones to watch; empty if the registry may watch all of them. `format_names` has KServe's
-    names of model formats by other names.
+    `registry_id` marks the objects of this installation. `namespaces` are the ones to watch; empty if the registry may
+    watch all of them. `format_names` has KServe's names of model formats by other names.
     """
 
     def __init__(
@@ -52,13 +46,11 @@ class KServeCluster:
         api: Api,
         *,
         registry_id: UUID,
-        name_key: bytes,
         namespaces: tuple[str, ...] = (),
         format_names: Mapping[str, str] = FORMAT_NAMES,
         pace: Pace | None = None,
     ) -> None:
         self._api = api
-        self._name_key = name_key
         self._registry_id = str(registry_id)
         self._watch = Watch(api, registry_id=self._registry_id, namespaces=namespaces, pace=pace or Pace())
         self._format_names = format_names
@@ -111,9 +103,7 @@ class KServeCluster:
     ) -> Application:
         """A plan may be made without knowing the runtimes; its findings tell what is wrong."""
         fit = Fit.as_applied(deployment) or await self._fit(deployment, is_plan=is_plan)
-        return Application(
-            self._api, deployment, credentials, fit, registry_id=self._registry_id, name_key=self._name_key
-        )
+        return Application(self._api, deployment, credentials, fit, registry_id=self._registry_id)
 
     async def _fit(self, deployment: Deployment, *, is_plan: bool) -> Fit:
         try:
@@ -147,14 +137,16 @@ class KServeCluster:
         with reading():
             await delete_object(self._api, namespace, name, uid=raw["metadata"]["uid"])
 
-    async def clean_up(self, deployment: Deployment, credentials: Credentials | None = None) -> None:
+    async def restore_secret(self, deployment: Deployment, credentials: Credentials | None) -> None:
+        with writing():
+            await (await self._application(deployment, credentials)).restore_secret()
+
+    async def clean_up(self, deployment: Deployment) -> None:
         names = known_secrets(deployment)
         if deployment.want is Want.PRESENT:
             names -= {applied_secret(deployment)}
-        elif secret := credentials_secret(
-            deployment, credentials or Credentials(), registry_id=self._registry_id, name_key=self._name_key
-        ):
-            names |= {secret["metadata"]["name"]}
+        else:
+            names |= {secret_name(deployment)}  # of an apply that got no further
         with writing():
             for name in sorted(names):
                 await delete_secret(self._api, deployment.namespace, name)

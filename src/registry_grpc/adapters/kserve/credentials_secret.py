@@ -1,56 +1,56 @@
 """The Secret that gives a version's keys to KServe's downloader.
 
-It is immutable and its name has a keyed hash of its content: applying it again changes nothing, and other keys make
-another Secret, so that pods of the previous revision keep theirs. Without the server's key nobody can find the content
-by guessing. KServe finds the Secret by an annotation, and the kind of storage by the keys of its data, so it may only
-have the keys of one kind.
+Its name tells whose keys they are and for which place, but depends on no key: when a version gets other keys, they
+replace those in the Secret, and no pod has to restart. A revision with another version has another Secret, so that pods
+of the previous one keep theirs. KServe finds the Secret by an annotation, and the kind of storage by the keys of its
+data, so it may only have the keys of one kind.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
-from typing import Any
 from urllib.parse import urlsplit
 
 from registry_grpc.adapters.kserve.identity import identity_labels
 from registry_grpc.adapters.kserve.manifests import STORAGE_SECRET_NAME, Manifest, storage_uri_of
 from registry_grpc.domain.decision import is_withdrawn
-from registry_grpc.domain.deployment import Deployment
-from registry_grpc.domain.deployment_options import DeploymentOptions
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.storage import Storage, place_of
 
 _HASH_LENGTH = 8
 
 
-def credentials_secret(
-    deployment: Deployment, credentials: Credentials, *, registry_id: str, name_key: bytes
-) -> Manifest | None:
+def credentials_secret(deployment: Deployment, credentials: Credentials, *, registry_id: str) -> Manifest | None:
     """The Secret for a deployment; None if there are no keys or KServe would not use them."""
-    is_s3 = Storage.of(deployment.spec.storage_uri) is Storage.S3
-    is_anonymous = is_s3 and bool(deployment.spec.options.storage_anonymous)
+    is_anonymous = _is_s3(deployment.spec) and bool(deployment.spec.options.storage_anonymous)
     if is_anonymous:  # KServe takes the options of the storage from a Secret with keys, even if it uses no keys
         credentials = Credentials()
     data = _data(deployment.spec.storage_uri, credentials) if credentials or is_anonymous else {}
     if not data:
         return None
-    annotations = _s3_annotations(deployment.spec.options) if is_s3 else {}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": f"{deployment.name}-creds-{_hash(name_key, deployment, data, annotations)}",
+            "name": secret_name(deployment),
             "namespace": deployment.namespace,
             "labels": identity_labels(registry_id, deployment.id),
-            "annotations": annotations,
+            "annotations": _annotations(deployment.spec),
         },
-        "immutable": True,
         "type": "Opaque",
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
     }
+
+
+def secret_name(deployment: Deployment) -> str:
+    """The name of the Secret for the present spec, whether or not there is one."""
+    spec = deployment.spec
+    whose = [str(deployment.id), str(spec.model_version_id), place_of(spec.storage_uri), _annotations(spec)]
+    digest = hashlib.sha256(json.dumps(whose, sort_keys=True).encode()).hexdigest()
+    return f"{deployment.name}-creds-{digest[:_HASH_LENGTH]}"
 
 
 def known_secrets(deployment: Deployment) -> set[str]:
@@ -123,8 +123,14 @@ def _authorization(credentials: Credentials, only_key: str) -> str:
     return json.dumps({"Authorization": value})
 
 
-def _s3_annotations(options: DeploymentOptions) -> dict[str, str]:
-    annotations = {}
+def _is_s3(spec: DeploymentSpec) -> bool:
+    return Storage.of(spec.storage_uri) is Storage.S3
+
+
+def _annotations(spec: DeploymentSpec) -> dict[str, str]:
+    options, annotations = spec.options, dict[str, str]()
+    if not _is_s3(spec):
+        return annotations
     if options.storage_endpoint:
         scheme, separator, host = options.storage_endpoint.rpartition("://")
         annotations["serving.kserve.io/s3-endpoint"] = host.rstrip("/")
@@ -139,9 +145,3 @@ def _s3_annotations(options: DeploymentOptions) -> dict[str, str]:
     if options.storage_verify_ssl is not None:
         annotations["serving.kserve.io/s3-verifyssl"] = "1" if options.storage_verify_ssl else "0"
     return annotations
-
-
-def _hash(key: bytes, deployment: Deployment, *content: dict[str, Any]) -> str:
-    """Includes the deployment's id, so that two deployments with equal keys have different hashes."""
-    text = json.dumps([str(deployment.id), *content], sort_keys=True)
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]

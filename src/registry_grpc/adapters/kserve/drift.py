@@ -42,7 +42,7 @@ def applied_content(stored: Manifest, manifest: Manifest, before: Applied | None
     content, ours = content_of(stored, manifest), manifest["spec"]
     known = content["spec"]
     if before is not None and before.uid == stored["metadata"]["uid"]:
-        known = _without(before.content["spec"], _ours(before))
+        known = _without(before.content["spec"], before.ours)
     return content | {"spec": _without_additions(stored, known, ours), "ours": ours}
 
 
@@ -52,7 +52,7 @@ def drift(applied: Applied, live: Manifest) -> tuple[FieldDifference, ...]:
     owned = fields_of_ours(metadata)
     spec_owned, metadata_owned = below(owned, live, "spec", spec), below(owned, live, "metadata", metadata)
     found = [
-        *_losses(_ours(applied), content["spec"], spec, spec_owned, "spec"),
+        *_losses(applied.ours, content["spec"], spec, spec_owned, "spec"),
         *differences(without_additions(applied, live), spec, "spec"),
     ]
     for kind in _METADATA:
@@ -63,17 +63,13 @@ def drift(applied: Applied, live: Manifest) -> tuple[FieldDifference, ...]:
 
 def without_additions(applied: Applied, live: Manifest) -> dict[str, Any]:
     """The spec of the live object without what others have added since it was applied."""
-    return _without_additions(live, applied.content["spec"], _ours(applied))
+    return _without_additions(live, applied.content["spec"], applied.ours)
 
 
 def _without_additions(live: Manifest, known: Any, ours: Any) -> dict[str, Any]:
     spec = live.get("spec") or {}
     kept: dict[str, Any] = _kept(spec, known, ours, below(fields_of_others(live["metadata"]), live, "spec", spec))
     return kept
-
-
-def _ours(applied: Applied) -> Any:
-    return applied.content.get("ours", applied.content["spec"])  # before 2026-11-29, contents had no `ours`
 
 
 def _losses(ours: Any, before: Any, found: Any, owned: Fields, path: str) -> Iterator[FieldDifference]:

@@ -58,6 +58,7 @@ PERMISSIONS = (
     *_permissions(kinds.EVENTS, "list"),
     *_permissions(kinds.SECRETS, "create", "patch", "delete"),
     *_permissions(kinds.SERVING_RUNTIMES, "list"),
+    *_permissions(kinds.SERVICE_ACCOUNTS, "get"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
     *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),

@@ -41,7 +41,7 @@ class Fit(NamedTuple):
         None if it was not applied yet."""
         if deployment.applied is None or deployment.applied_generation != deployment.generation:
             return None
-        model = deployment.applied.content["spec"]["predictor"]["model"]
+        model = deployment.applied.ours["predictor"]["model"]
         named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
         said = ServingProtocol(protocol) if protocol else None
         asked = ModelFormat(named.get("name", ""), named.get("version", ""), said)

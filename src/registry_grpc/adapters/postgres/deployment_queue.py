@@ -179,6 +179,14 @@ UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
 _NAMESPACES = "SELECT namespace FROM deployment WHERE next_at IS NOT NULL UNION SELECT namespace FROM orphan"
+# Exact for up to 1,000 deployments. Of more, those that are due next are looked at more often than once in an hour.
+_LOOK_AGAIN = """
+UPDATE deployment SET next_at = now() WHERE id = (
+    SELECT id FROM (SELECT * FROM deployment WHERE next_at > now() ORDER BY next_at LIMIT 1000) waiting
+    WHERE phase = 'DEPLOYED' AND spec ? 'needs_keys' AND observed_at < now() - interval '30 seconds'
+    ORDER BY observed_at LIMIT 1
+)
+"""
 _WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 # Deployments that were refused because of this name are due at once, instead of minutes later.
 _NAME_IS_FREE = """
@@ -273,6 +281,10 @@ class PostgresDeploymentQueue:
 
     async def namespaces(self) -> frozenset[str]:
         return frozenset(row["namespace"] for row in await self._database.fetch(_NAMESPACES))
+
+    async def look_again(self) -> None:
+        if await self._database.execute(_LOOK_AGAIN):
+            await self._wake_controllers()
 
     async def forget(self, retention: Retention) -> None:
         await forget(self._database, retention)

@@ -9,7 +9,7 @@ from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployments import add_revision
 from registry_grpc.domain.deployment import Cause, Want
 from registry_grpc.domain.reason import NO_ACCESS
-from registry_grpc.ports.cluster import OwnedObject
+from registry_grpc.ports.cluster import EVERYWHERE, OwnedObject
 
 # A deployment becomes due if its object is missing, was changed, or is not as ready as the row says, or if its last
 # pass did not reach the API server or the namespace, which now answers again. Objects are matched by name and namespace
@@ -20,7 +20,7 @@ WITH differing AS MATERIALIZED (
     LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
         AS seen (id, namespace, name, uid, k8s_generation, is_ready)
         ON seen.id = known.id AND seen.namespace = known.namespace AND seen.name = known.name
-    WHERE ($7 = '' OR known.namespace = $7) AND (known.attempts > 0 OR known.reason = ANY($8)
+    WHERE {within} AND (known.attempts > 0 OR known.reason = ANY($7)
         OR (known.want = 'PRESENT' AND known.applied IS NOT NULL
             AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
                 OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
@@ -35,7 +35,7 @@ WHERE id = ANY(ARRAY(
 _MARK_UNSEEN = """
 UPDATE deployment SET dirty_at = now(), next_at = least(next_at, now())
 WHERE id = ANY(ARRAY(
-    SELECT id FROM deployment WHERE ($1 = '' OR namespace = $1) AND next_at IS NOT NULL AND reason <> ALL($2)
+    SELECT id FROM deployment WHERE {within} AND next_at IS NOT NULL AND reason <> ALL($1)
     ORDER BY id FOR UPDATE
 ))
 """
@@ -59,7 +59,7 @@ WITH stray AS MATERIALIZED (
     )
 ), forgotten AS (
     DELETE FROM orphan o
-    WHERE ($5 = '' OR o.namespace = $5) AND NOT EXISTS (SELECT FROM stray WHERE stray.uid = o.uid)
+    WHERE {within} AND NOT EXISTS (SELECT FROM stray WHERE stray.uid = o.uid)
 )
 INSERT INTO orphan (uid, namespace, name, deployment_id)
 SELECT uid, namespace, name, coalesce(id::text, '') FROM stray
@@ -69,7 +69,8 @@ ON CONFLICT (uid) DO NOTHING
 
 async def mark_unseen(database: Database, namespace: str) -> int:
     """Implements DeploymentQueue.mark_unseen, except that nobody is woken."""
-    return await database.execute(_MARK_UNSEEN, namespace, NO_ACCESS)
+    within, place = _within(namespace, "namespace = $2")
+    return await database.execute(_MARK_UNSEEN.format(within=within), NO_ACCESS, *place)
 
 
 async def compare(database: Database, namespace: str, objects: Sequence[OwnedObject]) -> int:
@@ -81,9 +82,17 @@ async def compare(database: Database, namespace: str, objects: Sequence[OwnedObj
     readiness = [seen.is_ready for seen in objects]
     for ahead in await database.fetch(_AHEAD, ids, *places, [seen.revision for seen in objects]):
         await _go_past(database, ahead)
-    due = await database.execute(_COMPARE, ids, *places, uids, generations, readiness, namespace, NO_ACCESS)
-    await database.execute(_NOTE_ORPHANS, uids, *places, ids, namespace)
+    within, place = _within(namespace, "known.namespace = $8")
+    seen = ids, *places, uids, generations, readiness
+    due = await database.execute(_COMPARE.format(within=within), *seen, NO_ACCESS, *place)
+    within, place = _within(namespace, "o.namespace = $5")
+    await database.execute(_NOTE_ORPHANS.format(within=within), uids, *places, ids, *place)
     return due
+
+
+def _within(namespace: str, condition: str) -> tuple[str, tuple[str, ...]]:
+    """The condition for rows of the namespace, and its parameter. One statement for both cases has poor plans."""
+    return ("true", ()) if namespace == EVERYWHERE else (condition, (namespace,))
 
 
 async def _go_past(database: Database, ahead: Any) -> None:

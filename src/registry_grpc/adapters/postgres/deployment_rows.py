@@ -190,6 +190,7 @@ def applied_to_json(applied: Applied | None) -> dict[str, Any] | None:
         "k8s_generation": applied.k8s_generation,
         "resource_version": applied.resource_version,
         "content": dict(applied.content),
+        "repairs": dict(applied.repairs),
         "stamp": applied.stamp,
     }
 

@@ -137,6 +137,13 @@ ORDER BY r.generation DESC LIMIT 1
 # All revisions with this version belong to one project. There is an index for the first version of a revision, and a
 # small one for the others. Without the order of each, all revisions would be read.
 _NEWEST = "ORDER BY created_at DESC, generation DESC, deployment_id DESC LIMIT 1"
+_GIVE_NEW_KEYS = """
+UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
+WHERE id = ANY(ARRAY(
+    SELECT d.id FROM deployment_revision r JOIN deployment d ON d.id = r.deployment_id AND d.generation = r.generation
+    WHERE r.spec->>'model_version_id' = $1 AND d.project_id = $2 AND d.want = 'PRESENT' ORDER BY d.id FOR UPDATE OF d
+))
+"""
 _LAST_COPY = f"""
 SELECT r.spec FROM (
     (SELECT * FROM deployment_revision WHERE spec->>'model_version_id' = $1 {_NEWEST})
@@ -325,6 +332,10 @@ class PostgresDeploymentRepository:
                 raise HistoryForgotten(id, known_from)
             return None
         return revision_from(record)
+
+    async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
+        if await self._database.execute(_GIVE_NEW_KEYS, str(model_version_id), project_id):
+            await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
 
     async def last_copy(self, project_id: UUID, model_version_id: UUID) -> DeploymentSpec | None:
         record = await self._database.fetchrow(_LAST_COPY, str(model_version_id), project_id)

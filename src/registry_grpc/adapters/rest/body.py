@@ -124,8 +124,10 @@ def _put(field: FieldDescriptor) -> Put:
         return lambda message, value, path: _update(getattr(message, name), _texts(value, path))
     if kind and kind.GetOptions().map_entry:
         return lambda message, value, path: getattr(message, name).update(_texts(value, path))
-    if kind and not field.is_repeated:
+    if kind:
         fill = BodyReader(kind).fill
+        if field.is_repeated:
+            return lambda message, value, path: _fill_all(fill, getattr(message, name), value, path)
         return lambda message, value, path: _fill(fill, getattr(message, name), _object(value, path), f"{path}.")
     if field.type == FieldDescriptor.TYPE_STRING and field.is_repeated:
         return lambda message, value, path: getattr(message, name).__setitem__(slice(None), _list(value, path))
@@ -147,6 +149,14 @@ def _update(struct: Struct, texts: dict[str, str]) -> None:
 def _fill(fill: Callable[[Any, dict[str, Any], str], None], message: Any, values: dict[str, Any], path: str) -> None:
     message.SetInParent()
     fill(message, values, path)
+
+
+def _fill_all(fill: Callable[[Any, dict[str, Any], str], None], messages: Any, values: Any, path: str) -> None:
+    if not isinstance(values, list):
+        raise _wrong(path, "must be a list of objects")
+    del messages[:]
+    for place, value in enumerate(values):
+        fill(messages.add(), _object({} if value is None else value, f"{path}[{place}]"), f"{path}[{place}].")
 
 
 def _wrong(path: str, rule: str) -> InvalidRequest:

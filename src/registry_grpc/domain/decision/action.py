@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from registry_grpc.domain.decision.judgement import PassResult
+from registry_grpc.domain.decision.repairs import next_repair_in
 from registry_grpc.domain.decision.situation import is_withdrawn
 from registry_grpc.domain.deployment import Deployment, Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
@@ -12,6 +14,7 @@ from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 _NEWER_GOES_FIRST = timedelta(seconds=30)
+_STEADY = {Phase.DEPLOYED, Phase.DEGRADED, Phase.DRIFTED, Phase.FAILED}
 
 
 def is_left_to_newer_release(deployment: Deployment, now: datetime) -> bool:
@@ -41,10 +44,20 @@ def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
     if live is None or live.uid != applied.uid:
         return False  # the row `deleted by others` reports and forgets it, and the next pass creates it again
     # The row `changed by others` reports drift before it is undone, so that it is in the log.
-    was_told = deployment.phase is Phase.DRIFTED and deployment.reason is Why.SPEC_CHANGED
-    is_enforced = deployment.drift_policy is DriftPolicy.ENFORCE
+    was_told = deployment.phase is Phase.DRIFTED and deployment.reason in {Why.SPEC_CHANGED, Why.DRIFT_FIGHT}
+    is_repair = bool(live.drift) and deployment.drift_policy is DriftPolicy.ENFORCE and was_told
     is_applied = deployment.applied_generation == deployment.generation and not _is_overwritten(deployment, live)
-    return not is_applied or (bool(live.drift) and is_enforced and was_told)
+    return not is_applied or (is_repair and not next_repair_in(deployment, evidence))
+
+
+def may_lack_secret(deployment: Deployment, result: PassResult) -> bool:
+    """Whether to write the Secret again: the registry may not read Secrets, so it cannot know whether it is still
+    there. Not in the many passes of a rollout, unless pods lack the Secret."""
+    if result.applied is None or result.applied_generation != deployment.generation:
+        return False
+    stays_up = result.phase in _STEADY and result.reason is not Why.BEING_DELETED
+    lacks_it = result.reason in {Why.SECRET_MISSING, Why.CONTAINER_CONFIG}
+    return bool(result.applied.content.get("secrets")) and (stays_up or lacks_it)
 
 
 def check_before_apply(deployment: Deployment, *, has_credentials: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from registry_grpc.domain.decision.repairs import A_FIGHT, most_repairs, next_repair_in
 from registry_grpc.domain.decision.situation import Situation, is_withdrawn
 from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, UNSTEADY, Verdict, failed, retried, stands
 from registry_grpc.domain.deployment import Phase, Want
@@ -148,10 +149,16 @@ def is_drifted(s: Situation) -> bool:
 
 def spec_changed(s: Situation) -> Verdict:
     """Reported before it is undone, so that it is in the log under both policies."""
-    fields = ", ".join(difference.path for difference in s.seen.drift)
-    by = f" by {s.seen.changed_by}" if s.seen.changed_by else ""
-    again_in = AT_ONCE if s.deployment.drift_policy is DriftPolicy.ENFORCE else UNSTEADY
-    return stands(s, Phase.DRIFTED, Why.SPEC_CHANGED, f"changed{by}: {fields}", again_in=again_in)
+    fields, by = ", ".join(difference.path for difference in s.seen.drift), s.seen.changed_by
+    if s.evidence is None or s.deployment.drift_policy is DriftPolicy.REPORT:
+        again_in, repairs = UNSTEADY, 0
+    else:
+        again_in, repairs = next_repair_in(s.deployment, s.evidence), most_repairs(s.deployment, s.evidence)
+    if repairs >= A_FIGHT:
+        message = f"{by or 'somebody'} has changed {fields} again after each of the last {repairs} repairs"
+        return stands(s, Phase.DRIFTED, Why.DRIFT_FIGHT, message, again_in=again_in)
+    message = f"changed by {by}: {fields}" if by else f"changed: {fields}"
+    return stands(s, Phase.DRIFTED, Why.SPEC_CHANGED, message, again_in=again_in)
 
 
 def is_stopped(s: Situation) -> bool:

@@ -1,0 +1,109 @@
+"""The Secret with the keys of a deployment is lost, and gets other keys."""
+
+from __future__ import annotations
+
+import base64
+from uuid import UUID
+
+import pytest
+from tests.cluster.kube import Object
+from tests.scenarios.world import KEYS, World
+
+from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
+from registry_grpc.devtools.simulated_cluster.api.resources import PODS, SECRETS
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
+from registry_grpc.domain.serving_environment import DriftPolicy
+from registry_grpc.services import controller
+from registry_grpc.services.model_versions import ModelVersions
+
+OTHER_KEYS = Credentials("AKIB", "0th3r-0th3r")
+
+
+async def deployed(world: World) -> Deployment:
+    return await world.until_deployed((await world.deploy()).service.id)
+
+
+async def the_secret(world: World) -> Object:
+    (name,) = await world.secrets()
+    return await world.kube.get(SECRETS, name)
+
+
+def keys_in(secret: Object) -> Credentials:
+    texts = (secret["data"][key] for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    return Credentials(*(base64.b64decode(text).decode() for text in texts))
+
+
+async def lose_secret(world: World) -> Object:
+    secret = await the_secret(world)
+    await world.kube.delete(SECRETS, secret["metadata"]["name"])
+    assert await world.secrets() == []
+    return secret
+
+
+async def replace_keys(world: World, version_id: UUID, keys: Credentials) -> None:
+    """As by UpdateModelVersion."""
+    versions = ModelVersions(versions=world.versions, deployments=PostgresDeploymentRepository(world.database))
+    patch = ModelVersionPatch(access_key=keys.access_key, secret_key=keys.secret_key)
+    await versions.update(world.project_id, version_id, patch)
+
+
+async def pods(world: World) -> list[str]:
+    return sorted(pod["metadata"]["uid"] for pod in await world.kube.items(PODS))
+
+
+@pytest.mark.parametrize("policy", DriftPolicy)
+async def test_a_lost_secret_is_restored_by_the_next_pass(running: World, policy: DriftPolicy) -> None:
+    await running.set_drift_policy(policy)
+    deployment = await deployed(running)
+    before, served_by = await lose_secret(running), await pods(running)
+    await running.services.sync(running.project_id, deployment.id)
+    after = await the_secret(running)
+    assert after["metadata"]["name"] == before["metadata"]["name"]
+    assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
+    assert keys_in(after) == KEYS
+    assert await pods(running) == served_by
+    await running.until_undeployed(deployment.id)
+
+
+async def test_a_lost_secret_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing tells that it is lost, so one deployment after the other is looked at."""
+    monkeypatch.setattr(controller, "LOOK_SECONDS", 0.01)
+    async with world.controller():
+        lost = [await deployed(world) for _ in range(3)]
+    secrets = await world.secrets()
+    for name in secrets:
+        await world.kube.delete(SECRETS, name)
+    for deployment in lost:
+        await world.backdate(deployment.id, seconds=60)
+    await world.database.execute("UPDATE deployment SET next_at = now() + interval '1 hour'")
+    async with world.controller():
+        await world.until_secrets(secrets)
+
+
+async def test_keys_are_replaced_in_place(running: World) -> None:
+    deployment = await deployed(running)
+    before, served_by = await the_secret(running), await pods(running)
+    await replace_keys(running, deployment.spec.model_version_id, OTHER_KEYS)
+    await running.until_secret(before["metadata"]["name"], lambda secret: keys_in(secret) == OTHER_KEYS)
+    assert (await running.deployment(deployment.id)).generation == 1
+    assert await pods(running) == served_by, "keys are only needed when a pod starts"
+    assert (await the_secret(running))["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
+    # The next revision of the version uses the same Secret, and another version has one of its own.
+    await running.deployments.update(running.project_id, deployment.id, model_version_id=None, options=None)
+    await running.until_deployed(deployment.id, revision=2)
+    assert keys_in(await the_secret(running)) == OTHER_KEYS
+    version = await running.version("s3://models/other")
+    await running.deployments.update(running.project_id, deployment.id, model_version_id=version.id, options=None)
+    await running.until_deployed(deployment.id, revision=3)
+    after = await the_secret(running)
+    assert (after["metadata"]["name"] != before["metadata"]["name"], keys_in(after)) == (True, KEYS)
+
+
+async def test_keys_of_another_place_are_not_handed_over(running: World) -> None:
+    deployment = await deployed(running)
+    versions = ModelVersions(versions=running.versions, deployments=PostgresDeploymentRepository(running.database))
+    patch = ModelVersionPatch(uri="s3://elsewhere/iris", access_key="AKIB", secret_key="0th3r-0th3r")
+    await versions.update(running.project_id, deployment.spec.model_version_id, patch, edits_deployed=True)
+    await running.services.sync(running.project_id, deployment.id)
+    assert keys_in(await the_secret(running)) == KEYS
