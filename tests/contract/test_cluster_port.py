@@ -503,9 +503,13 @@ async def test_dry_run_has_no_effect(cluster: KServeCluster, kube: Kube, deploym
 async def test_dry_run_answers_the_differences(cluster: KServeCluster, deployment: Deployment) -> None:
     deployment = await applied(cluster, deployment)
     options = DeploymentOptions(min_replicas=2)
+    scaled = FieldDifference("spec.predictor.minReplicas", "2", "")
+    assert await cluster.dry_run(revised(deployment, options=options), NO_KEYS) == (scaled,)
+    options = replace(options, timeout_seconds=7)
     assert await cluster.dry_run(revised(deployment, options=options), NO_KEYS) == (
         FieldDifference("spec.predictor.annotations[modelregistry.ai-platform/revision]", '"2"', '"1"'),
-        FieldDifference("spec.predictor.minReplicas", "2", ""),
+        scaled,
+        FieldDifference("spec.predictor.timeout", "7", ""),
     )
 
 

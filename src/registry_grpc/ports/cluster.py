@@ -10,6 +10,7 @@ from uuid import UUID
 
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference
 from registry_grpc.domain.evidence import Evidence, LiveObject
+from registry_grpc.domain.explanation import Link
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
 
@@ -68,6 +69,10 @@ class Cluster(Protocol):
 
     async def observe(self, deployment: Deployment) -> Evidence:
         """Read the deployment's object, its workload and pods, and, if something is wrong, its warning events."""
+
+    async def trace(self, deployment: Deployment) -> tuple[Link, ...]:
+        """Read the chain from the deployment's object to its containers and its URL, as far as the registry may. Texts
+        may be long and have secrets."""
 
     async def apply(
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool

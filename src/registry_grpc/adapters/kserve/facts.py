@@ -26,11 +26,14 @@ class Permission:
     verb: str
     kind: Kind
     is_cluster_wide: bool = False
+    subresource: str = ""
 
     def review(self, namespace: str) -> Json:
         """The SelfSubjectAccessReview that asks the API server whether we have the permission."""
         group = self.kind.api.split("/")[1] if self.kind.api.startswith("apis/") else ""
         attributes = {"verb": self.verb, "group": group, "resource": self.kind.plural}
+        if self.subresource:
+            attributes["subresource"] = self.subresource
         if not self.is_cluster_wide:
             attributes["namespace"] = namespace
         return {
@@ -62,6 +65,8 @@ PERMISSIONS = (
     *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),
 )
 """Everything the adapter does. Server-side apply needs `patch`, and also `create` if the object does not exist."""
+LOGS = Permission("get", kinds.PODS, subresource="log")
+"""Only explanations use it, which also work without."""
 KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
 _PROTOCOLS = tuple(ServingProtocol)
 
