@@ -438,6 +438,24 @@ async def test_a_cluster_without_an_answer_is_recorded_in_time(world: AtWork, mo
     assert world.is_free(deployment.id)
 
 
+async def test_a_slow_cluster_is_no_failure(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was applied before the time was over is recorded."""
+    monkeypatch.setattr(reconciliation, "ATTEMPT_SECONDS", 0.01)
+
+    async def forever(during: str) -> None:
+        if during == "observe" and world.cluster.calls["apply"]:
+            await asyncio.Event().wait()
+
+    world.cluster.meanwhile = forever
+    deployed = await world.deploy()
+
+    assert (deployed.status, deployed.message) == ("PENDING", "Deployment initiated")
+    assert deployed.deployment is not None
+    assert (deployed.deployment.phase, deployed.deployment.reason) == (Phase.PENDING, "QUEUED")
+    assert deployed.deployment.applied_generation == 1
+    assert world.is_free(deployed.deployment.id)
+
+
 # Leases
 
 

@@ -109,7 +109,8 @@ class Planning:
             unreadable = Finding(DeploymentReason.CREDENTIALS_UNREADABLE, str(error))
             return Plan(manifest="", differences=(), findings=(unreadable,))
         credentials = credentials or Credentials()
-        facts = await cluster.facts(draft.namespace, draft.spec.options.service_account)
+        options = draft.spec.options
+        facts = await cluster.facts(draft.namespace, options.service_account, options.priority_class_name)
         found = findings(deployment.name, draft.namespace, draft.spec, has_credentials=bool(credentials), facts=facts)
         manifest = await cluster.manifest(deployment, credentials)
         differences: tuple[FieldDifference, ...] = ()

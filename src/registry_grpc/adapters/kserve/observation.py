@@ -6,10 +6,12 @@ four: pods explain why a rollout does not complete, and events tell errors that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 
 from registry_grpc.adapters.kserve import kinds
-from registry_grpc.adapters.kserve.api import Api, Json, Kind
+from registry_grpc.adapters.kserve.api import Api, Json
 from registry_grpc.adapters.kserve.errors import StatusError, terminating
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
@@ -51,37 +53,33 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
 
 
 async def _rollout(api: Api, raw: Raw) -> Rollout | None:
-    """None while KServe has not made a workload for this object. A predecessor's with the same name does not count."""
-    if deployment_mode(raw) is DeploymentMode.KNATIVE:
-        return await _knative_rollout(api, raw)
-    workload = await _workload(api, kinds.DEPLOYMENTS, raw)
+    """None while KServe has not made a workload for this object."""
+    workload = await workload_of(api, raw)
     if workload is None:
         return None
-    least = min_replicas(raw)
-    rollout = deployment_rollout(workload, min_replicas=least)
-    if rollout.is_complete:
-        return rollout
-    metadata = raw["metadata"]
-    pods = await api.list(kinds.PODS.within(metadata["namespace"]), labelSelector=f"{_BY_SERVICE}={metadata['name']}")
-    return deployment_rollout(workload, min_replicas=least, pods=newest_pods(workload, pods.items))
+    is_knative = deployment_mode(raw) is DeploymentMode.KNATIVE
+    read = knative_rollout if is_knative else partial(deployment_rollout, min_replicas=min_replicas(raw))
+    rollout = read(workload)
+    return rollout if rollout.is_complete else read(workload, pods=await pods_of(api, raw, workload))
 
 
-async def _knative_rollout(api: Api, raw: Raw) -> Rollout | None:
-    service = await _workload(api, kinds.KNATIVE_SERVICES, raw)
-    if service is None:
-        return None
-    revision = (service.get("status") or {}).get("latestCreatedRevisionName")
-    rollout = knative_rollout(service)
-    if rollout.is_complete or not revision:
-        return rollout
-    pods = await api.list(kinds.PODS.within(raw["metadata"]["namespace"]), labelSelector=f"{_BY_REVISION}={revision}")
-    return knative_rollout(service, pods=pods.items)
-
-
-async def _workload(api: Api, kind: Kind, raw: Raw) -> Json | None:
-    metadata = raw["metadata"]
+async def workload_of(api: Api, raw: Raw) -> Json | None:
+    """The workload of an InferenceService; None while there is none. A predecessor's with the same name does not
+    count."""
+    metadata, is_knative = raw["metadata"], deployment_mode(raw) is DeploymentMode.KNATIVE
+    kind = kinds.KNATIVE_SERVICES if is_knative else kinds.DEPLOYMENTS
     workload = await api.find(kind, f"{metadata['name']}-predictor", namespace=metadata["namespace"])
     return workload if workload and is_owned_by(workload, metadata["uid"]) else None
+
+
+async def pods_of(api: Api, raw: Raw, workload: Raw) -> Sequence[Raw]:
+    """The pods of the newest ReplicaSet, or of the newest Knative revision."""
+    path = kinds.PODS.within(raw["metadata"]["namespace"])
+    if deployment_mode(raw) is not DeploymentMode.KNATIVE:
+        pods = await api.list(path, labelSelector=f"{_BY_SERVICE}={raw['metadata']['name']}")
+        return newest_pods(workload, pods.items)
+    revision = (workload.get("status") or {}).get("latestCreatedRevisionName")
+    return (await api.list(path, labelSelector=f"{_BY_REVISION}={revision}")).items if revision else ()
 
 
 async def _warning(api: Api, raw: Raw) -> WarningEvent | None:

@@ -26,7 +26,7 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
     is_observed = _is_observed(deployment)
     has_minimum = updated == total and available >= max(min_replicas, 1)
     return Rollout(
-        revision=revision_of(_template(deployment)),
+        revision=revision_of(template_of(deployment)),
         is_observed=is_observed,
         is_complete=is_observed and has_minimum and total == available,
         is_available=available > 0,
@@ -43,7 +43,7 @@ def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
     created, ready = (status.get(f"latest{word}RevisionName") or "" for word in ("Created", "Ready"))
     is_observed = _is_observed(service)
     return Rollout(
-        revision=revision_of(_template(service)),
+        revision=revision_of(template_of(service)),
         is_observed=is_observed,
         is_complete=is_observed and bool(created) and created == ready,
         is_available=bool(ready),
@@ -57,7 +57,7 @@ def _is_observed(workload: Raw) -> bool:
     return bool(observed >= workload["metadata"]["generation"])
 
 
-def _template(workload: Raw) -> Raw:
+def template_of(workload: Raw) -> Raw:
     return ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
 
 
@@ -67,7 +67,7 @@ def newest_pods(deployment: Raw, pods: Iterable[Raw]) -> list[Raw]:
     The stamp alone is not enough, because KServe may change the template without a new revision. ReplicaSets are not
     read, so that the registry's role needs no right to see them.
     """
-    revision = revision_of(_template(deployment))
+    revision = revision_of(template_of(deployment))
     stamped = [pod for pod in newest_first(pods) if revision_of(pod["metadata"]) == revision]
     return [pod for pod in stamped if _template_hash(pod) == _template_hash(stamped[0])]
 
