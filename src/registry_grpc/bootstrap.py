@@ -101,7 +101,14 @@ async def build(settings: Settings, database: Database) -> App:
             env=settings.allowed_env,
         ),
     )
-    deployments = Deployments(deployments=intents, services=services, drafting=drafting, reconciler=reconciler)
+    planning = Planning(drafting=drafting, services=services, deployments=intents, versions=versions, cluster=cluster)
+    deployments = Deployments(
+        deployments=intents,
+        services=services,
+        drafting=drafting,
+        reconciler=reconciler,
+        rehearse=planning.rehearse,
+    )
     inference_services = InferenceServices(
         services=services,
         environments=environments,
@@ -117,7 +124,6 @@ async def build(settings: Settings, database: Database) -> App:
         serve_models=PostgresServeModelRepository(database), services=services, versions=versions
     )
     history = DeploymentHistory(deployments=intents, events=queue)
-    planning = Planning(drafting=drafting, services=services, deployments=intents, versions=versions, cluster=cluster)
     explaining = Explaining(deployments=intents, versions=versions, cluster=cluster)
     return App(
         servicers=(

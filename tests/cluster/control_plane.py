@@ -31,7 +31,7 @@ _USERS = {"admin": _MASTERS, "kserve": _MASTERS, "registry": ""}
 _CONTROLLERS = (
     "deployment-controller", "replicaset-controller", "garbage-collector-controller", "namespace-controller",
     "serviceaccount-controller", "root-ca-certificate-publisher-controller", "resourcequota-controller",
-    "pod-garbage-collector-controller",
+    "pod-garbage-collector-controller", "horizontal-pod-autoscaler-controller",
 )  # fmt: skip
 _READY_WITHIN = 90.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -108,6 +108,7 @@ class ControlPlane:
             service_account_private_key_file=self._keys.key,
             root_ca_file=self._keys.certificate,
             controllers=",".join(_CONTROLLERS),
+            horizontal_pod_autoscaler_sync_period="1s",
         )
         self._run("kube-scheduler", **shared, secure_port=0)
         config = self._folder / "stages.yaml"

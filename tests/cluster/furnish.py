@@ -61,7 +61,8 @@ def _definition(resource: Resource) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": resource.qualified},
+        # Without it, no CRD may have a group of Kubernetes.
+        "metadata": {"name": resource.qualified, "annotations": {"api-approved.kubernetes.io": "unapproved"}},
         "spec": {
             "group": resource.group,
             "scope": "Namespaced" if resource.namespaced else "Cluster",

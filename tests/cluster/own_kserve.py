@@ -56,6 +56,7 @@ class OwnKServe:
         (config,) = _documents(self.folder / "config" / "configmap" / "inferenceservice.yaml")
         config["data"].pop("_example", None)
         config["data"]["deploy"] = json.dumps({"defaultDeploymentMode": "Standard"})
+        config["data"]["ingress"] = json.dumps({**json.loads(config["data"]["ingress"]), "enableGatewayApi": True})
         await client.call("POST", f"/api/v1/namespaces/{NAMESPACE}/configmaps", config)
 
     async def complete(self, client: ClusterClient, url: str, authority: str) -> None:

@@ -5,6 +5,7 @@ A stage is a test on the pod and a template of the status that follows.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
@@ -113,6 +114,22 @@ def _node_ready() -> dict[str, Any]:
     }
 
 
+def _route_accepted() -> dict[str, Any]:
+    """Plays the gateway, for which KServe waits before it says that an object is ready."""
+    parent = {"controllerName": "example.com/gateway", "parentRef": {"name": "kserve-ingress-gateway"}}
+    condition = '{type: Accepted, status: "True", reason: Accepted, lastTransitionTime: {{ Now | Quote }}}'
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Stage",
+        "metadata": {"name": "route-accepted"},
+        "spec": {
+            "resourceRef": {"apiGroup": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"},
+            "selector": {"matchExpressions": [{"key": ".status.parents", "operator": "DoesNotExist"}]},
+            "next": {"statusTemplate": f"parents: [{{{json.dumps(parent)[1:-1]}, conditions: [{condition}]}}]\n"},
+        },
+    }
+
+
 def _delete() -> dict[str, Any]:
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
@@ -145,7 +162,12 @@ def _failing() -> dict[Outcome, str]:
 def as_yaml() -> str:
     """kwok's configuration."""
     ready = _initialized(_main(_RUNNING, ready=True))
-    documents = [_node_ready(), _stage("pod-ready", [], ready, phase="Running", delay=300), _delete()]
+    documents = [
+        _node_ready(),
+        _route_accepted(),
+        _stage("pod-ready", [], ready, phase="Running", delay=300),
+        _delete(),
+    ]
     for outcome, status in _failing().items():
         phase = "Running" if outcome in {Outcome.CRASH_LOOP, Outcome.OUT_OF_MEMORY, Outcome.NEVER_READY} else "Pending"
         documents.append(_stage(f"pod-{outcome}", [outcome], status, phase=phase, delay=300))

@@ -12,7 +12,7 @@ import pytest
 from grpc import StatusCode
 from tests.e2e.api import JSON, Api
 from tests.e2e.builders import a_service, an_environment, an_id, fresh
-from tests.e2e.deployments import PATIENCE, Place
+from tests.e2e.deployments import PATIENCE, Place, served_states
 from tests.e2e.rpc import DEADLINE, Rpc
 from tests.e2e.stack import Addresses
 
@@ -256,6 +256,49 @@ def test_updating_and_rolling_back(deployer: Deployer) -> None:
     missing = d.RollbackDeploymentRequest(id=deployment.id, revision=99)
     refusal = deployer.rpc.refused(deployer.stub.RollbackDeployment, missing)
     assert (refusal.code, refusal.reason) == (StatusCode.NOT_FOUND, "REVISION_NOT_FOUND")
+
+
+def test_a_canary_is_tried_promoted_and_aborted(deployer: Deployer) -> None:
+    id_ = deployer.make().id
+    deployer.until(id_, lambda now: bool(now.phase == DEPLOYED))
+    other: JSON = deployer.another_version(uri="s3://bucket/other")
+    update = d.UpdateDeploymentRequest(id=id_, model_version_id=other["id"], traffic_percent=20)
+    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(update=update))
+    assert [difference.path for difference in plan.differences] == ["spec.canary"]
+    assert deployer.get(id_).target_revision == 1
+    for percent in (0, 100):
+        wrong = d.UpdateDeploymentRequest(id=id_, model_version_id=other["id"], traffic_percent=percent)
+        refusal = deployer.rpc.refused(deployer.stub.UpdateDeployment, wrong)
+        assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"traffic_percent"})
+
+    deployer.rpc.call(deployer.stub.UpdateDeployment, update)
+    tried = deployer.until(id_, lambda now: bool(now.reason == reasons.DEPLOYMENT_REASON_CANARY))
+    assert (tried.phase, tried.target_revision, tried.serving_revision) == (d.DEPLOYMENT_PHASE_UPDATING, 2, 1)
+    canary = tried.canary
+    assert (canary.stable_revision, canary.stable_version_id) == (1, deployer.version["id"])
+    assert (canary.step, canary.percent, canary.share, canary.actual_share) == ("TRY", 20, 20, 20)
+    assert (canary.target_replicas.available, canary.stable_replicas.available) == (1, 1)
+    service = deployer.api.read(f"/inference_services/{id_}")
+    assert service["model_version_id"] == deployer.version["id"]
+    assert served_states(service) == {"RUNNING"}
+    refusal = deployer.rpc.refused(deployer.stub.AbortDeployment, d.AbortDeploymentRequest(id=id_, revision=1))
+    assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, "CANARY_UNDER_WAY")
+
+    deployer.rpc.call(deployer.stub.AbortDeployment, d.AbortDeploymentRequest(id=id_, revision=2))
+    aborted = deployer.until(id_, lambda now: bool(now.phase == DEPLOYED))
+    assert (aborted.target_revision, aborted.serving_revision, aborted.HasField("canary")) == (1, 1, False)
+    refusal = deployer.rpc.refused(deployer.stub.PromoteDeployment, d.PromoteDeploymentRequest(id=id_))
+    assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, "NO_CANARY")
+
+    deployer.rpc.call(deployer.stub.UpdateDeployment, update)
+    deployer.until(id_, lambda now: bool(now.reason == reasons.DEPLOYMENT_REASON_CANARY))
+    deployer.rpc.call(deployer.stub.PromoteDeployment, d.PromoteDeploymentRequest(id=id_, revision=3))
+    promoted = deployer.until(id_, lambda now: bool(now.phase == DEPLOYED))
+    assert (promoted.target_revision, promoted.serving_revision) == (3, 3)
+    deployer.rpc.call(deployer.stub.PromoteDeployment, d.PromoteDeploymentRequest(id=id_, revision=3))
+    assert deployer.api.read(f"/inference_services/{id_}")["model_version_id"] == other["id"]
+    page = deployer.rpc.call(deployer.stub.ListDeploymentRevisions, d.ListDeploymentRevisionsRequest(id=id_))
+    assert [revision.outcome for revision in page.revisions] == ["SERVED", "ABORTED", "SERVED"]
 
 
 def test_a_version_that_does_not_load_fails_and_the_old_one_keeps_serving(deployer: Deployer) -> None:

@@ -136,7 +136,9 @@ class InMemoryCluster(Cluster):
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         raise NotImplementedError
 
-    async def facts(self, namespace: str, service_account: str = "", priority_class: str = "") -> ClusterFacts:
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
         return ClusterFacts()
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from tests.fakes.deployments import InMemoryDeploymentRepository
 from tests.fakes.serve_models import served_by
 from tests.fakes.store import LEASE, InMemoryStore
 
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deployment import Cause, Deployment, DeploymentEvent, Orphan, Outcome, Phase, Want
 from registry_grpc.domain.reason import NO_ACCESS, DeploymentReason
@@ -22,7 +23,7 @@ from registry_grpc.ports.deployments import Claim, Retention
 
 _SEEN = (
     "phase", "reason", "message", "url", "drift", "applied", "applied_generation", "applied_at", "serving_generation",
-    "attempts",
+    "attempts", "split",
 )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ class InMemoryDeploymentQueue:
         if work.holder != claim.holder or work.lease_until is None or work.lease_until <= now:
             return False
         work.holder, work.lease_until = "", None
-        if (row.generation, row.want) != (claim.deployment.generation, claim.deployment.want):
+        if _wish(row) != _wish(claim.deployment):
             self._store.deployments[id_] = replace(
                 row,
                 applied=result.applied,
@@ -88,7 +89,9 @@ class InMemoryDeploymentQueue:
         work.next_at = now if is_dirty else None if result.again_in is None else now + result.again_in
         self._let_service_follow(after, result.service, now)
         if has_changed:
-            self._tell(after, now)
+            self._tell(after, now, is_shared=result.is_shared)
+        if result.ended:
+            self._end_canary(after, result.ended, now)
         if result.phase is Phase.UNDEPLOYED:
             self._free_name(after, now)
         if (
@@ -267,6 +270,18 @@ class InMemoryDeploymentQueue:
                     served, last_known_state=view.served_state, updated_at=now
                 )
 
+    def _end_canary(self, deployment: Deployment, step: CanaryStep, now: datetime) -> None:
+        alone = replace(deployment, canary=None, split=None, revised_at=now)
+        if step is CanaryStep.ABORT:
+            assert deployment.canary is not None
+            revisions = self._store.revisions[deployment.id]
+            tried, stable = revisions[deployment.generation], revisions[deployment.canary.stable_generation]
+            until = tried.served_until or (now if tried.served_from else None)
+            revisions[tried.generation] = replace(tried, outcome=Outcome.ABORTED, served_until=until)
+            alone = replace(alone, generation=stable.generation, spec=stable.spec)
+        self._store.deployments[deployment.id] = alone
+        self._store.work[deployment.id].next_at = now
+
     def _note_period(self, deployment: Deployment, now: datetime) -> None:
         periods, serving = self._store.serving.setdefault(deployment.id, []), deployment.serving_generation
         if periods and periods[-1][2] is None and periods[-1][0] != serving:
@@ -274,12 +289,13 @@ class InMemoryDeploymentQueue:
         if serving is not None and (not periods or periods[-1][2] is not None):
             periods.append((serving, now, None))
 
-    def _tell(self, deployment: Deployment, now: datetime) -> None:
+    def _tell(self, deployment: Deployment, now: datetime, *, is_shared: bool) -> None:
         self._store.log(deployment, now)
         self._note_period(deployment, now)
         revisions = self._store.revisions[deployment.id]
+        serve = {deployment.serving_generation, deployment.generation if is_shared else None}
         for generation, revision in revisions.items():
-            if generation == deployment.serving_generation:
+            if generation in serve:
                 revisions[generation] = replace(
                     revision,
                     outcome=Outcome.SERVED,
@@ -307,6 +323,11 @@ class InMemoryDeploymentQueue:
             waits = other.reason is DeploymentReason.NAME_TAKEN
             if waits and (other.namespace, other.name) == (gone.namespace, gone.name):
                 self._store.work[other.id].next_at = now
+
+
+def _wish(row: Deployment) -> tuple[object, ...]:
+    canary = row.canary
+    return row.generation, row.want, canary and (canary.step, canary.percent)
 
 
 def _has_failed(row: Deployment) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from tests.fakes.inference_services import InMemoryInferenceServiceRepository
 from tests.fakes.serve_models import put_serve_model, served_by
 from tests.fakes.store import FIRST_PASS_BY_THE_REQUEST, InMemoryStore, Work, fitting, page_of
 
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
@@ -110,10 +112,12 @@ class InMemoryDeploymentRepository:
         cause: Cause,
         created_by: str,
         after: int | None = None,
+        canary_percent: int | None = None,
     ) -> None:
         before = await self.get(project_id, id)
         _check_generation(before, after)
         now = self._store.write_time()
+        stable = self._store.revisions[id][before.canary.stable_generation].spec if before.canary else None
         phase = Phase.UPDATING
         if want is Want.ABSENT:
             phase = Phase.DELETING
@@ -123,8 +127,10 @@ class InMemoryDeploymentRepository:
             before,
             updated_at=now,
             want=want,
-            spec=spec or before.spec,
-            generation=before.generation + 1,
+            spec=spec or stable or before.spec,
+            generation=max(before.generation, *self._store.revisions[id]) + 1,
+            canary=before.tried(spec, canary_percent).canary if spec and canary_percent else None,
+            split=None,
             revised_at=now,
             phase=phase,
             phase_since=now,
@@ -140,6 +146,22 @@ class InMemoryDeploymentRepository:
         self._put(revised, created_by, cause)
         await self._let_service_follow(revised, spec)
 
+    async def move_canary(
+        self, project_id: UUID, id: UUID, step: CanaryStep, percent: int | None, *, message: str, after: int
+    ) -> None:
+        row = self._store.deployments[id]
+        if row.canary is None or row.generation != after:
+            raise ConcurrentChange
+        now = self._store.write_time()
+        told: dict[str, Any] = {"reason": DeploymentReason.NONE, "message": message, "next_step": "", "attempts": 0}
+        canary = replace(row.canary, step=step, percent=percent or row.canary.percent)
+        moved = replace(row, canary=canary, phase=Phase.UPDATING, phase_since=now, updated_at=now, **told)
+        self._store.deployments[id] = moved
+        self._store.work[id].next_at, self._store.work[id].dirty_at = now + FIRST_PASS_BY_THE_REQUEST, now
+        self._store.log(moved, now)
+        version_id = row.spec.model_version_id if step is CanaryStep.PROMOTE else canary.stable_version_id
+        await self._services.update(project_id, id, InferenceServicePatch(model_version_id=version_id))
+
     async def change_service(
         self,
         project_id: UUID,
@@ -154,7 +176,8 @@ class InMemoryDeploymentRepository:
         want = None if patch.desired_state is UNSET else Want.of(patch.desired_state)
         deployment = self._store.deployments.get(id)
         if deployment and keeps_version and deployment.want is Want.PRESENT:
-            check_version_kept(id, deployment.spec.model_version_id, patch)
+            canary = deployment.canary
+            check_version_kept(id, canary.stable_version_id if canary else deployment.spec.model_version_id, patch)
         if deployment and want is Want.PRESENT and deployment.want is Want.ABSENT:
             _check_generation(deployment, after)
         await self._services.update(project_id, id, patch)
@@ -187,7 +210,11 @@ class InMemoryDeploymentRepository:
         current = (await self.get(project_id, id)).generation
         revisions = self._store.revisions[id]
         if generation is None:
-            served = [r.generation for r in revisions.values() if r.served_from and r.generation < current]
+            served = [
+                r.generation
+                for r in revisions.values()
+                if r.served_from and r.generation < current and r.outcome is not Outcome.ABORTED
+            ]
             generation = max(served, default=0)
         if generation not in revisions:
             raise NotFound.of(Reason.REVISION_NOT_FOUND, id)
@@ -281,7 +308,7 @@ class InMemoryDeploymentRepository:
         is_wanted = deployment.want is Want.PRESENT
         patch = InferenceServicePatch(
             desired_state=ServiceState.DEPLOYED if is_wanted else ServiceState.UNDEPLOYED,
-            model_version_id=spec.model_version_id if spec else UNSET,
+            model_version_id=spec.model_version_id if spec and not deployment.canary else UNSET,
         )
         await self._services.update(deployment.project_id, deployment.id, patch)
         linked = {served.model_version_id for served in served_by(self._store, deployment.id)}

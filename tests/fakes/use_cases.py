@@ -10,6 +10,7 @@ from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.services.deployments import Deployments
 from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
+from registry_grpc.services.planning import Planning
 from registry_grpc.services.reconciliation import Reconciler
 
 
@@ -36,9 +37,18 @@ def use_cases(
         versions=r.versions,
         policy=policy or DeploymentPolicy(),
     )
+    planning = Planning(
+        drafting=drafting, services=r.services, deployments=r.deployments, versions=r.versions, cluster=cluster
+    )
     return UseCases(
         drafting,
-        Deployments(deployments=r.deployments, services=r.services, drafting=drafting, reconciler=reconciler),
+        Deployments(
+            deployments=r.deployments,
+            services=r.services,
+            drafting=drafting,
+            reconciler=reconciler,
+            rehearse=planning.rehearse,
+        ),
         InferenceServices(
             services=r.services,
             environments=r.environments,

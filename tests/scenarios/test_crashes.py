@@ -15,6 +15,7 @@ from tests.scenarios.processes import controller_process, kill
 from tests.scenarios.world import PATIENCE, World
 
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deployment import Phase
 
 pytestmark = pytest.mark.slow
@@ -30,6 +31,13 @@ OF_A_DEPLOY = [
     ("patch", "secrets", 1),
     ("get", "inferenceservices", 1),
     ("get", "deployments", 0),
+]
+# First the share, then, in a second pass, the object without the canary.
+OF_THE_END_OF_A_CANARY = [
+    ("patch", "inferenceservices", 0),
+    ("get", "inferenceservices", 1),
+    ("get", "httproutes", 0),
+    ("patch", "inferenceservices", 1),
 ]
 OF_A_DELETE = [
     ("get", "inferenceservices", 0),
@@ -120,6 +128,32 @@ async def test_killed_in_an_update(
         assert after.applied.uid == before.applied.uid
         live = await faulty.live(after)
         assert live["spec"]["predictor"]["model"]["storageUri"] == "s3://models/other"
+        await faulty.until_undeployed(id_)
+
+
+@pytest.mark.parametrize("end", [CanaryStep.PROMOTE, CanaryStep.ABORT])
+@pytest.mark.parametrize("step", OF_THE_END_OF_A_CANARY, ids=words)
+async def test_killed_at_the_end_of_a_canary(
+    faulty: World, own_database_url: str, tmp_path: Path, step: tuple[str, str, int], end: CanaryStep
+) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy()).service.id
+        await faulty.until_deployed(id_)
+        version = await faulty.version("s3://models/other")
+        await faulty.deployments.update(
+            faulty.project_id, id_, model_version_id=version.id, options=None, traffic_percent=20
+        )
+        await faulty.until(id_, lambda d: d.reason == "CANARY")
+    async with killed_at(faulty, own_database_url, tmp_path, step):
+        await faulty.dying_requests.deployments.end_canary(faulty.project_id, id_, end)
+        await faulty.make_due(id_)
+    async with faulty.controller():
+        await faulty.make_due(id_)
+        after = await faulty.until_deployed(id_, revision=2 if end is CanaryStep.PROMOTE else 1)
+        live = await faulty.live(after)
+        assert "canary" not in live["spec"]
+        assert live["spec"]["predictor"]["model"]["storageUri"] == after.spec.storage_uri
+        assert "DRIFTED" not in {phase for phase, _ in await faulty.log(id_)}
         await faulty.until_undeployed(id_)
 
 

@@ -391,6 +391,17 @@ class World:
             await asyncio.sleep(0.05)
         return orphans
 
+    async def until_pods(self, count: int) -> set[str]:
+        """The names of the pods that stay, as soon as there are this many."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            pods = [pod["metadata"] for pod in await self.kube.items(PODS)]
+            names = {metadata["name"] for metadata in pods if "deletionTimestamp" not in metadata}
+            if len(names) == count:
+                return names
+            assert time.monotonic() < deadline, names
+            await asyncio.sleep(0.05)
+
     async def until_nothing_is_left(self, *others: str) -> None:
         """The namespace has no object, workload, pod or Secret of the registry, but those of others."""
         deadline = time.monotonic() + PATIENCE

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.deployments import BORN, a_deployment
 
+from registry_grpc.domain.canary import Canary, CanaryStep, Split
 from registry_grpc.domain.decision import TABLE, Situation, Verdict, decide
 from registry_grpc.domain.deployment import Applied, FieldDifference, Phase, Want
 from registry_grpc.domain.evidence import (
@@ -77,9 +79,11 @@ def situation(
     rollout: Rollout | None = STARTING_UP,
     warning: WarningEvent | None = None,
     refused: ApplyRefused | None = None,
+    share: int | None = None,
     **row: Any,
 ) -> Situation:
-    evidence = Evidence(at=NOW, live=live, rollout=rollout, warning=warning)
+    split = Split(percent=share) if "canary" in row else None
+    evidence = Evidence(at=NOW, live=live, rollout=rollout, warning=warning, split=split)
     return Situation(deployment=replace(ROW, **row), now=NOW, evidence=evidence, refused=refused)
 
 
@@ -174,7 +178,27 @@ class Case:
 P, R = Phase, DeploymentReason
 WANTED: dict[str, Any] = {"want": Want.ABSENT, "phase": Phase.DELETING}
 
+BESIDE = Canary(stable_generation=1, stable_version_id=UUID(int=1), percent=25)
+TRIED: dict[str, Any] = {"canary": BESIDE, "serving_generation": 1, "live": READY, "rollout": COMPLETE}
+ABORTING: dict[str, Any] = TRIED | {"canary": replace(BESIDE, step=CanaryStep.ABORT)}
+PROMOTING: dict[str, Any] = TRIED | {"canary": replace(BESIDE, step=CanaryStep.PROMOTE)}
+
 CASES = [
+    Case("canary is aborted", "the target still gets its share", situation(**ABORTING, share=25), P.UPDATING,
+         "CANARY_ENDING", "revision 2 is aborted; it still gets 25 % of the requests"),
+    Case("canary is aborted", "… nobody knows which", situation(**ABORTING), P.UPDATING, "CANARY_ENDING",
+         "revision 2 is aborted; it still gets an unknown share of the requests"),
+    Case("canary", "the target gets its share", situation(**TRIED, share=25), P.UPDATING, "CANARY",
+         "revision 2 gets 25 % of the requests, and revision 1 the others"),
+    Case("canary", "… another one, just applied", situation(**TRIED, share=10, applied_at=ago(seconds=30)),
+         P.UPDATING, "ROUTE_PENDING", "revision 2 gets 10 % of the requests instead of 25 %"),
+    Case("canary", "… for long", situation(**TRIED, applied_at=ago(seconds=31)), P.FAILED, "CANARY_UNROUTED",
+         "revision 2 gets 0 % of the requests instead of 25 % (revision 1 is still serving)"),
+    Case("canary", "the target gets everything", situation(**PROMOTING, share=100), P.UPDATING, "CANARY_ENDING",
+         "revision 2 is promoted; it gets all requests"),
+    Case("canary", "the stable revision has no pods", situation(**TRIED | {"live": LIVE}, share=25), P.DEGRADED,
+         "NOT_READY", "no minimum availability"),
+    Case("updating", "a canary starts", situation(**TRIED | {"rollout": STARTING_UP}, share=0), P.UPDATING),
     Case("gone as wanted", "want ABSENT, no object",
          situation(live=None, rollout=None, want=Want.ABSENT), P.UNDEPLOYED),
     Case("gone as wanted", "want ABSENT, the name has gone to others",

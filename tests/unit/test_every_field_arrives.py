@@ -81,6 +81,7 @@ NOT_HANDED_ON = {
     "sort_by": "becomes the field of a Sort, which has other values for some",
     "order": "becomes a flag of the Sort",
     "validate_only": "chooses the use case",
+    "update": "chooses the use case, and has the fields of UpdateDeployment",
     "FindInferenceService.name": "only looked at without an external id (contract 2.3)",
     "FindInferenceService.serving_environment_id": "as the name",
     "FindModelVersion.registered_model_id": "another name of parent_resource_id, which wins",
@@ -115,13 +116,15 @@ NOT_TOLD_TO_GRPC = {
     "Applied.k8s_generation": "of the controller",
     "Applied.resource_version": "of the controller",
     "Applied.content": "of the controller",
+    "Applied.split": "of the controller",
+    "Applied.predictor_stamp": "of the controller",
     "Applied.repairs": "of the controller",
     "Applied.stamp": "of the controller",
     "DeploymentSpec.registered_model_id": "told of the deployment",
 }
 ONLY_FOR_GRPC = (
     "Deployment.", "DeploymentSpec.", "VersionCopy.", "DeploymentOptions.", "Toleration.", "StorageUri.",
-    "FieldDifference.", "Applied.",
+    "FieldDifference.", "Applied.", "Canary.", "Split.", "Replicas.",
 )  # fmt: skip
 """The contract's answer to a deploy has no deployment."""
 NOT_SHOWN_BY = {

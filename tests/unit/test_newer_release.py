@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from tests.deployments import BORN, a_deployment, a_spec
@@ -131,12 +131,14 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
         "reason": "TOO_COLD",
         "drift_policy": "ask",
         "versions_now": None,
+        "canary": {"stable_generation": 1, "stable_version_id": str(uuid4()), "step": "SHADOW", "percent": 5},
         "drift": [{"path": "p", "applied": "1", "found": "2", "since": "today"}],
         "applied": {"uid": "u", "k8s_generation": 1, "resource_version": "2", "content": {}, "by": "me"},
     }
     read = deployment_from(record)
     assert (read.phase, read.drift_policy, read.drift[0].found) == ("HIBERNATING", DriftPolicy.REPORT, "2")
     assert deployment_message(read).phase == DEPLOYMENT_PHASE_UNSPECIFIED
+    assert deployment_message(read).canary.step == "SHADOW"
     assert read.phase not in set(Phase)
     assert_kept(read.reason, deployment_message(read))
     assert read.applied is not None

@@ -41,7 +41,9 @@ class Stage:
     def __init__(self, refusal: Exception | None = None) -> None:
         self.refusal = refusal
 
-    async def facts(self, namespace: str, service_account: str = "", priority_class: str = "") -> ClusterFacts:
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
         return ClusterFacts(
             kserve_installed=True,
             namespace_exists=True,

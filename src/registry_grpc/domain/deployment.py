@@ -7,12 +7,13 @@ A deployment has the id of its inference service. Every change of the intent is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
+from registry_grpc.domain.canary import Canary, CanaryStep, Split
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
@@ -69,6 +70,7 @@ class Outcome(StoredWord):
     SERVED = "SERVED"
     FAILED = "FAILED"
     SUPERSEDED = "SUPERSEDED"
+    ABORTED = "ABORTED"
 
 
 class VersionCopy(NamedTuple):
@@ -167,7 +169,8 @@ class Applied:
     `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
     webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
     `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
-    `stamp`: the revision stamped on the pods; 0 for the applied one.
+    `stamp`: the revision stamped on the target's pods; 0 for the applied one. `split` is that of the deployment
+    (`Deployment.wanted_split`), with `predictor_stamp`: the revision stamped on the pods of the object's predictor.
     """
 
     uid: str
@@ -175,6 +178,8 @@ class Applied:
     resource_version: str
     content: Mapping[str, Any]
     stamp: int = 0
+    predictor_stamp: int = 0
+    split: str = ""
     repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -215,6 +220,35 @@ class Deployment:
     drift_policy: DriftPolicy = DriftPolicy.REPORT
     edited_version_fields: tuple[str, ...] = ()
     """The fields of its versions that were changed since they were copied into the spec (`spec.edited_fields`)."""
+    canary: Canary | None = None
+    split: Split | None = None
+    """How the requests were divided when the canary was last observed."""
+
+    def tried(self, spec: DeploymentSpec, percent: int) -> Self:
+        """The deployment with a next revision that is tried beside the stable one."""
+        beside = self.canary or Canary(
+            stable_generation=self.generation, stable_version_id=self.spec.model_version_id, percent=percent
+        )
+        canary = replace(beside, step=CanaryStep.TRY, percent=percent)
+        return replace(self, spec=spec, generation=self.generation + 1, canary=canary, split=None)
+
+    @property
+    def canary_name(self) -> str:
+        """The name that a canary of the target revision has in the object."""
+        return f"r{self.generation}"
+
+    @property
+    def wanted_split(self) -> str:
+        """Identifies how the object divides the requests; empty without a canary."""
+        canary = self.canary
+        return f"{canary.step} {canary.share} % beside {canary.stable_generation}" if canary else ""
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the last applied object is as the row wants it."""
+        applied = self.applied
+        is_this = applied is not None and applied.split == self.wanted_split
+        return is_this and self.applied_generation == self.generation
 
     @property
     def stamp(self) -> int:
@@ -266,3 +300,16 @@ class Orphan:
     uid: str
     deployment_id: str
     seen_at: datetime
+
+
+def check_may_try(deployment: Deployment, percent: int | None) -> None:
+    """Raises FailedPrecondition if an update with this share cannot begin now. A canary needs a revision that serves
+    beside it. One that is being promoted or aborted is in the way of every update."""
+    canary = deployment.canary
+    if canary is not None and canary.step is not CanaryStep.TRY:
+        text = f"revision {deployment.generation} is being promoted or aborted: wait until that has ended"
+        raise FailedPrecondition(Reason.CANARY_UNDER_WAY, text, revision=str(deployment.generation))
+    serves = deployment.want is Want.PRESENT and deployment.serving_generation == deployment.generation
+    if percent is not None and canary is None and not (serves and deployment.is_applied):
+        text = f"revision {deployment.generation} does not serve, so no other one can be tried beside it"
+        raise FailedPrecondition(Reason.CANARY_NOT_POSSIBLE, text, revision=str(deployment.generation))

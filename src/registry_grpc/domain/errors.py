@@ -41,6 +41,9 @@ class Reason(StrEnum):
     REGISTERED_MODEL_ARCHIVED = "REGISTERED_MODEL_ARCHIVED"
     MODEL_VERSION_ARCHIVED = "MODEL_VERSION_ARCHIVED"
     DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"
+    NO_CANARY = "NO_CANARY"
+    CANARY_NOT_POSSIBLE = "CANARY_NOT_POSSIBLE"
+    CANARY_UNDER_WAY = "CANARY_UNDER_WAY"
     CLUSTER_DISABLED = "CLUSTER_DISABLED"
     CONCURRENT_CHANGE = "CONCURRENT_CHANGE"
     OVERLOADED = "OVERLOADED"
@@ -79,6 +82,9 @@ _TEXTS: Mapping[Reason, str] = {
     "UpdateDeployment to serve another version",
     Reason.REGISTERED_MODEL_ARCHIVED: "registered model is archived",
     Reason.MODEL_VERSION_ARCHIVED: "model version is archived",
+    Reason.NO_CANARY: "no revision is tried beside another one: it was promoted or aborted already",
+    Reason.CANARY_NOT_POSSIBLE: "no revision serves beside which another one could be tried",
+    Reason.CANARY_UNDER_WAY: "another revision is tried: promote it or abort it first",
     Reason.CLUSTER_DISABLED: "deploying to Kubernetes is switched off in this installation",
     Reason.CONCURRENT_CHANGE: "another request changed the same rows; try again",
     Reason.OVERLOADED: "too many requests at once; try again in a second",

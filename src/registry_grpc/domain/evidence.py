@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from registry_grpc.domain.canary import Split
 from registry_grpc.domain.deployment import Deployment, FieldDifference
 from registry_grpc.domain.reason import DeploymentReason
 
@@ -137,7 +138,8 @@ class LiveObject:
 class Evidence:
     """The result of one observation. `live` is None if there is no object with this name.
 
-    `at` is the cluster's time (the Date header of the API server), like all times in it.
+    `at` is the cluster's time (the Date header of the API server), like all times in it. During a canary, `rollout` is
+    that of the target's own workload, and `split` says how the requests are divided.
     """
 
     at: datetime
@@ -145,6 +147,7 @@ class Evidence:
     namespace_is_gone: bool = False
     """Then nothing is there, and nothing can be written. Only known where the namespace cannot be read."""
     rollout: Rollout | None = None
+    split: Split | None = None
     warning: WarningEvent | None = None
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from registry_grpc.domain.deployment import DeploymentSpec
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.naming import name_findings, namespace_findings
@@ -15,7 +15,7 @@ from registry_grpc.domain.resources import resource_findings
 from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 from registry_grpc.domain.storage_findings import storage_findings
 
-__all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "Runtimes", "findings"]
+__all__ = ["ClusterFacts", "Finding", "RuntimeFormat", "Runtimes", "canary_findings", "findings"]
 
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -42,6 +42,10 @@ class ClusterFacts:
     """The regular expressions of URIs that they support."""
     service_account_exists: bool | None = None
     priority_class_exists: bool | None = None
+    has_canary_field: bool | None = None
+    """Whether InferenceServices have `spec.canary`. Unknown unless it was asked for a canary, like `has_route`."""
+    has_route: bool | None = None
+    """Whether KServe has made an HTTPRoute for the object."""
 
 
 def findings(
@@ -68,6 +72,27 @@ def findings(
         found += facts.runtimes.findings(spec)
     found += resource_findings(spec.options, facts.runtimes.chosen(spec) if facts else None)
     return tuple(sorted(found, key=lambda finding: not finding.blocking))
+
+
+def canary_findings(deployment: Deployment, facts: ClusterFacts) -> Iterator[Finding]:
+    """Why the target revision cannot be tried beside the stable one, in Standard mode. The first reason is enough."""
+    if deployment.spec.options.deployment_mode is not DeploymentMode.STANDARD:
+        return
+    missing = ""
+    if facts.has_canary_field is False:
+        missing = "InferenceServices have no `spec.canary`, which needs KServe 0.20 or later"
+    elif facts.gateway_api_installed is False:
+        missing = "the Gateway API is not installed, by which KServe divides the requests"
+    elif facts.has_route is False:
+        missing = (
+            f"KServe has made no HTTPRoute `{deployment.name}`, which could divide the requests: its ConfigMap must "
+            "have `enableGatewayApi: true`"
+        )
+    elif deployment.spec.options.storage_uris:
+        missing = "KServe fetches no `storage_uris` for a canary"
+    if missing:
+        yield Finding(Why.CANARY_UNSUPPORTED, missing, field="traffic_percent")
+    yield from name_findings(f"{deployment.name}-{deployment.canary_name}", deployment.namespace)
 
 
 def unknown_findings(spec: DeploymentSpec) -> Iterator[Finding]:

@@ -108,6 +108,12 @@ class DeploymentReason(StoredWord):
     MINIMUM_REPLICAS_UNAVAILABLE = "MINIMUM_REPLICAS_UNAVAILABLE", "Wait, and read the message to see what is missing."
     NOT_READY = "NOT_READY", "Read the message, which tells why; the registry notices when it is ready again."
 
+    # About a canary.
+    CANARY = "CANARY", "Watch how it does, then promote it or abort it, or change its share."
+    CANARY_ENDING = "CANARY_ENDING", "Wait: the canary ends as soon as the requests are where they belong."
+    CANARY_UNROUTED = "CANARY_UNROUTED", "Check the HTTPRoute that KServe made, and its gateway; or abort the canary."
+    CANARY_UNSUPPORTED = "CANARY_UNSUPPORTED", "Provide what the message names, or update without `traffic_percent`."
+
     # Findings about a planned deployment, by PlanDeploy and `validate_only` only.
     URI_SCHEME_UNSUPPORTED = (
         "URI_SCHEME_UNSUPPORTED",

@@ -115,9 +115,11 @@ class Cluster(Protocol):
         Raises ApplyRefused like `apply`, also for reads that the API server refuses; Unavailable only if the server
         cannot be reached."""
 
-    async def facts(self, namespace: str, service_account: str = "", priority_class: str = "") -> ClusterFacts:
-        """Read the facts that preflight needs. Facts that cannot be read are None. Raises Unavailable only if the API
-        server cannot be reached."""
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
+        """Read the facts that preflight needs, with those about canaries for the object of that name. Facts that cannot
+        be read are None. Raises Unavailable only if the API server cannot be reached."""
 
     async def look(self, namespace: str, name: str) -> LiveObject | None:
         """Read the object of that name, no matter who made it, for a service that is not under deployment control."""

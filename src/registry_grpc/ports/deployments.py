@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
@@ -99,10 +100,22 @@ class DeploymentRepository(Protocol):
         cause: Cause,
         created_by: str,
         after: int | None = None,
+        canary_percent: int | None = None,
     ) -> None:
         """Store the next revision, which without a spec repeats the present one. The same transaction changes the
         service's desired state and version, and its serve models. Raises NotFound; ConcurrentChange when `after` is not
-        None and not the present generation."""
+        None and not the present generation.
+
+        With a percentage, the revision is tried beside the stable one: the present one, or that of the present canary.
+        The service keeps its version then. Without, a canary ends, and without a spec the stable revision is repeated.
+        """
+
+    async def move_canary(
+        self, project_id: UUID, id: UUID, step: CanaryStep, percent: int | None, *, message: str, after: int
+    ) -> None:
+        """Store the step of the canary, and its percentage unless that is None, with an event that has this message.
+        The service's version becomes the target's for PROMOTE, and else the stable revision's. Raises ConcurrentChange
+        when `after` is not the present generation, or when there is no canary."""
 
     async def change_service(
         self,
@@ -133,11 +146,13 @@ class DeploymentRepository(Protocol):
         NotFound."""
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
-        """The revision with this number; None: the last one that served before the present one. Raises NotFound."""
+        """The revision with this number; None: the last one that served before the present one, except as a canary
+        that was aborted. Raises NotFound."""
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
         """The revision that served at this time, with the times between which it did without a pause; None when nothing
-        served. Raises NotFound; HistoryForgotten when the revisions of that time may have been deleted."""
+        served. A canary is not meant: it only served a share. Raises NotFound; HistoryForgotten when the revisions of
+        that time may have been deleted."""
 
     async def give_new_keys(self, project_id: UUID, model_version_id: UUID) -> None:
         """Make the deployments due that are to serve this version, so that their Secrets get its new keys."""
@@ -170,7 +185,8 @@ class DeploymentQueue(Protocol):
         """Take this deployment, even if it is not due; None while somebody else holds it."""
 
     async def record(self, claim: Claim, result: PassResult) -> bool:
-        """Store the result, write it to the service, add an event if something changed, and give the lease back.
+        """Store the result, write it to the service, add an event if something changed, and give the lease back. If the
+        canary ended, the target stays, or the stable revision becomes the target again, and it is due at once.
 
         If an applied object no longer fails, those of its namespace that fail for the same reason are due at once. If
         there is a newer revision, or a change was marked since the claim, the deployment itself is due at once. Returns

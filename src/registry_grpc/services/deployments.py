@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
-from registry_grpc.domain.deployment import Cause, Deployment, Phase, Want
+from registry_grpc.domain.deployment import Cause, Deployment, Outcome, Phase, Want
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceService
@@ -46,6 +47,8 @@ class Deployments:
     services: InferenceServiceRepository
     drafting: Drafting
     reconciler: Reconciler | None = None
+    rehearse: Callable[[Deployment], Awaitable[None]] | None = None
+    """Planning.rehearse, for revisions that are tried beside another one."""
 
     async def deploy(
         self,
@@ -87,40 +90,92 @@ class Deployments:
         *,
         model_version_id: UUID | None,
         options: DeploymentOptions | None,
+        traffic_percent: int | None = None,
         user: str = "",
     ) -> Deployment:
-        """Make a revision with another version or other options.
+        """Make a revision with another version or other options. With a share, or while another revision is tried, it
+        is tried beside the stable one. A share without version and options changes that of the present canary.
 
         Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
         keeps options that are no longer allowed; ConcurrentChange.
         """
         reconciler = self._require_cluster()
-        if options is not None:
-            options.check()
 
         async def revise() -> None:
             before = await self.deployments.get(project_id, id)
-            spec = await self.drafting.updated(before, model_version_id, options)
+            after = await self.drafting.following(before, model_version_id, options, traffic_percent)
+            canary = after.canary
+            if canary and after.generation == before.generation:
+                await self._move(before, canary.step, user, percent=canary.percent)
+                return
+            if canary and self.rehearse:
+                await self.rehearse(after)
             await self.deployments.revise(
                 project_id,
                 id,
                 want=Want.PRESENT,
-                spec=spec,
+                spec=after.spec,
                 cause=Cause.UPDATE,
                 created_by=user,
                 after=before.generation,
+                canary_percent=canary.percent if canary else None,
             )
 
         await again_when_changed(revise)
         return await self._tried(reconciler, project_id, id)
 
-    async def roll_back(self, project_id: UUID, id: UUID, generation: int | None, user: str = "") -> Deployment:
-        """Make a revision that repeats the earlier one with this number, or else the last one that served before.
+    async def end_canary(
+        self, project_id: UUID, id: UUID, step: CanaryStep, revision: int | None = None, user: str = ""
+    ) -> Deployment:
+        """Promote or abort the revision that is tried. It can be repeated with the number of the revision.
 
-        Raises NotFound for the deployment or the revision; FailedPrecondition when the revision is no longer allowed.
+        Raises NotFound; FailedPrecondition when no revision is tried, or another one than this; ConcurrentChange.
+        """
+        reconciler = self._require_cluster()
+
+        async def move() -> None:
+            before = await self.deployments.get(project_id, id)
+            if before.canary is None:
+                await self._check_ended(before, step, revision)
+            elif revision not in {None, before.generation}:
+                text = f"revision {before.generation} is tried, and not revision {revision}"
+                raise FailedPrecondition(Reason.CANARY_UNDER_WAY, text, revision=str(before.generation))
+            elif before.canary.step is not step:
+                await self._move(before, step, user)
+
+        await again_when_changed(move)
+        return await self._tried(reconciler, project_id, id)
+
+    async def _move(self, before: Deployment, step: CanaryStep, user: str, percent: int | None = None) -> None:
+        what = {CanaryStep.PROMOTE: "promoted", CanaryStep.ABORT: "aborted"}.get(step, f"tried with {percent} %")
+        message = f"revision {before.generation} is {what}" + (f" by {user}" if user else "")
+        await self.deployments.move_canary(
+            before.project_id, before.id, step, percent, message=message, after=before.generation
+        )
+
+    async def _check_ended(self, deployment: Deployment, step: CanaryStep, revision: int | None) -> None:
+        """Raises FailedPrecondition unless this revision was promoted or aborted before, as the step says."""
+        if revision is not None and step is CanaryStep.PROMOTE and deployment.generation == revision:
+            return
+        if revision is not None and step is CanaryStep.ABORT:
+            tried = await self.deployments.revision(deployment.project_id, deployment.id, revision)
+            if tried.outcome is Outcome.ABORTED:
+                return
+        raise FailedPrecondition(Reason.NO_CANARY, id=str(deployment.id))
+
+    async def roll_back(self, project_id: UUID, id: UUID, generation: int | None, user: str = "") -> Deployment:
+        """Make a revision that repeats the earlier one with this number, or else the last one that served before. If
+        that is the stable one beside which another one is tried, abort that.
+
+        Raises NotFound for the deployment or the revision; FailedPrecondition when the revision is no longer allowed,
+        or when a canary has to be ended before.
         """
         reconciler = self._require_cluster()
         deployment = await self.deployments.get(project_id, id)
+        if canary := deployment.canary:
+            if generation in {None, canary.stable_generation}:
+                return await self.end_canary(project_id, id, CanaryStep.ABORT, deployment.generation, user)
+            raise FailedPrecondition(Reason.CANARY_UNDER_WAY, revision=str(deployment.generation))
         spec = (await self.deployments.revision(project_id, id, generation)).spec
         spec = await self.drafting.repeated(deployment, spec)
         await self.deployments.revise(

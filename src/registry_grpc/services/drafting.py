@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+from registry_grpc.domain.canary import CanaryStep, check_percent
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Deployment, DeploymentSpec, Want
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec, Want, check_may_try
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.errors import (
     DeploymentBlocked,
@@ -128,6 +129,35 @@ class Drafting:
         if fault := await self._mode_fault(deployment, options.deployment_mode):
             raise InvalidRequest([Violation("options.deployment_mode", fault)])
         return replace(spec, options=options)
+
+    async def following(
+        self,
+        deployment: Deployment,
+        model_version_id: UUID | None,
+        options: DeploymentOptions | None,
+        traffic_percent: int | None,
+    ) -> Deployment:
+        """The deployment after an update, which is tried beside the stable revision if it names a share or if a
+        revision is tried already. Without version and options, only the share of the present canary changes.
+
+        Raises what `updated` raises; InvalidRequest for the share; FailedPrecondition if nothing can be tried now.
+        """
+        if options is not None:
+            options.check()
+        canary = deployment.canary
+        if traffic_percent is not None:
+            check_percent(traffic_percent)
+            if model_version_id is None and options is None:
+                if canary is None:
+                    rule = "needs a version or options to try, because no revision is tried now"
+                    raise InvalidRequest([Violation("traffic_percent", rule)])
+                return replace(deployment, canary=replace(canary, step=CanaryStep.TRY, percent=traffic_percent))
+        check_may_try(deployment, traffic_percent)
+        spec = await self.updated(deployment, model_version_id, options)
+        percent = traffic_percent or (canary.percent if canary else None)
+        if percent is None:
+            return replace(deployment, spec=spec, generation=deployment.generation + 1, want=Want.PRESENT)
+        return deployment.tried(spec, percent)
 
     async def repeated(
         self, deployment: Deployment, spec: DeploymentSpec, *, ignore_archived: bool = False

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import Deployment, FieldDifference, Want
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import (
     AlreadyExists,
     DeploymentBlocked,
@@ -18,7 +19,7 @@ from registry_grpc.domain.errors import (
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.finding import Finding
 from registry_grpc.domain.model_version import Credentials
-from registry_grpc.domain.preflight import findings
+from registry_grpc.domain.preflight import canary_findings, findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import DeploymentRepository
@@ -56,7 +57,7 @@ class Planning:
         if self.cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
         draft = await self.drafting.draft(project_id, new)
-        plan = await self._plan(self.cluster, draft)
+        plan = await self._plan(self.cluster, _drafted(draft))
         plan = replace(plan, findings=(*map(_refusal, draft.refusals), *plan.findings, *await self._edits(draft)))
         if await self._is_name_taken(draft):
             return replace(plan, findings=(_name_taken(draft), *plan.findings))
@@ -71,9 +72,29 @@ class Planning:
         draft.check()
         if await self._is_name_taken(draft):
             raise AlreadyExists(Reason.INFERENCE_SERVICE_NAME_TAKEN).within("create inference service")
-        if self.cluster is not None and (blocking := (await self._plan(self.cluster, draft)).blocking):
-            raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in blocking)
+        await self.rehearse(_drafted(draft))
         return Deployed(service=draft.service, message="validation passed")
+
+    async def plan_update(
+        self,
+        project_id: UUID,
+        id: UUID,
+        *,
+        model_version_id: UUID | None,
+        options: DeploymentOptions | None,
+        traffic_percent: int | None,
+    ) -> Plan:
+        """What Deployments.update would do. Raises what that raises, and Unavailable."""
+        if self.cluster is None:
+            raise FailedPrecondition(Reason.CLUSTER_DISABLED)
+        before = await self.deployments.get(project_id, id)
+        after = await self.drafting.following(before, model_version_id, options, traffic_percent)
+        return await self._plan(self.cluster, after)
+
+    async def rehearse(self, deployment: Deployment) -> None:
+        """Raises DeploymentBlocked with all blocking findings, and Unavailable."""
+        if self.cluster is not None and (blocking := (await self._plan(self.cluster, deployment)).blocking):
+            raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in blocking)
 
     async def _is_name_taken(self, draft: Draft) -> bool:
         service = draft.service
@@ -92,33 +113,42 @@ class Planning:
                 found.append(_edited(id_, edited))
         return tuple(found)
 
-    async def _plan(self, cluster: Cluster, draft: Draft) -> Plan:
-        deployment = Deployment(
-            id=draft.service.id,
-            project_id=draft.service.project_id,
-            namespace=draft.namespace,
-            name=draft.service.name,
-            want=Want.PRESENT,
-            spec=draft.spec,
-        )
+    async def _plan(self, cluster: Cluster, deployment: Deployment) -> Plan:
+        spec, namespace = deployment.spec, deployment.namespace
         try:
             credentials = await self.versions.credentials(
-                deployment.project_id, draft.spec.model_version_id, draft.spec.storage_uri
+                deployment.project_id, spec.model_version_id, spec.storage_uri
             )
         except SecretUnreadable as error:
             unreadable = Finding(DeploymentReason.CREDENTIALS_UNREADABLE, str(error))
             return Plan(manifest="", differences=(), findings=(unreadable,))
         credentials = credentials or Credentials()
-        options = draft.spec.options
-        facts = await cluster.facts(draft.namespace, options.service_account, options.priority_class_name)
-        found = findings(deployment.name, draft.namespace, draft.spec, has_credentials=bool(credentials), facts=facts)
-        manifest = await cluster.manifest(deployment, credentials)
+        options, canary_of = spec.options, deployment.name if deployment.canary else ""
+        facts = await cluster.facts(
+            namespace, options.service_account, options.priority_class_name, canary_of=canary_of
+        )
+        found = findings(deployment.name, namespace, spec, has_credentials=bool(credentials), facts=facts)
+        if deployment.canary:
+            found = (*found, *canary_findings(deployment, facts))
+        manifest = ""
         differences: tuple[FieldDifference, ...] = ()
         try:
+            manifest = await cluster.manifest(deployment, credentials)
             differences = await cluster.dry_run(deployment, credentials)
         except ApplyRefused as refused:
             found = (*found, Finding(refused.reason, refused.message))
         return Plan(manifest=manifest, differences=differences, findings=_without_repeats(found))
+
+
+def _drafted(draft: Draft) -> Deployment:
+    return Deployment(
+        id=draft.service.id,
+        project_id=draft.service.project_id,
+        namespace=draft.namespace,
+        name=draft.service.name,
+        want=Want.PRESENT,
+        spec=draft.spec,
+    )
 
 
 def _name_taken(draft: Draft) -> Finding:

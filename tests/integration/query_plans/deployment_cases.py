@@ -17,6 +17,7 @@ from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, on
 
 from registry_grpc.adapters.postgres import deployment_retention
 from registry_grpc.adapters.postgres.deployment_queue import installation_id
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult, ServiceView
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Applied, Cause, Phase, Want
@@ -142,6 +143,17 @@ async def _record_outdated(loaded: Loaded) -> None:
     assert await loaded.queue.record(claim, _result(claim, Phase.DEPLOYED))
 
 
+async def _end_canary(loaded: Loaded, step: CanaryStep) -> None:
+    spec = a_spec(registered_model_id=BIG, model_version_id=NEW_VERSION, served_version_ids=(NEW_VERSION,))
+    await loaded.deployments.revise(
+        PROJECT, HISTORIC, want=Want.PRESENT, spec=spec, cause=Cause.UPDATE, created_by="ann", canary_percent=9
+    )
+    tried = await loaded.deployments.get(PROJECT, HISTORIC)
+    await loaded.deployments.move_canary(PROJECT, HISTORIC, step, None, message="", after=tried.generation)
+    claim = await _claimed(loaded, HISTORIC)
+    assert await loaded.queue.record(claim, replace(_result(claim, Phase.UPDATING), ended=step))
+
+
 async def _release(loaded: Loaded) -> None:
     await loaded.queue.release(await _claimed(loaded, ONE))
 
@@ -253,6 +265,8 @@ CASES: dict[str, Case] = {
     "record an update": Case(lambda loaded: _record_update(loaded, ONE)),
     "record an update of many": Case(lambda loaded: _record_update(loaded, HISTORIC)),
     "record a pass on an old revision": Case(_record_outdated),
+    "promote a canary": Case(lambda loaded: _end_canary(loaded, CanaryStep.PROMOTE)),
+    "abort a canary": Case(lambda loaded: _end_canary(loaded, CanaryStep.ABORT)),
     "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
     "lose sight of a namespace": Case(lambda loaded: loaded.queue.mark_unseen("environment-7")),
     # Reads all unfinished deployments and all orphans. Here, each has a namespace of its own.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
+from registry_grpc.adapters.kserve.canaries import divided, stable_part
 from registry_grpc.adapters.kserve.credentials_secret import (
     applied_secret,
     credentials_secret,
@@ -62,8 +63,9 @@ class Application:
         self._secret = credentials_secret(deployment, credentials or Credentials(), registry_id=registry_id)
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
-        self.manifest = inference_service(deployment, fit, registry_id=registry_id, secret_name=secret_name)
-        self._stamps = stamp_pods(self.manifest, deployment)
+        manifest = inference_service(deployment, fit, registry_id=registry_id, secret_name=secret_name)
+        self._stamps = stamp_pods(manifest, deployment)
+        self.manifest = divided(manifest, deployment)
 
     async def carry_out(self, live: LiveObject | None, *, force: bool) -> Applied:
         self._check(live)
@@ -193,10 +195,26 @@ class Application:
             uid=metadata["uid"],
             k8s_generation=metadata["generation"],
             resource_version=metadata["resourceVersion"],
-            content=applied_content(stored, self.manifest, self._deployment.applied)
-            | {"secrets": sorted(secrets), "stamps": dict(self._stamps)},
-            stamp=stamp_of(self.manifest),
+            content={
+                **applied_content(stored, self.manifest, self._deployment.applied),
+                "secrets": sorted(secrets),
+                "stamps": dict(self._stamps),
+                **self._stable(),
+            },
+            **self._split(),
         )
+
+    def _stable(self) -> Json:
+        """The stable part, which is kept as long as there is a canary."""
+        before, canary = self._deployment.applied, self._deployment.canary
+        return {"stable": stable_part(before, canary)} if before and canary else {}
+
+    def _split(self) -> Json:
+        """The numbers on the pods of the target, and on those of the predictor if it is the stable revision's."""
+        stamp, split = stamp_of(self.manifest), self._deployment.wanted_split
+        if not split:
+            return {"stamp": stamp}
+        return {"stamp": self._deployment.generation, "predictor_stamp": stamp, "split": split}
 
 
 def _base_of(raw: Json) -> _Base:

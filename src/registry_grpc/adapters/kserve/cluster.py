@@ -151,7 +151,9 @@ class KServeCluster:
             for name in sorted(names):
                 await delete_secret(self._api, deployment.namespace, name)
 
-    async def facts(self, namespace: str, service_account: str = "", priority_class: str = "") -> ClusterFacts:
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
         if namespace_findings(namespace):
             return ClusterFacts(namespace_exists=False)
 
@@ -160,10 +162,12 @@ class KServeCluster:
                 runtimes = await self._runtimes_of(namespace)
             except StatusError:
                 runtimes = Runtimes(names=self._format_names)
-            return await read_facts(self._api, namespace, service_account, priority_class, runtimes)
+            return await read_facts(
+                self._api, namespace, service_account, priority_class, runtimes, canary_of=canary_of
+            )
 
         with reading():
-            return await self._facts.recall((namespace, service_account, priority_class), ask)
+            return await self._facts.recall((namespace, service_account, priority_class, canary_of), ask)
 
     def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         return self._watch.changes(used)

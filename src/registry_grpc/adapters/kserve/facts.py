@@ -57,6 +57,7 @@ PERMISSIONS = (
     *_permissions(kinds.PODS, "list", "watch"),
     *_permissions(kinds.EVENTS, "list"),
     *_permissions(kinds.SECRETS, "create", "patch", "delete"),
+    *_permissions(kinds.HTTP_ROUTES, "get"),
     *_permissions(kinds.SERVING_RUNTIMES, "list"),
     *_permissions(kinds.SERVICE_ACCOUNTS, "get"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
@@ -72,7 +73,7 @@ _PROTOCOLS = tuple(ServingProtocol)
 
 
 async def read_facts(
-    api: Api, namespace: str, service_account: str, priority_class: str, runtimes: Runtimes
+    api: Api, namespace: str, service_account: str, priority_class: str, runtimes: Runtimes, *, canary_of: str = ""
 ) -> ClusterFacts:
     """Raises Unreachable."""
     kserve, knative, gateways, exists, account, priority = await asyncio.gather(
@@ -95,7 +96,23 @@ async def read_facts(
         storage_patterns=tuple(_uri_formats(containers or (), "regex")),
         service_account_exists=account,
         priority_class_exists=priority,
+        has_canary_field=await _has_canary_field(api) if canary_of else None,
+        has_route=await _exists(api, kinds.HTTP_ROUTES, canary_of, namespace) if canary_of else None,
     )
+
+
+async def _has_canary_field(api: Api) -> bool | None:
+    """Whether InferenceServices have `spec.canary`. Every user may read the OpenAPI document, but not the CRD. None
+    also if the installed schema is KServe's minimal one, which does not list its fields."""
+    try:
+        document = await api.find(kinds.OPENAPI_DOCUMENTS, "v1beta1") or {}
+    except StatusError:
+        return None
+    for schema in ((document.get("components") or {}).get("schemas") or {}).values():
+        if any(kind["kind"] == "InferenceService" for kind in schema.get("x-kubernetes-group-version-kind") or ()):
+            fields = ((schema.get("properties") or {}).get("spec") or {}).get("properties")
+            return None if fields is None else "canary" in fields
+    return None
 
 
 async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None) -> bool | None:

@@ -15,6 +15,7 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 REGISTRY_ID = f"{DOMAIN}/registry-id"
 DEPLOYMENT_ID = f"{DOMAIN}/deployment-id"
 INFERENCE_SERVICE_ID = f"{DOMAIN}/inference-service-id"
+MODEL_VERSION_ID = f"{DOMAIN}/model-version-id"
 REVISION = f"{DOMAIN}/revision"
 """The annotation with the revision. KServe copies it to the pod template, so it shows which revision runs."""
 

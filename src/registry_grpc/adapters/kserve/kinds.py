@@ -6,6 +6,7 @@ from registry_grpc.adapters.kserve.api import Kind
 
 # The versions of an API group have paths like objects.
 KSERVE_VERSIONS = Kind("apis", "serving.kserve.io")
+OPENAPI_DOCUMENTS = Kind("openapi/v3/apis", "serving.kserve.io")
 KNATIVE_VERSIONS = Kind("apis", "serving.knative.dev")
 GATEWAY_VERSIONS = Kind("apis", "gateway.networking.k8s.io")
 INFERENCE_SERVICES = Kind("apis/serving.kserve.io/v1beta1", "inferenceservices")
@@ -13,6 +14,7 @@ SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "servingruntimes")
 CLUSTER_SERVING_RUNTIMES = Kind("apis/serving.kserve.io/v1alpha1", "clusterservingruntimes")
 CLUSTER_STORAGE_CONTAINERS = Kind("apis/serving.kserve.io/v1alpha1", "clusterstoragecontainers")
 KNATIVE_SERVICES = Kind("apis/serving.knative.dev/v1", "services")
+HTTP_ROUTES = Kind("apis/gateway.networking.k8s.io/v1", "httproutes")
 DEPLOYMENTS = Kind("apis/apps/v1", "deployments")
 PODS = Kind("api/v1", "pods")
 EVENTS = Kind("api/v1", "events")

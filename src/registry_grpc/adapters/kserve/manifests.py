@@ -10,7 +10,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from registry_grpc.adapters.kserve.identity import DOMAIN, INFERENCE_SERVICE_ID, REVISION, identity_labels
+from registry_grpc.adapters.kserve.identity import (
+    DOMAIN,
+    INFERENCE_SERVICE_ID,
+    MODEL_VERSION_ID,
+    REVISION,
+    identity_labels,
+)
 from registry_grpc.domain.deployment import Deployment, DeploymentSpec
 from registry_grpc.domain.deployment_options import MODEL_FOLDER, DeploymentOptions, ServingProtocol, Toleration
 from registry_grpc.domain.runtimes import ModelFormat, RuntimeFormat, Runtimes
@@ -21,6 +27,8 @@ _SHARED_MEMORY = "shared-memory"
 _STARTUP, _READINESS = "startupProbe", "readinessProbe"
 PROBES = (_STARTUP, _READINESS, "livenessProbe")
 _PERIOD = 10
+
+SCALING = ("minReplicas", "maxReplicas", "scaleMetric", "scaleTarget")
 
 Manifest = dict[str, Any]
 
@@ -41,7 +49,8 @@ class Fit(NamedTuple):
         None if it was not applied yet."""
         if deployment.applied is None or deployment.applied_generation != deployment.generation:
             return None
-        model = deployment.applied.ours["predictor"]["model"]
+        canary = next(iter(deployment.applied.ours.get("canary", ())), deployment.applied.ours)
+        model = canary["predictor"]["model"]
         named, protocol = model.get("modelFormat") or {}, model.get("protocolVersion")
         said = ServingProtocol(protocol) if protocol else None
         asked = ModelFormat(named.get("name", ""), named.get("version", ""), said)
@@ -82,7 +91,7 @@ def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
         **deployment.spec.labels,
         INFERENCE_SERVICE_ID: str(deployment.id),
         f"{DOMAIN}/registered-model-id": str(deployment.spec.registered_model_id),
-        f"{DOMAIN}/model-version-id": str(deployment.spec.model_version_id),
+        MODEL_VERSION_ID: str(deployment.spec.model_version_id),
         **identity_labels(registry_id, deployment.id),
     }
 

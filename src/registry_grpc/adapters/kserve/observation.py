@@ -1,21 +1,31 @@
 """Fetches the objects of one deployment and returns their state as `domain.evidence`, with as few reads as possible.
 
 A deployment that is well takes two reads, and one that KServe has not seen yet takes one. Otherwise there are up to
-four: pods explain why a rollout does not complete, and events tell errors that KServe reports in no status.
+four: pods explain why a rollout does not complete, and events tell errors that KServe reports in no status. A canary
+takes two more: its own workload, and the route that divides the requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
+from registry_grpc.adapters.kserve.canaries import canary_names, share_by_route, share_by_status, share_of_latest
 from registry_grpc.adapters.kserve.errors import StatusError, terminating
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
-from registry_grpc.adapters.kserve.rollouts import deployment_rollout, is_owned_by, knative_rollout, newest_pods
+from registry_grpc.adapters.kserve.rollouts import (
+    deployment_rollout,
+    is_owned_by,
+    knative_rollout,
+    newest_pods,
+    replicas,
+    revision_of_template,
+)
+from registry_grpc.domain.canary import Split
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Evidence, Rollout, WarningEvent
@@ -44,31 +54,70 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
     # Before KServe has written conditions, there is nothing else to read.
     if not live.is_of(deployment) or deployment.want is Want.ABSENT or not live.has_conditions:
         return Evidence(at=answer.at, live=live)
-    rollout = await _rollout(api, answer.body)
+    rollout, split = await _rollout(api, answer.body, deployment)
     # The events are about errors that prevent the rollout.
     has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.stamp
-    return Evidence(
-        at=answer.at, live=live, rollout=rollout, warning=None if has_begun else await _warning(api, answer.body)
-    )
+    warned = None if has_begun else await _warning(api, answer.body)
+    return Evidence(at=answer.at, live=live, rollout=rollout, split=split, warning=warned)
 
 
-async def _rollout(api: Api, raw: Raw) -> Rollout | None:
+async def _rollout(api: Api, raw: Raw, deployment: Deployment) -> tuple[Rollout | None, Split | None]:
     """None while KServe has not made a workload for this object."""
-    workload = await workload_of(api, raw)
+    main = await workload_of(api, raw, ((raw.get("spec") or {}).get("predictor") or {}).get("name", ""))
+    if deployment_mode(raw) is DeploymentMode.KNATIVE:
+        split = Split(percent=share_of_latest(main)) if main is not None else None
+        return await _read(api, raw, main, knative_rollout), split
+    if deployment.canary is None:
+        return await _read(api, raw, main, partial(deployment_rollout, min_replicas=min_replicas(raw))), None
+    return await _canary_rollout(api, raw, deployment, main)
+
+
+async def _canary_rollout(
+    api: Api, raw: Raw, deployment: Deployment, main: Json | None
+) -> tuple[Rollout | None, Split | None]:
+    """The rollout of the target: in its own workload, or, if it cannot take over that, in the main one when it is
+    promoted."""
+    names = canary_names(raw)
+    own = await workload_of(api, raw, names[0]) if names else None
+    has_moved = main is not None and revision_of_template(main) == deployment.stamp
+    workload = main if has_moved else own
+    least = replicas(workload).wanted if workload else 1
+    rollout = await _read(api, raw, workload, partial(deployment_rollout, min_replicas=least))
+    if has_moved and rollout is not None and rollout.is_complete:
+        share: int | None = 100
+    else:
+        share = await _share(api, raw, names[0]) if names else 0
+    return rollout, Split(percent=share, target=replicas(own) if own else None, stable=replicas(main) if main else None)
+
+
+async def _share(api: Api, raw: Raw, name: str) -> int:
+    """The percentage of the requests that a canary gets, from KServe's status only if the route may not be read."""
+    metadata = raw["metadata"]
+    try:
+        route = await api.find(kinds.HTTP_ROUTES, metadata["name"], namespace=metadata["namespace"])
+    except StatusError:
+        return share_by_status(raw, name)
+    return share_by_route(route, workload_name(metadata["name"], name)) if route else 0
+
+
+async def _read(api: Api, raw: Raw, workload: Json | None, read: Callable[..., Rollout]) -> Rollout | None:
     if workload is None:
         return None
-    is_knative = deployment_mode(raw) is DeploymentMode.KNATIVE
-    read = knative_rollout if is_knative else partial(deployment_rollout, min_replicas=min_replicas(raw))
     rollout = read(workload)
     return rollout if rollout.is_complete else read(workload, pods=await pods_of(api, raw, workload))
 
 
-async def workload_of(api: Api, raw: Raw) -> Json | None:
-    """The workload of an InferenceService; None while there is none. A predecessor's with the same name does not
-    count."""
+def workload_name(service: str, predictor: str = "") -> str:
+    """The name of the Deployment and the Service that KServe makes for a predictor."""
+    return "-".join(part for part in (service, predictor, "predictor") if part)
+
+
+async def workload_of(api: Api, raw: Raw, predictor: str = "") -> Json | None:
+    """The workload of a predictor of the InferenceService; None while there is none. A predecessor's with the same name
+    does not count."""
     metadata, is_knative = raw["metadata"], deployment_mode(raw) is DeploymentMode.KNATIVE
     kind = kinds.KNATIVE_SERVICES if is_knative else kinds.DEPLOYMENTS
-    workload = await api.find(kind, f"{metadata['name']}-predictor", namespace=metadata["namespace"])
+    workload = await api.find(kind, workload_name(metadata["name"], predictor), namespace=metadata["namespace"])
     return workload if workload and is_owned_by(workload, metadata["uid"]) else None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, revision_of, time_of
+from registry_grpc.domain.canary import Replicas
 from registry_grpc.domain.evidence import ContainerEvidence, PodEvidence, Rollout
 
 _TEMPLATE_HASH = "pod-template-hash"
@@ -26,7 +27,7 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
     is_observed = _is_observed(deployment)
     has_minimum = updated == total and available >= max(min_replicas, 1)
     return Rollout(
-        revision=revision_of(template_of(deployment)),
+        revision=revision_of_template(deployment),
         is_observed=is_observed,
         is_complete=is_observed and has_minimum and total == available,
         is_available=available > 0,
@@ -43,13 +44,24 @@ def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
     created, ready = (status.get(f"latest{word}RevisionName") or "" for word in ("Created", "Ready"))
     is_observed = _is_observed(service)
     return Rollout(
-        revision=revision_of(template_of(service)),
+        revision=revision_of_template(service),
         is_observed=is_observed,
         is_complete=is_observed and bool(created) and created == ready,
         is_available=bool(ready),
         progressing=conditions(status).get("ConfigurationsReady"),
         pods=_pods(pods),
     )
+
+
+def revision_of_template(workload: Raw) -> int:
+    """The revision whose pods the workload makes."""
+    return revision_of(template_of(workload))
+
+
+def replicas(deployment: Raw) -> Replicas:
+    """The wanted and the available replicas of a Deployment, of whatever template."""
+    wanted, status = deployment["spec"].get("replicas"), deployment.get("status") or {}
+    return Replicas(1 if wanted is None else int(wanted), int(status.get("availableReplicas") or 0))
 
 
 def _is_observed(workload: Raw) -> bool:
@@ -67,7 +79,7 @@ def newest_pods(deployment: Raw, pods: Iterable[Raw]) -> list[Raw]:
     The stamp alone is not enough, because KServe may change the template without a new revision. ReplicaSets are not
     read, so that the registry's role needs no right to see them.
     """
-    revision = revision_of(template_of(deployment))
+    revision = revision_of_template(deployment)
     stamped = [pod for pod in newest_first(pods) if revision_of(pod["metadata"]) == revision]
     return [pod for pod in stamped if _template_hash(pod) == _template_hash(stamped[0])]
 

@@ -22,9 +22,10 @@ _SCALING = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
 
 
 def stamp_pods(manifest: Manifest, deployment: Deployment) -> Mapping[str, int]:
-    """Stamps the manifest. Returns the numbers to keep with the applied content, by the digest of their pods."""
+    """Stamps the manifest. Returns the numbers to keep with the applied content, by the digest of their pods. A canary
+    has pods of its own."""
     kept, digest = _reusable(deployment), _digest_of_pods(manifest)
-    number = kept.get(digest, deployment.generation)
+    number = deployment.generation if deployment.canary else kept.get(digest, deployment.generation)
     manifest["spec"]["predictor"]["annotations"] = {REVISION: str(number)}
     return {**kept, digest: number}
 

@@ -25,11 +25,13 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     applied_to_json,
     deployment_from,
     drift_to_json,
+    split_to_json,
 )
-from registry_grpc.adapters.postgres.deployments import CHANNEL, EVENT_CHANNEL
+from registry_grpc.adapters.postgres.deployments import CHANNEL, END_SHARE, EVENT_CHANNEL
 from registry_grpc.adapters.postgres.epoch import EPOCH
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult
-from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
@@ -88,7 +90,8 @@ SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
 _LOCK_MINE = """
-SELECT generation, want, namespace, name, phase, reason, message, serving_generation, url, applied
+SELECT generation, want, namespace, name, phase, reason, message, serving_generation, url, applied, canary_step,
+    canary_percent
 FROM deployment WHERE id = $1 AND lease_by = $2 AND lease_until > now() FOR UPDATE
 """
 # A change that was marked since the claim makes the deployment due at once.
@@ -98,11 +101,23 @@ UPDATE deployment SET
     applied_generation = $10, applied_at = $11, serving_generation = $12, attempts = $13,
     phase_since = CASE WHEN phase = $3 THEN phase_since ELSE now() END,
     next_at = CASE WHEN dirty_at > $14 THEN now() ELSE now() + $15 END,
-    observed_at = CASE WHEN $17 THEN now() ELSE observed_at END,
+    split = $18, observed_at = CASE WHEN $17 THEN now() ELSE observed_at END,
     updated_at = CASE WHEN $16 THEN greatest(now(), created_at) ELSE updated_at END,
     lease_by = NULL, lease_until = NULL
 WHERE id = $1 AND lease_by = $2
 """
+# The end of a canary: the target stays, or the stable revision becomes the target again.
+_END_CANARY = """
+UPDATE deployment d SET
+    generation = CASE WHEN $2 THEN generation ELSE stable_generation END,
+    spec = CASE WHEN $2 THEN spec ELSE (
+        SELECT r.spec FROM deployment_revision r WHERE r.deployment_id = d.id AND r.generation = d.stable_generation
+    ) END,
+    revised_at = now(), stable_generation = NULL, canary_step = NULL, canary_percent = NULL, split = NULL,
+    next_at = now()
+WHERE id = $1
+"""
+_ABORT_REVISION = "UPDATE deployment_revision SET outcome = 'ABORTED' WHERE deployment_id = $1 AND generation = $2"
 # If there is a newer revision, it keeps its own phase and is due at once. Only the applied object is stored.
 _RECORD_OUTDATED = """
 UPDATE deployment SET
@@ -169,6 +184,12 @@ WITH ended AS (
 UPDATE deployment_revision SET served_until = (SELECT served_until FROM ended)
 WHERE deployment_id = $1 AND generation = (SELECT generation FROM ended)
 """
+# A canary has no period in which it served alone.
+_BEGIN_SHARE = """
+UPDATE deployment_revision SET outcome = 'SERVED', reason = '', served_from = coalesce(served_from, now()),
+    served_until = NULL
+WHERE deployment_id = $1 AND generation = $2
+"""
 _FAIL_REVISION = """
 UPDATE deployment_revision SET outcome = 'FAILED', reason = $3
 WHERE deployment_id = $1 AND generation = $2 AND served_from IS NULL
@@ -234,8 +255,7 @@ class PostgresDeploymentQueue:
             if row is None:
                 return False
             applied = applied_to_json(result.applied)
-            # Deleting the service changes `want` without a new revision.
-            if (row["generation"], row["want"]) != (claim.deployment.generation, claim.deployment.want):
+            if _is_outdated(row, claim.deployment):
                 await connection.execute(
                     _RECORD_OUTDATED, id_, claim.holder, applied, result.applied_generation, result.applied_at
                 )
@@ -246,6 +266,7 @@ class PostgresDeploymentQueue:
                 result.url,
                 drift_to_json(result.drift), applied, result.applied_generation, result.applied_at,
                 result.serving_generation, result.attempts, claim.now, result.again_in, changed, result.has_seen,
+                split_to_json(result.split),
             )  # fmt: skip
             await _let_service_follow(connection, claim, result)
             if changed:
@@ -255,7 +276,12 @@ class PostgresDeploymentQueue:
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             if row["phase"] == Phase.FAILED and _is_applied(claim, result):
                 await connection.execute(_NO_LONGER_FAILS, id_, row["namespace"], row["reason"])
-            if result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS:
+            if result.ended:
+                await connection.execute(_END_CANARY, id_, result.ended is CanaryStep.PROMOTE)
+                if result.ended is CanaryStep.ABORT:
+                    await connection.execute(END_SHARE, id_, claim.deployment.generation)
+                    await connection.execute(_ABORT_REVISION, id_, claim.deployment.generation)
+            if result.ended or (result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS):
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             return True
 
@@ -362,11 +388,22 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
     await connection.execute(_END_SERVING, id_, serving)
     if serving is not None:
         await connection.execute(_BEGIN_SERVING, id_, serving)
+    if claim.deployment.canary:
+        await connection.execute(_BEGIN_SHARE if result.is_shared else END_SHARE, id_, generation)
     if result.phase is Phase.DEPLOYED:
         await connection.execute(_DROP_SUPERSEDED, id_, list(spec.served_version_ids))
     elif result.phase is Phase.FAILED and result.reason is not DeploymentReason.NAMESPACE_NOT_VISIBLE:
         await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
     await connection.execute("SELECT pg_notify($1, $2)", EVENT_CHANNEL, str(id_))
+
+
+def _is_outdated(row: Any, deployment: Deployment) -> bool:
+    """Whether the intent has changed since the claim. Deleting the service changes `want` without a new revision, and a
+    canary moves on without one."""
+    canary = deployment.canary
+    of_canary = (canary.step, canary.percent) if canary else (None, None)
+    found = (row["generation"], row["want"], row["canary_step"], row["canary_percent"])
+    return found != (deployment.generation, deployment.want, *of_canary)
 
 
 def _is_applied(claim: Claim, result: PassResult) -> bool:

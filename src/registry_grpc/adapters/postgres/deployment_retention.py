@@ -38,9 +38,10 @@ _DEPLOYMENTS = f"SELECT id FROM deployment WHERE id > $1 ORDER BY id LIMIT {_BAT
 # left for later.
 _REVISIONS = f"""
 WITH target AS MATERIALIZED (
-    SELECT id, generation, applied_generation, spec, (
+    SELECT id, generation, applied_generation, stable_generation, spec, (
         SELECT max(generation) FROM deployment_revision
         WHERE deployment_id = deployment.id AND generation < deployment.generation AND served_from IS NOT NULL
+            AND outcome <> 'ABORTED'
     ) AS last_served, (
         SELECT generation FROM deployment_revision WHERE deployment_id = deployment.id
         ORDER BY generation DESC OFFSET $3 - 1 LIMIT 1
@@ -51,6 +52,7 @@ WITH target AS MATERIALIZED (
     FROM target JOIN deployment_revision r ON r.deployment_id = target.id AND r.generation < target.oldest_kept
     WHERE CASE WHEN r.served_from IS NULL THEN r.created_at ELSE r.served_until END < now() - $2::interval
         AND r.generation <> target.applied_generation AND r.generation IS DISTINCT FROM target.last_served
+        AND r.generation IS DISTINCT FROM target.stable_generation
         AND NOT EXISTS (
             SELECT FROM serve_model s
             WHERE s.inference_service_id = target.id AND r.spec->'served_version_ids' ? s.model_version_id::text

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from registry_grpc.adapters.postgres.columns import known, of_table, select_list
+from registry_grpc.domain.canary import Canary, CanaryStep, Replicas, Split
 from registry_grpc.domain.deployment import (
     Applied,
     Cause,
@@ -38,11 +39,18 @@ T = TypeVar("T")
 DEPLOYMENT_FIELDS = (
     "id", "project_id", "created_at", "updated_at", "namespace", "name", "want", "spec", "generation", "revised_at",
     "applied_generation", "applied", "applied_at", "serving_generation", "phase", "phase_since", "reason", "message",
-    "next_step", "url", "drift", "observed_at", "attempts",
+    "next_step", "url", "drift", "observed_at", "attempts", "split",
 )  # fmt: skip
 # The environment has the drift policy. Environment and versions may be deleted while the object is still to be removed.
 DEPLOYMENT_READ = of_table("d", DEPLOYMENT_FIELDS) | {
     "drift_policy": "coalesce(e.drift_policy, 'report')",
+    "canary": """CASE WHEN d.stable_generation IS NOT NULL THEN jsonb_build_object(
+        'stable_generation', d.stable_generation, 'step', d.canary_step, 'percent', d.canary_percent,
+        'stable_version_id', (
+            SELECT spec->'model_version_id' FROM deployment_revision
+            WHERE deployment_id = d.id AND generation = d.stable_generation
+        )
+    ) END""",
     "versions_now": f"""(
         SELECT jsonb_object_agg(id, ARRAY[{", ".join(COPIED)}]) FROM model_version
         WHERE id = ANY(ARRAY(SELECT jsonb_array_elements_text(d.spec->'served_version_ids')::uuid))
@@ -86,8 +94,27 @@ def deployment_from(record: Any) -> Deployment:
             "drift": tuple(_made(FieldDifference, difference) for difference in record["drift"]),
             "drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT),
             "edited_version_fields": spec.edited_fields(versions_now),
+            "canary": _canary_from(record["canary"]) if record["canary"] else None,
+            "split": _split_from(record["split"]) if record["split"] else None,
         }
     )
+
+
+def _canary_from(stored: Mapping[str, Any]) -> Canary:
+    said = {"step": CanaryStep.stored(stored["step"]), "stable_version_id": UUID(stored["stable_version_id"])}
+    return Canary(**{**stored, **said})
+
+
+def _split_from(stored: Mapping[str, Any]) -> Split:
+    target, stable = (Replicas(*stored[name]) if stored[name] else None for name in ("target", "stable"))
+    return Split(percent=stored["percent"], target=target, stable=stable)
+
+
+def split_to_json(split: Split | None) -> dict[str, Any] | None:
+    if split is None:
+        return None
+    target, stable = ([each.wanted, each.available] if each else None for each in (split.target, split.stable))
+    return {"percent": split.percent, "target": target, "stable": stable}
 
 
 def revision_from(record: Any) -> DeploymentRevision:
@@ -190,8 +217,10 @@ def applied_to_json(applied: Applied | None) -> dict[str, Any] | None:
         "k8s_generation": applied.k8s_generation,
         "resource_version": applied.resource_version,
         "content": dict(applied.content),
-        "repairs": dict(applied.repairs),
         "stamp": applied.stamp,
+        "predictor_stamp": applied.predictor_stamp,
+        "split": applied.split,
+        "repairs": dict(applied.repairs),
     }
 
 

@@ -26,6 +26,7 @@ from registry_grpc.adapters.postgres.epoch import EPOCH
 from registry_grpc.adapters.postgres.errors import unavailable
 from registry_grpc.adapters.postgres.inference_services import insert_service, update_service
 from registry_grpc.adapters.postgres.listing import Conditions, Listing, bytes_of, checked, fitting, total_of
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
@@ -82,14 +83,27 @@ SELECT id, generation, serving_generation, phase, reason, message, next_step FRO
 """
 # Every transaction that writes a deployment and its service locks the deployment first.
 _LOCK_WANTED = """
-SELECT want, (spec->>'model_version_id')::uuid AS model_version_id FROM deployment
-WHERE id = $1 AND project_id = $2 FOR UPDATE
+SELECT want, (coalesce((
+    SELECT r.spec FROM deployment_revision r WHERE r.deployment_id = d.id AND r.generation = d.stable_generation
+), spec)->>'model_version_id')::uuid AS model_version_id
+FROM deployment d WHERE id = $1 AND project_id = $2 FOR UPDATE
 """
 # A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
-# applied generation; a redeployment then knows that the object was not deleted by somebody else.
+# applied generation; a redeployment then knows that the object was not deleted by somebody else. A revision without a
+# share ends the canary, and repeats the stable one if it has no spec of its own. No number is given twice, also after a
+# canary was aborted. Returns the number of the canary that ends, or 0.
 _REVISE = f"""
 UPDATE deployment SET
-    generation = generation + 1, revised_at = now(), want = $3, spec = coalesce($4, spec), attempts = 0,
+    generation = greatest(
+        generation, (SELECT max(generation) FROM deployment_revision WHERE deployment_id = $1)
+    ) + 1,
+    revised_at = now(), want = $3, attempts = 0,
+    spec = coalesce($4, (
+        SELECT r.spec FROM deployment_revision r
+        WHERE r.deployment_id = $1 AND r.generation = deployment.stable_generation
+    ), spec),
+    stable_generation = CASE WHEN $6::int IS NOT NULL THEN coalesce(stable_generation, generation) END,
+    canary_step = CASE WHEN $6::int IS NOT NULL THEN 'TRY' END, canary_percent = $6, split = NULL,
     applied_generation = CASE WHEN $3 = 'ABSENT' THEN 0 ELSE applied_generation END,
     phase = CASE
         WHEN $3 = 'ABSENT' THEN 'DELETING'
@@ -100,7 +114,24 @@ UPDATE deployment SET
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
     next_at = now() + interval '2 seconds', dirty_at = now(), {TOUCHED}
 WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
-RETURNING id
+RETURNING coalesce((SELECT generation FROM deployment before WHERE id = $1 AND stable_generation IS NOT NULL), 0)
+"""
+# Does nothing if the canary got no requests.
+END_SHARE = """
+UPDATE deployment_revision SET served_until = greatest(now(), served_from)
+WHERE deployment_id = $1 AND generation = $2 AND served_from IS NOT NULL AND served_until IS NULL
+"""
+# `message` says who asked for it.
+_MOVE_CANARY = f"""
+UPDATE deployment SET
+    canary_step = $4, canary_percent = coalesce($5, canary_percent), attempts = 0, phase = 'UPDATING',
+    phase_since = now(), reason = '', message = $6, next_step = '', next_at = now() + interval '2 seconds',
+    dirty_at = now(), {TOUCHED}
+WHERE id = $1 AND project_id = $2 AND generation = $3 AND stable_generation IS NOT NULL
+RETURNING (CASE WHEN $4 = 'PROMOTE' THEN spec ELSE (
+    SELECT r.spec FROM deployment_revision r
+    WHERE r.deployment_id = $1 AND r.generation = deployment.stable_generation
+) END->>'model_version_id')::uuid
 """
 _FOLLOW_REVISION = f"""
 UPDATE inference_service SET
@@ -132,6 +163,7 @@ SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT} WHERE d.id = $1 AND d.project_id =
 _LAST_SERVED = f"""
 SELECT {_REVISION_COLUMNS} FROM {_OF_PROJECT}
 WHERE d.id = $1 AND d.project_id = $2 AND r.generation < d.generation AND r.served_from IS NOT NULL
+    AND r.outcome <> 'ABORTED'
 ORDER BY r.generation DESC LIMIT 1
 """
 # All revisions with this version belong to one project. There is an index for the first version of a revision, and a
@@ -261,9 +293,20 @@ class PostgresDeploymentRepository:
         cause: Cause,
         created_by: str,
         after: int | None = None,
+        canary_percent: int | None = None,
     ) -> None:
         async with self._database.transaction() as connection:
-            await add_revision(connection, project_id, id, want, spec, cause, created_by, after)
+            await add_revision(connection, project_id, id, want, spec, cause, created_by, after, canary_percent)
+
+    async def move_canary(
+        self, project_id: UUID, id: UUID, step: CanaryStep, percent: int | None, *, message: str, after: int
+    ) -> None:
+        async with self._database.transaction() as connection:
+            version_id = await connection.fetchval(_MOVE_CANARY, id, project_id, after, step, percent, message)
+            if version_id is None:
+                raise ConcurrentChange
+            await connection.execute(_FOLLOW_REVISION, id, Want.PRESENT, version_id)
+            await _tell(connection, id)
 
     async def change_service(
         self,
@@ -377,16 +420,22 @@ async def add_revision(  # noqa: PLR0917 - the parameters of `revise`
     cause: Cause,
     created_by: str,
     after: int | None = None,
+    canary_percent: int | None = None,
 ) -> None:
     """Implements DeploymentRepository.revise inside a transaction."""
     stored = spec_to_json(spec) if spec else None
-    if await connection.fetchval(_REVISE, id, project_id, want, stored, after) is None:
+    tried = await connection.fetchval(_REVISE, id, project_id, want, stored, after, canary_percent)
+    if tried is None:
         if await connection.fetchval(_LOCK_WANTED, id, project_id) is not None:
             raise ConcurrentChange
         raise _not_found(id)
+    if tried:
+        await connection.execute(END_SHARE, id, tried)
     await connection.execute(_INSERT_REVISION, id, created_by, cause)
     await connection.execute(_SUPERSEDE, id)
-    await connection.execute(_FOLLOW_REVISION, id, want, spec.model_version_id if spec else None)
+    # The version of the service is the stable one's until the canary is promoted.
+    version_id = spec.model_version_id if spec and canary_percent is None else None
+    await connection.execute(_FOLLOW_REVISION, id, want, version_id)
     if spec:
         await connection.execute(_ADD_SERVED, id, project_id, list(spec.served_version_ids))
     await _tell(connection, id)

@@ -32,7 +32,8 @@ def is_overtaken(deployment: Deployment, live: LiveObject) -> bool:
 def _is_overwritten(deployment: Deployment, live: LiveObject) -> bool:
     """Whether a late pass on an earlier revision has overwritten the object. `is_overtaken` could not hold it back, if
     the object had an earlier stamp than its revision."""
-    return live.revision not in {0, deployment.stamp} and not live.changed_by
+    stamp = (deployment.applied.predictor_stamp if deployment.applied else 0) or deployment.stamp
+    return live.revision not in {0, stamp} and not live.changed_by
 
 
 def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
@@ -46,7 +47,7 @@ def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
     # The row `changed by others` reports drift before it is undone, so that it is in the log.
     was_told = deployment.phase is Phase.DRIFTED and deployment.reason in {Why.SPEC_CHANGED, Why.DRIFT_FIGHT}
     is_repair = bool(live.drift) and deployment.drift_policy is DriftPolicy.ENFORCE and was_told
-    is_applied = deployment.applied_generation == deployment.generation and not _is_overwritten(deployment, live)
+    is_applied = deployment.is_applied and not _is_overwritten(deployment, live)
     return not is_applied or (is_repair and not next_repair_in(deployment, evidence))
 
 

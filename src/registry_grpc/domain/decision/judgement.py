@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from registry_grpc.domain.canary import CanaryStep, Split
+from registry_grpc.domain.decision import canary
 from registry_grpc.domain.decision.serving import lacks_route, serves
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.table import decide
@@ -44,6 +46,11 @@ class PassResult(Verdict):
     applied_at: datetime | None
     serving_generation: int | None
     attempts: int
+    split: Split | None = None
+    is_shared: bool = False
+    """Whether the target serves beside `serving_generation`, as a canary."""
+    ended: CanaryStep | None = None
+    """How the canary ends: the target stays, or the stable revision becomes the target again."""
     has_seen: bool
     """Whether the cluster could be read."""
     service: ServiceView
@@ -59,6 +66,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
     serving = _serving(situation, verdict)
     live = evidence.live if evidence else None
     url = "" if serving is None else (live or deployment).url
+    is_shared = serving not in {None, deployment.generation} and bool(situation.canary and situation.share)
     return PassResult(
         phase=verdict.phase,
         reason=verdict.reason,
@@ -71,8 +79,11 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
         applied_at=None if applied is None else deployment.applied_at,
         serving_generation=serving,
         attempts=deployment.attempts + 1 if situation.was_refused(*_TEMPORARY) else 0,
+        split=evidence.split if evidence else deployment.split,
+        is_shared=is_shared,
+        ended=canary.ended(situation),
         has_seen=evidence is not None,
-        service=_service_view(situation, verdict, url, serving),
+        service=_service_view(situation, verdict, url, serving, is_shared=is_shared),
     )
 
 
@@ -84,6 +95,8 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
     live, applied, rollout = evidence.live, deployment.applied, evidence.rollout
     if live is None or applied is None or live.uid != applied.uid:
         return None
+    if deployment.canary is not None:
+        return deployment.serving_generation
     is_ready = live.ready is not None and live.ready.is_true
     serving = deployment.serving_generation
     if (
@@ -98,20 +111,24 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
 
 def _serving(situation: Situation, verdict: Verdict) -> int | None:
     deployment = situation.deployment
-    with_additions = verdict.phase is Phase.DRIFTED and situation.is_as_left and serves(situation)
+    is_alone = situation.canary is None
+    with_additions = verdict.phase is Phase.DRIFTED and situation.is_as_left and is_alone and serves(situation)
     if verdict.phase is Phase.DEPLOYED or (with_additions and not lacks_route(situation)):
         return deployment.generation
     nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
     return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation
 
 
-def _service_view(situation: Situation, verdict: Verdict, url: str, serving: int | None) -> ServiceView:
+def _service_view(
+    situation: Situation, verdict: Verdict, url: str, serving: int | None, *, is_shared: bool
+) -> ServiceView:
     deployment, message, is_wanted = situation.deployment, verdict.message, situation.wants(Want.PRESENT)
     is_visible = verdict.reason is not Why.NAMESPACE_NOT_VISIBLE
     if situation.refused is not None and message and is_wanted and is_visible:
         message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
     never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
-    served_state = ServeModelState.RUNNING if serving == deployment.generation else ServeModelState.PENDING
+    is_serving = is_shared or serving == deployment.generation
+    served_state = ServeModelState.RUNNING if is_serving else ServeModelState.PENDING
     if is_wanted and (verdict.phase is Phase.FAILED or never_reached):
         served_state = ServeModelState.FAILED
     return ServiceView(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from registry_grpc.domain.canary import Canary
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
 from registry_grpc.domain.reason import DeploymentReason as Why
@@ -54,6 +55,16 @@ class Situation:
     @property
     def rollout(self) -> Rollout | None:
         return self.evidence.rollout if self.evidence else None
+
+    @property
+    def canary(self) -> Canary | None:
+        return self.deployment.canary
+
+    @property
+    def share(self) -> int | None:
+        """The percentage of the requests that the target gets beside the stable revision; None if it is unknown."""
+        split = self.evidence.split if self.evidence else None
+        return split.percent if split else None
 
     @property
     def has_served_target(self) -> bool:

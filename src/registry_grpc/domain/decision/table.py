@@ -1,7 +1,7 @@
 """The decision table: the first row that holds decides.
 
 Every row has a name, which comments and tests use, a condition and a verdict. Their functions are in the order of the
-table, in `presence`, `acceptance`, `workload` and `serving`.
+table, in `presence`, `acceptance`, `workload`, `canary` and `serving`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from registry_grpc.domain.decision import acceptance, presence, serving, workload
+from registry_grpc.domain.decision import acceptance, canary, presence, serving, workload
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import Verdict
 from registry_grpc.domain.reason import DeploymentReason as Why
@@ -46,6 +46,7 @@ TABLE: tuple[Row, ...] = (
     Row("changed by others", presence.is_drifted, presence.spec_changed),
     Row("stopped", presence.is_stopped, presence.stopped),
     Row("no status yet", acceptance.has_no_conditions, acceptance.no_conditions),
+    Row("canary is aborted", canary.is_aborted, canary.aborted),
     Row("invalid spec", acceptance.is_invalid_spec, acceptance.invalid_spec),
     Row("reconcile failed", acceptance.is_reconcile_failed, acceptance.reconcile_failed),
     Row("warned in an event", acceptance.is_warned, acceptance.warned),
@@ -56,6 +57,7 @@ TABLE: tuple[Row, ...] = (
     Row("container cannot start", workload.is_start_failure, workload.start_failure),
     Row("unschedulable", workload.is_unschedulable, workload.unschedulable),
     Row("over the deadline", workload.is_over_deadline, workload.over_deadline),
+    Row("canary", canary.is_tried, canary.tried),
     Row("no route", serving.lacks_route, serving.route_pending),
     Row("serving with additions", serving.serves_with_additions, presence.spec_changed),
     Row("serving", serving.serves, serving.deployed),

@@ -8,6 +8,7 @@ from typing import Any
 
 from registry_grpc.adapters.grpc.mapping.common import message_of
 from registry_grpc.adapters.grpc.request_fields import Reader, version_ids_of
+from registry_grpc.domain.canary import Canary, Split
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import (
     Deployment,
@@ -137,6 +138,19 @@ def deployment_message(deployment: Deployment) -> pb.Deployment:
         **_reason(deployment.reason),
         options=_options_message(deployment.spec.options),
         snapshot=_snapshot(deployment.spec),
+        canary=_canary(deployment.canary, deployment.split) if deployment.canary else None,
+    )
+
+
+def _canary(canary: Canary, split: Split | None) -> pb.Canary:
+    target, stable = (split.target, split.stable) if split else (None, None)
+    return message_of(
+        pb.Canary,
+        canary,
+        stable_revision=canary.stable_generation,
+        actual_share=split.percent if split else None,
+        target_replicas=message_of(pb.Replicas, target) if target else None,
+        stable_replicas=message_of(pb.Replicas, stable) if stable else None,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import deployment as mapping
@@ -12,7 +14,9 @@ from registry_grpc.adapters.grpc.request_fields import body_id, filter_id, path_
 from registry_grpc.adapters.grpc.rpc import Resource, cursor_page, nothing, one, only_grpc, rpc, stream_rpc
 from registry_grpc.adapters.grpc.servicers.inference_services import SERVICE_RECORD
 from registry_grpc.adapters.rest import encoders
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.explanation import Explanation
 from registry_grpc.domain.inference_service import InferenceService
@@ -68,27 +72,31 @@ class DeploymentServicer:
 
     @rpc(only_grpc(mapping.plan_message))
     async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
+        if request.HasField("update"):
+            return await self._planning.plan_update(
+                call.project_id, path_id(request.update.id), **_update(request.update)
+            )
         return await self._planning.plan(call.project_id, mapping.new_deployment(request.deployment))
 
     @rpc(only_grpc(mapping.deployment_message, lambda it: pb.UpdateDeploymentResponse(deployment=it)))
     async def UpdateDeployment(self, request: pb.UpdateDeploymentRequest, call: Call) -> Deployment:
-        return await self._deployments.update(
-            call.project_id,
-            path_id(request.id),
-            model_version_id=body_id(request.model_version_id, "model_version_id")
-            if request.HasField("model_version_id")
-            else None,
-            options=mapping.options_of(request.options) if request.HasField("options") else None,
-            user=call.user,
+        return await self._deployments.update(call.project_id, path_id(request.id), **_update(request), user=call.user)
+
+    @rpc(only_grpc(mapping.deployment_message, lambda it: pb.PromoteDeploymentResponse(deployment=it)))
+    async def PromoteDeployment(self, request: pb.PromoteDeploymentRequest, call: Call) -> Deployment:
+        return await self._deployments.end_canary(
+            call.project_id, path_id(request.id), CanaryStep.PROMOTE, _revision(request), call.user
+        )
+
+    @rpc(only_grpc(mapping.deployment_message, lambda it: pb.AbortDeploymentResponse(deployment=it)))
+    async def AbortDeployment(self, request: pb.AbortDeploymentRequest, call: Call) -> Deployment:
+        return await self._deployments.end_canary(
+            call.project_id, path_id(request.id), CanaryStep.ABORT, _revision(request), call.user
         )
 
     @rpc(only_grpc(mapping.deployment_message, lambda it: pb.RollbackDeploymentResponse(deployment=it)))
     async def RollbackDeployment(self, request: pb.RollbackDeploymentRequest, call: Call) -> Deployment:
-        if request.revision < 0:
-            raise InvalidRequest([Violation("revision", "must not be negative")])
-        return await self._deployments.roll_back(
-            call.project_id, path_id(request.id), request.revision or None, call.user
-        )
+        return await self._deployments.roll_back(call.project_id, path_id(request.id), _revision(request), call.user)
 
     @rpc(only_grpc(mapping.deployment_message, lambda it: pb.GetDeploymentResponse(deployment=it)))
     async def GetDeployment(self, request: pb.GetDeploymentRequest, call: Call) -> Deployment:
@@ -138,3 +146,27 @@ class DeploymentServicer:
     @rpc(only_grpc(mapping.orphans_message))
     async def ListOrphans(self, request: pb.ListOrphansRequest, call: Call) -> Sequence[Orphan]:  # noqa: ARG002
         return await self._history.orphans(call.project_id)
+
+
+class _Update(TypedDict):
+    """What an update changes."""
+
+    model_version_id: UUID | None
+    options: DeploymentOptions | None
+    traffic_percent: int | None
+
+
+def _update(request: pb.UpdateDeploymentRequest) -> _Update:
+    has = request.HasField
+    return _Update(
+        model_version_id=body_id(request.model_version_id, "model_version_id") if has("model_version_id") else None,
+        options=mapping.options_of(request.options) if has("options") else None,
+        traffic_percent=request.traffic_percent if has("traffic_percent") else None,
+    )
+
+
+def _revision(request: Any) -> int | None:
+    """The revision that is named; None for 0. Raises InvalidRequest for a negative one."""
+    if request.revision < 0:
+        raise InvalidRequest([Violation("revision", "must not be negative")])
+    return request.revision or None

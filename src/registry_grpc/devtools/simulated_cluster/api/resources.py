@@ -8,6 +8,7 @@ from registry_grpc.devtools.simulated_cluster.api import schemas
 from registry_grpc.devtools.simulated_cluster.api.schemas import Schema
 
 _KSERVE = "serving.kserve.io"
+_GATEWAY = "gateway.networking.k8s.io"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,8 @@ class Resource:
 
     @property
     def is_custom(self) -> bool:
-        """Whether a CRD of KServe defines the kind."""
-        return self.group == _KSERVE
+        """Whether a CRD of KServe or of the Gateway API defines the kind."""
+        return self.group in {_KSERVE, _GATEWAY}
 
 
 INFERENCE_SERVICES = Resource(
@@ -54,6 +55,7 @@ CLUSTER_SERVING_RUNTIMES = Resource(
 CLUSTER_STORAGE_CONTAINERS = Resource(
     _KSERVE, "v1alpha1", "clusterstoragecontainers", "ClusterStorageContainer", namespaced=False
 )
+HTTP_ROUTES = Resource(_GATEWAY, "v1", "httproutes", "HTTPRoute", schema=schemas.HTTP_ROUTE, has_status=True)
 NAMESPACES = Resource(
     "", "v1", "namespaces", "Namespace", "ns", namespaced=False, has_status=True, first_phase="Active"
 )
@@ -69,6 +71,7 @@ RESOURCES = (
     SERVING_RUNTIMES,
     CLUSTER_SERVING_RUNTIMES,
     CLUSTER_STORAGE_CONTAINERS,
+    HTTP_ROUTES,
     NAMESPACES,
     DEPLOYMENTS,
     PODS,

@@ -50,6 +50,7 @@ METADATA = open_struct(
 _OBJECT = {"apiVersion": STRING, "kind": STRING, "metadata": METADATA}
 OPEN = open_struct(**_OBJECT)
 SECRET = open_struct(**_OBJECT, type=STRING, data=map_of(STRING), stringData=map_of(STRING))
+HTTP_ROUTE = struct(**_OBJECT, spec=open_struct(), status=open_struct())
 SERVING_RUNTIME = struct(**_OBJECT, spec=open_struct(), status=open_struct())
 
 # This pattern is from the CRDs of KServe.
@@ -73,6 +74,7 @@ _MODEL = struct(
 )
 # This object is closed, because below an object that keeps unknown fields, a kube-apiserver keeps all fields.
 _PREDICTOR = struct(
+    name=STRING,
     model=_MODEL,
     labels=map_of(STRING),
     annotations=map_of(STRING),
@@ -90,9 +92,16 @@ _PREDICTOR = struct(
     ),
     **_anything("autoScaling scaleMetricType containerConcurrency canaryTrafficPercent deploymentStrategy"),
 )
+_CANARY = struct("predictor", "trafficPercent", predictor=_PREDICTOR, trafficPercent=INTEGER)
 INFERENCE_SERVICE = struct(
     **_OBJECT,
-    spec=struct("predictor", predictor=_PREDICTOR, canary=ANY, transformer=ANY, explainer=ANY),
+    spec=struct(
+        "predictor",
+        predictor=_PREDICTOR,
+        canary={"type": "array", "items": _CANARY},
+        transformer=ANY,
+        explainer=ANY,
+    ),
     status=open_struct(),
 )
 _POD_SPEC = open_struct(

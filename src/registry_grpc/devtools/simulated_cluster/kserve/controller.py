@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection
 
-from registry_grpc.devtools.simulated_cluster.api.conditions import timestamp
+from registry_grpc.devtools.simulated_cluster.api.conditions import is_ready, timestamp
 from registry_grpc.devtools.simulated_cluster.api.errors import denied_by_webhook
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     CLUSTER_SERVING_RUNTIMES,
     DEPLOYMENTS,
     EVENTS,
+    HTTP_ROUTES,
     INFERENCE_SERVICES,
     PODS,
     SERVING_RUNTIMES,
@@ -19,6 +21,7 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 )
 from registry_grpc.devtools.simulated_cluster.api.store import Key, Object, key_of
 from registry_grpc.devtools.simulated_cluster.api.verbs import Verbs, WriteOptions
+from registry_grpc.devtools.simulated_cluster.kserve.canary import canary_statuses, route_of, with_canaries
 from registry_grpc.devtools.simulated_cluster.kserve.deployment import (
     SERVICE_LABEL,
     UnsupportedStorage,
@@ -40,7 +43,7 @@ _NO_KNATIVE = "It is not possible to use Knative deployment mode when Knative Se
 _NAME = "[a-z]([-a-z0-9]*[a-z0-9])?"
 
 
-def webhook(resource: Resource, new: Object, _old: Object | None) -> None:
+def webhook(resource: Resource, new: Object, old: Object | None) -> None:
     """KServe's validating webhook, with the checks that matter here. Raises its 403."""
     if resource is not INFERENCE_SERVICES or "deletionTimestamp" in new["metadata"]:
         return
@@ -51,9 +54,16 @@ def webhook(resource: Resource, new: Object, _old: Object | None) -> None:
         )
     elif "model" not in new["spec"]["predictor"]:
         text = "the simulated cluster serves predictors with a model only"
+    elif old and _renames_same_model(new["spec"]["predictor"], old["spec"]["predictor"]):
+        text = "predictor.name change requires a model change (e.g. storageUri)"
     else:
         return
     raise denied_by_webhook("inferenceservice.kserve-webhook-server.validator", text)
+
+
+def _renames_same_model(new: Object, old: Object) -> bool:
+    is_same: bool = new["model"].get("storageUri") == old["model"].get("storageUri")
+    return is_same and new.get("name") != old.get("name")
 
 
 class KServeController:
@@ -99,27 +109,46 @@ class KServeController:
         if annotations.get(DEPLOYMENT_MODE) in {"Knative", "Serverless"}:
             self._warn(service, "ServerlessModeRejected", _NO_KNATIVE)
             return
-        live = self._verbs.find(DEPLOYMENTS, namespace, name_of(service))
         if annotations.get(_STOP) == "true":
-            if live is not None:
-                self._verbs.delete(DEPLOYMENTS, *key_of(live))
+            self._drop_others(service, kept=())
             status.stopped()
             return
         runtimes = self._verbs.list(SERVING_RUNTIMES, namespace)
         runtimes += self._verbs.list(CLUSTER_SERVING_RUNTIMES)
         try:
-            runtime = choose(service["spec"]["predictor"]["model"], runtimes)
-            live = self._write(deployment_of(service, runtime), live)
+            lives = [self._write_deployment(part, runtimes) for part in with_canaries(service)]
         except NoRuntime as error:
             status.invalid_spec(error.reason, error.message)
             self._warn(service, "InternalError", error.event)
         except UnsupportedStorage as error:
             self._warn(service, "InternalError", str(error))
         else:
+            self._drop_others(service, kept=[live["metadata"]["name"] for live in lives])
+            app = lives[0]["spec"]["selector"]["matchLabels"]["app"]
             pods = self._verbs.list(PODS, namespace)
-            name = service["metadata"]["name"]
-            own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(SERVICE_LABEL) == name]
-            status.observed(live, own)
+            status.observed(lives[0], [pod for pod in pods if pod["metadata"].get("labels", {}).get("app") == app])
+            status.value["canaryStatuses"] = statuses = canary_statuses(service, lives[1:])
+            if is_ready({"status": status.value}):
+                self._write_route(route_of(service, statuses))
+
+    def _drop_others(self, service: Object, kept: Collection[str]) -> None:
+        """Delete the Deployments of predictors that the service no longer has."""
+        for live in self._verbs.list(DEPLOYMENTS, service["metadata"]["namespace"]):
+            is_own = live["metadata"].get("labels", {}).get(SERVICE_LABEL) == service["metadata"]["name"]
+            if is_own and live["metadata"]["name"] not in kept:
+                self._verbs.delete(DEPLOYMENTS, *key_of(live))
+
+    def _write_route(self, wanted: Object) -> None:
+        live = self._verbs.find(HTTP_ROUTES, *key_of(wanted))
+        if live is None:
+            self._verbs.create(HTTP_ROUTES, wanted["metadata"]["namespace"], wanted, _KSERVE)
+        elif live["spec"] != wanted["spec"]:
+            self._verbs.update(HTTP_ROUTES, *key_of(live), {**live, "spec": wanted["spec"]}, _KSERVE)
+
+    def _write_deployment(self, service: Object, runtimes: list[Object]) -> Object:
+        runtime = choose(service["spec"]["predictor"]["model"], runtimes)
+        live = self._verbs.find(DEPLOYMENTS, service["metadata"]["namespace"], name_of(service))
+        return self._write(deployment_of(service, runtime), live)
 
     def _write(self, wanted: Object, live: Object | None) -> Object:
         """Writes the Deployment if it must change, and returns it."""

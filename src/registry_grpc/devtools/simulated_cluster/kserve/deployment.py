@@ -29,7 +29,12 @@ class UnsupportedStorage(Exception):
 
 
 def name_of(service: Object) -> str:
-    return f"{service['metadata']['name']}-predictor"
+    """The name of the Deployment of the service's predictor."""
+    return predictor_name(service, service["spec"]["predictor"].get("name", ""))
+
+
+def predictor_name(service: Object, name: str) -> str:
+    return "-".join(part for part in (service["metadata"]["name"], name, "predictor") if part)
 
 
 def deployment_of(service: Object, runtime: Object) -> Object:

@@ -52,7 +52,7 @@ LINK_STATE_FAILED: LinkState
 LINK_STATE_UNKNOWN: LinkState
 
 class Deployment(_message.Message):
-    __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift", "snapshot", "edited_version_fields", "unknown_reason")
+    __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift", "snapshot", "edited_version_fields", "unknown_reason", "canary")
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +74,7 @@ class Deployment(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     EDITED_VERSION_FIELDS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_REASON_FIELD_NUMBER: _ClassVar[int]
+    CANARY_FIELD_NUMBER: _ClassVar[int]
     id: str
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
@@ -95,7 +96,36 @@ class Deployment(_message.Message):
     snapshot: Snapshot
     edited_version_fields: _containers.RepeatedScalarFieldContainer[str]
     unknown_reason: str
-    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., edited_version_fields: _Optional[_Iterable[str]] = ..., unknown_reason: _Optional[str] = ...) -> None: ...
+    canary: Canary
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., namespace: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., target_revision: _Optional[int] = ..., serving_revision: _Optional[int] = ..., phase: _Optional[_Union[DeploymentPhase, str]] = ..., reason: _Optional[_Union[_deployment_reason_pb2.DeploymentReason, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., url: _Optional[str] = ..., phase_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., drift: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., edited_version_fields: _Optional[_Iterable[str]] = ..., unknown_reason: _Optional[str] = ..., canary: _Optional[_Union[Canary, _Mapping]] = ...) -> None: ...
+
+class Canary(_message.Message):
+    __slots__ = ("stable_revision", "stable_version_id", "step", "percent", "share", "actual_share", "target_replicas", "stable_replicas")
+    STABLE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    STABLE_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    ACTUAL_SHARE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    STABLE_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    stable_revision: int
+    stable_version_id: str
+    step: str
+    percent: int
+    share: int
+    actual_share: int
+    target_replicas: Replicas
+    stable_replicas: Replicas
+    def __init__(self, stable_revision: _Optional[int] = ..., stable_version_id: _Optional[str] = ..., step: _Optional[str] = ..., percent: _Optional[int] = ..., share: _Optional[int] = ..., actual_share: _Optional[int] = ..., target_replicas: _Optional[_Union[Replicas, _Mapping]] = ..., stable_replicas: _Optional[_Union[Replicas, _Mapping]] = ...) -> None: ...
+
+class Replicas(_message.Message):
+    __slots__ = ("wanted", "available")
+    WANTED_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    wanted: int
+    available: int
+    def __init__(self, wanted: _Optional[int] = ..., available: _Optional[int] = ...) -> None: ...
 
 class Snapshot(_message.Message):
     __slots__ = ("model_version_ids", "uri", "model_framework", "model_framework_version", "container_image", "runtime", "labels", "versions", "needs_keys")
@@ -454,10 +484,12 @@ class SyncInferenceServiceResponse(_message.Message):
     def __init__(self, inference_service: _Optional[_Union[_inference_service_pb2.InferenceService, _Mapping]] = ...) -> None: ...
 
 class PlanDeployRequest(_message.Message):
-    __slots__ = ("deployment",)
+    __slots__ = ("deployment", "update")
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
     deployment: NewDeployment
-    def __init__(self, deployment: _Optional[_Union[NewDeployment, _Mapping]] = ...) -> None: ...
+    update: UpdateDeploymentRequest
+    def __init__(self, deployment: _Optional[_Union[NewDeployment, _Mapping]] = ..., update: _Optional[_Union[UpdateDeploymentRequest, _Mapping]] = ...) -> None: ...
 
 class PlanDeployResponse(_message.Message):
     __slots__ = ("manifest", "differences", "findings")
@@ -470,16 +502,46 @@ class PlanDeployResponse(_message.Message):
     def __init__(self, manifest: _Optional[str] = ..., differences: _Optional[_Iterable[_Union[FieldDifference, _Mapping]]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
 
 class UpdateDeploymentRequest(_message.Message):
-    __slots__ = ("id", "model_version_id", "options")
+    __slots__ = ("id", "model_version_id", "options", "traffic_percent")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TRAFFIC_PERCENT_FIELD_NUMBER: _ClassVar[int]
     id: str
     model_version_id: str
     options: DeploymentOptions
-    def __init__(self, id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ...) -> None: ...
+    traffic_percent: int
+    def __init__(self, id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., options: _Optional[_Union[DeploymentOptions, _Mapping]] = ..., traffic_percent: _Optional[int] = ...) -> None: ...
 
 class UpdateDeploymentResponse(_message.Message):
+    __slots__ = ("deployment",)
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    deployment: Deployment
+    def __init__(self, deployment: _Optional[_Union[Deployment, _Mapping]] = ...) -> None: ...
+
+class PromoteDeploymentRequest(_message.Message):
+    __slots__ = ("id", "revision")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class PromoteDeploymentResponse(_message.Message):
+    __slots__ = ("deployment",)
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    deployment: Deployment
+    def __init__(self, deployment: _Optional[_Union[Deployment, _Mapping]] = ...) -> None: ...
+
+class AbortDeploymentRequest(_message.Message):
+    __slots__ = ("id", "revision")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    revision: int
+    def __init__(self, id: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class AbortDeploymentResponse(_message.Message):
     __slots__ = ("deployment",)
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     deployment: Deployment

@@ -63,6 +63,16 @@ class DeploymentServiceStub:
                 request_serializer=modelregistry_dot_v1_dot_deployment__pb2.UpdateDeploymentRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.UpdateDeploymentResponse.FromString,
                 _registered_method=True)
+        self.PromoteDeployment = channel.unary_unary(
+                '/modelregistry.v1.DeploymentService/PromoteDeployment',
+                request_serializer=modelregistry_dot_v1_dot_deployment__pb2.PromoteDeploymentRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.PromoteDeploymentResponse.FromString,
+                _registered_method=True)
+        self.AbortDeployment = channel.unary_unary(
+                '/modelregistry.v1.DeploymentService/AbortDeployment',
+                request_serializer=modelregistry_dot_v1_dot_deployment__pb2.AbortDeploymentRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.AbortDeploymentResponse.FromString,
+                _registered_method=True)
         self.RollbackDeployment = channel.unary_unary(
                 '/modelregistry.v1.DeploymentService/RollbackDeployment',
                 request_serializer=modelregistry_dot_v1_dot_deployment__pb2.RollbackDeploymentRequest.SerializeToString,
@@ -143,7 +153,24 @@ class DeploymentServiceServicer:
 
     def UpdateDeployment(self, request, context):
         """UpdateDeployment makes a new revision with another version or other options, and updates the object in place. Fields
-        that are absent keep the values of the target revision, even if others update it at the same time.
+        that are absent keep the values of the target revision, even if others update it at the same time. With
+        `traffic_percent`, the revision is tried as a canary: it gets that share of the requests beside the one that serves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteDeployment(self, request, context):
+        """PromoteDeployment gives all requests to the revision that is tried beside the stable one, and ends the canary as soon
+        as that revision can carry them. It can be repeated if the request names the revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AbortDeployment(self, request, context):
+        """AbortDeployment takes all requests from the revision that is tried, and then ends the canary: the stable revision is
+        the target again, and its pods stay. It can be repeated if the request names the revision.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,7 +178,8 @@ class DeploymentServiceServicer:
 
     def RollbackDeployment(self, request, context):
         """RollbackDeployment makes a new revision that repeats an earlier one. This must still be deployable: its version must
-        be READY and its options allowed.
+        be READY and its options allowed. While a revision is tried, a rollback to the stable one is an AbortDeployment, and
+        any other rollback is refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,6 +264,16 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
                     servicer.UpdateDeployment,
                     request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.UpdateDeploymentRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_deployment__pb2.UpdateDeploymentResponse.SerializeToString,
+            ),
+            'PromoteDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteDeployment,
+                    request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.PromoteDeploymentRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_deployment__pb2.PromoteDeploymentResponse.SerializeToString,
+            ),
+            'AbortDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbortDeployment,
+                    request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.AbortDeploymentRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_deployment__pb2.AbortDeploymentResponse.SerializeToString,
             ),
             'RollbackDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.RollbackDeployment,
@@ -417,6 +455,60 @@ class DeploymentService:
             '/modelregistry.v1.DeploymentService/UpdateDeployment',
             modelregistry_dot_v1_dot_deployment__pb2.UpdateDeploymentRequest.SerializeToString,
             modelregistry_dot_v1_dot_deployment__pb2.UpdateDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.DeploymentService/PromoteDeployment',
+            modelregistry_dot_v1_dot_deployment__pb2.PromoteDeploymentRequest.SerializeToString,
+            modelregistry_dot_v1_dot_deployment__pb2.PromoteDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbortDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.DeploymentService/AbortDeployment',
+            modelregistry_dot_v1_dot_deployment__pb2.AbortDeploymentRequest.SerializeToString,
+            modelregistry_dot_v1_dot_deployment__pb2.AbortDeploymentResponse.FromString,
             options,
             channel_credentials,
             insecure,
