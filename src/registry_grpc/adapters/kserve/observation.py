@@ -63,7 +63,7 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
 
 async def _rollout(api: Api, raw: Raw, deployment: Deployment) -> tuple[Rollout | None, Split | None]:
     """None while KServe has not made a workload for this object."""
-    main = await workload_of(api, raw, ((raw.get("spec") or {}).get("predictor") or {}).get("name", ""))
+    main = await workload_of(api, raw)
     if deployment_mode(raw) is DeploymentMode.KNATIVE:
         split = Split(percent=share_of_latest(main)) if main is not None else None
         return await _read(api, raw, main, knative_rollout), split
@@ -112,10 +112,11 @@ def workload_name(service: str, predictor: str = "") -> str:
     return "-".join(part for part in (service, predictor, "predictor") if part)
 
 
-async def workload_of(api: Api, raw: Raw, predictor: str = "") -> Json | None:
-    """The workload of a predictor of the InferenceService; None while there is none. A predecessor's with the same name
-    does not count."""
+async def workload_of(api: Api, raw: Raw, canary: str = "") -> Json | None:
+    """The workload of an InferenceService, or of its canary with this name; None while there is none. A predecessor's
+    with the same name does not count."""
     metadata, is_knative = raw["metadata"], deployment_mode(raw) is DeploymentMode.KNATIVE
+    predictor = canary or ((raw.get("spec") or {}).get("predictor") or {}).get("name", "")
     kind = kinds.KNATIVE_SERVICES if is_knative else kinds.DEPLOYMENTS
     workload = await api.find(kind, workload_name(metadata["name"], predictor), namespace=metadata["namespace"])
     return workload if workload and is_owned_by(workload, metadata["uid"]) else None
