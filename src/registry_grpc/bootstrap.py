@@ -37,6 +37,7 @@ from registry_grpc.services.controller import Controller
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployments
 from registry_grpc.services.drafting import Drafting
+from registry_grpc.services.explaining import Explaining
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.model_versions import ModelVersions
 from registry_grpc.services.planning import Planning
@@ -123,6 +124,7 @@ async def build(settings: Settings, database: Database) -> App:
         serve_models=PostgresServeModelRepository(database), services=services, versions=versions
     )
     history = DeploymentHistory(deployments=intents, events=queue)
+    explaining = Explaining(deployments=intents, versions=versions, cluster=cluster)
     return App(
         servicers=(
             RegisteredModelServicer(RegisteredModels(models=models)),
@@ -131,7 +133,7 @@ async def build(settings: Settings, database: Database) -> App:
             ServingEnvironmentServicer(ServingEnvironments(environments=environments)),
             InferenceServiceServicer(inference_services),
             ServeModelServicer(serve_models),
-            DeploymentServicer(deployments, inference_services, history, planning),
+            DeploymentServicer(deployments, inference_services, history, planning, explaining),
         ),
         database=database,
         history=history,

@@ -503,9 +503,13 @@ async def test_dry_run_has_no_effect(cluster: KServeCluster, kube: Kube, deploym
 async def test_dry_run_answers_the_differences(cluster: KServeCluster, deployment: Deployment) -> None:
     deployment = await applied(cluster, deployment)
     options = DeploymentOptions(min_replicas=2)
+    scaled = FieldDifference("spec.predictor.minReplicas", "2", "")
+    assert await cluster.dry_run(revised(deployment, options=options), NO_KEYS) == (scaled,)
+    options = replace(options, timeout_seconds=7)
     assert await cluster.dry_run(revised(deployment, options=options), NO_KEYS) == (
         FieldDifference("spec.predictor.annotations[modelregistry.ai-platform/revision]", '"2"', '"1"'),
-        FieldDifference("spec.predictor.minReplicas", "2", ""),
+        scaled,
+        FieldDifference("spec.predictor.timeout", "7", ""),
     )
 
 
@@ -531,6 +535,9 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}
     assert facts.storage_prefixes is not None
     assert (await cluster.facts(namespace, "nobody")).service_account_exists is False
+    assert facts.priority_class_exists is None
+    for name, exists in (("system-cluster-critical", True), ("none", False)):
+        assert (await cluster.facts(namespace, priority_class=name)).priority_class_exists is exists
 
 
 async def test_facts_of_an_administrator(kubernetes: TestCluster, namespace: str) -> None:

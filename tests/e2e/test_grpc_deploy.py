@@ -311,6 +311,12 @@ def test_a_version_that_does_not_load_fails_and_the_old_one_keeps_serving(deploy
     assert (failed.target_revision, failed.serving_revision) == (2, 1)
     assert failed.reason == reasons.DEPLOYMENT_REASON_MODEL_LOAD
     assert failed.next_step
+    why = deployer.rpc.call(deployer.stub.ExplainDeployment, d.ExplainDeploymentRequest(id=deployment.id))
+    assert (why.deployment, why.next_step) == (failed, failed.next_step)
+    assert why.cause.startswith("Container kserve-container: ended with exit code 1")
+    (server,) = [link for link in why.chain if link.summary in why.cause]
+    assert (server.state, server.signs[0].source) == (d.LINK_STATE_FAILED, "log")
+    assert server.signs[0].text
     deployer.rpc.call(deployer.stub.RollbackDeployment, d.RollbackDeploymentRequest(id=deployment.id))
     deployer.until(deployment.id, deployer.serving(3))
 
@@ -345,6 +351,7 @@ def test_other_projects_see_nothing_of_it(deployer: Deployer) -> None:
     stranger = deployer.rpc.of_another_project()
     for method, request in [
         (stranger.deployments.GetDeployment, d.GetDeploymentRequest(id=deployment.id)),
+        (stranger.deployments.ExplainDeployment, d.ExplainDeploymentRequest(id=deployment.id)),
         (stranger.deployments.UpdateDeployment, d.UpdateDeploymentRequest(id=deployment.id)),
         (stranger.deployments.RollbackDeployment, d.RollbackDeploymentRequest(id=deployment.id, revision=1)),
         (stranger.deployments.ListDeploymentRevisions, d.ListDeploymentRevisionsRequest(id=deployment.id)),

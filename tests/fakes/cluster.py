@@ -14,6 +14,7 @@ from tests.fakes.clock import FakeClock
 
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Condition, Evidence, LiveObject, Rollout
+from registry_grpc.domain.explanation import Link
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.ports.cluster import Change, Cluster, NamespacesInUse
@@ -40,6 +41,7 @@ class InMemoryCluster(Cluster):
     restored: list[Credentials | None] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
     kept: bool = False
+    links: tuple[Link, ...] = ()
     namespace_is_gone: bool = False
     news: asyncio.Queue[Change] = field(default_factory=asyncio.Queue)
     watching: int = 0
@@ -58,6 +60,10 @@ class InMemoryCluster(Cluster):
             return Evidence(at=self.clock.now())
         rollout = Rollout(revision=live.revision, is_observed=True, is_complete=live.ready is TRUE, is_available=True)
         return Evidence(at=self.clock.now(), live=live, rollout=rollout)
+
+    async def trace(self, deployment: Deployment) -> tuple[Link, ...]:
+        await self._called("trace")
+        return self.links
 
     async def apply(
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
@@ -130,7 +136,9 @@ class InMemoryCluster(Cluster):
     async def dry_run(self, deployment: Deployment, credentials: Credentials) -> tuple[FieldDifference, ...]:
         raise NotImplementedError
 
-    async def facts(self, namespace: str, service_account: str = "", *, canary_of: str = "") -> ClusterFacts:
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
         return ClusterFacts()
 
     async def close(self) -> None:

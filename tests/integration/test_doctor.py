@@ -165,6 +165,13 @@ async def test_permissions_are_named_and_the_rbac_is_printed(doctor: Doctor, clu
     assert doctor.text.endswith(shipped.read_text())
 
 
+async def test_logs_are_only_needed_for_explanations(doctor: Doctor, cluster: FaultyCluster) -> None:
+    cluster.faults.forbid("get", "pods/log")
+    assert await doctor.finds_all_well()
+    assert doctor.line("logs in namespace models").startswith("warning  logs in namespace models: get pods/log is not")
+    assert doctor.line("permissions in namespace models").startswith("ok ")
+
+
 async def test_rights_in_some_namespaces_only(doctor: Doctor, cluster: FaultyCluster) -> None:
     cluster.faults.forbid("watch", "pods", namespace="")
     assert not await doctor.finds_all_well()

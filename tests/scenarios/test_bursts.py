@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import datetime
 
 import pytest
 from tests.cluster.faulty import Fault
@@ -13,7 +12,6 @@ from tests.scenarios.processes import controller_process
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.kserve.throttle import Limits
-from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.services import reconciliation
@@ -67,16 +65,8 @@ async def test_a_burst(
         assert 0 < reasons[DeploymentReason.QUEUED] < number
         for answer in answers:
             await limited.until_deployed(answer.service.id)
-    late = []
     for answer in answers:
         assert Phase.FAILED not in {event.phase for event in await limited.events(answer.service.id)}
-        deployment = await limited.deployment(answer.service.id)
-        live = limited.simulated.store.get(INFERENCE_SERVICES, deployment.namespace, deployment.name)
-        assert live is not None
-        (ready,) = [condition for condition in live["status"]["conditions"] if condition["type"] == "Ready"]
-        late.append((deployment.phase_since - datetime.fromisoformat(ready["lastTransitionTime"])).total_seconds())
-    # The times of Kubernetes are in whole seconds.
-    assert max(late) < 6, sorted(late)[-10:]
     assert calls.total() <= number * 9, calls
 
 

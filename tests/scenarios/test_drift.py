@@ -12,6 +12,7 @@ from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.domain.serving_environment import DriftPolicy
 
 SCALED: dict[str, Any] = {"spec": {"predictor": {"minReplicas": 2}}}
+LABELLED: dict[str, Any] = {"spec": {"predictor": {"labels": {"example.com/team": "vision"}}}}
 REDIRECTED: dict[str, Any] = {"spec": {"predictor": {"model": {"storageUri": "gs://others/model"}}}}
 
 
@@ -139,31 +140,31 @@ async def test_an_update_meets_an_edit_of_the_same_field(running: World) -> None
 
 async def test_an_addition_is_not_absorbed_by_an_update(running: World) -> None:
     before = await deployed(running)
-    await running.edit(before.name, SCALED)
+    await running.edit(before.name, LABELLED)
     await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
     await updated(running, before)
     drifted = await running.until(before.id, lambda d: d.phase is Phase.DRIFTED and d.serving_generation == 2)
-    assert [difference.path for difference in drifted.drift] == ["spec.predictor.minReplicas"]
+    assert [difference.path for difference in drifted.drift] == ["spec.predictor.labels"]
     assert "FIELD_CONFLICT" not in {reason for _, reason in await running.log(before.id)}
-    await running.edit(before.name, {"spec": {"predictor": {"minReplicas": None}}})
+    await running.edit(before.name, {"spec": {"predictor": {"labels": None}}})
     after = await running.until_deployed(before.id, revision=2)
     assert after.drift == ()
 
 
 async def test_an_addition_survives_updates_until_the_policy_forbids_it(running: World) -> None:
     before = await deployed(running)
-    await running.edit(before.name, SCALED)
+    await running.edit(before.name, LABELLED)
     await updated(running, before)
     await running.until(before.id, lambda d: d.phase is Phase.DRIFTED and d.serving_generation == 2)
     await running.set_drift_policy(DriftPolicy.ENFORCE)
     await running.make_due(before.id)
     await running.until_deployed(before.id, revision=2)
-    assert "minReplicas" not in predictor(await running.live(before))
+    assert "labels" not in predictor(await running.live(before))
 
 
 async def test_an_addition_does_not_hide_that_an_update_fails(running: World) -> None:
     before = await deployed(running)
-    await running.edit(before.name, SCALED)
+    await running.edit(before.name, LABELLED)
     await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
     await updated(running, before, uri="s3://models/does-not-exist")
     failed = await running.until_phase(before.id, Phase.FAILED, "MODEL_DOWNLOAD")

@@ -25,7 +25,7 @@ async def _in_two_namespaces(world: World) -> tuple[Deployment, Deployment]:
         here = await world.until_deployed((await world.deploy()).service.id)
         await world.use_namespace(other)
         there = await world.until_deployed((await world.deploy()).service.id)
-    return here, there
+    return await world.deployment(here.id), await world.deployment(there.id)  # after the last pass
 
 
 async def test_a_namespace_out_of_sight_blinds_nobody_to_others(world: World) -> None:

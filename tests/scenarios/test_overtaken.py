@@ -25,6 +25,7 @@ from registry_grpc.domain.inference_service import InferenceService, InferenceSe
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.cluster import EVERYWHERE
+from registry_grpc.services.reconciliation import PASS_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -137,7 +138,7 @@ async def test_nothing_serves_after_an_undeployment_that_was_taken_back(faulty: 
     await faulty.dying_requests.services.undeploy(faulty.project_id, id_)
     claim = await faulty.queue.claim_one(id_)
     assert claim is not None
-    while (result := await faulty.reconciler._pass(claim)).phase is not Phase.UNDEPLOYED:  # noqa: ASYNC110
+    while (result := await faulty.reconciler._pass(claim, PASS_SECONDS)).phase is not Phase.UNDEPLOYED:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     await faulty.dying_requests.services.update(faulty.project_id, id_, UP, "ann")
     assert await faulty.queue.record(claim, result)
@@ -172,7 +173,7 @@ async def test_a_deletion_that_a_pass_did_not_see_is_due_at_once(world: World) -
     assert claim.deployment.want is Want.PRESENT
     go_on.set()
     await deleting
-    assert await world.queue.record(claim, await world.reconciler._pass(claim))
+    assert await world.queue.record(claim, await world.reconciler._pass(claim, PASS_SECONDS))
     (row,) = await world.database.fetch("SELECT next_at - now() AS due_in FROM deployment WHERE id = $1", id_)
     assert row["due_in"] <= timedelta(0)
     await world.reconciler.attempt(id_)

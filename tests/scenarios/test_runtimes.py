@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.cluster.own_kserve import OwnKServe
 from tests.scenarios.world import World
 
 from registry_grpc.devtools.simulated_cluster.api.resources import SECRETS
@@ -81,6 +82,22 @@ async def test_a_large_model_with_an_adapter(running: World) -> None:
     await running.until_undeployed(serving.id)
 
 
+async def test_a_probe_has_one_check(running: World) -> None:
+    """KServe's own runtime for vLLM has probes with checks by HTTP, and the simulated one has none."""
+    options = DeploymentOptions(probe_startup_seconds=3600, probe_timeout_seconds=20)
+    version = await running.version(model_framework="vllm", model_framework_version="0.6.3")
+    new = running.new(version, options=options)
+    deployed = await running.deployments.deploy(running.project_id, new, user="ann")
+    serving = await running.until_deployed(deployed.service.id)
+    (container,) = (await running.kube.deployment(serving.name))["spec"]["template"]["spec"]["containers"]
+    for name in ("startupProbe", "readinessProbe"):
+        probe = container[name]
+        assert probe["timeoutSeconds"] == 20
+        assert len({"httpGet", "tcpSocket"} & probe.keys()) == 1
+    assert container["startupProbe"]["failureThreshold"] == 360
+    await running.until_undeployed(serving.id)
+
+
 async def test_a_public_bucket(running: World) -> None:
     anonymous = DeploymentOptions(storage_anonymous=True, storage_ca_bundle="minio-ca")
     new = running.new(await running.version(keys=Credentials()), options=anonymous)
@@ -88,6 +105,10 @@ async def test_a_public_bucket(running: World) -> None:
     serving = await running.until_deployed(deployed.service.id)
     (secret,) = await running.kube.items(SECRETS)
     assert secret["metadata"]["annotations"]["serving.kserve.io/s3-useanoncredential"] == "true"
+    if OwnKServe.find() and not running.kubernetes.simulated:
+        (pod,) = await running.kube.pods(serving.name)
+        env = {each["name"]: each.get("value") for each in pod["spec"]["initContainers"][0]["env"]}
+        assert (env["awsAnonymousCredential"], env["AWS_CA_BUNDLE_CONFIGMAP"]) == ("true", "minio-ca")
     live = await running.kube.inference_service(serving.name)
     assert live["metadata"]["annotations"]["serving.kserve.io/storageSecretName"] == secret["metadata"]["name"]
     await running.until_undeployed(serving.id)

@@ -37,7 +37,6 @@ def keys_in(secret: Object) -> Credentials:
 async def lose_secret(world: World) -> Object:
     secret = await the_secret(world)
     await world.kube.delete(SECRETS, secret["metadata"]["name"])
-    assert await world.secrets() == []
     return secret
 
 
@@ -60,6 +59,7 @@ async def test_a_lost_secret_is_restored_by_the_next_pass(running: World, policy
     await running.services.sync(running.project_id, deployment.id)
     after = await the_secret(running)
     assert after["metadata"]["name"] == before["metadata"]["name"]
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
     assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
     assert keys_in(after) == KEYS
     assert await pods(running) == served_by
@@ -79,6 +79,26 @@ async def test_a_lost_secret_is_noticed(world: World, monkeypatch: pytest.Monkey
     await world.database.execute("UPDATE deployment SET next_at = now() + interval '1 hour'")
     async with world.controller():
         await world.until_secrets(secrets)
+
+
+async def test_a_pod_that_needs_the_lost_secret(running: World) -> None:
+    """KServe's own webhook denies the pod until then."""
+    deployment = await deployed(running)
+    before = await lose_secret(running)
+    for pod in await running.kube.items(PODS):
+        await running.kube.delete(PODS, pod["metadata"]["name"])
+    await running.until_secrets([before["metadata"]["name"]])
+    await running.kube.until_ready(deployment.name)
+    await running.until_deployed(deployment.id)
+
+
+async def test_a_look_at_a_deployment_that_is_well_takes_three_requests(faulty: World) -> None:
+    """Of the object, of its workload, and to write the Secret. The number of looks follows from this."""
+    async with faulty.controller():
+        deployment = await deployed(faulty)
+    before = faulty.simulated.requests
+    await faulty.services.sync(faulty.project_id, deployment.id)
+    assert faulty.simulated.requests - before == 3
 
 
 async def test_keys_are_replaced_in_place(running: World) -> None:

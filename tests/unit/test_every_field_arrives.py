@@ -41,7 +41,7 @@ SERVICERS: list[tuple[type[Any], int]] = [
     (ServingEnvironmentServicer, 1),
     (InferenceServiceServicer, 1),
     (ServeModelServicer, 1),
-    (DeploymentServicer, 4),
+    (DeploymentServicer, 5),
 ]
 """Each servicer with the number of use cases that its constructor takes."""
 
@@ -242,7 +242,7 @@ def leaves(value: Any) -> Iterator[Any]:  # noqa: C901, PLR0912 - one line a kin
 
 def word(name: str) -> str:
     """A value of a proto enum as the domain has it."""
-    return name.removeprefix("DEPLOYMENT_PHASE_").removeprefix("DEPLOYMENT_REASON_")
+    return name.removeprefix("DEPLOYMENT_PHASE_").removeprefix("LINK_STATE_").removeprefix("DEPLOYMENT_REASON_")
 
 
 @ids

@@ -41,8 +41,15 @@ class Stage:
     def __init__(self, refusal: Exception | None = None) -> None:
         self.refusal = refusal
 
-    async def facts(self, namespace: str, service_account: str = "", *, canary_of: str = "") -> ClusterFacts:
-        return ClusterFacts(kserve_installed=True, namespace_exists=True, service_account_exists=not service_account)
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
+        return ClusterFacts(
+            kserve_installed=True,
+            namespace_exists=True,
+            service_account_exists=not service_account,
+            priority_class_exists=not priority_class,
+        )
 
     async def manifest(self, deployment: Deployment, _credentials: object) -> str:
         return json.dumps({"name": deployment.name})
@@ -84,7 +91,9 @@ async def taken(world: World, wish: NewDeployment) -> NewDeployment:
 
 
 async def test_a_plan_has_everything_that_speaks_against_it(world: World, wish: NewDeployment) -> None:
-    wish = replace(await taken(world, wish), options=DeploymentOptions(service_account="reader"))
+    wish = replace(
+        await taken(world, wish), options=DeploymentOptions(service_account="reader", priority_class_name="high")
+    )
     refusal = ApplyRefused(Why.REJECTED, "not today")
 
     plan = await planning(world, Stage(refusal)).plan(world.project_id, wish)
@@ -93,6 +102,7 @@ async def test_a_plan_has_everything_that_speaks_against_it(world: World, wish: 
     assert codes == [
         ("INFERENCE_SERVICE_NAME_TAKEN", "name"),
         ("SERVICE_ACCOUNT_NOT_FOUND", "options.service_account"),
+        ("PRIORITY_CLASS_NOT_FOUND", "options.priority_class_name"),
         ("REJECTED", ""),
     ]
     assert (json.loads(plan.manifest), plan.differences) == ({"name": wish.name}, ())

@@ -19,6 +19,7 @@ WELL = ClusterFacts(
     ),
     storage_prefixes=(),
     service_account_exists=True,
+    priority_class_exists=True,
 )
 
 
@@ -161,7 +162,11 @@ def test_missing_parts_of_the_cluster() -> None:
 
 
 def test_unrequested_parts_are_not_missing() -> None:
-    assert found(facts=ClusterFacts(knative_installed=False, service_account_exists=False)) == {}
+    facts = ClusterFacts(knative_installed=False, service_account_exists=False, priority_class_exists=False)
+    assert found(facts=facts) == {}
+    options = DeploymentOptions(priority_class_name="high")
+    assert found(facts=facts, options=options)["PRIORITY_CLASS_NOT_FOUND"].blocking
+    assert found(facts=ClusterFacts(), options=options) == {}
 
 
 @pytest.mark.parametrize(

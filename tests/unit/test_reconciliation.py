@@ -32,6 +32,7 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
+from registry_grpc.domain.model_version import ModelVersionPatch
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason as Why
 from registry_grpc.domain.serving_environment import DriftPolicy
@@ -39,6 +40,7 @@ from registry_grpc.ports.deployments import DeploymentFilter
 from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.services import reconciliation
 from registry_grpc.services.deployment_history import DeploymentHistory
+from registry_grpc.services.model_versions import ModelVersions
 
 DRIFT = (FieldDifference("spec.predictor.minReplicas", "1", "3"),)
 
@@ -165,6 +167,28 @@ async def test_the_secret_is_written_again_once_nothing_else_is_to_be_done(world
     world.cluster.change(deployment, deleting_since=world.clock.now())
     assert (await world.passed(deployment)).reason is Why.BEING_DELETED
     assert world.cluster.restored == [KEYS] * 3, "it would go with the object"
+
+
+async def test_new_keys_of_a_version_are_written_by_the_next_pass(world: AtWork) -> None:
+    deployment = await world.deployed()
+    versions = ModelVersions(versions=world.repositories.versions, deployments=world.repositories.deployments)
+    await versions.update(world.project_id, world.version.id, ModelVersionPatch(description="no keys"))
+    assert await world.queue.claim(1) == []
+    await versions.update(world.project_id, world.version.id, ModelVersionPatch(secret_key="new"))
+    (claim,) = await world.queue.claim(1)
+    await world.reconciler.work(claim)
+    assert world.cluster.restored == [replace(KEYS, secret_key="new")]
+    assert (await world.now(deployment)).generation == 1
+
+
+async def test_repairs_are_counted() -> None:
+    world = await at_work(DriftPolicy.ENFORCE)
+    deployment = await world.deployed()
+    world.cluster.change(deployment, drift=DRIFT)
+    assert (await world.passed(deployment)).phase is Phase.DRIFTED
+    after = await world.passed(deployment)
+    assert after.applied is not None
+    assert (after.phase, after.applied.repairs) == (Phase.DEPLOYED, {DRIFT[0].path: 1})
 
 
 async def test_a_pass_that_applies_does_not_write_the_secret_twice(world: AtWork) -> None:
@@ -412,6 +436,24 @@ async def test_a_cluster_without_an_answer_is_recorded_in_time(world: AtWork, mo
     with refused(Unavailable, Reason.CLUSTER_UNAVAILABLE):
         await world.reconciler.observe_now(deployment.id)
     assert world.is_free(deployment.id)
+
+
+async def test_a_slow_cluster_is_no_failure(world: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was applied before the time was over is recorded."""
+    monkeypatch.setattr(reconciliation, "ATTEMPT_SECONDS", 0.01)
+
+    async def forever(during: str) -> None:
+        if during == "observe" and world.cluster.calls["apply"]:
+            await asyncio.Event().wait()
+
+    world.cluster.meanwhile = forever
+    deployed = await world.deploy()
+
+    assert (deployed.status, deployed.message) == ("PENDING", "Deployment initiated")
+    assert deployed.deployment is not None
+    assert (deployed.deployment.phase, deployed.deployment.reason) == (Phase.PENDING, "QUEUED")
+    assert deployed.deployment.applied_generation == 1
+    assert world.is_free(deployed.deployment.id)
 
 
 # Leases

@@ -54,7 +54,7 @@ def test_nul_characters_are_found_in_the_labels_of_a_patch() -> None:
 
 
 def test_a_watch_goes_on_after_one_event_only() -> None:
-    parts: Any = [None, None, None, None]
+    parts: Any = [None] * 5
     request = deployment_pb2.WatchDeploymentRequest(id=str(uuid4()), after_sequence=0, resume_token="a-1")
     with pytest.raises(InvalidRequest, match="resume_token cannot be combined with after_sequence: give one of them"):
         DeploymentServicer.WatchDeployment.serve(DeploymentServicer(*parts), request, Call(method="m"))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from registry_grpc.adapters.grpc.rpc import LARGEST_ANSWER
-from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS
+from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, LOGS, PERMISSIONS
 from registry_grpc.settings import Settings
 from registry_grpc.shipped import PROJECT_ROOT
 
@@ -35,10 +35,13 @@ def rights(role: str) -> Iterator[tuple[str, str, str]]:
 def asked_for(*, cluster_wide: bool) -> list[tuple[str, str, str]]:
     reviews = (
         permission.review("models")["spec"]["resourceAttributes"]
-        for permission in (*PERMISSIONS, *KNATIVE_PERMISSIONS)
+        for permission in (*PERMISSIONS, *KNATIVE_PERMISSIONS, LOGS)
         if permission.is_cluster_wide is cluster_wide
     )
-    return sorted((review["verb"], review["group"], review["resource"]) for review in reviews)
+    return sorted(
+        (review["verb"], review["group"], "/".join(filter(None, (review["resource"], review.get("subresource")))))
+        for review in reviews
+    )
 
 
 def test_the_roles_have_exactly_the_rights_that_the_code_needs() -> None:

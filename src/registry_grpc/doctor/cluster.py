@@ -9,7 +9,14 @@ from http import HTTPStatus
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
-from registry_grpc.adapters.kserve.facts import KNATIVE_PERMISSIONS, PERMISSIONS, Permission, lacking, runtime_formats
+from registry_grpc.adapters.kserve.facts import (
+    KNATIVE_PERMISSIONS,
+    LOGS,
+    PERMISSIONS,
+    Permission,
+    lacking,
+    runtime_formats,
+)
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.bootstrap import kubernetes_of
 from registry_grpc.doctor.diagnosis import Diagnosis, Verdict, missing, ok, skipped, warning
@@ -110,6 +117,9 @@ async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
     wanted = _IN_NAMESPACES + KNATIVE_PERMISSIONS if has_knative else _IN_NAMESPACES
     for namespace in patient.namespaces:
         yield await _permission(patient.api, f"in namespace {namespace}", wanted, namespace)
+        if await lacking(patient.api, [LOGS], namespace):
+            text = "get pods/log is not granted: explanations of deployments lack the logs of containers"
+            yield warning(f"logs in namespace {namespace}", text, "apply deploy/kubernetes/rbac.yaml")
     if not patient.watched + patient.targets:
         yield skipped(
             "permissions in namespaces", "there is no serving environment yet", "create one and run this again"

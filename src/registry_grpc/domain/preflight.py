@@ -41,6 +41,7 @@ class ClusterFacts:
     storage_patterns: tuple[str, ...] = ()
     """The regular expressions of URIs that they support."""
     service_account_exists: bool | None = None
+    priority_class_exists: bool | None = None
     has_canary_field: bool | None = None
     """Whether InferenceServices have `spec.canary`. Unknown unless it was asked for a canary, like `has_route`."""
     has_route: bool | None = None
@@ -145,6 +146,9 @@ def _cluster(namespace: str, spec: DeploymentSpec, facts: ClusterFacts, *, has_c
     if spec.options.service_account and facts.service_account_exists is False:
         message = f"there is no service account `{spec.options.service_account}` in namespace `{namespace}`"
         yield Finding(Why.SERVICE_ACCOUNT_NOT_FOUND, message, field="options.service_account")
+    if spec.options.priority_class_name and facts.priority_class_exists is False:
+        message = f"there is no priority class `{spec.options.priority_class_name}`"
+        yield Finding(Why.PRIORITY_CLASS_NOT_FOUND, message, field="options.priority_class_name")
     if is_standard and spec.options.timeout_seconds and facts.gateway_api_installed is False:
         message = "`timeout_seconds` has no effect in mode `Standard` without the Gateway API, which is not installed"
         yield Finding(Why.TIMEOUT_UNUSED, message, blocking=False, field="options.timeout_seconds")

@@ -50,7 +50,7 @@ class DeploymentReason(StoredWord):
     )
 
     # Reported by the registry about itself.
-    QUEUED = "QUEUED", "Wait: many deployments are under way, and a controller continues with this one soon."
+    QUEUED = "QUEUED", "Wait: a controller continues with this deployment soon."
 
     # Reported by the API server.
     REJECTED = "REJECTED", "Read the message of the API server, correct the options or the version, and update."
@@ -126,6 +126,7 @@ class DeploymentReason(StoredWord):
         "RUNTIME_VERSION_DIFFERS",
         "Check that the runtime can load this model, or install one for the version.",
     )
+    PRIORITY_CLASS_NOT_FOUND = "PRIORITY_CLASS_NOT_FOUND", "Create the priority class, or name another one."
     TIMEOUT_UNUSED = (
         "TIMEOUT_UNUSED",
         "Set the timeout in the ingress, or install the Gateway API and let KServe use it.",

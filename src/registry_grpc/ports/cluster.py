@@ -10,6 +10,7 @@ from uuid import UUID
 
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference
 from registry_grpc.domain.evidence import Evidence, LiveObject
+from registry_grpc.domain.explanation import Link
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import ClusterFacts
 
@@ -69,6 +70,10 @@ class Cluster(Protocol):
     async def observe(self, deployment: Deployment) -> Evidence:
         """Read the deployment's object, its workload and pods, and, if something is wrong, its warning events."""
 
+    async def trace(self, deployment: Deployment) -> tuple[Link, ...]:
+        """Read the chain from the deployment's object to its containers and its URL, as far as the registry may. Texts
+        may be long and have secrets."""
+
     async def apply(
         self, deployment: Deployment, credentials: Credentials | None, *, seen: Evidence, force: bool
     ) -> Applied:
@@ -110,7 +115,9 @@ class Cluster(Protocol):
         Raises ApplyRefused like `apply`, also for reads that the API server refuses; Unavailable only if the server
         cannot be reached."""
 
-    async def facts(self, namespace: str, service_account: str = "", *, canary_of: str = "") -> ClusterFacts:
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
         """Read the facts that preflight needs, with those about canaries for the object of that name. Facts that cannot
         be read are None. Raises Unavailable only if the API server cannot be reached."""
 

@@ -123,8 +123,10 @@ class Planning:
             unreadable = Finding(DeploymentReason.CREDENTIALS_UNREADABLE, str(error))
             return Plan(manifest="", differences=(), findings=(unreadable,))
         credentials = credentials or Credentials()
-        canary_of = deployment.name if deployment.canary else ""
-        facts = await cluster.facts(namespace, spec.options.service_account, canary_of=canary_of)
+        options, canary_of = spec.options, deployment.name if deployment.canary else ""
+        facts = await cluster.facts(
+            namespace, options.service_account, options.priority_class_name, canary_of=canary_of
+        )
         found = findings(deployment.name, namespace, spec, has_credentials=bool(credentials), facts=facts)
         if deployment.canary:
             found = (*found, *canary_findings(deployment, facts))

@@ -74,9 +74,10 @@ class Reconciler:
         if claim is None:
             return  # another pass on this deployment is under way and records what it sees
         try:
-            async with self._renewing(claim), self._cluster.patience(ATTEMPT_SECONDS):
-                evidence = await self._cluster.observe(claim.deployment)
-                result = await self._pass(claim, evidence)
+            async with self._renewing(claim):
+                async with self._cluster.patience(ATTEMPT_SECONDS):
+                    evidence = await self._cluster.observe(claim.deployment)
+                result = await self._pass(claim, ATTEMPT_SECONDS, evidence)
             await self._queue.record(claim, result)
         except TimeoutError as error:
             await self._queue.release(claim)
@@ -90,7 +91,7 @@ class Reconciler:
         if is_left_to_newer_release(claim.deployment, claim.now):
             await self._queue.release(claim)
         else:
-            await self._work(claim, self._within(PASS_SECONDS, claim))
+            await self._work(claim, self._pass(claim, PASS_SECONDS))
 
     async def _work(self, claim: Claim, result: Awaitable[PassResult]) -> None:
         """Record a pass. If it is cancelled, as the caller has gone or the controller stops, give its lease back."""
@@ -124,16 +125,9 @@ class Reconciler:
         except TimeoutError:
             return _judged(claim, claim.deployment, None, ApplyRefused(DeploymentReason.QUEUED, ""))
         try:
-            return await self._within(ATTEMPT_SECONDS, claim)
+            return await self._pass(claim, ATTEMPT_SECONDS)
         finally:
             self._turns.give_back()
-
-    async def _within(self, seconds: float, claim: Claim) -> PassResult:
-        try:
-            async with self._cluster.patience(seconds):
-                return await self._pass(claim)
-        except TimeoutError:
-            return _judged(claim, claim.deployment, None, _unavailable(_NO_ANSWER))
 
     async def _claim_within(self, id: UUID, seconds: float) -> Claim | None:
         until = time.monotonic() + seconds
@@ -141,15 +135,19 @@ class Reconciler:
             await asyncio.sleep(0.1)
         return claim
 
-    async def _pass(self, claim: Claim, evidence: Evidence | None = None) -> PassResult:
+    async def _pass(self, claim: Claim, seconds: float, evidence: Evidence | None = None) -> PassResult:
+        """A pass that ran out of time after the API server had answered is no failure: there is only much to do."""
         deployment, refused = claim.deployment, None
         try:
-            evidence = evidence or await self._cluster.observe(deployment)
-            if deployment.want is Want.ABSENT:
-                evidence = await self._remove(claim, evidence)
-            elif needs_apply(deployment, evidence):
-                deployment = await self._apply(deployment, evidence)
-                evidence = await self._cluster.observe(deployment)
+            async with self._cluster.patience(seconds):
+                evidence = evidence or await self._cluster.observe(deployment)
+                if deployment.want is Want.ABSENT:
+                    evidence = await self._remove(claim, evidence)
+                elif needs_apply(deployment, evidence):
+                    deployment = await self._apply(deployment, evidence)
+                    evidence = await self._cluster.observe(deployment)
+        except TimeoutError:
+            refused = ApplyRefused(DeploymentReason.QUEUED, "") if evidence else _unavailable(_NO_ANSWER)
         except ApplyRefused as error:
             refused = error
         except ClusterReadFailed as error:

@@ -123,6 +123,10 @@ class Api:
                 return Listing(items, metadata.get("resourceVersion") or "")
             page = {**page, "continue": metadata["continue"]}
 
+    async def text(self, path: str, **query: str) -> str:
+        """An answer that is no JSON, such as a log."""
+        return (await self._read("GET", path, query))[0].decode(errors="replace")
+
     async def version(self, path: str, **query: str) -> str:
         """The resource version of a list, from which a watch can start, without reading the list."""
         body = (await self._call("GET", path, {**query, "limit": "1"})).body
@@ -167,6 +171,18 @@ class Api:
         body: Json | None = None,
         content_type: str = _JSON,
     ) -> Answer:
+        content, at = await self._read(method, path, query, body=body, content_type=content_type)
+        return Answer(_decoded(content), at)
+
+    async def _read(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Json | None = None,
+        content_type: str = _JSON,
+    ) -> tuple[bytes, datetime]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
         async with (
             self._throttle.slot(),
@@ -174,8 +190,7 @@ class Api:
             asyncio.timeout(self._timeout),
             self._response(method, path, query, body=body, content_type=content_type, timeout=timeout) as response,
         ):
-            text = await response.read()
-            return Answer(_decoded(text), _time_of(response))
+            return await response.read(), _time_of(response)
 
     @asynccontextmanager
     async def _response(
@@ -193,7 +208,7 @@ class Api:
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": _JSON, "Content-Type": content_type},
+            header_params={"Accept": f"{_JSON}, */*", "Content-Type": content_type},
             auth_settings=["BearerToken"],
         )
         answer = await self._client.call_api(method, url, headers, body, _request_timeout=timeout)

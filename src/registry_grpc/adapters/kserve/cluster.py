@@ -22,9 +22,11 @@ from registry_grpc.adapters.kserve.memory import Memory
 from registry_grpc.adapters.kserve.observation import observe
 from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import patience
+from registry_grpc.adapters.kserve.tracing import trace
 from registry_grpc.adapters.kserve.watch import Watch
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
 from registry_grpc.domain.evidence import Evidence, LiveObject
+from registry_grpc.domain.explanation import Link
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.domain.preflight import ClusterFacts
@@ -61,6 +63,10 @@ class KServeCluster:
     async def observe(self, deployment: Deployment) -> Evidence:
         with reading():
             return await observe(self._api, deployment)
+
+    async def trace(self, deployment: Deployment) -> tuple[Link, ...]:
+        with reading():
+            return await trace(self._api, deployment)
 
     async def look(self, namespace: str, name: str) -> LiveObject | None:
         with reading():
@@ -145,7 +151,9 @@ class KServeCluster:
             for name in sorted(names):
                 await delete_secret(self._api, deployment.namespace, name)
 
-    async def facts(self, namespace: str, service_account: str = "", *, canary_of: str = "") -> ClusterFacts:
+    async def facts(
+        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+    ) -> ClusterFacts:
         if namespace_findings(namespace):
             return ClusterFacts(namespace_exists=False)
 
@@ -154,10 +162,12 @@ class KServeCluster:
                 runtimes = await self._runtimes_of(namespace)
             except StatusError:
                 runtimes = Runtimes(names=self._format_names)
-            return await read_facts(self._api, namespace, service_account, runtimes, canary_of=canary_of)
+            return await read_facts(
+                self._api, namespace, service_account, priority_class, runtimes, canary_of=canary_of
+            )
 
         with reading():
-            return await self._facts.recall((namespace, service_account, canary_of), ask)
+            return await self._facts.recall((namespace, service_account, priority_class, canary_of), ask)
 
     def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         return self._watch.changes(used)

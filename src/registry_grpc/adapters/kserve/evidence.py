@@ -23,7 +23,7 @@ _MODES = {"Knative": DeploymentMode.KNATIVE, "Serverless": DeploymentMode.KNATIV
 _STOP = "serving.kserve.io/stop"
 _DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 _FATAL_EVENTS = {"InternalError", "ServerlessModeRejected"}
-_NOISE = "object has been modified"
+NOISE = "object has been modified"
 """KServe's controller lost a race against itself, which also happens to healthy services."""
 
 
@@ -117,7 +117,7 @@ def warning(events: Iterable[Raw]) -> WarningEvent | None:
         for event in events
         if event.get("type") == "Warning"
         and event.get("reason") in _FATAL_EVENTS
-        and _NOISE not in (event.get("message") or "")
+        and NOISE not in (event.get("message") or "")
     ]
     return max((event for event in found if event is not None), key=lambda event: event.last_seen, default=None)
 

@@ -26,11 +26,14 @@ class Permission:
     verb: str
     kind: Kind
     is_cluster_wide: bool = False
+    subresource: str = ""
 
     def review(self, namespace: str) -> Json:
         """The SelfSubjectAccessReview that asks the API server whether we have the permission."""
         group = self.kind.api.split("/")[1] if self.kind.api.startswith("apis/") else ""
         attributes = {"verb": self.verb, "group": group, "resource": self.kind.plural}
+        if self.subresource:
+            attributes["subresource"] = self.subresource
         if not self.is_cluster_wide:
             attributes["namespace"] = namespace
         return {
@@ -59,25 +62,29 @@ PERMISSIONS = (
     *_permissions(kinds.SERVICE_ACCOUNTS, "get"),
     *_permissions(kinds.CLUSTER_SERVING_RUNTIMES, "list", is_cluster_wide=True),
     *_permissions(kinds.CLUSTER_STORAGE_CONTAINERS, "list", is_cluster_wide=True),
+    *_permissions(kinds.PRIORITY_CLASSES, "get", is_cluster_wide=True),
     *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),
 )
 """Everything the adapter does. Server-side apply needs `patch`, and also `create` if the object does not exist."""
+LOGS = Permission("get", kinds.PODS, subresource="log")
+"""Only explanations use it, which also work without."""
 KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
 _PROTOCOLS = tuple(ServingProtocol)
 
 
 async def read_facts(
-    api: Api, namespace: str, service_account: str, runtimes: Runtimes, *, canary_of: str = ""
+    api: Api, namespace: str, service_account: str, priority_class: str, runtimes: Runtimes, *, canary_of: str = ""
 ) -> ClusterFacts:
     """Raises Unreachable."""
-    kserve, knative, gateways, exists, containers, account = await asyncio.gather(
+    kserve, knative, gateways, exists, account, priority = await asyncio.gather(
         _exists(api, kinds.KSERVE_VERSIONS, "v1beta1"),
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
         _exists(api, kinds.GATEWAY_VERSIONS, "v1"),
         _namespace_exists(api, namespace),
-        _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere()),
-        _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace) if service_account else _unknown(),
+        _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace),
+        _exists(api, kinds.PRIORITY_CLASSES, priority_class),
     )
+    containers = await _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere())
     return ClusterFacts(
         kserve_installed=kserve,
         namespace_exists=exists,
@@ -88,6 +95,7 @@ async def read_facts(
         storage_prefixes=None if containers is None else tuple(_uri_formats(containers, "prefix")),
         storage_patterns=tuple(_uri_formats(containers or (), "regex")),
         service_account_exists=account,
+        priority_class_exists=priority,
         has_canary_field=await _has_canary_field(api) if canary_of else None,
         has_route=await _exists(api, kinds.HTTP_ROUTES, canary_of, namespace) if canary_of else None,
     )
@@ -107,11 +115,10 @@ async def _has_canary_field(api: Api) -> bool | None:
     return None
 
 
-async def _unknown() -> None:
-    return None
-
-
 async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None) -> bool | None:
+    """None also without a name."""
+    if not name:
+        return None
     try:
         return await api.find(kind, name, namespace=namespace) is not None
     except StatusError:

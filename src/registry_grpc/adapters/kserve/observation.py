@@ -7,10 +7,12 @@ takes two more: its own workload, and the route that divides the requests.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 
 from registry_grpc.adapters.kserve import kinds
-from registry_grpc.adapters.kserve.api import Api, Json, Kind
+from registry_grpc.adapters.kserve.api import Api, Json
 from registry_grpc.adapters.kserve.canaries import canary_names, share_by_route, share_by_status, share_of_latest
 from registry_grpc.adapters.kserve.errors import StatusError, terminating
 from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
@@ -60,13 +62,13 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
 
 
 async def _rollout(api: Api, raw: Raw, deployment: Deployment) -> tuple[Rollout | None, Split | None]:
-    """None while KServe has not made a workload for this object. A predecessor's with the same name does not count."""
+    """None while KServe has not made a workload for this object."""
+    main = await workload_of(api, raw)
     if deployment_mode(raw) is DeploymentMode.KNATIVE:
-        return await _knative_rollout(api, raw)
-    name = ((raw.get("spec") or {}).get("predictor") or {}).get("name", "")
-    main = await _workload(api, kinds.DEPLOYMENTS, raw, name)
+        split = Split(percent=share_of_latest(main)) if main is not None else None
+        return await _read(api, raw, main, knative_rollout), split
     if deployment.canary is None:
-        return await _deployment_rollout(api, raw, main, min_replicas(raw)), None
+        return await _read(api, raw, main, partial(deployment_rollout, min_replicas=min_replicas(raw))), None
     return await _canary_rollout(api, raw, deployment, main)
 
 
@@ -76,10 +78,11 @@ async def _canary_rollout(
     """The rollout of the target: in its own workload, or, if it cannot take over that, in the main one when it is
     promoted."""
     names = canary_names(raw)
-    own = await _workload(api, kinds.DEPLOYMENTS, raw, names[0]) if names else None
+    own = await workload_of(api, raw, names[0]) if names else None
     has_moved = main is not None and revision_of_template(main) == deployment.stamp
     workload = main if has_moved else own
-    rollout = await _deployment_rollout(api, raw, workload, replicas(workload).wanted if workload else 1)
+    least = replicas(workload).wanted if workload else 1
+    rollout = await _read(api, raw, workload, partial(deployment_rollout, min_replicas=least))
     if has_moved and rollout is not None and rollout.is_complete:
         share: int | None = 100
     else:
@@ -97,28 +100,11 @@ async def _share(api: Api, raw: Raw, name: str) -> int:
     return share_by_route(route, workload_name(metadata["name"], name)) if route else 0
 
 
-async def _deployment_rollout(api: Api, raw: Raw, workload: Json | None, least: int) -> Rollout | None:
+async def _read(api: Api, raw: Raw, workload: Json | None, read: Callable[..., Rollout]) -> Rollout | None:
     if workload is None:
         return None
-    rollout = deployment_rollout(workload, min_replicas=least)
-    if rollout.is_complete:
-        return rollout
-    metadata = raw["metadata"]
-    pods = await api.list(kinds.PODS.within(metadata["namespace"]), labelSelector=f"{_BY_SERVICE}={metadata['name']}")
-    return deployment_rollout(workload, min_replicas=least, pods=newest_pods(workload, pods.items))
-
-
-async def _knative_rollout(api: Api, raw: Raw) -> tuple[Rollout | None, Split | None]:
-    service = await _workload(api, kinds.KNATIVE_SERVICES, raw)
-    if service is None:
-        return None, None
-    split = Split(percent=share_of_latest(service))
-    revision = (service.get("status") or {}).get("latestCreatedRevisionName")
-    rollout = knative_rollout(service)
-    if rollout.is_complete or not revision:
-        return rollout, split
-    pods = await api.list(kinds.PODS.within(raw["metadata"]["namespace"]), labelSelector=f"{_BY_REVISION}={revision}")
-    return knative_rollout(service, pods=pods.items), split
+    rollout = read(workload)
+    return rollout if rollout.is_complete else read(workload, pods=await pods_of(api, raw, workload))
 
 
 def workload_name(service: str, predictor: str = "") -> str:
@@ -126,10 +112,24 @@ def workload_name(service: str, predictor: str = "") -> str:
     return "-".join(part for part in (service, predictor, "predictor") if part)
 
 
-async def _workload(api: Api, kind: Kind, raw: Raw, predictor: str = "") -> Json | None:
-    metadata = raw["metadata"]
+async def workload_of(api: Api, raw: Raw, canary: str = "") -> Json | None:
+    """The workload of an InferenceService, or of its canary with this name; None while there is none. A predecessor's
+    with the same name does not count."""
+    metadata, is_knative = raw["metadata"], deployment_mode(raw) is DeploymentMode.KNATIVE
+    predictor = canary or ((raw.get("spec") or {}).get("predictor") or {}).get("name", "")
+    kind = kinds.KNATIVE_SERVICES if is_knative else kinds.DEPLOYMENTS
     workload = await api.find(kind, workload_name(metadata["name"], predictor), namespace=metadata["namespace"])
     return workload if workload and is_owned_by(workload, metadata["uid"]) else None
+
+
+async def pods_of(api: Api, raw: Raw, workload: Raw) -> Sequence[Raw]:
+    """The pods of the newest ReplicaSet, or of the newest Knative revision."""
+    path = kinds.PODS.within(raw["metadata"]["namespace"])
+    if deployment_mode(raw) is not DeploymentMode.KNATIVE:
+        pods = await api.list(path, labelSelector=f"{_BY_SERVICE}={raw['metadata']['name']}")
+        return newest_pods(workload, pods.items)
+    revision = (workload.get("status") or {}).get("latestCreatedRevisionName")
+    return (await api.list(path, labelSelector=f"{_BY_REVISION}={revision}")).items if revision else ()
 
 
 async def _warning(api: Api, raw: Raw) -> WarningEvent | None:

@@ -55,7 +55,7 @@ def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
 
 def revision_of_template(workload: Raw) -> int:
     """The revision whose pods the workload makes."""
-    return revision_of(_template(workload))
+    return revision_of(template_of(workload))
 
 
 def replicas(deployment: Raw) -> Replicas:
@@ -69,7 +69,7 @@ def _is_observed(workload: Raw) -> bool:
     return bool(observed >= workload["metadata"]["generation"])
 
 
-def _template(workload: Raw) -> Raw:
+def template_of(workload: Raw) -> Raw:
     return ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
 
 

@@ -12,7 +12,11 @@ from typing import ClassVar, Self
 from aiohttp import web
 
 from registry_grpc.devtools.simulated_cluster.access import Access
-from registry_grpc.devtools.simulated_cluster.api.resources import CLUSTER_SERVING_RUNTIMES, NAMESPACES
+from registry_grpc.devtools.simulated_cluster.api.resources import (
+    CLUSTER_SERVING_RUNTIMES,
+    NAMESPACES,
+    PRIORITY_CLASSES,
+)
 from registry_grpc.devtools.simulated_cluster.api.store import Store
 from registry_grpc.devtools.simulated_cluster.api.verbs import Policy, Verbs
 from registry_grpc.devtools.simulated_cluster.journal import Journal
@@ -97,6 +101,8 @@ class SimulatedCluster:
             self.create_namespace(name)
         for runtime in shipped_runtimes():
             self.verbs.create(CLUSTER_SERVING_RUNTIMES, "", runtime)
+        for name in ("system-cluster-critical", "system-node-critical"):
+            self.verbs.create(PRIORITY_CLASSES, "", {"metadata": {"name": name}, "value": 2_000_000_000})
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> int:
         # Connections are closed after a moment, so that open watches do not delay the end.

@@ -27,6 +27,7 @@ from registry_grpc.domain.deployment_options import (
     Toleration,
 )
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.explanation import Explanation
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2
@@ -46,6 +47,7 @@ _READ_APART = (
     "deployment_mode", "scale_metric", "protocol_version", "resources", "storage", "tolerations",
     "storage_uris", "probes",
 )  # fmt: skip
+_LINK_STATES = dict(pb.LinkState.items())
 _PHASES = dict(pb.DeploymentPhase.items())
 _REASONS = dict(deployment_reason_pb2.DeploymentReason.items())
 
@@ -182,6 +184,13 @@ def event_message(event: DeploymentEvent) -> pb.DeploymentEvent:
 def plan_message(plan: Plan) -> pb.PlanDeployResponse:
     findings = [message_of(pb.Finding, it, code=_reason(it.code)["reason"]) for it in plan.findings]
     return message_of(pb.PlanDeployResponse, plan, findings=findings)
+
+
+def explanation_message(explanation: Explanation) -> pb.ExplainDeploymentResponse:
+    links = [message_of(pb.Link, link, state=_LINK_STATES[f"LINK_STATE_{link.state}"]) for link in explanation.chain]
+    return message_of(
+        pb.ExplainDeploymentResponse, explanation, deployment=deployment_message(explanation.deployment), chain=links
+    )
 
 
 def orphans_message(orphans: Iterable[Orphan]) -> pb.ListOrphansResponse:

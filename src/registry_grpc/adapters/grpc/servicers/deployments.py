@@ -18,12 +18,14 @@ from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.explanation import Explanation
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.paging import Page
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.ports.deployments import DeploymentFilter
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments
+from registry_grpc.services.explaining import Explaining
 from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.planning import Plan, Planning
 
@@ -36,12 +38,18 @@ class DeploymentServicer:
     SERVICE = pb.DESCRIPTOR.services_by_name["DeploymentService"]
 
     def __init__(
-        self, deployments: Deployments, services: InferenceServices, history: DeploymentHistory, planning: Planning
+        self,
+        deployments: Deployments,
+        services: InferenceServices,
+        history: DeploymentHistory,
+        planning: Planning,
+        explaining: Explaining,
     ) -> None:
         self._deployments = deployments
         self._services = services
         self._history = history
         self._planning = planning
+        self._explaining = explaining
 
     @rpc(one(DEPLOYED, lambda response: response, status=202))
     async def DeployModel(self, request: pb.DeployModelRequest, call: Call) -> Deployed:
@@ -93,6 +101,10 @@ class DeploymentServicer:
     @rpc(only_grpc(mapping.deployment_message, lambda it: pb.GetDeploymentResponse(deployment=it)))
     async def GetDeployment(self, request: pb.GetDeploymentRequest, call: Call) -> Deployment:
         return await self._history.get(call.project_id, path_id(request.id))
+
+    @rpc(only_grpc(mapping.explanation_message))
+    async def ExplainDeployment(self, request: pb.ExplainDeploymentRequest, call: Call) -> Explanation:
+        return await self._explaining.explain(call.project_id, path_id(request.id))
 
     @rpc(
         cursor_page(

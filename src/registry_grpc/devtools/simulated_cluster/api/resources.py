@@ -64,6 +64,7 @@ PODS = Resource("", "v1", "pods", "Pod", "po", schemas.POD, has_status=True, fir
 SECRETS = Resource("", "v1", "secrets", "Secret", schema=schemas.SECRET)
 EVENTS = Resource("", "v1", "events", "Event", "ev")
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", "sa")
+PRIORITY_CLASSES = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", "pc", namespaced=False)
 
 RESOURCES = (
     INFERENCE_SERVICES,
@@ -77,5 +78,6 @@ RESOURCES = (
     SECRETS,
     EVENTS,
     SERVICE_ACCOUNTS,
+    PRIORITY_CLASSES,
 )
 CUSTOM_RESOURCES = tuple(resource for resource in RESOURCES if resource.is_custom)

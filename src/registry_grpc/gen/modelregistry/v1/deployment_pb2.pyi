@@ -26,6 +26,14 @@ class DeploymentPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEPLOYMENT_PHASE_DELETING: _ClassVar[DeploymentPhase]
     DEPLOYMENT_PHASE_UNDEPLOYED: _ClassVar[DeploymentPhase]
     DEPLOYMENT_PHASE_FAILED: _ClassVar[DeploymentPhase]
+
+class LinkState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LINK_STATE_UNSPECIFIED: _ClassVar[LinkState]
+    LINK_STATE_OK: _ClassVar[LinkState]
+    LINK_STATE_WAITING: _ClassVar[LinkState]
+    LINK_STATE_FAILED: _ClassVar[LinkState]
+    LINK_STATE_UNKNOWN: _ClassVar[LinkState]
 DEPLOYMENT_PHASE_UNSPECIFIED: DeploymentPhase
 DEPLOYMENT_PHASE_PENDING: DeploymentPhase
 DEPLOYMENT_PHASE_DEPLOYING: DeploymentPhase
@@ -37,6 +45,11 @@ DEPLOYMENT_PHASE_STOPPED: DeploymentPhase
 DEPLOYMENT_PHASE_DELETING: DeploymentPhase
 DEPLOYMENT_PHASE_UNDEPLOYED: DeploymentPhase
 DEPLOYMENT_PHASE_FAILED: DeploymentPhase
+LINK_STATE_UNSPECIFIED: LinkState
+LINK_STATE_OK: LinkState
+LINK_STATE_WAITING: LinkState
+LINK_STATE_FAILED: LinkState
+LINK_STATE_UNKNOWN: LinkState
 
 class Deployment(_message.Message):
     __slots__ = ("id", "created_at", "updated_at", "name", "namespace", "registered_model_id", "model_version_id", "target_revision", "serving_revision", "phase", "reason", "message", "next_step", "url", "phase_since", "observed_at", "options", "drift", "snapshot", "edited_version_fields", "unknown_reason", "canary")
@@ -372,6 +385,32 @@ class FieldDifference(_message.Message):
     found: str
     def __init__(self, path: _Optional[str] = ..., applied: _Optional[str] = ..., found: _Optional[str] = ...) -> None: ...
 
+class Sign(_message.Message):
+    __slots__ = ("source", "text", "at")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    text: str
+    at: _timestamp_pb2.Timestamp
+    def __init__(self, source: _Optional[str] = ..., text: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Link(_message.Message):
+    __slots__ = ("kind", "name", "state", "summary", "since", "signs")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    SIGNS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    state: LinkState
+    summary: str
+    since: _timestamp_pb2.Timestamp
+    signs: _containers.RepeatedCompositeFieldContainer[Sign]
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[LinkState, str]] = ..., summary: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signs: _Optional[_Iterable[_Union[Sign, _Mapping]]] = ...) -> None: ...
+
 class Finding(_message.Message):
     __slots__ = ("code", "message", "hint", "blocking", "field")
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -533,6 +572,24 @@ class GetDeploymentResponse(_message.Message):
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     deployment: Deployment
     def __init__(self, deployment: _Optional[_Union[Deployment, _Mapping]] = ...) -> None: ...
+
+class ExplainDeploymentRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class ExplainDeploymentResponse(_message.Message):
+    __slots__ = ("deployment", "cause", "next_step", "chain")
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_FIELD_NUMBER: _ClassVar[int]
+    deployment: Deployment
+    cause: str
+    next_step: str
+    chain: _containers.RepeatedCompositeFieldContainer[Link]
+    def __init__(self, deployment: _Optional[_Union[Deployment, _Mapping]] = ..., cause: _Optional[str] = ..., next_step: _Optional[str] = ..., chain: _Optional[_Iterable[_Union[Link, _Mapping]]] = ...) -> None: ...
 
 class ListDeploymentsRequest(_message.Message):
     __slots__ = ("registered_model_id", "phase", "page_size", "page_token")

@@ -83,6 +83,11 @@ class DeploymentServiceStub:
                 request_serializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentResponse.FromString,
                 _registered_method=True)
+        self.ExplainDeployment = channel.unary_unary(
+                '/modelregistry.v1.DeploymentService/ExplainDeployment',
+                request_serializer=modelregistry_dot_v1_dot_deployment__pb2.ExplainDeploymentRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.ExplainDeploymentResponse.FromString,
+                _registered_method=True)
         self.ListDeployments = channel.unary_unary(
                 '/modelregistry.v1.DeploymentService/ListDeployments',
                 request_serializer=modelregistry_dot_v1_dot_deployment__pb2.ListDeploymentsRequest.SerializeToString,
@@ -187,6 +192,14 @@ class DeploymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainDeployment(self, request, context):
+        """ExplainDeployment explains why a deployment is in its phase, by reading the whole chain from the intent to the URL in
+        the cluster now. It answers within a few requests to the cluster, and its texts have no keys of the versions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDeployments(self, request, context):
         """ListDeployments lists the deployments of the project, newest first.
         """
@@ -271,6 +284,11 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
                     servicer.GetDeployment,
                     request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentResponse.SerializeToString,
+            ),
+            'ExplainDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainDeployment,
+                    request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.ExplainDeploymentRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_deployment__pb2.ExplainDeploymentResponse.SerializeToString,
             ),
             'ListDeployments': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeployments,
@@ -545,6 +563,33 @@ class DeploymentService:
             '/modelregistry.v1.DeploymentService/GetDeployment',
             modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentRequest.SerializeToString,
             modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.DeploymentService/ExplainDeployment',
+            modelregistry_dot_v1_dot_deployment__pb2.ExplainDeploymentRequest.SerializeToString,
+            modelregistry_dot_v1_dot_deployment__pb2.ExplainDeploymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

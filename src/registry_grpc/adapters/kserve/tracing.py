@@ -1,0 +1,200 @@
+"""Reads the chain from an InferenceService to its containers and its URL, with the evidence for each link.
+
+ReplicaSets are not read, so that the registry needs no right to see them: their pods and the Deployment tell of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from registry_grpc.adapters.kserve import kinds
+from registry_grpc.adapters.kserve.api import Api, Json
+from registry_grpc.adapters.kserve.errors import StatusError
+from registry_grpc.adapters.kserve.evidence import NOISE, Raw, conditions, deployment_mode, revision_of, time_of
+from registry_grpc.adapters.kserve.observation import pods_of, workload_of
+from registry_grpc.adapters.kserve.rollouts import template_of
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment_options import DeploymentMode
+from registry_grpc.domain.explanation import MOST_LINES, URL, Link, LinkState, Sign
+
+_MOST_READ = 256 * 1024
+_EVENTS = 5
+
+
+async def trace(api: Api, deployment: Deployment) -> tuple[Link, ...]:
+    """The links that can be read. Raises Unreachable, and StatusError for errors that may pass."""
+    links: list[Link] = []
+    try:
+        await _follow(api, deployment, links)
+    except StatusError as error:
+        if error.may_pass:
+            raise
+        links.append(Link(kind="Next", name="", state=LinkState.UNKNOWN, summary=f"cannot be read: {error.message}"))
+    return tuple(links)
+
+
+async def _follow(api: Api, deployment: Deployment, links: list[Link]) -> None:
+    service = await api.find(kinds.INFERENCE_SERVICES, deployment.name, namespace=deployment.namespace)
+    if service is None:
+        links.append(_missing("InferenceService", deployment.name, LinkState.WAITING))
+        return
+    is_ready = _is_true(service, "Ready")
+    signs = (*_conditions(service, "PredictorReady", "IngressReady", "Ready"), *await _warnings(api, service))
+    summary = "is Ready" if is_ready else "is not Ready"
+    links.append(_link("InferenceService", service, is_ok=is_ready, summary=summary, signs=signs))
+    workload = await workload_of(api, service)
+    if workload is None:
+        links.append(_missing("Deployment", f"{deployment.name}-predictor", LinkState.WAITING))
+    else:
+        await _follow_workload(api, service, workload, links)
+    links.append(_url(service))
+
+
+async def _follow_workload(api: Api, service: Raw, workload: Json, links: list[Link]) -> None:
+    pods = await pods_of(api, service, workload)
+    ready = sum(_is_true(pod, "Ready") for pod in pods)
+    if deployment_mode(service) is DeploymentMode.KNATIVE:
+        kind, is_ok, summary = "Knative Service", _is_true(workload, "Ready"), "runs"
+    else:
+        status, kind = workload.get("status") or {}, "Deployment"
+        available, wanted = status.get("availableReplicas") or 0, (workload.get("spec") or {}).get("replicas", 1)
+        is_ok = available >= wanted and (status.get("updatedReplicas") or 0) >= wanted
+        summary = f"has {available} of {wanted} replicas available"
+    summary += f", with the pods of revision {revision_of(template_of(workload))}"
+    signs = _conditions(workload, "Available", "Progressing", "Ready")
+    links.append(_link(kind, workload, is_ok=is_ok, summary=summary, signs=signs))
+    failure = conditions(workload.get("status") or {}).get("ReplicaFailure")
+    if failure is not None and failure.is_true:
+        summary = f"cannot create pods: {failure.message}"
+        state, since = LinkState.FAILED, failure.since
+        links.append(Link(kind="ReplicaSet", name=_owner(pods), state=state, summary=summary, since=since))
+    elif pods:
+        state = LinkState.OK if ready == len(pods) else LinkState.WAITING
+        since = time_of(min(pod["metadata"]["creationTimestamp"] for pod in pods))
+        summary = f"has {ready} of {len(pods)} pods ready"
+        links.append(Link(kind="ReplicaSet", name=_owner(pods), state=state, summary=summary, since=since))
+    # One pod is shown: one that is not ready, or else the newest.
+    for pod in sorted(pods, key=lambda pod: _is_true(pod, "Ready"))[:1]:
+        await _follow_pod(api, pod, links)
+
+
+async def _follow_pod(api: Api, pod: Raw, links: list[Link]) -> None:
+    is_ready, scheduled = _is_true(pod, "Ready"), conditions(pod.get("status") or {}).get("PodScheduled")
+    summary = "is ready" if is_ready else f"is {(pod.get('status') or {}).get('phase', 'Pending')}, but not ready"
+    if scheduled is not None and scheduled.is_false:
+        summary = f"is on no node: {scheduled.message}"
+    signs = (*_conditions(pod, "PodScheduled", "Ready"), *await _warnings(api, pod))
+    links.append(_link("Pod", pod, is_ok=is_ready, summary=summary, signs=signs))
+    status = pod.get("status") or {}
+    for field in ("initContainerStatuses", "containerStatuses"):
+        is_init = field.startswith("init")
+        for container in status.get(field) or ():
+            # A container that waits for those before it tells nothing.
+            if ((container.get("state") or {}).get("waiting") or {}).get("reason") != "PodInitializing":
+                links.append(await _container(api, pod, container, is_init=is_init))  # noqa: PERF401
+
+
+async def _container(api: Api, pod: Raw, status: Raw, *, is_init: bool) -> Link:
+    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
+    waiting, running, ended = (state.get(name) or {} for name in ("waiting", "running", "terminated"))
+    ended = ended or last or {}
+    found, summary = _how_container_is(status, waiting, running, ended, is_init=is_init)
+    signs = []
+    if found is not LinkState.OK and (running or ended):
+        signs = await _log(api, pod, status["name"], previous=bool(waiting and last))
+    since = time_of(running.get("startedAt") or ended.get("finishedAt"))
+    return Link(kind="Container", name=status["name"], state=found, summary=summary, since=since, signs=tuple(signs))
+
+
+def _how_container_is(status: Raw, waiting: Raw, running: Raw, ended: Raw, *, is_init: bool) -> tuple[LinkState, str]:
+    code, why = ended.get("exitCode"), waiting.get("reason") or ""
+    if is_init and code == 0:
+        return LinkState.OK, "has done its work"
+    if status.get("ready"):
+        return LinkState.OK, "is ready"
+    if code:
+        text = (ended.get("message") or "").strip().splitlines()[-1:]
+        return LinkState.FAILED, ": ".join([f"ended with exit code {code} ({ended.get('reason')})", *text])
+    if why and why != "ContainerCreating":
+        return LinkState.FAILED, f"cannot start: {why}: {waiting.get('message') or ''}"
+    if running:
+        return LinkState.WAITING, "runs, but has not finished" if is_init else "runs, but is not ready"
+    return LinkState.WAITING, "is being created"
+
+
+async def _log(api: Api, pod: Raw, container: str, *, previous: bool) -> list[Sign]:
+    """The end of the container's log, or why there is none."""
+    metadata = pod["metadata"]
+    query = {"container": container, "previous": str(previous).lower()}
+    query |= {"tailLines": str(MOST_LINES), "limitBytes": str(_MOST_READ)}
+    try:
+        text = await api.text(f"{kinds.PODS.at(metadata['namespace'], metadata['name'])}/log", **query)
+    except StatusError as error:
+        return [Sign("log", f"cannot be read: {error.message}")]
+    if len(text.encode()) >= _MOST_READ:
+        text = text.rpartition("\n")[0]  # the rest may be a part of a secret, which nobody would recognize
+    return [Sign("log", text.strip())]
+
+
+def _url(service: Raw) -> Link:
+    route, url = conditions(service.get("status") or {}).get("IngressReady"), (service.get("status") or {}).get("url")
+    is_ok = route is not None and route.is_true and bool(url)
+    summary = "leads to the pods" if is_ok else "leads nowhere yet"
+    since = route.since if route is not None else None
+    return Link(
+        kind=URL, name=url or "", state=LinkState.OK if is_ok else LinkState.WAITING, summary=summary, since=since
+    )
+
+
+async def _warnings(api: Api, raw: Raw) -> list[Sign]:
+    """The newest warnings about an object, the newest last."""
+    metadata = raw["metadata"]
+    events = await api.list(
+        kinds.EVENTS.within(metadata["namespace"]), fieldSelector=f"involvedObject.uid={metadata['uid']},type=Warning"
+    )
+    signs = [_event(event) for event in events.items if NOISE not in (event.get("message") or "")]
+    return sorted(signs, key=lambda sign: str(sign.at or ""))[-_EVENTS:]
+
+
+def _event(event: Raw) -> Sign:
+    last = (event.get("series") or {}).get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
+    return Sign(f"event {event.get('reason')}", event.get("message") or "", time_of(last))
+
+
+def _conditions(raw: Raw, *kinds_: str) -> list[Sign]:
+    """The conditions that are not True."""
+    found = conditions(raw.get("status") or {})
+    signs = []
+    for kind in kinds_:
+        if (condition := found.get(kind)) is not None and not condition.is_true:
+            text = ": ".join(filter(None, (condition.status, condition.reason, condition.message)))
+            signs.append(Sign(f"condition {kind}", text, condition.since))
+    return signs
+
+
+def _is_true(raw: Raw, kind: str) -> bool:
+    condition = conditions(raw.get("status") or {}).get(kind)
+    return condition is not None and condition.is_true
+
+
+def _link(kind: str, raw: Raw, *, is_ok: bool, summary: str, signs: Sequence[Sign]) -> Link:
+    metadata: dict[str, Any] = raw["metadata"]
+    since = time_of(metadata.get("creationTimestamp"))
+    return Link(
+        kind=kind,
+        name=metadata["name"],
+        state=LinkState.OK if is_ok else LinkState.WAITING,
+        summary=summary,
+        since=since,
+        signs=tuple(signs),
+    )
+
+
+def _missing(kind: str, name: str, state: LinkState) -> Link:
+    return Link(kind=kind, name=name, state=state, summary="is not in the cluster")
+
+
+def _owner(pods: Sequence[Raw]) -> str:
+    owners = (owner["name"] for pod in pods for owner in pod["metadata"].get("ownerReferences") or ())
+    return next(owners, "")

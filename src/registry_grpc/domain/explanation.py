@@ -1,0 +1,108 @@
+"""Explanations: why a deployment is in its phase, by the chain from the intent to the URL.
+
+`Cluster.trace` reads the links that are in the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from registry_grpc.domain.deployment import Deployment, Phase, Want
+
+URL = "URL"
+"""The kind of the last link."""
+MOST_LINES = 20
+MOST_BYTES = 4096
+
+
+def end_of(text: str) -> str:
+    """The last lines of a text, as far as clients get it."""
+    lines = "\n".join(text.splitlines()[-MOST_LINES:])
+    return lines.encode()[-MOST_BYTES:].decode(errors="ignore")
+
+
+class LinkState(StrEnum):
+    """Whether a link of the chain is as it should be."""
+
+    OK = "OK"
+    WAITING = "WAITING"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A piece of evidence: a condition, an event, or the end of a log. `at` is the cluster's time, if it has one."""
+
+    source: str
+    text: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link: what it is, how it is, and since when it exists or runs (the cluster's time)."""
+
+    kind: str
+    name: str
+    state: LinkState
+    summary: str
+    since: datetime | None = None
+    signs: tuple[Sign, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A deployment with its chain, from the intent to the URL."""
+
+    deployment: Deployment
+    chain: tuple[Link, ...]
+
+    @classmethod
+    def of(cls, deployment: Deployment, traced: Iterable[Link]) -> Explanation:
+        return cls(deployment, (_intent(deployment), *traced))
+
+    @property
+    def cause(self) -> str:
+        """The last link that failed, because each link depends on those after it; otherwise what was last recorded, or
+        what is waited for."""
+        chain = sorted(self.chain, key=lambda link: link.kind != URL)  # it waits for all others
+        failed, waiting = (
+            [f"{link.kind} {link.name}: {link.summary}" for link in chain if link.state is state]
+            for state in (LinkState.FAILED, LinkState.WAITING)
+        )
+        recorded = [self.deployment.message] if self.deployment.message else []
+        return (failed[-1:] or recorded or waiting[-1:] or [""])[0]
+
+    @property
+    def next_step(self) -> str:
+        return self.deployment.next_step
+
+    def with_texts(self, change: Callable[[str], str]) -> Explanation:
+        """The same with every text from the cluster changed, for example to hide secrets."""
+
+        def changed(link: Link) -> Link:
+            signs = tuple(replace(sign, text=change(sign.text)) for sign in link.signs)
+            return replace(link, summary=change(link.summary), signs=signs)
+
+        deployment = replace(self.deployment, message=change(self.deployment.message))
+        return Explanation(deployment, tuple(map(changed, self.chain)))
+
+
+def _intent(deployment: Deployment) -> Link:
+    wanted = "to be removed" if deployment.want is Want.ABSENT else f"to serve {deployment.spec.storage_uri}"
+    if deployment.want is Want.ABSENT or deployment.applied_generation == deployment.generation:
+        state, how = LinkState.OK, "is in the cluster" if deployment.want is Want.PRESENT else "is under way"
+    else:
+        state = LinkState.FAILED if deployment.phase is Phase.FAILED else LinkState.WAITING
+        how = f"is not in the cluster yet: {deployment.message}" if deployment.message else "is not in the cluster yet"
+    return Link(
+        kind="Intent",
+        name=f"revision {deployment.generation}",
+        state=state,
+        summary=f"{wanted}, {how}",
+        since=deployment.revised_at,
+    )

@@ -1,0 +1,47 @@
+"""Explains why a deployment is in its phase."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.explanation import Explanation, end_of
+from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.redaction import redacted
+from registry_grpc.ports.cluster import Cluster
+from registry_grpc.ports.deployments import DeploymentRepository
+from registry_grpc.ports.encryption import SecretUnreadable
+from registry_grpc.ports.repositories import ModelVersionRepository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explaining:
+    """Explains deployments. `cluster` is None when deploying to Kubernetes is switched off."""
+
+    deployments: DeploymentRepository
+    versions: ModelVersionRepository
+    cluster: Cluster | None = None
+
+    async def explain(self, project_id: UUID, id: UUID) -> Explanation:
+        """Reads the cluster now. No text of the answer has the keys of the deployment's versions.
+
+        Raises NotFound; FailedPrecondition when deploying is switched off; Unavailable.
+        """
+        if self.cluster is None:
+            raise FailedPrecondition(Reason.CLUSTER_DISABLED)
+        deployment = await self.deployments.get(project_id, id)
+        explanation = Explanation.of(deployment, await self.cluster.trace(deployment))
+        keys = await self._keys(deployment)
+        return explanation.with_texts(lambda text: end_of(redacted(text, keys)))
+
+    async def _keys(self, deployment: Deployment) -> list[Credentials]:
+        found = []
+        for version in deployment.spec.versions:
+            with suppress(NotFound, SecretUnreadable):
+                found.append(
+                    await self.versions.credentials(deployment.project_id, version.model_version_id, version.uri)
+                )
+        return [keys for keys in found if keys is not None]

@@ -1,0 +1,139 @@
+"""Explanations of deployments: the chain to the cause, with evidence, times and logs, but without keys."""
+
+from __future__ import annotations
+
+import pytest
+from tests.scenarios.world import KEYS, World
+
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, Outcome
+from registry_grpc.domain.deployment import Phase
+from registry_grpc.domain.deployment_options import DeploymentOptions
+from registry_grpc.domain.explanation import Explanation, Link, LinkState
+from registry_grpc.services.explaining import Explaining
+
+CHAIN = ["Intent", "InferenceService", "Deployment", "ReplicaSet", "Pod", "Container", "Container", "URL"]
+TOO_LARGE = DeploymentOptions(requests={"cpu": "64"}, limits={"cpu": "64"})
+
+
+async def explained(world: World, id_: object) -> Explanation:
+    explaining = Explaining(deployments=world.deployments.deployments, versions=world.versions, cluster=world.cluster)
+    return await explaining.explain(world.project_id, id_)  # type: ignore[arg-type]
+
+
+def found(explanation: Explanation, kind: str) -> Link:
+    return next(link for link in reversed(explanation.chain) if link.kind == kind)
+
+
+async def test_a_deployment_that_serves(running: World) -> None:
+    id_ = (await running.deploy()).service.id
+    deployment = await running.until_deployed(id_)
+    explanation = await explained(running, id_)
+    assert [link.kind for link in explanation.chain][-3:] == CHAIN[-3:]
+    assert {link.state for link in explanation.chain} == {LinkState.OK}
+    assert all(link.since for link in explanation.chain if link.kind != "Container")
+    assert (explanation.cause, explanation.next_step) == ("", "")
+    assert found(explanation, "URL").name == deployment.url
+    await running.until_undeployed(id_)
+    (_, missing) = (await explained(running, id_)).chain
+    assert (missing.kind, missing.state) == ("InferenceService", LinkState.WAITING)
+
+
+async def test_a_server_that_crashes(running: World) -> None:
+    id_ = (await running.deploy("s3://models/corrupt-model")).service.id
+    await running.until_phase(id_, Phase.FAILED, "MODEL_LOAD")
+    explanation = await explained(running, id_)
+    assert [link.kind for link in explanation.chain] == CHAIN
+    server = found(explanation, "Container")
+    assert (server.name, server.state) == ("kserve-container", LinkState.FAILED)
+    assert server.since
+    assert explanation.cause.startswith("Container kserve-container: ended with exit code 1")
+    assert explanation.next_step
+    (log,) = server.signs
+    assert log.source == "log"
+    if running.kubernetes.simulated is not None:
+        assert "ValueError" in log.text
+    await running.until_undeployed(id_)
+
+
+async def test_pods_that_a_policy_refuses(faulty: World) -> None:
+    async with faulty.controller():
+        await faulty.allow_no_pods()
+        id_ = (await faulty.deploy()).service.id
+        await faulty.until_phase(id_, Phase.DEPLOYING, "QUOTA")
+        explanation = await explained(faulty, id_)
+        assert [link.kind for link in explanation.chain] == [*CHAIN[:4], "URL"]
+        assert explanation.cause.startswith("ReplicaSet : cannot create pods: ")
+        assert "exceeded quota" in explanation.cause
+
+
+async def test_a_pod_without_a_node(running: World) -> None:
+    id_ = (await running.deploy(options=TOO_LARGE)).service.id
+    await running.until_phase(id_, Phase.PENDING, "UNSCHEDULABLE")
+    explanation = await explained(running, id_)
+    assert "nodes are available" in explanation.cause
+    assert "is on no node: " in found(explanation, "Pod").summary
+    assert any(sign.source == "condition PodScheduled" for sign in found(explanation, "Pod").signs)
+    await running.until_undeployed(id_)
+
+
+async def test_an_object_that_is_refused(running: World) -> None:
+    async with running.policy_against(INFERENCE_SERVICES, "models need an owner"):
+        id_ = (await running.deploy()).service.id
+        await running.until_phase(id_, Phase.FAILED, "ADMISSION")
+        explanation = await explained(running, id_)
+    assert [link.kind for link in explanation.chain] == ["Intent", "InferenceService"]
+    assert explanation.cause.startswith("Intent revision 1: ")
+    assert "models need an owner" in explanation.cause
+
+
+async def test_an_error_that_is_in_an_event_only(running: World) -> None:
+    id_ = (await running.deploy("s4://models/iris")).service.id
+    await running.until_phase(id_, Phase.FAILED, "STORAGE_URI_UNSUPPORTED")
+    explanation = await explained(running, id_)
+    assert explanation.cause.startswith("StorageURI not supported")
+    signs = found(explanation, "InferenceService").signs
+    (event,) = [sign for sign in signs if sign.source == "event InternalError"][-1:]
+    assert "StorageURI not supported" in event.text
+    assert event.at
+
+
+@pytest.mark.parametrize("what", ["get pods/log", "list pods", "get deployments", "get inferenceservices"])
+async def test_without_a_right(faulty: World, what: str) -> None:
+    async with faulty.controller():
+        id_ = (await faulty.deploy("s3://models/corrupt-model")).service.id
+        await faulty.until_phase(id_, Phase.FAILED, "MODEL_LOAD")
+    verb, resource = what.split()
+    faulty.simulated.faults.forbid(verb, resource)
+    explanation = await explained(faulty, id_)
+    if what == "get pods/log":
+        assert found(explanation, "Container").signs[0].text.startswith("cannot be read: ")
+        assert [link.kind for link in explanation.chain] == CHAIN
+    else:
+        last = explanation.chain[-1]
+        assert (last.kind, last.state) == ("Next", LinkState.UNKNOWN)
+        assert "ValueError" in explanation.cause
+        assert f'cannot {verb} resource "{resource}"' in last.summary
+
+
+async def test_a_log_with_the_keys(faulty: World) -> None:
+    """The simulated cluster's log is the container's message."""
+    async with faulty.controller():
+        uri = f"s3://models/does-not-exist/{KEYS.secret_key}/{KEYS.access_key}"
+        id_ = (await faulty.deploy(uri)).service.id
+        failed = await faulty.until_phase(id_, Phase.FAILED, "MODEL_DOWNLOAD")
+    assert KEYS.secret_key in failed.message
+    explanation = await explained(faulty, id_)
+    told = (explanation.cause, explanation.deployment.message, *(link for link in explanation.chain[1:]))
+    assert "does-not-exist" in repr(told)
+    assert KEYS.secret_key not in repr(told)
+    assert f"/{KEYS.access_key}" not in repr(told)
+
+
+async def test_a_pod_that_is_not_ready_yet(running: World) -> None:
+    id_ = (await running.deploy(labels={LABEL: Outcome.NEVER_READY})).service.id
+    await running.until_phase(id_, Phase.DEPLOYING)
+    explanation = await explained(running, id_)
+    assert explanation.chain[0].state is LinkState.OK
+    assert LinkState.FAILED not in {link.state for link in explanation.chain}
+    await running.until_undeployed(id_)
