@@ -49,7 +49,7 @@ class OwnKServe:
                     yield document
 
     async def prepare(self, client: ClusterClient) -> None:
-        """What the manager reads at its start: its kinds, and its settings: Standard mode with an Ingress."""
+        """What the manager reads at its start: its kinds, and its settings: Standard mode with the Gateway API."""
         for definition in self.definitions():
             await client.call("POST", _CRDS, definition)
         await client.call("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})

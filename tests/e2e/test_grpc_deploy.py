@@ -266,6 +266,8 @@ def test_a_canary_is_tried_promoted_and_aborted(deployer: Deployer) -> None:
     plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(update=update))
     assert [difference.path for difference in plan.differences] == ["spec.canary"]
     assert deployer.get(id_).target_revision == 1
+    both = d.PlanDeployRequest(update=update, deployment=deployer.new())
+    assert set(deployer.rpc.refused(deployer.stub.PlanDeploy, both).violations) == {"update"}
     for percent in (0, 100):
         wrong = d.UpdateDeploymentRequest(id=id_, model_version_id=other["id"], traffic_percent=percent)
         refusal = deployer.rpc.refused(deployer.stub.UpdateDeployment, wrong)

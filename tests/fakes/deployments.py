@@ -141,10 +141,17 @@ class InMemoryDeploymentRepository:
             applied_generation=0 if want is Want.ABSENT else before.applied_generation,
             attempts=0,
         )
+        if before.canary:
+            self._end_share(before, now)
         work = self._store.work[id]
         work.next_at, work.dirty_at = now + FIRST_PASS_BY_THE_REQUEST, now
         self._put(revised, created_by, cause)
         await self._let_service_follow(revised, spec)
+
+    def _end_share(self, deployment: Deployment, now: datetime) -> None:
+        revisions, tried = self._store.revisions[deployment.id], deployment.generation
+        if revisions[tried].served_from and revisions[tried].served_until is None:
+            revisions[tried] = replace(revisions[tried], served_until=now)
 
     async def move_canary(
         self, project_id: UUID, id: UUID, step: CanaryStep, percent: int | None, *, message: str, after: int

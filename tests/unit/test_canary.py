@@ -47,16 +47,18 @@ def manifest_of(deployment: Deployment, secret: str = "", fit: Fit = SKLEARN) ->
 def applied(deployment: Deployment, secret: str = "") -> Deployment:
     """The deployment after its object was stored as it was sent."""
     manifest, before = manifest_of(deployment, secret), deployment.applied
-    content = {
+    alone = inference_service(deployment, SKLEARN, registry_id="r", secret_name=secret)
+    content: dict[str, Any] = {
         "spec": manifest["spec"],
         "ours": manifest["spec"],
+        "stamps": stamp_pods(alone, deployment),
         **{kind: manifest["metadata"][kind] for kind in ("labels", "annotations")},
     }
+    stamp = stamp_of(manifest)
+    stamps: dict[str, Any] = {"stamp": stamp}
     if before and deployment.canary:
         content["stable"] = stable_part(before, deployment.canary)
-    stamps: dict[str, Any] = (
-        {"stamp": deployment.generation, "predictor_stamp": stamp_of(manifest)} if deployment.canary else {}
-    )
+        stamps = {"stamp": deployment.generation, "predictor_stamp": stamp}
     stored = Applied(
         uid="u", k8s_generation=1, resource_version="1", content=content, split=deployment.wanted_split, **stamps
     )

@@ -73,6 +73,8 @@ class DeploymentServicer:
     @rpc(only_grpc(mapping.plan_message))
     async def PlanDeploy(self, request: pb.PlanDeployRequest, call: Call) -> Plan:
         if request.HasField("update"):
+            if request.HasField("deployment"):
+                raise InvalidRequest([Violation("update", "cannot be combined with deployment: give one of them")])
             return await self._planning.plan_update(
                 call.project_id, path_id(request.update.id), **_update(request.update)
             )
