@@ -38,8 +38,8 @@ TARGET = a_spec(model_version_id=NEW, storage_uri="s3://models/new", options=Dep
 KNATIVE = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE)
 
 
-def manifest_of(deployment: Deployment, secret: str = "") -> dict[str, Any]:
-    manifest = inference_service(deployment, SKLEARN, registry_id="r", secret_name=secret)
+def manifest_of(deployment: Deployment, secret: str = "", fit: Fit = SKLEARN) -> dict[str, Any]:
+    manifest = inference_service(deployment, fit, registry_id="r", secret_name=secret)
     stamp_pods(manifest, deployment)
     return divided(manifest, deployment)
 
@@ -146,6 +146,18 @@ def test_what_an_abort_applies() -> None:
     done = manifest_of(aborted(applied(aborting)))
     assert done["spec"] == before["spec"]
     assert done["metadata"]["labels"][MODEL_VERSION_ID] == str(OLD)
+    another_runtime = Fit(ModelFormat("sklearn", "2", None), {})
+    assert manifest_of(aborted(applied(aborting)), fit=another_runtime)["spec"] == before["spec"], "no pod restarts"
+
+
+def test_a_revision_that_ends_a_canary_keeps_the_name_of_the_stable_one() -> None:
+    after = replace(promoted(tried()), generation=3, spec=replace(TARGET, storage_uri="s3://models/third"))
+    assert "name" not in manifest_of(after)["spec"]["predictor"]
+
+
+def test_a_canary_of_the_same_pods_has_its_own_stamp() -> None:
+    [entry] = manifest_of(tried(replace(STABLE, options=DeploymentOptions(min_replicas=2))))["spec"]["canary"]
+    assert entry["predictor"]["annotations"][REVISION] == "2"
 
 
 def test_knative_sends_the_latest_revision_its_share() -> None:

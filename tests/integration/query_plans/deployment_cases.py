@@ -150,8 +150,8 @@ async def _end_canary(loaded: Loaded, step: CanaryStep) -> None:
     )
     tried = await loaded.deployments.get(PROJECT, HISTORIC)
     await loaded.deployments.move_canary(PROJECT, HISTORIC, step, None, message="", after=tried.generation)
-    claim = await _claimed(loaded, HISTORIC)
-    assert await loaded.queue.record(claim, replace(_result(claim, Phase.UPDATING), ended=step))
+    claim, is_promoted = await _claimed(loaded, HISTORIC), step is CanaryStep.PROMOTE
+    assert await loaded.queue.record(claim, replace(_result(claim, Phase.UPDATING), ended=step, is_shared=is_promoted))
 
 
 async def _release(loaded: Loaded) -> None:
