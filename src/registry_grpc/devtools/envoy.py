@@ -103,6 +103,7 @@ class Envoy:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=0o077,  # Envoy makes the socket of its admin before it sets the mode
             )
         try:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
