@@ -211,3 +211,14 @@ async def test_the_service_keeps_naming_the_stable_version(queues: Queues, aroun
     other = InferenceServicePatch(model_version_id=deployment.spec.model_version_id)
     with pytest.raises(FailedPrecondition):
         await deployments.change_service(project_id, deployment.id, other, "ann", keeps_version=True)
+
+
+async def test_a_promotion_keeps_the_version_that_it_gives_to_the_service(queues: Queues, around: Surroundings) -> None:
+    deployment = await move(queues, await tried(queues, around), CanaryStep.PROMOTE)
+    deployments, project_id = queues.repositories.deployments, deployment.project_id
+    same = InferenceServicePatch(model_version_id=deployment.spec.model_version_id)
+    await deployments.change_service(project_id, deployment.id, same, "ann", keeps_version=True)
+    assert deployment.canary is not None
+    other = InferenceServicePatch(model_version_id=deployment.canary.stable_version_id)
+    with pytest.raises(FailedPrecondition):
+        await deployments.change_service(project_id, deployment.id, other, "ann", keeps_version=True)

@@ -177,7 +177,9 @@ class InMemoryDeploymentRepository:
         deployment = self._store.deployments.get(id)
         if deployment and keeps_version and deployment.want is Want.PRESENT:
             canary = deployment.canary
-            check_version_kept(id, canary.stable_version_id if canary else deployment.spec.model_version_id, patch)
+            is_stable_kept = canary and canary.step is not CanaryStep.PROMOTE
+            kept = canary.stable_version_id if canary and is_stable_kept else deployment.spec.model_version_id
+            check_version_kept(id, kept, patch)
         if deployment and want is Want.PRESENT and deployment.want is Want.ABSENT:
             _check_generation(deployment, after)
         await self._services.update(project_id, id, patch)

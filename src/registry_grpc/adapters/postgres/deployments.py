@@ -84,14 +84,16 @@ SELECT id, generation, serving_generation, phase, reason, message, next_step FRO
 # Every transaction that writes a deployment and its service locks the deployment first.
 _LOCK_WANTED = """
 SELECT want, (coalesce((
-    SELECT r.spec FROM deployment_revision r WHERE r.deployment_id = d.id AND r.generation = d.stable_generation
+    SELECT r.spec FROM deployment_revision r
+    WHERE r.deployment_id = d.id AND r.generation = d.stable_generation AND d.canary_step <> 'PROMOTE'
 ), spec)->>'model_version_id')::uuid AS model_version_id
 FROM deployment d WHERE id = $1 AND project_id = $2 FOR UPDATE
 """
 # A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
 # applied generation; a redeployment then knows that the object was not deleted by somebody else. A revision without a
-# share ends the canary, and repeats the stable one if it has no spec of its own. No number is given twice, also after a
-# canary was aborted. Returns the number of the canary that ends, or 0.
+# share ends the canary, and repeats the stable one if it has no spec of its own; one with a share does not replace a
+# canary that is being promoted or aborted. No number is given twice, also after a canary was aborted. Returns the
+# number of the canary that ends, or 0.
 _REVISE = f"""
 UPDATE deployment SET
     generation = greatest(
