@@ -116,6 +116,8 @@ class InMemoryDeploymentRepository:
     ) -> None:
         before = await self.get(project_id, id)
         _check_generation(before, after)
+        if canary_percent and before.canary and before.canary.step is not CanaryStep.TRY:
+            raise ConcurrentChange
         now = self._store.write_time()
         stable = self._store.revisions[id][before.canary.stable_generation].spec if before.canary else None
         phase = Phase.UPDATING
@@ -151,6 +153,8 @@ class InMemoryDeploymentRepository:
     ) -> None:
         row = self._store.deployments[id]
         if row.canary is None or row.generation != after:
+            raise ConcurrentChange
+        if row.canary.step is not CanaryStep.TRY and step is not CanaryStep.ABORT:
             raise ConcurrentChange
         now = self._store.write_time()
         told: dict[str, Any] = {"reason": DeploymentReason.NONE, "message": message, "next_step": "", "attempts": 0}

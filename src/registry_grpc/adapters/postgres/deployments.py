@@ -116,6 +116,7 @@ UPDATE deployment SET
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
     next_at = now() + interval '2 seconds', dirty_at = now(), {TOUCHED}
 WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
+    AND ($6::int IS NULL OR coalesce(canary_step, 'TRY') = 'TRY')
 RETURNING coalesce((SELECT generation FROM deployment before WHERE id = $1 AND stable_generation IS NOT NULL), 0)
 """
 # Does nothing if the canary got no requests.
@@ -123,13 +124,14 @@ END_SHARE = """
 UPDATE deployment_revision SET served_until = greatest(now(), served_from)
 WHERE deployment_id = $1 AND generation = $2 AND served_from IS NOT NULL AND served_until IS NULL
 """
-# `message` says who asked for it.
+# `message` says who asked for it. Requests at the same time read the same step, and an abort must win.
 _MOVE_CANARY = f"""
 UPDATE deployment SET
     canary_step = $4, canary_percent = coalesce($5, canary_percent), attempts = 0, phase = 'UPDATING',
     phase_since = now(), reason = '', message = $6, next_step = '', next_at = now() + interval '2 seconds',
     dirty_at = now(), {TOUCHED}
-WHERE id = $1 AND project_id = $2 AND generation = $3 AND stable_generation IS NOT NULL
+WHERE id = $1 AND project_id = $2 AND generation = $3
+    AND (canary_step = 'TRY' OR canary_step IS NOT NULL AND $4 = 'ABORT')
 RETURNING (CASE WHEN $4 = 'PROMOTE' THEN spec ELSE (
     SELECT r.spec FROM deployment_revision r
     WHERE r.deployment_id = $1 AND r.generation = deployment.stable_generation
