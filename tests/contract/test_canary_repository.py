@@ -166,6 +166,21 @@ async def test_a_share_is_changed_without_a_revision(queues: Queues, around: Sur
         await move(queues, replace(after, generation=1), CanaryStep.PROMOTE)
 
 
+@pytest.mark.parametrize("ending", [CanaryStep.PROMOTE, CanaryStep.ABORT])
+async def test_a_request_that_read_the_step_before_does_not_undo_the_end(
+    queues: Queues, around: Surroundings, ending: CanaryStep
+) -> None:
+    before = await tried(queues, around)
+    after = await move(queues, before, ending)
+    with pytest.raises(ConcurrentChange):
+        await move(queues, before, CanaryStep.TRY, 60)
+    with pytest.raises(ConcurrentChange):
+        await move(queues, before, CanaryStep.PROMOTE)
+    with pytest.raises(ConcurrentChange):
+        await revise(queues, before, around, 60)
+    assert await queues.repositories.deployments.get(before.project_id, before.id) == after
+
+
 async def test_without_a_canary_nothing_moves(queues: Queues, around: Surroundings) -> None:
     deployment = await queues.passed(await deployed(queues.repositories, around))
     for step in CanaryStep:
@@ -177,7 +192,9 @@ async def test_without_a_canary_nothing_moves(queues: Queues, around: Surroundin
 async def test_a_pass_that_a_request_overtook_does_not_end_the_canary(
     queues: Queues, around: Surroundings, change: dict[str, Any]
 ) -> None:
-    deployment = await move(queues, await tried(queues, around), CanaryStep.PROMOTE)
+    deployment = await tried(queues, around)
+    if change["step"] is CanaryStep.ABORT:
+        deployment = await move(queues, deployment, CanaryStep.PROMOTE)
     claim = await queues.taken(deployment)
     await move(queues, deployment, **change)
     split = replace(APPLIED, split=deployment.wanted_split)
@@ -211,5 +228,16 @@ async def test_the_service_keeps_naming_the_stable_version(queues: Queues, aroun
     same = InferenceServicePatch(model_version_id=deployment.canary.stable_version_id)
     await deployments.change_service(project_id, deployment.id, same, "ann", keeps_version=True)
     other = InferenceServicePatch(model_version_id=deployment.spec.model_version_id)
+    with pytest.raises(FailedPrecondition):
+        await deployments.change_service(project_id, deployment.id, other, "ann", keeps_version=True)
+
+
+async def test_a_promotion_keeps_the_version_that_it_gives_to_the_service(queues: Queues, around: Surroundings) -> None:
+    deployment = await move(queues, await tried(queues, around), CanaryStep.PROMOTE)
+    deployments, project_id = queues.repositories.deployments, deployment.project_id
+    same = InferenceServicePatch(model_version_id=deployment.spec.model_version_id)
+    await deployments.change_service(project_id, deployment.id, same, "ann", keeps_version=True)
+    assert deployment.canary is not None
+    other = InferenceServicePatch(model_version_id=deployment.canary.stable_version_id)
     with pytest.raises(FailedPrecondition):
         await deployments.change_service(project_id, deployment.id, other, "ann", keeps_version=True)

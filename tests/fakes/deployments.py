@@ -116,6 +116,8 @@ class InMemoryDeploymentRepository:
     ) -> None:
         before = await self.get(project_id, id)
         _check_generation(before, after)
+        if canary_percent and before.canary and before.canary.step is not CanaryStep.TRY:
+            raise ConcurrentChange
         now = self._store.write_time()
         stable = self._store.revisions[id][before.canary.stable_generation].spec if before.canary else None
         phase = Phase.UPDATING
@@ -159,6 +161,8 @@ class InMemoryDeploymentRepository:
         row = self._store.deployments[id]
         if row.canary is None or row.generation != after:
             raise ConcurrentChange
+        if row.canary.step is not CanaryStep.TRY and step is not CanaryStep.ABORT:
+            raise ConcurrentChange
         now = self._store.write_time()
         told: dict[str, Any] = {"reason": DeploymentReason.NONE, "message": message, "next_step": "", "attempts": 0}
         canary = replace(row.canary, step=step, percent=percent or row.canary.percent)
@@ -184,7 +188,9 @@ class InMemoryDeploymentRepository:
         deployment = self._store.deployments.get(id)
         if deployment and keeps_version and deployment.want is Want.PRESENT:
             canary = deployment.canary
-            check_version_kept(id, canary.stable_version_id if canary else deployment.spec.model_version_id, patch)
+            is_stable_kept = canary and canary.step is not CanaryStep.PROMOTE
+            kept = canary.stable_version_id if canary and is_stable_kept else deployment.spec.model_version_id
+            check_version_kept(id, kept, patch)
         if deployment and want is Want.PRESENT and deployment.want is Want.ABSENT:
             _check_generation(deployment, after)
         await self._services.update(project_id, id, patch)

@@ -304,6 +304,8 @@ def test_the_canary_of_an_object_that_others_deleted_ends() -> None:
     result = judge(tried(), BORN, Evidence(at=BORN), None)
     assert (result.phase, result.reason) == (Phase.DRIFTED, "DELETED_EXTERNALLY")
     assert result.ended is CanaryStep.ABORT
+    promoted = judge(step(tried(), CanaryStep.PROMOTE), BORN, Evidence(at=BORN), None)
+    assert promoted.ended is CanaryStep.PROMOTE, "its service already names the new version"
     unread = judge(tried(), BORN, None, ApplyRefused(DeploymentReason.API_UNAVAILABLE, ""))
     assert unread.ended is None
 

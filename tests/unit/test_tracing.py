@@ -10,7 +10,7 @@ from tests.deployments import a_deployment
 
 from registry_grpc.adapters.kserve import kinds, tracing
 from registry_grpc.adapters.kserve.api import Listing
-from registry_grpc.adapters.kserve.errors import status_error
+from registry_grpc.adapters.kserve.errors import Unreachable, status_error
 from registry_grpc.domain.explanation import Link, LinkState, Sign
 
 T0, T1 = "2026-02-11T08:00:00Z", "2026-02-11T08:00:01Z"
@@ -113,6 +113,16 @@ async def test_a_log_that_was_cut_loses_its_last_line() -> None:
     objects = Objects([pod("a", server=BACK_OFF)], log="first\n" + "x" * 300_000)
     (log,) = [sign for link in await traced(objects) for sign in link.signs if sign.source == "log"]
     assert log.text == "first"
+
+
+async def test_a_log_on_a_node_that_does_not_answer_is_missing_evidence_only() -> None:
+    class OnADeadNode(Objects):
+        async def text(self, path: str, **query: str) -> str:
+            raise Unreachable("the Kubernetes API did not answer in time")
+
+    links = await traced(OnADeadNode([pod("a", server=BACK_OFF)]))
+    [log] = next(link.signs for link in links if link.kind == "Container")
+    assert log == Sign("log", "cannot be read: the Kubernetes API did not answer in time")
 
 
 async def test_events_are_evidence_without_noise_and_in_order() -> None:

@@ -104,7 +104,7 @@ class DeploymentRepository(Protocol):
     ) -> None:
         """Store the next revision, which without a spec repeats the present one. The same transaction changes the
         service's desired state and version, and its serve models. Raises NotFound; ConcurrentChange when `after` is not
-        None and not the present generation.
+        None and not the present generation, and with a percentage while a canary is being promoted or aborted.
 
         With a percentage, the revision is tried beside the stable one: the present one, or that of the present canary.
         The service keeps its version then. Without, a canary ends, and without a spec the stable revision is repeated.
@@ -115,7 +115,8 @@ class DeploymentRepository(Protocol):
     ) -> None:
         """Store the step of the canary, and its percentage unless that is None, with an event that has this message.
         The service's version becomes the target's for PROMOTE, and else the stable revision's. Raises ConcurrentChange
-        when `after` is not the present generation, or when there is no canary."""
+        when `after` is not the present generation, when there is no canary, or when it is being promoted or aborted,
+        except to abort a promotion."""
 
     async def change_service(
         self,

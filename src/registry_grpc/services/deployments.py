@@ -129,7 +129,8 @@ class Deployments:
     ) -> Deployment:
         """Promote or abort the revision that is tried. It can be repeated with the number of the revision.
 
-        Raises NotFound; FailedPrecondition when no revision is tried, or another one than this; ConcurrentChange.
+        Raises NotFound; FailedPrecondition when no revision is tried, or another one than this, or when the one to
+        promote is being aborted; ConcurrentChange.
         """
         reconciler = self._require_cluster()
 
@@ -139,6 +140,9 @@ class Deployments:
                 await self._check_ended(before, step, revision)
             elif revision not in {None, before.generation}:
                 text = f"revision {before.generation} is tried, and not revision {revision}"
+                raise FailedPrecondition(Reason.CANARY_UNDER_WAY, text, revision=str(before.generation))
+            elif before.canary.step is CanaryStep.ABORT and step is CanaryStep.PROMOTE:
+                text = f"revision {before.generation} is being aborted"
                 raise FailedPrecondition(Reason.CANARY_UNDER_WAY, text, revision=str(before.generation))
             elif before.canary.step is not step:
                 await self._move(before, step, user)

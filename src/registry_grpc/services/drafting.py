@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from registry_grpc.domain.canary import CanaryStep, check_percent
+from registry_grpc.domain.canary import check_percent
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import Deployment, DeploymentSpec, Want, check_may_try
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
@@ -144,15 +144,15 @@ class Drafting:
         """
         if options is not None:
             options.check()
-        canary = deployment.canary
+        canary, is_share_only = deployment.canary, model_version_id is None and options is None
         if traffic_percent is not None:
             check_percent(traffic_percent)
-            if model_version_id is None and options is None:
-                if canary is None:
-                    rule = "needs a version or options to try, because no revision is tried now"
-                    raise InvalidRequest([Violation("traffic_percent", rule)])
-                return replace(deployment, canary=replace(canary, step=CanaryStep.TRY, percent=traffic_percent))
+            if is_share_only and canary is None:
+                rule = "needs a version or options to try, because no revision is tried now"
+                raise InvalidRequest([Violation("traffic_percent", rule)])
         check_may_try(deployment, traffic_percent)
+        if canary and traffic_percent is not None and is_share_only:
+            return replace(deployment, canary=replace(canary, percent=traffic_percent))
         spec = await self.updated(deployment, model_version_id, options)
         percent = traffic_percent or (canary.percent if canary else None)
         if percent is None:

@@ -38,8 +38,16 @@ class Explaining:
         return explanation.with_texts(lambda text: end_of(redacted(text, keys)))
 
     async def _keys(self, deployment: Deployment) -> list[Credentials]:
+        """The keys of all versions whose pods may be in the cluster."""
+        versions = [*deployment.spec.versions]
+        stable = deployment.canary.stable_generation if deployment.canary else None
+        others = {deployment.applied_generation, deployment.serving_generation, stable}
+        for generation in others - {0, None, deployment.generation}:
+            with suppress(NotFound):
+                revision = await self.deployments.revision(deployment.project_id, deployment.id, generation)
+                versions += revision.spec.versions
         found = []
-        for version in deployment.spec.versions:
+        for version in dict.fromkeys(versions):
             with suppress(NotFound, SecretUnreadable):
                 found.append(
                     await self.versions.credentials(deployment.project_id, version.model_version_id, version.uri)

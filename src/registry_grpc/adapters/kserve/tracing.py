@@ -10,7 +10,7 @@ from typing import Any
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
-from registry_grpc.adapters.kserve.errors import StatusError
+from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
 from registry_grpc.adapters.kserve.evidence import NOISE, Raw, conditions, deployment_mode, revision_of, time_of
 from registry_grpc.adapters.kserve.observation import pods_of, workload_of
 from registry_grpc.adapters.kserve.rollouts import template_of
@@ -132,6 +132,8 @@ async def _log(api: Api, pod: Raw, container: str, *, previous: bool) -> list[Si
         text = await api.text(f"{kinds.PODS.at(metadata['namespace'], metadata['name'])}/log", **query)
     except StatusError as error:
         return [Sign("log", f"cannot be read: {error.message}")]
+    except Unreachable as error:  # the API server asks the node, which may be down
+        return [Sign("log", f"cannot be read: {error}")]
     if len(text.encode()) >= _MOST_READ:
         text = text.rpartition("\n")[0]  # the rest may be a part of a secret, which nobody would recognize
     return [Sign("log", text.strip())]

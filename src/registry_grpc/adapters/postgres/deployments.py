@@ -84,14 +84,16 @@ SELECT id, generation, serving_generation, phase, reason, message, next_step FRO
 # Every transaction that writes a deployment and its service locks the deployment first.
 _LOCK_WANTED = """
 SELECT want, (coalesce((
-    SELECT r.spec FROM deployment_revision r WHERE r.deployment_id = d.id AND r.generation = d.stable_generation
+    SELECT r.spec FROM deployment_revision r
+    WHERE r.deployment_id = d.id AND r.generation = d.stable_generation AND d.canary_step <> 'PROMOTE'
 ), spec)->>'model_version_id')::uuid AS model_version_id
 FROM deployment d WHERE id = $1 AND project_id = $2 FOR UPDATE
 """
 # A new revision begins without the reason and message of the one before. An undeployment also clears the url and the
 # applied generation; a redeployment then knows that the object was not deleted by somebody else. A revision without a
-# share ends the canary, and repeats the stable one if it has no spec of its own. No number is given twice, also after a
-# canary was aborted. Returns the number of the canary that ends, or 0.
+# share ends the canary, and repeats the stable one if it has no spec of its own; one with a share does not replace a
+# canary that is being promoted or aborted. No number is given twice, also after a canary was aborted. Returns the
+# number of the canary that ends, or 0.
 _REVISE = f"""
 UPDATE deployment SET
     generation = greatest(
@@ -114,6 +116,7 @@ UPDATE deployment SET
     reason = '', message = '', next_step = '', url = CASE WHEN $3 = 'ABSENT' THEN '' ELSE url END,
     next_at = now() + interval '2 seconds', dirty_at = now(), {TOUCHED}
 WHERE id = $1 AND project_id = $2 AND generation = coalesce($5, generation)
+    AND ($6::int IS NULL OR coalesce(canary_step, 'TRY') = 'TRY')
 RETURNING coalesce((SELECT generation FROM deployment before WHERE id = $1 AND stable_generation IS NOT NULL), 0)
 """
 # Does nothing if the canary got no requests.
@@ -121,13 +124,14 @@ END_SHARE = """
 UPDATE deployment_revision SET served_until = greatest(now(), served_from)
 WHERE deployment_id = $1 AND generation = $2 AND served_from IS NOT NULL AND served_until IS NULL
 """
-# `message` says who asked for it.
+# `message` says who asked for it. Requests at the same time read the same step, and an abort must win.
 _MOVE_CANARY = f"""
 UPDATE deployment SET
     canary_step = $4, canary_percent = coalesce($5, canary_percent), attempts = 0, phase = 'UPDATING',
     phase_since = now(), reason = '', message = $6, next_step = '', next_at = now() + interval '2 seconds',
     dirty_at = now(), {TOUCHED}
-WHERE id = $1 AND project_id = $2 AND generation = $3 AND stable_generation IS NOT NULL
+WHERE id = $1 AND project_id = $2 AND generation = $3
+    AND (canary_step = 'TRY' OR canary_step IS NOT NULL AND $4 = 'ABORT')
 RETURNING (CASE WHEN $4 = 'PROMOTE' THEN spec ELSE (
     SELECT r.spec FROM deployment_revision r
     WHERE r.deployment_id = $1 AND r.generation = deployment.stable_generation

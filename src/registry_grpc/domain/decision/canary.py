@@ -48,13 +48,14 @@ def ended(s: Situation) -> CanaryStep | None:
     """PROMOTE or ABORT when the cluster is where that step leads, so that the canary can end; None before.
 
     Promoted: the target gets all requests with all its replicas. Aborted: it gets none, and if the stable revision had
-    to be started again, that is up. An object that others have deleted is created again without the canary.
+    to be started again, that is up. An object that others have deleted is created again without the canary, with the
+    revision that was to get everything.
     """
     canary, rollout = s.canary, s.rollout
     if canary is None or s.refused is not None or s.evidence is None:
         return None
     if s.live is None or s.deployment.applied is None or s.live.uid != s.deployment.applied.uid:
-        return CanaryStep.ABORT
+        return CanaryStep.PROMOTE if canary.step is CanaryStep.PROMOTE else CanaryStep.ABORT
     if not s.deployment.is_applied or s.live.drift or s.share != canary.share:
         return None
     if canary.step is CanaryStep.PROMOTE and s.is_rolled_out:
