@@ -64,7 +64,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
     is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY
     applied = None if is_forgotten else deployment.applied
     serving = _serving(situation, verdict)
-    live = evidence.live if evidence else None
+    live = situation.live
     url = "" if serving is None else (live or deployment).url
     is_shared = serving not in {None, deployment.generation} and bool(situation.canary and situation.share)
     return PassResult(
