@@ -256,6 +256,9 @@ async def test_namespaces_of_deployments_and_what_cannot_be_seen_in_them(
         "warning  deployments in namespace lost: 1 cannot be seen any more, last seen 2026-11-29 09:30 UTC or later"
         " -> see the checks of the namespace"
     )
+    await database.execute("UPDATE deployment SET observed_at = NULL")
+    assert not await doctor.finds_all_well()
+    assert "1 cannot be seen any more, never seen" in doctor.line("deployments in namespace lost")
     assert "deployments in namespace models" not in doctor.text
     assert doctor.line("permissions in namespace lost").startswith("MISSING ")
     assert doctor.line("namespace ending").startswith("MISSING  namespace ending: it is being deleted -> ")

@@ -25,6 +25,7 @@ from registry_grpc.domain.decision import PassResult, judge, needs_apply
 from registry_grpc.domain.deployment import Applied, Deployment, Phase
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, StorageUri
 from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
+from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.preflight import ClusterFacts, canary_findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.runtimes import ModelFormat
@@ -271,6 +272,12 @@ def test_both_revisions_serve() -> None:
     result = judged(tried(), 0)
     assert (result.serving_generation, result.is_shared) == (1, False)
     assert result.service.served_state is not ServeModelState.RUNNING
+
+
+def test_the_stable_revision_serves_again_after_a_stop() -> None:
+    result = judged(replace(tried(), serving_generation=None), 25)
+    assert (result.serving_generation, result.is_shared) == (1, True)
+    assert result.service.current_state is ServiceState.DEPLOYED
 
 
 STARTING = replace(UP, is_complete=False)

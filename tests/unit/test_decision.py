@@ -180,6 +180,9 @@ WANTED: dict[str, Any] = {"want": Want.ABSENT, "phase": Phase.DELETING}
 
 BESIDE = Canary(stable_generation=1, stable_version_id=UUID(int=1), percent=25)
 TRIED: dict[str, Any] = {"canary": BESIDE, "serving_generation": 1, "live": READY, "rollout": COMPLETE}
+UP_FOR = {
+    seconds: replace(COMPLETE, available=Condition(status="True", since=ago(seconds=seconds))) for seconds in (30, 31)
+}
 ABORTING: dict[str, Any] = TRIED | {"canary": replace(BESIDE, step=CanaryStep.ABORT)}
 PROMOTING: dict[str, Any] = TRIED | {"canary": replace(BESIDE, step=CanaryStep.PROMOTE)}
 
@@ -194,6 +197,10 @@ CASES = [
          P.UPDATING, "ROUTE_PENDING", "revision 2 gets 10 % of the requests instead of 25 %"),
     Case("canary", "… for long", situation(**TRIED, applied_at=ago(seconds=31)), P.FAILED, "CANARY_UNROUTED",
          "revision 2 gets 0 % of the requests instead of 25 % (revision 1 is still serving)"),
+    Case("canary", "… for long, and its pods are up for 30 s", situation(**TRIED | {"rollout": UP_FOR[30]}, share=0,
+         applied_at=ago(minutes=9)), P.UPDATING, "ROUTE_PENDING"),
+    Case("canary", "… for 31 s", situation(**TRIED | {"rollout": UP_FOR[31]}, share=0, applied_at=ago(minutes=9)),
+         P.FAILED, "CANARY_UNROUTED"),
     Case("canary", "the target gets everything", situation(**PROMOTING, share=100), P.UPDATING, "CANARY_ENDING",
          "revision 2 is promoted; it gets all requests"),
     Case("canary", "the stable revision has no pods", situation(**TRIED | {"live": LIVE}, share=25), P.DEGRADED,

@@ -218,6 +218,13 @@ def test_whether_a_deployment_serves_at_all(counts: dict[str, Any], available: b
     assert deployment_rollout(workload(**counts), min_replicas=2).is_available is available
 
 
+def test_since_when_enough_replicas_are_available() -> None:
+    raw = {"type": "Available", "status": "True", "lastTransitionTime": "2026-02-11T08:00:01Z"}
+    available = deployment_rollout(workload(conditions=[raw]), min_replicas=1).available
+    assert available is not None
+    assert (available.is_true, available.since) == (True, at(1))
+
+
 def test_counts_of_a_template_before_count_nothing() -> None:
     rollout = deployment_rollout(workload(generation=5, **replicas(1, 1, 1)), min_replicas=1)
     assert (rollout.is_observed, rollout.is_complete, rollout.revision) == (False, False, 2)

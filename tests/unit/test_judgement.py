@@ -326,3 +326,9 @@ def test_when_the_secret_may_be_lacking(phase: Phase, reason: Why, *, may: bool)
     assert not may_lack_secret(ROW, replace(result, applied_generation=2))
     assert not may_lack_secret(ROW, replace(result, applied=replace(APPLIED, content={})))
     assert not may_lack_secret(ROW, replace(result, applied=None))
+
+
+def test_the_fields_of_an_object_that_has_taken_the_name_are_not_recorded() -> None:
+    others = replace(LIVE, uid="other", deployment_id="somebody else's", drift=DRIFT)
+    result = judged(ROW, seen(others))
+    assert (result.phase, result.reason, result.drift) == (Phase.DRIFTED, Why.DELETED_EXTERNALLY, ())

@@ -93,3 +93,15 @@ def test_preflight_takes_the_runtime_that_serves() -> None:
 def test_a_runtime_with_strange_amounts_is_left_alone() -> None:
     strange = RuntimeFormat(runtime="r", name="x", version="", auto_select=True, requests={"cpu": "{{.Cpu}}"})
     assert list(resource_findings(DeploymentOptions(limits={"cpu": "1"}), strange)) == []
+
+
+@pytest.mark.parametrize("amount", ["9" * 60, "1e999"])
+def test_an_amount_of_any_size_is_compared(amount: str) -> None:
+    options = DeploymentOptions(limits={GPU: amount, "memory": amount}, requests={"memory": "1"})
+    assert options.violations() == ()
+    assert list(resource_findings(options, None)) == []
+
+
+def test_an_amount_that_no_number_has_is_refused() -> None:
+    (violation,) = DeploymentOptions(limits={GPU: "1e9999999999999999999"}).violations()
+    assert violation.field == f"options.resources.limits.{GPU}"

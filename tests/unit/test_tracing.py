@@ -11,6 +11,7 @@ from tests.deployments import a_deployment
 from registry_grpc.adapters.kserve import kinds, tracing
 from registry_grpc.adapters.kserve.api import Listing
 from registry_grpc.adapters.kserve.errors import Unreachable, status_error
+from registry_grpc.domain.deployment import Applied, Want
 from registry_grpc.domain.explanation import Link, LinkState, Sign
 
 T0, T1 = "2026-02-11T08:00:00Z", "2026-02-11T08:00:01Z"
@@ -43,6 +44,7 @@ class Objects:
 
     async def find(self, kind: Any, name: str, *, namespace: str) -> dict[str, Any]:
         metadata = {"name": name, "namespace": namespace, "uid": "u", "generation": 1, "creationTimestamp": T0}
+        metadata |= {"resourceVersion": "1"}
         if kind is kinds.INFERENCE_SERVICES:
             unready = condition("Ready", "False", reason="Predictor ingress not created")
             return {"metadata": metadata, "status": {"conditions": [unready]}}
@@ -60,11 +62,21 @@ class Objects:
 
 
 async def traced(objects: Any) -> list[Link]:
-    return list(await tracing.trace(objects, a_deployment()))
+    ours = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
+    return list(await tracing.trace(objects, a_deployment(applied=ours)))
 
 
 def of_kind(links: list[Link], kind: str) -> list[tuple[str, LinkState, str]]:
     return [(link.name, link.state, link.summary) for link in links if link.kind == kind]
+
+
+async def test_nothing_is_told_of_an_object_that_belongs_to_others() -> None:
+    objects: Any = Objects([pod("a", server=BACK_OFF)])
+    (link,) = await tracing.trace(objects, a_deployment())
+    assert (link.state, link.summary, link.signs) == (LinkState.FAILED, "belongs to something else", ())
+    (link,) = await tracing.trace(objects, a_deployment(want=Want.ABSENT))
+    assert link.state is LinkState.WAITING, "another deployment may have the name by now"
+    assert objects.asked == []
 
 
 async def test_the_pod_that_is_not_ready_is_shown() -> None:

@@ -82,7 +82,8 @@ async def check_database(settings: Settings) -> AsyncIterator[Diagnosis]:
                 yield diagnosis
             yield await _orphans(connection)
             for row in await connection.fetch(_OUT_OF_SIGHT):
-                text = f"{row['count']} cannot be seen any more, last seen {row['since']:%Y-%m-%d %H:%M} UTC or later"
+                last = f"last seen {row['since']:%Y-%m-%d %H:%M} UTC or later" if row["since"] else "never seen"
+                text = f"{row['count']} cannot be seen any more, {last}"
                 yield warning(f"deployments in namespace {row['namespace']}", text, "see the checks of the namespace")
     finally:
         await connection.close()

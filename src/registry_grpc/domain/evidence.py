@@ -81,6 +81,8 @@ class Rollout:
     """Whether any replica serves, with this template or an earlier one."""
     has_minimum: bool = False
     """Whether the minimum number of replicas is available, all of this template. An autoscaler may want more."""
+    available: Condition | None = None
+    """Whether enough replicas are available, and since when. A Knative Service has no such condition."""
     replica_failure: Condition | None = None
     progressing: Condition | None = None
     pods: tuple[PodEvidence, ...] = ()

@@ -71,7 +71,7 @@ def _whole(resource: str, requests: _Amounts, limits: _Amounts, *, may_have_limi
     if requests.has(resource) and requests.of(resource) != limits.of(resource):
         message = f"the {requests.text(resource)} must equal the {limits.text(resource)}: {resource} cannot be shared"
         yield Finding(Why.RESOURCES_INVALID, message, field=field)
-    if limits.of(resource) % 1:
+    if limits.of(resource) != limits.of(resource).to_integral_value():
         message = f"the {limits.text(resource)} must be a whole number"
         yield Finding(Why.RESOURCES_INVALID, message, field=field)
 

@@ -32,6 +32,7 @@ def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw
         is_complete=is_observed and has_minimum and total == available,
         is_available=available > 0,
         has_minimum=has_minimum,
+        available=found.get("Available"),
         replica_failure=found.get("ReplicaFailure"),
         progressing=found.get("Progressing"),
         pods=_pods(pods),

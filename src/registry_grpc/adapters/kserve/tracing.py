@@ -11,10 +11,18 @@ from typing import Any
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
-from registry_grpc.adapters.kserve.evidence import NOISE, Raw, conditions, deployment_mode, revision_of, time_of
+from registry_grpc.adapters.kserve.evidence import (
+    NOISE,
+    Raw,
+    conditions,
+    deployment_mode,
+    live_object,
+    revision_of,
+    time_of,
+)
 from registry_grpc.adapters.kserve.observation import pods_of, workload_of
 from registry_grpc.adapters.kserve.rollouts import template_of
-from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.explanation import MOST_LINES, URL, Link, LinkState, Sign
 
@@ -38,6 +46,12 @@ async def _follow(api: Api, deployment: Deployment, links: list[Link]) -> None:
     service = await api.find(kinds.INFERENCE_SERVICES, deployment.name, namespace=deployment.namespace)
     if service is None:
         links.append(_missing("InferenceService", deployment.name, LinkState.WAITING))
+        return
+    if not live_object(service).is_of(deployment):
+        is_going = deployment.want is Want.ABSENT
+        # Whoever shares the namespace must not see events and logs of others by choosing the names of their objects.
+        state, text = LinkState.WAITING if is_going else LinkState.FAILED, "belongs to something else"
+        links.append(Link(kind="InferenceService", name=deployment.name, state=state, summary=text))
         return
     is_ready = _is_true(service, "Ready")
     signs = (*_conditions(service, "PredictorReady", "IngressReady", "Ready"), *await _warnings(api, service))

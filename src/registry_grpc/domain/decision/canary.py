@@ -11,6 +11,8 @@ from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.reason import DeploymentReason as Why
 
 _ROUTED_WITHIN = timedelta(seconds=30)
+_LOOK_FOR_ROUTE_IN = timedelta(seconds=2)
+"""Routes are not watched."""
 
 
 def is_aborted(s: Situation) -> bool:
@@ -35,9 +37,11 @@ def tried(s: Situation) -> Verdict:
         return stands(s, Phase.DEGRADED, Why.NOT_READY, why_not_ready(s))
     if s.share != canary.share:
         message = f"revision {target} gets {s.share or 0} % of the requests instead of {canary.share} %"
-        if s.since_apply > _ROUTED_WITHIN:
+        # KServe routes to a canary when its pods are ready, however long they took to start.
+        available = s.rollout.available if s.rollout else None
+        if s.since_apply > _ROUTED_WITHIN and (available is None or s.lasting(available) > _ROUTED_WITHIN):
             return failed(s, Why.CANARY_UNROUTED, message)
-        return stands(s, Phase.UPDATING, Why.ROUTE_PENDING, message)
+        return stands(s, Phase.UPDATING, Why.ROUTE_PENDING, message, again_in=_LOOK_FOR_ROUTE_IN)
     if canary.step is CanaryStep.PROMOTE:
         return stands(s, Phase.UPDATING, Why.CANARY_ENDING, f"revision {target} is promoted; it gets all requests")
     message = f"revision {target} gets {s.share} % of the requests, and revision {canary.stable_generation} the others"

@@ -64,7 +64,7 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
     is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY
     applied = None if is_forgotten else deployment.applied
     serving = _serving(situation, verdict)
-    live = evidence.live if evidence else None
+    live = situation.live
     url = "" if serving is None else (live or deployment).url
     is_shared = serving not in {None, deployment.generation} and bool(situation.canary and situation.share)
     return PassResult(
@@ -116,7 +116,11 @@ def _serving(situation: Situation, verdict: Verdict) -> int | None:
     if verdict.phase is Phase.DEPLOYED or (with_additions and not lacks_route(situation)):
         return deployment.generation
     nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
-    return None if nothing_serves or deployment.want is Want.ABSENT else deployment.serving_generation
+    if nothing_serves or deployment.want is Want.ABSENT:
+        return None
+    if situation.canary and situation.is_ready:  # also when somebody has stopped the object and resumed it
+        return situation.canary.stable_generation
+    return deployment.serving_generation
 
 
 def _service_view(
