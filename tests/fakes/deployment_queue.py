@@ -306,7 +306,8 @@ class InMemoryDeploymentQueue:
             elif revision.served_from and revision.served_until is None:
                 revisions[generation] = replace(revision, served_until=now)
         current = revisions[deployment.generation]
-        if deployment.phase is Phase.DEPLOYED:
+        serves = deployment.serving_generation == deployment.generation
+        if serves and deployment.phase in {Phase.DEPLOYED, Phase.DRIFTED}:
             self._drop_superseded(deployment)
         elif _has_failed(deployment) and current.served_from is None:
             revisions[deployment.generation] = replace(current, outcome=Outcome.FAILED, reason=deployment.reason)

@@ -390,7 +390,7 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
         await connection.execute(_BEGIN_SERVING, id_, serving)
     if claim.deployment.canary:
         await connection.execute(_BEGIN_SHARE if result.is_shared else END_SHARE, id_, generation)
-    if result.phase is Phase.DEPLOYED:
+    if serving == generation and result.phase in {Phase.DEPLOYED, Phase.DRIFTED}:
         await connection.execute(_DROP_SUPERSEDED, id_, list(spec.served_version_ids))
     elif result.phase is Phase.FAILED and result.reason is not DeploymentReason.NAMESPACE_NOT_VISIBLE:
         await connection.execute(_FAIL_REVISION, id_, generation, result.reason)
