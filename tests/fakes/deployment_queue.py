@@ -274,10 +274,8 @@ class InMemoryDeploymentQueue:
         alone = replace(deployment, canary=None, split=None, revised_at=now)
         if step is CanaryStep.ABORT:
             assert deployment.canary is not None
-            revisions = self._store.revisions[deployment.id]
-            tried, stable = revisions[deployment.generation], revisions[deployment.canary.stable_generation]
-            until = tried.served_until or (now if tried.served_from else None)
-            revisions[tried.generation] = replace(tried, outcome=Outcome.ABORTED, served_until=until)
+            stable = self._store.revisions[deployment.id][deployment.canary.stable_generation]
+            self._store.abort_revision(deployment.id, deployment.generation, now)
             alone = replace(alone, generation=stable.generation, spec=stable.spec)
         self._store.deployments[deployment.id] = alone
         self._store.work[deployment.id].next_at = now
