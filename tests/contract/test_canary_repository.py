@@ -106,7 +106,16 @@ async def test_another_revision_takes_the_place_of_the_tried_one(queues: Queues,
     assert after.canary is not None
     assert (after.generation, after.canary.stable_generation, after.canary.percent) == (3, 1, 40)
     assert after.canary.stable_version_id == stable_version == await service_version(queues, after)
-    assert (await revisions(queues, after))[:2] == [(Outcome.SERVED, True, True), (Outcome.SERVED, True, False)]
+    assert await revisions(queues, after) == [
+        (Outcome.SERVED, True, True),
+        (Outcome.ABORTED, True, False),
+        (Outcome.PENDING, False, False),
+    ]
+    # When the new one is promoted, a rollback returns to what served beside it, and not to what was only tried.
+    after = await queues.passed(await move(queues, after, CanaryStep.PROMOTE), **SHARED | {"ended": CanaryStep.PROMOTE})
+    promoted = await queues.passed(after)
+    back = await queues.repositories.deployments.revision(promoted.project_id, promoted.id, None)
+    assert back.generation == 1
 
 
 async def test_a_promotion(queues: Queues, around: Surroundings) -> None:
@@ -215,7 +224,9 @@ async def test_an_undeployment_ends_it_with_the_stable_revision(queues: Queues, 
     gone = await queues.repositories.deployments.get(deployment.project_id, deployment.id)
     assert (gone.canary, gone.split, gone.spec, gone.generation) == (None, None, stable, 3)
     assert await service_version(queues, gone) == stable.model_version_id
-    assert (await revisions(queues, gone))[1] == (Outcome.SERVED, True, False)
+    assert (await revisions(queues, gone))[1] == (Outcome.ABORTED, True, False)
+    back = await queues.repositories.deployments.revision(gone.project_id, gone.id, None)
+    assert (back.generation, back.spec) == (1, stable)
     up = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
     await queues.repositories.deployments.change_service(gone.project_id, gone.id, up, "ann")
     assert (await queues.repositories.deployments.get(gone.project_id, gone.id)).spec == stable

@@ -274,10 +274,8 @@ class InMemoryDeploymentQueue:
         alone = replace(deployment, canary=None, split=None, revised_at=now)
         if step is CanaryStep.ABORT:
             assert deployment.canary is not None
-            revisions = self._store.revisions[deployment.id]
-            tried, stable = revisions[deployment.generation], revisions[deployment.canary.stable_generation]
-            until = tried.served_until or (now if tried.served_from else None)
-            revisions[tried.generation] = replace(tried, outcome=Outcome.ABORTED, served_until=until)
+            stable = self._store.revisions[deployment.id][deployment.canary.stable_generation]
+            self._store.abort_revision(deployment.id, deployment.generation, now)
             alone = replace(alone, generation=stable.generation, spec=stable.spec)
         self._store.deployments[deployment.id] = alone
         self._store.work[deployment.id].next_at = now
@@ -306,7 +304,8 @@ class InMemoryDeploymentQueue:
             elif revision.served_from and revision.served_until is None:
                 revisions[generation] = replace(revision, served_until=now)
         current = revisions[deployment.generation]
-        if deployment.phase is Phase.DEPLOYED:
+        serves = deployment.serving_generation == deployment.generation
+        if serves and deployment.phase in {Phase.DEPLOYED, Phase.DRIFTED}:
             self._drop_superseded(deployment)
         elif _has_failed(deployment) and current.served_from is None:
             revisions[deployment.generation] = replace(current, outcome=Outcome.FAILED, reason=deployment.reason)

@@ -147,6 +147,8 @@ class InMemoryDeploymentRepository:
             self._end_share(before, now)
         work = self._store.work[id]
         work.next_at, work.dirty_at = now + FIRST_PASS_BY_THE_REQUEST, now
+        if before.canary:
+            self._store.abort_revision(id, before.generation, now)
         self._put(revised, created_by, cause)
         await self._let_service_follow(revised, spec)
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from tests.fakes.clock import FakeClock
 
-from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
+from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan, Outcome
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.model_version import Credentials, ModelVersion
 from registry_grpc.domain.paging import OBJECT_BYTES, Cursor, Page, Slice, Sort
@@ -101,6 +101,13 @@ class InMemoryStore:
             rows.pop(deployment_id, None)
         self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]
         self.requests = {key: made for key, made in self.requests.items() if made[0] != deployment_id}
+
+    def abort_revision(self, deployment_id: UUID, generation: int, now: datetime) -> None:
+        """A revision is no longer tried, and no rollback returns to it by itself."""
+        revisions = self.revisions[deployment_id]
+        tried = revisions[generation]
+        until = tried.served_until or (now if tried.served_from else None)
+        revisions[generation] = replace(tried, outcome=Outcome.ABORTED, served_until=until)
 
     def log(self, deployment: Deployment, at: datetime) -> None:
         """Add an event with the current state of the deployment."""

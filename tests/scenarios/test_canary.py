@@ -98,7 +98,9 @@ async def test_an_abort_keeps_the_pods_of_the_stable_revision(running: World) ->
     await end(running, id_, CanaryStep.ABORT)
     done = await running.until_deployed(id_, revision=1)
     assert (done.canary, done.generation) == (None, 1)
-    assert "canary" not in (await running.live(done))["spec"]
+    live = await running.live(done)
+    assert "canary" not in live["spec"]
+    await running.until_secrets([live["metadata"]["annotations"]["serving.kserve.io/storageSecretName"]])
     assert (await running.kube.deployment(tried.name))["spec"]["template"] == stable["spec"]["template"]
     first, second = await running.revisions(id_)
     assert (first.outcome, first.served_until) == (Outcome.SERVED, None)

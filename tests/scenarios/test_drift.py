@@ -171,6 +171,23 @@ async def test_an_addition_does_not_hide_that_an_update_fails(running: World) ->
     assert failed.serving_generation == 1
 
 
+async def test_what_is_changed_while_it_starts_serves_nevertheless(world: World) -> None:
+    """First a new deployment, then an update, both of them applied when nobody watches."""
+    id_ = (await world.deploy()).service.id
+    for revision in (1, 2):
+        await world.edit((await world.deployment(id_)).name, {"spec": {"predictor": {"minReplicas": 1 + revision}}})
+        async with world.controller():
+            drifted = await world.until(id_, lambda d, wanted=revision: d.serving_generation == wanted)  # type: ignore[misc]
+            assert (drifted.phase, drifted.reason, bool(drifted.url)) == (Phase.DRIFTED, "SPEC_CHANGED", True)
+            view = await world.view(id_)
+            assert (view.current_state, view.url, view.served) == ("DEPLOYED", drifted.url, ("RUNNING",))
+            assert await world.served_now(id_) == revision
+            await world.edit(drifted.name, {"spec": {"predictor": {"minReplicas": None}}})
+            await world.until_deployed(id_)
+        version = await world.version("s3://models/other")
+        await world.deployments.update(world.project_id, id_, model_version_id=version.id, options=None)
+
+
 @pytest.mark.parametrize("policy", DriftPolicy)
 async def test_defaults_of_a_newer_kserve_are_no_drift(running: World, policy: DriftPolicy) -> None:
     await running.set_drift_policy(policy)

@@ -151,6 +151,10 @@ NO_PODS = [
     ("a policy", "ADMISSION", f'pods "p" is forbidden: {POLICY}'),
     ("Pod Security", "ADMISSION", 'pods "p" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot'),
     ("a LimitRange", "ADMISSION", 'pods "p" is forbidden: maximum cpu usage per Container is 1, but limit is 2'),
+    ("a priority class", "PRIORITY_CLASS_NOT_FOUND",
+     'pods "p" is forbidden: no PriorityClass with name nope was found'),
+    ("a namespace", "NAMESPACE_NOT_FOUND",
+     'pods "p" is forbidden: unable to create new content in namespace m because it is being terminated'),
     ("service account", "SERVICE_ACCOUNT_NOT_FOUND",
      'pods "p" is forbidden: error looking up service account m/s: serviceaccount "s" not found'),
 ]  # fmt: skip

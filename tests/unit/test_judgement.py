@@ -183,10 +183,10 @@ def test_a_revision_that_is_up_serves() -> None:
         ({}, 3),
         ({"ingress_ready": FALSE}, 2),
         ({"ready": FALSE}, 2),
-        ({"k8s_generation": 2}, 2),  # others have changed what serves
+        ({"k8s_generation": 2}, 3),  # changed while it started
     ],
 )
-def test_a_revision_serves_even_if_others_had_added_fields(live: dict[str, Any], serves: int) -> None:
+def test_a_revision_serves_even_if_others_have_changed_it(live: dict[str, Any], serves: int) -> None:
     row = replace(ROW, drift_policy=DriftPolicy.ENFORCE)
     result = judged(row, seen(replace(LIVE, drift=DRIFT, **live)))
     assert (result.phase, result.serving_generation) == (Phase.DRIFTED, serves)
@@ -206,6 +206,7 @@ def test_a_revision_serves_even_if_others_had_added_fields(live: dict[str, Any],
         (seen(replace(LIVE, ready=FALSE), replace(ROLLED_OUT, revision=1)), 2),
         (seen(LIVE, None), 2),
         (seen(replace(LIVE, is_stopped=True)), None),
+        (seen(replace(LIVE, is_stopped=True, k8s_generation=2, drift=DRIFT), None), None),
     ],
 )
 def test_the_serving_revision_while_the_target_does_not_serve(evidence: Evidence | None, serves: int | None) -> None:

@@ -100,7 +100,10 @@ class DeploymentReason(StoredWord):
     OUT_OF_MEMORY = "OUT_OF_MEMORY", "Raise the memory in `options.resources`."
     IMAGE_PULL = "IMAGE_PULL", "Check the image of the serving runtime and the pull secrets."
     CONTAINER_CONFIG = "CONTAINER_CONFIG", "Check the ConfigMaps and Secrets that the serving runtime refers to."
-    UNSCHEDULABLE = "UNSCHEDULABLE", "Lower `options.resources`, or add nodes with the requested resources."
+    UNSCHEDULABLE = (
+        "UNSCHEDULABLE",
+        "Correct what the message names: resources, selector, tolerations or claim; or add nodes that fit.",
+    )
     DEADLINE = "DEADLINE", "Read the message; if the model only needs more time, raise `options.deadline_seconds`."
     ROUTE_PENDING = "ROUTE_PENDING", "Wait until the route exists."
     INGRESS = "INGRESS", "Check the ingress or gateway in KServe's configuration."

@@ -159,7 +159,7 @@ class Reconciler:
                 raise  # the database failed, which says nothing about the cluster
             refused = _unavailable(str(error.__cause__ or error.message))
         result = _judged(claim, deployment, evidence, refused)
-        if result.phase is Phase.DEPLOYED and deployment.serving_generation != deployment.generation:
+        if _has_ended_rollout(deployment, result):
             await self._drop_old_secrets(deployment)
         if refused is None and deployment is claim.deployment and may_lack_secret(deployment, result):
             await self._restore_secret(deployment)
@@ -205,6 +205,14 @@ class Reconciler:
             return None
         except SecretUnreadable as error:
             raise ApplyRefused(DeploymentReason.CREDENTIALS_UNREADABLE, str(error)) from error
+
+
+def _has_ended_rollout(before: Deployment, result: PassResult) -> bool:
+    """Whether the target serves since now, alone. After a canary was aborted, the revision that serves stays."""
+    is_news = before.serving_generation != before.generation or before.phase is Phase.UPDATING
+    return (
+        is_news and result.serving_generation == before.generation and result.phase in {Phase.DEPLOYED, Phase.DRIFTED}
+    )
 
 
 def _judged(

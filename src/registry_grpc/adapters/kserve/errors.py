@@ -86,7 +86,8 @@ def status_error(
 def terminating(namespace: str, at: datetime) -> StatusError:
     """The error of a read in a namespace that is being deleted, like those of writes."""
     causes = ({"reason": _TERMINATING},)
-    return StatusError(_FORBIDDEN, f'namespace "{namespace}" is being deleted', causes=causes, at=at)
+    message = f'namespace "{namespace}" is being deleted'
+    return StatusError(_FORBIDDEN, message, reason="Forbidden", causes=causes, at=at)
 
 
 @contextmanager

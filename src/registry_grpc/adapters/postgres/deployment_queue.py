@@ -27,7 +27,7 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     drift_to_json,
     split_to_json,
 )
-from registry_grpc.adapters.postgres.deployments import CHANNEL, END_SHARE, EVENT_CHANNEL
+from registry_grpc.adapters.postgres.deployments import ABORT_REVISION, CHANNEL, END_SHARE, EVENT_CHANNEL
 from registry_grpc.adapters.postgres.epoch import EPOCH
 from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult
@@ -117,7 +117,6 @@ UPDATE deployment d SET
     next_at = now()
 WHERE id = $1
 """
-_ABORT_REVISION = "UPDATE deployment_revision SET outcome = 'ABORTED' WHERE deployment_id = $1 AND generation = $2"
 # If there is a newer revision, it keeps its own phase and is due at once. Only the applied object is stored.
 _RECORD_OUTDATED = """
 UPDATE deployment SET
@@ -280,7 +279,7 @@ class PostgresDeploymentQueue:
                 await connection.execute(_END_CANARY, id_, result.ended is CanaryStep.PROMOTE)
                 if result.ended is CanaryStep.ABORT:
                     await connection.execute(END_SHARE, id_, claim.deployment.generation)
-                    await connection.execute(_ABORT_REVISION, id_, claim.deployment.generation)
+                    await connection.execute(ABORT_REVISION, id_, claim.deployment.generation)
             if result.ended or (result.again_in is not None and result.again_in.total_seconds() < _POLL_SECONDS):
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
             return True
@@ -390,7 +389,7 @@ async def _tell(connection: Any, claim: Claim, result: PassResult) -> None:
         await connection.execute(_BEGIN_SERVING, id_, serving)
     if claim.deployment.canary:
         await connection.execute(_BEGIN_SHARE if result.is_shared else END_SHARE, id_, generation)
-    if result.phase is Phase.DEPLOYED:
+    if serving == generation and result.phase in {Phase.DEPLOYED, Phase.DRIFTED}:
         await connection.execute(_DROP_SUPERSEDED, id_, list(spec.served_version_ids))
     elif result.phase is Phase.FAILED and result.reason is not DeploymentReason.NAMESPACE_NOT_VISIBLE:
         await connection.execute(_FAIL_REVISION, id_, generation, result.reason)

@@ -93,7 +93,7 @@ FROM deployment d WHERE id = $1 AND project_id = $2 FOR UPDATE
 # applied generation; a redeployment then knows that the object was not deleted by somebody else. A revision without a
 # share ends the canary, and repeats the stable one if it has no spec of its own; one with a share does not replace a
 # canary that is being promoted or aborted. No number is given twice, also after a canary was aborted. Returns the
-# number of the canary that ends, or 0.
+# number of the revision that is no longer tried, or 0.
 _REVISE = f"""
 UPDATE deployment SET
     generation = greatest(
@@ -124,6 +124,7 @@ END_SHARE = """
 UPDATE deployment_revision SET served_until = greatest(now(), served_from)
 WHERE deployment_id = $1 AND generation = $2 AND served_from IS NOT NULL AND served_until IS NULL
 """
+ABORT_REVISION = "UPDATE deployment_revision SET outcome = 'ABORTED' WHERE deployment_id = $1 AND generation = $2"
 # `message` says who asked for it. Requests at the same time read the same step, and an abort must win.
 _MOVE_CANARY = f"""
 UPDATE deployment SET
@@ -435,6 +436,7 @@ async def add_revision(  # noqa: PLR0917 - the parameters of `revise`
         raise _not_found(id)
     if tried:
         await connection.execute(END_SHARE, id, tried)
+        await connection.execute(ABORT_REVISION, id, tried)
     await connection.execute(_INSERT_REVISION, id, created_by, cause)
     await connection.execute(_SUPERSEDE, id)
     # The version of the service is the stable one's until the canary is promoted.

@@ -88,12 +88,12 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
 
 
 def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | None:
-    """The revision that serves according to the evidence: none if the applied object is gone. It may be one that has
-    rolled out, but was overtaken by a newer revision before a pass could record that."""
+    """The revision that serves according to the evidence: none if the applied object is gone or stopped. It may be one
+    that has rolled out, but was overtaken by a newer revision before a pass could record that."""
     if evidence is None:
         return deployment.serving_generation
     live, applied, rollout = evidence.live, deployment.applied, evidence.rollout
-    if live is None or applied is None or live.uid != applied.uid:
+    if live is None or applied is None or live.uid != applied.uid or live.is_stopped:
         return None
     if deployment.canary is not None:
         return deployment.serving_generation
@@ -112,8 +112,9 @@ def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | No
 def _serving(situation: Situation, verdict: Verdict) -> int | None:
     deployment = situation.deployment
     is_alone = situation.canary is None
-    with_additions = verdict.phase is Phase.DRIFTED and situation.is_as_left and is_alone and serves(situation)
-    if verdict.phase is Phase.DEPLOYED or (with_additions and not lacks_route(situation)):
+    # Also if others have changed it since: its pods have the stamp of the target, and those of no other revision serve.
+    is_drifted = verdict.reason in {Why.SPEC_CHANGED, Why.DRIFT_FIGHT} and deployment.is_applied and is_alone
+    if verdict.phase is Phase.DEPLOYED or (is_drifted and serves(situation) and not lacks_route(situation)):
         return deployment.generation
     nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
     if nothing_serves or deployment.want is Want.ABSENT:

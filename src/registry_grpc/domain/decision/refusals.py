@@ -11,6 +11,8 @@ _WORDS = (
     (Why.QUOTA, ("exceeded quota",)),
     (Why.SECRET_MISSING, ("secret", "not found")),
     (Why.ADMISSION, ("denied the request",)),
+    (Why.NAMESPACE_NOT_FOUND, ("because it is being terminated",)),
+    (Why.PRIORITY_CLASS_NOT_FOUND, ("no priorityclass with name",)),
     (Why.SERVICE_ACCOUNT_NOT_FOUND, ("error looking up service account",)),
     (Why.FORBIDDEN, ("forbidden", "cannot", "resource")),
     # Who may write, but not this: Pod Security, a LimitRange and other plugins.
