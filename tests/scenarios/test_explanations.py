@@ -35,7 +35,8 @@ async def test_a_deployment_that_serves(running: World) -> None:
     assert (explanation.cause, explanation.next_step) == ("", "")
     assert found(explanation, "URL").name == deployment.url
     await running.until_undeployed(id_)
-    (_, missing) = (await explained(running, id_)).chain
+    (intent, missing) = (await explained(running, id_)).chain
+    assert intent.summary == "to be removed, is done"
     assert (missing.kind, missing.state) == ("InferenceService", LinkState.WAITING)
 
 
@@ -63,7 +64,7 @@ async def test_pods_that_a_policy_refuses(faulty: World) -> None:
         await faulty.until_phase(id_, Phase.DEPLOYING, "QUOTA")
         explanation = await explained(faulty, id_)
         assert [link.kind for link in explanation.chain] == [*CHAIN[:4], "URL"]
-        assert explanation.cause.startswith("ReplicaSet : cannot create pods: ")
+        assert explanation.cause.startswith("ReplicaSet: cannot create pods: ")
         assert "exceeded quota" in explanation.cause
 
 
@@ -128,6 +129,16 @@ async def test_a_log_with_the_keys(faulty: World) -> None:
     assert "does-not-exist" in repr(told)
     assert KEYS.secret_key not in repr(told)
     assert f"/{KEYS.access_key}" not in repr(told)
+
+
+async def test_an_object_that_somebody_has_stopped(running: World) -> None:
+    deployment = await running.until_deployed((await running.deploy()).service.id)
+    await running.edit(deployment.name, {"metadata": {"annotations": {"serving.kserve.io/stop": "true"}}})
+    await running.until_phase(deployment.id, Phase.STOPPED, "STOPPED")
+    await running.until_pods(0)
+    explanation = await explained(running, deployment.id)
+    assert explanation.cause.endswith(": is stopped by its annotation serving.kserve.io/stop")
+    await running.until_undeployed(deployment.id)
 
 
 async def test_a_pod_that_is_not_ready_yet(running: World) -> None:

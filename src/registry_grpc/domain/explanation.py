@@ -53,6 +53,10 @@ class Link:
     since: datetime | None = None
     signs: tuple[Sign, ...] = ()
 
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.name}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -71,7 +75,7 @@ class Explanation:
         what is waited for."""
         chain = sorted(self.chain, key=lambda link: link.kind != URL)  # it waits for all others
         failed, waiting = (
-            [f"{link.kind} {link.name}: {link.summary}" for link in chain if link.state is state]
+            [f"{link.title}: {link.summary}" for link in chain if link.state is state]
             for state in (LinkState.FAILED, LinkState.WAITING)
         )
         recorded = [self.deployment.message] if self.deployment.message else []
@@ -94,8 +98,10 @@ class Explanation:
 
 def _intent(deployment: Deployment) -> Link:
     wanted = "to be removed" if deployment.want is Want.ABSENT else f"to serve {deployment.spec.storage_uri}"
-    if deployment.want is Want.ABSENT or deployment.applied_generation == deployment.generation:
-        state, how = LinkState.OK, "is in the cluster" if deployment.want is Want.PRESENT else "is under way"
+    if deployment.want is Want.ABSENT:
+        state, how = LinkState.OK, "is done" if deployment.phase is Phase.UNDEPLOYED else "is under way"
+    elif deployment.applied_generation == deployment.generation:
+        state, how = LinkState.OK, "is in the cluster"
     else:
         state = LinkState.FAILED if deployment.phase is Phase.FAILED else LinkState.WAITING
         how = f"is not in the cluster yet: {deployment.message}" if deployment.message else "is not in the cluster yet"

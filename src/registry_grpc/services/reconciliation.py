@@ -209,7 +209,7 @@ class Reconciler:
 
 def _has_ended_rollout(before: Deployment, result: PassResult) -> bool:
     """Whether the target serves since now, alone. After a canary was aborted, the revision that serves stays."""
-    is_news = before.serving_generation != before.generation or before.phase is Phase.UPDATING
+    is_news = before.serving_generation != before.generation or before.phase is not result.phase
     return (
         is_news and result.serving_generation == before.generation and result.phase in {Phase.DEPLOYED, Phase.DRIFTED}
     )

@@ -20,7 +20,7 @@ from registry_grpc.domain.evidence import Condition, LiveObject, ModelFailure, W
 Raw = Mapping[str, Any]
 
 _MODES = {"Knative": DeploymentMode.KNATIVE, "Serverless": DeploymentMode.KNATIVE}
-_STOP = "serving.kserve.io/stop"
+STOP = "serving.kserve.io/stop"
 _DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 _FATAL_EVENTS = {"InternalError", "ServerlessModeRejected"}
 NOISE = "object has been modified"
@@ -30,10 +30,8 @@ NOISE = "object has been modified"
 def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
     """Reads an InferenceService. Drift is the difference from `applied`."""
     metadata, status = raw["metadata"], raw.get("status") or {}
-    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    predictor = (raw.get("spec") or {}).get("predictor") or {}
+    labels, predictor = metadata.get("labels") or {}, (raw.get("spec") or {}).get("predictor") or {}
     found = conditions(status)
-    stopped = found.get("Stopped")
     return LiveObject(
         uid=metadata["uid"],
         k8s_generation=metadata.get("generation", 0),
@@ -43,7 +41,7 @@ def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
         revision=revision_of(predictor),
         deleting_since=time_of(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
-        is_stopped=annotations.get(_STOP) == "true" or (stopped is not None and stopped.is_true),
+        is_stopped=is_stopped(raw),
         has_conditions=bool(found),
         ready=found.get("Ready"),
         predictor_ready=found.get("PredictorReady"),
@@ -55,6 +53,12 @@ def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
         drift=drift(applied, dict(raw)) if applied else (),
         changed_by=last_other(metadata),
     )
+
+
+def is_stopped(raw: Raw) -> bool:
+    """Whether somebody has stopped an InferenceService, until its pods are allowed again."""
+    stopped = conditions(raw.get("status") or {}).get("Stopped")
+    return (raw["metadata"].get("annotations") or {}).get(STOP) == "true" or (stopped is not None and stopped.is_true)
 
 
 def deployment_mode(raw: Raw) -> DeploymentMode:

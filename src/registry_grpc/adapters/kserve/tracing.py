@@ -13,9 +13,11 @@ from registry_grpc.adapters.kserve.api import Api, Json
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
 from registry_grpc.adapters.kserve.evidence import (
     NOISE,
+    STOP,
     Raw,
     conditions,
     deployment_mode,
+    is_stopped,
     live_object,
     revision_of,
     time_of,
@@ -56,12 +58,14 @@ async def _follow(api: Api, deployment: Deployment, links: list[Link]) -> None:
     is_ready = _is_true(service, "Ready")
     signs = (*_conditions(service, "PredictorReady", "IngressReady", "Ready"), *await _warnings(api, service))
     summary = "is Ready" if is_ready else "is not Ready"
+    if is_stopped(service):
+        is_ready, summary = False, f"is stopped by its annotation {STOP}"
     links.append(_link("InferenceService", service, is_ok=is_ready, summary=summary, signs=signs))
     workload = await workload_of(api, service)
-    if workload is None:
-        links.append(_missing("Deployment", f"{deployment.name}-predictor", LinkState.WAITING))
-    else:
+    if workload is not None:
         await _follow_workload(api, service, workload, links)
+    elif not is_stopped(service):
+        links.append(_missing("Deployment", f"{deployment.name}-predictor", LinkState.WAITING))
     links.append(_url(service))
 
 
