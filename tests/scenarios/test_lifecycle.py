@@ -117,7 +117,7 @@ async def test_a_rollback_after_a_failed_update_keeps_the_pods_that_serve(runnin
     await running.deployments.update(running.project_id, id_, model_version_id=version.id, options=None)
     after = await running.until_deployed(id_, revision=5)
     async with asyncio.timeout(PATIENCE):  # the old ones end on their own
-        while set(pods) & set(await pods_of(running, after)):
+        while set(pods) & set(await pods_of(running, after)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert [r.outcome for r in await running.revisions(id_)] == ["SERVED", "FAILED", "FAILED", "SERVED", "SERVED"]
     await running.until_undeployed(id_)
