@@ -124,9 +124,9 @@ async def test_a_public_bucket(running: World) -> None:
     ids=["limit below the runtime's request", "request above the runtime's limit", "protocol"],
 )
 async def test_what_a_plan_predicts_happens(running: World, options: DeploymentOptions, code: str, reason: str) -> None:
+    """A blocking finding means that the deployment fails."""
     if running.kubernetes.simulated is None and OwnKServe.find() is None:
         pytest.skip("the toy KServe neither merges a runtime's resources nor chooses by protocol")
-    """A blocking finding means that the deployment fails."""
     new = running.new(await running.version(), options=options)
     plan = await running.planning.plan(running.project_id, new)
     assert [finding.code for finding in plan.blocking] == [code]
