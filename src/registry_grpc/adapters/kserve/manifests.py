@@ -29,6 +29,7 @@ PROBES = (_STARTUP, _READINESS, "livenessProbe")
 _PERIOD = 10
 
 SCALING = ("minReplicas", "maxReplicas", "scaleMetric", "scaleTarget")
+"""The fields of the predictor that do not change pods. A Knative Service makes new pods for them."""
 
 Manifest = dict[str, Any]
 

@@ -12,13 +12,10 @@ import json
 from collections.abc import Mapping
 
 from registry_grpc.adapters.kserve.identity import REVISION
-from registry_grpc.adapters.kserve.manifests import DEPLOYMENT_MODE, Manifest
+from registry_grpc.adapters.kserve.manifests import DEPLOYMENT_MODE, SCALING, Manifest
 from registry_grpc.domain.decision import is_withdrawn
 from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.deployment_options import DeploymentMode
-
-_SCALING = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
-"""The fields of the predictor that do not change pods. A Knative Service makes new pods for them."""
 
 
 def stamp_pods(manifest: Manifest, deployment: Deployment) -> Mapping[str, int]:
@@ -51,7 +48,7 @@ def _digest_of_pods(manifest: Manifest) -> str:
     metadata, predictor = manifest["metadata"], manifest["spec"]["predictor"]
     ignored = {"annotations"}
     if metadata["annotations"][DEPLOYMENT_MODE] == DeploymentMode.STANDARD:
-        ignored |= _SCALING
+        ignored.update(SCALING)
     pods = {name: value for name, value in predictor.items() if name not in ignored}
     text = json.dumps([metadata["labels"], metadata["annotations"], pods], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
