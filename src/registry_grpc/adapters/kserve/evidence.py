@@ -126,11 +126,16 @@ def warning(events: Iterable[Raw]) -> WarningEvent | None:
     return max((event for event in found if event is not None), key=lambda event: event.last_seen, default=None)
 
 
+def last_seen(event: Raw) -> datetime | None:
+    """When an event happened the last time, in both formats of events."""
+    series = event.get("series") or {}
+    return time_of(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
+
+
 def _warning_event(event: Raw) -> WarningEvent | None:
     """Reads both formats of events: older ones have first and last times, newer ones an event time and a series."""
     began = time_of(event.get("firstTimestamp") or event.get("eventTime"))
-    series = event.get("series") or {}
-    last = time_of(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime"))
+    last = last_seen(event)
     if began is None or last is None:
         return None
     return WarningEvent(message=event.get("message") or "", first_seen=began, last_seen=last)

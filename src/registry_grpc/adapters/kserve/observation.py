@@ -28,7 +28,7 @@ from registry_grpc.adapters.kserve.rollouts import (
 from registry_grpc.domain.canary import Split
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.deployment_options import DeploymentMode
-from registry_grpc.domain.evidence import Evidence, Rollout, WarningEvent
+from registry_grpc.domain.evidence import Evidence, Rollout
 
 _BY_SERVICE = "serving.kserve.io/inferenceservice"
 _BY_REVISION = "serving.knative.dev/revision"
@@ -57,7 +57,7 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
     rollout, split = await _rollout(api, answer.body, deployment)
     # The events are about errors that prevent the rollout.
     has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.stamp
-    warned = None if has_begun else await _warning(api, answer.body)
+    warned = None if has_begun else warning(await warnings_of(api, answer.body))
     return Evidence(at=answer.at, live=live, rollout=rollout, split=split, warning=warned)
 
 
@@ -132,9 +132,10 @@ async def pods_of(api: Api, raw: Raw, workload: Raw) -> Sequence[Raw]:
     return (await api.list(path, labelSelector=f"{_BY_REVISION}={revision}")).items if revision else ()
 
 
-async def _warning(api: Api, raw: Raw) -> WarningEvent | None:
+async def warnings_of(api: Api, raw: Raw) -> Sequence[Raw]:
+    """The Warning events about an object."""
     metadata = raw["metadata"]
     events = await api.list(
         kinds.EVENTS.within(metadata["namespace"]), fieldSelector=f"involvedObject.uid={metadata['uid']},type=Warning"
     )
-    return warning(events.items)
+    return events.items

@@ -56,7 +56,7 @@ def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
 
 def revision_of_template(workload: Raw) -> int:
     """The revision whose pods the workload makes."""
-    return revision_of(template_of(workload))
+    return revision_of(_template(workload))
 
 
 def replicas(deployment: Raw) -> Replicas:
@@ -70,7 +70,7 @@ def _is_observed(workload: Raw) -> bool:
     return bool(observed >= workload["metadata"]["generation"])
 
 
-def template_of(workload: Raw) -> Raw:
+def _template(workload: Raw) -> Raw:
     return ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
 
 

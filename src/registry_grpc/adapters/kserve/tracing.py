@@ -18,12 +18,12 @@ from registry_grpc.adapters.kserve.evidence import (
     conditions,
     deployment_mode,
     is_stopped,
+    last_seen,
     live_object,
-    revision_of,
     time_of,
 )
-from registry_grpc.adapters.kserve.observation import pods_of, workload_of
-from registry_grpc.adapters.kserve.rollouts import template_of
+from registry_grpc.adapters.kserve.observation import pods_of, warnings_of, workload_of
+from registry_grpc.adapters.kserve.rollouts import replicas, revision_of_template
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.explanation import MOST_LINES, URL, Link, LinkState, Sign
@@ -75,11 +75,11 @@ async def _follow_workload(api: Api, service: Raw, workload: Json, links: list[L
     if deployment_mode(service) is DeploymentMode.KNATIVE:
         kind, is_ok, summary = "Knative Service", _is_true(workload, "Ready"), "runs"
     else:
-        status, kind = workload.get("status") or {}, "Deployment"
-        available, wanted = status.get("availableReplicas") or 0, (workload.get("spec") or {}).get("replicas", 1)
-        is_ok = available >= wanted and (status.get("updatedReplicas") or 0) >= wanted
-        summary = f"has {available} of {wanted} replicas available"
-    summary += f", with the pods of revision {revision_of(template_of(workload))}"
+        kind, number = "Deployment", replicas(workload)
+        updated = (workload.get("status") or {}).get("updatedReplicas") or 0
+        is_ok = min(number.available, updated) >= number.wanted
+        summary = f"has {number.available} of {number.wanted} replicas available"
+    summary += f", with the pods of revision {revision_of_template(workload)}"
     signs = _conditions(workload, "Available", "Progressing", "Ready")
     links.append(_link(kind, workload, is_ok=is_ok, summary=summary, signs=signs))
     failure = conditions(workload.get("status") or {}).get("ReplicaFailure")
@@ -169,17 +169,13 @@ def _url(service: Raw) -> Link:
 
 async def _warnings(api: Api, raw: Raw) -> list[Sign]:
     """The newest warnings about an object, the newest last."""
-    metadata = raw["metadata"]
-    events = await api.list(
-        kinds.EVENTS.within(metadata["namespace"]), fieldSelector=f"involvedObject.uid={metadata['uid']},type=Warning"
-    )
-    signs = [_event(event) for event in events.items if NOISE not in (event.get("message") or "")]
+    events = await warnings_of(api, raw)
+    signs = [_event(event) for event in events if NOISE not in (event.get("message") or "")]
     return sorted(signs, key=lambda sign: str(sign.at or ""))[-_EVENTS:]
 
 
 def _event(event: Raw) -> Sign:
-    last = (event.get("series") or {}).get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
-    return Sign(f"event {event.get('reason')}", event.get("message") or "", time_of(last))
+    return Sign(f"event {event.get('reason')}", event.get("message") or "", last_seen(event))
 
 
 def _conditions(raw: Raw, *kinds_: str) -> list[Sign]:

@@ -75,15 +75,9 @@ class Situation:
     def is_as_left(self) -> bool:
         """Whether nobody has written the spec since it was applied."""
         live, applied = self.live, self.deployment.applied
-        return (
-            live is not None
-            and applied is not None
-            and (live.uid, live.k8s_generation)
-            == (
-                applied.uid,
-                applied.k8s_generation,
-            )
-        )
+        if live is None or applied is None:
+            return False
+        return (live.uid, live.k8s_generation) == (applied.uid, applied.k8s_generation)
 
     @property
     def is_fresh(self) -> bool:
