@@ -12,6 +12,7 @@ import yaml
 
 from registry_grpc.devtools.simulated_cluster.workloads.pods import LABEL, URI_MARKERS, Outcome
 
+_POD = {"apiGroup": "v1", "kind": "Pod"}
 _RUNNING = "{running: {startedAt: {{ Now | Quote }}}}"
 _COMPLETED = (
     "{terminated: {exitCode: 0, reason: Completed, startedAt: {{ Now | Quote }}, finishedAt: {{ Now | Quote }}}}"
@@ -69,23 +70,21 @@ def _stage(name: str, outcomes: list[Outcome], status: str, *, phase: str, delay
     chosen = {"key": labels, "operator": "In", "values": values}
     if not outcomes:
         chosen = {"key": labels, "operator": "NotIn", "values": [item.value for item in Outcome]}
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": name},
-        "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
-            "selector": {
-                "matchExpressions": [
-                    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
-                    {"key": ".status.containerStatuses", "operator": "DoesNotExist"},
-                    chosen,
-                ]
-            },
-            "delay": {"durationMilliseconds": delay},
-            "next": {"statusTemplate": f"{status}\nphase: {phase}\nstartTime: {{{{ Now | Quote }}}}\n"},
-        },
-    }
+    selected: list[dict[str, Any]] = [
+        {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+        {"key": ".status.containerStatuses", "operator": "DoesNotExist"},
+        chosen,
+    ]
+    template = f"{status}\nphase: {phase}\nstartTime: {{{{ Now | Quote }}}}\n"
+    return _of(name, _POD, selected, {"statusTemplate": template}, delay={"durationMilliseconds": delay})
+
+
+def _of(
+    name: str, kind: dict[str, str], selected: list[dict[str, Any]], following: dict[str, Any], **more: Any
+) -> dict[str, Any]:
+    """The stage that objects of the kind reach if all expressions select them."""
+    spec = {"resourceRef": kind, "selector": {"matchExpressions": selected}, "next": following, **more}
+    return {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "Stage", "metadata": {"name": name}, "spec": spec}
 
 
 def _initialized(main: str) -> str:
@@ -102,45 +101,25 @@ def _node_ready() -> dict[str, Any]:
     """kwok only handles pods of nodes for which it has a stage."""
     ready = '.status.conditions.[] | select( .type == "Ready" ) | .status'
     condition = '{type: Ready, status: "True", reason: KubeletReady, lastTransitionTime: {{ Now | Quote }}}'
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": "node-ready"},
-        "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": "Node"},
-            "selector": {"matchExpressions": [{"key": ready, "operator": "NotIn", "values": ["True"]}]},
-            "next": {"statusTemplate": f"conditions:\n- {condition}\n"},
-        },
-    }
+    selected = [{"key": ready, "operator": "NotIn", "values": ["True"]}]
+    return _of(
+        "node-ready", {"apiGroup": "v1", "kind": "Node"}, selected, {"statusTemplate": f"conditions:\n- {condition}\n"}
+    )
 
 
 def _route_accepted() -> dict[str, Any]:
     """Plays the gateway, for which KServe waits before it says that an object is ready."""
     parent = {"controllerName": "example.com/gateway", "parentRef": {"name": "kserve-ingress-gateway"}}
     condition = '{type: Accepted, status: "True", reason: Accepted, lastTransitionTime: {{ Now | Quote }}}'
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": "route-accepted"},
-        "spec": {
-            "resourceRef": {"apiGroup": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"},
-            "selector": {"matchExpressions": [{"key": ".status.parents", "operator": "DoesNotExist"}]},
-            "next": {"statusTemplate": f"parents: [{{{json.dumps(parent)[1:-1]}, conditions: [{condition}]}}]\n"},
-        },
-    }
+    route = {"apiGroup": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}
+    selected = [{"key": ".status.parents", "operator": "DoesNotExist"}]
+    template = f"parents: [{{{json.dumps(parent)[1:-1]}, conditions: [{condition}]}}]\n"
+    return _of("route-accepted", route, selected, {"statusTemplate": template})
 
 
 def _delete() -> dict[str, Any]:
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": "pod-delete"},
-        "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
-            "selector": {"matchExpressions": [{"key": ".metadata.deletionTimestamp", "operator": "Exists"}]},
-            "next": {"delete": True},
-        },
-    }
+    selected = [{"key": ".metadata.deletionTimestamp", "operator": "Exists"}]
+    return _of("pod-delete", _POD, selected, {"delete": True})
 
 
 def _failing() -> dict[Outcome, str]:
