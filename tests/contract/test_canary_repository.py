@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.contract.intents import deployed
@@ -116,6 +117,18 @@ async def test_another_revision_takes_the_place_of_the_tried_one(queues: Queues,
     promoted = await queues.passed(after)
     back = await queues.repositories.deployments.revision(promoted.project_id, promoted.id, None)
     assert back.generation == 1
+
+
+@pytest.mark.parametrize("step", list(CanaryStep))
+async def test_another_project_moves_nothing(
+    queues: Queues, around: Surroundings, other_project_id: UUID, step: CanaryStep
+) -> None:
+    before = await tried(queues, around)
+    with pytest.raises(ConcurrentChange):
+        await queues.repositories.deployments.move_canary(
+            other_project_id, before.id, step, 50, message="by bob", after=before.generation
+        )
+    assert await queues.repositories.deployments.get(before.project_id, before.id) == before
 
 
 async def test_a_promotion(queues: Queues, around: Surroundings) -> None:

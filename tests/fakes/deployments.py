@@ -161,7 +161,7 @@ class InMemoryDeploymentRepository:
         self, project_id: UUID, id: UUID, step: CanaryStep, percent: int | None, *, message: str, after: int
     ) -> None:
         row = self._store.deployments[id]
-        if row.canary is None or row.generation != after:
+        if row.project_id != project_id or row.canary is None or row.generation != after:
             raise ConcurrentChange
         if row.canary.step is not CanaryStep.TRY and step is not CanaryStep.ABORT:
             raise ConcurrentChange
