@@ -5,26 +5,57 @@ INSTALLED := .venv/installed
 # The baseline of `buf breaking`: origin/main, or else the previous commit.
 PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q HEAD~1 || echo HEAD)
 
-.PHONY: run wheel test test-cluster test-slow examples check format generate lock bench bench-scale clean
+TEST = $(BIN)/pytest -n auto --dist worksteal -m "not cluster and not golang and not slow and not release"
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# The time of all files of a release, so that whoever builds it gets the same bytes. Only for some commands: with it, pip would
+# write bytecode into .venv that is slow to load.
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct),$(error set SOURCE_DATE_EPOCH, or build it from a clone))
+
+.DEFAULT_GOAL := help
+.PHONY: help version run wheel image release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale clean
+
+help: ## lists what make can do
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+version: ## says the version, which only pyproject.toml has
+	@echo $(VERSION)
 
 run: $(INSTALLED) ## runs everything on this machine: database, migrations, workers, controller, cluster, gateway
 	@exec $(BIN)/registry-grpc dev
 
 wheel: $(INSTALLED) ## builds the wheel for production into dist/
-	rm -rf build
-	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	rm -rf build dist/*.whl
+	SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
-test: $(INSTALLED) ## runs unit, contract, integration and end-to-end tests, and reports lines and branches without coverage
-	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term -m "not cluster and not golang and not node and not slow"
+image: wheel ## builds the image for production into dist/, with buildah and without Docker
+	SOURCE_DATE_EPOCH=$(EPOCH) deploy/image.sh
 
-test-slow: $(INSTALLED) ## runs slow tests: injected failures, matrices of requests, the golang-migrate tool, generated clients
-	$(BIN)/pytest -n auto --dist loadgroup -m "(golang or node or slow) and not cluster"
+release: $(INSTALLED) ## builds all parts of a release into dist/, with checksums: wheel, protos, image, chart
+	rm -rf dist
+	$(MAKE) wheel $(if $(shell command -v buildah),image)
+	BIN=$(BIN) SOURCE_DATE_EPOCH=$(EPOCH) scripts/release.sh $(VERSION)
 
-test-cluster: $(INSTALLED) ## runs tests against a real kube-apiserver, which the first run builds with Go
+# Some environments set it. Then each process would compile the sources, and each worker all tests.
+test coverage test-slow test-cluster: export PYTHONDONTWRITEBYTECODE :=
+
+test: $(INSTALLED) ## runs unit, contract, integration and end-to-end tests
+	$(TEST)
+
+coverage: $(INSTALLED) ## runs the same tests, for longer, and reports lines and branches that they do not run
+	$(TEST) --cov --cov-report=term
+
+test-slow: $(INSTALLED) ## runs slow tests: injected failures, matrices of requests, the golang-migrate tool, the AIP linter, generated clients
+	$(BIN)/pytest -n auto --dist loadgroup -m "(golang or slow) and not cluster and not release"
+
+test-cluster: $(INSTALLED) ## runs tests of the chart and against a real kube-apiserver; the first run builds it and helm with Go
 	$(BIN)/python -m tests.cluster.binaries
+	$(BIN)/python -m tests.cluster.helm
 	$(BIN)/pytest -n 0 -m cluster tests/contract tests/cluster tests/scenarios
 
-examples: $(INSTALLED) ## builds the Go and TypeScript clients, and runs them against the service
+test-release: $(INSTALLED) ## builds a release twice and runs its image, as root with buildah and mmdebstrap
+	$(BIN)/pytest -n 0 -m release tests/integration/test_release.py
+
+examples: $(INSTALLED) ## builds the clients in five languages, and runs them against the service
 	$(BIN)/pytest tests/examples
 
 check: $(INSTALLED) ## checks format, lint, types, import rules, protos, generated code and migrations
@@ -39,7 +70,7 @@ check: $(INSTALLED) ## checks format, lint, types, import rules, protos, generat
 	$(BIN)/squawk --assume-in-transaction $$(grep -L '^-- migrate:no-transaction' migrations/20261*.up.sql)
 	$(BIN)/squawk $$(grep -l '^-- migrate:no-transaction' migrations/20261*.up.sql)
 
-format: $(INSTALLED)
+format: $(INSTALLED) ## formats code and protos, and mends what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w proto
@@ -47,6 +78,10 @@ format: $(INSTALLED)
 generate: $(INSTALLED) ## generates docs/reasons.md, and the stubs under src/registry_grpc/gen from proto/
 	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
+
+manifests: $(INSTALLED) ## makes deploy/kubernetes from deploy/chart, with helm, which the first run builds with Go
+	$(BIN)/python -m tests.cluster.helm
+	$(BIN)/python -m scripts.manifests
 
 lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
@@ -59,11 +94,14 @@ bench: $(INSTALLED) ## measures the table of docs/performance.md
 bench-scale: $(INSTALLED) ## measures the same reads at 1k, 10k, 100k and 1M models
 	$(BIN)/python -m tests.bench.scale
 
-clean:
-	rm -rf .venv .data .cache
+clean: ## removes the environment, the data of `make run` and what was built
+	rm -rf .venv .data .cache build dist
 
 $(INSTALLED): requirements/all.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "1/3 makes .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+	@echo "2/3 installs the $$(grep -c == $<) packages of $<, for about a minute"
+	@$(BIN)/pip install --progress-bar off --disable-pip-version-check --require-hashes -r $<
+	@echo "3/3 installs registry-grpc itself"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -1,10 +1,13 @@
-"""Adds files to the wheel, which pyproject.toml cannot do: folders next to `src`, and the gateway's descriptor set."""
+"""Does what pyproject.toml cannot do: adds folders next to `src` and the descriptor set of the gateway to the wheel,
+gives its files the same modes whoever builds it, and makes the links of its README absolute."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -28,4 +31,20 @@ class BuildWithShippedFiles(build_py):
         (target / "gateway" / "registry.pb").write_bytes(gateway_descriptor_set())
 
 
-setup(cmdclass={"build_py": BuildWithShippedFiles})
+class BuildWithPlainModes(bdist_wheel):
+    def write_wheelfile(self, wheelfile_base: str, **further: str) -> None:
+        super().write_wheelfile(wheelfile_base, **further)
+        for path in Path(wheelfile_base).parent.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def readme() -> str:
+    links = re.compile(r"\]\((?!https?:|#)")
+    return links.sub("](https://github.com/registrygrpc/registry-grpc/blob/main/", (ROOT / "README.md").read_text())
+
+
+setup(
+    cmdclass={"build_py": BuildWithShippedFiles, "bdist_wheel": BuildWithPlainModes},
+    long_description=readme(),
+    long_description_content_type="text/markdown",
+)

@@ -16,9 +16,11 @@ CREATE OR REPLACE TRIGGER refuse_project_change BEFORE UPDATE OF project_id ON r
 DO $$
 DECLARE
     step CONSTANT BIGINT := 16; -- blocks, some 500 rows
+    blocks BIGINT;
 BEGIN
     WHILE EXISTS (SELECT FROM model_version WHERE project_id IS NULL) LOOP
-        FOR block IN 0 .. pg_relation_size('model_version') / current_setting('block_size')::int BY step LOOP
+        blocks := pg_relation_size('model_version') / current_setting('block_size')::int;
+        FOR block IN 0 .. blocks BY step LOOP
             UPDATE model_version AS v SET project_id = m.project_id,
                 keys_uri = CASE WHEN v.access_key <> '' OR v.secret_key <> '' THEN v.uri ELSE '' END
             FROM (
@@ -30,6 +32,7 @@ BEGIN
             WHERE v.id = batch.id;
             IF FOUND THEN
                 COMMIT;
+                RAISE NOTICE 'blocks % of %', block, blocks;  -- `migrate up` tells it
                 PERFORM pg_sleep(0.01);
             END IF;
         END LOOP;

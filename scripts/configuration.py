@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import types
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from registry_grpc.configuration import allowed
 from registry_grpc.settings import Settings
 from registry_grpc.shipped import PROJECT_ROOT
 
@@ -23,22 +20,34 @@ _INTRODUCTION = """\
 
 Made from `src/registry_grpc/settings.py` by `python scripts/configuration.py`; change it there.
 
-Settings are environment variables and nothing else; an empty one counts as unset. What is wrong is said at the start,
-all of it at once, by variable and without the value. `registry-grpc config` prints what is in force, secrets masked.
+Settings are environment variables; an empty one counts as unset. `REGISTRY_CONFIG_FILE` may name a TOML file that has
+some or all of them, in small letters and without the prefix. A variable wins over the file:
+
+```toml
+workers = 4
+cluster = "in-cluster"
+watch_namespaces = ["models", "staging"]
+
+[[issuers]]
+issuer = "https://dex.example.com"
+audiences = ["registry"]
+```
+
+Every command refuses wrong values, combinations without an effect, and names that do not exist. It says what is wrong
+with all of them at once, by name and without the value. `registry-grpc config` (`--json`) prints the value of each
+setting and whether it comes from a variable, the file, or is the default; of a secret only whether it is set.
 The gateway has a configuration of its own, `gateway/envoy.yaml` (see [gateway.md](gateway.md)).
 
 | Variable | Type | Default | Meaning |
 |---|---|---|---|
 """
-_WORDS = {int: "integer", float: "number", str: "text", bool: "`true` or `false`", Path: "path", SecretStr: "secret"}
-_BOUNDS = {"Ge": ("ge", "at least"), "Gt": ("gt", "above"), "Le": ("le", "at most")}
 
 
 def page() -> str:
     """The whole page."""
     meanings = dict(_docstrings())
     return _INTRODUCTION + "".join(
-        f"| `REGISTRY_{name.upper()}` | {_type(field)} | {_default(field)} | {meanings[name]} |\n"
+        f"| `REGISTRY_{name.upper()}` | {allowed(field)} | {_default(field)} | {meanings[name]} |\n"
         for name, field in Settings.model_fields.items()
     )
 
@@ -53,33 +62,12 @@ def _docstrings() -> Iterator[tuple[str, str]]:
             yield field.target.id, " ".join(str(ast.literal_eval(below.value)).split())
 
 
-def _type(field: FieldInfo) -> str:
-    words = _word(field.annotation)
-    bounds = [
-        f"{text} {getattr(item, attribute):g}"
-        for item in field.metadata
-        for attribute, text in [_BOUNDS.get(type(item).__name__, ("", ""))]
-        if attribute
-    ]
-    patterns = [item.pattern for item in field.metadata if hasattr(item, "pattern")]
-    choices = [" or ".join(f"`{choice}`" for choice in item.strip("^$()").split("|")) for item in patterns]
-    return ", ".join([*(choices or [words]), *bounds])
-
-
-def _word(annotation: Any) -> str:
-    if get_origin(annotation) in {Union, types.UnionType}:
-        return _word(next(argument for argument in get_args(annotation) if argument is not type(None)))
-    if get_origin(annotation) is tuple:
-        return "list, comma-separated"
-    if issubclass(annotation, StrEnum):
-        return " or ".join(f"`{member}`" for member in annotation)
-    return _WORDS[annotation]
-
-
 def _default(field: FieldInfo) -> str:
-    value = field.default
+    value = field.default if field.default_factory is None else ()
     if value is None or value == ():
         return ""
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, Path) and value.is_relative_to(PROJECT_ROOT):

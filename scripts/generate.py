@@ -22,28 +22,23 @@ PROTOS = ROOT / "proto"
 THIRD_PARTY = ROOT / "third_party" / "proto"
 GENERATED = ROOT / "src" / "registry_grpc" / "gen"
 PACKAGE = "registry_grpc.gen"
-_IMPORT = re.compile(r"^(from|import) modelregistry", re.MULTILINE)
+_IMPORT = re.compile(r"^(from|import) (modelregistry|buf)\b", re.MULTILINE)
+# The stubs need its descriptor. No package that the service needs otherwise has it.
+RULES = "buf/validate/validate.proto"
 
 
 def generate(target: Path) -> None:
     sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
     well_known = str(files("grpc_tools") / "_proto")
-    arguments = [
-        "protoc",
-        f"-I{PROTOS}",
-        f"-I{THIRD_PARTY}",
-        f"-I{well_known}",
-        f"--python_out={target}",
-        f"--pyi_out={target}",
-        f"--grpc_python_out={target}",
-        *sources,
-    ]
-    if protoc.main(arguments) != 0:
-        sys.exit("protoc failed")
+    folders = [f"-I{PROTOS}", f"-I{THIRD_PARTY}", f"-I{well_known}", f"--python_out={target}"]
+    stubs = [f"--pyi_out={target}", f"--grpc_python_out={target}"]
+    for arguments in ([*folders, *stubs, *sources], [*folders, RULES]):
+        if protoc.main(["protoc", *arguments]) != 0:
+            sys.exit("protoc failed")
     for path in [*target.rglob("*.py"), *target.rglob("*.pyi")]:
         text = path.read_text()
-        path.write_text(_IMPORT.sub(rf"\1 {PACKAGE}.modelregistry", text))
-    for folder in {target, *(path.parent for path in target.rglob("*.py"))} | {target / "modelregistry"}:
+        path.write_text(_IMPORT.sub(rf"\1 {PACKAGE}.\2", text))
+    for folder in {target, *(path for path in target.rglob("*") if path.is_dir())}:
         (folder / "__init__.py").write_text("")
 
 

@@ -22,7 +22,7 @@ _INTRODUCTION = """\
 `proto/modelregistry/v1/deployment_reason.proto`. Change it there.
 
 `GetDeployment`, `ListDeployments` and `WatchDeployment` answer the reason with the message of the cluster and the next
-step; REST answers the message as `last_error`. `PlanDeploy` answers reasons as the codes of its findings.
+step; REST answers the message as `last_error`. `PlanDeployment` answers reasons as the codes of its findings.
 `ExplainDeployment` adds the cause and its evidence: conditions, events and logs.
 The phase is FAILED unless the meaning names another one, or DEGRADED if other pods of the revision still serve.
 [kserve.md](kserve.md) describes how deployments behave.

@@ -11,8 +11,8 @@ from registry_grpc.domain.errors import Reason, RegistryError
 
 
 @contextmanager
-def refused(error: type[RegistryError], reason: Reason) -> Iterator[None]:
-    """The block must raise exactly this error, with this reason."""
+def refused(error: type[RegistryError], reason: Reason) -> Iterator[pytest.ExceptionInfo[RegistryError]]:
+    """The block must raise exactly this error, with this reason. Its `value` is set after the block."""
     with pytest.raises(RegistryError) as refusal:
-        yield
+        yield refusal
     assert (type(refusal.value), refusal.value.reason) == (error, reason)

@@ -64,7 +64,14 @@ class Servers:
             await connection.close()
 
     def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
         self._stop("primary")
+
+    def start(self) -> None:
+        """Start it again, at the same address."""
         self._start("primary")
 
     # Dumps

@@ -1,5 +1,5 @@
-// The client registers a model, deploys it, watches the deployment until it serves, lists the model's deployments and
-// undeploys it again.
+// The client registers a model with two versions, calls one of them the champion, deploys it, watches the deployment
+// until it serves, and undeploys it. docs/api.md explains every step.
 package main
 
 import (
@@ -18,11 +18,12 @@ import (
 	registry "example.com/registry-client/gen/modelregistry/v1"
 )
 
-// Every call has a deadline and is repeated when the registry cannot be reached. The watch stays open; run limits it.
+// Every call has a deadline, and is repeated while the registry cannot be reached or is overloaded. The watch stays open;
+// the context of main limits it.
 const serviceConfig = `{"methodConfig": [
 	{"name": [{}], "timeout": "10s", "retryPolicy": {
 		"maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "2s", "backoffMultiplier": 2,
-		"retryableStatusCodes": ["UNAVAILABLE"]}},
+		"retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}},
 	{"name": [{"service": "modelregistry.v1.DeploymentService", "method": "WatchDeployment"}]}
 ]}`
 
@@ -48,8 +49,19 @@ func run(ctx context.Context, address, uri string) error {
 	}
 	defer connection.Close()
 
-	version, err := registerVersion(ctx, connection, uri)
+	versions := registry.NewModelVersionServiceClient(connection)
+	model, err := registerModel(ctx, registry.NewRegisteredModelServiceClient(connection), versions, uri)
 	if err != nil {
+		return err
+	}
+	champion, err := chooseChampion(ctx, registry.NewModelAliasServiceClient(connection), model.Id, "v2")
+	if err != nil {
+		return err
+	}
+	if err := listVersions(ctx, versions, model.Id); err != nil {
+		return err
+	}
+	if err := review(ctx, versions, champion); err != nil {
 		return err
 	}
 	environment, err := findOrCreateEnvironment(ctx, registry.NewServingEnvironmentServiceClient(connection), "examples")
@@ -58,36 +70,39 @@ func run(ctx context.Context, address, uri string) error {
 	}
 	deployments := registry.NewDeploymentServiceClient(connection)
 	deployed, err := deployments.DeployModel(ctx, &registry.DeployModelRequest{
-		RequestId: "deploy " + version.Id, // a repeated call answers the same deployment
+		RequestId: "deploy " + model.Name,
 		Deployment: &registry.NewDeployment{
-			RegisteredModelId: version.RegisteredModelId, ServingEnvironmentId: environment.Id, ModelVersionId: &version.Id,
+			RegisteredModelId: model.Id, Version: "champion", ServingEnvironmentId: environment.Id,
 		},
 	})
 	if err != nil {
 		return err
 	}
-	id := deployed.InferenceService.Id
-	fmt.Println("deploying", deployed.InferenceService.Name, "to", environment.Name)
-	if err := watchUntilDeployed(ctx, deployments, id); err != nil {
+	deployment := deployed.Deployment
+	fmt.Println("deploying", deployment.Snapshot.RequestedVersion, "to", environment.Name)
+	if err := watchUntilDeployed(ctx, deployments, deployment.Id); err != nil {
 		return err
 	}
-	if err := printDeployments(ctx, deployments, version.RegisteredModelId); err != nil {
-		return err
-	}
-	if _, err := deployments.UndeployModel(ctx, &registry.UndeployModelRequest{Id: id}); err != nil {
+	if _, err := deployments.UndeployModel(ctx, &registry.UndeployModelRequest{Id: deployment.Id}); err != nil {
 		return err
 	}
 	fmt.Println("undeployed")
 	return nil
 }
 
-// explain writes an error of the registry as its code, its stable reason and its text.
-func explain(err error) string {
-	answer := status.Convert(err)
-	for _, detail := range answer.Details() {
+// reasonOf is the stable reason of an error of the registry, as in ErrorReason of the protos.
+func reasonOf(err error) string {
+	for _, detail := range status.Convert(err).Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			return fmt.Sprintf("%s %s: %s", answer.Code(), info.Reason, answer.Message())
+			return info.Reason
 		}
+	}
+	return ""
+}
+
+func explain(err error) string {
+	if reason := reasonOf(err); reason != "" {
+		return fmt.Sprintf("%s %s: %s", status.Code(err), reason, status.Convert(err).Message())
 	}
 	return err.Error()
 }

@@ -23,21 +23,28 @@ function envoy_on_response(handle)
   headers:remove("grpc-message")
   local code = headers:get(":status")
   if grpc_status == "0" then
-    local content_type, status = headers:get("content-type"):match("^(.*); status=(%d+)$")
-    if status then
-      code = status
-      headers:replace(":status", code)
+    -- `application/json; charset=utf-8; etag="…"; status=201`. The last two are for this filter, and may be missing.
+    local content_type, ours = headers:get("content-type"):match("^([^;]*; [^;]*); (.*)$")
+    if ours then
       headers:replace("content-type", content_type)
+      local tag, status = ours:match('^etag=("[^"]*")'), ours:match("status=(%d+)$")
+      if tag then headers:replace("etag", tag) end
+      if status then
+        code = status
+        headers:replace(":status", code)
+      end
     end
   else
     headers:remove("grpc-status-details-bin")
     headers:replace("content-type", "application/json; charset=utf-8")
   end
   if code == "429" then headers:replace("retry-after", "1") end
-  if code == "204" then headers:remove("content-type") end
+  if code == "401" then headers:replace("www-authenticate", "Bearer") end
+  local is_empty = code == "204" or code == "304"
+  if is_empty then headers:remove("content-type") end
   if grpc_status ~= "0" then
     replace_body(handle, error_body(message or ""))
-  elseif code == "204" then
+  elseif is_empty then
     replace_body(handle, "")
     handle:headers():remove("content-length") -- `headers` is no longer valid, because body() has yielded
   end

@@ -26,19 +26,30 @@ def is_orphaned() -> bool:
     return os.getppid() != _started_by
 
 
-def stop_event() -> asyncio.Event:
+class Stop(asyncio.Event):
+    """Is set by a signal, whose name is the reason."""
+
+    reason = ""
+
+    def stop(self, number: signal.Signals) -> None:
+        self.reason = number.name
+        self.set()
+
+
+def stop_event() -> Stop:
     """An event that SIGTERM and SIGINT set."""
-    stop = asyncio.Event()
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.stop, number)
     return stop
 
 
-async def until_stopped() -> None:
-    """Wait for SIGTERM or SIGINT, or until the supervisor is gone."""
+async def until_stopped() -> str:
+    """Wait for SIGTERM or SIGINT, or until the supervisor is gone. Returns the reason."""
     stop = stop_event()
     while not stop.is_set() and not is_orphaned():
         try:
             await asyncio.wait_for(stop.wait(), _PARENT_CHECK_SECONDS)
         except TimeoutError:
             continue
+    return stop.reason or "the process that has started it is gone"

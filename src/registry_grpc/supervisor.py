@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import mark_process_dead
 
+from registry_grpc.adapters.metrics import FOLDER, PROCESS, RESTARTS
+from registry_grpc.monitoring import MetricsServer, empty_folder, of_supervisor
 from registry_grpc.settings import Settings
 from registry_grpc.stopping import stop_event
 
@@ -28,13 +32,12 @@ _WORKER_ENVIRONMENT = {"GRPC_EXPERIMENTS": os.environ.get("GRPC_EXPERIMENTS") or
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
-    """A process to run: `python -m` with the module and the arguments. `environment` is added to that of this process,
-    and the output is appended to `log`; None: it goes to the output of this process."""
+    """A process to run: `python -m` with the module and the arguments. `environment` is added to that of this process.
+    It logs to the stderr of this process."""
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    log: Path | None = None
     module: str = "registry_grpc"
 
 
@@ -46,6 +49,12 @@ class Supervisor:
         self._grace_seconds = grace_seconds
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
+        for spec in specs:
+            RESTARTS.labels(spec.name)  # from 0, so that Prometheus sees the first one
+
+    def pids(self) -> dict[str, int]:
+        """Those of the running processes, by their names."""
+        return {name: process.pid for name, process in list(self._running.items()) if process.returncode is None}
 
     async def start(self) -> None:
         self._keepers = [asyncio.create_task(self._keep(spec)) for spec in self._specs]
@@ -77,41 +86,39 @@ class Supervisor:
                 code = str(error)
             lasted = asyncio.get_running_loop().time() - started
             backoff = _FIRST_BACKOFF_SECONDS if lasted > _STEADY_AFTER_SECONDS else backoff
-            _log.warning("process ended, restarting it", name=spec.name, code=code, in_seconds=backoff)
+            RESTARTS.labels(spec.name).inc()
+            if (folder := spec.environment.get(FOLDER)) is not None:
+                mark_process_dead(spec.name, folder)  # type: ignore[no-untyped-call]
+            _log.warning("process.ended", name=spec.name, code=code, restarts_in_seconds=backoff)
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
 
     async def _launch(self, spec: ProcessSpec) -> asyncio.subprocess.Process:
-        output = spec.log.open("ab") if spec.log else None
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                spec.module,
-                *spec.arguments,
-                env=os.environ | dict(spec.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        finally:
-            if output:
-                output.close()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            spec.module,
+            *spec.arguments,
+            env=os.environ | dict(spec.environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self._running[spec.name] = process
         return process
 
 
 def worker_specs(
-    addresses: Sequence[str], environment: Mapping[str, str] | None = None, logs: Path | None = None
+    addresses: Sequence[str], environment: Mapping[str, str] | None = None, metrics: Path | None = None
 ) -> list[ProcessSpec]:
-    """One process for each address. `logs` is the folder of their logs; None: they log to this process's output."""
+    """One process for each address. `metrics` is the folder to which they write their metrics."""
     return [
         ProcessSpec(
             name=f"worker-{i}",
-            arguments=("worker", "--listen", address),
-            environment=_WORKER_ENVIRONMENT | dict(environment or {}),
-            log=logs / f"worker-{i}.log" if logs else None,
+            arguments=("worker", "--listen", address, "--name", f"worker-{i}"),
+            environment=_WORKER_ENVIRONMENT
+            | dict(environment or {})
+            | ({FOLDER: str(metrics), PROCESS: f"worker-{i}"} if metrics else {}),
         )
         for i, address in enumerate(addresses)
     ]
@@ -123,10 +130,20 @@ async def serve(settings: Settings) -> None:
     Raises ConfigurationError without a database URL, with which every worker would end again and again.
     """
     _ = settings.dsn
+    folder, registry = None, CollectorRegistry(support_collectors_without_names=True)
+    if settings.metrics_port is not None:
+        # If another supervisor listens on the port, this fails before the folder, which is that one's, is emptied.
+        served = MetricsServer(settings.metrics_host, settings.metrics_port, registry)
+        folder = empty_folder(served.port)
+        _log.info("metrics.served", url=served.url)
     supervisor = Supervisor(
-        worker_specs(settings.worker_addresses), grace_seconds=settings.shutdown_grace + settings.drain_delay
+        worker_specs(settings.worker_addresses, metrics=folder),
+        grace_seconds=settings.shutdown_grace + settings.drain_delay,
     )
+    if folder is not None:
+        registry.register(of_supervisor(settings, folder, supervisor.pids))
     stop = stop_event()
     await supervisor.start()
     await stop.wait()
+    _log.info("process.stopping", reason=stop.reason)
     await supervisor.stop()

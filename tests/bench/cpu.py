@@ -10,8 +10,8 @@ from tests.e2e.processes import tree
 
 PARTS = ("envoy", "workers", "postgres")
 _MICROSECONDS_PER_TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
-_USER, _OWN_FIELDS = 11, 2
-"""Index in /proc/<pid>/stat, after the program's name: user and system time, then those of ended children."""
+_OWN, _CHILDREN, _END = 11, 13, 15
+"""Indexes in /proc/<pid>/stat, after the program's name: of user and system time, and of those of ended children."""
 
 
 def cpu_microseconds(root_pid: int) -> dict[str, float]:
@@ -20,18 +20,27 @@ def cpu_microseconds(root_pid: int) -> dict[str, float]:
     for process in tree(root_pid):
         part = _part_of(process.command)
         with suppress(OSError):
-            # The ended children of the postmaster are backends whose connection was closed.
-            used[part] += _microseconds(process.pid, _OWN_FIELDS * 2 if part == "postgres" else _OWN_FIELDS)
+            if part == "postgres":
+                used[part] += _of_single_thread(process.pid)
+            else:
+                used[part] += _microseconds(process.pid, _OWN, _CHILDREN)
     return used
 
 
 def own_microseconds(pid: int) -> float:
     """CPU time so far of one process, without its children."""
-    return _microseconds(pid, _OWN_FIELDS)
+    return _microseconds(pid, _OWN, _CHILDREN)
 
 
-def _microseconds(pid: int, fields: int) -> float:
-    times = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[_USER : _USER + fields]
+def _of_single_thread(pid: int) -> float:
+    """CPU time so far of a process without threads, which the kernel tells without rounding, and of its ended children:
+    for the postmaster, these are backends whose connection was closed."""
+    nanoseconds = Path(f"/proc/{pid}/schedstat").read_text().split()[0]
+    return int(nanoseconds) / 1000 + _microseconds(pid, _CHILDREN, _END)
+
+
+def _microseconds(pid: int, first: int, end: int) -> float:
+    times = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[first:end]
     return sum(int(ticks) for ticks in times) * _MICROSECONDS_PER_TICK
 
 

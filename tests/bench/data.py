@@ -46,7 +46,7 @@ INSERT INTO model_version (
 SELECT
     md5('version-' || m || '-' || v)::uuid, t, t, md5('model-' || m)::uuid, 'v' || v, 'Trained again', v = 1, 'READY',
     'sklearn', '1.5', 's3://models/' || m || '/' || v, '{"run": "nightly"}'
-FROM generate_series($1::int, $2::int) AS m, generate_series(1, $3::int) AS v,
+FROM generate_series($1::int, $2::int) AS m, generate_series($3::int, $4::int) AS v,
     LATERAL (SELECT timestamptz '2026-02-01' + v * interval '1 second') AS x (t)
 """
 
@@ -79,8 +79,11 @@ async def load(database_url: str, models: int = MODELS) -> None:
         await connection.execute(_MODELS, PROJECT, 0, models - 1, "model-")
         await connection.execute(_MODELS, SMALL_PROJECT, 0, SMALL_PROJECT_MODELS - 1, "small-")
         await connection.execute(_MODELS, WRITTEN_PROJECT, 0, 0, "hot-")
-        await connection.execute(_VERSIONS, 0, 0, min(VERSIONS_OF_BIG_MODEL, models))
-        await connection.execute(_VERSIONS, 1, min(MODELS_WITH_VERSIONS, models - 1), VERSIONS)
+        # One transaction for all versions of a model would take ten times as long: each changes the last number.
+        last = min(VERSIONS_OF_BIG_MODEL, models)
+        for first in range(1, last + 1, 500):
+            await connection.execute(_VERSIONS, 0, 0, first, min(first + 499, last))
+        await connection.execute(_VERSIONS, 1, min(MODELS_WITH_VERSIONS, models - 1), 1, VERSIONS)
         await connection.execute("VACUUM (ANALYZE)")
         await connection.execute("CHECKPOINT")
     finally:

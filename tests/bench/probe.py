@@ -77,20 +77,28 @@ def _share(took: list[float]) -> float:
 
 @asynccontextmanager
 async def probing(url: str) -> AsyncIterator[Waits]:
-    """Read and write meanwhile, each on its own connection. If a statement fails, the block fails."""
+    """Read and write meanwhile, each on its own connection. If a statement fails, the block fails. One that answers a
+    column that became longer may fail once, and is prepared again."""
     waits, stop = Waits(), asyncio.Event()
 
     async def ask(statements: tuple[str, ...], took: list[float]) -> None:
         connection = await asyncpg.connect(url)
         ids = [row["id"] for row in await connection.fetch("SELECT id FROM model_version ORDER BY random() LIMIT 1000")]
         prepared = [await connection.prepare(statement) for statement in statements]
+        again: set[int] = set()
         n = 0
         while not stop.is_set():
-            begun = time.perf_counter()
-            await prepared[n % len(prepared)].fetch(ids[n % len(ids)])
+            begun, place, id_ = time.perf_counter(), n % len(prepared), ids[n % len(ids)]
+            try:
+                await prepared[place].fetch(id_)
+            except asyncpg.InvalidCachedStatementError:
+                prepared[place] = await connection.prepare(statements[place])
+                await prepared[place].fetch(id_)
+                assert place not in again, statements[place]
+                again.add(place)
             took.append(time.perf_counter() - begun)
             if took[-1] > 0.1:
-                print(f"    {time.strftime('%H:%M:%S')} {took[-1] * 1000:.0f} ms: {statements[n % len(prepared)][:60]}")  # noqa: T201
+                print(f"    {time.strftime('%H:%M:%S')} {took[-1] * 1000:.0f} ms: {statements[place][:60]}")  # noqa: T201
             n += 1
             await asyncio.sleep(max(0.0, PAUSE - took[-1]))
         await connection.close()

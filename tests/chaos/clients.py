@@ -1,4 +1,4 @@
-"""Clients that write and read all the time. They repeat requests without an answer, as docs/clients.md says."""
+"""Clients that write and read all the time. They repeat requests without an answer, as docs/api.md says."""
 
 from __future__ import annotations
 

@@ -56,13 +56,12 @@ def main() -> None:
         addresses = stack.start()
         folder = str(disk) if disk else addresses.folder
         addresses = Addresses(addresses.base_url, addresses.database_url, folder)
-        _say(f"{addresses.base_url}, data in {folder}, log {stack.log}")
+        _say(f"{addresses.base_url}, data in {folder}, log {stack.errors}")
         wrong = _run(stack, addresses, disk, arguments.minutes * 60, arguments.longest_pause)
         _say("\n".join(wrong) or "nothing is wrong")
         if wrong or arguments.keep_logs:
             kept = Path(tempfile.mkdtemp(prefix="registry-chaos-"))
-            shutil.copytree(Path(folder) / "data" / "logs", kept / "logs")
-            shutil.copy(stack.log, kept)
+            shutil.copy(stack.errors, kept)
             shutil.copy(Path(folder) / "data" / "postgres" / "server.log", kept)
             _say(f"logs are kept in {kept}")
     if not wrong:

@@ -26,6 +26,15 @@ def path_of(resource: Resource, namespace: str = "", name: str = "", subresource
     return root + place + "/".join(["", resource.plural, *filter(None, (name, subresource))])
 
 
+def manifest_path(document: dict[str, Any], namespace: str) -> str:
+    """The request path of an object as a manifest has it."""
+    group_version, kind = document["apiVersion"], document["kind"]
+    root = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
+    place = "" if kind in {"ClusterRole", "ClusterRoleBinding"} else f"/namespaces/{namespace}"
+    plural = "networkpolicies" if kind == "NetworkPolicy" else f"{kind.lower()}s"
+    return f"{root}{place}/{plural}/{document['metadata']['name']}"
+
+
 class ClusterClient:
     """A connection pool to one cluster. Use it as an async context manager.
 

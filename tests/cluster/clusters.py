@@ -53,7 +53,11 @@ async def real_test_cluster() -> AsyncIterator[TestCluster]:
                     control_plane.start_kserve()
                 else:
                     await control_plane.start_own_kserve(kserve, client)
-            yield TestCluster(admin=control_plane.kubeconfig("admin"), registry=control_plane.kubeconfig("registry"))
+            yield TestCluster(
+                admin=control_plane.kubeconfig("admin"),
+                registry=control_plane.kubeconfig("registry"),
+                worker=control_plane.kubeconfig("worker"),
+            )
         finally:
             control_plane.stop()
 

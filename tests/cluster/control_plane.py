@@ -26,11 +26,12 @@ from tests.cluster.own_kserve import NAMESPACE, OwnKServe
 from registry_grpc.devtools.simulated_cluster.access import write_kubeconfig
 
 _MASTERS = "system:masters"
-_USERS = {"admin": _MASTERS, "kserve": _MASTERS, "registry": ""}
-"""The user and group of every identity. `registry` has the rights that RBAC gives it."""
+_USERS = {"admin": _MASTERS, "kserve": _MASTERS, "registry": "", "worker": ""}
+"""The user and group of every identity. `registry` and `worker` have the rights that RBAC gives them."""
 _CONTROLLERS = (
-    "deployment-controller", "replicaset-controller", "garbage-collector-controller", "namespace-controller",
-    "serviceaccount-controller", "root-ca-certificate-publisher-controller", "resourcequota-controller",
+    "deployment-controller", "replicaset-controller", "job-controller", "garbage-collector-controller",
+    "namespace-controller", "serviceaccount-controller", "root-ca-certificate-publisher-controller",
+    "resourcequota-controller",
     "pod-garbage-collector-controller", "horizontal-pod-autoscaler-controller",
 )  # fmt: skip
 _READY_WITHIN = 90.0

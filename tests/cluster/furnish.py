@@ -21,7 +21,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 from registry_grpc.devtools.simulated_cluster.kserve.runtimes import shipped_runtimes
 
 _RBAC = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "rbac.yaml"
-_REGISTRY = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "registry"}
+_USERS = {"registry-grpc-controller": "registry", "registry-grpc-worker": "worker"}
+"""The users that stand for the service accounts."""
 _RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _NODE = "kwok-node"
@@ -121,6 +122,13 @@ async def bind_role(client: ClusterClient, name: str) -> None:
 
 
 def _rbac() -> list[dict[str, Any]]:
-    """The shipped manifest, so that the tests have its rights, with a user instead of a service account."""
+    """The shipped manifest, so that the tests have its rights, with users instead of service accounts. It has other
+    names, so that tests can install the registry itself."""
     documents = list(yaml.safe_load_all(_RBAC.read_text()))
-    return [{**document, "subjects": [_REGISTRY]} if "subjects" in document else document for document in documents]
+    for document in documents:
+        for named in (document["metadata"], document.get("roleRef", {"name": ""})):
+            named["name"] = f"tests-{named['name']}"
+        for subject in document.get("subjects", ()):
+            del subject["namespace"]
+            subject.update(apiGroup="rbac.authorization.k8s.io", kind="User", name=_USERS[subject["name"]])
+    return documents

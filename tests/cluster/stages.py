@@ -34,6 +34,13 @@ _BY_URI = (
 )
 
 
+_OWNER = "(.metadata.ownerReferences // [])[0].kind"
+_NEW: list[dict[str, Any]] = [
+    {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+    {"key": ".status.containerStatuses", "operator": "DoesNotExist"},
+]
+
+
 def _ended(exit_code: int, reason: str, message: str = "") -> str:
     times = "startedAt: {{ Now | Quote }}, finishedAt: {{ Now | Quote }}"
     return f'{{terminated: {{exitCode: {exit_code}, reason: {reason}, message: "{message}", {times}}}}}'
@@ -70,11 +77,7 @@ def _stage(name: str, outcomes: list[Outcome], status: str, *, phase: str, delay
     chosen = {"key": labels, "operator": "In", "values": values}
     if not outcomes:
         chosen = {"key": labels, "operator": "NotIn", "values": [item.value for item in Outcome]}
-    selected: list[dict[str, Any]] = [
-        {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
-        {"key": ".status.containerStatuses", "operator": "DoesNotExist"},
-        chosen,
-    ]
+    selected: list[dict[str, Any]] = [*_NEW, chosen, {"key": _OWNER, "operator": "NotIn", "values": ["Job"]}]
     template = f"{status}\nphase: {phase}\nstartTime: {{{{ Now | Quote }}}}\n"
     return _of(name, _POD, selected, {"statusTemplate": template}, delay={"durationMilliseconds": delay})
 
@@ -117,6 +120,12 @@ def _route_accepted() -> dict[str, Any]:
     return _of("route-accepted", route, selected, {"statusTemplate": template})
 
 
+def _job_done() -> dict[str, Any]:
+    selected = [*_NEW, {"key": _OWNER, "operator": "In", "values": ["Job"]}]
+    status = _conditions(initialized=True, ready=False) + _main(_COMPLETED) + "\nphase: Succeeded\n"
+    return _of("job-done", _POD, selected, {"statusTemplate": status}, delay={"durationMilliseconds": 300})
+
+
 def _delete() -> dict[str, Any]:
     selected = [{"key": ".metadata.deletionTimestamp", "operator": "Exists"}]
     return _of("pod-delete", _POD, selected, {"delete": True})
@@ -145,6 +154,7 @@ def as_yaml() -> str:
         _node_ready(),
         _route_accepted(),
         _stage("pod-ready", [], ready, phase="Running", delay=300),
+        _job_done(),
         _delete(),
     ]
     for outcome, status in _failing().items():

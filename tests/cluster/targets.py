@@ -20,6 +20,7 @@ class TestCluster:
 
     admin                the kubeconfig of a user with all rights
     registry             the kubeconfig of the registry with its RBAC; None where the tests cannot set that up
+    worker               the kubeconfig of a worker, which may only read; None as `registry`
     simulated            the simulated cluster itself, None on a real one
     """
 
@@ -28,6 +29,7 @@ class TestCluster:
     admin: Path
     registry: Path | None
     simulated: FaultyCluster | None = None
+    worker: Path | None = None
 
     async def create_namespace(self, name: str = "") -> str:
         """A new namespace in which the registry has its rights."""

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import kubernetes_validate
 import pytest
 import yaml
 from tests.cluster import furnish
-from tests.cluster.client import ClusterClient
+from tests.cluster.binaries import KUBERNETES
+from tests.cluster.client import ClusterClient, manifest_path
 from tests.cluster.targets import TestCluster
 
 from registry_grpc.adapters.kserve.facts import PERMISSIONS
@@ -18,8 +20,8 @@ from registry_grpc.doctor.diagnosis import Verdict
 from registry_grpc.settings import ClusterKind, Settings
 from registry_grpc.shipped import PROJECT_ROOT
 
-MANIFESTS = sorted((PROJECT_ROOT / "deploy" / "kubernetes").glob("*.yaml"))
-_CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
+_FOLDER = PROJECT_ROOT / "deploy" / "kubernetes"
+MANIFESTS = sorted(path for path in _FOLDER.glob("*.yaml") if path.name != "kustomization.yaml")
 _APPLY = "application/apply-patch+yaml"
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -68,8 +70,44 @@ def test_envoy_gets_no_token_of_the_service_account() -> None:
 
 def test_migrations_get_no_keys() -> None:
     (container,) = pod_of("Job", "registry-grpc-migrate")["containers"]
-    names = [source["secretRef"]["name"] for source in container["envFrom"]]
-    assert [list(the("Secret", name)["stringData"]) for name in names] == [["REGISTRY_DATABASE_URL"]]
+    assert "envFrom" not in container
+    (variable,) = container["env"]
+    assert variable["valueFrom"] == {"secretKeyRef": {"name": "registry-grpc-migrate", "key": "REGISTRY_DATABASE_URL"}}
+    assert list(the("Secret", "registry-grpc-migrate")["stringData"]) == ["REGISTRY_DATABASE_URL"]
+
+
+def test_workers_and_controllers_have_accounts_of_their_own() -> None:
+    """And workers know that theirs may only read."""
+    accounts = {
+        kind: pod_of("Deployment", name)["serviceAccountName"]
+        for kind, name in (("worker", "registry-grpc"), ("controller", "registry-grpc-controller"))
+    }
+    assert accounts == {"worker": "registry-grpc-worker", "controller": "registry-grpc-controller"}
+    (worker,) = pod_of("Deployment", "registry-grpc")["containers"]
+    (controller,) = pod_of("Deployment", "registry-grpc-controller")["containers"]
+    read_only = {"name": "REGISTRY_WORKERS_WRITE", "value": "false"}
+    assert read_only in worker["env"]
+    assert read_only not in controller["env"]
+
+
+def test_the_settings_are_those_of_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in the("ConfigMap", "registry-grpc")["data"].items():
+        monkeypatch.setenv(name, value)
+    url = the("Secret", "registry-grpc")["stringData"]["REGISTRY_DATABASE_URL"]
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", url)
+    monkeypatch.setenv("REGISTRY_ENCRYPTION_KEYS", "k1:" + "A" * 43 + "=")
+    assert Settings().production
+    assert "sslmode=verify-full" in url
+    ca = {"name": "database-ca", "mountPath": "/etc/database-ca", "readOnly": True}
+    for kind, name in (("Deployment", "registry-grpc"), ("Deployment", "registry-grpc-controller")):
+        assert ca in pod_of(kind, name)["containers"][0]["volumeMounts"]
+    assert ca in pod_of("Job", "registry-grpc-migrate")["containers"][0]["volumeMounts"]
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+def test_it_fits_the_schemas_of_kubernetes(path: Path) -> None:
+    for document in documents(path):
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
 
 
 @pytest.mark.cluster
@@ -78,7 +116,7 @@ async def test_a_real_api_server_takes_it(path: Path, real_test_cluster: TestClu
     """A strict server-side dry run, which refuses unknown fields and invalid values."""
     async with ClusterClient.from_kubeconfig(real_test_cluster.admin) as client:
         for document in documents(path):
-            url = _path_of(document, "default")
+            url = manifest_path(document, "default")
             dry_run = {"fieldManager": "test", "fieldValidation": "Strict", "dryRun": "All", "force": "true"}
             stored = await client.call("PATCH", url, document, content_type=_APPLY, **dry_run)
             assert stored["kind"] == document["kind"]
@@ -134,10 +172,3 @@ async def test_doctor_finds_all_rights_under_the_shipped_rbac(real_test_cluster:
 
 async def _until_accounts_exist(client: ClusterClient, namespace: str) -> None:
     await furnish.until_served(client, f"/api/v1/namespaces/{namespace}/serviceaccounts/default")
-
-
-def _path_of(document: dict[str, Any], namespace: str) -> str:
-    group_version, kind = document["apiVersion"], document["kind"]
-    root = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
-    place = "" if kind in _CLUSTER_WIDE else f"/namespaces/{namespace}"
-    return f"{root}{place}/{kind.lower()}s/{document['metadata']['name']}"

@@ -14,13 +14,17 @@ from tests.fakes.store import InMemoryStore
 from tests.postgres import PATIENT, ServerForRun, new_database
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.postgres.artifacts import PostgresArtifactRepository
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deleted_versions import PostgresDeletedVersionRepository
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.adapters.postgres.model_aliases import PostgresModelAliasRepository
 from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
+from registry_grpc.adapters.postgres.transfer import PostgresTransferRepository
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -40,10 +44,14 @@ def repositories_on(database: Database) -> Repositories:
     return Repositories(
         models=PostgresRegisteredModelRepository(database),
         versions=PostgresModelVersionRepository(database, AesGcmCipher({"k1": bytes(32)})),
+        aliases=PostgresModelAliasRepository(database),
+        deleted=PostgresDeletedVersionRepository(database),
+        artifacts=PostgresArtifactRepository(database),
         environments=PostgresServingEnvironmentRepository(database),
         services=PostgresInferenceServiceRepository(database),
         serve_models=PostgresServeModelRepository(database),
         deployments=PostgresDeploymentRepository(database),
+        transfers=PostgresTransferRepository(database),
     )
 
 
@@ -62,6 +70,11 @@ async def own_database(server_for_run: ServerForRun) -> AsyncIterator[Database]:
         database = Database(url, PATIENT)
         yield database
         await database.close()
+
+
+@pytest.fixture
+async def no_other_deployments(own_database: Database) -> None:
+    await own_database.fetch("TRUNCATE deployment, orphan CASCADE")
 
 
 @pytest.fixture(params=["fake", "postgres"])

@@ -37,11 +37,10 @@ UPDATE deployment SET next_at = next_at - $1::interval, lease_until = lease_unti
     dirty_at = dirty_at - $1::interval
 """
 _TIMES = {
-    "deployment": ("created_at", "observed_at", "served_known_from"),
+    "deployment": ("created_at", "observed_at", "served_known_from", "phase_since", "tried_at"),
     "deployment_revision": ("created_at", "served_from", "served_until"),
     "deployment_serving": ("served_from", "served_until"),
     "deployment_event": ("occurred_at",),
-    "deployment_request": ("created_at",),
 }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from tests.contract.intents import deployed
-from tests.contract.queues import APPLIED, Queues, a_result
+from tests.contract.queues import APPLIED, Queues, a_result, seen
 from tests.contract.surroundings import Surroundings
+from tests.deployments import RETENTION
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_version
 
@@ -17,11 +19,12 @@ from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.domain.canary import Canary, CanaryStep, Replicas, Split
 from registry_grpc.domain.deployment import Cause, Deployment, DeploymentSpec, Outcome, Phase, Want
 from registry_grpc.domain.deployment_options import DeploymentOptions
-from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition
+from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, NotFound
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
+from registry_grpc.ports.cluster import EVERYWHERE
 
 SPLIT = Split(percent=25, target=Replicas(1, 1), stable=Replicas(3, 2))
 SHARED: dict[str, Any] = {
@@ -170,6 +173,16 @@ async def test_an_abort(queues: Queues, around: Surroundings) -> None:
     assert last.generation == 1
 
 
+async def test_an_object_that_was_listed_before_an_abort_is_not_ahead(queues: Queues, around: Surroundings) -> None:
+    aborting = await move(queues, await tried(queues, around), CanaryStep.ABORT)
+    listed = seen(aborting, revision=2)
+    done = await queues.passed(aborting, **SHARED | {"ended": CanaryStep.ABORT})
+    await queues.queue.compare(EVERYWHERE, [listed])
+    after = await queues.repositories.deployments.get(done.project_id, done.id)
+    assert after.generation == 1
+    assert len(await revisions(queues, after)) == 2
+
+
 async def test_an_aborted_revision_that_never_served(queues: Queues, around: Surroundings) -> None:
     before = await queues.passed(await deployed(queues.repositories, around))
     aborting = await move(queues, await revise(queues, before, around, 25), CanaryStep.ABORT)
@@ -265,3 +278,54 @@ async def test_a_promotion_keeps_the_version_that_it_gives_to_the_service(queues
     other = InferenceServicePatch(model_version_id=deployment.canary.stable_version_id)
     with pytest.raises(FailedPrecondition):
         await deployments.change_service(project_id, deployment.id, other, "ann", keeps_version=True)
+
+
+async def test_aborted_revisions_are_forgotten_and_what_served_beside_them_is_known(
+    queues: Queues, around: Surroundings
+) -> None:
+    deployments = queues.repositories.deployments
+    before = await queues.passed(await deployed(queues.repositories, around))
+    await queues.grow_old(timedelta(days=1))
+    deployment = before
+    for _ in range(24):
+        deployment = await queues.passed(await revise(queues, deployment, around, 25), **SHARED)
+    aborting = await move(queues, deployment, CanaryStep.ABORT)
+    done = await queues.passed(aborting, **SHARED | {"ended": CanaryStep.ABORT})
+    done = await queues.passed(done)
+    now = await queues.grow_old(RETENTION.age + timedelta(days=1))
+
+    await queues.queue.forget(RETENTION)
+
+    page = await deployments.revisions(done.project_id, done.id, Slice(limit=100))
+    assert [r.generation for r in page.items] == [*range(25, 5, -1), 1]
+    for at in (None, now - RETENTION.age - timedelta(days=1, hours=1)):
+        served = await deployments.served_at(done.project_id, done.id, at)
+        assert served is not None
+        assert served.generation == 1
+    assert (await revise(queues, done, around, None)).generation == 26
+
+
+async def test_the_stable_revision_is_kept_while_others_are_tried(queues: Queues, around: Surroundings) -> None:
+    before = await queues.passed(await deployed(queues.repositories, around))
+    deployment = before
+    for _ in range(24):
+        deployment = await queues.passed(await revise(queues, deployment, around, 25), **SHARED)
+    await queues.grow_old(RETENTION.age + timedelta(days=1))
+    await queues.queue.forget(RETENTION)
+    assert await queues.queue.spec_of(deployment.id, 1) == before.spec
+    with pytest.raises(NotFound):
+        await queues.queue.spec_of(deployment.id, 99)
+
+
+async def test_the_revision_that_an_abort_returns_to_is_kept(queues: Queues, around: Surroundings) -> None:
+    """It no longer serves, because somebody has deleted the object, and it is not applied again yet."""
+    deployment = before = await queues.passed(await deployed(queues.repositories, around))
+    for _ in range(24):
+        deployment = await queues.passed(await revise(queues, deployment, around, 25), **SHARED)
+    gone = SHARED | {"serving_generation": None, "is_shared": False, "ended": CanaryStep.ABORT}
+    done = await queues.passed(await move(queues, deployment, CanaryStep.ABORT), **gone)
+    await queues.grow_old(RETENTION.age + timedelta(days=1))
+    await queues.queue.forget(RETENTION)
+    assert (done.generation, done.applied_generation) == (1, 25)
+    stable = await queues.repositories.deployments.revision(done.project_id, done.id, 1)
+    assert stable.spec == before.spec

@@ -14,10 +14,14 @@ import yaml
 from kubernetes.aio.config import incluster_config
 from kubernetes.aio.config.config_exception import ConfigException
 from tests.cluster.faulty import FaultyCluster
+from tests.deployments import a_deployment, a_spec
 
+from registry_grpc import bootstrap
 from registry_grpc.adapters.kserve import client, kinds
 from registry_grpc.adapters.kserve.api import Api
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
+from registry_grpc.domain.model_version import Credentials
+from registry_grpc.settings import ClusterKind, Settings
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -99,3 +103,28 @@ async def test_outside_of_a_pod_a_kubeconfig_is_needed(monkeypatch: pytest.Monke
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(ConfigException):
         await client.connect()
+
+
+async def test_the_labels_that_the_settings_reserve_are_not_given_to_pods(
+    simulated: FaultyCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def registry(_: object) -> str:
+        return "r"
+
+    monkeypatch.setattr(bootstrap, "installation_id", registry)
+    settings = Settings(
+        cluster=ClusterKind.KUBECONFIG,
+        kubeconfig=simulated.kubeconfig(tmp_path / "kubeconfig"),
+        reserved_labels=("team.example/",),
+    )
+    database: Any = None
+    cluster = await bootstrap.cluster_of(settings, database)
+    assert cluster is not None
+    simulated.create_namespace("models")
+    labels = {"team.example/quota": "theirs", "stage": "test"}
+    try:
+        made = await cluster.manifest(a_deployment(spec=a_spec(labels=labels)), Credentials())
+    finally:
+        await cluster.close()
+    assert "stage" in made
+    assert "team.example" not in made

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -208,7 +209,7 @@ async def test_nobody_listens(tmp_path: Path, deployment: Deployment) -> None:
     async with FaultyCluster() as cluster:
         kubeconfig = cluster.kubeconfig(tmp_path / "k")
     async with connected(kubeconfig) as adapter:
-        for asking in (adapter.observe(deployment), adapter.facts("models"), adapter.look("models", "x")):
+        for asking in (adapter.observe(deployment), adapter.facts("models"), adapter.look("models", "x", uuid4())):
             with pytest.raises(Unavailable):
                 await asking
 
@@ -459,3 +460,35 @@ async def test_without_the_right_to_list_runtimes_the_version_stays(
 async def test_many_applies_list_the_runtimes_once(simulated: FaultyCluster, cluster: KServeCluster) -> None:
     await asyncio.gather(*(applied(cluster, a_deployment(name=f"iris-{number}")) for number in range(5)))
     assert simulated.calls["list", "servingruntimes"] == 1
+
+
+async def planned(cluster: KServeCluster, deployment: Deployment) -> None:
+    """The reads of a plan."""
+    await cluster.facts("models")
+    await cluster.manifest(deployment, NO_KEYS)
+    await cluster.dry_run(deployment, NO_KEYS)
+
+
+async def test_a_plan_lists_the_runtimes_once_even_if_none_fits(
+    simulated: FaultyCluster, cluster: KServeCluster
+) -> None:
+    await planned(cluster, a_deployment(spec=a_spec(model_format="prophet")))
+    assert simulated.calls["list", "servingruntimes"] == 1
+
+
+async def test_an_apply_lists_the_runtimes_once_even_if_none_fits(
+    simulated: FaultyCluster, cluster: KServeCluster
+) -> None:
+    await applied(cluster, a_deployment(spec=a_spec(model_format="prophet")))
+    assert simulated.calls["list", "servingruntimes"] == 1
+
+
+async def test_where_runtimes_may_not_be_listed_they_are_asked_for_once(
+    simulated: FaultyCluster, cluster: KServeCluster
+) -> None:
+    simulated.faults.forbid("list", "clusterservingruntimes")
+    for number in range(3):
+        deployment = a_deployment(name=f"iris-{number}", spec=a_spec(model_format="prophet"))
+        await planned(cluster, deployment)
+        await applied(cluster, deployment)
+    assert simulated.calls["list", "servingruntimes"] == 1  # both kinds are asked for together

@@ -23,6 +23,7 @@ from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOp
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.reason import DeploymentReason as Why
+from registry_grpc.domain.serving_environment import DriftPolicy
 
 OUTCOME = "simulation.registry-grpc/outcome"
 KEYS = Credentials("AKIA", "s3cr3t")
@@ -241,7 +242,8 @@ async def test_force_undoes_drift_additions_included(
     cluster: KServeCluster, kube: Kube, deployment: Deployment
 ) -> None:
     options = DeploymentOptions(min_replicas=1, env={"A": "1"})
-    deployment = await applied(cluster, replace(deployment, spec=a_spec(options=options)))
+    enforced = replace(deployment, spec=a_spec(options=options), drift_policy=DriftPolicy.ENFORCE)
+    deployment = await applied(cluster, enforced)
     before = await kube.inference_service(deployment.name)
     env = [{"name": "A", "value": "2"}, {"name": "B", "value": "3"}]
     drifted = {"minReplicas": 2, "nodeSelector": {"gpu": "yes"}, "model": {"env": env}}
@@ -249,6 +251,15 @@ async def test_force_undoes_drift_additions_included(
     deployment = await applied(cluster, deployment, force=True)
     assert (await kube.inference_service(deployment.name))["spec"] == before["spec"]
     assert live_of(await cluster.observe(deployment)).drift == ()
+
+
+async def test_force_alone_keeps_additions(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
+    deployment = await applied(cluster, replace(deployment, spec=a_spec(options=DeploymentOptions(min_replicas=1))))
+    drifted = {"minReplicas": 2, "nodeSelector": {"gpu": "yes"}}
+    await kube.merge(INFERENCE_SERVICES, deployment.name, {"spec": {"predictor": drifted}})
+    deployment = await applied(cluster, deployment, force=True)
+    predictor = (await kube.inference_service(deployment.name))["spec"]["predictor"]
+    assert (predictor["minReplicas"], predictor["nodeSelector"]) == (1, {"gpu": "yes"})
 
 
 async def test_labels_of_others_stay_and_are_no_drift(
@@ -283,6 +294,37 @@ async def test_a_status_written_meanwhile_does_not_hold_up_a_write(
     assert result.content["spec"]["predictor"]["model"]["storageUri"] == "gs://bucket/x"
 
 
+@pytest.mark.parametrize("force", [False, True])
+async def test_a_label_of_ours_that_is_changed_meanwhile_is_told_before_it_is_overwritten(
+    cluster: KServeCluster, kube: Kube, deployment: Deployment, *, force: bool
+) -> None:
+    """It changes no generation."""
+    deployment = await applied(cluster, deployment)
+    seen = await cluster.observe(deployment)
+    theirs = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "helm"}}}
+    await kube.merge(INFERENCE_SERVICES, deployment.name, theirs)
+    with pytest.raises(ApplyRefused) as error:
+        await cluster.apply(revised(deployment), NO_KEYS, seen=seen, force=force)
+    assert error.value.reason is Why.OVERTAKEN
+    assert [found.path for found in live_of(await cluster.observe(deployment)).drift] == [
+        "metadata.labels[app.kubernetes.io/managed-by]"
+    ]
+
+
+@pytest.mark.parametrize("force", [False, True])
+async def test_a_label_of_others_that_is_added_meanwhile_does_not_hold_up_a_write_and_stays(
+    cluster: KServeCluster, kube: Kube, deployment: Deployment, *, force: bool
+) -> None:
+    deployment = await applied(cluster, deployment)
+    seen = await cluster.observe(deployment)
+    await kube.merge(INFERENCE_SERVICES, deployment.name, {"metadata": {"labels": {"kubeflow": "x"}}})
+    result = await cluster.apply(revised(deployment, storage_uri="gs://bucket/x"), NO_KEYS, seen=seen, force=force)
+    live = await kube.inference_service(deployment.name)
+    assert live["spec"]["predictor"]["model"]["storageUri"] == "gs://bucket/x"
+    assert live["metadata"]["labels"]["kubeflow"] == "x"
+    assert "kubeflow" not in result.content["labels"]
+
+
 async def test_an_object_deleted_meanwhile_is_not_made_again(
     cluster: KServeCluster, kube: Kube, deployment: Deployment
 ) -> None:
@@ -303,6 +345,21 @@ async def test_an_older_revision_does_not_overwrite_a_newer_one(cluster: KServeC
         Why.OVERTAKEN,
         "revision 3, which is newer than 2, has already been applied",
     )
+
+
+async def test_an_object_of_another_installation_is_left_alone(
+    kubernetes: TestCluster, cluster: KServeCluster, deployment: Deployment
+) -> None:
+    """Such as a copy of the database under a new id, which knows the uid of the object."""
+    deployment = await applied(cluster, deployment)
+    async with connected(kubernetes.registry or kubernetes.admin, registry_id=uuid4()) as copy:
+        refusal = await refused(copy, revised(deployment))
+        assert refusal.reason is Why.NAME_TAKEN
+        seen = await copy.observe(deployment)
+        assert not live_of(seen).is_of(deployment)
+        await copy.delete(deployment, seen=seen)
+    live = live_of(await cluster.observe(deployment))
+    assert (live.is_of(deployment), live.revision, live.deleting_since) == (True, 1, None)
 
 
 async def test_an_object_of_the_go_service_is_adopted(
@@ -359,7 +416,7 @@ async def test_names_that_would_lead_elsewhere(cluster: KServeCluster, deploymen
     nowhere = replace(deployment, namespace=name)
     assert is_gone(await cluster.observe(nowhere))
     assert (await refused(cluster, nowhere)).reason is Why.NAMESPACE_NOT_FOUND
-    assert await cluster.look(name, deployment.name) is None
+    assert await cluster.look(name, deployment.name, deployment.id) is None
     assert (await cluster.facts(name)).namespace_exists is False
 
 
@@ -476,11 +533,13 @@ async def test_delete_means_the_object_that_was_seen(cluster: KServeCluster, dep
 
 async def test_look_and_remove(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
     namespace, name = deployment.namespace, deployment.name
-    assert await cluster.look(namespace, name) is None
+    assert await cluster.look(namespace, name, deployment.id) is None
     await cluster.remove(namespace, name, deployment.id)
     await kube.create(INFERENCE_SERVICES, made_by_the_go_service(deployment))
     await cluster.remove(namespace, name, uuid4())
-    live = await cluster.look(namespace, name)
+    assert await cluster.look(namespace, name, uuid4()) is None
+    assert await cluster.look(namespace, name, None) is not None
+    live = await cluster.look(namespace, name, deployment.id)
     assert live is not None
     assert live.deleting_since is None
     await cluster.remove(namespace, name, deployment.id)
@@ -534,14 +593,15 @@ async def test_facts_under_the_registrys_role(cluster: KServeCluster, namespace:
     assert facts.runtimes.formats is not None
     assert ("sklearn", "1") in {(item.name, item.version) for item in facts.runtimes.formats if item.auto_select}
     assert facts.storage_prefixes is not None
-    assert (await cluster.facts(namespace, "nobody")).service_account_exists is False
+    assert (await cluster.facts(namespace, DeploymentOptions(service_account="nobody"))).service_account_exists is False
     assert facts.priority_class_exists is None
     for name, exists in (("system-cluster-critical", True), ("none", False)):
-        assert (await cluster.facts(namespace, priority_class=name)).priority_class_exists is exists
+        options = DeploymentOptions(priority_class_name=name)
+        assert (await cluster.facts(namespace, options)).priority_class_exists is exists
 
 
 async def test_facts_of_an_administrator(kubernetes: TestCluster, namespace: str) -> None:
     async with connected(kubernetes.admin) as cluster:
-        facts = await cluster.facts(namespace, "nobody")
+        facts = await cluster.facts(namespace, DeploymentOptions(service_account="nobody"))
         assert (facts.namespace_exists, facts.service_account_exists) == (True, False)
         assert (await cluster.facts(f"absent-{uuid4().hex[:8]}")).namespace_exists is False

@@ -276,6 +276,27 @@ async def test_a_namespace_out_of_sight_costs_one_small_request_at_a_time(
         await events.relisted("models")
 
 
+@pytest.mark.parametrize("number", [1, 8, 45])
+async def test_lost_rights_are_noticed_as_soon_as_the_number_of_namespaces_allows(
+    simulated: FaultyCluster, tmp_path: Path, number: int
+) -> None:
+    """A request for InferenceServices is checked when it begins. The requests of all namespaces together are few."""
+    names = [f"team-{index}" for index in range(number)]
+    for name in names:
+        simulated.create_namespace(name)
+    kubeconfig = simulated.kubeconfig(tmp_path / "k")
+    async with connected(kubeconfig, namespaces=tuple(names), pace=Pace()) as cluster, watching(cluster):
+        async with asyncio.timeout(PATIENCE):
+            while len(simulated.api.watches) < 4 * number:  # noqa: ASYNC110 - nothing tells of a watch
+                await asyncio.sleep(0.01)
+        seconds = [(watch.path, int(watch.query["timeoutSeconds"])) for watch in simulated.api.watches]
+    of_services = [some for path, some in seconds if path.endswith("/inferenceservices")]
+    assert len(of_services) == number
+    assert max(of_services) <= 76 * max(1, number / 8)
+    relists = number * 8 / Pace().among(number).relist[0]
+    assert sum(1 / some for _, some in seconds) + relists < 0.35
+
+
 async def test_a_namespace_that_is_gone_is_seen_to_be_empty(simulated: FaultyCluster, tmp_path: Path) -> None:
     kubeconfig = simulated.kubeconfig(tmp_path / "k")
     async with connected(kubeconfig, namespaces=("models",)) as cluster, watching(cluster) as events:

@@ -45,7 +45,9 @@ async def test_of_concurrent_new_defaults_one_is_left(repositories: Repositories
     assert refusals == [None] * AT_ONCE
     defaults = await defaults_of(repositories, project_id, model.id)
     assert len(defaults) == 1
-    assert (await repositories.models.get(project_id, model.id)).default_version == defaults[0]
+    assert (await repositories.models.get(project_id, model.id)).default_version == await repositories.versions.get(
+        project_id, defaults[0].id
+    )
 
 
 async def test_of_versions_created_as_default_at_once_one_is_left(repositories: Repositories, project_id: UUID) -> None:

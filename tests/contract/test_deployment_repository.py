@@ -14,16 +14,13 @@ from tests.fakes.repositories import Repositories
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
-from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Cause, Deployment, Outcome, Phase, Want
 from registry_grpc.domain.deployment_options import DeploymentOptions
-from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound, Reason
-from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
+from registry_grpc.domain.errors import AlreadyExists, NotFound, Reason
+from registry_grpc.domain.inference_service import InferenceServicePatch
 from registry_grpc.domain.paging import Cursor, Page, Slice
 from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironmentPatch
 from registry_grpc.ports.deployments import DeploymentFilter
-
-REQUEST = RequestKey(request_id="request", digest="digest")
 
 
 async def test_stores_service_and_intent_at_once(
@@ -85,67 +82,13 @@ async def test_a_refused_deploy_leaves_nothing(
     second = around.service(name=first.name)
 
     with refused(AlreadyExists, Reason.INFERENCE_SERVICE_NAME_TAKEN):
-        await repositories.deployments.deploy(second, (), an_intent(around, request=REQUEST))
+        await repositories.deployments.deploy(second, (), an_intent(around))
     with refused(NotFound, Reason.DEPLOYMENT_NOT_FOUND):
         await repositories.deployments.get(project_id, second.id)
 
     third = around.service()
-    stored, _ = await repositories.deployments.deploy(third, (), an_intent(around, request=REQUEST))
+    stored, _ = await repositories.deployments.deploy(third, (), an_intent(around))
     assert stored.id == third.id
-
-
-async def test_a_request_is_carried_out_once(
-    repositories: Repositories, project_id: UUID, other_project_id: UUID, around: Surroundings
-) -> None:
-    async def deploy(around: Surroundings) -> InferenceService:
-        stored, deployment = await repositories.deployments.deploy(
-            around.service(), (), an_intent(around, request=REQUEST)
-        )
-        assert deployment.id == stored.id
-        return stored
-
-    assert await repositories.deployments.requested(project_id, REQUEST) is None
-    stored = await asyncio.gather(*(deploy(around) for _ in range(10)))
-    elsewhere = await deploy(await Surroundings.stored(repositories, other_project_id))
-
-    assert len({service.id for service in stored}) == 1
-    assert elsewhere.id != stored[0].id
-    page = await repositories.deployments.list(project_id, DeploymentFilter(), Slice(by_cursor=True))
-    assert [deployment.id for deployment in page.items] == [stored[0].id]
-    requested = await repositories.deployments.requested(project_id, REQUEST)
-    assert requested == (stored[0], page.items[0])
-    assert await repositories.deployments.requested(project_id, replace(REQUEST, request_id="other")) is None
-
-
-async def test_another_request_under_the_same_id_is_refused(
-    repositories: Repositories, project_id: UUID, around: Surroundings
-) -> None:
-    await deployed(repositories, around, request=REQUEST)
-    another = replace(REQUEST, digest="another")
-
-    for refusal in (
-        repositories.deployments.requested(project_id, another),
-        repositories.deployments.deploy(around.service(), (), an_intent(around, request=another)),
-    ):
-        with pytest.raises(InvalidRequest) as refused_:
-            await refusal
-        assert [violation.field for violation in refused_.value.violations] == ["request_id"]
-
-
-async def test_a_request_is_forgotten_with_its_service(
-    repositories: Repositories, project_id: UUID, around: Surroundings
-) -> None:
-    first = await deployed(repositories, around, request=REQUEST)
-    await repositories.services.delete(project_id, first.id)
-    another = replace(REQUEST, digest="another")
-
-    assert await repositories.deployments.requested(project_id, REQUEST) is None
-    second = await deployed(repositories, around, request=another)
-
-    assert second.id != first.id
-    requested = await repositories.deployments.requested(project_id, another)
-    assert requested is not None
-    assert requested[1] == second
 
 
 async def test_the_deployment_outlives_its_service(

@@ -19,10 +19,9 @@ from tests.refusals import refused
 
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Cause, Deployment, DeploymentSpec, Phase, Want
 from registry_grpc.domain.deployment_options import DeploymentOptions
-from registry_grpc.domain.errors import EventLogChanged, HistoryForgotten, InvalidRequest, NotFound, Reason
+from registry_grpc.domain.errors import EventLogChanged, HistoryForgotten, NotFound, Reason
 from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason
@@ -251,40 +250,6 @@ async def test_links_of_a_revision_that_never_served_are_removed_by_the_next_suc
     assert [served.model_version_id for served in service.served_models] == [around.version.id]
     await forget(queues)
     assert await revisions_of(queues, deployment) == [1, *range(8, 28)]
-
-
-# Request ids
-
-
-async def test_request_ids_are_forgotten(queues: Queues, around: Surroundings) -> None:
-    deployments, project_id = queues.repositories.deployments, around.environment.project_id
-    keys = [RequestKey(request_id=f"key-{number}", digest="d") for number in range(2)]
-    await deployed(queues.repositories, around, request=keys[0])
-    await queues.grow_old(LONG)
-    young = await deployed(queues.repositories, around, request=keys[1])
-
-    await forget(queues)
-
-    assert await deployments.requested(project_id, keys[0]) is None
-    found = await deployments.requested(project_id, keys[1])
-    assert found is not None
-    assert found[1].id == young.id
-
-
-async def test_a_request_id_that_is_used_again_is_as_young_as_its_last_use(
-    queues: Queues, around: Surroundings
-) -> None:
-    deployments, project_id = queues.repositories.deployments, around.environment.project_id
-    key = RequestKey(request_id="key", digest="d")
-    first = await deployed(queues.repositories, around, request=key)
-    await queues.repositories.services.delete(project_id, first.id)
-    await queues.grow_old(LONG)
-    await deployed(queues.repositories, around, request=key)
-
-    await forget(queues)
-
-    with refused(InvalidRequest, Reason.INVALID_REQUEST):
-        await deployments.requested(project_id, RequestKey(request_id="key", digest="another"))
 
 
 # Deployments of deleted services

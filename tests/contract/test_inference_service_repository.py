@@ -28,7 +28,7 @@ async def test_reads_a_service_as_it_was_created(
 
     created = await repositories.services.create(service, ())
 
-    assert created == around.as_read(service)
+    assert created == replace(around.as_read(service), etag=created.etag)
     assert created.created_at.utcoffset() == timedelta(0)
     assert await repositories.services.get(project_id, service.id) == created
     assert await repositories.services.find_by_name(project_id, around.environment.id, service.name) == created
@@ -45,16 +45,18 @@ async def test_creates_a_service_with_its_serve_models(
 
     created = await repositories.services.create(service, [older, newer])
 
-    assert created.served_models == (
-        replace(newer, inference_service_name=service.name, model_version_name=newer_version.name),
-        replace(older, inference_service_name=service.name, model_version_name=around.version.name),
+    assert created.served_models == tuple(
+        replace(served, inference_service_name=service.name, model_version_name=version.name)
+        for served, version in (
+            (replace(newer, etag=created.served_models[0].etag), newer_version),
+            (replace(older, etag=created.served_models[1].etag), around.version),
+        )
     )
     assert await repositories.services.get(project_id, service.id) == created
     assert await repositories.services.find_by_name(project_id, around.environment.id, service.name) == created
     assert await repositories.services.find_by_external_id(project_id, service.external_id) == created
-    assert await repositories.services.update(project_id, service.id, InferenceServicePatch()) == replace(
-        created, updated_at=(await repositories.services.get(project_id, service.id)).updated_at
-    )
+    updated = await repositories.services.update(project_id, service.id, InferenceServicePatch())
+    assert updated == replace(created, updated_at=updated.updated_at, etag=updated.etag)
 
 
 async def test_of_serve_models_of_the_same_time_the_greatest_id_is_the_newest(

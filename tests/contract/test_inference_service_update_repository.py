@@ -51,7 +51,7 @@ async def test_update_only_changes_the_set_fields(
 
     updated = await repositories.services.update(project_id, service.id, InferenceServicePatch(**{field: value}))
 
-    assert updated == replace(service, updated_at=updated.updated_at, **{field: value})
+    assert updated == replace(service, updated_at=updated.updated_at, etag=updated.etag, **{field: value})
     assert updated.updated_at > service.updated_at
     assert await repositories.services.get(project_id, service.id) == updated
     assert await repositories.services.get(project_id, bystander.id) == untouched
@@ -68,7 +68,7 @@ async def test_update_changes_the_version(
     )
     kept = await repositories.services.update(project_id, service.id, InferenceServicePatch(url="http://x"))
 
-    assert updated == replace(service, updated_at=updated.updated_at, model_version_id=version.id)
+    assert updated == replace(service, updated_at=updated.updated_at, etag=updated.etag, model_version_id=version.id)
     assert kept.model_version_id == version.id
 
 
@@ -90,7 +90,7 @@ async def test_every_empty_patch_bumps_updated_at(
     second = await repositories.services.update(project_id, service.id, InferenceServicePatch())
 
     assert service.updated_at < first.updated_at < second.updated_at
-    assert replace(second, updated_at=service.updated_at) == service
+    assert replace(second, updated_at=service.updated_at, etag=service.etag) == service
 
 
 async def test_update_refuses_a_name_taken_but_not_its_own(
@@ -154,10 +154,29 @@ async def test_follow_changes_the_service_and_the_state_of_all_it_serves(
         current_state="DEPLOYED",
         external_id="",
         updated_at=after.updated_at,
+        etag=after.etag,
         served_models=tuple(
-            replace(served, last_known_state=served_state or served.last_known_state, updated_at=now.updated_at)
+            replace(
+                served,
+                last_known_state=served_state or served.last_known_state,
+                updated_at=now.updated_at,
+                etag=now.etag,
+            )
             for served, now in zip(before.served_models, after.served_models, strict=True)
         ),
     )
     assert after.updated_at > before.updated_at
     assert await repositories.services.get(project_id, bystander.id) == untouched
+
+
+async def test_the_version_can_be_cleared(
+    repositories: Repositories, project_id: UUID, service: InferenceService
+) -> None:
+    model = await repositories.models.get(project_id, service.registered_model_id)
+    version = await stored_version(repositories, model)
+    patch = InferenceServicePatch(model_version_id=version.id)
+    assert (await repositories.services.update(project_id, service.id, patch)).model_version_id == version.id
+
+    cleared = await repositories.services.update(project_id, service.id, InferenceServicePatch(model_version_id=None))
+
+    assert cleared.model_version_id is None

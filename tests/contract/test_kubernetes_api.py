@@ -8,6 +8,7 @@ import json
 import pytest
 from tests.cluster.client import path_of
 from tests.cluster.kube import Kube, Object, inference_service, runtime
+from tests.cluster.own_kserve import OwnKServe
 
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, SECRETS, SERVING_RUNTIMES
@@ -203,6 +204,7 @@ class TestValidation:
         assert (refused.value.code, refused.value.reason) == (400, "BadRequest")
         assert 'unknown field "spec.predictor.model.storageUrii"' in refused.value.message
 
+    @pytest.mark.skipif(OwnKServe.find() is not None, reason="KServe's webhook answers before the schema is checked")
     @pytest.mark.parametrize(
         ("field", "value", "text"),
         [

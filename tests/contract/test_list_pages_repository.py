@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -99,8 +100,8 @@ async def test_lists_of_services_show_names_and_nothing_served(
     repositories: Repositories, project_id: UUID, around: Surroundings, slice: Slice
 ) -> None:
     service = around.service(model_version_id=around.version.id)
-    await repositories.services.create(service, [a_serve_model(service, around.version)])
+    created = await repositories.services.create(service, [a_serve_model(service, around.version)])
 
     page = await repositories.services.list(project_id, InferenceServiceFilter(), Sort(), slice)
 
-    assert page.items == (around.as_read(service),)
+    assert page.items == (replace(around.as_read(service), etag=created.etag),)

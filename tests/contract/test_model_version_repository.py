@@ -209,7 +209,7 @@ async def test_update_only_changes_the_set_fields(
 
     updated = await repositories.versions.update(project_id, version.id, ModelVersionPatch(**{field: value}))
 
-    assert updated == version._replace(updated_at=updated.updated_at, **{field: value})
+    assert updated == version._replace(updated_at=updated.updated_at, etag=updated.etag, **{field: value})
     assert updated.updated_at > version.updated_at
     assert await repositories.versions.get(project_id, version.id) == updated
     assert await repositories.versions.get(project_id, bystander.id) == bystander
@@ -223,7 +223,7 @@ async def test_every_empty_patch_bumps_updated_at(repositories: Repositories, pr
     second = await repositories.versions.update(project_id, version.id, ModelVersionPatch())
 
     assert version.updated_at < first.updated_at < second.updated_at
-    assert second._replace(updated_at=version.updated_at) == version
+    assert second._replace(updated_at=version.updated_at, etag=version.etag) == version
 
 
 @pytest.mark.parametrize("patch", [ModelVersionPatch(status="READY"), ModelVersionPatch(is_default=True)])
@@ -277,7 +277,8 @@ async def test_a_new_default_replaces_that_of_its_model_only(
         version = await repositories.versions.update(project_id, version.id, ModelVersionPatch(is_default=True))
 
     assert (await repositories.models.get(project_id, model.id)).default_version == version
-    assert await repositories.versions.get(project_id, former.id) == former._replace(is_default=False)
+    read = await repositories.versions.get(project_id, former.id)
+    assert read == former._replace(is_default=False, etag=read.etag)
     assert await repositories.versions.get(project_id, elsewhere.id) == elsewhere
 
 
@@ -288,3 +289,13 @@ async def test_a_model_can_be_left_without_a_default(repositories: Repositories,
     await repositories.versions.update(project_id, version.id, ModelVersionPatch(is_default=False))
 
     assert (await repositories.models.get(project_id, model.id)).default_version is None
+
+
+async def test_a_prebuilt_container_is_set_and_cleared(repositories: Repositories, project_id: UUID) -> None:
+    version = await stored_version(repositories, await stored_model(repositories, project_id))
+
+    for container_id in (uuid4(), None):
+        patch = ModelVersionPatch(prebuilt_container_id=container_id, model_catalog_name="c")
+        await repositories.versions.update(project_id, version.id, patch)
+        kept = await repositories.versions.update(project_id, version.id, ModelVersionPatch(description="d"))
+        assert (kept.prebuilt_container_id, kept.model_catalog_name) == (container_id, "c")

@@ -15,12 +15,15 @@ from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_model, stored_version
 from tests.refusals import refused
 
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
+from registry_grpc.adapters.rest import encoders
 from registry_grpc.domain.errors import EventLogChanged, FailedPrecondition, InvalidRequest, Reason
 from registry_grpc.domain.inference_service import InferenceServicePatch
-from registry_grpc.domain.model_version import Credentials
-from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort
+from registry_grpc.domain.model_version import Credentials, ModelVersionFilter
+from registry_grpc.domain.paging import PAGE_BYTES, Slice, Sort, View
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
 from registry_grpc.ports.encryption import SecretUnreadable
 from registry_grpc.ports.repositories import RegisteredModelRepository
@@ -171,6 +174,30 @@ async def test_rows_beyond_the_size_of_a_page_are_not_loaded(
     )
     assert [type(refusal) for refusal in refusals] == [InvalidRequest] * 8
     assert sum(counting.loaded) < PAGE_BYTES
+    await counting.close()
+
+
+@pytest.mark.parametrize("view", [View.CONTRACT, View.BASIC])
+async def test_narrow_views_load_neither_readme_nor_metadata(
+    postgres_repositories: Repositories, database_url: str, project_id: UUID, view: View
+) -> None:
+    """Otherwise a readme, which no REST client sees, could make its page too large."""
+    r, counting = postgres_repositories, CountingDatabase(database_url)
+    model = await stored_model(r, project_id, properties={}, external_id="m")
+    for place in range(3):
+        version = a_version(model, readme="x" * 2**20, metadata={"a": "b" * 2**20}, external_id=f"v{place}", digest="d")
+        await r.versions.create(project_id, version, Credentials())
+    versions = PostgresModelVersionRepository(counting, AesGcmCipher({"k1": bytes(32)}))
+    models, part = PostgresRegisteredModelRepository(counting), Slice(view=view).refusing_above(2**20)
+
+    page = await versions.list(project_id, ModelVersionFilter(registered_model_id=model.id), Sort(), part)
+    [listed] = (await models.list(project_id, RegisteredModelFilter(), Sort(), part)).items
+    assert sum(counting.loaded) < 10_000
+    whole = await r.versions.list(project_id, ModelVersionFilter(registered_model_id=model.id), Sort(), Slice())
+    [whole_model] = (await r.models.list(project_id, RegisteredModelFilter(), Sort(), Slice())).items
+    assert page.total == 3
+    assert [encoders.version(each) for each in page.items] == [encoders.version(each) for each in whole.items]
+    assert encoders.model(listed) == encoders.model(whole_model)
     await counting.close()
 
 

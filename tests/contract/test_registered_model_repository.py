@@ -75,7 +75,7 @@ async def test_get_tells_of_the_versions(repositories: Repositories, project_id:
     assert read == model._replace(version_count=3, latest_version=newest, default_version=default)
     assert await repositories.models.find(project_id, name=model.name) == read
     updated = await repositories.models.update(project_id, model.id, RegisteredModelPatch())
-    assert updated._replace(updated_at=model.updated_at) == read
+    assert updated._replace(updated_at=model.updated_at, etag=model.etag) == read
 
 
 async def test_of_versions_created_at_once_the_last_one_stored_is_the_latest(
@@ -125,7 +125,7 @@ async def test_update_only_changes_the_set_fields(
 
     updated = await repositories.models.update(project_id, model.id, RegisteredModelPatch(**{field: value}))
 
-    assert updated == model._replace(updated_at=updated.updated_at, **{field: value})
+    assert updated == model._replace(updated_at=updated.updated_at, etag=updated.etag, **{field: value})
     assert updated.updated_at > model.updated_at
     assert await repositories.models.get(project_id, model.id) == updated
     assert await repositories.models.get(project_id, bystander.id) == bystander
@@ -138,7 +138,7 @@ async def test_every_empty_patch_bumps_updated_at(repositories: Repositories, pr
     second = await repositories.models.update(project_id, model.id, RegisteredModelPatch())
 
     assert model.updated_at < first.updated_at < second.updated_at
-    assert second._replace(updated_at=model.updated_at) == model
+    assert second._replace(updated_at=model.updated_at, etag=model.etag) == model
 
 
 async def test_update_refuses_a_name_taken_but_not_its_own(repositories: Repositories, project_id: UUID) -> None:
@@ -159,8 +159,12 @@ async def test_update_refuses_a_name_taken_but_not_its_own(repositories: Reposit
 async def test_deletes_no_model_that_is_not_archived(repositories: Repositories, project_id: UUID, state: str) -> None:
     model = await stored_model(repositories, project_id, state=state)
 
-    with refused(FailedPrecondition, Reason.MODEL_NOT_ARCHIVED):
+    with refused(FailedPrecondition, Reason.MODEL_NOT_ARCHIVED) as refusal:
         await repositories.models.delete(project_id, model.id)
+    assert (refusal.value.detail, refusal.value.metadata) == (
+        f'state is "{state}", must be ARCHIVED',
+        {"id": str(model.id), "state": state},
+    )
     assert await repositories.models.get(project_id, model.id) == model
 
 
@@ -190,7 +194,8 @@ async def test_deleting_a_parent_leaves_its_children_without_one(repositories: R
 
     await repositories.models.delete(project_id, parent.id)
 
-    assert await repositories.models.get(project_id, child.id) == child._replace(parent_model_id=None)
+    read = await repositories.models.get(project_id, child.id)
+    assert read == child._replace(parent_model_id=None, etag=read.etag)
 
 
 async def test_deletes_no_model_with_an_inference_service(repositories: Repositories, project_id: UUID) -> None:
@@ -216,3 +221,14 @@ async def test_deletes_no_model_with_a_served_version(repositories: Repositories
     assert await repositories.versions.get(project_id, version.id) == version
     await repositories.serve_models.delete(project_id, serve_model.id)
     await repositories.models.delete(project_id, model.id)
+
+
+async def test_a_parent_is_set_and_cleared(repositories: Repositories, project_id: UUID) -> None:
+    parent, model = [await stored_model(repositories, project_id) for _ in range(2)]
+
+    for parent_id in (parent.id, None):
+        updated = await repositories.models.update(
+            project_id, model.id, RegisteredModelPatch(parent_model_id=parent_id)
+        )
+        kept = await repositories.models.update(project_id, model.id, RegisteredModelPatch(owner_email="a@b"))
+        assert (updated.parent_model_id, kept.parent_model_id, kept.owner_email) == (parent_id, parent_id, "a@b")

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 )
 from tests.contract.conftest import repositories_on
 from tests.fakes.clock import FakeClock
+from tests.fakes.projects import OPEN
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.store import InMemoryStore
 from tests.postgres import PATIENT
@@ -83,9 +84,9 @@ class Registry(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.projects = uuid4(), uuid4()
         self.expected: dict[UUID, Model] = {}
-        self.model_service = RegisteredModels(models=self.repositories.models)
+        self.model_service = RegisteredModels(models=self.repositories.models, tenants=OPEN)
         self.version_service = ModelVersions(
-            versions=self.repositories.versions, deployments=self.repositories.deployments
+            versions=self.repositories.versions, deployments=self.repositories.deployments, tenants=OPEN
         )
 
     def does(self, call: Coroutine[Any, Any, T], refusal: type[RegistryError] | None) -> T | None:

@@ -30,7 +30,8 @@ async def test_reads_a_serve_model_as_it_was_created(
 
     created = await repositories.serve_models.create(serve_model)
 
-    assert created == replace(serve_model, inference_service_name=service.name, model_version_name=around.version.name)
+    names = {"inference_service_name": service.name, "model_version_name": around.version.name}
+    assert created == replace(serve_model, etag=created.etag, **names)  # type: ignore[arg-type]
     assert created.created_at.utcoffset() == timedelta(0)
     assert await repositories.serve_models.get(project_id, serve_model.id) == created
     assert (await repositories.services.get(project_id, service.id)).served_models == (created,)

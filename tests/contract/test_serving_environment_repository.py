@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -44,6 +45,21 @@ async def test_does_not_find_a_missing_object(repositories: Repositories, projec
             await repositories.environments.find(project_id, name)
 
 
+async def test_finds_the_oldest_environment_with_an_external_id(
+    repositories: Repositories, project_id: UUID, other_project_id: UUID
+) -> None:
+    """It is no unique id: the contract lets every environment choose its namespace."""
+    await stored_environment(repositories, other_project_id, external_id="ns")
+    newer = await stored_environment(repositories, project_id, external_id="ns")
+    older = await stored_environment(
+        repositories, project_id, external_id="ns", created_at=newer.created_at - timedelta(days=1)
+    )
+
+    assert await repositories.environments.find_by_external_id(project_id, "ns") == older
+    with refused(NotFound, Reason.SERVING_ENVIRONMENT_NOT_FOUND):
+        await repositories.environments.find_by_external_id(project_id, "NS")
+
+
 async def test_names_are_unique_by_project(
     repositories: Repositories, project_id: UUID, other_project_id: UUID
 ) -> None:
@@ -64,10 +80,12 @@ async def test_names_are_unique_by_project(
         ("external_id", ""),
         ("external_id", "another-namespace"),
         ("drift_policy", DriftPolicy.REPORT),
+        ("properties", {}),
+        ("properties", {"cpus": {"int": 4}}),
     ],
 )
 async def test_update_only_changes_the_set_fields(
-    repositories: Repositories, project_id: UUID, field: str, value: str
+    repositories: Repositories, project_id: UUID, field: str, value: Any
 ) -> None:
     environment = await stored_environment(repositories, project_id)
     bystander = await stored_environment(repositories, project_id)
@@ -76,7 +94,7 @@ async def test_update_only_changes_the_set_fields(
         project_id, environment.id, ServingEnvironmentPatch(**{field: value})
     )
 
-    assert updated == replace(environment, updated_at=updated.updated_at, **{field: value})  # type: ignore[arg-type]
+    assert updated == replace(environment, updated_at=updated.updated_at, etag=updated.etag, **{field: value})
     assert updated.updated_at > environment.updated_at
     assert await repositories.environments.get(project_id, environment.id) == updated
     assert await repositories.environments.get(project_id, bystander.id) == bystander
@@ -89,7 +107,7 @@ async def test_every_empty_patch_bumps_updated_at(repositories: Repositories, pr
     second = await repositories.environments.update(project_id, environment.id, ServingEnvironmentPatch())
 
     assert environment.updated_at < first.updated_at < second.updated_at
-    assert replace(second, updated_at=environment.updated_at) == environment
+    assert replace(second, updated_at=environment.updated_at, etag=environment.etag) == environment
 
 
 async def test_update_refuses_a_name_taken_but_not_its_own(repositories: Repositories, project_id: UUID) -> None:

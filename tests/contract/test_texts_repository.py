@@ -10,12 +10,12 @@ import pytest
 from tests.contract.surroundings import Surroundings
 from tests.fakes.builders import a_model, a_serve_model, a_version, an_environment
 from tests.fakes.repositories import Repositories
-from tests.fakes.seeding import stored_model
+from tests.fakes.seeding import stored_model, stored_version
 
 from registry_grpc.domain import inference_service, model_version, registered_model, serving_environment
 from registry_grpc.domain.inference_service import InferenceServiceFilter, InferenceServicePatch
 from registry_grpc.domain.model_version import Credentials, ModelVersionFilter, ModelVersionKey, ModelVersionPatch
-from registry_grpc.domain.paging import Page, Slice, Sort
+from registry_grpc.domain.paging import Page, Slice, Sort, View
 from registry_grpc.domain.registered_model import RegisteredModelFilter, RegisteredModelPatch, Tags
 from registry_grpc.domain.serve_model import ServeModelFilter
 from registry_grpc.domain.serving_environment import ServingEnvironmentPatch
@@ -56,7 +56,7 @@ async def test_models_keep_texts(repositories: Repositories, project_id: UUID, t
     assert await repositories.models.list(project_id, filter_, Sort(), Slice()) == Page((created,), total=1)
     await repositories.models.update(project_id, created.id, RegisteredModelPatch(name="moved"))
     updated = await repositories.models.update(project_id, other.id, RegisteredModelPatch(**fields))
-    assert updated == other._replace(updated_at=updated.updated_at, **fields)
+    assert updated == other._replace(updated_at=updated.updated_at, etag=updated.etag, **fields)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
@@ -66,18 +66,18 @@ async def test_versions_keep_texts(repositories: Repositories, project_id: UUID,
         ("name", "description", "state", "status", "artifact_type", "model_framework", "model_framework_version",
          "container_image", "uri"), text
     ) | {"labels": {text: text}}  # fmt: skip
-    created = a_version(model, created_by_email=text, updated_by_email=text, model_catalog_name=text, **fields)
-    await repositories.versions.create(project_id, created, Credentials(text, text))
-    other = a_version(model)
-    await repositories.versions.create(project_id, other, Credentials())
+    new = a_version(model, created_by_email=text, updated_by_email=text, model_catalog_name=text, **fields)
+    created = await repositories.versions.create(project_id, new, Credentials(text, text))
+    other = await stored_version(repositories, model)
 
     assert await repositories.versions.find(project_id, ModelVersionKey(name=text)) == created
     assert await repositories.versions.credentials(project_id, created.id, created.uri) == Credentials(text, text)
     filter_ = ModelVersionFilter(state=text, status=text)
-    assert await repositories.versions.list(project_id, filter_, Sort(), Slice()) == Page((created,), total=1)
+    listed = await repositories.versions.list(project_id, filter_, Sort(), Slice(view=View.FULL))
+    assert listed == Page((created,), total=1)
     await repositories.versions.update(project_id, created.id, ModelVersionPatch(name="moved"))
     updated = await repositories.versions.update(project_id, other.id, ModelVersionPatch(**fields))
-    assert updated == other._replace(updated_at=updated.updated_at, **fields)
+    assert updated == other._replace(updated_at=updated.updated_at, etag=updated.etag, **fields)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
@@ -94,13 +94,13 @@ async def test_environments_and_services_keep_texts(repositories: Repositories, 
 
     assert (environment.name, environment.description, environment.external_id) == (text, text, text)
     assert await repositories.environments.find(project_id, text) == environment
-    assert replace(created, served_models=()) == around.as_read(service)
+    assert replace(created, served_models=(), etag="") == around.as_read(service)
     assert await repositories.services.find_by_name(project_id, environment.id, text) == created
     assert await repositories.services.find_by_external_id(project_id, text) == created
     links = await repositories.serve_models.list(project_id, ServeModelFilter(state=text), Sort(), Slice())
     assert links.items == created.served_models
     updated = await repositories.services.update(project_id, service.id, InferenceServicePatch(**fields))
-    assert updated == replace(created, updated_at=updated.updated_at)
+    assert updated == replace(created, updated_at=updated.updated_at, etag=updated.etag)
     nothing = await repositories.services.list(
         project_id, InferenceServiceFilter(desired_state=text, current_state=text), Sort(), Slice()
     )
@@ -124,11 +124,12 @@ async def test_limits_count_code_points(repositories: Repositories, project_id: 
     created = await repositories.services.create(service, ())
 
     read = await repositories.models.get(project_id, model.id)
-    assert read._replace(version_count=0, latest_version=None) == model
-    assert read.latest_version == version
+    assert read._replace(version_count=0, latest_version=None, etag="") == model
+    assert read.latest_version
+    assert read.latest_version._replace(etag="", number=0) == version
     assert await repositories.versions.credentials(project_id, version.id, version.uri) == credentials
-    assert await repositories.environments.get(project_id, environment.id) == environment
-    assert created == around.as_read(service)
+    assert replace(await repositories.environments.get(project_id, environment.id), etag="") == environment
+    assert replace(created, etag="") == around.as_read(service)
 
 
 @pytest.mark.parametrize("size", [-(2**63), -1, 0, 2**53 + 1, 2**63 - 1])

@@ -41,7 +41,8 @@ def _shared(
     folder = factory.getbasetemp()
     if hasattr(request.config, "workerinput"):
         folder = folder.parent
-    stack = SharedStack(Path(folder), name, **environment)
+    # Everything that can be logged is, so that tests see that no secret is in it.
+    stack = SharedStack(Path(folder), name, REGISTRY_LOG_LEVEL="debug", **environment)
     request.config.stash[_STACKS].append(stack)
     return stack.acquire()
 

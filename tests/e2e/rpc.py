@@ -8,16 +8,19 @@ from typing import Any, Final
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure
 from grpc_status import rpc_status
 
+from registry_grpc.gen.modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
 from registry_grpc.gen.modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
-from registry_grpc.gen.modelregistry.v1.inference_service_pb2_grpc import InferenceServiceServiceStub
+from registry_grpc.gen.modelregistry.v1.inference_service_pb2_grpc import ServingServiceStub
+from registry_grpc.gen.modelregistry.v1.model_alias_pb2_grpc import ModelAliasServiceStub
 from registry_grpc.gen.modelregistry.v1.model_artifact_pb2_grpc import ModelArtifactServiceStub
 from registry_grpc.gen.modelregistry.v1.model_version_pb2_grpc import ModelVersionServiceStub
 from registry_grpc.gen.modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
 from registry_grpc.gen.modelregistry.v1.serve_model_pb2_grpc import ServeModelServiceStub
 from registry_grpc.gen.modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
+from registry_grpc.gen.modelregistry.v1.transfer_pb2_grpc import TransferServiceStub
 
 DEADLINE: Final = 20.0
 
@@ -25,10 +28,13 @@ DEADLINE: Final = 20.0
 _MODELS: Any = RegisteredModelServiceStub
 _VERSIONS: Any = ModelVersionServiceStub
 _ARTIFACTS: Any = ModelArtifactServiceStub
+_ALIASES: Any = ModelAliasServiceStub
+_THINGS: Any = ArtifactServiceStub
 _ENVIRONMENTS: Any = ServingEnvironmentServiceStub
-_SERVICES: Any = InferenceServiceServiceStub
+_SERVICES: Any = ServingServiceStub
 _SERVE_MODELS: Any = ServeModelServiceStub
 _DEPLOYMENTS: Any = DeploymentServiceStub
+_TRANSFERS: Any = TransferServiceStub
 
 
 class Rpc:
@@ -40,10 +46,13 @@ class Rpc:
         self.models = _MODELS(channel)
         self.versions = _VERSIONS(channel)
         self.artifacts = _ARTIFACTS(channel)
+        self.aliases = _ALIASES(channel)
+        self.things = _THINGS(channel)
         self.environments = _ENVIRONMENTS(channel)
         self.services = _SERVICES(channel)
         self.serve_models = _SERVE_MODELS(channel)
         self.deployments = _DEPLOYMENTS(channel)
+        self.transfers = _TRANSFERS(channel)
 
     def of_another_project(self) -> Rpc:
         return Rpc(self.channel)
@@ -75,6 +84,9 @@ class Refusal:
         self.metadata = dict(info.metadata)
         bad_request = self._only(BadRequest)
         violations = [] if bad_request is None else bad_request.field_violations
+        in_the_way = self._only(PreconditionFailure)
+        users = [] if in_the_way is None else in_the_way.violations
+        self.in_the_way = [(user.type, user.subject, user.description) for user in users]
         self.violations = {violation.field: violation.description for violation in violations}
 
     def _only(self, kind: type[Any]) -> Any:

@@ -54,6 +54,9 @@ class Stack:
     def __init__(self, **environment: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="registry-e2e-"))
         self.log = self.folder / "stack.log"
+        """What it prints."""
+        self.errors = self.folder / "errors.log"
+        """What it and its processes log."""
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -71,13 +74,13 @@ class Stack:
             "TZ": "UTC",
             **self._environment,
         }
-        with self.log.open("wb") as log:
+        with self.log.open("wb") as log, self.errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 [str(Path(sys.executable).with_name("registry-grpc")), "dev"],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=subprocess.STDOUT,
+                stderr=errors,
                 start_new_session=True,
             )
         try:
@@ -90,7 +93,7 @@ class Stack:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             text = self.log.read_text(errors="replace")
-            base_url = re.search(r"^ready (http://\S+)", text, re.MULTILINE)
+            base_url = re.search(r"^ready (https?://\S+)", text, re.MULTILINE)
             database_url = re.search(r"postgresql://\S+", text)
             if base_url and database_url:
                 return Addresses(base_url[1].rstrip("/"), database_url[0], str(self.folder))
@@ -98,7 +101,7 @@ class Stack:
             if self._process.poll() is not None:
                 break
             time.sleep(0.1)
-        message = f"the stack did not become ready; its log:\n{self.log.read_text(errors='replace')[-5000:]}"
+        message = f"the stack did not become ready; its log:\n{self.errors.read_text(errors='replace')[-5000:]}"
         raise RuntimeError(message)
 
     def stop(self) -> int:

@@ -84,7 +84,10 @@ def test_a_deploy_takes_options_and_the_user(deployer: Deployer) -> None:
     answer = json_of(deployer.api.post("/deploy", body | {"name": "large", "options": large}), 202)
     (revision,) = deployer.revisions(answer["inference_service"]["id"])
     told = MessageToDict(revision.options, preserving_proto_field_name=True)
-    large["tolerations"][0]["toleration_seconds"] = "60"  # as protobuf's JSON has 64-bit integers
+    # As protobuf's JSON has enums and durations.
+    large["tolerations"] = [{"key": "gpu", "effect": "TAINT_EFFECT_NO_EXECUTE", "toleration_period": "60s"}]
+    large["probes"] = {"startup": "600s"}
+    large["protocol_version"] = "SERVING_PROTOCOL_V2"
     assert {key: told[key] for key in large} == large
 
     wrong = deployer.api.post("/deploy", body | {"options": {"min_replicas": 4, "max_replicas": 3}})

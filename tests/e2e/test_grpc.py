@@ -8,12 +8,14 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from grpc import StatusCode
 from tests.e2e.api import Api
 from tests.e2e.builders import an_id, fresh
 from tests.e2e.rpc import Rpc
 
 from registry_grpc.gen.modelregistry.v1 import (
+    deployment_pb2,
     inference_service_pb2,
     model_artifact_pb2,
     model_version_pb2,
@@ -278,3 +280,99 @@ def test_pages_fit_into_the_messages_that_clients_take(rpc: Rpc) -> None:
         assert (page.total_size, page.next_offset) == (6, offset + counts[-1])
         offset = page.next_offset
     assert counts == [3, 1, 1, 1]
+
+
+def test_a_batch_has_all_objects_in_the_order_of_their_ids(rpc: Rpc) -> None:
+    first, second, gone = new_model(rpc), new_model(rpc), an_id()
+    get = rpc.models.BatchGetRegisteredModels
+    answer = rpc.call(get, M.BatchGetRegisteredModelsRequest(ids=[second.id, first.id]))
+    assert [model.id for model in answer.registered_models] == [second.id, first.id]
+    refusal = rpc.refused(get, M.BatchGetRegisteredModelsRequest(ids=[gone, first.id]))
+    assert (refusal.code, refusal.reason) == (StatusCode.NOT_FOUND, "REGISTERED_MODEL_NOT_FOUND")
+    assert (refusal.metadata, refusal.text) == ({"ids": gone}, f"registered model not found: {gone}")
+    for ids in ([], ["x"], [first.id] * 101):
+        refusal = rpc.refused(get, M.BatchGetRegisteredModelsRequest(ids=ids))
+        assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"ids"})
+    deployments = rpc.refused(
+        rpc.deployments.BatchGetDeployments, deployment_pb2.BatchGetDeploymentsRequest(ids=[gone])
+    )
+    assert deployments.reason == "DEPLOYMENT_NOT_FOUND"
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+def test_a_view_chooses_the_fields_of_models(rpc: Rpc, api: Api) -> None:
+    """FULL is the default of all methods but lists."""
+    model = new_model(rpc)
+    version = new_version(rpc, model.id, is_default=True, readme="# Iris", metadata=struct(a=1))
+    models = rpc.models
+    whole = rpc.call(models.GetRegisteredModel, M.GetRegisteredModelRequest(id=model.id)).registered_model
+    assert (whole.latest_version, whole.default_version) == (version, version)
+    bare = M.RegisteredModel.FromString(whole.SerializeToString())
+    bare.ClearField("latest_version")
+    bare.ClearField("default_version")
+
+    def read(view: Any) -> list[Any]:
+        get = M.GetRegisteredModelRequest(id=model.id, view=view)
+        find = M.FindRegisteredModelRequest(name=model.name, view=view)
+        batch = M.BatchGetRegisteredModelsRequest(ids=[model.id], view=view)
+        return [
+            rpc.call(models.GetRegisteredModel, get).registered_model,
+            rpc.call(models.FindRegisteredModel, find).registered_model,
+            *rpc.call(models.BatchGetRegisteredModels, batch).registered_models,
+        ]
+
+    def listed(**fields: Any) -> list[Any]:
+        return list(rpc.call(models.ListRegisteredModels, M.ListRegisteredModelsRequest(**fields)).registered_models)
+
+    full, basic = M.REGISTERED_MODEL_VIEW_FULL, M.REGISTERED_MODEL_VIEW_BASIC
+    assert read(full) == read(M.REGISTERED_MODEL_VIEW_UNSPECIFIED) == [whole] * 3
+    assert read(basic) == [bare] * 3
+    for page in ({}, {"limit": 5}):
+        assert listed(view=full, **page) == [whole]
+        assert listed(view=basic, **page) == listed(**page) == [bare]
+    rest = Api(api.http, rpc.project_id)
+    assert rest.read(f"/models/{model.id}?view=1") == rest.read(f"/models/{model.id}")
+    assert rest.read("/models?view=REGISTERED_MODEL_VIEW_FULL") == rest.read("/models")
+
+
+def test_a_view_chooses_the_fields_of_versions(rpc: Rpc) -> None:
+    model = new_model(rpc)
+    whole = new_version(rpc, model.id, readme="# Iris", metadata=struct(a=1))
+    assert (whole.readme, dict(whole.metadata)) == ("# Iris", {"a": 1})
+    bare = V.ModelVersion.FromString(whole.SerializeToString())
+    bare.ClearField("readme")
+    bare.ClearField("metadata")
+    versions = rpc.versions
+
+    def read(view: Any) -> list[Any]:
+        by_name = V.GetModelVersionRequest(registered_model_id=model.id, version="1", view=view)
+        find = V.FindModelVersionRequest(registered_model_id=model.id, name=whole.name, view=view)
+        batch = V.BatchGetModelVersionsRequest(ids=[whole.id], view=view)
+        return [
+            rpc.call(versions.GetModelVersion, V.GetModelVersionRequest(id=whole.id, view=view)).model_version,
+            rpc.call(versions.GetModelVersion, by_name).model_version,
+            rpc.call(versions.FindModelVersion, find).model_version,
+            *rpc.call(versions.BatchGetModelVersions, batch).model_versions,
+        ]
+
+    def listed(**fields: Any) -> list[Any]:
+        of_model = V.ListModelVersionsRequest(registered_model_id=model.id, **fields)
+        of_project = V.ListProjectModelVersionsRequest(**fields)
+        return [
+            *rpc.call(versions.ListModelVersions, of_model).model_versions,
+            *rpc.call(versions.ListProjectModelVersions, of_project).model_versions,
+        ]
+
+    full, basic = V.MODEL_VERSION_VIEW_FULL, V.MODEL_VERSION_VIEW_BASIC
+    assert read(full) == read(V.MODEL_VERSION_VIEW_UNSPECIFIED) == [whole] * 4
+    assert read(basic) == [bare] * 4
+    assert listed(view=full) == [whole] * 2
+    assert listed(view=basic) == listed() == [bare] * 2
+
+
+def struct(**values: Any) -> Struct:
+    made = Struct()
+    made.update(values)
+    return made

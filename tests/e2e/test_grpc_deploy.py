@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 from tests.e2e.api import JSON, Api
 from tests.e2e.builders import a_service, an_environment, an_id, fresh
@@ -125,11 +126,11 @@ def test_a_watch_goes_on_where_it_was_left(deployer: Deployer) -> None:
 
 
 def test_planning_answers_the_effect_and_changes_nothing(planner: Deployer) -> None:
-    plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=planner.new()))
+    plan = planner.rpc.call(planner.stub.PlanDeployment, d.PlanDeploymentRequest(deployment=planner.new()))
     assert "storageUri" in plan.manifest
     assert not [finding for finding in plan.findings if finding.blocking]
     bad = planner.new(name="Not A Name")
-    plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=bad))
+    plan = planner.rpc.call(planner.stub.PlanDeployment, d.PlanDeploymentRequest(deployment=bad))
     blocking = [finding for finding in plan.findings if finding.blocking]
     assert blocking
     assert all(finding.code and finding.message for finding in blocking)
@@ -139,7 +140,7 @@ def test_planning_answers_the_effect_and_changes_nothing(planner: Deployer) -> N
 def test_a_name_that_a_record_has_is_found_before_the_deploy(planner: Deployer) -> None:
     named = a_service(planner.api, planner.environment, planner.model, "taken")
     new = planner.new(name=named["name"])
-    plan = planner.rpc.call(planner.stub.PlanDeploy, d.PlanDeployRequest(deployment=new))
+    plan = planner.rpc.call(planner.stub.PlanDeployment, d.PlanDeploymentRequest(deployment=new))
     assert [f.code for f in plan.findings if f.blocking] == [reasons.DEPLOYMENT_REASON_INFERENCE_SERVICE_NAME_TAKEN]
     refusals = [
         planner.rpc.refused(planner.stub.DeployModel, d.DeployModelRequest(deployment=new, validate_only=only))
@@ -151,11 +152,12 @@ def test_a_name_that_a_record_has_is_found_before_the_deploy(planner: Deployer) 
 
 def test_options_that_cannot_be_are_named(planner: Deployer) -> None:
     options = d.DeploymentOptions(
-        deadline_seconds=0,
-        timeout_seconds=0,
+        deadline=Duration(seconds=0),
+        timeout=Duration(nanos=500_000_000),
+        probes=d.ProbeOptions(startup=Duration(seconds=-1)),
         resources=d.ResourceRequirements(requests={"cpu": "lots"}, limits={"memory": "-1Gi"}),
     )
-    names = ["deadline_seconds", "timeout_seconds", "resources.requests.cpu", "resources.limits.memory"]
+    names = ["deadline", "timeout", "probes.startup", "resources.requests.cpu", "resources.limits.memory"]
     deploy = d.DeployModelRequest(deployment=planner.new(options=options))
     refusal = planner.rpc.refused(planner.stub.DeployModel, deploy)
     assert refusal.code == StatusCode.INVALID_ARGUMENT
@@ -185,7 +187,8 @@ def test_a_repeated_request_id_deploys_once(deployer: Deployer) -> None:
 
 def test_a_request_id_is_for_one_request(deployer: Deployer) -> None:
     request = d.DeployModelRequest(deployment=deployer.new(name="first"), request_id=fresh("request"))
-    id_ = deployer.rpc.call(deployer.stub.DeployModel, request).deployment.id
+    first = deployer.rpc.call(deployer.stub.DeployModel, request)
+    id_ = first.deployment.id
     other = d.DeployModelRequest(deployment=deployer.new(name="other"), request_id=request.request_id)
     refusal = deployer.rpc.refused(deployer.stub.DeployModel, other)
     assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"request_id"})
@@ -194,16 +197,12 @@ def test_a_request_id_is_for_one_request(deployer: Deployer) -> None:
     assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"request_id"})
 
     deployer.set_status(deployer.version, "FAILED")
-    assert deployer.rpc.call(deployer.stub.DeployModel, request).deployment.id == id_
-    deployer.set_status(deployer.version, "READY")
+    assert deployer.rpc.call(deployer.stub.DeployModel, request) == first
     deployer.rpc.call(deployer.stub.UndeployModel, d.UndeployModelRequest(id=id_))
     deployer.until(id_, lambda now: bool(now.phase == UNDEPLOYED))
-    answer = deployer.rpc.call(deployer.stub.DeployModel, request)
-    assert (answer.deployment.id, answer.status, answer.deployment.phase) == (id_, "UNDEPLOYED", UNDEPLOYED)
     assert deployer.api.delete(f"/inference_services/{id_}").status_code == 204
-    anew = deployer.rpc.call(deployer.stub.DeployModel, request)
-    assert anew.deployment.id != id_
-    assert anew.status == "PENDING"
+    assert deployer.rpc.call(deployer.stub.DeployModel, request) == first
+    assert deployer.api.read("/inference_services")["total"] == 0
 
 
 def test_every_revision_is_checked_like_a_deploy(deployer: Deployer) -> None:
@@ -215,8 +214,11 @@ def test_every_revision_is_checked_like_a_deploy(deployer: Deployer) -> None:
     back = d.RollbackDeploymentRequest(id=deployment.id, revision=1)
     refusal = deployer.rpc.refused(deployer.stub.RollbackDeployment, back)
     assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, "MODEL_VERSION_NOT_READY")
+    assert refusal.text.endswith(': status is "FAILED", must be READY')
     deployer.until(deployment.id, deployer.serving(2))
-    knative = d.UpdateDeploymentRequest(id=deployment.id, options=d.DeploymentOptions(deployment_mode="Knative"))
+    knative = d.UpdateDeploymentRequest(
+        id=deployment.id, options=d.DeploymentOptions(deployment_mode=d.DEPLOYMENT_MODE_KNATIVE)
+    )
     refusal = deployer.rpc.refused(deployer.stub.UpdateDeployment, knative)
     assert (refusal.code, set(refusal.violations)) == (StatusCode.INVALID_ARGUMENT, {"options.deployment_mode"})
     assert len(deployer.revisions(deployment.id)) == 2
@@ -248,7 +250,7 @@ def test_updating_and_rolling_back(deployer: Deployer) -> None:
     deployer.until(deployment.id, deployer.serving(3))
     revisions = deployer.revisions(deployment.id)
     causes = [(revision.revision, revision.cause) for revision in revisions]
-    assert causes == [(3, "ROLLBACK"), (2, "UPDATE"), (1, "DEPLOY")]
+    assert causes == [(3, d.REVISION_CAUSE_ROLLBACK), (2, d.REVISION_CAUSE_UPDATE), (1, d.REVISION_CAUSE_DEPLOY)]
     served = deployer.rpc.call(deployer.stub.GetServedRevision, d.GetServedRevisionRequest(id=deployment.id))
     assert served.revision.revision == 3
     first = d.GetServedRevisionRequest(id=deployment.id, at=revisions[2].served_from)
@@ -263,11 +265,11 @@ def test_a_canary_is_tried_promoted_and_aborted(deployer: Deployer) -> None:
     deployer.until(id_, lambda now: bool(now.phase == DEPLOYED))
     other: JSON = deployer.another_version(uri="s3://bucket/other")
     update = d.UpdateDeploymentRequest(id=id_, model_version_id=other["id"], traffic_percent=20)
-    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(update=update))
+    plan = deployer.rpc.call(deployer.stub.PlanDeployment, d.PlanDeploymentRequest(update=update))
     assert [difference.path for difference in plan.differences] == ["spec.canary"]
     assert deployer.get(id_).target_revision == 1
-    both = d.PlanDeployRequest(update=update, deployment=deployer.new())
-    assert set(deployer.rpc.refused(deployer.stub.PlanDeploy, both).violations) == {"update"}
+    both = d.PlanDeploymentRequest(update=update, deployment=deployer.new())
+    assert set(deployer.rpc.refused(deployer.stub.PlanDeployment, both).violations) == {"update"}
     for percent in (0, 100):
         wrong = d.UpdateDeploymentRequest(id=id_, model_version_id=other["id"], traffic_percent=percent)
         refusal = deployer.rpc.refused(deployer.stub.UpdateDeployment, wrong)
@@ -278,7 +280,7 @@ def test_a_canary_is_tried_promoted_and_aborted(deployer: Deployer) -> None:
     assert (tried.phase, tried.target_revision, tried.serving_revision) == (d.DEPLOYMENT_PHASE_UPDATING, 2, 1)
     canary = tried.canary
     assert (canary.stable_revision, canary.stable_version_id) == (1, deployer.version["id"])
-    assert (canary.step, canary.percent, canary.share, canary.actual_share) == ("TRY", 20, 20, 20)
+    assert (canary.step, canary.percent, canary.share, canary.actual_share) == (d.CANARY_STEP_TRY, 20, 20, 20)
     assert (canary.target_replicas.available, canary.stable_replicas.available) == (1, 1)
     service = deployer.api.read(f"/inference_services/{id_}")
     assert service["model_version_id"] == deployer.version["id"]
@@ -300,7 +302,8 @@ def test_a_canary_is_tried_promoted_and_aborted(deployer: Deployer) -> None:
     deployer.rpc.call(deployer.stub.PromoteDeployment, d.PromoteDeploymentRequest(id=id_, revision=3))
     assert deployer.api.read(f"/inference_services/{id_}")["model_version_id"] == other["id"]
     page = deployer.rpc.call(deployer.stub.ListDeploymentRevisions, d.ListDeploymentRevisionsRequest(id=id_))
-    assert [revision.outcome for revision in page.revisions] == ["SERVED", "ABORTED", "SERVED"]
+    outcomes = [revision.outcome for revision in page.revisions]
+    assert outcomes == [d.REVISION_OUTCOME_SERVED, d.REVISION_OUTCOME_ABORTED, d.REVISION_OUTCOME_SERVED]
 
 
 def test_a_version_that_does_not_load_fails_and_the_old_one_keeps_serving(deployer: Deployer) -> None:
@@ -317,7 +320,8 @@ def test_a_version_that_does_not_load_fails_and_the_old_one_keeps_serving(deploy
     assert (why.deployment, why.next_step) == (failed, failed.next_step)
     assert why.cause.startswith("Container kserve-container: ended with exit code 1")
     (server,) = [link for link in why.chain if link.summary in why.cause]
-    assert (server.state, server.signs[0].source) == (d.LINK_STATE_FAILED, "log")
+    assert (server.kind, server.state) == (d.CHAIN_LINK_KIND_CONTAINER, d.CHAIN_LINK_STATE_FAILED)
+    assert server.signs[0].source == "log"
     assert server.signs[0].text
     deployer.rpc.call(deployer.stub.RollbackDeployment, d.RollbackDeploymentRequest(id=deployment.id))
     deployer.until(deployment.id, deployer.serving(3))

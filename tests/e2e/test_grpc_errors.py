@@ -29,15 +29,24 @@ SERVICES = [
     "RegisteredModelService",
     "ModelVersionService",
     "ModelArtifactService",
+    "ModelAliasService",
     "ServingEnvironmentService",
-    "InferenceServiceService",
+    "ServingService",
     "ServeModelService",
     "DeploymentService",
 ]
 
 
-@pytest.mark.parametrize("project", [None, "", "nonsense", "00000000-0000-0000-0000-000000000000"])
-def test_a_project_is_required(channel: grpc.Channel, project: str | None) -> None:
+@pytest.mark.parametrize(
+    ("project", "fault"),
+    [
+        (None, "is missing or empty"),
+        ("", "is missing or empty"),
+        ("nonsense", "is malformed, it must be one UUID"),
+        ("00000000-0000-0000-0000-000000000000", "must not be the all-zero UUID"),
+    ],
+)
+def test_a_project_is_required(channel: grpc.Channel, project: str | None, fault: str) -> None:
     rpc = Rpc(channel)
     metadata = [] if project is None else [("project-id", project)]
     for method, request in [
@@ -49,6 +58,7 @@ def test_a_project_is_required(channel: grpc.Channel, project: str | None) -> No
             method(request, metadata=metadata, timeout=DEADLINE)
         refusal = Refusal(raised.value)
         assert (refusal.code, refusal.reason) == (StatusCode.INVALID_ARGUMENT, "PROJECT_ID_REQUIRED")
+        assert refusal.text.endswith(f": the metadata key `project-id` {fault}")
 
 
 def test_unknown_ids(rpc: Rpc) -> None:
@@ -75,6 +85,8 @@ def test_taken_names(rpc: Rpc, world: World) -> None:
     version = v.NewModelVersion(name=world.version["name"], model_framework="x", model_framework_version="x", uri="x")
     ids = {"serving_environment_id": environment["id"], "registered_model_id": model["id"]}
     pair = {"inference_service_id": service["id"], "model_version_id": world.version["id"]}
+    there = [model, world.version, environment, service, world.serve_model]
+    held = {thing["id"] for thing in there}
     for method, request, reason in [
         (
             rpc.models.CreateRegisteredModel,
@@ -104,6 +116,7 @@ def test_taken_names(rpc: Rpc, world: World) -> None:
     ]:
         refusal = rpc.refused(method, request)
         assert (refusal.code, refusal.reason) == (StatusCode.ALREADY_EXISTS, reason)
+        assert refusal.metadata["id"] in held
 
 
 def test_preconditions(rpc: Rpc, world: World) -> None:
@@ -141,13 +154,13 @@ def test_preconditions(rpc: Rpc, world: World) -> None:
 
 
 def test_invalid_fields_are_named_by_their_path(rpc: Rpc) -> None:
-    version = v.NewModelVersion(name="x" * 101)
+    version = v.NewModelVersion(name="x" * 251, uri="s3://bucket/model")
     for method, request, fields in [
         (rpc.models.CreateRegisteredModel, m.CreateRegisteredModelRequest(), {"registered_model.name"}),
         (
             rpc.versions.CreateModelVersion,
             v.CreateModelVersionRequest(registered_model_id=an_id(), model_version=version),
-            {f"model_version.{name}" for name in ("name", "model_framework", "model_framework_version", "uri")},
+            {f"model_version.{name}" for name in ("name", "model_framework", "model_framework_version")},
         ),
         (rpc.models.GetRegisteredModel, m.GetRegisteredModelRequest(id="nonsense"), {"id"}),
         (rpc.models.ListRegisteredModels, m.ListRegisteredModelsRequest(sort_by="nonsense"), {"sort_by"}),

@@ -34,6 +34,7 @@ from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as link
 from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as e
 
 ID = "00000000-0000-4000-8000-000000000001"
+UNKNOWN_MODE = d.DeploymentOptions(deployment_mode=99)  # type: ignore[arg-type]  # a number of a newer release
 
 
 def struct(**values: Any) -> Struct:
@@ -126,7 +127,7 @@ def test_all_violations_are_named(rpc: Rpc) -> None:
         (
             rpc.models.UpdateRegisteredModel,
             m.UpdateRegisteredModelRequest(
-                id=ID, registered_model=m.RegisteredModelPatch(name="n" * 101, labels=struct(a=1, b=2, c="x"))
+                id=ID, registered_model=m.RegisteredModelPatch(name="n" * 251, labels=struct(a=1, b=2, c="x"))
             ),
             {"registered_model.name", "registered_model.labels.a", "registered_model.labels.b"},
         ),
@@ -139,7 +140,7 @@ def test_all_violations_are_named(rpc: Rpc) -> None:
             rpc.deployments.DeployModel,
             d.DeployModelRequest(
                 deployment=d.NewDeployment(
-                    registered_model_id="x", name="n" * 101, options=d.DeploymentOptions(deployment_mode="x")
+                    registered_model_id="x", name="n" * 101, options=UNKNOWN_MODE
                 )
             ),
             {
@@ -168,11 +169,11 @@ def test_texts_of_the_contract_do_not_depend_on_other_violations(api: Api) -> No
 
 
 def test_fields_are_named_by_their_path_in_the_request(rpc: Rpc) -> None:
-    new = d.NewDeployment(registered_model_id="x", serving_environment_id=ID, options={"deployment_mode": "x"})
+    new = d.NewDeployment(registered_model_id="x", serving_environment_id=ID, options=UNKNOWN_MODE)
     in_deployment = {"deployment.registered_model_id", "deployment.options.deployment_mode"}
-    update = d.UpdateDeploymentRequest(id=ID, options=d.DeploymentOptions(deployment_mode="x"))
+    update = d.UpdateDeploymentRequest(id=ID, options=UNKNOWN_MODE)
     for method, request, fields in [
-        (rpc.deployments.PlanDeploy, d.PlanDeployRequest(deployment=new), in_deployment),
+        (rpc.deployments.PlanDeployment, d.PlanDeploymentRequest(deployment=new), in_deployment),
         (rpc.deployments.DeployModel, d.DeployModelRequest(deployment=new), in_deployment),
         (rpc.deployments.UpdateDeployment, update, {"options.deployment_mode"}),
         (rpc.versions.FindModelVersion, v.FindModelVersionRequest(parent_resource_id="x"), {"parent_resource_id"}),
@@ -353,9 +354,9 @@ def test_the_log_consists_of_json_lines(stack: Addresses) -> None:
     secret, seen = fresh("secret"), fresh("seen")
     assert b"project ID is required" in send(stack, b"Project-ID: %b\xff" % secret.encode())
     send(stack, b"X-Request-ID: %b" % (seen.encode() + b"x" * 500))
-    logs = list(Path(stack.folder).rglob("worker-*.log"))
-    assert wait_until(lambda: any(seen in log.read_text() for log in logs), 10)
-    lines = [orjson.loads(line) for log in logs for line in log.read_text().splitlines()]
-    assert any(line["event"] == f"Invalid encoding on {len(secret) + 1} bytes" for line in lines)
+    log = Path(stack.folder) / "errors.log"
+    assert wait_until(lambda: seen in log.read_text(), 10)
+    lines = [orjson.loads(line) for line in log.read_text().splitlines()]
+    assert any(line.get("text") == f"Invalid encoding on {len(secret) + 1} bytes" for line in lines)
     assert {len(line["request_id"]) for line in lines if seen in line.get("request_id", "")} == {128}
     assert not any(re.search(secret, str(line)) for line in lines)

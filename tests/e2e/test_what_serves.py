@@ -73,7 +73,9 @@ def test_a_deployment_keeps_its_copy_and_reports_that_the_version_was_edited(
     assert (model["storageUri"], model["modelFormat"]["name"]) == ("s3://bucket/model", "sklearn")
     assert [revision.snapshot.uri for revision in deployer.revisions(deployment.id)] == ["s3://bucket/model"] * 2
 
-    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=deployer.new(name="anew")))
+    plan = deployer.rpc.call(
+        deployer.stub.PlanDeployment, d.PlanDeploymentRequest(deployment=deployer.new(name="anew"))
+    )
     (finding,) = [finding for finding in plan.findings if finding.code == reasons.DEPLOYMENT_REASON_VERSION_EDITED]
     assert "uri, model_framework" in finding.message
     assert not finding.blocking
@@ -139,7 +141,7 @@ def test_archived_models_and_versions_are_only_deployed_by_rest(deployer: Deploy
         request = d.DeployModelRequest(deployment=deployer.new(), validate_only=only)
         refusal = deployer.rpc.refused(deployer.stub.DeployModel, request)
         assert (refusal.code, refusal.reason) == (StatusCode.FAILED_PRECONDITION, reason)
-    plan = deployer.rpc.call(deployer.stub.PlanDeploy, d.PlanDeployRequest(deployment=deployer.new()))
+    plan = deployer.rpc.call(deployer.stub.PlanDeployment, d.PlanDeploymentRequest(deployment=deployer.new()))
     assert reasons.DeploymentReason.Value(f"DEPLOYMENT_REASON_{reason}") in [finding.code for finding in plan.findings]
     assert deployer.deploy()["status"] == "PENDING"
 
@@ -175,8 +177,8 @@ def test_keys_do_not_follow_a_uri_to_another_place(deployer: Deployer, keys: Key
 
     edit(deployer, version, uri="s3://elsewhere/model")
     plan = deployer.rpc.call(
-        deployer.stub.PlanDeploy,
-        d.PlanDeployRequest(deployment=deployer.new(model_version_id=version["id"], name="second")),
+        deployer.stub.PlanDeployment,
+        d.PlanDeploymentRequest(deployment=deployer.new(model_version_id=version["id"], name="second")),
     )
     assert reasons.DEPLOYMENT_REASON_CREDENTIALS_NEEDED in [f.code for f in plan.findings if f.blocking]
     refused = deployer.deploy(model_version_id=version["id"], name="second")

@@ -6,12 +6,13 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 from tests.e2e.api import Api
 from tests.e2e.stack import Addresses, Stack
-from tests.examples.builds import GO, TYPESCRIPT
+from tests.examples.builds import EXAMPLES, Example
 
 _SECONDS = 60  # a deployment in the simulated cluster takes about one
 
@@ -20,14 +21,15 @@ _SECONDS = 60  # a deployment in the simulated cluster takes about one
 class Client:
     """A client of examples/, built."""
 
-    command: tuple[str, ...]
+    example: Example
+    folder: Path
     address: str
 
     def run(self, *, project: str, **options: str) -> subprocess.CompletedProcess[str]:
         given = {"address": self.address, "project": project, **options}
         arguments = [part for name, value in given.items() for part in (f"--{name}", value)]
-        command = [*self.command, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        command = [*self.example.run, *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -48,21 +50,13 @@ def api(stack: Addresses) -> Iterator[Api]:
         yield Api(http, str(uuid.uuid4()))
 
 
-@pytest.fixture(scope="session")
-def go_command() -> tuple[str, ...]:
-    return (str(GO.build() / "examples" / "go" / "client"),)
+# One worker of a parallel run builds an example, and runs all of its tests.
+_PARAMETERS = [
+    pytest.param(example, id=example.name, marks=pytest.mark.xdist_group(f"example-{example.name}"))
+    for example in EXAMPLES
+]
 
 
-@pytest.fixture(scope="session")
-def typescript_command() -> tuple[str, ...]:
-    return ("node", str(TYPESCRIPT.build() / "examples" / "typescript" / "dist" / "main.js"))
-
-
-@pytest.fixture(
-    params=[
-        pytest.param("go_command", id="go", marks=pytest.mark.golang),
-        pytest.param("typescript_command", id="typescript", marks=pytest.mark.node),
-    ]
-)
+@pytest.fixture(params=_PARAMETERS)
 def client(request: pytest.FixtureRequest, stack: Addresses) -> Client:
-    return Client(request.getfixturevalue(request.param), stack.target)
+    return Client(request.param, request.param.built(), stack.target)

@@ -34,6 +34,8 @@ def a_model(project_id: UUID, **fields: Any) -> RegisteredModel:
         tags=Tags(frameworks=("onnx", "pytorch"), architectures=("bert",), tasks=("qa",), subjects=("law",)),
         labels={"team": "a"},
         parent_model_id=None,
+        external_id=uuid4().hex,
+        properties={"accuracy": {"double": 0.97}},
     )
     return model._replace(**fields)
 
@@ -64,6 +66,10 @@ def a_version(model: RegisteredModel, **fields: Any) -> ModelVersion:
         uri="s3://bucket/key",
         labels={"stage": "test"},
         prebuilt_container_id=uuid4(),
+        readme="# A model",
+        metadata={"signature": {"inputs": ["x", 1.5, None, True]}},
+        external_id=uuid4().hex,
+        properties={"accuracy": {"double": 0.97}},
     )
     return version._replace(**fields)
 
@@ -78,6 +84,7 @@ def an_environment(project_id: UUID, **fields: Any) -> ServingEnvironment:
         description="where it runs",
         external_id="namespace-x",
         drift_policy=DriftPolicy.ENFORCE,
+        properties={"accuracy": {"double": 0.97}},
     )
     return replace(environment, **fields)
 
@@ -98,6 +105,7 @@ def a_service(environment: ServingEnvironment, model: RegisteredModel, **fields:
         url="http://service.example.com",
         last_error="it was slow",
         labels={"tier": "gold"},
+        properties={"accuracy": {"double": 0.97}},
     )
     return replace(service, **fields)
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from tests.fakes.clock import FakeClock
 
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Want
+from registry_grpc.domain.deployment_options import NO_OPTIONS, DeploymentOptions
 from registry_grpc.domain.evidence import Condition, Evidence, LiveObject, Rollout
 from registry_grpc.domain.explanation import Link
 from registry_grpc.domain.model_version import Credentials
@@ -105,13 +106,16 @@ class InMemoryCluster(Cluster):
         await self._called("restore_secret")
         self.restored.append(credentials)
 
-    async def clean_up(self, deployment: Deployment) -> None:
+    async def clean_up(self, deployment: Deployment) -> Applied | None:
         await self._called("clean_up")
         self.cleaned.append(deployment.want)
+        return deployment.applied
 
-    async def look(self, namespace: str, name: str) -> LiveObject | None:
+    async def look(self, namespace: str, name: str, inference_service_id: UUID | None) -> LiveObject | None:
         await self._called("look")
-        return self.objects.get((namespace, name))
+        live = self.objects.get((namespace, name))
+        is_meant = inference_service_id is None or (live and live.deployment_id == str(inference_service_id))
+        return live if is_meant else None
 
     async def remove(self, namespace: str, name: str, inference_service_id: UUID) -> None:
         await self._called("remove")
@@ -137,7 +141,7 @@ class InMemoryCluster(Cluster):
         raise NotImplementedError
 
     async def facts(
-        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+        self, namespace: str, options: DeploymentOptions = NO_OPTIONS, *, canary_of: str = ""
     ) -> ClusterFacts:
         return ClusterFacts()
 

@@ -16,15 +16,28 @@ from tests.fakes.store import LEASE, InMemoryStore
 
 from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult, ServiceView
-from registry_grpc.domain.deployment import Cause, Deployment, DeploymentEvent, Orphan, Outcome, Phase, Want
+from registry_grpc.domain.deployment import (
+    Cause,
+    Deployment,
+    DeploymentEvent,
+    DeploymentSpec,
+    Orphan,
+    Outcome,
+    Phase,
+    Want,
+)
+from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.reason import NO_ACCESS, DeploymentReason
 from registry_grpc.ports.cluster import EVERYWHERE, OwnedObject
 from registry_grpc.ports.deployments import Claim, Retention
 
+_UNSEEN = DeploymentReason.NAMESPACE_NOT_VISIBLE
 _SEEN = (
     "phase", "reason", "message", "url", "drift", "applied", "applied_generation", "applied_at", "serving_generation",
     "attempts", "split",
 )  # fmt: skip
+
+SERVING = {Phase.DEPLOYED, Phase.DEGRADED, Phase.DRIFTED}
 
 
 class InMemoryDeploymentQueue:
@@ -40,10 +53,12 @@ class InMemoryDeploymentQueue:
         for id_, work in self._store.work.items():
             if work.next_at is not None and work.next_at <= now:
                 row = self._store.deployments[id_]
-                order.append((work.is_free(now), row.applied_generation < row.generation, work.next_at, id_))
+                is_changed = work.dirty_at is not None and work.dirty_at >= work.next_at
+                rank = (work.is_free(now), row.applied_generation < row.generation, not is_changed)
+                order.append((*rank, work.next_at, id_))
         turns: Counter[UUID] = Counter()
         due = []
-        for is_free, _, next_at, id_ in sorted(order):
+        for is_free, _, _, next_at, id_ in sorted(order):
             project_id = self._store.deployments[id_].project_id
             turns[project_id] += 1
             if is_free:
@@ -67,6 +82,7 @@ class InMemoryDeploymentQueue:
         if work.holder != claim.holder or work.lease_until is None or work.lease_until <= now:
             return False
         work.holder, work.lease_until = "", None
+        kind = self._kinds().get((row.namespace, row.reason), [])
         if _wish(row) != _wish(claim.deployment):
             self._store.deployments[id_] = replace(
                 row,
@@ -86,7 +102,7 @@ class InMemoryDeploymentQueue:
         )
         self._store.deployments[id_] = after
         is_dirty = work.dirty_at is not None and work.dirty_at > claim.now
-        work.next_at = now if is_dirty else None if result.again_in is None else now + result.again_in
+        work.next_at = work.dirty_at if is_dirty else None if result.again_in is None else now + result.again_in
         self._let_service_follow(after, result.service, now)
         if has_changed:
             self._tell(after, now, is_shared=result.is_shared)
@@ -94,16 +110,22 @@ class InMemoryDeploymentQueue:
             self._end_canary(after, result.ended, now)
         if result.phase is Phase.UNDEPLOYED:
             self._free_name(after, now)
-        if (
-            row.phase is Phase.FAILED
-            and row.generation == result.applied_generation
-            and result.phase is not Phase.FAILED
-        ):
-            for id_, other in self._store.deployments.items():
-                place = other.namespace, other.phase, other.reason
-                if place == (row.namespace, row.phase, row.reason) and id_ != row.id:
-                    self._store.work[id_].next_at = now
+        is_applied = row.want is Want.ABSENT or row.generation == result.applied_generation
+        if work.tried_at and is_applied and result.has_seen and not result.waits_for_turn:
+            for other in kind:
+                if other != id_:
+                    self._store.work[other].next_at = now
+        work.tried_at = now if result.waits_for_turn else None
         return True
+
+    def _kinds(self) -> dict[tuple[str, str], list[UUID]]:
+        """The deployments that wait for their turn, by namespace and reason; the one tried last comes last."""
+        tried = sorted((work.tried_at, id_) for id_, work in self._store.work.items() if work.tried_at)
+        kinds: dict[tuple[str, str], list[UUID]] = {}
+        for _, id_ in tried:
+            row = self._store.deployments[id_]
+            kinds.setdefault((row.namespace, row.reason), []).append(id_)
+        return kinds
 
     async def renew(self, claim: Claim) -> None:
         work, now = self._store.work[claim.deployment.id], self._store.write_time()
@@ -139,13 +161,14 @@ class InMemoryDeploymentQueue:
         found = {(seen.deployment_id, seen.namespace, seen.name): seen for seen in objects}
         for row in list(self._store.deployments.values()):
             live = found.get((row.id, row.namespace, row.name))
-            if row.want is Want.PRESENT and live and live.revision > row.generation:
+            if row.want is Want.PRESENT and live and live.revision > max(self._store.revisions[row.id]):
                 self._store.deployments[row.id] = replace(row, generation=live.revision)
                 await self._repository.revise(
                     row.project_id, row.id, want=Want.PRESENT, spec=None, cause=Cause.RESTORE, created_by=""
                 )
         rows = [row for row in self._store.deployments.values() if namespace in {EVERYWHERE, row.namespace}]
-        due = [row.id for row in rows if _differs(row, found.get((row.id, row.namespace, row.name)))]
+        first = {kind[0] for kind in self._kinds().values()}
+        due = [row.id for row in rows if self._differs(row, found.get((row.id, row.namespace, row.name)), first)]
         for id_ in due:
             self._store.work[id_].change(now)
             self._store.news.set()
@@ -167,12 +190,43 @@ class InMemoryDeploymentQueue:
         ]
         return len(due)
 
+    async def spec_of(self, id: UUID, generation: int) -> DeploymentSpec:
+        if generation not in self._store.revisions[id]:
+            raise NotFound(Reason.REVISION_NOT_FOUND, id=str(id), revision=str(generation))
+        return self._store.revisions[id][generation].spec
+
+    def _differs(self, row: Deployment, seen: OwnedObject | None, first: set[UUID]) -> bool:
+        waits = self._store.work[row.id].tried_at is not None
+        if (row.attempts or row.reason in NO_ACCESS) and (not waits or row.id in first):
+            return True
+        if row.want is Want.ABSENT:
+            return seen is not None or row.phase is not Phase.UNDEPLOYED
+        if row.applied is None:
+            return False
+        was_refused = row.phase is Phase.DRIFTED or row.applied_generation < row.generation
+        serves_as_before = waits and row.serving_generation is not None and was_refused
+        is_ready = row.phase is Phase.DEPLOYED or serves_as_before
+        return seen is None or (seen.uid, seen.k8s_generation, seen.is_ready) != (
+            row.applied.uid, row.applied.k8s_generation, is_ready
+        )  # fmt: skip
+
     async def look_again(self) -> None:
         now = self._store.write_time()
+        waited = []
+        for kind in self._kinds().values():
+            last = self._store.work[kind[-1]].tried_at
+            assert last is not None
+            pause = min((last - self._store.deployments[kind[0]].phase_since) / 3, timedelta(seconds=45))
+            if last < now - pause:
+                waited.append((last, kind[0]))
+        if waited and ((work := self._store.work[min(waited)[1]]).next_at or now) > now:
+            work.next_at = now
+            self._store.news.set()
+            return
         waiting = [
             (row.observed_at, row.id)
             for row in self._store.deployments.values()
-            if row.phase is Phase.DEPLOYED and row.spec.needs_keys
+            if row.phase in SERVING and row.applied and row.applied.content.get("secrets")
             if row.observed_at and row.observed_at < now - timedelta(seconds=30)
             if (due := self._store.work[row.id].next_at) and due > now
         ]
@@ -185,9 +239,6 @@ class InMemoryDeploymentQueue:
         self._forget_events(cut)
         for id_, deployment in list(self._store.deployments.items()):
             self._forget_revisions(deployment, cut, retention.revisions)
-            for request, (of, _, at) in list(self._store.requests.items()):
-                if of == id_ and at < cut:
-                    del self._store.requests[request]
             is_gone = deployment.phase is Phase.UNDEPLOYED and self._store.work[id_].next_at is None
             looked_at = deployment.observed_at
             if is_gone and id_ not in self._store.services and looked_at is not None and looked_at < cut:
@@ -203,8 +254,13 @@ class InMemoryDeploymentQueue:
 
     def _forget_revisions(self, deployment: Deployment, cut: datetime, count: int) -> None:
         revisions = self._store.revisions[deployment.id]
-        served = [r.generation for r in revisions.values() if r.served_from and r.generation < deployment.generation]
-        needed = {deployment.applied_generation, max(served, default=0)}
+        served = [
+            r.generation
+            for r in revisions.values()
+            if r.served_from and r.generation < deployment.generation and r.outcome is not Outcome.ABORTED
+        ]
+        needed = {deployment.generation, deployment.applied_generation, max(served, default=0)}
+        needed |= {deployment.canary.stable_generation} if deployment.canary else set()
         linked = {link.model_version_id for link in served_by(self._store, deployment.id)}
         newest = sorted(revisions)[-count:]
         leftover = linked - set(deployment.spec.served_version_ids)
@@ -215,7 +271,7 @@ class InMemoryDeploymentQueue:
                 del revisions[generation]
                 periods = self._store.serving.get(deployment.id, [])
                 periods[:] = [period for period in periods if period[0] != generation]
-                if revision.served_until:
+                if revision.served_until and revision.outcome is not Outcome.ABORTED:
                     before = self._store.served_known_from.get(deployment.id, revision.served_until)
                     self._store.served_known_from[deployment.id] = max(before, revision.served_until)
 
@@ -330,21 +386,10 @@ def _wish(row: Deployment) -> tuple[object, ...]:
 
 
 def _has_failed(row: Deployment) -> bool:
-    return row.phase is Phase.FAILED and row.reason is not DeploymentReason.NAMESPACE_NOT_VISIBLE
+    return row.phase is Phase.FAILED and row.reason is not _UNSEEN
 
 
 def _told(row: Deployment) -> tuple[object, ...]:
     """The values whose change makes an event."""
     uid = row.applied.uid if row.applied else None
     return row.phase, row.reason, row.message, row.serving_generation, row.url, uid
-
-
-def _differs(row: Deployment, seen: OwnedObject | None) -> bool:
-    if row.attempts or row.reason in NO_ACCESS:
-        return True
-    if row.want is Want.ABSENT:
-        return seen is not None or row.phase is not Phase.UNDEPLOYED
-    if row.applied is None:
-        return False
-    applied = (row.applied.uid, row.applied.k8s_generation, row.phase is Phase.DEPLOYED)
-    return seen is None or (seen.uid, seen.k8s_generation, seen.is_ready) != applied

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from tests.fakes.filtering import matches
 from tests.fakes.inference_services import InMemoryInferenceServiceRepository
 from tests.fakes.serve_models import put_serve_model, served_by
-from tests.fakes.store import FIRST_PASS_BY_THE_REQUEST, InMemoryStore, Work, fitting, page_of
+from tests.fakes.store import FIRST_PASS_BY_THE_REQUEST, InMemoryStore, Work, page_of
 
 from registry_grpc.domain.canary import CanaryStep
-from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
@@ -33,16 +33,19 @@ from registry_grpc.domain.errors import (
     InvalidRequest,
     NotFound,
     Reason,
+    Stale,
     Violation,
 )
+from registry_grpc.domain.etag import Etags
+from registry_grpc.domain.filter.fields import Filter
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED
-from registry_grpc.domain.paging import Cursor, Page, Slice, Sort
+from registry_grpc.domain.paging import NEWEST_FIRST, Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModel, ServeModelState
 from registry_grpc.domain.serving_environment import DriftPolicy
-from registry_grpc.ports.deployments import DeploymentFilter, NewIntent
+from registry_grpc.ports.deployments import NEWEST_REVISION_FIRST, DeploymentFilter, NewIntent
 
 
 class InMemoryDeploymentRepository:
@@ -56,8 +59,6 @@ class InMemoryDeploymentRepository:
         self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
     ) -> tuple[InferenceService, Deployment]:
         project_id = service.project_id
-        if intent.request and (earlier := await self.requested(project_id, intent.request)):
-            return earlier
         stored = await self._services.create(service, served)
         now = self._store.write_time()
         deployment = Deployment(
@@ -74,17 +75,7 @@ class InMemoryDeploymentRepository:
         )
         self._store.work[deployment.id] = Work(next_at=now + FIRST_PASS_BY_THE_REQUEST)
         self._put(deployment, intent.created_by, Cause.DEPLOY)
-        if intent.request:
-            request = intent.request
-            self._store.requests[project_id, request.request_id] = (service.id, request.digest, now)
         return stored, await self.get(project_id, service.id)
-
-    async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
-        id_, digest, _ = self._store.requests.get((project_id, request.request_id), (None, "", None))
-        if id_ not in self._store.services:
-            return None
-        request.check_same(digest)
-        return await self._services.get(project_id, id_), await self.get(project_id, id_)
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
         deployment = self._store.deployments.get(id)
@@ -92,15 +83,19 @@ class InMemoryDeploymentRepository:
             raise NotFound.of(Reason.DEPLOYMENT_NOT_FOUND, id)
         return self._read(deployment)
 
-    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
+    async def list(
+        self, project_id: UUID, filter: DeploymentFilter, slice: Slice, sort: Sort = NEWEST_FIRST
+    ) -> Page[Deployment]:
         rows = (
             self._read(deployment)
             for deployment in self._store.deployments.values()
             if deployment.project_id == project_id
             and filter.registered_model_id in {None, deployment.spec.registered_model_id}
             and filter.phase in {None, deployment.phase}
+            and (not filter.ids or deployment.id in filter.ids)
+            and matches(filter.where, deployment)
         )
-        return page_of(rows, Sort(), slice)
+        return page_of(rows, sort, slice)
 
     async def revise(
         self,
@@ -182,6 +177,7 @@ class InMemoryDeploymentRepository:
         patch: InferenceServicePatch,
         created_by: str,
         *,
+        etags: Etags = None,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
         keeps_version: bool = False,
@@ -195,7 +191,7 @@ class InMemoryDeploymentRepository:
             check_version_kept(id, kept, patch)
         if deployment and want is Want.PRESENT and deployment.want is Want.ABSENT:
             _check_generation(deployment, after)
-        await self._services.update(project_id, id, patch)
+        await self._services.update(project_id, id, patch, etags)
         if deployment is None or want in {None, deployment.want}:
             return False
         if want is Want.ABSENT:
@@ -203,7 +199,11 @@ class InMemoryDeploymentRepository:
         await self.revise(project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.REDEPLOY, created_by=created_by)
         return True
 
-    async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
+    async def undeploy(self, project_id: UUID, id: UUID, created_by: str, expected: int | None = None) -> bool:
+        present = self._store.deployments.get(id)
+        if expected is not None and expected != (present and present.generation):
+            await self._services.get(project_id, id)
+            raise Stale.revision(id, present.generation if present else None)
         down = ServiceState.UNDEPLOYED
         patch = InferenceServicePatch(desired_state=down, current_state=down, url="", external_id="")
         seen = await self._services.get(project_id, id)
@@ -214,12 +214,16 @@ class InMemoryDeploymentRepository:
             await self.revise(project_id, id, want=Want.ABSENT, spec=None, cause=Cause.UNDEPLOY, created_by=created_by)
         return True
 
-    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
+    async def revisions(
+        self,
+        project_id: UUID,
+        id: UUID,
+        slice: Slice,
+        sort: Sort = NEWEST_REVISION_FIRST,
+        where: Filter | None = None,
+    ) -> Page[DeploymentRevision]:
         await self.get(project_id, id)
-        newest_first = sorted(self._store.revisions[id].values(), key=lambda r: r.generation, reverse=True)
-        rest = [r for r in newest_first if slice.after is None or r.generation < slice.after.value]
-        items = fitting(rest, slice)
-        return Page(items, next=Cursor(items[-1].generation, id) if len(rest) > len(items) else None)
+        return page_of((r for r in self._store.revisions[id].values() if matches(where, r)), sort, slice)
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
         current = (await self.get(project_id, id)).generation

@@ -7,16 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from tests.fakes.filtering import matches
 from tests.fakes.serve_models import put_serve_model, require_version, served_by
-from tests.fakes.store import InMemoryStore, oldest_first, page_of
+from tests.fakes.store import InMemoryStore, check_etag, check_name, oldest_first, page_of
 
 from registry_grpc.domain.deployment import Want
-from registry_grpc.domain.errors import AlreadyExists, ConcurrentChange, FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.errors import ConcurrentChange, NotFound, Reason
+from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
     InferenceServicePatch,
     ServiceState,
+    still_deployed,
 )
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
@@ -69,11 +72,15 @@ class InMemoryInferenceServiceRepository:
             and filter.model_version_id in {None, service.model_version_id}
             and filter.desired_state in {"", service.desired_state}
             and filter.current_state in {"", service.current_state}
+            and matches(filter.where, self._named(service))
         )
         return page_of(rows, sort, slice)
 
-    async def update(self, project_id: UUID, id: UUID, patch: InferenceServicePatch) -> InferenceService:
+    async def update(
+        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, etags: Etags = None
+    ) -> InferenceService:
         service = self._row(project_id, id)
+        check_etag(service, etags)
         changed = replace(service, **changes(patch), updated_at=self._store.write_time(service.created_at))
         self._check_name(changed)
         if changed.model_version_id is not None:
@@ -101,10 +108,11 @@ class InMemoryInferenceServiceRepository:
                     )
         return await self.get(project_id, id)
 
-    async def delete(self, project_id: UUID, id: UUID) -> None:
+    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
         service = self._row(project_id, id)
+        check_etag(service, etags)
         if service.current_state == ServiceState.DEPLOYED:
-            raise FailedPrecondition(Reason.INFERENCE_SERVICE_DEPLOYED)
+            raise still_deployed(id, service.name)
         for served in served_by(self._store, id):
             del self._store.serve_models[served.id]
         del self._store.services[id]
@@ -136,10 +144,6 @@ class InMemoryInferenceServiceRepository:
         )
 
     def _check_name(self, service: InferenceService) -> None:
-        if any(
-            other.serving_environment_id == service.serving_environment_id
-            and other.name == service.name
-            and other.id != service.id
-            for other in self._store.services.values()
-        ):
-            raise AlreadyExists(Reason.INFERENCE_SERVICE_NAME_TAKEN)
+        there = service.serving_environment_id
+        others = (o for o in self._store.services.values() if o.serving_environment_id == there and o.id != service.id)
+        check_name(service, others, Reason.INFERENCE_SERVICE_NAME_TAKEN)

@@ -1,7 +1,9 @@
-"""Stores objects before a test begins. Returns them as they were written, not as they are read."""
+"""Stores objects before a test begins. Returns them as they were written, not as they are read, except for versions, to
+which the store gives a number."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,33 +19,29 @@ from registry_grpc.domain.serving_environment import ServingEnvironment
 
 async def stored_model(repositories: Repositories, project_id: UUID, **fields: Any) -> RegisteredModel:
     model = a_model(project_id, **fields)
-    await repositories.models.create(model)
-    return model
+    return await repositories.models.create(model)
 
 
 async def stored_version(repositories: Repositories, model: RegisteredModel, **fields: Any) -> ModelVersion:
-    version = a_version(model, **fields)
-    await repositories.versions.create(model.project_id, version, Credentials())
-    return version
+    return await repositories.versions.create(model.project_id, a_version(model, **fields), Credentials())
 
 
 async def stored_environment(repositories: Repositories, project_id: UUID, **fields: Any) -> ServingEnvironment:
     environment = an_environment(project_id, **fields)
-    await repositories.environments.create(environment)
-    return environment
+    return await repositories.environments.create(environment)
 
 
 async def stored_service(
     repositories: Repositories, environment: ServingEnvironment, model: RegisteredModel, **fields: Any
 ) -> InferenceService:
     service = a_service(environment, model, **fields)
-    await repositories.services.create(service, ())
-    return service
+    stored = await repositories.services.create(service, ())
+    return replace(service, etag=stored.etag)
 
 
 async def stored_serve_model(
     repositories: Repositories, service: InferenceService, version: ModelVersion, **fields: Any
 ) -> ServeModel:
     serve_model = a_serve_model(service, version, **fields)
-    await repositories.serve_models.create(serve_model)
-    return serve_model
+    stored = await repositories.serve_models.create(serve_model)
+    return replace(serve_model, etag=stored.etag)

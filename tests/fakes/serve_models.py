@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from tests.fakes.store import InMemoryStore, newest_first, page_of
+from tests.fakes.filtering import matches
+from tests.fakes.store import InMemoryStore, check_etag, newest_first, page_of
 
 from registry_grpc.domain.errors import AlreadyExists, NotFound, Reason
+from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.serve_model import ServeModel, ServeModelFilter
 
@@ -35,11 +37,13 @@ class InMemoryServeModelRepository:
             and filter.inference_service_id in {None, serve_model.inference_service_id}
             and filter.model_version_id in {None, serve_model.model_version_id}
             and filter.state in {"", serve_model.last_known_state}
+            and matches(filter.where, named(self._store, serve_model))
         )
         return page_of(rows, sort, slice)
 
-    async def delete(self, project_id: UUID, id: UUID) -> None:
+    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
         serve_model = await self.get(project_id, id)
+        check_etag(serve_model, etags)
         del self._store.serve_models[serve_model.id]
 
 
@@ -49,14 +53,12 @@ def put_serve_model(store: InMemoryStore, new: ServeModel) -> ServeModel:
     if service is None or service.project_id != new.project_id:
         raise NotFound.of(Reason.INFERENCE_SERVICE_NOT_FOUND, new.inference_service_id)
     require_version(store, new.project_id, new.model_version_id)
-    if any(
-        other.inference_service_id == new.inference_service_id and other.model_version_id == new.model_version_id
-        for other in store.serve_models.values()
-    ):
-        raise AlreadyExists(Reason.SERVE_MODEL_EXISTS)
+    for other in store.serve_models.values():
+        if (other.inference_service_id, other.model_version_id) == (new.inference_service_id, new.model_version_id):
+            raise AlreadyExists.held(Reason.SERVE_MODEL_EXISTS, other.id)
     stored = replace(new, **store.times_of(new))
     store.serve_models[new.id] = stored
-    return stored
+    return store.serve_models[new.id]
 
 
 def require_version(store: InMemoryStore, project_id: UUID, id: UUID) -> None:

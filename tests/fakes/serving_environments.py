@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from tests.fakes.store import InMemoryStore, page_of, search_matches
+from tests.fakes.filtering import matches
+from tests.fakes.store import InMemoryStore, check_etag, check_name, oldest_first, page_of, search_matches, users
 
-from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
+from registry_grpc.domain.errors import FailedPrecondition, NotFound, Reason, User
+from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import changes
 from registry_grpc.domain.serving_environment import (
@@ -27,7 +29,7 @@ class InMemoryServingEnvironmentRepository:
         self._check_name(environment)
         stored = replace(environment, **self._store.times_of(environment))
         self._store.environments[environment.id] = stored
-        return stored
+        return self._store.environments[environment.id]
 
     async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
         environment = self._store.environments.get(id)
@@ -41,32 +43,42 @@ class InMemoryServingEnvironmentRepository:
                 return environment
         raise NotFound.of(Reason.SERVING_ENVIRONMENT_NOT_FOUND)
 
+    async def find_by_external_id(self, project_id: UUID, external_id: str) -> ServingEnvironment:
+        for environment in oldest_first(self._store.environments.values()):
+            if environment.project_id == project_id and environment.external_id == external_id:
+                return environment
+        raise NotFound.of(Reason.SERVING_ENVIRONMENT_NOT_FOUND)
+
     async def list(
         self, project_id: UUID, filter: ServingEnvironmentFilter, sort: Sort, slice: Slice
     ) -> Page[ServingEnvironment]:
         rows = (
             environment
             for environment in self._store.environments.values()
-            if environment.project_id == project_id and search_matches(filter.search, environment.name)
+            if environment.project_id == project_id
+            and search_matches(filter.search, environment.name)
+            and matches(filter.where, environment)
         )
         return page_of(rows, sort, slice)
 
-    async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:
+    async def update(
+        self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch, etags: Etags = None
+    ) -> ServingEnvironment:
         environment = await self.get(project_id, id)
+        check_etag(environment, etags)
         changed = replace(environment, **changes(patch), updated_at=self._store.write_time(environment.created_at))
         self._check_name(changed)
         self._store.environments[id] = changed
-        return changed
+        return self._store.environments[id]
 
-    async def delete(self, project_id: UUID, id: UUID) -> None:
-        await self.get(project_id, id)
-        if any(service.serving_environment_id == id for service in self._store.services.values()):
-            raise FailedPrecondition(Reason.ENVIRONMENT_HAS_INFERENCE_SERVICES)
+    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
+        check_etag(await self.get(project_id, id), etags)
+        services = [s for s in self._store.services.values() if s.serving_environment_id == id]
+        if in_use := users(User("INFERENCE_SERVICE", str(service.id), service.name) for service in services):
+            raise FailedPrecondition(Reason.ENVIRONMENT_HAS_INFERENCE_SERVICES, users=in_use, id=str(id))
         del self._store.environments[id]
 
     def _check_name(self, environment: ServingEnvironment) -> None:
-        if any(
-            other.project_id == environment.project_id and other.name == environment.name and other.id != environment.id
-            for other in self._store.environments.values()
-        ):
-            raise AlreadyExists(Reason.SERVING_ENVIRONMENT_NAME_TAKEN)
+        there = environment.project_id
+        others = (o for o in self._store.environments.values() if o.project_id == there and o.id != environment.id)
+        check_name(environment, others, Reason.SERVING_ENVIRONMENT_NAME_TAKEN)

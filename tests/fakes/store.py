@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate, count
@@ -14,10 +15,14 @@ from uuid import UUID, uuid4
 
 from tests.fakes.clock import FakeClock
 
+from registry_grpc.domain.artifact import Artifact
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan, Outcome
+from registry_grpc.domain.errors import MOST_USERS, AlreadyExists, Reason, Stale, User, Users
+from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.inference_service import InferenceService
-from registry_grpc.domain.model_version import Credentials, ModelVersion
-from registry_grpc.domain.paging import OBJECT_BYTES, Cursor, Page, Slice, Sort
+from registry_grpc.domain.model_alias import ModelAlias, ModelAliasMove
+from registry_grpc.domain.model_version import Credentials, DeletedModelVersion, ModelVersion
+from registry_grpc.domain.paging import OBJECT_BYTES, Cursor, Page, Slice, Sort, View
 from registry_grpc.domain.registered_model import RegisteredModel, Tags
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
@@ -29,6 +34,8 @@ FIRST_PASS_BY_THE_REQUEST = timedelta(seconds=2)
 # Stands for an unset id. It is greater than all others, like NULL in PostgreSQL.
 _NO_ID = UUID(int=2**128 - 1)
 
+A = TypeVar("A")
+
 
 @dataclass
 class Work:
@@ -36,6 +43,7 @@ class Work:
 
     next_at: datetime | None
     dirty_at: datetime | None = None
+    tried_at: datetime | None = None
     holder: str = ""
     lease_until: datetime | None = None
 
@@ -48,17 +56,39 @@ class Work:
         self.next_at = min(self.next_at or now, now)
 
 
+class _Rows(dict[UUID, A]):
+    """Rows that get a new etag whenever they are written."""
+
+    _writes = count(1)
+
+    def __setitem__(self, id: UUID, row: A) -> None:
+        etag = {"etag": f"w{next(self._writes)}"}
+        row_: Any = row
+        super().__setitem__(id, row_._replace(**etag) if hasattr(row, "_replace") else replace(row_, **etag))
+
+
+def check_etag(row: Any, etags: Etags) -> None:
+    if etags is not None and row.etag not in etags:
+        raise Stale.etag(row.id)
+
+
 @dataclass
 class InMemoryStore:
     """The rows as they were written, without values that are computed when reading (counts, names, served models)."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    models: dict[UUID, RegisteredModel] = field(default_factory=dict)
-    versions: dict[UUID, ModelVersion] = field(default_factory=dict)
+    models: dict[UUID, RegisteredModel] = field(default_factory=_Rows)
+    versions: dict[UUID, ModelVersion] = field(default_factory=_Rows)
+    numbers: dict[UUID, int] = field(default_factory=dict)
+    """The last number of a version, by model."""
     credentials: dict[UUID, tuple[str, Credentials]] = field(default_factory=dict)
-    environments: dict[UUID, ServingEnvironment] = field(default_factory=dict)
-    services: dict[UUID, InferenceService] = field(default_factory=dict)
-    serve_models: dict[UUID, ServeModel] = field(default_factory=dict)
+    aliases: dict[tuple[UUID, str], ModelAlias] = field(default_factory=dict)
+    alias_moves: list[tuple[UUID, ModelAliasMove]] = field(default_factory=list)
+    deleted_versions: dict[UUID, tuple[DeletedModelVersion, tuple[str, Credentials]]] = field(default_factory=dict)
+    environments: dict[UUID, ServingEnvironment] = field(default_factory=_Rows)
+    artifacts: dict[UUID, Artifact] = field(default_factory=_Rows)
+    services: dict[UUID, InferenceService] = field(default_factory=_Rows)
+    serve_models: dict[UUID, ServeModel] = field(default_factory=_Rows)
     deployments: dict[UUID, Deployment] = field(default_factory=dict)
     revisions: dict[UUID, dict[int, DeploymentRevision]] = field(default_factory=dict)
     """By deployment and generation."""
@@ -68,14 +98,22 @@ class InMemoryStore:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     leader: asyncio.Lock = field(default_factory=asyncio.Lock)
     epoch: str = "first"
-    requests: dict[tuple[UUID, str], tuple[UUID, str, datetime]] = field(default_factory=dict)
-    """The deployment that a request of a project has made, the digest of the request, and its time."""
     serving: dict[UUID, list[tuple[int, datetime, datetime | None]]] = field(default_factory=dict)
     """When which revision of a deployment served, in order: its generation, the beginning and the end."""
     served_known_from: dict[UUID, datetime] = field(default_factory=dict)
     """From when it is known which revision served, for deployments whose older revisions were deleted."""
     _sequences: Iterator[int] = field(default_factory=lambda: count(1))
     _written_at: datetime | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Takes back what the block has written if it raises an error."""
+        before = {name: type(rows)(rows) for name, rows in self.__dict__.items() if isinstance(rows, dict | list)}
+        try:
+            yield
+        except BaseException:
+            self.__dict__.update(before)
+            raise
 
     def write_time(self, after: datetime = NOT_STORED) -> datetime:
         """The time of a change. As in a database, no two are the same, and it is not before `after`."""
@@ -100,7 +138,6 @@ class InMemoryStore:
         for rows in (self.deployments, self.revisions, self.serving, self.work):
             rows.pop(deployment_id, None)
         self.events[:] = [event for event in self.events if event.deployment_id != deployment_id]
-        self.requests = {key: made for key, made in self.requests.items() if made[0] != deployment_id}
 
     def abort_revision(self, deployment_id: UUID, generation: int, now: datetime) -> None:
         """A revision is no longer tried, and no rollback returns to it by itself."""
@@ -140,6 +177,18 @@ class Row(Protocol):
 R = TypeVar("R", bound=Row)
 
 
+def check_external_id(new: Any, others: Iterable[Any]) -> None:
+    for other in others:
+        if new.external_id and other.external_id == new.external_id:
+            raise AlreadyExists.held(Reason.EXTERNAL_ID_TAKEN, other.id, other.name)
+
+
+def check_name(new: Any, others: Iterable[Any], reason: Reason) -> None:
+    for other in others:
+        if other.name == new.name:
+            raise AlreadyExists.held(reason, other.id, other.name)
+
+
 def oldest_first(rows: Iterable[R]) -> tuple[R, ...]:
     return tuple(sorted(rows, key=lambda row: (row.created_at, row.id)))
 
@@ -163,21 +212,37 @@ def page_of(rows: Iterable[R], sort: Sort, slice: Slice) -> Page[R]:
     return Page(items, next=Cursor(_value(items[-1], sort), items[-1].id) if has_more else None)
 
 
-A = TypeVar("A")
+def is_after(value: Any, sort: Sort, slice: Slice) -> bool:
+    """Whether a row with this value is on this page or a later one."""
+    if slice.after is None:
+        return True
+    return bool(value < slice.after.value if sort.descending else value > slice.after.value)
+
+
+def users(found: Iterable[User]) -> Users | None:
+    """The first of them by kind and name, and how many there are."""
+    ordered = sorted(set(found), key=lambda user: (user.kind, user.name, user.id))
+    return Users(tuple(ordered[:MOST_USERS]), len(ordered)) if ordered else None
 
 
 def fitting(rows: Sequence[A], slice: Slice) -> tuple[A, ...]:
     """The first rows that fit. Raises InvalidRequest like `list`."""
     wanted = rows[: slice.limit]
-    sizes = list(accumulate(_size_of(row) for row in wanted))
+    sizes = list(accumulate(_size_of(row, slice.view) for row in wanted))
     slice.check(sizes[-1] if sizes else 0)
     return tuple(row for place, row in enumerate(wanted) if place == 0 or sizes[place] <= slice.max_bytes)
 
 
-def _size_of(row: Any) -> int:
-    texts = (getattr(row, name, "") for name in ("description", "last_error", "message"))
-    json_values = (getattr(row, name, None) for name in ("tags", "labels", "spec", "drift", "applied"))
-    return OBJECT_BYTES + sum(len(text.encode()) for text in texts) + sum(map(_json_bytes, json_values))
+def _size_of(row: Any, view: View) -> int:
+    versions = 0
+    if isinstance(row, RegisteredModel) and view is View.FULL:
+        parts = (row.latest_version, row.default_version)
+        versions = sum(_size_of(part, view) if part else OBJECT_BYTES for part in parts)
+    texts = (getattr(row, name, "") for name in ("description", "readme", "last_error", "message"))
+    json_values = (
+        getattr(row, name, None) for name in ("tags", "labels", "properties", "metadata", "spec", "drift", "applied")
+    )
+    return versions + OBJECT_BYTES + sum(len(text.encode()) for text in texts) + sum(map(_json_bytes, json_values))
 
 
 def _json_bytes(value: Any) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tests.fakes.projects import OPEN
 from tests.fakes.repositories import Repositories
 
 from registry_grpc.domain.policy import DeploymentPolicy
+from registry_grpc.ports.projects import Tenants
 from registry_grpc.services.deployments import Deployments
 from registry_grpc.services.drafting import Drafting
 from registry_grpc.services.inference_services import InferenceServices
@@ -28,9 +30,11 @@ def use_cases(
     *,
     cluster: Any = None,
     reconciler: Reconciler | None = None,
+    tenants: Tenants = OPEN,
 ) -> UseCases:
     """Without a policy nothing is allowed that needs to be."""
     drafting = Drafting(
+        tenants=tenants,
         deployments=r.deployments,
         environments=r.environments,
         models=r.models,
@@ -43,6 +47,7 @@ def use_cases(
     return UseCases(
         drafting,
         Deployments(
+            tenants=tenants,
             deployments=r.deployments,
             services=r.services,
             drafting=drafting,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from registry_grpc.adapters.postgres import migrate
+from registry_grpc.shipped import MIGRATIONS
 
 PATIENCE = 30.0
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -29,6 +34,8 @@ class Program:
     """The folder in which it runs."""
     modules: Path | None = None
     """The path of the package, if it is not the one that the tests use."""
+    environment: Mapping[str, str] | None = None
+    """The variables that it has beside settings; by default those of the tests."""
 
 
 THIS = Program()
@@ -36,7 +43,8 @@ THIS = Program()
 
 def environment_of(program: Program, **settings: str) -> dict[str, str]:
     """An environment without the settings of the developer. Warnings are errors here too."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "KUBECONFIG"))}
+    inherited = os.environ if program.environment is None else program.environment
+    own = {name: value for name, value in inherited.items() if not name.startswith(("REGISTRY_", "KUBECONFIG"))}
     if program is not THIS:
         own["PYTHONPATH"] = str(program.modules or "")
     return own | {f"REGISTRY_{name.upper()}": value for name, value in settings.items()} | {"PYTHONWARNINGS": "error"}
@@ -49,6 +57,14 @@ class Outcome:
     status: int
     out: str
     err: str
+
+    @property
+    def failure(self) -> str:
+        """Why it has failed. A process that serves says so in its log, of which every line is JSON."""
+        if not self.err.startswith("{"):
+            return self.err
+        (failed,) = [line for line in map(json.loads, self.err.splitlines()) if line["event"] == "process.failed"]
+        return f"{failed['text']}\n"
 
 
 async def command(*arguments: str, **settings: str) -> Outcome:
@@ -148,3 +164,13 @@ async def until_serving(address: str, process: Running) -> None:
                 if await health(channel) == SERVING:
                     return
             await asyncio.sleep(0.05)
+
+
+def with_a_later_migration(folder: Path) -> Path:
+    """A folder with the migrations and one after them, without which workers work."""
+    migrations = folder / "migrations"
+    shutil.copytree(MIGRATIONS, migrations)
+    newest = migrate.load_migrations()[-1].version
+    for direction in ("up", "down"):
+        (migrations / f"{newest + 1}_faster.{direction}.sql").write_text("-- migrate:no-transaction\nSELECT 1;")
+    return migrations

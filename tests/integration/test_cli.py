@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import importlib.metadata
-import json
 import re
 import signal
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from tests.integration.commands import Outcome, command, free_ports, running, un
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres.access import PostgresAccessRepository
+from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
+from registry_grpc.domain.access import Role, hash_of
 from registry_grpc.shipped import GATEWAY
 
 pytestmark = pytest.mark.slow
@@ -124,10 +127,23 @@ async def test_keys_are_rotated(database: asyncpg.Connection[Any], fresh_databas
         AesGcmCipher({"k2": b"k2" * 16}).decrypt(stored, place_of_key(version, "access_key", "s3://m/v"))
         == "plain text"
     )
+    readable = await add_version(database, "more", "text")
+    await database.execute(
+        "UPDATE model_version SET secret_key = $2 WHERE id = $1",
+        version,
+        "enc:v1:k3:" + base64.b64encode(bytes(28)).decode(),
+    )
     lost = await command("migrate", "encrypt-secrets", database_url=fresh_database_url, encryption_keys=f"k3:{NEW}")
-    assert (lost.status, lost.err) == (
-        1,
-        "a stored secret needs the encryption key 'k2', which is not configured\n",
+    assert (lost.status, lost.out) == (1, "encrypted the secrets of 1 versions with the current key\n")
+    place = f"the secret stored at model_version/{version}/secret_key for s3://m with the key 'k3'"
+    assert lost.err.splitlines() == [
+        f"model_version {version} access_key: a stored secret needs the encryption key 'k2', which is not configured",
+        f"model_version {version} secret_key: {place} was changed by another program, or moved there",
+        "secrets that cannot be read, and stay as they are: 2",
+    ]
+    assert (await database.fetchval("SELECT access_key FROM model_version WHERE id = $1", version)) == stored
+    assert (await database.fetchval("SELECT secret_key FROM model_version WHERE id = $1", readable)).startswith(
+        "enc:v2:k3:"
     )
 
 
@@ -191,7 +207,7 @@ async def test_a_database_that_does_not_answer(action: str) -> None:
 )
 async def test_without_a_database(arguments: tuple[str, ...]) -> None:
     failed = await command(*arguments)
-    assert (failed.status, failed.out, failed.err) == (1, "", "REGISTRY_DATABASE_URL is not set\n")
+    assert (failed.status, failed.out, failed.failure) == (1, "", "REGISTRY_DATABASE_URL is not set\n")
 
 
 async def test_settings_that_are_wrong_are_all_named_without_their_values() -> None:
@@ -206,9 +222,11 @@ async def test_settings_that_are_wrong_are_all_named_without_their_values() -> N
     assert failed.out == ""
     named = re.findall(r"^(REGISTRY_\w+): ", failed.err, flags=re.MULTILINE)
     assert sorted(named) == [
+        "REGISTRY_AUTH",
         "REGISTRY_DATABASE_URL",
         "REGISTRY_ENCRYPTION_KEYS",
         "REGISTRY_KUBERNETES_REQUESTS_PER_SECOND",
+        "REGISTRY_TENANCY",
         "REGISTRY_WORKERS",
     ]
     assert len(named) == len(failed.err.splitlines())
@@ -217,40 +235,10 @@ async def test_settings_that_are_wrong_are_all_named_without_their_values() -> N
 
 @pytest.mark.parametrize("arguments", [("serve",), ("migrate", "encrypt-secrets"), ("healthcheck",)])
 async def test_production_without_keys_is_refused(arguments: tuple[str, ...]) -> None:
-    failed = await command(*arguments, production="true", database_url="postgresql://127.0.0.1:1/registry")
+    url = "postgresql://127.0.0.1:1/registry"
+    failed = await command(*arguments, production="true", auth="required", tenancy="enforced", database_url=url)
     assert failed.status == 1
-    assert failed.err.startswith("REGISTRY_ENCRYPTION_KEYS: ")
-
-
-async def test_config_can_be_used_as_environment_except_masked_values() -> None:
-    shown = await command(
-        "config",
-        database_url=f"postgresql://registry:{PASSWORD}@host/registry",
-        encryption_keys=f"k1:{OLD}",
-        watch_namespaces="models, staging",
-        cluster="in-cluster",
-    )
-    assert shown.status == 0
-    assert PASSWORD not in shown.out + shown.err
-    assert OLD not in shown.out + shown.err
-    variables = dict(line.split("=", 1) for line in shown.out.splitlines())
-    assert variables["REGISTRY_DATABASE_URL"] == variables["REGISTRY_ENCRYPTION_KEYS"] == "**********"
-    assert variables["REGISTRY_WATCH_NAMESPACES"] == "models,staging"
-    assert variables["REGISTRY_CLUSTER"] == "in-cluster"
-    again = {name.removeprefix("REGISTRY_").lower(): value for name, value in variables.items() if "*****" not in value}
-    repeated = await command("config", **again)
-    assert {**dict(line.split("=", 1) for line in repeated.out.splitlines())} == {
-        **variables,
-        "REGISTRY_DATABASE_URL": "",
-        "REGISTRY_ENCRYPTION_KEYS": "",
-    }
-
-
-async def test_a_variable_that_no_setting_reads_is_named() -> None:
-    done = await command("config", portt="1")
-    (line,) = map(json.loads, done.err.splitlines())
-    assert (done.status, line["level"]) == (0, "warning")
-    assert (line["name"], line["nearest"]) == ("REGISTRY_PORTT", "REGISTRY_PORT")
+    assert failed.failure.startswith("REGISTRY_ENCRYPTION_KEYS: ")
 
 
 async def test_the_version() -> None:
@@ -270,6 +258,31 @@ async def test_an_adapted_configuration_of_the_gateway_is_kept(tmp_path: Path) -
         assert (folder / "envoy.yaml").read_bytes() == (own or SHIPPED)
         assert (folder / "registry.pb").exists()
     assert (folder / "envoy.yaml.new").read_bytes() == SHIPPED
+
+
+async def test_the_gateway_is_written_for_the_workers_of_the_settings(tmp_path: Path) -> None:
+    assert (await command("gateway", str(tmp_path), workers="3", worker_port="6000")).status == 0
+    written = (tmp_path / "envoy.yaml").read_text()
+    assert re.findall(r"endpoint: .*port_value: (6\d+)", written) == ["6000", "6001", "6002"]
+    assert "max_concurrency_limit: 192" in written
+
+
+async def test_a_gateway_for_production_has_tls(tmp_path: Path) -> None:
+    folder, safe = tmp_path / "gateway", {"auth": "required", "tenancy": "enforced", "encryption_keys": f"k1:{OLD}"}
+    refused = await command("gateway", str(folder), production="true", **safe)
+    assert refused.status == 1
+    assert "add --tls, or set REGISTRY_MESH=true" in refused.err
+    assert not folder.exists()
+    assert (await command("gateway", str(folder), production="true", mesh="true", **safe)).status == 0
+    assert (folder / "envoy.yaml").read_bytes() == SHIPPED
+    (folder / "envoy.yaml").unlink()
+    assert (await command("gateway", str(folder), "--mtls", production="true", **safe)).status == 0
+    written = (folder / "envoy.yaml").read_text()
+    assert "require_client_certificate: true" in written
+    assert "DownstreamTlsContext" in written
+    assert "\n#worker-tls" in written
+    assert "\n#tls" not in written
+    assert "\n#mtls" not in written
 
 
 async def test_healthcheck(fresh_database_url: str, tmp_path: Path) -> None:
@@ -337,3 +350,35 @@ async def test_the_status_of_doctor_shows_whether_something_is_missing(fresh_dat
     ill = await command("doctor", port=port)
     assert ill.status == 1
     assert "MISSING  database: REGISTRY_DATABASE_URL is not set" in ill.out
+
+
+async def test_the_first_token_and_the_first_member_need_no_issuer(
+    database: asyncpg.Connection[Any], fresh_database_url: str
+) -> None:
+    project = str(uuid.uuid4())
+    create = ("api-token", "create", "--project", project, "--name", "ci", "--role")
+    made = await command(*create, "editor", "--days", "7", database_url=fresh_database_url)
+    assert (made.status, made.err) == (0, "")
+    access = PostgresAccessRepository(owner := Database(fresh_database_url))
+    token = await access.token_by_hash(hash_of(made.out.strip()))
+    await owner.close()
+    assert token is not None
+    assert (str(token.project_id), token.role, token.expires_at - token.created_at) == (
+        project, Role.EDITOR, timedelta(days=7)
+    )  # fmt: skip
+    again = await command(*create, "admin", database_url=fresh_database_url)
+    assert (again.status, again.out, "rgt_" in again.err) == (1, "", False)
+    assert "has this name" in again.err
+    long = await command(*create, "admin", "--days", "400", database_url=fresh_database_url)
+    assert (long.status, long.err) == (1, "lifetime must be more than 0 s and at most 366 days\n")
+
+    member = ("members", "set", "--project", project, "--name", "team", "--kind", "group", "--role")
+    for role in ("viewer", "admin"):
+        done = await command(*member, role, database_url=fresh_database_url)
+        assert done.out == f"group team is {role.upper()} in project {project}\n", done.err
+    rows = await database.fetch("SELECT project_id::text, kind, name, role FROM member")
+    assert [tuple(row) for row in rows] == [(project, "GROUP", "team", "ADMIN")]
+    operator = await command(*member, "operator", database_url=fresh_database_url)
+    assert (operator.status, "invalid choice: 'operator'" in operator.err) == (2, True)
+    down = await command(*member, "viewer", database_url=f"postgresql://x:{PASSWORD}@127.0.0.1:1/none")
+    assert (down.status, down.out, PASSWORD in down.err) == (1, "", False)

@@ -332,7 +332,7 @@ async def test_why_it_is_unavailable_is_in_the_log_once(database_url: str) -> No
         await asyncio.gather(*(wrong.fetch("SELECT 1") for _ in range(5)), return_exceptions=True)
     assert [(line["event"], line["cause"], line["text"]) for line in lines] == [
         (
-            "the database is unavailable",
+            "database.away",
             "InvalidPasswordError",
             'password authentication failed for user "postgres"',
         )

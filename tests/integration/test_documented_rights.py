@@ -15,13 +15,23 @@ from tests.contract.conftest import repositories_on
 from tests.contract.intents import deployed
 from tests.contract.queues import queues_on, seen
 from tests.contract.surroundings import Surroundings
+from tests.deployments import RETENTION
+from tests.fakes.seeding import stored_version
 from tests.integration.commands import command
 from tests.postgres import PATIENT
 
+from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres.access import PostgresAccessRepository
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.projects import PostgresProjectRepository
 from registry_grpc.doctor.database import check_database
 from registry_grpc.doctor.diagnosis import Diagnosis
+from registry_grpc.domain.access import Caller, MemberKind, NewApiToken, NewMember, Role, hash_of
+from registry_grpc.domain.model_alias import AliasChange
+from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.project import NewProject, Project, ProjectPatch
 from registry_grpc.ports.cluster import EVERYWHERE
+from registry_grpc.services.access import issue_token
 from registry_grpc.settings import Settings
 
 _OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -67,6 +77,32 @@ async def test_a_role_with_the_documented_rights_deploys_leads_and_knows_its_his
         events = await repositories.deployments.events(around.model.project_id, deployment.id, 0, 9)
         assert [event.generation for event in events] == [1, 1, 8]
         assert (await database.fetch("SELECT uid FROM orphan"))[0]["uid"] == "u2"
+        version, project_id = await stored_version(repositories, around.model), around.model.project_id
+        for number in (1, 2):
+            change = AliasChange(name="champion", version=str(number))
+            await repositories.aliases.set(project_id, around.model.id, change, "")
+        await repositories.deleted.delete(project_id, version.id, "", force=True, retention=RETENTION.age)
+        await repositories.deleted.restore(project_id, version.id, retention=RETENTION.age)
+        await queues.queue.forget(RETENTION)
+        await database.close()
+
+
+async def test_a_role_with_the_documented_rights_manages_members_tokens_and_projects(
+    fresh_database_url: str, grants: list[str]
+) -> None:
+    async with role_with(grants, fresh_database_url) as url:
+        database = Database(url, PATIENT)
+        access, projects = PostgresAccessRepository(database), PostgresProjectRepository(database)
+        project = await projects.create(Project.create(NewProject(name="team"), uuid4()))
+        await projects.update(project.id, ProjectPatch(max_models=1))
+        for role in (Role.VIEWER, Role.ADMIN):
+            await access.set_member(project.id, NewMember(kind=MemberKind.USER, name="ann", role=role))
+        ann = Caller(name="ann", method="https://issuer")
+        made = await issue_token(access, project.id, NewApiToken(name="ci", role=Role.EDITOR), ann)
+        assert await access.token_by_hash(hash_of(made.text)) is not None
+        assert (await access.list_tokens(project.id, Slice(by_cursor=True))).items[0].last_used_at is not None
+        await access.revoke_token(project.id, made.id)
+        await access.remove_member(project.id, MemberKind.USER, "ann")
         await database.close()
 
 
@@ -74,6 +110,19 @@ async def rights_found(url: str) -> Diagnosis:
     """What doctor says of the rights."""
     diagnoses = [each async for each in check_database(Settings(database_url=SecretStr(url)))]
     return next(each for each in diagnoses if each.about == "rights in the database")
+
+
+async def test_the_owner_of_the_tables_need_not_be_a_superuser(empty_database_url: str) -> None:
+    """Migrations also run for a role that may only create tables and functions."""
+    owner, role = await asyncpg.connect(empty_database_url), f"owner_{uuid4().hex}"
+    await owner.execute(f"CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role}")
+    async with migrate.migration_connection(empty_database_url) as connection:
+        await connection.execute(f"SET ROLE {role}")
+        await migrate.up(connection, migrate.load_migrations())
+        await connection.execute("RESET ROLE")
+    assert await owner.fetchval("SELECT count(*) FROM pg_tables WHERE tableowner = $1", role) > 20
+    await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    await owner.close()
 
 
 async def test_doctor_finds_the_documented_rights_enough(fresh_database_url: str, grants: list[str]) -> None:
@@ -86,7 +135,10 @@ async def test_doctor_names_the_tables_to_which_rights_are_missing(fresh_databas
     less = [grant.replace(" orphan ", " serve_model ") for grant in less]
     async with role_with(less, fresh_database_url) as url:
         found = await rights_found(url)
-    assert (found.verdict, found.text) == ("MISSING", "the role lacks rights on deployment_event, orphan")
+    assert (found.verdict, found.text) == (
+        "MISSING",
+        "the role lacks rights on deployment_event, orphan",
+    )
 
 
 async def test_a_worker_without_rights_says_so_in_a_line(fresh_database_url: str) -> None:

@@ -7,14 +7,31 @@ import re
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
+import pytest_asyncio
+from tests.contract.conftest import repositories_on
+from tests.fakes.seeding import stored_model
 from tests.integration.commands import command
+from tests.integration.test_actors import change_everything
+from tests.integration.test_audit import change_access
+from tests.postgres import PATIENT
 
+from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
 from registry_grpc.adapters.postgres import migrate
+from registry_grpc.adapters.postgres.access import PostgresAccessRepository
+from registry_grpc.adapters.postgres.audit import PostgresAuditLog
+from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.migrate import Migration, MigrationError, SchemaVersion
+from registry_grpc.adapters.postgres.webhooks import PostgresWebhookRepository
 from registry_grpc.devtools.embedded_postgres import binary
+from registry_grpc.domain.access import MemberKind, NewMember, Role
+from registry_grpc.domain.actor import Origin
+from registry_grpc.domain.audit import NO_PROJECT, Refused
+from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.webhook import NewWebhook, Webhook, new_secret
 
 MIGRATIONS = migrate.load_migrations()
 NEWEST = MIGRATIONS[-1].version
@@ -56,6 +73,74 @@ async def test_every_migration_can_be_taken_back_and_applied_again(
         assert schema_of(empty_database_url) == after
         await migrate.down(connection, MIGRATIONS)
     assert await tables_of(connection) == {"schema_migrations"}
+
+
+AUDIT = next(at for at, migration in enumerate(MIGRATIONS) if migration.name == "audit")
+EVENTS = next(at for at, migration in enumerate(MIGRATIONS) if migration.name == "events")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def filled(fresh_database_url: str) -> AsyncIterator[Database]:
+    """A database with some of everything, also entries that are not sealed yet."""
+    database = Database(fresh_database_url, PATIENT)
+    r, log = repositories_on(database), PostgresAuditLog(database)
+    for _ in range(2):
+        await log.end()  # seals
+        await change_everything(r, database, uuid4())
+        await change_access(database)
+        webhook = Webhook.create(NewWebhook(url="https://h.example/x"), id=uuid4(), project_id=uuid4())
+        await PostgresWebhookRepository(database, AesGcmCipher({"k": bytes(32)})).create(webhook, new_secret())
+        await log.note(Refused(project_id=NO_PROJECT, actor="eve", origin=Origin("", "", "", "")))
+    yield database
+    await database.close()
+
+
+async def test_the_audit_of_access_is_taken_back_and_made_again_on_a_filled_database(
+    filled: Database, fresh_database_url: str
+) -> None:
+    """The entries stay, and the chains go on. What is changed between is in no entry."""
+    before, waiting = await rows_of(filled, "audit_entry"), await rows_of(filled, "event_inbox")
+    assert min(before, waiting) > 10
+    async with migrate.migration_connection(fresh_database_url) as connection:
+        await migrate.down(connection, MIGRATIONS, steps=len(MIGRATIONS) - AUDIT)
+    project_id, log = uuid4(), PostgresAuditLog(filled)
+    member = NewMember(kind=MemberKind.USER, name="bob", role=Role.VIEWER)
+    await PostgresAccessRepository(filled).set_member(project_id, member)
+    await stored_model(repositories_on(filled), project_id, name="between")
+    await log.end()
+    assert await rows_of(filled, "event_inbox") == 0
+    async with migrate.migration_connection(fresh_database_url) as connection:
+        assert await migrate.up(connection, MIGRATIONS) == list(MIGRATIONS[AUDIT:])
+    await PostgresAccessRepository(filled).remove_member(project_id, MemberKind.USER, "bob")
+    found = (await log.list(project_id, None, Slice(by_cursor=True))).items
+    assert [(entry.type, entry.name) for entry in found] == [("member.deleted", "bob"), ("model.created", "between")]
+    assert await rows_of(filled, "audit_entry") > before
+    verified = await command("audit", "verify", database_url=fresh_database_url)
+    assert (verified.status, "BROKEN" in verified.out) == (0, False)
+
+
+async def test_a_filled_database_is_taken_back_to_before_the_events_and_up_again(
+    filled: Database, fresh_database_url: str
+) -> None:
+    kept = ("registered_model", "model_version", "artifact", "deployment", "inference_service")
+    before = {table: await rows_of(filled, table) for table in kept}
+    assert min(before.values()) > 0
+    steps = len(MIGRATIONS) - EVENTS
+    async with migrate.migration_connection(fresh_database_url) as connection:
+        assert await migrate.down(connection, MIGRATIONS, steps=steps) == list(reversed(MIGRATIONS[EVENTS:]))
+        assert await migrate.up(connection, MIGRATIONS) == list(MIGRATIONS[EVENTS:])
+    assert {table: await rows_of(filled, table) for table in kept} == before
+    assert await rows_of(filled, "audit_entry") == 0
+    project_id, _ = await change_access(filled)
+    found = (await PostgresAuditLog(filled).list(project_id, None, Slice(by_cursor=True))).items
+    assert {entry.type for entry in found} >= {"member.created", "api_token.created", "project.created"}
+    assert (await command("audit", "verify", database_url=fresh_database_url)).status == 0
+
+
+async def rows_of(database: Database, table: str) -> int:
+    row = await database.fetchrow(f"SELECT count(*) AS n FROM {table}")
+    assert row is not None
+    return int(row["n"])
 
 
 async def test_up_ends_at_the_newest_version_and_is_repeatable(connection: asyncpg.Connection) -> None:

@@ -37,7 +37,7 @@ async def _use(channel: grpc.aio.Channel) -> None:
     project = (("project-id", str(uuid.uuid4())),)
     models = registered_model_pb2_grpc.RegisteredModelServiceStub(channel)  # type: ignore[no-untyped-call]
     places = serving_environment_pb2_grpc.ServingEnvironmentServiceStub(channel)  # type: ignore[no-untyped-call]
-    services = inference_service_pb2_grpc.InferenceServiceServiceStub(channel)  # type: ignore[no-untyped-call]
+    services = inference_service_pb2_grpc.ServingServiceStub(channel)  # type: ignore[no-untyped-call]
     for number in range(10):
         new = registered_model_pb2.NewRegisteredModel(name=f"model-{number}")
         request = registered_model_pb2.CreateRegisteredModelRequest(registered_model=new)
@@ -109,7 +109,7 @@ async def test_leadership_and_wake_ups_work_in_session_mode(fresh_database_url: 
 async def test_other_modes_are_refused_at_start(mode: str, arguments: tuple[str, ...], fresh_database_url: str) -> None:
     async with pgbouncer(fresh_database_url, pool_mode=mode) as url:
         failed = await command(*arguments, database_url=url, cluster="kubeconfig")
-    assert (failed.status, failed.err) == (1, f"{sessions.NOT_A_SESSION}: {sessions.ADVICE}\n")
+    assert (failed.status, failed.failure) == (1, f"{sessions.NOT_A_SESSION}: {sessions.ADVICE}\n")
 
 
 @NO_SESSIONS

@@ -30,6 +30,7 @@ from tests.integration.commands import (
     health,
     running,
     until_serving,
+    with_a_later_migration,
 )
 
 from registry_grpc import server
@@ -136,7 +137,7 @@ async def test_a_request_ends_with_its_callers_deadline(
 ) -> None:
     """The statement ends too. Otherwise it would hold the only connection, and the next request would wait."""
     address = f"unix:{tmp_path}/worker.sock"
-    one = {"database_connections": "1"}
+    one = {"database_connections": "1", "log_level": "debug"}
     async with (
         running(tmp_path / "log", "worker", "--listen", address, database_url=fresh_database_url, **one) as worker,
         grpc.aio.insecure_channel(address) as channel,
@@ -149,13 +150,18 @@ async def test_a_request_ends_with_its_callers_deadline(
         assert (await models(channel)).total_size == 0
         worker.terminate()
         assert await worker.ended() == 0, worker.output
-    assert '"code":"DEADLINE_EXCEEDED"' in worker.output
+    ended = [line for line in lines_of(worker) if line["event"] == "rpc.ended"]
+    assert "DEADLINE_EXCEEDED" in {line["code"] for line in ended}
+
+
+def lines_of(process: Running) -> list[dict[str, Any]]:
+    """The log of the process, of which every line is JSON."""
+    return [json.loads(line) for line in process.output.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def waiting(process: Running) -> list[str]:
     """What the process says that it waits for."""
-    lines = [json.loads(line) for line in process.output.splitlines() if line.startswith("{")]
-    return [line["text"] for line in lines if line["event"] == "waiting for the schema of the database"]
+    return [line["text"] for line in lines_of(process) if line["event"] == "schema.awaited"]
 
 
 async def until_told(process: Running, count: int) -> str:
@@ -184,7 +190,7 @@ async def test_workers_wait_for_a_schema_that_is_too_old_or_half_way(
         await migrate.set_version(database, NEWEST, dirty=False)
         await until_serving(f"127.0.0.1:{port}", supervisor)
         assert len(waiting(supervisor)) == 2
-        assert "restarting it" not in supervisor.output
+        assert "process.ended" not in supervisor.output
 
 
 async def test_what_is_waited_for_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +231,8 @@ async def test_a_worker_that_waits_does_not_outlive_its_supervisor(empty_databas
 async def test_a_migration_that_only_makes_faster_does_not_hold_workers_up(
     empty_database_url: str, tmp_path: Path, dirty: bool
 ) -> None:
-    known = migrate.load_migrations()
+    folder = with_a_later_migration(tmp_path)
+    known = migrate.load_migrations(folder)
     lowest = [migration.version for migration in known].index(LOWEST)
     async with migrate.migration_connection(empty_database_url) as connection:
         await migrate.up(connection, known, steps=lowest + 1)
@@ -233,12 +240,17 @@ async def test_a_migration_that_only_makes_faster_does_not_hold_workers_up(
             await migrate.set_version(connection, known[lowest + 1].version, dirty=True)
     address = f"unix:{tmp_path}/worker.sock"
     async with (
-        running(tmp_path / "log", "worker", "--listen", address, database_url=empty_database_url) as worker,
+        running(
+            tmp_path / "log",
+            *("worker", "--listen", address),
+            database_url=empty_database_url,
+            migrations_dir=str(folder),
+        ) as worker,
         grpc.aio.insecure_channel(address) as channel,
     ):
         await until_serving(address, worker)
         assert (await models(channel)).total_size == 0
-        assert "is newer than" not in worker.output
+        assert "schema.newer" not in worker.output
 
 
 @pytest.mark.parametrize("dirty", [False, True], ids=["complete", "running"])
@@ -250,7 +262,7 @@ async def test_a_newer_schema_is_logged_and_served(
     address = f"unix:{tmp_path}/worker.sock"
     async with running(tmp_path / "log", "worker", "--listen", address, database_url=fresh_database_url) as worker:
         await until_serving(address, worker)
-        said = [json.loads(line) for line in worker.output.splitlines() if "is newer than" in line]
+        said = [line for line in lines_of(worker) if line["event"] == "schema.newer"]
     assert [(line["level"], line["schema"], line["known"]) for line in said] == [("warning", NEWEST + 1, NEWEST)]
 
 
@@ -260,7 +272,7 @@ async def test_a_folder_without_migrations_is_refused(fresh_database_url: str, t
         database_url=fresh_database_url,
         migrations_dir=str(tmp_path),
     )
-    assert (failed.status, failed.err) == (1, f"REGISTRY_MIGRATIONS_DIR: {tmp_path} has no migrations\n")
+    assert (failed.status, failed.failure) == (1, f"REGISTRY_MIGRATIONS_DIR: {tmp_path} has no migrations\n")
 
 
 async def test_a_database_that_refuses_the_connections_settings_is_unavailable(
@@ -271,26 +283,26 @@ async def test_a_database_that_refuses_the_connections_settings_is_unavailable(
     )
     assert failed.status == 1
     assert "Traceback" not in failed.err
-    assert "no_such_setting" in json.loads(failed.out)["text"]
+    away = [line for line in map(json.loads, failed.err.splitlines()) if line["event"] == "database.away"]
+    assert ["no_such_setting" in line["text"] for line in away] == [True]
 
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"cluster": "none"}, "the controller needs a cluster, but REGISTRY_CLUSTER is `none`\n"),
         ({"cluster": "simulated"}, "REGISTRY_CLUSTER=simulated works with `registry-grpc dev` only\n"),
         ({"cluster": "kubeconfig", "kubeconfig": "/nowhere"}, "there is no kubeconfig /nowhere: set REGISTRY_KUBECONF"),
         ({"cluster": "in-cluster"}, "the configuration of the cluster cannot be read (in-cluster): "),
     ],
 )
 @pytest.mark.slow
-async def test_a_controller_without_a_cluster_is_refused(
+async def test_a_controller_whose_cluster_cannot_be_used_is_refused(
     settings: dict[str, str], complaint: str, fresh_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     failed = await command("controller", database_url=fresh_database_url, **settings)
     assert failed.status == 1
-    assert failed.err.startswith(complaint)
+    assert failed.failure.startswith(complaint)
     assert "Traceback" not in failed.err
 
 
@@ -302,7 +314,7 @@ async def test_an_address_that_is_taken_is_refused(fresh_database_url: str) -> N
         address = "{}:{}".format(*taken.sockets[0].getsockname())
         failed = await command("worker", "--listen", address, database_url=fresh_database_url)
     assert failed.status == 1
-    assert f"cannot listen on {address}" in failed.err
+    assert f"cannot listen on {address}" in failed.failure
     assert "Traceback" not in failed.err
 
 
@@ -323,7 +335,8 @@ async def test_the_supervisor_replaces_a_worker_and_stops_them_all(fresh_databas
         assert len(after) == 2
         assert victim not in after
         assert len(set(before) & set(after)) == 1, "the other worker was left alone"
-        assert '"process ended, restarting it"' in supervisor.output
+        (ended,) = [line for line in lines_of(supervisor) if line["event"] == "process.ended"]
+        assert (ended["process"], ended["name"], ended["code"]) == ("serve", "worker-0", -signal.SIGKILL)
 
         supervisor.terminate()
         assert await supervisor.ended() == 0

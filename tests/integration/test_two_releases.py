@@ -1,12 +1,15 @@
 """The previous release and this one, side by side on one database and one cluster: no request fails.
 
-The release before is what others have (`origin/main`), or, in a checkout that is just that, the commit before.
+The release before is what REGISTRY_TEST_RELEASE_BEFORE names, or else what others have (`origin/main`), or, in a
+checkout that is just that, the commit before. If it has the same migrations, one more is added to those of this
+release, so that the older one always runs on a newer schema in the end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import tarfile
 import uuid
@@ -19,7 +22,16 @@ import grpc
 import httpx
 import pytest
 from tests.cluster.faulty import FaultyCluster
-from tests.integration.commands import THIS, Program, command_of, free_ports, running_of, until_serving
+from tests.integration.commands import (
+    THIS,
+    Program,
+    command_of,
+    free_ports,
+    running_of,
+    until_serving,
+    with_a_later_migration,
+)
+from tests.integration.deployer import API, Deployer
 
 from registry_grpc.adapters.postgres.migrate import load_migrations
 from registry_grpc.devtools import envoy
@@ -28,8 +40,6 @@ from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_
 from registry_grpc.shipped import PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-API = "/api/v1/model-registry"
 
 
 def git(*arguments: str) -> bytes | None:
@@ -41,7 +51,7 @@ def git(*arguments: str) -> bytes | None:
 def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """Extract its tree without changing the checkout."""
     head = git("rev-parse", "HEAD")
-    for commit in ("origin/main", "HEAD~1"):
+    for commit in (os.environ.get("REGISTRY_TEST_RELEASE_BEFORE"), "origin/main", "HEAD~1"):
         found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
         if (
             found
@@ -104,37 +114,6 @@ class Users:
                 await asyncio.sleep(0.02)
 
 
-class Deployer:
-    """Deploys by either release, and checks that both releases answer the same."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-        self._project = {"Project-ID": str(uuid.uuid4())}
-
-    async def _call(self, method: str, path: str, json: Any = None) -> Any:
-        answer = await self._client.request(method, API + path, json=json, headers=self._project)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    async def deploys(self, count: int) -> None:
-        place = await self._call("POST", "/serving_environments", {"name": "models", "external_id": "models"})
-        model = await self._call("POST", "/models", {"name": "iris"})
-        for number in range(count):
-            version = {"name": f"v{number}", "model_framework": "sklearn", "model_framework_version": "1"}
-            version["uri"] = "gs://kfserving-examples/models/sklearn/1.0/model"
-            made = await self._call("POST", f"/models/{model['id']}/versions", version)
-            await self._call("PATCH", f"/model_versions/{made['id']}", {"status": "READY"})
-            new = {"registered_model_id": model["id"], "serving_environment_id": place["id"]}
-            await self._call("POST", "/deploy", new | {"model_version_id": made["id"], "name": f"iris-{number}"})
-        async with asyncio.timeout(60):
-            while (await self._states(model["id"])) != ["DEPLOYED"] * count:  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
-
-    async def _states(self, model: str) -> list[str]:
-        listed = await self._call("GET", f"/inference_services?registered_model_id={model}&limit=100")
-        return [service["current_state"] for service in listed["items"]]
-
-
 async def test_both_serve_and_no_request_fails(
     before: Program, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +139,9 @@ async def test_both_serve_and_no_request_fails(
             config = EnvoyConfig(folder=tmp_path / uuid.uuid4().hex, endpoints=[old, new])
             return await stack.enter_async_context(Envoy(config))
 
+        newer: dict[str, str] = {}
+        if not set(load_migrations()) - set(load_migrations(before.folder / "migrations")):
+            newer["migrations_dir"] = str(with_a_later_migration(tmp_path))
         if set(load_migrations(before.folder / "migrations")) <= set(load_migrations()):
             applied = await command_of(before, "migrate", "up", **settings)
             assert applied.status == 0, applied.err
@@ -176,7 +158,7 @@ async def test_both_serve_and_no_request_fails(
         async with users.of(gateway=old_gateway.url), users.of(gateway=new_gateway.url):
             async with users.of(old):
                 await asyncio.sleep(1)
-                applied = await command_of(THIS, "migrate", "up", **settings)
+                applied = await command_of(THIS, "migrate", "up", **settings, **newer)
                 assert applied.status == 0, applied.err
                 successor = await start(THIS, "worker", "--listen", new)
                 await until_serving(new, successor)

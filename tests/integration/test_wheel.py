@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import email
+import re
 import shutil
 import sys
+import tomllib
 import uuid
 import venv
 import zipfile
@@ -21,12 +24,13 @@ from registry_grpc.shipped import GATEWAY, MIGRATIONS, PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SOURCES = ("src", "migrations", "gateway", "deploy/kubernetes", "pyproject.toml", "setup.py", "README.md")
+SOURCES = ("src", "migrations", "gateway", "deploy/kubernetes", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+VERSION = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 async def pip(python: Path | str, *arguments: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments),
+        *(str(python), "-I", "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -79,6 +83,32 @@ def test_it_has_the_files_that_are_no_code(wheel: Path) -> None:
     assert "deploy/kubernetes/rbac.yaml" in shipped
 
 
+def test_it_says_what_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {Path(name).parts[0] for name in archive.namelist() if ".dist-info/" in name}
+        metadata = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
+        license_text = archive.read(f"{folder}/licenses/LICENSE").decode()
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert license_text.split("\n")[1].strip() == "Apache License"
+    assert metadata["Version"] == VERSION
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert str(metadata.get_payload()).startswith("# registry-grpc")
+    links = dict(link.split(", ") for link in metadata.get_all("Project-URL", []))
+    assert {"Changelog", "Documentation", "Source"} <= set(links)
+    assert all(link.startswith("https://") for link in links.values())
+    assert "Programming Language :: Python :: 3.14" in metadata.get_all("Classifier", [])
+
+
+def test_its_readme_links_to_pages_that_exist_outside_of_the_checkout(wheel: Path) -> None:
+    """PyPI shows the README, but has no other files."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        readme = str(email.message_from_bytes(archive.read(name)).get_payload())
+    links = re.findall(r"\]\(([^)#][^)]*)\)", readme)
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
+
+
 async def test_it_works_from_any_folder(installed: Program, empty_database_url: str, tmp_path: Path) -> None:
     settings = {"database_url": empty_database_url, "workers": "2", "worker_port": str(free_ports(2))}
     applied = await command_of(installed, "migrate", "up", **settings)
@@ -100,6 +130,10 @@ async def test_it_works_from_any_folder(installed: Program, empty_database_url: 
         assert await service.ended() == 0, service.output
 
 
+async def test_it_says_its_version(installed: Program) -> None:
+    assert (await command_of(installed, "--version")).out == f"registry-grpc {VERSION}\n"
+
+
 async def test_it_writes_the_gateways_files(installed: Program, tmp_path: Path) -> None:
     written = await command_of(installed, "gateway", str(tmp_path / "gateway"))
     assert written.status == 0, written.err
@@ -111,4 +145,4 @@ async def test_it_writes_the_gateways_files(installed: Program, tmp_path: Path) 
 async def test_development_tools_are_an_extra(installed: Program) -> None:
     failed = await command_of(installed, "dev")
     assert failed.status == 1
-    assert failed.err.startswith("`registry-grpc dev` needs the extra `dev-stack`: No module named ")
+    assert failed.failure.startswith("`registry-grpc dev` needs the extra `dev-stack`: No module named ")

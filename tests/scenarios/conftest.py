@@ -37,7 +37,8 @@ async def simulated_cluster(tmp_path: Path) -> AsyncIterator[TestCluster]:
     async with FaultyCluster(pace=_PACE) as cluster:
         admin = cluster.kubeconfig(tmp_path / "admin.kubeconfig")
         registry = cluster.kubeconfig(tmp_path / "registry.kubeconfig", user="registry")
-        yield TestCluster(admin=admin, registry=registry, simulated=cluster)
+        worker = cluster.kubeconfig(tmp_path / "worker.kubeconfig", user="worker")
+        yield TestCluster(admin=admin, registry=registry, worker=worker, simulated=cluster)
 
 
 @pytest.fixture(params=["simulated_cluster", pytest.param("real_test_cluster", marks=pytest.mark.cluster)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from uuid import uuid4
 
 import pytest
 from tests.cluster.faulty import Fault
@@ -83,7 +84,7 @@ async def test_waiting_for_our_own_limits_is_no_failure(
         assert deployed.deployment is not None
         assert deployed.deployment.applied is not None
         for _ in range(limits.burst):
-            await limited.cluster.look(limited.kube.namespace, "iris")
+            await limited.cluster.look(limited.kube.namespace, "iris", uuid4())
 
 
 @pytest.mark.parametrize("limits", [Limits(timeout=0.5)], indirect=True)

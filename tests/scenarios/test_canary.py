@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from tests.scenarios.world import MODEL, World
 
+from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import DEPLOYMENTS, HTTP_ROUTES, INFERENCE_SERVICES
 from registry_grpc.devtools.simulated_cluster.api.store import Change
 from registry_grpc.domain.canary import CanaryStep, Replicas
@@ -191,6 +192,79 @@ async def test_a_changed_share_is_drift(running: World) -> None:
     assert [difference.path for difference in drifted.drift] == ["spec.canary"]
 
 
+@pytest.mark.parametrize("percent", [90, 0])
+@pytest.mark.parametrize("ending", ["abort", "rollback"])
+async def test_an_abort_takes_back_an_edited_share(running: World, percent: int, ending: str) -> None:
+    tried = await a_canary(running)
+    entry = (await running.live(tried))["spec"]["canary"][0]
+    await running.edit(tried.name, {"spec": {"canary": [{**entry, "trafficPercent": percent}]}})
+    await running.until_phase(tried.id, Phase.DRIFTED, "SPEC_CHANGED")
+    if ending == "abort":
+        await end(running, tried.id, CanaryStep.ABORT)
+    else:
+        await running.deployments.roll_back(running.project_id, tried.id, None)
+    done = await running.until_deployed(tried.id, revision=1)
+    assert "canary" not in (await running.live(done))["spec"]
+    assert done.canary is None
+    await running.until_pods(4)
+
+
+async def test_a_promotion_takes_back_what_others_have_edited(running: World) -> None:
+    tried = await a_canary(running)
+    entry = (await running.live(tried))["spec"]["canary"][0]
+    edited = {"predictor": {"minReplicas": 6}, "canary": [{**entry, "trafficPercent": 10}]}
+    await running.edit(tried.name, {"spec": edited})
+    await running.until_phase(tried.id, Phase.DRIFTED, "SPEC_CHANGED")
+    await end(running, tried.id, CanaryStep.PROMOTE)
+    done = await running.until_deployed(tried.id, revision=2)
+    spec = (await running.live(done))["spec"]
+    assert (spec["predictor"]["minReplicas"], "canary" in spec) == (4, False)
+
+
+async def test_what_others_have_added_stays_when_a_canary_ends(running: World) -> None:
+    tried = await a_canary(running)
+    await running.edit(tried.name, {"spec": {"predictor": {"timeout": 60}}})
+    edited = await running.until(tried.id, lambda d: bool(d.drift))
+    assert (edited.phase, edited.reason) == (Phase.UPDATING, "CANARY")
+    assert edited.message.endswith("the others. It was also changed by kubectl-edit: spec.predictor.timeout")
+    await end(running, tried.id, CanaryStep.ABORT)
+    done = await running.until(tried.id, lambda d: d.canary is None and d.phase is Phase.DRIFTED)
+    assert (done.generation, done.serving_generation) == (1, 1)
+    spec = (await running.live(done))["spec"]
+    assert (spec["predictor"]["timeout"], "canary" in spec) == (60, False)
+
+
+async def test_a_share_that_is_edited_during_an_abort(running: World) -> None:
+    tried = await a_canary(running)
+    entry = (await running.live(tried))["spec"]["canary"][0]
+    async with running.paused():
+        await running.dying_requests.deployments.end_canary(running.project_id, tried.id, CanaryStep.ABORT)
+        await running.edit(tried.name, {"spec": {"canary": [{**entry, "trafficPercent": 50}]}})
+    done = await running.until_deployed(tried.id, revision=1)
+    assert "canary" not in (await running.live(done))["spec"]
+
+
+async def test_an_abort_of_a_revision_that_the_cluster_refuses(faulty: World) -> None:
+    id_ = (await faulty.deploy()).service.id
+    async with faulty.controller():
+        await faulty.until_deployed(id_)
+    version = await faulty.version(NEXT)
+    await faulty.dying_requests.deployments.update(
+        faulty.project_id, id_, model_version_id=version.id, options=None, traffic_percent=25
+    )
+
+    def no_canaries(resource: Any, new: Any, _old: Any) -> None:
+        if resource is INFERENCE_SERVICES and "canary" in new["spec"]:
+            raise forbidden(resource, new["metadata"]["name"], "ValidatingAdmissionPolicy 'p' denied request: no")
+
+    faulty.simulated.policies.append(no_canaries)
+    async with faulty.controller():
+        await faulty.until_phase(id_, Phase.FAILED, "ADMISSION")
+        await end(faulty, id_, CanaryStep.ABORT)
+        assert (await faulty.until_deployed(id_, revision=1)).canary is None
+    assert [r.outcome for r in await faulty.revisions(id_)] == [Outcome.SERVED, Outcome.ABORTED]
+
+
 async def test_nothing_serves_beside_which_it_could_be_tried(running: World) -> None:
     id_ = (await running.deploy("s3://models/corrupt-model")).service.id
     await running.until_phase(id_, Phase.FAILED, "MODEL_LOAD")
@@ -234,3 +308,33 @@ async def test_a_cluster_without_the_gateway_api(faulty: World) -> None:
     [violation] = refused.value.violations
     assert violation.field == "CANARY_UNSUPPORTED"
     assert (await faulty.deployment(id_)).generation == 1
+
+
+@pytest.mark.parametrize(("step", "revision"), [(CanaryStep.PROMOTE, 2), (CanaryStep.ABORT, 1)])
+async def test_it_ends_before_anybody_notices_that_the_object_is_gone(
+    world: World, step: CanaryStep, revision: int
+) -> None:
+    async with world.controller():
+        tried = await a_canary(world, DeploymentOptions())
+    await world.kube.delete(INFERENCE_SERVICES, tried.name)
+    await world.kube.until_gone(INFERENCE_SERVICES, tried.name)
+    answer = await end(world, tried.id, step, revision=2)
+    assert (answer.canary, answer.generation) == (None, revision)
+    assert (answer.phase, answer.reason) == (Phase.DRIFTED, "DELETED_EXTERNALLY")
+    async with world.controller():
+        done = await world.until_deployed(tried.id, revision=revision)
+        spec = (await world.live(done))["spec"]
+        assert (spec["predictor"]["model"]["storageUri"], "canary" in spec) == ([MODEL, NEXT][revision - 1], False)
+        first, second = await world.revisions(tried.id)
+        assert second.outcome is (Outcome.SERVED if revision == 2 else Outcome.ABORTED)
+        assert (first.served_until is None, second.served_until is None) == (revision == 1, revision == 2)
+        assert await world.served_now(tried.id) == revision
+
+
+async def test_a_promotion_after_the_object_was_gone_says_that_it_is_too_late(world: World) -> None:
+    async with world.controller():
+        tried = await a_canary(world, DeploymentOptions())
+        await world.kube.delete(INFERENCE_SERVICES, tried.name)
+        await world.until_deployed(tried.id, revision=1)
+        with pytest.raises(FailedPrecondition, match="revision 2 was aborted"):
+            await end(world, tried.id, CanaryStep.PROMOTE, revision=2)

@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from tests.scenarios.world import World
 
 from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.domain.deployment_options import DeploymentOptions
-from registry_grpc.domain.errors import AlreadyExists, InvalidRequest, NotFound, RegistryError
+from registry_grpc.domain.errors import AlreadyExists, NotFound, RegistryError
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.services.deployments import Deployed
 
 pytestmark = pytest.mark.slow
-
-
-async def test_a_repeated_request_finds_its_deployment(running: World) -> None:
-    new = running.new(await running.version(), name="iris")
-    answers = await asyncio.gather(
-        *(running.deployments.deploy(running.project_id, new, request_id="r-1") for _ in range(5))
-    )
-    assert len({answer.service.id for answer in answers}) == 1
-    (id_,) = {answer.service.id for answer in answers}
-    await running.until_deployed(id_)
-    late = await running.deployments.deploy(running.project_id, new, request_id="r-1")
-    assert late.service.id == id_
-    assert len(await running.revisions(id_)) == 1
-    assert (late.status, late.message) == ("DEPLOYED", "Deployment made by an earlier request")
-    with pytest.raises(AlreadyExists):
-        await running.deployments.deploy(running.project_id, new, request_id="r-2")
-    with pytest.raises(InvalidRequest, match="request_id"):
-        await running.deployments.deploy(running.project_id, replace(new, name="other"), request_id="r-1")
-
-    await running.until_undeployed(id_)
-    late = await running.deployments.deploy(running.project_id, new, request_id="r-1")
-    assert (late.service.id, late.status) == (id_, "UNDEPLOYED")
-    await running.services.delete(running.project_id, id_)
-    anew = await running.deployments.deploy(running.project_id, new, request_id="r-1")
-    assert anew.service.id != id_
-    await running.until_deployed(anew.service.id)
-
-
-async def test_of_different_requests_with_one_id_at_once_one_wins(running: World) -> None:
-    version = await running.version()
-    answers = await asyncio.gather(
-        *(
-            running.deployments.deploy(running.project_id, running.new(version, name=f"iris-{i}"), request_id="r-1")
-            for i in range(4)
-        ),
-        return_exceptions=True,
-    )
-    (won,) = [answer for answer in answers if isinstance(answer, Deployed)]
-    lost = [answer for answer in answers if not isinstance(answer, Deployed)]
-    assert {type(error) for error in lost} == {InvalidRequest}
-    await running.until_undeployed(won.service.id)
 
 
 async def test_of_two_deploys_of_one_name_one_wins(running: World) -> None:

@@ -14,6 +14,7 @@ from registry_grpc.domain.serving_environment import DriftPolicy
 SCALED: dict[str, Any] = {"spec": {"predictor": {"minReplicas": 2}}}
 LABELLED: dict[str, Any] = {"spec": {"predictor": {"labels": {"example.com/team": "vision"}}}}
 REDIRECTED: dict[str, Any] = {"spec": {"predictor": {"model": {"storageUri": "gs://others/model"}}}}
+STOP = "serving.kserve.io/stop"
 
 
 async def deployed(world: World, **fields: Any) -> Deployment:
@@ -45,6 +46,7 @@ def predictor(live: dict[str, Any]) -> dict[str, Any]:
 )
 async def test_an_edit_is_reported(running: World, patch: dict[str, Any], field: str, found: str) -> None:
     before = await deployed(running)
+    live = await running.live(before)
     await running.edit(before.name, patch)
     drifted = await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
     assert drifted.message == f"changed by kubectl-edit: {field}"
@@ -55,7 +57,8 @@ async def test_an_edit_is_reported(running: World, patch: dict[str, Any], field:
     assert (view.current_state, view.url, view.served) == ("DEPLOYED", before.url, ("RUNNING",))
     # It is not changed. An update of the deployment takes the field over, or reports a conflict.
     await running.services.sync(running.project_id, before.id)
-    assert (await running.deployment(before.id)).phase is Phase.DRIFTED
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")  # a second pod may still be starting
+    assert predictor(await running.live(before)) != predictor(live)
 
 
 async def test_an_edit_that_is_taken_back(running: World) -> None:
@@ -103,7 +106,7 @@ async def test_two_writers_of_one_field_are_damped(running: World) -> None:
     await running.edit(before.name, {"spec": {"predictor": {"minReplicas": None}}})
     await running.until_deployed(before.id)
     await running.edit(before.name, REDIRECTED)
-    await running.until(before.id, lambda d: len(d.applied.repairs if d.applied else ()) == 2)
+    await running.until(before.id, lambda d: len(d.applied.repairs if d.applied else ()) == 3)
     await running.until_deployed(before.id)
     # After a truce, nobody is an adversary any more.
     await running.backdate(before.id, seconds=3600)
@@ -118,7 +121,7 @@ async def test_another_policy_takes_effect(running: World) -> None:
     await running.edit(before.name, REDIRECTED)
     await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
     await running.set_drift_policy(DriftPolicy.ENFORCE)
-    await running.make_due(before.id)  # at the latest 30 s later
+    await running.make_due(before.id)  # or within a minute, by its turn
     await running.until_deployed(before.id)
     assert predictor(await running.live(before))["model"]["storageUri"] != "gs://others/model"
 
@@ -169,6 +172,48 @@ async def test_an_addition_does_not_hide_that_an_update_fails(running: World) ->
     await updated(running, before, uri="s3://models/does-not-exist")
     failed = await running.until_phase(before.id, Phase.FAILED, "MODEL_DOWNLOAD")
     assert failed.serving_generation == 1
+
+
+async def test_an_edit_that_is_reported_hides_no_later_failure(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, LABELLED)
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    changed = "changed by kubectl-edit: spec.predictor.labels"
+    await running.forbid_pods_and_kill_them()
+    down = await running.until(before.id, lambda d: d.phase is Phase.DEGRADED)
+    assert down.message.endswith(f"It was also {changed}")
+    assert [difference.path for difference in down.drift] == ["spec.predictor.labels"]
+    await running.edit(before.name, {"metadata": {"annotations": {STOP: "true"}}})
+    stopped = await running.until_phase(before.id, Phase.STOPPED, "STOPPED")
+    assert (stopped.message, stopped.url, stopped.serving_generation) == (changed, "", None)
+    assert (await running.view(before.id)).current_state == "UNDEPLOYED"
+
+
+async def test_a_conflict_hides_no_later_failure(running: World) -> None:
+    before = await deployed(running)
+    await running.edit(before.name, REDIRECTED)
+    await running.until_phase(before.id, Phase.DRIFTED, "SPEC_CHANGED")
+    await updated(running, before)
+    conflict = await running.until_phase(before.id, Phase.DRIFTED, "FIELD_CONFLICT")
+    assert conflict.message.endswith("(revision 1 is still serving)")
+    await running.forbid_pods_and_kill_them()
+    await running.until(before.id, lambda d: "(revision 1 does not serve either: " in d.message)
+
+
+async def test_a_fight_hides_no_later_failure(running: World) -> None:
+    await running.set_drift_policy(DriftPolicy.ENFORCE)
+    before = await deployed(running)
+    for repairs in range(1, 7):
+        await running.backdate(before.id, seconds=600)  # each repair would be allowed at once
+        await running.edit(before.name, SCALED)
+        await running.until(before.id, lambda d, wanted=repairs: repaired(d) == wanted)  # type: ignore[misc]
+        await running.until_deployed(before.id)
+    await running.edit(before.name, SCALED)
+    await running.until_phase(before.id, Phase.DRIFTED, "DRIFT_FIGHT")
+    await running.forbid_pods_and_kill_them()
+    failing = await running.until(before.id, lambda d: d.phase in {Phase.DEGRADED, Phase.FAILED})
+    await running.until(before.id, lambda d: d.message.endswith("changed by kubectl-edit: spec.predictor.minReplicas"))
+    assert failing.serving_generation == 1
 
 
 async def test_what_is_changed_while_it_starts_serves_nevertheless(world: World) -> None:
@@ -266,15 +311,14 @@ async def test_a_finalizer_that_is_stuck(running: World) -> None:
 
 async def test_stopped_and_started(running: World) -> None:
     before = await deployed(running)
-    stop = "serving.kserve.io/stop"
-    await running.edit(before.name, {"metadata": {"annotations": {stop: "true"}}})
+    await running.edit(before.name, {"metadata": {"annotations": {STOP: "true"}}})
     stopped = await running.until_phase(before.id, Phase.STOPPED, "STOPPED")
     assert (stopped.serving_generation, stopped.url) == (None, "")
     assert stopped.next_step
     view = await running.view(before.id)
     assert (view.current_state, view.url, view.served) == ("UNDEPLOYED", "", ("PENDING",))
     assert await running.served_now(before.id) is None
-    await running.edit(before.name, {"metadata": {"annotations": {stop: None}}})
+    await running.edit(before.name, {"metadata": {"annotations": {STOP: None}}})
     after = await running.until_deployed(before.id)
     served = [
         await running.history.served_at(running.project_id, before.id, at)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+from tests.kserve import IMPATIENT
 from tests.scenarios.world import World
 
 from registry_grpc.adapters.kserve.stream import Pace
-from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES
+from registry_grpc.adapters.metrics import NAMESPACES_UNSEEN
+from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, NAMESPACES
 from registry_grpc.domain.deployment import Deployment, Phase
+from registry_grpc.services import controller
 
 _SECONDS = 6
 _AN_HOUR_AGO = """
@@ -48,13 +52,34 @@ async def test_a_namespace_out_of_sight_blinds_nobody_to_others(world: World) ->
         assert seen.observed_at > unseen.observed_at
 
 
+async def test_rights_that_are_taken_from_a_quiet_namespace_are_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes does not end the watches that are open, and nothing makes the deployment due."""
+    monkeypatch.setattr(controller, "LOOK_SECONDS", 3600)
+    here, there = await _in_two_namespaces(world)
+    async with world.controller(pace=replace(IMPATIENT, sight=(1, 2)), namespaces=(here.namespace, there.namespace)):
+        await replace(world.kube, namespace=there.namespace).delete(INFERENCE_SERVICES, there.name)
+        await world.until(there.id, lambda d: d.phase is Phase.DEPLOYED and d.applied != there.applied)
+        while await world.database.fetch(_SOON_DUE):  # noqa: ASYNC110 - until the last pass
+            await asyncio.sleep(0.05)
+        await world.kubernetes.take_rights(there.namespace)
+        unseen = await world.until_phase(there.id, Phase.DEPLOYED, "NAMESPACE_NOT_VISIBLE")
+        assert (unseen.url, (await world.deployment(here.id)).reason) == (there.url, "")
+        # A last pass may have been refused before the watch was, which is what has to notice the rights.
+        while not any(NAMESPACES_UNSEEN.read().values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await world.kubernetes.give_rights(there.namespace)
+        await world.until(there.id, lambda d: d.reason == "")
+
+
 async def test_a_deleted_namespace_ends_in_undeployed(world: World) -> None:
     here, there = await _in_two_namespaces(world)
     async with world.controller(namespaces=(here.namespace, there.namespace)):
         await world.kubernetes.delete_namespace(there.namespace)
         await world.kubernetes.take_rights(there.namespace)
-        gone = await world.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and not d.url)
-        assert (gone.phase, gone.applied, gone.serving_generation) == (Phase.FAILED, None, None)
+        gone = await world.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and d.applied is None)
+        assert (gone.phase, gone.url, gone.serving_generation) == (Phase.FAILED, "", None)
         view = await world.view(there.id)
         assert (view.current_state, view.url, view.external_id) == ("UNDEPLOYED", "", "")
 
@@ -62,6 +87,27 @@ async def test_a_deleted_namespace_ends_in_undeployed(world: World) -> None:
         await world.undeploy(there.id)
         await world.until_phase(there.id, Phase.UNDEPLOYED)
         assert (await world.deployment(here.id)).phase is Phase.DEPLOYED
+
+
+async def test_nothing_serves_in_a_namespace_that_is_being_deleted(faulty: World) -> None:
+    here, there = await _in_two_namespaces(faulty)
+    async with faulty.controller(namespaces=(here.namespace, there.namespace)):
+        namespace = faulty.simulated.verbs.get(NAMESPACES, "", there.namespace)
+        faulty.simulated.store.put(NAMESPACES, {**namespace, "status": {"phase": "Terminating"}})
+        await faulty.kubernetes.take_rights(there.namespace)
+        await faulty.make_due(there.id)
+        ending = await faulty.until_phase(there.id, Phase.FAILED, "NAMESPACE_NOT_FOUND")
+        assert (ending.url, ending.serving_generation) == ("", None)
+        view = await faulty.view(there.id)
+        assert (view.current_state, view.url) == ("UNDEPLOYED", "")
+
+        await faulty.undeploy(there.id)
+        waiting = await faulty.until_phase(there.id, Phase.DELETING, "NAMESPACE_NOT_VISIBLE")
+        assert (await faulty.view(there.id)).last_error == waiting.message
+        await faulty.kubernetes.delete_namespace(there.namespace)
+        await faulty.until_phase(there.id, Phase.UNDEPLOYED)
+        assert (await faulty.view(there.id)).last_error == ""
+        assert await faulty.served_now(here.id) == 1
 
 
 async def test_an_undeployment_out_of_sight_says_what_it_waits_for(world: World) -> None:
@@ -81,12 +127,34 @@ async def test_a_namespace_that_is_made_again(world: World) -> None:
     async with world.controller(namespaces=(world.kube.namespace,)):
         await world.kubernetes.delete_namespace(there.namespace)
         await world.kubernetes.take_rights(there.namespace)
-        await world.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and not d.url)
+        await world.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and d.applied is None)
         await world.kubernetes.create_namespace(there.namespace)
         await world.kubernetes.give_rights(there.namespace)
-        await world.until_deployed(there.id)
+        again = await world.until_deployed(there.id)
+        seen = (await world.log(there.id)).count(("DRIFTED", "DELETED_EXTERNALLY"))
         await replace(world.kube, namespace=there.namespace).delete(INFERENCE_SERVICES, there.name)
-        await world.until(there.id, lambda d: d.reason == "DELETED_EXTERNALLY")
+        await world.until(there.id, lambda d: d.phase is Phase.DEPLOYED and d.applied != again.applied)
+        assert (await world.log(there.id)).count(("DRIFTED", "DELETED_EXTERNALLY")) == seen + 1
+
+
+async def test_a_namespace_that_is_made_again_under_a_watch_on_all(
+    faulty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rights do not go with the namespace, and the watch neither ends nor lists again."""
+    monkeypatch.setattr(controller, "LOOK_SECONDS", 0.1)
+    other = await faulty.kubernetes.create_namespace()
+    await faulty.use_namespace(other)
+    async with faulty.controller(pace=Pace(first_pause=0.02)):
+        ids = [(await faulty.deploy(name=f"iris-{number}")).service.id for number in range(3)]
+        for id_ in ids:
+            await faulty.until_deployed(id_)
+        await faulty.kubernetes.delete_namespace(other)
+        for id_ in ids:
+            gone = await faulty.until(id_, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and d.applied is None)
+            assert (gone.phase, gone.url) == (Phase.FAILED, "")
+        await faulty.kubernetes.create_namespace(other)
+        for id_ in ids:
+            await faulty.until_deployed(id_)
 
 
 async def test_a_quiet_cluster_with_namespaces_that_are_gone_or_out_of_sight_is_asked_little(faulty: World) -> None:
@@ -100,7 +168,7 @@ async def test_a_quiet_cluster_with_namespaces_that_are_gone_or_out_of_sight_is_
         await faulty.kubernetes.take_rights(namespace)
 
     async with faulty.controller(pace=Pace(), namespaces=(here.namespace, there.namespace, hidden)):
-        await faulty.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and not d.url)
+        await faulty.until(there.id, lambda d: d.reason == "NAMESPACE_NOT_FOUND" and d.applied is None)
         await faulty.until_phase(out_of_sight.id, Phase.DEPLOYED, "NAMESPACE_NOT_VISIBLE")
         await faulty.database.execute(_AN_HOUR_AGO)
         for deployment in (there, out_of_sight):

@@ -14,10 +14,17 @@ from registry_grpc.devtools.simulated_cluster.api.errors import ApiError
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, PODS
 from registry_grpc.domain.deployment import Outcome, Phase
 from registry_grpc.domain.errors import Unavailable
+from registry_grpc.services import controller
 
 pytestmark = pytest.mark.slow
 
 REGISTRY = "registry"
+_SECONDS, _OF_A_PASS = 3, 6
+_A_MINUTE_LATER = "UPDATE deployment SET tried_at = tried_at - interval '1 minute'"
+_FOR_AN_HOUR = """
+UPDATE deployment SET attempts = 10 * least(attempts, 1), phase_since = phase_since - interval '1 hour', next_at = now()
+"""
+_SOON_DUE = "SELECT FROM deployment WHERE next_at < now() + interval '1 minute' OR lease_until > now()"
 STALE = ApiError(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
 MODEL_OF_OTHERS = {"modelFormat": {"name": "sklearn"}, "storageUri": "gs://others/model"}
 
@@ -90,6 +97,37 @@ async def test_refused_ones_are_tried_again_soon_and_together(faulty: World) -> 
     faulty.simulated.faults.remove(fault)
     async with faulty.controller():
         for id_ in (one, *others):
+            await faulty.until_deployed(id_)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (webhook_denied("no models on Fridays"), "ADMISSION"),
+        (webhook_down(), "API_UNAVAILABLE"),
+    ],
+    ids=["denied", "webhook down"],
+)
+async def test_many_that_are_refused_ask_little(
+    faulty: World, error: ApiError, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all of them follow when one succeeds."""
+    monkeypatch.setattr(controller, "LOOK_SECONDS", 0.2)
+    fault = faulty.simulated.faults.add(Fault(verb="patch", resource="inferenceservices", error=error))
+    many = [(await faulty.deploy(name=f"iris-{i}")).service.id for i in range(40)]
+    await faulty.database.execute(_FOR_AN_HOUR)
+    async with faulty.controller():
+        for id_ in many:
+            await faulty.until(id_, lambda d: d.reason == reason)
+        while await faulty.database.fetch(_SOON_DUE):  # noqa: ASYNC110 - until each has made a pass
+            await asyncio.sleep(0.05)
+        before = faulty.simulated.requests
+        await faulty.database.execute(_A_MINUTE_LATER)
+        await asyncio.sleep(_SECONDS)
+        assert 0 < faulty.simulated.requests - before <= _OF_A_PASS, "one is tried in 45 seconds"
+        faulty.simulated.faults.remove(fault)
+        await faulty.database.execute(_A_MINUTE_LATER)
+        for id_ in many:
             await faulty.until_deployed(id_)
 
 

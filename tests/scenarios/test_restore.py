@@ -76,7 +76,7 @@ def serves(revision: int) -> Callable[[Deployment], bool]:
 
 
 async def refusal_of(server: Server, world: World, id: UUID, stream: Any, token: str) -> tuple[int, str]:
-    """The final refusal of a watch, if the client resumes it as docs/clients.md says."""
+    """The final refusal of a watch, if the client resumes it as docs/api.md says."""
     async with asyncio.timeout(PATIENCE):
         while (status := await ended(stream)).code == grpc.StatusCode.UNAVAILABLE.value[0]:
             await asyncio.sleep(0.05)

@@ -11,7 +11,14 @@ from tests.scenarios.world import World
 
 from registry_grpc.devtools.simulated_cluster.api.resources import SECRETS
 from registry_grpc.domain.deployment import Phase
-from registry_grpc.domain.deployment_options import DeploymentOptions, ServingProtocol, StorageUri, Toleration
+from registry_grpc.domain.deployment_options import (
+    DeploymentOptions,
+    ServingProtocol,
+    StorageUri,
+    TaintEffect,
+    Toleration,
+    TolerationOperator,
+)
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.policy import DeploymentPolicy
 
@@ -47,7 +54,7 @@ LARGE = DeploymentOptions(
     requests={"cpu": "2", "memory": "8Gi"},
     limits={"cpu": "2", "memory": "8Gi"},
     node_selector={"kubernetes.io/hostname": "kwok-node"},
-    tolerations=(Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),),
+    tolerations=(Toleration(key="nvidia.com/gpu", operator=TolerationOperator.EXISTS, effect=TaintEffect.NO_SCHEDULE),),
     priority_class_name="system-cluster-critical",
     shared_memory="2Gi",
     probe_startup_seconds=600,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from uuid import UUID
 
 import pytest
 from tests.cluster.kube import Object
+from tests.fakes.projects import OPEN
+from tests.kserve import NO_KEYS
 from tests.scenarios.world import KEYS, World
 
+from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
 from registry_grpc.devtools.simulated_cluster.api.resources import PODS, SECRETS
 from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.model_version import Credentials, ModelVersionPatch
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.services import controller
@@ -42,7 +47,9 @@ async def lose_secret(world: World) -> Object:
 
 async def replace_keys(world: World, version_id: UUID, keys: Credentials) -> None:
     """As by UpdateModelVersion."""
-    versions = ModelVersions(versions=world.versions, deployments=PostgresDeploymentRepository(world.database))
+    versions = ModelVersions(
+        versions=world.versions, deployments=PostgresDeploymentRepository(world.database), tenants=OPEN
+    )
     patch = ModelVersionPatch(access_key=keys.access_key, secret_key=keys.secret_key)
     await versions.update(world.project_id, version_id, patch)
 
@@ -70,15 +77,40 @@ async def test_a_lost_secret_is_noticed(world: World, monkeypatch: pytest.Monkey
     """Nothing tells that it is lost, so one deployment after the other is looked at."""
     monkeypatch.setattr(controller, "LOOK_SECONDS", 0.01)
     async with world.controller():
-        lost = [await deployed(world) for _ in range(3)]
+        lost = [await deployed(world) for _ in range(2)]
+        anonymous = await world.version(keys=NO_KEYS)
+        options = DeploymentOptions(storage_anonymous=True)
+        new = world.new(anonymous, options=options)
+        lost.append(await world.until_deployed((await world.deployments.deploy(world.project_id, new)).service.id))
     secrets = await world.secrets()
     for name in secrets:
         await world.kube.delete(SECRETS, name)
     for deployment in lost:
         await world.backdate(deployment.id, seconds=60)
     await world.database.execute("UPDATE deployment SET next_at = now() + interval '1 hour'")
+    assert len(secrets) == 3
     async with world.controller():
         await world.until_secrets(secrets)
+
+
+async def test_a_lost_secret_is_noticed_at_once_with_the_right_to_watch_them(
+    faulty: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller, "LOOK_SECONDS", 3600)
+    async with faulty.controller():
+        deployment = await deployed(faulty)
+        before = await lose_secret(faulty)
+        await faulty.until_secrets([before["metadata"]["name"]])
+        await faulty.until_deployed(deployment.id)
+
+
+async def test_without_the_right_to_watch_secrets_nobody_asks_for_it_all_the_time(faulty: World) -> None:
+    faulty.simulated.faults.forbid("list", "secrets", user="registry")
+    async with faulty.controller(pace=Pace(refused=(0.01, 0.01))):
+        await deployed(faulty)
+        before = faulty.simulated.requests
+        await asyncio.sleep(1)
+        assert faulty.simulated.requests - before < 10
 
 
 async def test_a_pod_that_needs_the_lost_secret(running: World) -> None:
@@ -120,10 +152,43 @@ async def test_keys_are_replaced_in_place(running: World) -> None:
     assert (after["metadata"]["name"] != before["metadata"]["name"], keys_in(after)) == (True, KEYS)
 
 
+async def test_each_secret_of_an_earlier_revision_is_deleted_once(faulty: World) -> None:
+    async with faulty.controller():
+        deployment = await deployed(faulty)
+        for revision in (2, 3, 4):
+            version = await faulty.version(f"s3://models/{revision}")
+            await faulty.deployments.update(faulty.project_id, deployment.id, model_version_id=version.id, options=None)
+            await faulty.until_deployed(deployment.id, revision)
+        assert len(await faulty.secrets()) == 1
+        assert faulty.simulated.calls["delete", "secrets"] == 3
+
+
 async def test_keys_of_another_place_are_not_handed_over(running: World) -> None:
     deployment = await deployed(running)
-    versions = ModelVersions(versions=running.versions, deployments=PostgresDeploymentRepository(running.database))
+    versions = ModelVersions(
+        versions=running.versions, deployments=PostgresDeploymentRepository(running.database), tenants=OPEN
+    )
     patch = ModelVersionPatch(uri="s3://elsewhere/iris", access_key="AKIB", secret_key="0th3r-0th3r")
     await versions.update(running.project_id, deployment.spec.model_version_id, patch, edits_deployed=True)
     await running.services.sync(running.project_id, deployment.id)
     assert keys_in(await the_secret(running)) == KEYS
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+async def test_lost_secrets_of_both_revisions_of_a_canary_are_restored(running: World, lost: int) -> None:
+    deployment = await deployed(running)
+    stable = await running.secrets()
+    version = await running.version("s3://models/iris-2", OTHER_KEYS)
+    await running.deployments.update(
+        running.project_id, deployment.id, model_version_id=version.id, options=None, traffic_percent=25
+    )
+    await running.until(deployment.id, lambda d: d.reason == "CANARY")
+    both = sorted(await running.secrets(), key=lambda name: name not in stable)
+    assert len(both) == 2
+    before = await running.kube.get(SECRETS, both[lost])
+    await running.kube.delete(SECRETS, both[lost])
+    await running.services.sync(running.project_id, deployment.id)
+    after = await running.kube.get(SECRETS, both[lost])
+    assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
+    assert keys_in(after) == [KEYS, OTHER_KEYS][lost]
+    await running.until_undeployed(deployment.id)

@@ -41,19 +41,24 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(url: str) -> AsyncIterator[Server]:
+async def serving(url: str, **given: Any) -> AsyncIterator[Server]:
+    """A worker with these settings."""
     database = Database(url, replace(PATIENT, size=POOL, application_name="a worker under test"))
-    settings = Settings.model_validate({"shutdown_grace": 30, "drain_delay": 0, "cluster": "none"})
+    settings = Settings.model_validate({"shutdown_grace": 30, "drain_delay": 0, "cluster": "none"} | given)
     app = await build(settings, database)
     worker = Worker(settings, app)
     port = worker.listen("127.0.0.1:0")
     await worker.start()
+    beside = [asyncio.ensure_future(work()) for work in app.beside]
     server = Server(worker, port)
     try:
         yield server
     finally:
         await server.channel.close()
         await worker.stop()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await app.close()
 
 

@@ -17,6 +17,7 @@ from tests.cluster.policies import mutating_policy
 from tests.cluster.targets import TestCluster
 from tests.deployments import RETENTION
 from tests.fakes.builders import a_model, a_version, an_environment
+from tests.fakes.projects import OPEN
 from tests.fakes.repositories import Repositories
 from tests.fakes.use_cases import UseCases, use_cases
 from tests.kserve import IMPATIENT, QUICK
@@ -27,14 +28,18 @@ from registry_grpc.adapters.kserve.client import connect
 from registry_grpc.adapters.kserve.cluster import KServeCluster
 from registry_grpc.adapters.kserve.stream import Pace
 from registry_grpc.adapters.kserve.throttle import Limits
+from registry_grpc.adapters.postgres.artifacts import PostgresArtifactRepository
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.deleted_versions import PostgresDeletedVersionRepository
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue, installation_id
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.adapters.postgres.model_aliases import PostgresModelAliasRepository
 from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
+from registry_grpc.adapters.postgres.transfer import PostgresTransferRepository
 from registry_grpc.devtools.simulated_cluster.api.errors import ApiError, forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import (
     DEPLOYMENTS,
@@ -516,7 +521,9 @@ def cipher() -> AesGcmCipher:
 
 
 def reconciler_of(database: Database, queue: PostgresDeploymentQueue, cluster: KServeCluster) -> Reconciler:
-    return Reconciler(queue=queue, cluster=cluster, versions=PostgresModelVersionRepository(database, cipher()))
+    return Reconciler(
+        tenants=OPEN, queue=queue, cluster=cluster, versions=PostgresModelVersionRepository(database, cipher())
+    )
 
 
 @asynccontextmanager
@@ -538,15 +545,19 @@ async def world_of(
         services = PostgresInferenceServiceRepository(database)
         intents = PostgresDeploymentRepository(database)
         queue = PostgresDeploymentQueue(database)
-        parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions}
+        parts: dict[str, Any] = {"queue": queue, "cluster": cluster, "versions": versions, "tenants": OPEN}
         reconciler = Reconciler(**parts)
         repositories = Repositories(
             models=models,
             versions=versions,
+            aliases=PostgresModelAliasRepository(database),
+            deleted=PostgresDeletedVersionRepository(database),
+            artifacts=PostgresArtifactRepository(database),
             environments=environments,
             services=services,
             serve_models=PostgresServeModelRepository(database),
             deployments=intents,
+            transfers=PostgresTransferRepository(database),
         )
         now = use_cases(repositories, cluster=cluster, reconciler=reconciler)
         yield World(
@@ -559,7 +570,7 @@ async def world_of(
             deployments=now.deployments,
             services=now.services,
             dying_requests=use_cases(repositories, cluster=cluster, reconciler=_LeavesItToControllers(**parts)),
-            history=DeploymentHistory(deployments=intents, events=queue),
+            history=DeploymentHistory(deployments=intents, events=queue, tenants=OPEN),
             environments=environments,
             versions=versions,
             environment=environment,

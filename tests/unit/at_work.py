@@ -13,6 +13,7 @@ from tests.fakes.builders import a_version
 from tests.fakes.clock import FakeClock
 from tests.fakes.cluster import InMemoryCluster, nothing
 from tests.fakes.deployment_queue import InMemoryDeploymentQueue
+from tests.fakes.projects import OPEN
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.seeding import stored_environment, stored_model
 from tests.fakes.store import InMemoryStore
@@ -110,7 +111,7 @@ async def at_work(drift_policy: DriftPolicy = DriftPolicy.REPORT) -> AtWork:
     version = a_version(model, status="READY", model_framework="sklearn", container_image="", uri="s3://models/iris")
     await r.versions.create(project_id, version, KEYS)
     queue, cluster = InMemoryDeploymentQueue(store), InMemoryCluster(clock)
-    reconciler = Reconciler(queue=queue, cluster=cluster, versions=r.versions)
+    reconciler = Reconciler(tenants=OPEN, queue=queue, cluster=cluster, versions=r.versions)
     _, deployments, services = use_cases(r, cluster=cluster, reconciler=reconciler)
     return AtWork(clock, store, r, queue, cluster, reconciler, deployments, services, environment, model, version)
 

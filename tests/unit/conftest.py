@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.fakes.clock import FakeClock
 from tests.fakes.deployments import NoNews
+from tests.fakes.projects import OPEN
 from tests.fakes.repositories import Repositories, in_memory_repositories
 from tests.fakes.store import InMemoryStore
 from tests.fakes.use_cases import use_cases
@@ -20,7 +21,6 @@ from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.model_versions import ModelVersions
 from registry_grpc.services.registered_models import RegisteredModels
 from registry_grpc.services.serve_models import ServeModels
-from registry_grpc.services.serving_environments import ServingEnvironments
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ class Registry:
     repositories: Repositories
     models: RegisteredModels
     versions: ModelVersions
-    environments: ServingEnvironments
     drafting: Drafting
     deployments: Deployments
     history: DeploymentHistory
@@ -48,12 +47,11 @@ def registry() -> Registry:
     return Registry(
         clock=clock,
         repositories=r,
-        models=RegisteredModels(models=r.models),
-        versions=ModelVersions(versions=r.versions, deployments=r.deployments),
-        environments=ServingEnvironments(environments=r.environments),
+        models=RegisteredModels(models=r.models, tenants=OPEN),
+        versions=ModelVersions(versions=r.versions, deployments=r.deployments, tenants=OPEN),
         drafting=drafting,
         deployments=deployments,
-        history=DeploymentHistory(deployments=r.deployments, events=NoNews()),
+        history=DeploymentHistory(deployments=r.deployments, events=NoNews(), tenants=OPEN),
         services=services,
         serve_models=ServeModels(serve_models=r.serve_models, services=r.services, versions=r.versions),
     )

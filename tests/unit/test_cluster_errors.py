@@ -80,6 +80,14 @@ def test_retry_after() -> None:
     assert status_error(429, {}, "", retry_after="Wed, 21 Oct 2026 07:28:00 GMT").retry_after is None
 
 
+@pytest.mark.parametrize("said", ["9" * 400, "9" * 5000, "²"])
+def test_a_pause_that_nobody_can_mean_is_ignored(said: str) -> None:
+    """A proxy or a webhook may write anything, and the time after it must still be a time."""
+    assert status_error(429, {}, "", retry_after=said).retry_after is None
+    assert status_error(429, {"details": {"retryAfterSeconds": said}}, "").retry_after is None
+    assert status_error(429, {"details": {"retryAfterSeconds": 10**30}}, "").retry_after is None
+
+
 def test_writes_become_refusals() -> None:
     with pytest.raises(ApplyRefused) as refused, writing():
         raise status_error(429, status("slow down"), "", retry_after="2")

@@ -13,19 +13,20 @@ import pytest
 from tests.contract.queues import seen
 from tests.deployments import RETENTION
 from tests.fakes.deployment_queue import InMemoryDeploymentQueue
+from tests.fakes.projects import OPEN
 from tests.unit.at_work import AtWork, at_work
 
 from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.ports.cluster import EVERYWHERE, Changed, Relisted, Unseen
 from registry_grpc.ports.deployments import Claim, Retention
-from registry_grpc.services import controller
+from registry_grpc.services import controller, leading
 from registry_grpc.services.controller import CONCURRENT_PASSES, Controller
 from registry_grpc.services.reconciliation import Reconciler
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controller, "_AFTER_FAULT_SECONDS", 0.001)
+    monkeypatch.setattr(leading, "_AFTER_FAULT_SECONDS", 0.001)
     monkeypatch.setattr(controller, "_GATHER_SECONDS", 0.001)
 
 
@@ -245,6 +246,38 @@ async def test_all_that_is_due_is_worked_on_and_no_more_at_once_than_there_is_ro
     assert all(world.is_free(deployment.id) for deployment in deployments)
 
 
+async def test_a_controller_whose_passes_all_hang_does_not_turn(world: AtWork) -> None:
+    """And one with room for another pass does, again and again."""
+    hanging = asyncio.Event()
+    hung = 0
+
+    async def hang(method: str) -> None:
+        nonlocal hung
+        hung += 1
+        await hanging.wait()
+
+    world.cluster.meanwhile = hang
+    usual = {"queue": world.queue, "reconciler": world.reconciler, "cluster": world.cluster, "retention": RETENTION}
+    one: Any = Controller(**usual, report=Faults())  # type: ignore[arg-type]
+    task = asyncio.create_task(one.run())
+    await until(lambda: one._due.is_set() is False)
+    turned_at = one.turned_at
+    one._due.set()
+    await until(lambda: one.turned_at > turned_at)
+
+    await due(world, CONCURRENT_PASSES)
+    await until(lambda: hung == CONCURRENT_PASSES)
+    turned_at = one.turned_at
+    one._due.set()
+    await until(lambda: not one._due.is_set())
+    assert one.turned_at == turned_at
+    hanging.set()
+    await until(lambda: one.turned_at > turned_at)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_work_that_becomes_due_later_is_done_without_being_woken(world: AtWork) -> None:
     (deployment,) = await due(world)
     work = world.store.work[deployment.id]
@@ -265,7 +298,7 @@ async def test_a_pass_that_fails_is_reported_and_the_others_go_on(world: AtWork)
                 raise ValueError("a fault of the code")
             await world.reconciler.work(claim)
 
-    reconciler = Bad(queue=world.queue, cluster=world.cluster, versions=world.repositories.versions)
+    reconciler = Bad(queue=world.queue, cluster=world.cluster, versions=world.repositories.versions, tenants=OPEN)
     async with running(world, reconciler=reconciler) as faults:
         await until(lambda: world.store.deployments[good.id].phase is Phase.DEPLOYED)
         await until(lambda: faults.said == [("pass", "a fault of the code")])

@@ -13,6 +13,7 @@ from tests.deployments import a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.credentials_secret import (
     applied_secret,
+    applied_secrets,
     credentials_secret,
     kept_secret,
     known_secrets,
@@ -187,3 +188,18 @@ def test_existing_names_do_not_change() -> None:
     assert applied_secret(DEPLOYMENT) == ""
     assert known_secrets(replace(DEPLOYMENT, applied=applied)) == {"a", "b"}
     assert applied_secret(replace(DEPLOYMENT, applied=applied)) == "b"
+    assert applied_secrets(replace(DEPLOYMENT, applied=applied)) == {"b"}
+
+
+def test_the_secrets_of_a_canary() -> None:
+    def named(name: str) -> dict[str, dict[str, str]]:
+        return {"annotations": {"serving.kserve.io/storageSecretName": name} if name else {}}
+
+    def applied(stable: str, canary: str) -> set[str]:
+        content: dict[str, Any] = {"spec": {}, "ours": {"canary": [{"predictor": named(canary)}]}}
+        content |= {"labels": {}, **named(stable), "stable": named(stable)}
+        seen = Applied(uid="u", k8s_generation=1, resource_version="1", content=content)
+        return applied_secrets(replace(DEPLOYMENT, applied=seen))
+
+    assert applied_secrets(DEPLOYMENT) == set()
+    assert (applied("a", "b"), applied("a", ""), applied("", "b")) == ({"a", "b"}, {"a"}, {"b"})

@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 from tests.deployments import BORN, a_deployment
 
-from registry_grpc.domain.canary import Canary, CanaryStep, Split
+from registry_grpc.domain.canary import Canary, CanaryStep, Replicas, Split
 from registry_grpc.domain.decision import TABLE, Situation, Verdict, decide
+from registry_grpc.domain.decision.table import look_again_in
 from registry_grpc.domain.deployment import Applied, FieldDifference, Phase, Want
 from registry_grpc.domain.evidence import (
     ApplyRefused,
@@ -67,6 +68,7 @@ READY = replace(LIVE, ready=TRUE, predictor_ready=TRUE)
 OTHERS = replace(LIVE, deployment_id="somebody else's", uid="u0")
 STARTING_UP = Rollout(revision=2, is_observed=True, is_complete=False)
 COMPLETE = replace(STARTING_UP, is_complete=True)
+SERVES_EDITED: dict[str, Any] = {"live": replace(READY, drift=DRIFT), "rollout": COMPLETE, "serving_generation": 2}
 SCALING = replace(STARTING_UP, is_available=True)
 SCALING_OUT = replace(SCALING, has_minimum=True)
 OLD = Rollout(revision=1, is_observed=True, is_complete=True)
@@ -80,9 +82,10 @@ def situation(
     warning: WarningEvent | None = None,
     refused: ApplyRefused | None = None,
     share: int | None = None,
+    stable: Replicas | None = None,
     **row: Any,
 ) -> Situation:
-    split = Split(percent=share) if "canary" in row else None
+    split = Split(percent=share, stable=stable) if "canary" in row else None
     evidence = Evidence(at=NOW, live=live, rollout=rollout, warning=warning, split=split)
     return Situation(deployment=replace(ROW, **row), now=NOW, evidence=evidence, refused=refused)
 
@@ -146,6 +149,7 @@ FRESHLY_WARNED = replace(WARNED, first_seen=NOW, last_seen=NOW)
 NO_KNATIVE = replace(FRESHLY_WARNED, message="It is not possible: Knative Services are not available")
 NO_ROUTE = Condition(status="False", reason="NoGateway", message="no gateway", since=ago(minutes=1))
 UNKNOWN = Condition(status="Unknown")
+SILENT = "KServe's controller has done nothing about it"
 POLICY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no secret named owner not found"
 NO_PODS = [
     ("a policy", "ADMISSION", f'pods "p" is forbidden: {POLICY}'),
@@ -160,6 +164,7 @@ NO_PODS = [
 ]  # fmt: skip
 NO_INGRESS = Condition(status="False", reason="Predictor ingress not created")
 """KServe's condition IngressReady as long as the predictor is not ready; Ready is a copy of it."""
+UNROUTED = replace(STARTING, reason="Predictor Deployment NotReady", message="Predictor HTTPRoute not created")
 UNINGRESSED = replace(LIVE, ready=NO_INGRESS, ingress_ready=NO_INGRESS)
 
 
@@ -187,6 +192,7 @@ TRIED: dict[str, Any] = {"canary": BESIDE, "serving_generation": 1, "live": READ
 UP_FOR = {
     seconds: replace(COMPLETE, available=Condition(status="True", since=ago(seconds=seconds))) for seconds in (30, 31)
 }
+RESHARED = replace(READY, drift=(FieldDifference("spec.canary", "25", "0"),))
 ABORTING: dict[str, Any] = TRIED | {"canary": replace(BESIDE, step=CanaryStep.ABORT)}
 PROMOTING: dict[str, Any] = TRIED | {"canary": replace(BESIDE, step=CanaryStep.PROMOTE)}
 
@@ -197,6 +203,15 @@ CASES = [
          "revision 2 is aborted; it still gets an unknown share of the requests"),
     Case("canary", "the target gets its share", situation(**TRIED, share=25), P.UPDATING, "CANARY",
          "revision 2 gets 25 % of the requests, and revision 1 the others"),
+    Case("canary", "… and others have changed something else",
+         situation(**TRIED | {"live": replace(READY, drift=DRIFT)}, share=25), P.UPDATING, "CANARY",
+         "revision 2 gets 25 % of the requests, and revision 1 the others. "
+         "It was also changed: spec.predictor.minReplicas"),
+    Case("serving with changes", "… the share of a canary", situation(**TRIED | {"live": RESHARED}, share=90),
+         P.DRIFTED, "SPEC_CHANGED"),
+    Case("serving with changes", "… to nothing, so that its pods are gone, however long ago it began",
+         situation(**TRIED | {"live": RESHARED, "rollout": STARTING_UP}, share=0, revised_at=ago(hours=1),
+         applied_at=ago(hours=1)), P.DRIFTED, "SPEC_CHANGED", "changed: spec.canary"),
     Case("canary", "… another one, just applied", situation(**TRIED, share=10, applied_at=ago(seconds=30)),
          P.UPDATING, "ROUTE_PENDING", "revision 2 gets 10 % of the requests instead of 25 %"),
     Case("canary", "… for long", situation(**TRIED, applied_at=ago(seconds=31)), P.FAILED, "CANARY_UNROUTED",
@@ -209,6 +224,11 @@ CASES = [
          "revision 2 is promoted; it gets all requests"),
     Case("canary", "the stable revision has no pods", situation(**TRIED | {"live": LIVE}, share=25), P.DEGRADED,
          "NOT_READY", "no minimum availability"),
+    Case("unschedulable", "a canary beside a stable revision that lacks a pod",
+         situation(**TRIED | {"live": LIVE, "rollout": with_pods(unschedulable="0/4 nodes")}, share=0,
+         stable=Replicas(2, 1)), P.UPDATING, "UNSCHEDULABLE"),
+    Case("unschedulable", "… which has none", situation(**TRIED | {"live": LIVE,
+         "rollout": with_pods(unschedulable="0/4 nodes")}, share=0, stable=Replicas(2, 0)), P.PENDING, "UNSCHEDULABLE"),
     Case("updating", "a canary starts", situation(**TRIED | {"rollout": STARTING_UP}, share=0), P.UPDATING),
     Case("gone as wanted", "want ABSENT, no object",
          situation(live=None, rollout=None, want=Want.ABSENT), P.UNDEPLOYED),
@@ -242,6 +262,12 @@ CASES = [
     Case("field conflict", "apply -> 409, field manager",
          situation(refused=refusal(R.FIELD_CONFLICT, "kubectl: .spec")),
          P.DRIFTED, "FIELD_CONFLICT", "kubectl: .spec"),
+    Case("field conflict", "… the old revision serving", situation(refused=refusal(R.FIELD_CONFLICT, "kubectl: .spec"),
+         live=READY, rollout=OLD, applied_generation=1, serving_generation=1),
+         P.DRIFTED, "FIELD_CONFLICT", "kubectl: .spec (revision 1 is still serving)"),
+    Case("field conflict", "… and failing meanwhile", situation(refused=refusal(R.FIELD_CONFLICT, "kubectl: .spec"),
+         rollout=replace(OLD, is_complete=False), applied_generation=1, serving_generation=1),
+         P.DRIFTED, "FIELD_CONFLICT", "kubectl: .spec (revision 1 does not serve either: no minimum availability)"),
     Case("queued", "nothing was asked yet", unread(refusal(R.QUEUED), applied=None, phase=P.PENDING),
          P.PENDING, "QUEUED"),
     Case("queued", "… the old revision serving", unread(refusal(R.QUEUED), applied_generation=1, serving_generation=1,
@@ -284,12 +310,8 @@ CASES = [
     Case("being deleted", "deletionTimestamp",
          situation(live=replace(LIVE, deleting_since=NOW)), P.DRIFTED, "BEING_DELETED"),
     Case("changed by others", "spec changed by others",
-         situation(live=replace(READY, k8s_generation=3, drift=DRIFT, changed_by="kubectl-edit")),
+         situation(live=replace(LIVE, drift=DRIFT, changed_by="kubectl-edit"), drift_policy=DriftPolicy.ENFORCE),
          P.DRIFTED, "SPEC_CHANGED", "changed by kubectl-edit: spec.predictor.minReplicas"),
-    Case("changed by others", "… before the apply, and the target serves",
-         situation(live=replace(READY, drift=DRIFT), serving_generation=2), P.DRIFTED, "SPEC_CHANGED"),
-    Case("changed by others", "… before the apply, and not to stay",
-         situation(live=replace(LIVE, drift=DRIFT), drift_policy=DriftPolicy.ENFORCE), P.DRIFTED, "SPEC_CHANGED"),
     Case("changed by others", "… again, as after two repairs",
          situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT, changed_by="argocd"), **repaired(2)),
          P.DRIFTED, "SPEC_CHANGED"),
@@ -301,16 +323,22 @@ CASES = [
          situation(live=EDITED, **repaired(3)),
          P.DRIFTED, "DRIFT_FIGHT",
          "somebody has changed spec.predictor.minReplicas again after each of the last 3 repairs"),
-    Case("changed by others", "… but it is to be reported only",
-         situation(live=EDITED,
-         **repaired(3) | {"drift_policy": DriftPolicy.REPORT}), P.DRIFTED, "SPEC_CHANGED"),
     Case("changed by others", "… but an hour later",
          situation(live=EDITED, **repaired(3, applied_at=ago(hours=1))),
          P.DRIFTED, "SPEC_CHANGED"),
     Case("changed by others", "… but other fields",
          situation(live=EDITED, **repaired(3, field="spec.predictor.timeout")),
          P.DRIFTED, "SPEC_CHANGED"),
-    Case("stopped", "stopped", situation(live=replace(LIVE, is_stopped=True)), P.STOPPED, "STOPPED"),
+    Case("server crashes", "… until the next repair in a fight",
+         situation(live=EDITED, rollout=with_pods(server(waiting="CrashLoopBackOff", exit_code=1)),
+         **repaired(6, applied_at=ago(seconds=50))), P.FAILED, "MODEL_LOAD",
+         "kserve-container: exit code 1. It was also changed: spec.predictor.minReplicas"),
+    Case("serving with changes", "… until the next repair in a fight",
+         situation(**SERVES_EDITED, **repaired(6, applied_at=ago(seconds=50))), P.DRIFTED, "DRIFT_FIGHT",
+         "somebody has changed spec.predictor.minReplicas again after each of the last 6 repairs"),
+    Case("stopped", "stopped", situation(live=replace(LIVE, is_stopped=True)), P.STOPPED, "STOPPED", ""),
+    Case("stopped", "… and changed", situation(live=replace(EDITED, is_stopped=True)), P.STOPPED, "STOPPED",
+         "changed: spec.predictor.minReplicas"),
     Case("no status yet", "no conditions", situation(live=replace(LIVE, has_conditions=False)), P.PENDING),
     Case("no status yet", "… 60 s after the apply",
          situation(live=replace(LIVE, has_conditions=False), applied_at=ago(seconds=61)),
@@ -349,6 +377,13 @@ CASES = [
     Case("not taken up yet", "template not observed yet",
          situation(rollout=replace(COMPLETE, is_observed=False)), P.PENDING,
          "", "no minimum availability"),
+    Case("not taken up yet", "changed by others, and its workload is gone", situation(live=EDITED, rollout=None,
+         serving_generation=2), P.PENDING, "",
+         "no minimum availability. It was also changed: spec.predictor.minReplicas"),
+    Case("not taken up yet", "… and nobody makes another", situation(live=EDITED, rollout=None, serving_generation=2,
+         applied_at=ago(minutes=3)), P.PENDING, "CONTROLLER_SILENT", f"{SILENT}. It was also changed: {DRIFT[0].path}"),
+    Case("not taken up yet", "changed by others, the old pods serve", situation(live=replace(READY, drift=DRIFT),
+         rollout=replace(OLD, is_available=True), serving_generation=1), P.UPDATING),
     Case("not taken up yet", "… for 2 min", situation(rollout=None, applied_at=ago(minutes=2, seconds=1)),
          P.PENDING, "CONTROLLER_SILENT", "KServe's controller has done nothing about it"),
     Case("not taken up yet", "… the old revision Ready", situation(live=READY, rollout=OLD, serving_generation=1,
@@ -383,6 +418,10 @@ CASES = [
          situation(live=BLOCKED), P.FAILED, "MODEL_DOWNLOAD"),
     Case("server crashes", "server in CrashLoopBackOff", situation(live=BLOCKED, rollout=with_pods(FETCHED, CRASHED)),
          P.FAILED, "MODEL_LOAD", "kserve-container: exit code 1: ValueError"),
+    Case("server crashes", "… and others have changed it before",
+         situation(live=replace(EDITED, changed_by="kubectl-edit"), rollout=with_pods(FETCHED, CRASHED),
+         serving_generation=2), P.FAILED, "MODEL_LOAD", "kserve-container: exit code 1: ValueError. It was also "
+         "changed by kubectl-edit: spec.predictor.minReplicas"),
     Case("server crashes", "server OOMKilled", situation(rollout=with_pods(FETCHED, KILLED)),
          P.FAILED, "OUT_OF_MEMORY", "kserve-container: exit code 137"),
     Case("server crashes", "… while the old revision serves", situation(live=READY, rollout=with_pods(FETCHED, CRASHED),
@@ -423,10 +462,23 @@ CASES = [
     Case("no route", "… for 5 min",
          situation(live=replace(READY, ingress_ready=since(NO_ROUTE, ago(minutes=5, seconds=1))),
          rollout=COMPLETE), P.FAILED, "INGRESS", "no gateway"),
-    Case("serving with additions", "others had added fields before the apply",
-         situation(live=replace(READY, drift=DRIFT), rollout=COMPLETE), P.DRIFTED, "SPEC_CHANGED"),
-    Case("updating", "… which do not serve yet", situation(live=replace(READY, drift=DRIFT), serving_generation=1),
-         P.UPDATING),
+    Case("serving with changes", "others have changed it",
+         situation(live=replace(READY, drift=DRIFT, changed_by="kubectl-edit"), rollout=COMPLETE),
+         P.DRIFTED, "SPEC_CHANGED", "changed by kubectl-edit: spec.predictor.minReplicas"),
+    Case("serving with changes", "… again, after repairs under another policy",
+         situation(**repaired(3) | {"drift_policy": DriftPolicy.REPORT, "live": replace(READY, drift=DRIFT),
+         "rollout": COMPLETE}), P.DRIFTED, "SPEC_CHANGED"),
+    Case("serving with changes", "… also the number on its pods", situation(live=replace(READY, drift=DRIFT),
+         rollout=replace(OLD, is_available=True), serving_generation=2), P.DRIFTED, "SPEC_CHANGED"),
+    Case("updating", "others have changed it, and it does not serve yet",
+         situation(live=replace(READY, drift=DRIFT), serving_generation=1),
+         P.UPDATING, "", "changed: spec.predictor.minReplicas"),
+    Case("degraded", "others have changed also the number on the pods", situation(live=EDITED,
+         rollout=replace(OLD, is_available=True), serving_generation=2), P.DEGRADED, "MINIMUM_REPLICAS_UNAVAILABLE",
+         "no minimum availability. It was also changed: spec.predictor.minReplicas"),
+    Case("no route", "… any more, and others have changed it", situation(live=replace(READY, ingress_ready=NO_ROUTE,
+         drift=DRIFT), rollout=COMPLETE, serving_generation=2), P.DEGRADED, "ROUTE_PENDING",
+         "no gateway. It was also changed: spec.predictor.minReplicas"),
     Case("no route", "… without a message", situation(live=replace(READY, ingress_ready=NO_INGRESS), rollout=COMPLETE),
          P.DEPLOYING, "ROUTE_PENDING", "Predictor ingress not created"),
     Case("no route", "… to an update", situation(live=replace(READY, ingress_ready=NO_ROUTE), rollout=COMPLETE,
@@ -467,6 +519,9 @@ CASES = [
          P.DEPLOYING, "", "no minimum availability"),
     Case("deploying", "… and the predictor says nothing yet",
          situation(live=replace(UNINGRESSED, predictor_ready=UNKNOWN)), P.DEPLOYING, "", ""),
+    Case("deploying", "… while the others say only that they wait for it",
+         situation(live=replace(LIVE, predictor_ready=UNKNOWN, ingress_ready=UNROUTED, ready=UNROUTED)),
+         P.DEPLOYING, "", ""),
     Case("deploying", "… with trouble", situation(rollout=no_pods("exceeded quota", seconds=1)),
          P.DEPLOYING, "QUOTA", "exceeded quota"),
     Case("deploying", "Ready, but nothing of ours has served", situation(live=READY), P.DEPLOYING),
@@ -498,7 +553,7 @@ def test_every_row_has_a_name_of_its_own_and_a_case() -> None:
         (situation(want=Want.ABSENT, live=None, refused=refusal(R.API_UNAVAILABLE)), "try again"),
         (situation(live=replace(LIVE, uid="u2", deleting_since=NOW)), "deleted by others"),
         (situation(live=replace(LIVE, deleting_since=NOW, drift=DRIFT)), "being deleted"),
-        (situation(live=replace(LIVE, k8s_generation=3, drift=DRIFT, is_stopped=True)), "changed by others"),
+        (situation(live=replace(EDITED, is_stopped=True), drift_policy=DriftPolicy.ENFORCE), "changed by others"),
         (situation(live=replace(LIVE, is_stopped=True, has_conditions=False)), "stopped"),
         (situation(live=replace(INVALID, has_conditions=False)), "no status yet"),
         (situation(live=replace(INVALID, predictor_ready=NOT_RECONCILED), rollout=None), "invalid spec"),
@@ -593,21 +648,64 @@ def again(situation: Situation) -> float | None:
     [
         (situation(live=None, rollout=None, want=Want.ABSENT), None),
         (situation(**WANTED, phase_since=ago(minutes=11)), 60),
-        (situation(refused=refusal(R.REJECTED)), 5),
-        (situation(refused=refusal(R.NAMESPACE_NOT_FOUND)), 5),
         (situation(refused=refusal(R.FIELD_CONFLICT)), 30),
         (situation(live=None, rollout=None), 0),
-        (situation(live=EDITED), 30),
+        (situation(live=replace(READY, drift=DRIFT), rollout=COMPLETE), 30),
         (situation(live=replace(LIVE, drift=DRIFT), drift_policy=DriftPolicy.ENFORCE), 0),
         (situation(live=EDITED, **repaired(1)), 0),
-        (situation(live=EDITED, **repaired(1, applied_at=ago(seconds=1))), 1),
-        (situation(live=EDITED, **repaired(4, applied_at=ago(seconds=1))), 15),
-        (situation(live=EDITED, **repaired(1000, applied_at=ago(seconds=1))), 299),
+        (situation(**SERVES_EDITED, **repaired(1, applied_at=ago(seconds=1))), 1),
+        (situation(**SERVES_EDITED, **repaired(4, applied_at=ago(seconds=1))), 15),
+        (situation(**SERVES_EDITED, **repaired(1000, applied_at=ago(seconds=1))), 299),
         (situation(live=READY, rollout=COMPLETE), 3600),
+        # What ends these is watched.
+        (situation(serving_generation=2), 3600),
+        (situation(rollout=replace(no_pods("exceeded quota"), is_available=True), serving_generation=2), 3600),
+        # Not whether a Secret could be written again.
+        (situation(rollout=replace(no_pods('secret "s" not found'), is_available=True), serving_generation=2), 1),
     ],
 )
 def test_when_to_look_again(situation: Situation, seconds: float | None) -> None:
     assert again(situation) == seconds
+
+
+@pytest.mark.parametrize(
+    ("situation", "seconds"),
+    [
+        # Each begins to count when more than its time has passed, by the cluster's whole seconds.
+        (situation(rollout=with_pods(NO_IMAGE, seconds=55)), 6),
+        (situation(rollout=with_pods(NO_IMAGE, seconds=60)), 1),
+        (situation(rollout=no_pods("exceeded quota", seconds=25)), 6),
+        (situation(live=replace(LIVE, has_conditions=False), applied_at=ago(seconds=58)), 3),
+        (situation(rollout=None, applied_at=ago(seconds=118)), 3),
+        (situation(rollout=None, warning=replace(WARNED, message="boom", first_seen=ago(seconds=27))), 4),
+        (situation(live=replace(INVALID, status_written_at=ago(seconds=60)), applied_at=ago(seconds=3)), 7),
+        (situation(live=replace(READY, ingress_ready=since(NO_ROUTE, ago(seconds=295))), rollout=COMPLETE), 6),
+        (situation(revised_at=ago(seconds=890), applied_at=ago(seconds=890)), 11),
+        (situation(**WANTED, phase_since=ago(seconds=595)), 6),
+        # An autoscaler's pods may take as long as a revision.
+        (situation(rollout=SCALING_OUT, serving_generation=2, phase=P.DEPLOYED,
+         live=replace(UNINGRESSED, predictor_ready=since(STARTING, ago(seconds=100)))), 801),
+        # The next repair in a fight, which a failure must not delay.
+        (situation(live=EDITED, rollout=with_pods(server(waiting="CrashLoopBackOff")),
+         **repaired(5, applied_at=ago(seconds=20))), 12),
+        # Nothing of this is near.
+        (situation(rollout=with_pods(NO_IMAGE, seconds=30)), 20),
+    ],
+)  # fmt: skip
+def test_looking_again_when_a_time_has_passed(situation: Situation, seconds: float) -> None:
+    verdict = decide(situation)
+    situation = replace(situation, deployment=replace(situation.deployment, phase=verdict.phase))
+    verdict = decide(situation)
+    looked = look_again_in(situation, verdict)
+    assert looked == timedelta(seconds=seconds)
+    if looked != verdict.again_in:
+        assert look_again_in(situation, verdict, spread=1.2) == looked, "a limit is not spread"
+
+
+@pytest.mark.parametrize("spread", [0.8, 1.2])
+def test_looks_are_spread(spread: float) -> None:
+    well = situation(live=READY, rollout=COMPLETE)
+    assert look_again_in(well, decide(well), spread) == timedelta(hours=spread)
 
 
 @pytest.mark.parametrize(
@@ -641,13 +739,3 @@ def test_every_trouble_comes_with_a_next_step() -> None:
     for verdict in verdicts:
         assert verdict.reason.next_step or (verdict.phase in quiet and not verdict.reason), verdict
     assert decide(situation()).reason is R.NONE
-
-
-@pytest.mark.parametrize(
-    ("hours", "seconds"), [(0, 5), (1 / 60, 20), (0.1, 45), (0.15, 45), (1, 300), (6, 1800), (12, 3600), (1000, 3600)]
-)
-def test_what_others_can_allow_is_tried_again_within_a_minute_and_later_ever_less_often(
-    hours: float, seconds: float
-) -> None:
-    refused = situation(refused=refusal(R.REJECTED), phase=P.FAILED, phase_since=ago(hours=hours))
-    assert again(refused) == pytest.approx(seconds)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from registry_grpc.adapters.postgres import (
+    artifacts,
     deployment_rows,
     inference_services,
     model_versions,
@@ -17,6 +18,7 @@ from registry_grpc.adapters.postgres import (
     serving_environments,
 )
 from registry_grpc.adapters.postgres.columns import in_order_of
+from registry_grpc.domain.artifact import Artifact, ArtifactPatch
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
 from registry_grpc.domain.model_version import ModelVersion, ModelVersionPatch
@@ -37,13 +39,16 @@ VERSIONS = {"version_count", "latest_version", "default_version"}
     ("kind", "columns", "not_among_them"),
     [
         (RegisteredModel, registered_models.READ, set()),
-        (RegisteredModel, registered_models.STORED, VERSIONS),
+        (RegisteredModel, registered_models.STORED, {"etag", *VERSIONS}),
         (ModelVersion, model_versions.COLUMNS, set()),
-        (ServingEnvironment, serving_environments.STORED, set()),
+        (Artifact, artifacts.READ, set()),
+        (Artifact, artifacts.STORED, {"etag"}),
+        (ArtifactPatch, artifacts.PATCHED, set()),
+        (ServingEnvironment, serving_environments.READ, set()),
         (InferenceService, inference_services.READ, {"served_models"}),
-        (InferenceService, inference_services.STORED, {"served_models", *NAMES}),
+        (InferenceService, inference_services.STORED, {"served_models", "etag", *NAMES}),
         (ServeModel, serve_models.READ, set()),
-        (ServeModel, serve_models.STORED, NAMES),
+        (ServeModel, serve_models.STORED, {"etag", *NAMES}),
         (Deployment, deployment_rows.DEPLOYMENT_READ.keys() - {"versions_now"}, {"edited_version_fields"}),
         (DeploymentRevision, deployment_rows.REVISION_FIELDS, set()),
         (DeploymentEvent, deployment_rows.EVENT_FIELDS, set()),

@@ -10,11 +10,19 @@ import pytest
 from tests.fakes.builders import a_model, a_version
 
 from registry_grpc.domain.deployment import DeploymentSpec, VersionCopy
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, StorageUri, Toleration
+from registry_grpc.domain.deployment_options import (
+    DeploymentMode,
+    DeploymentOptions,
+    StorageUri,
+    TaintEffect,
+    Toleration,
+    TolerationOperator,
+)
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.policy import DeploymentPolicy
 from registry_grpc.domain.quantity import amount_of, fault_of_quantity
 
+EQUAL, EXISTS = TolerationOperator.EQUAL, TolerationOperator.EXISTS
 SQL = StorageUri(uri="hf://org/sql", mount_path="/mnt/adapters/sql")
 PROJECT_ID = UUID(int=1)
 
@@ -30,8 +38,8 @@ PROJECT_ID = UUID(int=1)
         {"scale_target": 1, "timeout_seconds": 1, "deadline_seconds": 1},
         {"requests": {"cpu": "500m", "memory": "1.5Gi"}, "limits": {"cpu": "2", "nvidia.com/gpu": "1"}},
         {"shared_memory": "16Gi", "args": ("--a", "")},
-        {"tolerations": (Toleration(operator="Exists"), Toleration(key="a"), Toleration(key="a", operator="Equal"))},
-        {"tolerations": (Toleration(key="a", effect="NoExecute", toleration_seconds=0),)},
+        {"tolerations": (Toleration(operator=EXISTS), Toleration(key="a"), Toleration(key="a", operator=EQUAL))},
+        {"tolerations": (Toleration(key="a", effect=TaintEffect.NO_EXECUTE, toleration_seconds=0),)},
         {"storage_uris": (StorageUri(uri="s3://b/a", mount_path="/mnt/adapters/a/"), SQL)},
     ],
 )
@@ -47,20 +55,21 @@ def test_takes_options_that_agree(options: dict[str, Any]) -> None:
         ({"min_replicas": 2, "max_replicas": 1}, ["max_replicas"]),
         ({"min_replicas": 0}, ["min_replicas"]),
         ({"scale_target": 0}, ["scale_target"]),
-        ({"timeout_seconds": 0}, ["timeout_seconds"]),
-        ({"deadline_seconds": 0}, ["deadline_seconds"]),
+        ({"timeout_seconds": 0}, ["timeout"]),
+        ({"deadline_seconds": 0}, ["deadline"]),
+        ({"deadline_seconds": 2**31, "probe_timeout_seconds": 2**31}, ["deadline", "probes.timeout"]),
         (
             {"probe_startup_seconds": 0, "probe_timeout_seconds": -1},
-            ["probes.startup_seconds", "probes.timeout_seconds"],
+            ["probes.startup", "probes.timeout"],
         ),
-        ({"min_replicas": -1, "timeout_seconds": -5}, ["min_replicas", "timeout_seconds"]),
+        ({"min_replicas": -1, "timeout_seconds": -5}, ["min_replicas", "timeout"]),
         (
-            {"tolerations": (Toleration(), Toleration(key="a", operator="Has", effect="Never"))},
-            ["tolerations[0].key", "tolerations[1].operator", "tolerations[1].effect"],
+            {"tolerations": (Toleration(key="a"), Toleration())},
+            ["tolerations[1].key"],
         ),
         (
-            {"tolerations": (Toleration(key="a", operator="Exists", value="b", toleration_seconds=1),)},
-            ["tolerations[0].value", "tolerations[0].toleration_seconds"],
+            {"tolerations": (Toleration(key="a", operator=EXISTS, value="b", toleration_seconds=1),)},
+            ["tolerations[0].value", "tolerations[0].toleration_period"],
         ),
         ({"shared_memory": "much"}, ["shared_memory"]),
         (
@@ -84,7 +93,7 @@ def test_takes_options_that_agree(options: dict[str, Any]) -> None:
         ),
         (
             {"requests": {"memory": "lots", "cpu": "-1"}, "limits": {"cpu": ""}, "deadline_seconds": 0},
-            ["deadline_seconds", "resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"],
+            ["deadline", "resources.requests.cpu", "resources.requests.memory", "resources.limits.cpu"],
         ),
     ],
 )

@@ -22,6 +22,7 @@ from registry_grpc.domain.errors import (
     Reason,
     RegistryError,
 )
+from registry_grpc.domain.model_alias import AliasChange
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.registered_model import RegisteredModel
 from registry_grpc.domain.serving_environment import ServingEnvironment
@@ -120,6 +121,25 @@ async def test_takes_the_default_version_or_else_the_latest_ready_or_not(
     await stored_version(registry.repositories, other_model, name="v9", created_at=latest.created_at, status="PENDING")
     text = await text_of_refusal(registry, project_id, of(environment, other_model))
     assert text == "version v9: model version is not ready for deployment"
+
+
+async def test_deploys_what_the_request_calls_the_version(
+    registry: Registry, project_id: UUID, environment: ServingEnvironment, model: RegisteredModel
+) -> None:
+    r = registry.repositories
+    first, second = [await stored_version(r, model, name=name) for name in ("v1", "v2")]
+    await r.aliases.set(project_id, model.id, AliasChange(name="champion", version="2"), "")
+    calls = {"champion": second, "1": first, "v1": first, "latest": second}
+    for called, version in calls.items():
+        draft = await registry.drafting.draft(project_id, of(environment, model, version=called, name=called))
+        assert draft.spec.served_version_ids == (version.id,)
+        assert draft.spec.requested_version == f"{called} → version {version.number}"
+    text = await text_of_refusal(registry, project_id, of(environment, model, version="challenger"))
+    assert text == "get version challenger: model version not found"
+    with pytest.raises(InvalidRequest, match="version cannot be combined with ids"):
+        of(environment, model, version="champion", model_version_ids=(first.id,))
+    by_id = await registry.drafting.draft(project_id, of(environment, model, model_version_ids=(first.id,)))
+    assert by_id.spec.requested_version == ""
 
 
 async def test_without_kubernetes_a_deploy_stores_the_record(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
+from tests.certificates import Authority
 
 from registry_grpc.devtools import dev
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError
@@ -76,19 +76,18 @@ async def test_a_database_that_never_starts_ends_it(disk: Disk) -> None:
         await keep(Server(disk, failures=1000))
 
 
-async def test_on_a_full_disk_nothing_is_tried_until_there_is_room(
-    disk: Disk, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_on_a_full_disk_nothing_is_tried_until_there_is_room(disk: Disk) -> None:
     server = Server(disk, failures=0)
     disk.free = 5 * 2**20
-    keeping = asyncio.create_task(keep(server))
-    await asyncio.sleep(0.05)
-    assert server.tries == 0
-    disk.free = PLENTY
-    await keeping
+    with capture_logs() as lines:
+        keeping = asyncio.create_task(keep(server))
+        await asyncio.sleep(0.05)
+        assert server.tries == 0
+        disk.free = PLENTY
+        await keeping
     assert server.tries == 1
-    told = capsys.readouterr().err
-    assert told.count("the disk of /data is full: 5 MiB are free, waiting for 64 MiB\n") == 1
+    (told,) = [line for line in lines if line["event"] == "disk.full"]
+    assert (str(told["folder"]), told["free_mib"], told["awaited_mib"]) == ("/data", 5, 64)
 
 
 async def test_a_disk_that_fills_up_meanwhile_counts_for_no_try(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,21 +116,22 @@ async def test_the_gateway_is_kept_as_well(disk: Disk) -> None:
     assert tries == 3
 
 
-class Full(io.StringIO):
-    """A file on a full disk."""
+def test_certificates_that_cannot_be_used_are_refused_at_the_start(tmp_path: Path) -> None:
+    authority = Authority()
+    authority.mount(tmp_path)
+    assert dev._switches(Settings()) == []
+    assert dev._switches(Settings(gateway_tls=tmp_path)) == ["tls"]
+    assert dev._switches(Settings(gateway_tls=tmp_path, gateway_mtls=True)) == ["tls", "mtls"]
+    (tmp_path / "ca.crt").unlink()
+    with pytest.raises(dev._DevError, match=r"needs tls\.crt, tls\.key and ca\.crt that fit together: .*No such file"):
+        dev._switches(Settings(gateway_tls=tmp_path, gateway_mtls=True))
+    (tmp_path / "tls.key").unlink()
+    (tmp_path / "tls.key").write_bytes(authority.issue("another")[1])
+    with pytest.raises(dev._DevError, match=r"REGISTRY_GATEWAY_TLS: .*MISMATCH"):
+        dev._switches(Settings(gateway_tls=tmp_path))
 
-    def write(self, _text: str) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
 
-
-def test_output_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stderr", Full())
-    dev._say("the disk is full")
-
-
-def test_a_run_that_starts_on_a_full_disk_waits(
-    disk: Disk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_that_starts_on_a_full_disk_waits(disk: Disk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The disk is full at the beginning, and again while the database is made."""
     free = iter([0, PLENTY, 0, 0, PLENTY])
     failures = iter([EmbeddedPostgresError("initdb failed: No space left on device")])
@@ -150,5 +150,6 @@ def test_a_run_that_starts_on_a_full_disk_waits(
 
     monkeypatch.setattr(dev, "embedded_postgres", database)
     monkeypatch.setattr(dev, "_run", run)
-    dev.run_dev(Settings(data_dir=tmp_path / "data"))
-    assert (ran, capsys.readouterr().err.count("is full: 0 MiB are free")) == ([True], 2)
+    with capture_logs() as lines:
+        dev.run_dev(Settings(data_dir=tmp_path / "data"))
+    assert (ran, [line["event"] for line in lines]) == ([True], ["disk.full"] * 2)

@@ -42,7 +42,15 @@ CONTRACT_TEXTS = {
     Reason.CLUSTER_READ_FAILED: "internal server error",
 }
 # The texts of these depend on the request.
-TEXT_OF_ITS_OWN = {Reason.INVALID_REQUEST, Reason.DEPLOYMENT_BLOCKED, Reason.HISTORY_FORGOTTEN}
+TEXT_OF_ITS_OWN = {Reason.INVALID_REQUEST, Reason.DEPLOYMENT_BLOCKED, Reason.HISTORY_FORGOTTEN} | {
+    Reason.UNAUTHENTICATED,
+    Reason.PERMISSION_DENIED,
+    Reason.NAMESPACE_NOT_ALLOWED,
+    Reason.URI_NOT_ALLOWED,
+    Reason.RUNTIME_NOT_ALLOWED,
+    Reason.QUOTA_EXCEEDED,
+    Reason.TOO_MANY_WEBHOOKS,
+}
 
 
 @pytest.mark.parametrize(("reason", "text"), CONTRACT_TEXTS.items())
@@ -64,7 +72,7 @@ def test_a_reason_is_its_own_word() -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ProjectIdRequired(), Reason.PROJECT_ID_REQUIRED),
+        (ProjectIdRequired("missing"), Reason.PROJECT_ID_REQUIRED),
         (InvalidPageToken(), Reason.INVALID_PAGE_TOKEN),
         (ConcurrentChange(), Reason.CONCURRENT_CHANGE),
         (Overloaded(), Reason.OVERLOADED),
@@ -102,7 +110,10 @@ def test_within_adds_the_step_and_keeps_the_error() -> None:
 
     assert stepped is error
     assert (stepped.message, str(stepped)) == ("version v1: model version is not ready for deployment",) * 2
-    assert (stepped.reason, stepped.metadata) == (Reason.MODEL_VERSION_NOT_READY, {"status": "PENDING"})
+    assert (stepped.reason, stepped.metadata) == (
+        Reason.MODEL_VERSION_NOT_READY,
+        {"status": "PENDING", "step": "version v1"},
+    )
 
 
 def test_invalid_request_tells_every_violation() -> None:
@@ -133,3 +144,16 @@ def test_a_blocked_deployment_tells_all_that_blocks_it() -> None:
 
     assert (blocked.message, blocked.reason) == ("no such bucket; too long", Reason.DEPLOYMENT_BLOCKED)
     assert DeploymentBlocked([]).message == "deployment is blocked"
+
+
+def test_a_detail_is_read_after_the_text() -> None:
+    error = FailedPrecondition(
+        Reason.MODEL_VERSION_NOT_READY, detail='status is "ready", must be READY', status="ready"
+    )
+    stepped = error.within("version v1")
+    assert (stepped.message, stepped.metadata) == (
+        "version v1: model version is not ready for deployment",
+        {"status": "ready", "step": "version v1"},
+    )
+    assert stepped.full_message == f'{stepped.message}: status is "ready", must be READY'
+    assert NotFound(Reason.MODEL_VERSION_NOT_FOUND).full_message == "model version not found"

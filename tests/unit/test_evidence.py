@@ -7,11 +7,30 @@ from typing import Any
 
 import pytest
 
-from registry_grpc.adapters.kserve import watch
-from registry_grpc.adapters.kserve.evidence import deployment_mode, live_object, min_replicas, warning
+from registry_grpc.adapters.kserve import rollouts, watch
+from registry_grpc.adapters.kserve.canaries import share_by_route, share_by_status, share_of_latest
+from registry_grpc.adapters.kserve.errors import StatusError
+from registry_grpc.adapters.kserve.evidence import (
+    deployment_mode,
+    live_object,
+    min_replicas,
+    number_of,
+    time_of,
+    warning,
+)
 from registry_grpc.adapters.kserve.rollouts import deployment_rollout, knative_rollout, newest_pods
+from registry_grpc.domain.deployment import FieldDifference
 from registry_grpc.domain.deployment_options import DeploymentMode
-from registry_grpc.domain.evidence import Condition, ModelFailure, WarningEvent
+from registry_grpc.domain.evidence import (
+    ApplyRefused,
+    Condition,
+    ContainerEvidence,
+    ModelFailure,
+    PodEvidence,
+    WarningEvent,
+)
+from registry_grpc.domain.reason import DeploymentReason as Why
+from registry_grpc.domain.redaction import HIDDEN
 
 T0 = "2026-02-11T08:00:00Z"
 T1 = "2026-02-11T08:00:01Z"
@@ -351,10 +370,79 @@ def test_whether_a_container_is_ready(ready: bool) -> None:
 
 @pytest.mark.parametrize(
     ("stamp", "revision"),
-    [("7", 7), ("9" * 18, 10**18 - 1), ("9" * 19, 0), ("-1", 0), ("seven", 0), ("", 0), (None, 0)],
-)
-def test_a_relist_has_the_revision_even_if_the_annotation_is_nonsense(stamp: str | None, revision: int) -> None:
-    """PostgreSQL compares it, so it must fit into 64 bits."""
-    predictor = {} if stamp is None else {"annotations": {REVISION: stamp}}
-    raw = {"metadata": {"namespace": "n", "name": "m", "uid": "u", "generation": 1}, "spec": {"predictor": predictor}}
+    [
+        ("7", 7), ("9" * 18, 10**18 - 1), ("9" * 19, 0), ("9" * 5000, 0), ("-1", 0), ("seven", 0), ("²", 0), ("", 0),
+        (None, 0), (7, 7),
+    ],
+)  # fmt: skip
+def test_the_revision_is_read_even_if_the_annotation_is_nonsense(stamp: Any, revision: int) -> None:
+    """PostgreSQL compares it, so it must fit into 64 bits, and int() raises for very long texts."""
+    annotated = {} if stamp is None else {"annotations": {REVISION: stamp}}
+    raw = service(resourceVersion="7") | {"spec": {"predictor": annotated}}
+    assert live_object(raw).revision == revision
     assert watch._owned(raw).revision == revision
+    made = {"metadata": {"generation": 1}, "spec": {"template": {"metadata": annotated}}}
+    assert deployment_rollout(made, min_replicas=1).revision == revision
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (3, 3), (0, 0), (2.0, 2), (None, 5), ("3", 5), ("9" * 5000, 5), (True, 5), ([], 5), ({}, 5), (2**63, 5),
+        (-(2**70), 5), (1e300, 5), (float("inf"), 5), (float("nan"), 5),
+    ],
+)  # fmt: skip
+def test_numbers_of_others_are_read_whatever_they_are(value: Any, number: int) -> None:
+    """KServe's minimal CRD lets anything through, and so does a status that another program writes."""
+    assert number_of(value, 5) == number
+    assert min_replicas({"spec": {"predictor": {"minReplicas": value}}}) == (1 if number == 5 else number)
+    assert rollouts.replicas({"spec": {"replicas": value}, "status": {"availableReplicas": value}}).available in {
+        number,
+        0,
+    }
+    backends = [{"name": "a", "weight": 1}, {"name": "b", "weight": value}]
+    assert share_by_route({"spec": {"rules": [{"backendRefs": backends}]}}, "a") in range(101)
+    said: dict[str, Any] = {"canaryStatuses": [{"name": "c", "ready": True, "trafficPercent": value}]}
+    assert share_by_status({"status": said}, "c") in {number, 0}
+    said = {"latestCreatedRevisionName": "r", "traffic": [{"percent": 1}, {"revisionName": "r", "percent": value}]}
+    assert share_of_latest({"status": said}) in {number, 0}
+
+
+@pytest.mark.parametrize(
+    "text", ["", None, "soon", "0000-01-01T00:00:00Z", "2026-02-11", "2026-02-11T08:00:01", 5, "9" * 5000, "\0"]
+)
+def test_a_time_that_is_none_is_not_read(text: Any) -> None:
+    assert time_of(text) is None
+    status = {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": text}]}
+    assert live_object(service(status)).ready == Condition(status="True")
+
+
+def test_times_at_the_ends_of_the_calendar_can_be_compared() -> None:
+    for text in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert time_of(text) is None
+    assert time_of("2026-02-11T10:00:01.123456789+02:00") == at(1).replace(microsecond=123456)
+
+
+TEXT = "cannot read s3://models: token=hunter22"
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        Condition(status="False", message=TEXT),
+        ModelFailure(reason="ModelLoadFailed", message=TEXT),
+        ContainerEvidence(name="c", is_init=False, message=TEXT),
+        PodEvidence(name="p", created_at=at(0), unschedulable=TEXT),
+        WarningEvent(message=TEXT, first_seen=at(0), last_seen=at(0)),
+        FieldDifference("spec.predictor.model.args", "", '["--token=hunter22"]'),
+        FieldDifference("spec.predictor.model.args", '["--token=hunter22"]', ""),
+        ApplyRefused(Why.ADMISSION, TEXT),
+        StatusError(403, TEXT),
+    ],
+    ids=lambda heard: type(heard).__name__,
+)
+def test_no_text_of_others_brings_a_secret_into_the_registry(heard: object) -> None:
+    """What is stored, shown and logged later is made of these."""
+    text = repr(heard) + str(heard)
+    assert "hunter22" not in text
+    assert HIDDEN in text

@@ -5,11 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from tests.fakes.cluster import InMemoryCluster
+from tests.fakes.projects import OPEN
 from tests.fakes.seeding import stored_version
 from tests.unit.deployed_world import a_world
 
 from registry_grpc.domain.deployment_options import DeploymentOptions
-from registry_grpc.domain.explanation import Link, LinkState
+from registry_grpc.domain.explanation import Link, LinkKind, LinkState
 from registry_grpc.domain.model_version import ModelVersionPatch
 from registry_grpc.services.explaining import Explaining
 
@@ -25,12 +26,14 @@ async def test_the_keys_of_revisions_that_still_have_pods_are_hidden(project_id:
     second, third = [await stored_version(world.repositories, model, name=name, status="READY") for name in "bc"]
     for version, key in ((world.version, FIRST), (second, SECOND), (third, THIRD)):
         await versions.update(project_id, version.id, ModelVersionPatch(secret_key=key))
-    await world.update(DeploymentOptions(), second)
+    await world.update(DeploymentOptions(env={"DB_PASSWORD": "hunter22"}), second)
     await world.update(DeploymentOptions(), third)
     world.put(serving_generation=1, applied_generation=2)
-    text = f"denied for {FIRST}, {SECOND} and {THIRD}"
-    chain = (Link(kind="Container", name="a", state=LinkState.FAILED, summary=text),)
+    text = f"denied for {FIRST}, {SECOND}, {THIRD} and hunter22"
+    chain = (Link(kind=LinkKind.CONTAINER, name="a", state=LinkState.FAILED, summary=text),)
     cluster = InMemoryCluster(world.store.clock, links=chain)
-    explaining = Explaining(deployments=world.repositories.deployments, versions=versions, cluster=cluster)
+    explaining = Explaining(
+        deployments=world.repositories.deployments, versions=versions, tenants=OPEN, cluster=cluster
+    )
     explanation = await explaining.explain(project_id, world.id)
-    assert explanation.chain[-1].summary == "denied for [hidden], [hidden] and [hidden]"
+    assert explanation.chain[-1].summary == "denied for [hidden], [hidden], [hidden] and [hidden]"

@@ -19,7 +19,13 @@ from registry_grpc.domain.inference_service import (
     NewInferenceService,
     fitting_error,
 )
-from registry_grpc.domain.model_version import ModelVersionFilter, ModelVersionKey, ModelVersionPatch
+from registry_grpc.domain.model_version import (
+    ModelFiles,
+    ModelVersionFilter,
+    ModelVersionKey,
+    ModelVersionPatch,
+    NewModelVersion,
+)
 from registry_grpc.domain.patch import changes
 from registry_grpc.domain.registered_model import NewRegisteredModel, RegisteredModelFilter, RegisteredModelPatch, Tags
 from registry_grpc.domain.serve_model import ServeModelFilter
@@ -32,6 +38,15 @@ from registry_grpc.domain.serving_environment import (
 
 def a_new_model(**fields: Any) -> NewRegisteredModel:
     return NewRegisteredModel(**{"name": "m"} | fields)
+
+
+def a_version_without_files(**fields: Any) -> NewModelVersion:
+    return NewModelVersion(**{"name": "v"} | fields)
+
+
+def files(**fields: Any) -> ModelFiles:
+    required = {"model_framework": "onnx", "model_framework_version": "1.17", "uri": "s3://bucket/key"}
+    return ModelFiles(**required | fields)
 
 
 def a_new_environment(**fields: Any) -> NewServingEnvironment:
@@ -50,36 +65,50 @@ def a_new_deployment(**fields: Any) -> NewDeployment:
 Make = Callable[..., object]
 
 LIMITS: dict[Make, dict[str, int]] = {
-    a_new_model: {"name": 100, "owner_email": 255, "model_type": 50},
-    RegisteredModelPatch: {"name": 100, "model_type": 50, "state": 50, "deployment_status": 50},
+    a_new_model: {"name": 250, "owner_email": 255, "model_type": 50, "external_id": 255},
+    RegisteredModelPatch: {"name": 250, "model_type": 50, "state": 50, "deployment_status": 50, "external_id": 255},
     a_new_version: {
-        "name": 100,
+        "name": 250,
         "artifact_type": 50,
         "model_framework": 100,
         "model_framework_version": 50,
         "container_image": 500,
         "model_catalog_name": 200,
-        "uri": 500,
+        "uri": 2000,
         "access_key": 500,
         "secret_key": 500,
         "created_by_email": 255,
         "updated_by_email": 255,
+        "external_id": 255,
     },
     ModelVersionPatch: {
-        "name": 100,
+        "name": 250,
         "state": 50,
         "status": 50,
         "artifact_type": 50,
         "model_framework": 100,
         "model_framework_version": 50,
         "container_image": 500,
-        "uri": 500,
+        "uri": 2000,
+        "external_id": 255,
+    },
+    files: {
+        "uri": 2000,
+        "model_framework": 100,
+        "model_framework_version": 50,
+        "container_image": 500,
+        "access_key": 500,
+        "secret_key": 500,
     },
     a_new_environment: {"name": 100, "external_id": 255},
     ServingEnvironmentPatch: {"name": 100, "external_id": 255},
     a_new_service: {"name": 100, "runtime": 50},
     InferenceServicePatch: {"name": 100, "external_id": 255, "url": 500},
 }
+BY_CONTRACT: list[tuple[Make, str, int]] = [
+    *((make, "name", 100) for make in (a_new_model, RegisteredModelPatch, a_new_version, ModelVersionPatch)),
+    *((make, "uri", 500) for make in (a_new_version, ModelVersionPatch)),
+]
 LIMIT_CASES = [(make, field, limit) for make, limits in LIMITS.items() for field, limit in limits.items()]
 MIB, KIB = 1 << 20, 1 << 10
 TAINT = Toleration(key="spot")
@@ -98,6 +127,11 @@ def text_of(size: int) -> str:
     return "é" + "x" * (size - 2)
 
 
+def json_of(size: int) -> dict[str, Any]:
+    """Metadata with this many bytes by the rule: those of five values, two keys and a string."""
+    return {"é": [1.5, None], "k": "x" * (size - 5 * 16 - 2 - 1)}
+
+
 SIZES: list[tuple[Make, str, int, Callable[[int], object]]] = [
     *((make, "description", 3 * MIB, text_of) for make in (a_new_model, RegisteredModelPatch)),
     *((make, "description", 3 * MIB, text_of) for make in (a_new_version, ModelVersionPatch)),
@@ -107,6 +141,8 @@ SIZES: list[tuple[Make, str, int, Callable[[int], object]]] = [
     *((make, "labels", 704 * KIB, labels_of) for make in (a_new_service, InferenceServicePatch, a_new_deployment)),
     *((make, "tags", 256 * KIB, tags_of) for make in (a_new_model, RegisteredModelPatch)),
     (InferenceServicePatch, "last_error", 64 * KIB, text_of),
+    *((make, "readme", 128 * KIB, text_of) for make in (a_new_version, ModelVersionPatch)),
+    *((make, "metadata", 128 * KIB, json_of) for make in (a_new_version, ModelVersionPatch)),
 ]
 CONDITIONS: list[tuple[Make, tuple[str, ...]]] = [
     (RegisteredModelFilter, ("state", "model_type", "search")),
@@ -120,6 +156,8 @@ CONDITION_CASES = [(make, field) for make, names in CONDITIONS for field in name
 REQUIRED: dict[Make, tuple[str, ...]] = {
     a_new_model: ("name",),
     a_new_version: ("name", "model_framework", "model_framework_version", "uri"),
+    a_version_without_files: ("name",),
+    files: ("model_framework", "model_framework_version", "uri"),
     a_new_environment: ("name",),
     a_new_service: ("name",),
 }
@@ -139,6 +177,38 @@ def test_a_text_may_have_as_many_characters_as_its_limit(make: Make, field: str,
 
     error = refusal_of(make, **{field: character * (limit + 1)})
     assert [(v.field, v.description) for v in error.violations] == [(field, f"must be at most {limit} characters")]
+
+
+@pytest.mark.parametrize(("make", "field", "limit"), BY_CONTRACT)
+def test_rest_has_the_narrower_limits_of_the_contract(make: Make, field: str, limit: int) -> None:
+    assert getattr(make(**{field: "x" * limit}, by_contract=True), field) == "x" * limit
+
+    error = refusal_of(make, **{field: "x" * (limit + 1)}, by_contract=True)
+    assert error.message == f"{field} must be at most {limit} characters"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"uri": "s3://b/k"}, {"model_framework": "onnx"}, {"secret_key": "k"}, {"size_bytes": 1}, {"by_contract": True}],
+)
+def test_a_version_has_all_of_its_files_or_none(said: dict[str, Any]) -> None:
+    assert a_version_without_files().uri == ""
+
+    error = refusal_of(a_version_without_files, **said)
+    needed = [name for name in ("model_framework", "model_framework_version", "uri") if name not in said]
+    assert [(v.field, v.description) for v in error.violations] == [(name, "is required") for name in needed]
+
+
+@pytest.mark.parametrize("make", [a_new_version, ModelVersionPatch, files])
+def test_digest_and_size_are_checked(make: Make) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    assert make(digest=digest, size_bytes=2**63 - 1)
+    assert make(digest="", size_bytes=0)
+    for wrong in ("sha256:" + "A" * 64, "sha256:" + "a" * 63, digest + "\n", digest[7:], "md5:" + "0" * 32):
+        error = refusal_of(make, digest=wrong, size_bytes=-1)
+        assert error.message == (
+            "digest must be `sha256:` and 64 lower-case hexadecimal digits; size_bytes must not be negative"
+        )
 
 
 @pytest.mark.parametrize(("make", "field", "limit", "value_of"), SIZES)
@@ -255,7 +325,13 @@ def test_a_required_text_must_not_be_empty(make: Make, field: str) -> None:
 
 def test_all_violations_are_reported_together_with_missing_fields_first() -> None:
     error = refusal_of(
-        a_new_version, name="n" * 101, model_framework="", model_framework_version="", uri="", artifact_type="a" * 51
+        a_new_version,
+        name="n" * 101,
+        model_framework="",
+        model_framework_version="",
+        uri="",
+        artifact_type="a" * 51,
+        by_contract=True,
     )
 
     assert [violation.field for violation in error.violations] == [
@@ -296,18 +372,21 @@ def test_a_patch_may_be_empty(make: Make) -> None:
     [
         (
             RegisteredModelPatch,
-            {"name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels"},
+            {"name", "description", "model_type", "model_size", "state", "deployment_status", "tags", "labels",
+             "owner_email", "parent_model_id", "external_id", "properties"},
         ),
         (
             ModelVersionPatch,
             {"name", "description", "is_default", "state", "status", "artifact_type", "model_framework",
-             "model_framework_version", "container_image", "uri", "labels", "access_key", "secret_key"},
+             "model_framework_version", "container_image", "uri", "labels", "access_key", "secret_key",
+             "model_catalog_name", "prebuilt_container_id", "external_id", "properties",
+             "readme", "metadata", "digest", "size_bytes"},
         ),
-        (ServingEnvironmentPatch, {"name", "description", "external_id", "drift_policy"}),
+        (ServingEnvironmentPatch, {"name", "description", "external_id", "drift_policy", "properties"}),
         (
             InferenceServicePatch,
             {"name", "desired_state", "current_state", "external_id", "url", "last_error", "labels",
-             "model_version_id"},
+             "model_version_id", "properties"},
         ),
     ],
 )  # fmt: skip

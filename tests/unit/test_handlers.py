@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NoReturn
 from uuid import UUID, uuid4
@@ -12,27 +14,42 @@ import grpc
 import orjson
 import pytest
 import structlog
+from google.api import annotations_pb2
 from google.api.httpbody_pb2 import HttpBody
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from structlog.testing import capture_logs
+from tests.fakes.audit import auditing
+from tests.fakes.requests import InMemoryRequests
 from tests.unit.conftest import Registry
+from tests.unit.test_every_field_arrives import SERVICERS
 
-from registry_grpc.adapters.grpc import handlers
+from registry_grpc.adapters.grpc import handlers, servicers
 from registry_grpc.adapters.grpc.call import Call, metadata_of
 from registry_grpc.adapters.grpc.handlers import LONGEST_SECONDS, handlers_of
 from registry_grpc.adapters.grpc.rpc import nothing, only_grpc, rpc, stream_rpc
 from registry_grpc.adapters.grpc.servicers.registered_models import RegisteredModelServicer
+from registry_grpc.adapters.grpc.servicers.transfer import MOST_IMPORTS, TransferServicer
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
-from registry_grpc.domain.errors import NotFound, Overloaded, Reason
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
+from registry_grpc.domain.access import Role
+from registry_grpc.domain.errors import ClusterReadFailed, NotFound, Overloaded, Reason, Unauthenticated, Unavailable
+from registry_grpc.domain.model_version import NewModelVersion
+from registry_grpc.domain.paging import View
+from registry_grpc.domain.transfer import Imported, Record, Trailer
+from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2, transfer_pb2
+from registry_grpc.services.access import OpenGate
+from registry_grpc.services.projects import OpenTenancy
+from registry_grpc.services.transfer import Line
 
 API = "/api/v1/model-registry"
-JSON = "application/json; charset=utf-8"
+ANSWER = re.compile(r'application/json; charset=utf-8(; etag=(?P<tag>"[^" ]+"))?(; status=(?P<status>\d+))?')
 SERVICE = registered_model_pb2.DESCRIPTOR.services_by_name["RegisteredModelService"]
 SECRET = "the password is secret"
 
 Pairs = tuple[tuple[str, str], ...]
+
+
+OPEN = OpenGate(OpenTenancy())
 
 
 class AbortedError(BaseException):
@@ -47,12 +64,19 @@ class FakeContext:
         self._remaining = remaining
         self.aborted: tuple[grpc.StatusCode, str, Any] | None = None
         self.written: list[bytes] = []
+        self.has_begun = False
+
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:50000"
 
     def invocation_metadata(self) -> Pairs:
         return self._metadata
 
     def time_remaining(self) -> float | None:
         return self._remaining
+
+    async def send_initial_metadata(self, metadata: Pairs) -> None:
+        self.has_begun = True
 
     async def write(self, message: bytes) -> None:
         self.written.append(message)
@@ -64,7 +88,11 @@ class FakeContext:
 
 def handler(servicer: Any, path: str) -> Any:
     details: Any = SimpleNamespace(method=path, invocation_metadata=())
-    found = [one for generic in handlers_of([servicer]) if (one := generic.service(details))]
+    found = [
+        one
+        for generic in handlers_of([servicer], InMemoryRequests(), OPEN, auditing())
+        if (one := generic.service(details))
+    ]
     assert len(found) == 1, path
     return found[0]
 
@@ -75,7 +103,7 @@ def servicer_with(**use_cases: Any) -> RegisteredModelServicer:
 
 
 def failing(error: BaseException) -> RegisteredModelServicer:
-    async def get(_project: UUID, _id: UUID) -> NoReturn:
+    async def get(_project: UUID, _id: UUID, _view: View) -> NoReturn:
         raise error
 
     return servicer_with(get=get)
@@ -90,9 +118,9 @@ async def rest(
     call = handler(servicer, f"/{REST_PACKAGE}.{servicer.SERVICE.name}/{method}").unary_unary
     context = FakeContext((*metadata, ("x-envoy-original-path", target)))
     answer = HttpBody.FromString(await call(HttpBody(data=body).SerializeToString(), context))
-    content_type, _, status = answer.content_type.partition("; status=")
-    assert content_type == JSON
-    return int(status or 200), orjson.loads(answer.data)
+    found = ANSWER.fullmatch(answer.content_type)
+    assert found, answer.content_type
+    return int(found["status"] or 200), orjson.loads(answer.data) if answer.data else found["tag"]
 
 
 async def native(servicer: Any, method: str, request: bytes, context: FakeContext) -> bytes:
@@ -123,18 +151,19 @@ def declared(**more: Any) -> type:
 
 def test_all_methods_are_served_natively_and_those_with_a_route_by_rest(registry: Registry) -> None:
     servicer = RegisteredModelServicer(registry.models)
-    for name in SERVICE.methods_by_name:
+    for name, method in SERVICE.methods_by_name.items():
         assert handler(servicer, f"/modelregistry.v1.RegisteredModelService/{name}").unary_unary
-        assert handler(servicer, f"/modelregistry.v1.rest.RegisteredModelService/{name}").unary_unary
+        if method.GetOptions().HasExtension(annotations_pb2.http):
+            assert handler(servicer, f"/modelregistry.v1.rest.RegisteredModelService/{name}").unary_unary
 
 
 def test_a_missing_and_an_unknown_method_are_noticed() -> None:
-    handlers_of([declared()()])
+    handlers_of([declared()()], InMemoryRequests(), OPEN, auditing())
     undeclared = declared()
     del undeclared.GetRegisteredModel  # type: ignore[attr-defined]
     for kind in (undeclared, declared(Unknown=RegisteredModelServicer.GetRegisteredModel)):
         with pytest.raises(TypeError, match=r"Servicer does not declare the methods of modelregistry\.v1\.Registered"):
-            handlers_of([kind()])
+            handlers_of([kind()], InMemoryRequests(), OPEN, auditing())
 
 
 async def _of_another_request(
@@ -159,26 +188,26 @@ DELETED: Callable[..., Any] = registered_model_pb2.DeleteRegisteredModelResponse
 @pytest.mark.parametrize(
     "declaration",
     [
-        rpc(nothing(DELETED))(_of_another_request),
-        rpc(only_grpc(DELETED))(_of_this_request),
-        stream_rpc(nothing(DELETED))(_stream_of_it),
+        rpc(nothing(DELETED), Role.EDITOR)(_of_another_request),
+        rpc(only_grpc(DELETED), Role.EDITOR)(_of_this_request),
+        stream_rpc(nothing(DELETED), Role.EDITOR)(_stream_of_it),
     ],
     ids=["another-request", "no-status-though-it-has-a-route", "a-stream-that-is-none"],
 )
 def test_a_declaration_that_does_not_fit_the_proto_is_noticed(declaration: Any) -> None:
     with pytest.raises(TypeError, match=r"declaration of modelregistry\.v1\.\w+\.DeleteRegisteredModel does not fit"):
-        handlers_of([declared(DeleteRegisteredModel=declaration)()])
+        handlers_of([declared(DeleteRegisteredModel=declaration)()], InMemoryRequests(), OPEN, auditing())
 
 
 def test_a_method_without_a_route_has_no_status() -> None:
-    async def plan(_self: object, request: deployment_pb2.PlanDeployRequest, call: Call) -> None: ...
+    async def plan(_self: object, request: deployment_pb2.PlanDeploymentRequest, call: Call) -> None: ...
 
-    plan.__annotations__ = {"request": deployment_pb2.PlanDeployRequest}
-    method = deployment_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name["PlanDeploy"]
-    response: Callable[..., Any] = deployment_pb2.PlanDeployResponse
-    handlers._check_declaration(rpc(only_grpc(response))(plan), method)
-    with pytest.raises(TypeError, match="PlanDeploy does not fit its proto"):
-        handlers._check_declaration(rpc(nothing(response))(plan), method)
+    plan.__annotations__ = {"request": deployment_pb2.PlanDeploymentRequest}
+    method = deployment_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name["PlanDeployment"]
+    response: Callable[..., Any] = deployment_pb2.PlanDeploymentResponse
+    handlers._check_declaration(rpc(only_grpc(response), Role.EDITOR)(plan), method)
+    with pytest.raises(TypeError, match="PlanDeployment does not fit its proto"):
+        handlers._check_declaration(rpc(nothing(response), Role.EDITOR)(plan), method)
 
 
 # --- REST --------------------------------------------------------------------------------------------------------
@@ -206,6 +235,42 @@ async def test_a_rest_success_is_its_json_and_status(registry: Registry) -> None
 async def test_a_rest_error_is_a_body_with_its_status(error: Exception, status: int, text: str) -> None:
     answer = await rest(failing(error), "GetRegisteredModel", GET_TARGET)
     assert answer == (status, {"error": text})
+
+
+async def test_a_read_is_answered_with_its_tag_or_with_304(registry: Registry) -> None:
+    servicer = RegisteredModelServicer(registry.models)
+    _, model = await rest(servicer, "CreateRegisteredModel", f"{API}/models", b'{"name":"n"}')
+    path = f"{API}/models/{model['id']}"
+
+    async def get(*conditions: tuple[str, str]) -> tuple[int, Any]:
+        return await rest(servicer, "GetRegisteredModel", path, metadata=(*PROJECT, *conditions))
+
+    status, tag = await get(("if-none-match", "*"))
+    assert status == 304
+    for known in (tag, f"W/{tag}", f'"another", W/{tag}'):
+        assert await get(("if-none-match", known)) == (304, tag)
+    for unknown in ('"another"', tag.strip('"'), ""):
+        assert await get(("if-none-match", unknown)) == (200, model)
+    for right in (tag, f"W/{tag}", '"x", ' + tag, "*", tag.partition(".")[0] + '"'):
+        assert await get(("if-match", right)) == (200, model)
+    assert (await get(("if-match", '"another"')))[0] == 412
+
+
+async def test_a_write_is_bound_to_the_tag_but_not_to_the_rest_of_the_body(registry: Registry) -> None:
+    servicer = RegisteredModelServicer(registry.models)
+    _, model = await rest(servicer, "CreateRegisteredModel", f"{API}/models", b'{"name":"n"}')
+    path = f"{API}/models/{model['id']}"
+    _, tag = await rest(servicer, "GetRegisteredModel", path, metadata=(*PROJECT, ("if-none-match", "*")))
+    version = NewModelVersion(name="v", model_framework="f", model_framework_version="1", uri="s3://b/k")
+    await registry.versions.create(UUID(int=1), UUID(model["id"]), version)
+    status, new_tag = await rest(servicer, "GetRegisteredModel", path, metadata=(*PROJECT, ("if-none-match", "*")))
+    assert (status, new_tag == tag, new_tag.partition(".")[0]) == (304, False, tag.partition(".")[0])
+
+    async def patch(if_match: str) -> int:
+        metadata = (*PROJECT, ("if-match", if_match))
+        return (await rest(servicer, "UpdateRegisteredModel", path, b"{}", metadata))[0]
+
+    assert [await patch(tag), await patch(tag), await patch('""'), await patch("*")] == [200, 412, 412, 200]
 
 
 async def test_a_path_with_an_escaped_slash_is_not_found() -> None:
@@ -272,11 +337,52 @@ async def test_an_unexpected_error_is_internal_and_only_the_log_has_the_tracebac
         assert await rest(failing(error), "GetRegisteredModel", GET_TARGET) == (500, {"error": "internal server error"})
     assert answer == (grpc.StatusCode.INTERNAL, "internal server error")
     assert SECRET not in str(context.aborted)
-    failures = [line for line in logs if line["event"] == "request failed"]
-    assert [line["exc_info"] for line in failures] == [True, True]  # the exception that is being handled
-    completed = [line for line in logs if line["event"] == "request completed"]
-    assert [(line["code"], line["log_level"]) for line in completed] == [("INTERNAL", "error")] * 2
-    assert SECRET not in str(completed)
+    assert [line.pop("exc_info") for line in logs] == [error, error]
+    assert [(line["event"], line["code"], line["log_level"]) for line in logs] == [
+        ("rpc.failed", "INTERNAL", "error")
+    ] * 2
+    assert SECRET not in str(logs)
+
+
+async def test_a_refused_read_of_the_cluster_has_its_cause_in_the_log_only() -> None:
+    with capture_logs() as logs:
+        answer = await refused(failing(ClusterReadFailed("forbidden")), "GetRegisteredModel", GET, FakeContext(PROJECT))
+    assert answer == (grpc.StatusCode.INTERNAL, "internal server error")
+    assert [(line["event"], line["text"], line["log_level"]) for line in logs] == [("rpc.failed", "forbidden", "error")]
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "event", "reason"),
+    [
+        (Unavailable(Reason.DATABASE_UNAVAILABLE), "warning", "rpc.unavailable", "DATABASE_UNAVAILABLE"),
+        (Overloaded(), "warning", "rpc.unavailable", "OVERLOADED"),
+        (TimeoutError(), "warning", "rpc.unavailable", "DEADLINE_EXCEEDED"),
+        (Unavailable(Reason.SHUTTING_DOWN), "debug", "rpc.ended", None),
+        (NotFound(Reason.REGISTERED_MODEL_NOT_FOUND), "debug", "rpc.ended", None),
+        (Unauthenticated("no token"), "debug", "rpc.ended", None),
+    ],
+)
+async def test_only_what_clients_cannot_help_is_a_warning(
+    error: Exception, level: str, event: str, reason: str | None
+) -> None:
+    with capture_logs() as logs:
+        await refused(failing(error), "GetRegisteredModel", GET, FakeContext(PROJECT))
+    assert [(line["log_level"], line["event"], line.get("reason")) for line in logs] == [(level, event, reason)]
+
+
+async def test_a_call_does_not_keep_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback refers to the call, and the garbage collector seldom runs."""
+    calls = []
+
+    def noted(**fields: Any) -> Call:
+        calls.append(Call(**fields))
+        return calls[-1]
+
+    monkeypatch.setattr(handlers, "Call", noted)
+    servicer = failing(NotFound(Reason.REGISTERED_MODEL_NOT_FOUND))
+    await rest(servicer, "GetRegisteredModel", GET_TARGET)
+    await refused(servicer, "GetRegisteredModel", GET, FakeContext(PROJECT))
+    assert [(call.code, call.error) for call in calls] == [(grpc.StatusCode.NOT_FOUND, None)] * 2
 
 
 async def test_bytes_that_are_no_message_are_refused_after_the_project() -> None:
@@ -286,12 +392,12 @@ async def test_bytes_that_are_no_message_are_refused_after_the_project() -> None
     )
     for request in (b"nonsense", b"\n\x01\xff"):
         assert await refused(servicer_with(), "GetRegisteredModel", request, FakeContext(PROJECT)) == (code, text)
-    answer = await refused(servicer_with(), "GetRegisteredModel", b"nonsense", FakeContext())
-    assert answer == (code, "project ID is required (Project-ID header)")
+    text = "project ID is required (Project-ID header): the metadata key `project-id` is missing or empty"
+    assert await refused(servicer_with(), "GetRegisteredModel", b"nonsense", FakeContext()) == (code, text)
 
 
 async def test_no_native_call_takes_longer_than_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def get(_project: UUID, _id: UUID) -> NoReturn:
+    async def get(_project: UUID, _id: UUID, _view: View) -> NoReturn:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -309,6 +415,70 @@ def test_a_callers_own_deadline_is_kept_by_grpc() -> None:
     assert longest(5.0) is None
     assert longest(LONGEST_SECONDS) is None
     assert longest(LONGEST_SECONDS + 1) == longest(None) == LONGEST_SECONDS
+
+
+# --- requests with an id -----------------------------------------------------------------------------------------
+
+
+class Registrations:
+    """One service for several calls, with the answers that it remembers."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.handlers = handlers_of([RegisteredModelServicer(registry.models)], InMemoryRequests(), OPEN, auditing())
+
+    def _method(self, path: str) -> Any:
+        details: Any = SimpleNamespace(method=f"/{path}.RegisteredModelService/CreateRegisteredModel")
+        return next(one for each in self.handlers if (one := each.service(details))).unary_unary
+
+    async def native(self, id: str, **fields: Any) -> str:
+        new = registered_model_pb2.CreateRegisteredModelRequest(registered_model=fields, request_id=id)
+        context = FakeContext(PROJECT)
+        try:
+            data = await self._method("modelregistry.v1")(new.SerializeToString(), context)
+        except AbortedError:
+            assert context.aborted is not None
+            return f"{context.aborted[0].name}: {context.aborted[1]}"
+        return str(registered_model_pb2.CreateRegisteredModelResponse.FromString(data).registered_model.id)
+
+    async def rest(self, id: str, body: bytes) -> tuple[str, Any]:
+        pairs = (*PROJECT, ("x-envoy-original-path", f"{API}/models"), ("idempotency-key", id))
+        data = await self._method(REST_PACKAGE)(HttpBody(data=body).SerializeToString(), FakeContext(pairs))
+        answer = HttpBody.FromString(data)
+        return answer.content_type.rpartition("=")[2], orjson.loads(answer.data)
+
+
+REUSED = "request_id (REST: Idempotency-Key) was used for another request: use a new one per request"
+TOO_LONG = "request_id (REST: Idempotency-Key) must be 1 to 128 characters"
+
+
+async def test_a_native_request_with_an_id_is_carried_out_once(registry: Registry) -> None:
+    models = Registrations(registry)
+    first = await models.native("é" * 128, name="m", labels={"a": "1", "b": "2"})
+    assert await models.native("é" * 128, name="m", labels={"b": "2", "a": "1"}) == first
+    assert await models.native("é" * 128, name="other") == f"INVALID_ARGUMENT: {REUSED}"
+    assert (await models.native("", name="m")).startswith("ALREADY_EXISTS")
+    assert await models.native("x" * 129, name="m") == f"INVALID_ARGUMENT: {TOO_LONG}"
+
+
+async def test_a_rest_request_with_a_key_is_carried_out_once(registry: Registry) -> None:
+    models = Registrations(registry)
+    first = await models.rest("k", b'{"name":"m","description":"d"}')
+    assert first[0] == "201"
+    assert await models.rest("k", b'{"description": "d", "name": "m", "unknown": 1}') == first
+    assert await models.rest("k", b'{"name":"other"}') == ("422", {"error": REUSED})
+    assert await models.rest("x" * 129, b'{"name":"m"}') == ("400", {"error": TOO_LONG})
+    assert await models.rest("", b'{"name":"m"}') == ("400", {"error": TOO_LONG})
+    assert await models.native("k", name="m") == f"INVALID_ARGUMENT: {REUSED}"  # its answer has another format
+
+
+def test_every_rpc_that_writes_takes_an_id() -> None:
+    """Those that only look are named like this. A synchronization, a test and an import may be repeated by their
+    nature; the text of an API token is not stored for a repetition."""
+    reads = re.compile("(Get|BatchGet|List|Find|Watch|Plan|Explain|Export|Sync|Test|Import|CreateApiToken).*")
+    for servicer, _ in SERVICERS:
+        for name, method in servicer.SERVICE.methods_by_name.items():
+            has_id = "request_id" in method.input_type.fields_by_name
+            assert has_id != bool(reads.fullmatch(name)), name
 
 
 # --- the log -----------------------------------------------------------------------------------------------------
@@ -330,11 +500,10 @@ async def test_each_call_writes_one_line(registry: Registry, error: Exception | 
     for line in logs:
         assert 0 <= line.pop("duration_ms") < 10_000
         assert line == {
-            "event": "request completed",
-            "log_level": "info",
+            "event": "rpc.ended",
+            "log_level": "debug",
             "code": code,
-            "request_id": "r",
-            "project_id": str(UUID(int=1)),
+            "project_id": UUID(int=1),
         }
 
 
@@ -344,7 +513,7 @@ async def test_a_refused_request_is_logged_with_its_code() -> None:
         await rest(servicer_with(), "GetRegisteredModel", f"{API}/models/a%2Fb")
         await rest(servicer_with(), "CreateRegisteredModel", f"{API}/models", b"s3cret")
     assert [line["code"] for line in logs] == ["INVALID_ARGUMENT", "NOT_FOUND", "INVALID_ARGUMENT"]
-    assert logs[0]["project_id"] == str(UUID(int=0))
+    assert logs[0]["project_id"] == UUID(int=0)
     assert "s3cret" not in str(logs)
 
 
@@ -359,9 +528,7 @@ async def test_a_call_that_grpc_cancels_is_logged_and_stays_cancelled(remaining:
         with pytest.raises(asyncio.CancelledError):
             await call(b"", context)
     assert context.aborted is None
-    assert [(line["event"], line["code"], line["log_level"]) for line in logs] == [
-        ("request completed", code, "info")
-    ] * 2
+    assert [(line["event"], line["code"], line["log_level"]) for line in logs] == [("rpc.ended", code, "debug")] * 2
 
 
 # --- who calls ---------------------------------------------------------------------------------------------------
@@ -389,7 +556,7 @@ async def test_one_project_id_counts_and_two_are_like_a_missing_one(
 ) -> None:
     projects = []
 
-    async def get(project: UUID, _id: UUID) -> NoReturn:
+    async def get(project: UUID, _id: UUID, _view: View) -> NoReturn:
         projects.append(project)
         raise NotFound(Reason.REGISTERED_MODEL_NOT_FOUND)
 
@@ -403,18 +570,21 @@ def test_of_other_metadata_the_first_counts_and_only_some_are_read() -> None:
     pairs = (("x-user", "a"), ("x-user", "b"), ("x-request-id", "1"), ("x-request-id", "2"), ("cookie", "c"))
     assert metadata_of(pairs) == {"x-user": "a", "x-request-id": "1"}
     assert metadata_of(None) == {}
+    conditions = [("if-match", '"1"'), ("if-match", '"2", "3"'), ("idempotency-key", "a"), ("idempotency-key", "a")]
+    assert metadata_of(conditions) == {"if-match": '"1", "2", "3"', "idempotency-key": "a, a"}
 
 
-def test_a_call_without_a_request_id_gets_one_and_a_long_one_is_cut() -> None:
+async def test_a_call_without_a_request_id_gets_one_and_a_long_one_is_cut() -> None:
     made = set()
     project = {"project-id": str(UUID(int=1))}
     for metadata in (project, {"x-request-id": "", **project}):
         call = Call(method="m")
-        call.identify(metadata)
+        await call.identify(metadata, OPEN, Role.VIEWER, needs_object=False)
         made.add(UUID(call.request_id))
     assert len(made) == 2
     call = Call(method="m")
-    call.identify({"x-request-id": "x" * 500, "x-user": "u", **project})
+    named = {"x-request-id": "x" * 500, "x-user": "u", **project}
+    await call.identify(named, OPEN, Role.VIEWER, needs_object=False)
     assert (call.request_id, call.user) == ("x" * 128, "u")
 
 
@@ -433,7 +603,7 @@ class WatchingServicer:
     def __init__(self, fault: BaseException | None) -> None:
         self._fault = fault
 
-    @stream_rpc(only_grpc(_event))
+    @stream_rpc(only_grpc(_event), Role.VIEWER)
     async def watch(
         self,
         request: deployment_pb2.WatchDeploymentRequest,
@@ -452,7 +622,7 @@ class WatchingServicer:
 async def test_a_stream_is_one_call_with_one_line(fault: BaseException | None, code: str) -> None:
     servicer = WatchingServicer(fault)
     method = servicer.SERVICE.methods_by_name["WatchDeployment"]
-    call: Any = handlers._native(servicer, WatchingServicer.watch, method)
+    call: Any = handlers._native(servicer, WatchingServicer.watch, method, InMemoryRequests(), OPEN, auditing())
     context = FakeContext((*PROJECT, ("x-request-id", str(uuid4()))))
     request = deployment_pb2.WatchDeploymentRequest(id=str(UUID(int=7))).SerializeToString()
     with capture_logs() as logs:
@@ -464,9 +634,107 @@ async def test_a_stream_is_one_call_with_one_line(fault: BaseException | None, c
     events = [deployment_pb2.WatchDeploymentResponse.FromString(data).event.sequence for data in context.written]
     assert events == [1, 2]
     assert (context.aborted is not None) == (code == "INTERNAL")
-    assert [line["code"] for line in logs if line["event"] == "request completed"] == [code]
+    assert [line["code"] for line in logs] == [code]
 
 
 @pytest.fixture(autouse=True)
 def _default_logging() -> None:
     structlog.reset_defaults()
+
+
+# --- streams of requests and long streams -------------------------------------------------------------------------
+
+
+TRANSFER = "/modelregistry.v1.TransferService"
+
+
+def transfers_with(**use_cases: Any) -> TransferServicer:
+    transfers: Any = SimpleNamespace(**use_cases)
+    return TransferServicer(transfers)
+
+
+async def test_a_stream_of_requests_is_answered_once_and_begins_to_be_answered_at_once() -> None:
+    context = FakeContext(PROJECT)
+
+    async def parts() -> AsyncIterator[bytes]:
+        assert context.has_begun  # the gateway would end the call after a minute
+        for part in (b'{"trailer"', b":{}}\n", b'{"trailer":{}}'):
+            yield transfer_pb2.ImportProjectRequest(ndjson=part).SerializeToString()
+
+    async def take(_project: UUID, lines: AsyncIterator[Line], _user: str) -> Imported:
+        return Imported(renumbered_versions=len([line async for line in lines]))
+
+    answer = await handler(transfers_with(import_=take), f"{TRANSFER}/ImportProject").stream_unary(parts(), context)
+    assert transfer_pb2.ImportProjectResponse.FromString(answer).renumbered_versions == 2
+
+
+async def test_a_stream_that_takes_too_long_ends_and_is_closed() -> None:
+    closed = asyncio.Event()
+
+    async def export(_project: UUID) -> AsyncGenerator[Record, None]:
+        try:
+            await asyncio.Event().wait()
+            yield Record(content=Trailer(record_count=1))
+        finally:
+            closed.set()
+
+    short = {"ExportProject": replace(TransferServicer.ExportProject, longest=0.05)}
+    servicer = type("Servicer", (), vars(TransferServicer) | short)(SimpleNamespace(export=export))
+    context = FakeContext(PROJECT)
+    with pytest.raises(AbortedError):
+        await handler(servicer, f"{TRANSFER}/ExportProject").unary_stream(b"", context)
+    assert context.aborted
+    assert context.aborted[0] is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert closed.is_set()
+
+
+async def test_a_worker_takes_a_few_imports_at_a_time() -> None:
+    go_on = asyncio.Event()
+
+    async def take(*_: object) -> Imported:
+        await go_on.wait()
+        return Imported()
+
+    async def no_parts() -> AsyncIterator[bytes]:
+        return
+        yield
+
+    served = handler(transfers_with(import_=take), f"{TRANSFER}/ImportProject").stream_unary
+    running = [asyncio.create_task(served(no_parts(), FakeContext(PROJECT))) for _ in range(MOST_IMPORTS)]
+    await asyncio.sleep(0)
+    context = FakeContext(PROJECT)
+    with pytest.raises(AbortedError):
+        await served(no_parts(), context)
+    assert context.aborted
+    assert context.aborted[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    go_on.set()
+    await asyncio.gather(*running)
+    await served(no_parts(), FakeContext(PROJECT))
+
+
+async def test_an_import_that_pauses_for_too_long_gives_its_place_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servicers.transfer, "LONGEST_PAUSE", 0.05)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield transfer_pb2.ImportProjectRequest(ndjson=b"{").SerializeToString()
+        await asyncio.Event().wait()
+
+    async def take(_project: UUID, lines: AsyncIterator[Line], _user: str) -> Imported:
+        return Imported(renumbered_versions=len([line async for line in lines]))
+
+    servicer = transfers_with(import_=take)
+    for _ in range(MOST_IMPORTS + 1):
+        context = FakeContext(PROJECT)
+        with pytest.raises(AbortedError):
+            await handler(servicer, f"{TRANSFER}/ImportProject").stream_unary(parts(), context)
+        assert context.aborted
+        assert context.aborted[0] is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_stream_of_requests_is_declared() -> None:
+    async def once(_self: object, request: transfer_pb2.ImportProjectRequest, call: Call) -> None: ...
+
+    wrong = {"ImportProject": rpc(only_grpc(str), Role.EDITOR)(once)}  # type: ignore[type-var]
+    servicer = type("Servicer", (), vars(TransferServicer) | wrong)(None)
+    with pytest.raises(TypeError, match=r"TransferService\.ImportProject does not fit"):
+        handlers_of([servicer], InMemoryRequests(), OPEN, auditing())

@@ -20,6 +20,7 @@ from registry_grpc.domain.decision import (
     of_record,
     repairs_with,
 )
+from registry_grpc.domain.decision.judgement import WITHOUT_TURN
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused, Condition, Evidence, LiveObject, Rollout
 from registry_grpc.domain.inference_service import ServiceState
@@ -97,6 +98,44 @@ def test_drift_is_corrected_once_it_was_reported(
     assert not needs_apply(row, seen(LIVE))
 
 
+LONG_AGO = {"phase_since": NOW - timedelta(minutes=12), "revised_at": NOW - timedelta(minutes=12)}
+NOT_READY = replace(LIVE, ready=FALSE)
+STARTING = replace(ROLLED_OUT, is_complete=False)
+
+
+@pytest.mark.parametrize(
+    ("row", "evidence", "refused", "waits"),
+    [
+        ({}, seen(), Why.REJECTED, True),
+        ({}, seen(), Why.QUEUED, False),
+        ({}, seen(), Why.FIELD_CONFLICT, True),
+        ({"serving_generation": 3}, seen(replace(LIVE, drift=DRIFT)), None, True),
+        ({"serving_generation": 3, "drift_policy": DriftPolicy.ENFORCE}, seen(replace(LIVE, drift=DRIFT)), None, False),
+        ({}, seen(), Why.API_UNAVAILABLE, False),
+        ({"attempts": 6}, seen(), Why.API_UNAVAILABLE, True),
+        ({}, None, Why.NAMESPACE_NOT_VISIBLE, True),
+        ({"want": Want.ABSENT}, None, Why.NAMESPACE_NOT_VISIBLE, False),
+        ({}, seen(None), Why.NAMESPACE_NOT_FOUND, True),
+        ({}, None, Why.NAMESPACE_NOT_FOUND, False),  # it is being deleted
+        ({}, seen(), None, False),
+        ({"phase": Phase.DEPLOYED, **LONG_AGO}, seen(), None, False),
+        ({"phase": Phase.UPDATING}, seen(NOT_READY, STARTING), None, False),
+        ({"serving_generation": 3, "phase": Phase.DEPLOYED, **LONG_AGO}, seen(NOT_READY, STARTING), None, False),
+        ({"serving_generation": 3, "phase": Phase.DEGRADED, **LONG_AGO}, seen(NOT_READY, STARTING), None, False),
+        ({"phase": Phase.UPDATING, **LONG_AGO}, seen(NOT_READY, STARTING), None, False),  # it has an hour
+        ({"want": Want.ABSENT, "phase": Phase.UNDEPLOYED, **LONG_AGO}, seen(None), None, False),
+    ],
+)
+def test_what_time_does_not_change_waits_for_its_turn(
+    row: dict[str, Any], evidence: Evidence | None, refused: Why | None, *, waits: bool
+) -> None:
+    deadline = 3600 if row.get("phase") is Phase.UPDATING else 60
+    spec = replace(ROW.spec, options=replace(ROW.spec.options, deadline_seconds=deadline))
+    result = judged(replace(ROW, spec=spec, **row), evidence, ApplyRefused(refused, "no") if refused else None)
+    assert result.waits_for_turn is waits
+    assert (result.again_in == WITHOUT_TURN) is waits
+
+
 @pytest.mark.parametrize(
     ("repairs", "seconds", "is_needed"),
     [
@@ -118,11 +157,38 @@ def test_a_field_is_put_right_ever_less_often(repairs: dict[str, int], seconds: 
     evidence = seen(replace(LIVE, drift=DRIFT))
     assert needs_apply(row, evidence) is is_needed
     assert needs_apply(replace(row, generation=4), evidence), "a new revision does not wait"
-    assert repairs_with(row, evidence) == repairs | {"spec": repairs.get("spec", 0) + 1}
+    assert repairs_with(row, evidence) == repairs | {"spec": repairs.get("spec", 0) + 1, "": 1}
     assert repairs_with(row, seen()) == repairs
     assert repairs_with(replace(row, drift_policy=DriftPolicy.REPORT), evidence) == repairs
-    assert repairs_with(replace(row, applied=None), evidence) == {"spec": 1}
-    assert repairs_with(replace(row, applied_at=NOW - timedelta(hours=1)), evidence) == {"spec": 1}
+    assert repairs_with(replace(row, applied=None), evidence) == {"spec": 1, "": 1}
+    assert repairs_with(replace(row, applied_at=NOW - timedelta(hours=1)), evidence) == {"spec": 1, "": 1}
+
+
+def test_a_writer_of_ever_new_fields_is_damped() -> None:
+    row, waits = replace(ROW, drift_policy=DriftPolicy.ENFORCE, phase=Phase.DRIFTED, reason=Why.SPEC_CHANGED), []
+    for number in range(100):
+        evidence = seen(replace(LIVE, drift=(FieldDifference(f"spec.{number}", "", "1"),), changed_by="argocd"))
+        result = judged(row, evidence)
+        assert result.again_in is not None
+        waits.append(result.again_in.total_seconds())
+        applied = replace(APPLIED, repairs=repairs_with(row, evidence))
+        row = replace(row, applied=applied, applied_at=NOW)
+    assert waits[:9] == [0] * 9, "somebody at work"
+    assert waits[9:12] == [2, 4, 8]
+    assert waits[-1] == 300
+    assert (result.reason, result.message) == (
+        Why.DRIFT_FIGHT, "argocd changes other fields after each repair, now spec.99"
+    )  # fmt: skip
+    assert row.applied is not None
+    assert len(row.applied.repairs) <= 21
+
+
+def test_the_fields_that_are_fought_over_are_not_forgotten_for_others() -> None:
+    many = tuple(FieldDifference(f"spec.{number}", "", "1") for number in range(100))
+    applied = replace(APPLIED, repairs={"spec.fought": 7, "": 7})
+    row = replace(ROW, drift_policy=DriftPolicy.ENFORCE, applied=applied)
+    repairs = repairs_with(row, seen(replace(LIVE, drift=many)))
+    assert (repairs["spec.fought"], repairs[""], len(repairs)) == (7, 8, 21)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +321,42 @@ def test_an_object_that_is_gone_is_forgotten(row: dict[str, Any], phase: Phase) 
 
 def test_drift_is_reported_as_long_as_it_exists() -> None:
     assert judged(ROW, seen(replace(LIVE, drift=DRIFT))).drift == DRIFT
+    assert judged(ROW, seen(replace(LIVE, drift=DRIFT, is_stopped=True))).drift == DRIFT
     assert judged(replace(ROW, want=Want.ABSENT), seen(replace(LIVE, drift=DRIFT))).drift == ()
+
+
+@pytest.mark.parametrize(
+    ("rollout", "serves"),
+    [(ROLLED_OUT, 2), (replace(ROLLED_OUT, is_available=False), None), (None, None)],
+    ids=["pods", "no pods", "no workload"],
+)
+def test_an_object_that_is_being_deleted_serves_as_long_as_its_pods(
+    rollout: Rollout | None, serves: int | None
+) -> None:
+    result = judged(ROW, seen(replace(LIVE, deleting_since=NOW), rollout))
+    assert (result.reason, result.serving_generation, bool(result.url)) == (Why.BEING_DELETED, serves, bool(serves))
+
+
+def test_nothing_serves_in_a_namespace_that_is_being_deleted() -> None:
+    result = judged(ROW, None, ApplyRefused(Why.NAMESPACE_NOT_FOUND, "being deleted"))
+    assert (result.serving_generation, result.url, result.applied) == (None, "", APPLIED)
+    assert (result.service.current_state, result.service.url) == (ServiceState.UNDEPLOYED, "")
+
+
+@pytest.mark.parametrize(("waited_for", "last_error"), [(Why.NAMESPACE_NOT_VISIBLE, ""), (Why.NONE, None)])
+def test_an_undeployment_keeps_only_the_error_of_what_came_before_it(waited_for: Why, last_error: str | None) -> None:
+    row = replace(ROW, want=Want.ABSENT, phase=Phase.DELETING, reason=waited_for)
+    result = judged(row, seen(None, None))
+    assert (result.phase, result.service.last_error) == (Phase.UNDEPLOYED, last_error)
+
+
+def test_the_next_pass_comes_when_the_deadline_has_passed() -> None:
+    began = NOW - timedelta(seconds=898)
+    row = replace(
+        ROW, serving_generation=None, phase=Phase.DEPLOYING, phase_since=began, revised_at=began, applied_at=began
+    )
+    starting = seen(replace(LIVE, ready=FALSE), replace(ROLLED_OUT, is_complete=False))
+    assert judge(row, NOW, starting, None, spread=1.2).again_in == timedelta(seconds=3)
 
 
 @pytest.mark.parametrize(

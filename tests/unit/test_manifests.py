@@ -8,14 +8,16 @@ from typing import Any
 from tests.deployments import BORN, a_deployment, a_spec
 
 from registry_grpc.adapters.kserve.manifests import Fit, inference_service, storage_uri_of
-from registry_grpc.domain.deployment import Deployment
+from registry_grpc.domain.deployment import Applied, Deployment
 from registry_grpc.domain.deployment_options import (
     DeploymentMode,
     DeploymentOptions,
     ScaleMetric,
     ServingProtocol,
     StorageUri,
+    TaintEffect,
     Toleration,
+    TolerationOperator,
 )
 from registry_grpc.domain.runtimes import Runtimes
 
@@ -36,8 +38,8 @@ FULL = DeploymentOptions(
     args=("--max-model-len=8192", "--quantization=awq"),
     node_selector={"nvidia.com/gpu.product": "NVIDIA-L40S"},
     tolerations=(
-        Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),
-        Toleration(key="spot", value="yes", effect="NoExecute", toleration_seconds=0),
+        Toleration(key="nvidia.com/gpu", operator=TolerationOperator.EXISTS, effect=TaintEffect.NO_SCHEDULE),
+        Toleration(key="spot", value="yes", effect=TaintEffect.NO_EXECUTE, toleration_seconds=0),
     ),
     priority_class_name="serving",
     shared_memory="2Gi",
@@ -142,6 +144,36 @@ def test_an_empty_format_is_left_out_and_an_empty_uri_is_not() -> None:
 def test_an_empty_format_version_is_left_out() -> None:
     model = manifest(a_deployment(spec=a_spec(model_format_version="")))["spec"]["predictor"]["model"]
     assert model["modelFormat"] == {"name": "sklearn"}
+
+
+def test_reserved_labels_of_users_are_left_out() -> None:
+    labels = {
+        "sidecar.istio.io/inject": "false",
+        "kueue.x-k8s.io/queue-name": "theirs",
+        "app.kubernetes.io/name": "registry-grpc",
+        "Serving.KServe.io/inferenceservice": "other",
+        "team": "a",
+        "example.com/sidecar.istio.io": "kept",
+    }
+    deployment = a_deployment(spec=a_spec(labels=labels))
+    made = manifest(deployment)["metadata"]["labels"]
+    assert {key for key in labels if key in made} == {"team", "example.com/sidecar.istio.io"}
+    assert deployment.spec.labels == labels, "the record keeps them"
+
+
+def test_a_reserved_label_that_was_applied_stays_until_the_next_revision() -> None:
+    labels = {"sidecar.istio.io/inject": "false"}
+    applied = Applied(uid="u", k8s_generation=1, resource_version="1", content={"labels": labels, "spec": {}})
+    deployment = a_deployment(spec=a_spec(labels=labels), applied=applied, applied_generation=1, generation=1)
+    assert labels.items() <= manifest(deployment)["metadata"]["labels"].items()
+    assert labels.keys().isdisjoint(manifest(replace(deployment, generation=2))["metadata"]["labels"])
+
+
+def test_what_the_operator_reserves_is_up_to_him() -> None:
+    deployment = a_deployment(spec=a_spec(labels={"sidecar.istio.io/inject": "x", "team": "a"}))
+    made = inference_service(deployment, Fit.of(deployment.spec, Runtimes()), registry_id="r", reserved=("team",))
+    assert made["metadata"]["labels"]["sidecar.istio.io/inject"] == "x"
+    assert "team" not in made["metadata"]["labels"]
 
 
 def test_system_labels_win_over_labels_of_users() -> None:

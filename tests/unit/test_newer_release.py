@@ -33,7 +33,12 @@ from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import DEPLOYMENT_PHASE_UNSPECIFIED
+from registry_grpc.gen.modelregistry.v1.deployment_pb2 import (
+    CANARY_STEP_UNSPECIFIED,
+    DEPLOYMENT_PHASE_UNSPECIFIED,
+    REVISION_CAUSE_UNSPECIFIED,
+    REVISION_OUTCOME_UNSPECIFIED,
+)
 from registry_grpc.gen.modelregistry.v1.deployment_reason_pb2 import DEPLOYMENT_REASON_UNSPECIFIED
 
 OPTIONS = DeploymentOptions(
@@ -64,6 +69,10 @@ def test_a_spec_comes_back_as_it_was_stored() -> None:
         (
             {"options": {"tolerations": [{"key": "a"}, {"key": "b", "numeric": 5}]}},
             {"options.tolerations": [{"key": "a"}, {"key": "b", "numeric": 5}]},
+        ),
+        *(
+            ({"options": {"tolerations": [{"key": "a", **word}]}}, {"options.tolerations": [{"key": "a", **word}]})
+            for word in ({"operator": "Lt"}, {"effect": "NoEntry"})
         ),
         ({"sidecar": {"image": "x"}}, {"sidecar": {"image": "x"}}),
         ({"options": {"gpu_sharing": None, "note": "", "hosts": [], "more": {}}, "sidecar": None}, {}),
@@ -110,9 +119,9 @@ def test_a_release_without_the_newest_options_reads_specs_that_do_not_use_them()
     assert json.loads(json.dumps(stored["args"])) == []
 
 
-def test_older_releases_only_refuse_specs_that_need_keys() -> None:
-    assert "needs_keys" not in spec_to_json(a_spec())
-    needing = a_spec(needs_keys=True)
+def test_older_releases_only_refuse_specs_that_need_keys_or_were_deployed_by_name() -> None:
+    assert not {"needs_keys", "requested_version"} & spec_to_json(a_spec()).keys()
+    needing = a_spec(needs_keys=True, requested_version="champion → version 7")
     assert spec_from(spec_to_json(needing)) == needing
 
 
@@ -137,9 +146,9 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
     }
     read = deployment_from(record)
     assert (read.phase, read.drift_policy, read.drift[0].found) == ("HIBERNATING", DriftPolicy.REPORT, "2")
-    assert deployment_message(read).phase == DEPLOYMENT_PHASE_UNSPECIFIED
-    assert deployment_message(read).canary.step == "SHADOW"
-    assert read.phase not in set(Phase)
+    assert_told(read.phase, deployment_message(read))
+    canary = deployment_message(read).canary
+    assert (canary.step, canary.unknown_step) == (CANARY_STEP_UNSPECIFIED, "SHADOW")
     assert_kept(read.reason, deployment_message(read))
     assert read.applied is not None
     assert read.applied.uid == "u"
@@ -149,7 +158,9 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
         | {"served_from": None, "served_until": None, "spec": record["spec"], "cause": "CLONE", "outcome": "LATE"}
     )
     message = revision_message(revision)
-    assert (revision.cause, revision.outcome) == (message.cause, message.outcome) == ("CLONE", "LATE")
+    assert (revision.cause, revision.outcome) == ("CLONE", "LATE")
+    assert (message.cause, message.unknown_cause) == (REVISION_CAUSE_UNSPECIFIED, "CLONE")
+    assert (message.outcome, message.unknown_outcome) == (REVISION_OUTCOME_UNSPECIFIED, "LATE")
     assert_kept(revision.reason, revision_message(revision))
     event = event_from(
         {
@@ -161,8 +172,13 @@ def test_words_and_fields_of_rows_may_be_unknown_too() -> None:
         }
         | {"serving_generation": None, "phase": "HIBERNATING", "reason": "TOO_COLD", "message": "", "next_step": ""}
     )
-    assert event_message(event).phase == DEPLOYMENT_PHASE_UNSPECIFIED
+    assert_told(event.phase, event_message(event))
     assert_kept(event.reason, event_message(event))
+
+
+def assert_told(phase: Phase, message: Any) -> None:
+    assert phase not in set(Phase)
+    assert (message.phase, message.unknown_phase) == (DEPLOYMENT_PHASE_UNSPECIFIED, "HIBERNATING")
 
 
 def assert_kept(reason: DeploymentReason, message: Any) -> None:

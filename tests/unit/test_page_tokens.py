@@ -32,7 +32,6 @@ def request_with(token: str) -> ListDeploymentRevisionsRequest:
 def test_a_token_leads_to_where_it_came_from(value: Any) -> None:
     token = page_token(Cursor(value, ID), request_with(""), CALL)
     assert cursor_of(request_with(token), CALL) == Cursor(value, ID)
-    assert cursor_of(request_with(token), CALL, type(value)) == Cursor(value, ID)
 
 
 def test_a_token_that_is_longer_than_any_is_refused_unread() -> None:
@@ -43,12 +42,12 @@ def test_a_token_that_is_longer_than_any_is_refused_unread() -> None:
         cursor_of(request_with(token), CALL)
 
 
-@pytest.mark.parametrize("value", ["x", [], {}, None, 1.5, True, 2**63, "2026-01-02T03:04:05+00:00"], ids=repr)
-def test_a_revision_is_a_number(value: Any) -> None:
+@pytest.mark.parametrize("value", [[], {}, None, 1.5, 2**63], ids=repr)
+def test_a_value_by_which_no_list_is_sorted_is_refused(value: Any) -> None:
     content = orjson.loads(base64.urlsafe_b64decode(page_token(Cursor(3, ID), request_with(""), CALL) + "=="))
     token = base64.urlsafe_b64encode(orjson.dumps([*content[:-1], value])).decode().rstrip("=")
     with pytest.raises(InvalidPageToken):
-        cursor_of(request_with(token), CALL, int)
+        cursor_of(request_with(token), CALL)
 
 
 def test_a_token_is_of_one_project_list_and_filter() -> None:

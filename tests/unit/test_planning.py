@@ -15,7 +15,7 @@ from tests.unit.deployed_world import World, a_world
 
 from registry_grpc.domain.deploy_request import NewDeployment
 from registry_grpc.domain.deployment import Deployment, FieldDifference
-from registry_grpc.domain.deployment_options import DeploymentOptions
+from registry_grpc.domain.deployment_options import NO_OPTIONS, DeploymentOptions
 from registry_grpc.domain.errors import (
     AlreadyExists,
     DeploymentBlocked,
@@ -42,13 +42,13 @@ class Stage:
         self.refusal = refusal
 
     async def facts(
-        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+        self, namespace: str, options: DeploymentOptions = NO_OPTIONS, *, canary_of: str = ""
     ) -> ClusterFacts:
         return ClusterFacts(
             kserve_installed=True,
             namespace_exists=True,
-            service_account_exists=not service_account,
-            priority_class_exists=not priority_class,
+            service_account_exists=not options.service_account,
+            priority_class_exists=not options.priority_class_name,
         )
 
     async def manifest(self, deployment: Deployment, _credentials: object) -> str:
@@ -219,6 +219,18 @@ async def test_a_plan_reports_archived_unready_and_edited_versions(world: World,
         await planning(world, Stage()).validate(world.project_id, wish)
 
 
+async def test_a_plan_says_what_a_version_without_files_lacks(world: World, wish: NewDeployment) -> None:
+    patch = ModelVersionPatch(status="PENDING", uri="", model_framework="")
+    await world.repositories.versions.update(world.project_id, world.version.id, patch)
+
+    found = (await planning(world, Stage()).plan(world.project_id, wish)).findings
+
+    (refusal,) = [finding for finding in found if finding.code == "MODEL_VERSION_NOT_READY"]
+    assert refusal.message.endswith(
+        'status is "PENDING", must be READY; it has no model_framework, uri: attach a model artifact'
+    )
+
+
 async def test_a_plan_names_each_edited_version(world: World, wish: NewDeployment) -> None:
     r, model = world.repositories, world.store.models[world.version.registered_model_id]
     other = await stored_version(r, model, name="v2", status="READY")
@@ -230,3 +242,12 @@ async def test_a_plan_names_each_edited_version(world: World, wish: NewDeploymen
 
     (edited,) = [finding for finding in plan.findings if finding.code == "VERSION_EDITED"]
     assert edited.message == f"uri, model_framework of version {other.id} changed since it was last deployed"
+
+
+async def test_no_finding_has_the_keys_of_the_deployment(world: World, wish: NewDeployment) -> None:
+    keys = ModelVersionPatch(secret_key="key-of-the-version")
+    await world.repositories.versions.update(world.project_id, world.version.id, keys)
+    wish = replace(wish, options=DeploymentOptions(env={"DB_PASSWORD": "hunter22"}))
+    refusal = ApplyRefused(Why.ADMISSION, "key-of-the-version and hunter22 are wrong")
+    (finding,) = (await planning(world, Stage(refusal)).plan(world.project_id, wish)).blocking
+    assert finding.message == "[hidden] and [hidden] are wrong"

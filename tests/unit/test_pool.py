@@ -81,3 +81,18 @@ async def test_waiting_for_a_connection_ends_when_the_pool_is_closed() -> None:
     await pool.close()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(seeking, 2)
+
+
+async def test_idle_lanes_keep_half_of_the_connections_at_most() -> None:
+    pool = Pool(_Server(16).connect, size=16, queue=9)
+    first, second, *others = (pool.lane(f"lane {number}", 7) for number in range(15))
+    held = [pool.acquire(first) for _ in range(7)]
+    await asyncio.wait_for(asyncio.gather(*held), 1)  # all that it may have
+
+    stuck = [asyncio.create_task(pool.acquire(lane)) for lane in (first, *[second] * 7)]
+    await asyncio.sleep(0.01)
+    assert [task.done() for task in stuck] == [False, True, *[False] * 6]
+    for lane in others[:8]:
+        await asyncio.wait_for(pool.acquire(lane), 1)  # although two lanes want all connections
+    for task in stuck:
+        task.cancel()

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.deployments import a_spec
 
-from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ScaleMetric, StorageUri
+from registry_grpc.domain.deployment_options import (
+    DeploymentMode,
+    DeploymentOptions,
+    ScaleMetric,
+    StorageUri,
+    Toleration,
+    TolerationOperator,
+)
 from registry_grpc.domain.preflight import ClusterFacts, Finding, RuntimeFormat, Runtimes, findings
 
 WELL = ClusterFacts(
@@ -190,6 +198,14 @@ def test_findings_about_runtimes_are_among_them() -> None:
     assert found(model_format="catboost", facts=WELL)["NO_RUNTIME"].blocking
 
 
+def test_labels_that_are_not_given_to_pods_are_named() -> None:
+    spec = a_spec(storage_uri="s3://b/k", labels={"a.io/x": "1", "a.io/y": "2", "team": "a"})
+    found = findings("iris", "models", spec, has_credentials=True, reserved_labels=("a.io/",))
+    (finding,) = [each for each in found if each.code == "LABEL_RESERVED"]
+    assert (finding.blocking, finding.field) == (False, "labels")
+    assert finding.message.startswith("`a.io/x`, `a.io/y`: ")
+
+
 def test_labels_of_nodes_are_checked_too() -> None:
     finding = found(options=DeploymentOptions(node_selector={"gpu": "not valid"}))["INVALID_LABEL"]
     assert (finding.blocking, finding.field) == (True, "options.node_selector")
@@ -204,7 +220,7 @@ def test_labels_of_nodes_are_checked_too() -> None:
         ("dbfs:/models/iris", "databricks fs cp"),
         ("C:\\models\\iris", "pvc://"),
         ("c:/models/iris", "pvc://"),
-        ("s3:bucket/iris", "pvc://"),
+        ("s3:bucket/iris", "s3://"),
     ],
 )
 def test_uris_of_other_programs_and_machines(uri: str, advice: str) -> None:
@@ -281,3 +297,103 @@ def test_a_timeout_without_the_gateway_api(mode: str, gateways: bool | None, is_
     assert set(findings) == ({"TIMEOUT_UNUSED"} if is_unused else set())
     assert not any(finding.blocking for finding in findings.values())
     assert found(facts=ClusterFacts(gateway_api_installed=False)) == {}
+
+
+KNATIVE_NEEDS = [
+    ("node_selector", {"gpu": "l40s"}, "kubernetes.podspec-nodeselector"),
+    ("tolerations", (Toleration(key="gpu", operator=TolerationOperator.EXISTS),), "kubernetes.podspec-tolerations"),
+    ("priority_class_name", "serving", "kubernetes.podspec-priorityclassname"),
+    ("storage_uris", (StorageUri(uri="hf://a/b", mount_path="/mnt/b"),), "kubernetes.podspec-init-containers"),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "flag"), KNATIVE_NEEDS, ids=lambda value: str(value)[:12])
+@pytest.mark.parametrize(
+    ("said", "blocking"),
+    [("", True), ("Disabled", True), ("yes", True), (None, False), ("enabled", None), ("Allowed", None)],
+)
+def test_options_that_knative_refuses_without_a_feature_flag(
+    option: str, value: Any, flag: str, said: str | None, blocking: bool | None
+) -> None:
+    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, **{option: value})
+    facts = replace(WELL, knative_features=None if said is None else {flag: said})
+    codes = found(facts=facts, options=options)
+    if blocking is None:
+        assert "OPTION_UNSUPPORTED" not in codes
+        return
+    finding = codes["OPTION_UNSUPPORTED"]
+    assert (finding.blocking, finding.field) == (blocking, f"options.{option}")
+    assert f"{flag}: enabled" in finding.message
+    assert "OPTION_UNSUPPORTED" not in found(
+        facts=facts, options=replace(options, deployment_mode=DeploymentMode.STANDARD)
+    )
+
+
+@pytest.mark.parametrize("features", [{}, {"x": "y"}, None], ids=str)
+def test_knative_has_shared_memory_unless_it_was_switched_off(features: dict[str, str] | None) -> None:
+    options = DeploymentOptions(deployment_mode=DeploymentMode.KNATIVE, shared_memory="1Gi")
+    assert "OPTION_UNSUPPORTED" not in found(facts=replace(WELL, knative_features=features), options=options)
+    switched = {"kubernetes.podspec-volumes-emptydir": "disabled"}
+    assert found(facts=replace(WELL, knative_features=switched), options=options)["OPTION_UNSUPPORTED"].blocking
+
+
+@pytest.mark.parametrize(("has_field", "is_refused"), [(True, False), (False, True), (None, False)])
+def test_storage_uris_need_a_kserve_that_knows_them(has_field: bool | None, is_refused: bool) -> None:
+    options = DeploymentOptions(storage_uris=(StorageUri(uri="hf://a/b", mount_path="/mnt/b"),))
+    codes = found(facts=replace(WELL, has_storage_uris_field=has_field), options=options)
+    assert ("OPTION_UNSUPPORTED" in codes) is is_refused
+    if is_refused:
+        finding = codes["OPTION_UNSUPPORTED"]
+        assert (finding.blocking, finding.field) == (True, "options.storage_uris")
+        assert "KServe 0.16" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("uri", "words", "blocking"),
+    [
+        ("s3://", "names no bucket", True), ("gs:///path", "names no bucket", True), ("pvc://", "names no claim", True),
+        ("hf://bert", "hf://<organization>/<model>", False), ("hf://a/b/c", "hf://<organization>/<model>", False),
+        ("hf://a/b/", "hf://<organization>/<model>", False), ("hf:///b", "hf://<organization>/<model>", False),
+        ("https://huggingface.co/google-bert/bert", "write hf://google-bert/bert", False),
+        ("https://huggingface.co/a/b/tree/main", "write hf://a/b", False),
+        ("s3://b/k ", "blanks", False),
+    ],
+)  # fmt: skip
+def test_uris_in_which_no_files_can_be(uri: str, words: str, blocking: bool) -> None:
+    finding = found(storage_uri=uri, facts=WELL)["URI_MALFORMED"]
+    assert (finding.blocking, finding.field) == (blocking, "model_version_id")
+    assert words in finding.message
+    assert not found(storage_uri=uri)["URI_MALFORMED"].blocking, "a ClusterStorageContainer may support it"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://b", "s3://b/k", "gs://b/k", "pvc://claim", "pvc://claim/k", "hf://a/b", "hf://a/b:main", "hf://a/b:0a1b2c",
+        "https://huggingface.co/a/b/resolve/main/model.tar.gz", "https://example.com/m.tar.gz", "oci://ghcr.io/a/b:1",
+    ],
+)  # fmt: skip
+def test_uris_in_which_files_can_be(uri: str) -> None:
+    assert not {"URI_MALFORMED", "URI_IS_LOCAL", "URI_SCHEME_UNSUPPORTED"} & found(storage_uri=uri, facts=WELL).keys()
+
+
+@pytest.mark.parametrize(
+    ("uri", "hint"),
+    [
+        ("S3://b/k", "Write s3://b/k."), ("s3a://b/k", "s3://"), ("gcs://b/k", "gs://"), ("huggingface://a/b", "hf://"),
+        ("wasbs://c@a.blob.core.windows.net/m", "blob.core.windows.net/<container>"), (" s3://b/k", "blanks"),
+        ("abfss://c@a.dfs.core.windows.net/m", "blob.core.windows.net/<container>"), ("s3:/b/k", "Write s3://b/k."),
+        ("google-bert/bert-base-uncased", "write hf://google-bert/bert-base-uncased"),
+        ("./model.pkl", "Copy the model"),
+    ],
+)  # fmt: skip
+def test_how_kserve_would_write_a_uri(uri: str, hint: str) -> None:
+    codes = found(storage_uri=uri, facts=WELL)
+    assert hint in (codes.get("URI_SCHEME_UNSUPPORTED") or codes["URI_IS_LOCAL"]).hint
+
+
+def test_storage_options_for_another_place_than_s3_are_to_be_left_out() -> None:
+    options = DeploymentOptions(storage_anonymous=True)
+    finding = found(storage_uri="gs://b/k", options=options)["STORAGE_OPTIONS_UNUSED"]
+    assert "only uses it for s3://" in finding.message
+    assert finding.hint == "Leave it out."

@@ -14,11 +14,11 @@ import pytest
 from tests.fakes.builders import a_service
 from tests.fakes.cluster import FALSE, TRUE, nothing
 from tests.fakes.deployments import NoNews
+from tests.fakes.projects import OPEN
 from tests.refusals import refused
 from tests.unit.at_work import KEYS, AtWork, at_work
 
 from registry_grpc.domain.decision.verdict import RESYNC
-from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import FieldDifference, Phase, Want
 from registry_grpc.domain.errors import (
     ClusterReadFailed,
@@ -71,6 +71,19 @@ async def test_a_pass_that_takes_longer_than_a_lease_keeps_it(world: AtWork, mon
 
 
 # Secrets
+
+
+async def test_no_stored_text_has_the_keys_of_the_deployment(world: AtWork) -> None:
+    """They look like nothing that could be recognized, so they must be known."""
+    refusal = ApplyRefused(Why.ADMISSION, f"{KEYS.secret_key} is wrong")
+    world.cluster.meanwhile = raising(refusal, "apply")
+    deployment = await world.deployed()
+    assert deployment.message == "[hidden] is wrong"
+    service = await world.repositories.services.get(world.project_id, deployment.id)
+    assert service.last_error == "create kserve inferenceservice: [hidden] is wrong"
+    assert KEYS.secret_key not in repr(
+        await world.repositories.deployments.events(world.project_id, deployment.id, 0, 9)
+    )
 
 
 async def test_the_first_revision_cleans_up_once_it_serves(world: AtWork) -> None:
@@ -171,7 +184,9 @@ async def test_the_secret_is_written_again_once_nothing_else_is_to_be_done(world
 
 async def test_new_keys_of_a_version_are_written_by_the_next_pass(world: AtWork) -> None:
     deployment = await world.deployed()
-    versions = ModelVersions(versions=world.repositories.versions, deployments=world.repositories.deployments)
+    versions = ModelVersions(
+        versions=world.repositories.versions, deployments=world.repositories.deployments, tenants=OPEN
+    )
     await versions.update(world.project_id, world.version.id, ModelVersionPatch(description="no keys"))
     assert await world.queue.claim(1) == []
     await versions.update(world.project_id, world.version.id, ModelVersionPatch(secret_key="new"))
@@ -188,7 +203,7 @@ async def test_repairs_are_counted() -> None:
     assert (await world.passed(deployment)).phase is Phase.DRIFTED
     after = await world.passed(deployment)
     assert after.applied is not None
-    assert (after.phase, after.applied.repairs) == (Phase.DEPLOYED, {DRIFT[0].path: 1})
+    assert (after.phase, after.applied.repairs) == (Phase.DEPLOYED, {DRIFT[0].path: 1, "": 1})
 
 
 async def test_a_pass_that_applies_does_not_write_the_secret_twice(world: AtWork) -> None:
@@ -585,36 +600,13 @@ async def an_object(world: AtWork) -> LiveObject:
     return world.cluster.objects["models", deployment.name]
 
 
-# Requests with an id
-
-
-async def test_of_two_requests_with_one_id_the_second_is_answered_as_the_first(
-    world: AtWork, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = await world.deploy(request_id="once")
-    assert first.deployment is not None
-    looks = world.cluster.calls["observe"]
-
-    # The second request reads before the first one has stored anything, and stores after it.
-    stored = await world.repositories.deployments.requested(
-        world.project_id, RequestKey(request_id="once", digest=world.new().digest)
-    )
-    monkeypatch.setattr(world.repositories.deployments, "requested", AsyncMock(side_effect=[None, stored]))
-    second = await world.deploy(request_id="once")
-
-    assert second.service.id == first.service.id
-    assert (second.status, second.message) == ("DEPLOYED", "Deployment made by an earlier request")
-    assert world.cluster.calls["observe"] == looks, "the second request makes no pass"
-    assert len(world.store.deployments) == 1
-
-
 # What became of it
 
 
 async def test_the_history_tells_of_one_project(world: AtWork) -> None:
     deployment = await world.deployed()
     await world.update(deployment)
-    history = DeploymentHistory(deployments=world.repositories.deployments, events=NoNews())
+    history = DeploymentHistory(deployments=world.repositories.deployments, events=NoNews(), tenants=OPEN)
     project_id, id_, page = world.project_id, deployment.id, Slice(by_cursor=True)
 
     watched = [event async for event in history.watch(project_id, id_, 0)]
@@ -641,7 +633,7 @@ async def test_a_watch_ends_when_the_database_is_restored(world: AtWork) -> None
             world.store.restore()
             yield
 
-    history = DeploymentHistory(deployments=world.repositories.deployments, events=Restored())
+    history = DeploymentHistory(deployments=world.repositories.deployments, events=Restored(), tenants=OPEN)
     for after in (None, 0):
         watching = history.watch(world.project_id, deployment.id, after)
         with refused(EventLogChanged, Reason.EVENT_LOG_CHANGED):

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from tests.fakes.builders import a_new_version
-from tests.fakes.seeding import stored_environment, stored_model, stored_service, stored_version
+from tests.fakes.seeding import stored_model, stored_version
 from tests.refusals import refused
 from tests.unit.conftest import Registry
 
@@ -15,11 +15,6 @@ from registry_grpc.domain.errors import AlreadyExists, FailedPrecondition, NotFo
 from registry_grpc.domain.model_version import Credentials, ModelVersionFilter, ModelVersionKey, ModelVersionPatch
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.registered_model import NewRegisteredModel, RegisteredModelFilter, RegisteredModelPatch
-from registry_grpc.domain.serving_environment import (
-    NewServingEnvironment,
-    ServingEnvironmentFilter,
-    ServingEnvironmentPatch,
-)
 
 
 async def test_creates_a_model_of_the_project_at_the_time_of_the_clock(registry: Registry, project_id: UUID) -> None:
@@ -116,28 +111,3 @@ async def test_an_unknown_model_has_no_versions(registry: Registry, project_id: 
     page = await registry.versions.list(project_id, ModelVersionFilter(registered_model_id=uuid4()), Sort(), Slice())
 
     assert page == Page((), total=0)
-
-
-async def test_creates_changes_and_deletes_an_environment(registry: Registry, project_id: UUID) -> None:
-    environment = await registry.environments.create(project_id, NewServingEnvironment(name="prod"))
-
-    assert (environment.project_id, environment.created_at) == (project_id, registry.clock.now())
-    assert await registry.environments.get(project_id, environment.id) == environment
-    assert await registry.environments.find(project_id, "prod") == environment
-    with refused(AlreadyExists, Reason.SERVING_ENVIRONMENT_NAME_TAKEN):
-        await registry.environments.create(project_id, NewServingEnvironment(name="prod"))
-    updated = await registry.environments.update(project_id, environment.id, ServingEnvironmentPatch(name="test"))
-    page = await registry.environments.list(project_id, ServingEnvironmentFilter(search="TES"), Sort(), Slice())
-    assert page == Page((updated,), total=1)
-    await registry.environments.delete(project_id, environment.id)
-    with refused(NotFound, Reason.SERVING_ENVIRONMENT_NOT_FOUND):
-        await registry.environments.delete(project_id, environment.id)
-
-
-async def test_keeps_an_environment_with_services(registry: Registry, project_id: UUID) -> None:
-    environment = await stored_environment(registry.repositories, project_id)
-    model = await stored_model(registry.repositories, project_id)
-    await stored_service(registry.repositories, environment, model)
-
-    with refused(FailedPrecondition, Reason.ENVIRONMENT_HAS_INFERENCE_SERVICES):
-        await registry.environments.delete(project_id, environment.id)

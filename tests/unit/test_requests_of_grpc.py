@@ -6,8 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.mapping.deployment import options_of
 from registry_grpc.adapters.grpc.parsing import parse
 from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
 from registry_grpc.domain.errors import InvalidRequest
@@ -16,6 +18,8 @@ from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
 
 CREATE: Any = pb.CreateRegisteredModelRequest.DESCRIPTOR
 UPDATE: Any = pb.UpdateRegisteredModelRequest.DESCRIPTOR
+ABROAD: Any = 99
+"""A number that only a newer release has in its enums."""
 
 
 @pytest.mark.parametrize("count", [40_000, 60_000])
@@ -58,3 +62,30 @@ def test_a_watch_goes_on_after_one_event_only() -> None:
     request = deployment_pb2.WatchDeploymentRequest(id=str(uuid4()), after_sequence=0, resume_token="a-1")
     with pytest.raises(InvalidRequest, match="resume_token cannot be combined with after_sequence: give one of them"):
         DeploymentServicer.WatchDeployment.serve(DeploymentServicer(*parts), request, Call(method="m"))
+
+
+def test_all_faults_of_options_are_named_at_once() -> None:
+    options = deployment_pb2.DeploymentOptions(
+        scale_metric=ABROAD, protocol_version=ABROAD, min_replicas=-1, scale_target=0, tolerations=[{"effect": ABROAD}]
+    )
+    with pytest.raises(InvalidRequest) as refusal:
+        options_of(options)
+    fields = ["scale_metric", "protocol_version", "tolerations[0].effect", "min_replicas", "scale_target"]
+    assert [violation.field for violation in refusal.value.violations] == [f"options.{field}" for field in fields]
+
+
+def test_durations_are_whole_seconds() -> None:
+    half, ages = Duration(seconds=1, nanos=500_000_000), Duration(seconds=315_576_000_001)
+    options = deployment_pb2.DeploymentOptions(timeout=half, deadline=ages, probes={"startup": half}, min_replicas=-1)
+    options.tolerations.add(key="a", effect=deployment_pb2.TAINT_EFFECT_NO_EXECUTE, toleration_period=half)
+    with pytest.raises(InvalidRequest) as refusal:
+        options_of(options)
+    fields = ["timeout", "deadline", "tolerations[0].toleration_period", "probes.startup", "min_replicas"]
+    assert [violation.field for violation in refusal.value.violations] == [f"options.{field}" for field in fields]
+    assert "options.timeout must be whole seconds" in refusal.value.message
+
+
+def test_an_unknown_mode_makes_nothing_else_wrong() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        options_of(deployment_pb2.DeploymentOptions(deployment_mode=ABROAD, min_replicas=0))
+    assert [violation.field for violation in refusal.value.violations] == ["options.deployment_mode"]

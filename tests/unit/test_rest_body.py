@@ -325,7 +325,7 @@ def test_a_map_of_options_is_one_of_texts_too() -> None:
 def test_a_list_of_objects() -> None:
     content = '{"options":{"TOLERATIONS":[{"key":"a","toleration_seconds":5,"new":1},null,{"operator":"Exists"}]}}'
     assert seen(NewDeployment, content)["options"] == {
-        "tolerations": [{"key": "a", "toleration_seconds": "5"}, {}, {"operator": "Exists"}]
+        "tolerations": [{"key": "a", "toleration_period": "5s"}, {}, {"operator": "TOLERATION_OPERATOR_EXISTS"}]
     }
     twice = '{"options":{"tolerations":[{"key":"a"}],"Tolerations":[{"key":"b"}]}}'
     assert seen(NewDeployment, twice)["options"] == {"tolerations": [{"key": "b"}]}
@@ -335,6 +335,39 @@ def test_a_list_of_objects() -> None:
         ('[{"key":"a"},{"key":5}]', "options.tolerations[1].key must be a string"),
     ):
         assert refusal_of(NewDeployment, f'{{"options":{{"tolerations":{literal}}}}}').message == text
+
+
+def test_durations_are_numbers_of_seconds() -> None:
+    content = '{"options":{"timeout_seconds":-5,"DEADLINE_seconds":60,"timeout":7,"probes":{"startup_seconds":600}}}'
+    assert seen(NewDeployment, content)["options"] == {
+        "timeout": "-5s", "deadline": "60s", "probes": {"startup": "600s"}
+    }  # fmt: skip
+    for literal in ('"5s"', "1.5", "true", "{}"):
+        refusal = refusal_of(NewDeployment, f'{{"options":{{"probes":{{"timeout_seconds":{literal}}}}}}}')
+        assert refusal.message.startswith("options.probes.timeout_seconds must be an integer from ")
+
+
+def test_words_of_enums() -> None:
+    """REST has the words of KServe and Kubernetes, and gRPC enums."""
+    words = '"deployment_mode":"Knative","scale_metric":"rps","protocol_version":"grpc-v2"'
+    content = f'{{"options":{{{words},"tolerations":[{{"operator":"Exists","effect":"PreferNoSchedule"}}]}}}}'
+    assert seen(NewDeployment, content)["options"] == {
+        "deployment_mode": "DEPLOYMENT_MODE_KNATIVE",
+        "scale_metric": "SCALE_METRIC_RPS",
+        "protocol_version": "SERVING_PROTOCOL_GRPC_V2",
+        "tolerations": [{"operator": "TOLERATION_OPERATOR_EXISTS", "effect": "TAINT_EFFECT_PREFER_NO_SCHEDULE"}],
+    }
+    for word, mode in (("RawDeployment", "STANDARD"), ("Serverless", "KNATIVE")):  # KServe's names until 0.15
+        content = f'{{"options":{{"deployment_mode":"{word}"}}}}'
+        assert seen(NewDeployment, content)["options"] == {"deployment_mode": f"DEPLOYMENT_MODE_{mode}"}
+    assert seen(NewDeployment, '{"options":{"deployment_mode":"","scale_metric":null}}')["options"] == {}
+    for literal, text in (
+        ('{"deployment_mode":"knative"}', "options.deployment_mode must be one of Standard, Knative"),
+        ('{"deployment_mode":2}', "options.deployment_mode must be a string"),
+        ('{"scale_metric":"SCALE_METRIC_RPS"}', "options.scale_metric must be one of cpu, memory, concurrency, rps"),
+        ('{"tolerations":[{"effect":"Never"}]}', "options.tolerations[0].effect must be one of NoSchedule, "),
+    ):
+        assert refusal_of(NewDeployment, f'{{"options":{literal}}}').message.startswith(text)
 
 
 NUL = "must not hold NUL characters"

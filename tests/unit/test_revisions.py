@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,9 @@ import pytest
 from tests.fakes.seeding import stored_version
 from tests.fakes.use_cases import UseCases
 from tests.refusals import refused
-from tests.unit.deployed_world import ALLOWING, World, a_world
+from tests.unit.deployed_world import ALLOWING, RISKY, World, a_world
 
+from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deployment import Applied, Cause, Want
 from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions
 from registry_grpc.domain.errors import (
@@ -25,6 +27,7 @@ from registry_grpc.domain.errors import (
     Reason,
 )
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
+from registry_grpc.domain.model_alias import AliasChange
 from registry_grpc.domain.policy import DeploymentPolicy
 
 APPLIED = Applied(uid="u", k8s_generation=1, resource_version="1", content={})
@@ -55,6 +58,42 @@ async def _redeploy(world: World, now: UseCases) -> object:
 @pytest.fixture
 async def world(project_id: UUID) -> World:
     return await a_world(project_id)
+
+
+async def test_an_update_takes_the_version_that_an_alias_names_now(world: World) -> None:
+    r, project_id, model_id = world.repositories, world.project_id, world.version.registered_model_id
+    model = await r.models.get(project_id, model_id)
+    await stored_version(r, model)
+    third = await stored_version(r, model)
+    await r.aliases.set(project_id, model_id, AliasChange(name="champion", version="3"), "")
+    now = world.under(ALLOWING)
+    await now.deployments.update(project_id, world.id, model_version_id="champion", options=None)
+    await r.aliases.set(project_id, model_id, AliasChange(name="champion", version="2"), "")
+    await now.deployments.update(project_id, world.id, model_version_id=None, options=DeploymentOptions())
+    deployment = await world.deployment()
+    assert (deployment.spec.model_version_id, deployment.spec.requested_version) == (third.id, "champion → version 3")
+    await now.deployments.update(project_id, world.id, model_version_id=third.id, options=None)
+    assert (await world.deployment()).spec.requested_version == ""
+    with refused(NotFound, Reason.MODEL_VERSION_NOT_FOUND):
+        await now.deployments.update(project_id, world.id, model_version_id="challenger", options=None)
+
+
+async def test_a_revision_of_a_deleted_version_is_not_repeated(world: World) -> None:
+    second = await stored_version(
+        world.repositories, await world.repositories.models.get(world.project_id, world.version.registered_model_id)
+    )
+    await world.update(version=second)
+    for link in (await world.repositories.services.get(world.project_id, world.id)).served_models:
+        if link.model_version_id == world.version.id:
+            await world.repositories.serve_models.delete(world.project_id, link.id)
+    kept = timedelta(days=30)
+    await world.repositories.deleted.delete(world.project_id, world.version.id, "", force=False, retention=kept)
+
+    with refused(FailedPrecondition, Reason.MODEL_VERSION_DELETED) as refusal:
+        await world.deployments.roll_back(world.project_id, world.id, 1)
+    assert refusal.value.metadata == {"model_version_id": str(world.version.id)}
+    await world.repositories.deleted.restore(world.project_id, world.version.id, retention=kept)
+    await world.deployments.roll_back(world.project_id, world.id, 1)
 
 
 REPEATING = pytest.mark.parametrize("repeat", [_roll_back, _keep_options, _redeploy])
@@ -172,8 +211,9 @@ async def test_the_mode_that_counts_is_that_of_the_object(world: World) -> None:
 class Busy:
     """Changes a deployment this many times between the read and the write of a use case."""
 
-    def __init__(self, world: World, times: int, **options: Any) -> None:
+    def __init__(self, world: World, times: int, *, canary_percent: int | None = None, **options: Any) -> None:
         self._world = world
+        self._canary_percent = canary_percent
         self._rest = times
         self._options = options
 
@@ -189,7 +229,12 @@ class Busy:
                 options = replace(spec.options, **{"min_replicas": self._rest + 1} | self._options)
                 others = replace(spec, options=options)
                 await self._world.repositories.deployments.revise(
-                    *args[:2], want=Want.ABSENT, spec=others, cause=Cause.UPDATE, created_by="others"
+                    *args[:2],
+                    want=Want.PRESENT if self._canary_percent else Want.ABSENT,
+                    spec=others,
+                    cause=Cause.UPDATE,
+                    created_by="others",
+                    canary_percent=self._canary_percent,
                 )
             return await method(*args, **fields)
 
@@ -224,6 +269,22 @@ async def test_an_update_gives_up_when_others_do_not_stop(world: World) -> None:
             .use_cases()
             .deployments.update(world.project_id, world.id, model_version_id=None, options=None)
         )
+
+
+async def test_a_rollback_is_made_after_concurrent_changes(world: World) -> None:
+    busy = Busy(world, 1).use_cases().deployments
+    rolled_back = await busy.roll_back(world.project_id, world.id, 1)
+    assert (rolled_back.generation, rolled_back.spec.options) == (3, RISKY)
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+async def test_a_rollback_does_not_end_a_canary_that_it_has_not_seen(world: World, revision: int) -> None:
+    await world.update(DeploymentOptions(min_replicas=3))
+    busy = Busy(world, 1, canary_percent=25).use_cases().deployments
+    with refused(FailedPrecondition, Reason.CANARY_UNDER_WAY):
+        await busy.roll_back(world.project_id, world.id, revision)
+    assert (canary := (await world.deployment()).canary) is not None
+    assert (canary.step, canary.stable_generation) == (CanaryStep.TRY, 2)
 
 
 @pytest.mark.parametrize(("account", "is_allowed"), [("reader", True), ("admin", False)])

@@ -112,6 +112,38 @@ def test_the_nearest_version(version: str, nearest: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "version",
+    [
+        " 1.6.1", "1.6.1 ", "\t1.6.1\n", "v1.6", "V1.6", "v 1.6", "==1.6.1", ">=1.6", "~=1.6", "1.6.1+cpu", "1.6.1a1",
+        "1.6.x", "1.6.*", "01.6", "1.6.", " ", "1", "1." + "6" * 40,
+    ],
+)  # fmt: skip
+def test_a_version_is_recognized_however_it_is_written(version: str) -> None:
+    """Only the nearest version of the format serves, so there is nothing to tell."""
+    spec = said("sklearn", version)
+    assert SHIPPED.asked_for(spec).version in {"1", ""}
+    assert SHIPPED.findings(spec) == ()
+
+
+@pytest.mark.parametrize("version", ["latest", "stable", "newest", "cu121", "-", "²", "1" * 50])
+def test_what_is_no_version_gets_the_newest_and_is_told(version: str) -> None:
+    assert SHIPPED.asked_for(said("sklearn", version)).version == "1"
+    assert finding(said("sklearn", version), SHIPPED).code == "RUNTIME_VERSION_DIFFERS"
+
+
+@pytest.mark.parametrize("name", [" sklearn", "SKLearn ", "Scikit-Learn\n", " scikit_learn "])
+def test_blanks_and_case_of_a_framework_do_not_matter(name: str) -> None:
+    assert SHIPPED.asked_for(said(name, "1.6.1")) == ("sklearn", "1", None)
+    assert Runtimes().asked_for(said(name, " 1.6.1 ")).version == "1.6.1"
+
+
+def test_a_runtime_with_an_endless_version_harms_nobody() -> None:
+    """Whoever may make runtimes in a namespace could otherwise stop all deployments there."""
+    runtimes = Runtimes(formats=(a_format("odd", "sklearn", "9" * 5000), a_format("good", "sklearn", "1")))
+    assert runtimes.asked_for(said("sklearn", "1.6.1")).version == "1"
+
+
+@pytest.mark.parametrize(
     ("version", "differs"), [("1.3.7", False), ("1", False), ("", False), ("2", True), ("new", True)]
 )
 def test_another_version_than_the_models_is_told(version: str, differs: bool) -> None:
@@ -228,7 +260,7 @@ def test_a_named_runtime_is_asked_for_its_own_version() -> None:
 
 def a_runtime(name: str, *formats: dict[str, Any], created: str = "", protocols: tuple[str, ...] = ("v1",)) -> Any:
     metadata = {"name": name, "creationTimestamp": created}
-    return {"metadata": metadata, "spec": {"supportedModelFormats": formats, "protocolVersions": list(protocols)}}
+    return {"metadata": metadata, "spec": {"supportedModelFormats": list(formats), "protocolVersions": list(protocols)}}
 
 
 def test_the_order_is_kserves() -> None:
@@ -309,3 +341,18 @@ def test_the_simulated_kserve_is_strict() -> None:
         choose({"modelFormat": {"name": "sklearn", "version": "1.6.1"}}, shipped_runtimes())
     with pytest.raises(NoRuntime):
         choose({"modelFormat": {"name": "mlflow", "version": "2"}}, shipped_runtimes())
+
+
+@pytest.mark.parametrize("framework", ["vllm", "transformers", "huggingface", "sentence-transformers", "safetensors"])
+def test_versions_of_libraries_are_not_compared_with_numbers_of_kserves_own(framework: str) -> None:
+    """KServe's runtimes for language models list a 1 that is no version of vLLM or transformers."""
+    assert SHIPPED.findings(said(framework, "4.57.1")) == ()
+    assert SHIPPED.chosen(said(framework, "4.57.1")) is not None
+
+
+def test_a_framework_that_resembles_none_gets_no_wild_guess() -> None:
+    assert finding(said("jax", "0.8"), SHIPPED).hint.startswith("Correct the framework of the version")
+
+
+def test_messages_have_no_blanks_of_the_version() -> None:
+    assert "lists PyTorch 2.9.0;" in finding(said("PyTorch ", " 2.9.0 "), SHIPPED).message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from registry_grpc.settings import ClusterKind, ConfigurationError, Settings
 from registry_grpc.shipped import PROJECT_ROOT
 
 KEY = base64.b64encode(bytes(range(32))).decode()
+OTHER_KEY = base64.b64encode(bytes(32)).decode()
 SECRET = "hunter2"
 
 
@@ -23,7 +25,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     import os
 
     for name in list(os.environ):
-        if name.startswith("REGISTRY_") or name == "KUBECONFIG":
+        if name.startswith(("REGISTRY_", "OTEL_")) or name == "KUBECONFIG":
             monkeypatch.delenv(name)
     return monkeypatch
 
@@ -42,7 +44,8 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     messages = refused(
         port="x", workers="0", cluster="moon", log_level="loud", production="true", database_url="mysql://h/d"
     )
-    assert set(messages) == {"port", "workers", "cluster", "log_level", "encryption_keys", "database_url"}
+    wrong = {"port", "workers", "cluster", "log_level", "encryption_keys", "database_url", "auth", "tenancy"}
+    assert set(messages) == wrong
 
 
 def test_some_history_is_always_kept() -> None:
@@ -52,9 +55,78 @@ def test_some_history_is_always_kept() -> None:
 
 def test_production_needs_keys(environment: pytest.MonkeyPatch) -> None:
     assert "production needs keys" in refused(production="true")["encryption_keys"]
-    environment.setenv("REGISTRY_PRODUCTION", "true")
-    environment.setenv("REGISTRY_ENCRYPTION_KEYS", f"k1:{KEY}")
+    in_production(environment)
     assert Settings().encryption_keys == SecretStr(f"k1:{KEY}")
+
+
+def in_production(environment: pytest.MonkeyPatch, **more: str) -> None:
+    """Set everything that production needs."""
+    needed = {"production": "true", "encryption_keys": f"k1:{KEY}", "auth": "required", "tenancy": "enforced"}
+    for name, value in (needed | more).items():
+        environment.setenv(f"REGISTRY_{name.upper()}", value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "what_to_set"),
+    [
+        ("auth", "off", "REGISTRY_AUTH=required"),
+        ("auth", "demo", "REGISTRY_AUTH=required"),
+        ("tenancy", "open", "REGISTRY_TENANCY=enforced"),
+        ("worker_host", "0.0.0.0", "REGISTRY_MESH=true"),
+        ("worker_host", "::", "REGISTRY_WORKER_TLS_CERTIFICATE"),
+        ("worker_host", "10.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_production_refuses_what_is_open_to_others(
+    environment: pytest.MonkeyPatch, setting: str, value: str, what_to_set: str
+) -> None:
+    in_production(environment, **{setting: value})
+    messages = refused()
+    assert set(messages) == {setting}
+    assert what_to_set in messages[setting]
+    environment.delenv("REGISTRY_PRODUCTION")
+    assert str(getattr(Settings(), setting)) == value
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"worker_host": "127.0.0.2"},
+        {"worker_host": "[::1]"},
+        {"worker_host": "localhost"},
+        {"worker_host": "0.0.0.0", "mesh": "true"},
+        {"worker_host": "0.0.0.0", "worker_tls_certificate": "/tls.crt", "worker_tls_key": "/tls.key"},
+    ],
+)
+def test_production_accepts_listeners_that_others_cannot_read(
+    environment: pytest.MonkeyPatch, more: dict[str, str]
+) -> None:
+    in_production(environment, **more)
+    assert Settings().production
+
+
+def test_a_worker_of_its_own_is_checked_too(environment: pytest.MonkeyPatch) -> None:
+    in_production(environment)
+    with pytest.raises(ConfigurationError, match="REGISTRY_MESH=true"):
+        Settings().check_listener("0.0.0.0:50051")
+    for address in ("unix:/run/worker.sock", "127.0.0.1:1", "[::1]:1"):
+        Settings().check_listener(address)
+    environment.setenv("REGISTRY_MESH", "true")
+    Settings().check_listener("0.0.0.0:50051")
+
+
+def test_reflection_is_off_in_production_unless_it_is_set(environment: pytest.MonkeyPatch) -> None:
+    assert Settings().has_reflection
+    in_production(environment)
+    assert not Settings().has_reflection
+    environment.setenv("REGISTRY_REFLECTION", "true")
+    assert Settings().has_reflection
+
+
+def test_a_certificate_needs_its_key_and_the_other_way_round() -> None:
+    assert "needs its key" in refused(worker_tls_certificate="/tls.crt")["worker_tls_key"]
+    assert set(refused(worker_tls_key="/tls.key", worker_tls_ca="/ca.crt")) == {"worker_tls_key", "worker_tls_ca"}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +136,9 @@ def test_production_needs_keys(environment: pytest.MonkeyPatch) -> None:
         (f"k1:{KEY[:20]}", "'k1' must be the base64 of 32 bytes"),
         (f"k1:{KEY},k2:???", "'k2' must be the base64 of 32 bytes"),
         (" , ", "at least one"),
+        (f"k1:{KEY},k1:{OTHER_KEY}", "two encryption keys have the id 'k1'"),
+        (f"k1:{KEY},k2:{KEY}", "'k2' is the same as one before it"),
+        (f"k 1:{KEY}", "the id has letters and digits only"),
     ],
 )
 def test_unusable_keys_are_refused_without_being_shown(keys: str, complaint: str) -> None:
@@ -138,7 +213,25 @@ def test_the_registrys_kubeconfig_goes_before_that_of_kubectl(environment: pytes
     environment.setenv("KUBECONFIG", "/kubectl")
     assert Settings().kubeconfig == Path("/kubectl")
     environment.setenv("REGISTRY_KUBECONFIG", "/registry")
+    environment.setenv("REGISTRY_CLUSTER", "kubeconfig")
     assert Settings().kubeconfig == Path("/registry")
+
+
+def test_the_registrys_receiver_of_traces_goes_before_the_usual_one(environment: pytest.MonkeyPatch) -> None:
+    assert Settings().traces_endpoint is None
+    environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318")
+    assert Settings().traces_endpoint == "http://all:4318"
+    environment.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4318/v1/traces")
+    assert Settings().traces_endpoint == "http://traces:4318/v1/traces"
+    environment.setenv("REGISTRY_TRACES_ENDPOINT", "https://ours/otlp")
+    assert Settings().traces_endpoint == "https://ours/otlp"
+
+
+@pytest.mark.parametrize("value", ["collector:4317", f"http://u:{SECRET}@collector", "http://c?token=1", "http://c d"])
+def test_a_receiver_of_traces_is_a_url_without_credentials(environment: pytest.MonkeyPatch, value: str) -> None:
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in refused(traces_endpoint=value)["traces_endpoint"]
+    environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", value)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in refused()["traces_endpoint"]
 
 
 def test_secrets_are_masked_wherever_settings_are_printed() -> None:
@@ -160,3 +253,18 @@ def test_the_page_about_them_is_up_to_date() -> None:
 
 def test_make_run_is_only_open_to_the_network_by_a_setting() -> None:
     assert Settings.model_fields["host"].default == "127.0.0.1"
+
+
+@pytest.mark.parametrize("prefixes", [("", "k8s:"), ("a", "ab"), ("k8s:", "k8s:x"), ("", "")])
+def test_no_issuer_can_name_the_users_of_another_one(prefixes: tuple[str, str]) -> None:
+    listed = [
+        {"issuer": f"https://i{place}", "audiences": ["registry"], "prefix": prefix}
+        for place, prefix in enumerate(prefixes)
+    ]
+    assert "prefix" in refused(auth="required", issuers=json.dumps(listed))["issuers"]
+    for each, prefix in zip(listed, ("a:", "b:"), strict=True):
+        each["prefix"] = prefix
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REGISTRY_AUTH", "required")
+        patch.setenv("REGISTRY_ISSUERS", json.dumps(listed))
+        assert len(Settings().issuers) == 2

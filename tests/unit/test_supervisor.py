@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from registry_grpc import supervisor
 from registry_grpc.supervisor import ProcessSpec, Supervisor
@@ -13,14 +15,19 @@ from registry_grpc.supervisor import ProcessSpec, Supervisor
 
 async def test_a_failed_launch_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_BACKOFF_SECONDS", 0.01)
-    log = tmp_path / "not yet" / "log"
-    running = Supervisor([ProcessSpec(name="one", module="platform", arguments=(), log=log)], grace_seconds=1)
-    await running.start()
-    try:
-        await asyncio.sleep(0.05)
-        log.parent.mkdir()
-        async with asyncio.timeout(30):
-            while not (log.exists() and log.read_bytes()):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-    finally:
-        await running.stop()
+    python, missing = sys.executable, tmp_path / "python"
+    monkeypatch.setattr(sys, "executable", str(missing))
+    running = Supervisor([ProcessSpec(name="one", module="platform", arguments=())], grace_seconds=1)
+    with capture_logs() as lines:
+        await running.start()
+        try:
+            async with asyncio.timeout(30):
+                while not lines:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                missing.symlink_to(python)
+                while lines[-1]["code"] != 0:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        finally:
+            await running.stop()
+    assert {(line["event"], line["name"]) for line in lines} == {("process.ended", "one")}
+    assert str(missing) in lines[0]["code"]

@@ -42,7 +42,7 @@ class Objects:
     log: str = "the log"
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
-    async def find(self, kind: Any, name: str, *, namespace: str) -> dict[str, Any]:
+    async def find(self, kind: Any, name: str, *, namespace: str) -> dict[str, Any] | None:
         metadata = {"name": name, "namespace": namespace, "uid": "u", "generation": 1, "creationTimestamp": T0}
         metadata |= {"resourceVersion": "1"}
         if kind is kinds.INFERENCE_SERVICES:
@@ -150,7 +150,7 @@ async def test_events_are_evidence_without_noise_and_in_order() -> None:
     assert "of the service" in [sign.text for sign in links[0].signs]
 
 
-async def test_the_rest_of_the_chain_after_a_refusal_is_unknown() -> None:
+async def test_what_may_not_be_read_is_unknown() -> None:
     class Refusing(Objects):
         async def list(self, path: str, **query: str) -> Listing:
             if path.endswith("/pods"):
@@ -158,5 +158,33 @@ async def test_the_rest_of_the_chain_after_a_refusal_is_unknown() -> None:
             return await super().list(path, **query)
 
     links = await traced(Refusing([]))
-    assert (links[-1].state, links[-1].summary) == (LinkState.UNKNOWN, "cannot be read: no pods for you")
-    assert links[0].kind == "InferenceService"
+    assert [link.kind for link in links] == ["InferenceService", "Deployment", "Next", "URL"]
+    assert links[2].state is LinkState.UNKNOWN
+    assert links[2].summary.startswith("cannot be read: no pods for you; grant the registry this right")
+
+
+@pytest.mark.parametrize(
+    ("mode", "workload", "state", "summary"),
+    [
+        ("Standard", {"availableReplicas": 1}, LinkState.OK, "leads to the pods"),
+        ("Standard", {}, LinkState.WAITING, "answers 503, because no pod is ready"),
+        ("Knative", {"conditions": [condition("Ready", "True")]}, LinkState.OK,
+         "leads to the pods, which Knative starts when requests come"),
+        ("Knative", {}, LinkState.WAITING, "answers 503, because no pod is ready"),
+        ("Standard", None, LinkState.WAITING, "answers 503, because no pod is ready"),
+        ("Standard", status_error(403, {"message": "no"}, ""), LinkState.UNKNOWN,
+         "has a route, but whether a pod is ready cannot be read"),
+    ],
+)  # fmt: skip
+async def test_where_a_url_with_a_route_leads(mode: str, workload: Any, state: LinkState, summary: str) -> None:
+    class Routed(Objects):
+        async def find(self, kind: Any, name: str, *, namespace: str) -> dict[str, Any] | None:
+            found = await super().find(kind, name, namespace=namespace) or {}
+            if kind is kinds.INFERENCE_SERVICES:
+                ready = condition("IngressReady", "True")
+                return found | {"status": {"deploymentMode": mode, "url": "http://a", "conditions": [ready]}}
+            if isinstance(workload, Exception):
+                raise workload
+            return workload if workload is None else found | {"status": workload}
+
+    assert of_kind(await traced(Routed([])), "URL") == [("http://a", state, summary)]

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.fakes.projects import OPEN
 from tests.fakes.seeding import stored_version
 from tests.refusals import refused
 from tests.unit.deployed_world import World, a_world
@@ -69,7 +70,7 @@ async def test_an_update_that_names_the_version_serves_it_as_it_is_now(world: Wo
 
 
 def versions_of(world: World) -> ModelVersions:
-    return ModelVersions(versions=world.repositories.versions, deployments=world.repositories.deployments)
+    return ModelVersions(versions=world.repositories.versions, deployments=world.repositories.deployments, tenants=OPEN)
 
 
 @pytest.mark.parametrize("name", COPIED)

@@ -1,17 +1,21 @@
-// Registers a model, deploys it, watches the deployment until it serves, lists the model's deployments and undeploys it.
+// The client registers a model with two versions, calls one of them the champion, deploys it, watches the deployment until
+// it serves, and undeploys it. docs/api.md explains every step.
 
 import { parseArgs } from "node:util";
-import { Code, ConnectError, createClient, type Client, type Interceptor } from "@connectrpc/connect";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { errorReason } from "./error_reason.js";
+import { ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { DeploymentPhase, DeploymentService } from "./gen/modelregistry/v1/deployment_pb.js";
 import { DeploymentReason } from "./gen/modelregistry/v1/deployment_reason_pb.js";
-import { ModelVersionService, type ModelVersion } from "./gen/modelregistry/v1/model_version_pb.js";
-import { RegisteredModelService } from "./gen/modelregistry/v1/registered_model_pb.js";
+import { ModelAliasService } from "./gen/modelregistry/v1/model_alias_pb.js";
+import { ModelVersionService } from "./gen/modelregistry/v1/model_version_pb.js";
+import { RegisteredModelService, type RegisteredModel } from "./gen/modelregistry/v1/registered_model_pb.js";
 import { ServingEnvironmentService, type ServingEnvironment } from "./gen/modelregistry/v1/serving_environment_pb.js";
 
 const CALL_TIMEOUT_MS = 10_000;
 const WATCH_TIMEOUT_MS = 120_000;
+const ATTEMPTS = 4;
 
 const { values: options } = parseArgs({
   options: {
@@ -26,50 +30,110 @@ const withProject: Interceptor = (next) => (request) => {
   return next(request);
 };
 
+/**
+ * Repeats a call while the registry cannot be reached or is overloaded. An error without a reason is not the registry's own: the
+ * connection broke, perhaps after the call had succeeded.
+ */
+const withRetries: Interceptor = (next) => async (request) => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await next(request);
+    } catch (error) {
+      const { code } = ConnectError.from(error);
+      const passes = !reasonOf(error) || code === Code.Unavailable || code === Code.ResourceExhausted;
+      if (!passes || request.stream || attempt === ATTEMPTS) throw error;
+      await sleep(100 * 2 ** attempt * (0.5 + Math.random()));
+    }
+  }
+};
+
 const transport = createGrpcTransport({
   baseUrl: `http://${options.address}`,
-  interceptors: [withProject],
+  interceptors: [withProject, withRetries],
   defaultTimeoutMs: CALL_TIMEOUT_MS,
 });
 const models = createClient(RegisteredModelService, transport);
 const versions = createClient(ModelVersionService, transport);
+const aliases = createClient(ModelAliasService, transport);
 const environments = createClient(ServingEnvironmentService, transport);
 const deployments = createClient(DeploymentService, transport);
 
 async function run(): Promise<void> {
-  const version = await registerVersion(options.uri);
+  const model = await registerModel(`iris-ts-${Date.now().toString(16)}`);
+  const champion = await chooseChampion(model.id, "v2");
+  await listVersions(model.id);
+  await review(champion);
   const environment = await findOrCreateEnvironment("examples");
-  const { inferenceService } = await deployments.deployModel({
-    requestId: `deploy ${version.id}`, // a repeated call answers the same deployment
-    deployment: {
-      registeredModelId: version.registeredModelId,
-      servingEnvironmentId: environment.id,
-      modelVersionId: version.id,
-    },
+  const { deployment } = await deployments.deployModel({
+    requestId: `deploy ${model.name}`,
+    deployment: { registeredModelId: model.id, version: "champion", servingEnvironmentId: environment.id },
   });
-  const { id, name } = inferenceService!;
-  console.log(`deploying ${name} to ${environment.name}`);
+  const { id, snapshot } = deployment!;
+  console.log(`deploying ${snapshot!.requestedVersion} to ${environment.name}`);
   await watchUntilDeployed(id);
-  await printDeployments(version.registeredModelId);
   await deployments.undeployModel({ id });
   console.log("undeployed");
 }
 
-/** A model of a new name with one version that is READY: only such versions are deployed. */
-async function registerVersion(uri: string): Promise<ModelVersion> {
-  const name = `iris-ts-${Date.now().toString(16)}`;
-  const { registeredModel } = await models.createRegisteredModel({ registeredModel: { name } });
-  const created = await versions.createModelVersion({
-    registeredModelId: registeredModel!.id,
-    modelVersion: { name: "v1", modelFramework: "sklearn", modelFrameworkVersion: "1", uri },
+/**
+ * A model with the versions v1 and v2, which are READY: only such versions can be deployed. A call with a request id takes
+ * effect once, however often it is repeated.
+ */
+async function registerModel(name: string): Promise<RegisteredModel> {
+  const { registeredModel } = await models.createRegisteredModel({
+    requestId: `create ${name}`,
+    registeredModel: { name },
   });
-  const updated = await versions.updateModelVersion({
-    id: created.modelVersion!.id,
-    modelVersion: { status: "READY" },
-  });
-  const version = updated.modelVersion!;
-  console.log(`registered ${name} with version ${version.name} ${version.status}`);
-  return version;
+  const model = registeredModel!;
+  for (const version of ["v1", "v2"]) {
+    const { modelVersion } = await versions.createModelVersion({
+      requestId: `create ${name} ${version}`,
+      registeredModelId: model.id,
+      modelVersion: { name: version, modelFramework: "sklearn", modelFrameworkVersion: "1", uri: options.uri },
+    });
+    await versions.updateModelVersion({ id: modelVersion!.id, modelVersion: { status: "READY" } });
+  }
+  console.log(`registered ${name}`);
+  return model;
+}
+
+/** Gives the alias to a version, and answers the id of the version. */
+async function chooseChampion(registeredModelId: string, version: string): Promise<string> {
+  const { modelAlias } = await aliases.setModelAlias({ registeredModelId, name: "champion", version });
+  console.log(`${modelAlias!.name} is version ${modelAlias!.versionNumber}`);
+  return modelAlias!.modelVersionId;
+}
+
+/** Reads the versions that match a filter, page by page. Pages this small are only for the example. */
+async function listVersions(registeredModelId: string): Promise<void> {
+  const filter = 'status = "READY" AND model_framework = "sklearn"';
+  let pageToken = "";
+  do {
+    const page = await versions.listModelVersions({ registeredModelId, filter, orderBy: "name", pageSize: 1, pageToken });
+    for (const version of page.modelVersions) console.log(`found ${version.name} [${version.aliases.join(" ")}]`);
+    pageToken = page.nextPageToken;
+  } while (pageToken);
+}
+
+/** Three reviewers label the version at the same time. */
+async function review(id: string): Promise<void> {
+  await Promise.all(["bias", "latency", "license"].map((label) => addLabel(id, label, "passed")));
+  const { modelVersion } = await versions.getModelVersion({ id });
+  console.log(`reviews: ${Object.keys(modelVersion!.labels).length}`);
+}
+
+/** Adds a label to those that the version has. The etag makes sure that nobody else's is lost. */
+async function addLabel(id: string, key: string, value: string): Promise<void> {
+  for (;;) {
+    const { modelVersion } = await versions.getModelVersion({ id });
+    const { etag, labels } = modelVersion!;
+    try {
+      await versions.updateModelVersion({ id, etag, modelVersion: { labels: { ...labels, [key]: value } } });
+      return;
+    } catch (error) {
+      if (ConnectError.from(error).code !== Code.Aborted) throw error; // somebody else has written it: read it again
+    }
+  }
 }
 
 async function findOrCreateEnvironment(name: string): Promise<ServingEnvironment> {
@@ -77,12 +141,13 @@ async function findOrCreateEnvironment(name: string): Promise<ServingEnvironment
     const created = await environments.createServingEnvironment({ servingEnvironment: { name } });
     return created.servingEnvironment!;
   } catch (error) {
-    if (ConnectError.from(error).code !== Code.AlreadyExists) throw error;
+    if (reasonOf(error) !== "SERVING_ENVIRONMENT_NAME_TAKEN") throw error;
     const found = await environments.findServingEnvironment({ name });
     return found.servingEnvironment!;
   }
 }
 
+/** Prints every change of the deployment from the first one on. */
 async function watchUntilDeployed(id: string): Promise<void> {
   const watch = new AbortController();
   // Not `timeoutMs`: its timer would keep the process alive after the loop is left.
@@ -102,21 +167,15 @@ async function watchUntilDeployed(id: string): Promise<void> {
   }
 }
 
-async function printDeployments(registeredModelId: string): Promise<void> {
-  let pageToken = "";
-  do {
-    const page = await deployments.listDeployments({ registeredModelId, pageSize: 50, pageToken });
-    for (const { name, namespace, url } of page.deployments) {
-      console.log(`${name} in ${namespace} answers at ${url}`);
-    }
-    pageToken = page.nextPageToken;
-  } while (pageToken);
+/** The stable reason of an error of the registry, as in ErrorReason of the protos. */
+function reasonOf(error: unknown): string | undefined {
+  return ConnectError.from(error).findDetails(ErrorInfoSchema)[0]?.reason;
 }
 
 /** An error of the registry as its code, its stable reason and its text; other errors as they are. */
 function explain(error: unknown): string {
-  const reason = error instanceof ConnectError && errorReason(error);
-  if (reason) return `${Code[error.code]} ${reason}: ${error.rawMessage}`;
+  const reason = reasonOf(error);
+  if (reason && error instanceof ConnectError) return `${Code[error.code]} ${reason}: ${error.rawMessage}`;
   return error instanceof Error ? error.message : String(error);
 }
 

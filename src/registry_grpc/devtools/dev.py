@@ -5,28 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import shutil
+import ssl
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import asyncpg
+import structlog
 
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
+from registry_grpc.devtools.demo_issuer import PROJECT, DemoIssuer, add_demo_members
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, embedded_postgres
 from registry_grpc.devtools.envoy import LOCAL_ORIGINS, Envoy, EnvoyConfig, EnvoyError
-from registry_grpc.devtools.folder_lock import FolderInUseError, locked
 from registry_grpc.devtools.free_port import free_port
-from registry_grpc.settings import ClusterKind, Settings
+from registry_grpc.folder_lock import FolderInUseError, locked
+from registry_grpc.local_run import announced
+from registry_grpc.monitoring import MetricsServer, of_supervisor
+from registry_grpc.settings import AuthKind, ClusterKind, Settings
 from registry_grpc.stopping import stop_event
 from registry_grpc.supervisor import ProcessSpec, Supervisor, worker_specs
 
+_log = structlog.get_logger("dev")
 _DATABASE_CHECK_SECONDS = 0.2
 _READY_WITHIN_SECONDS = 60.0
 _TRIES = 3
@@ -45,7 +52,7 @@ def run_dev(settings: Settings) -> None:
     Raises SystemExit with a line for the operator if it cannot run.
     """
     # By default the cluster is simulated, so that the first deployment works without a cluster.
-    if not os.environ.get("REGISTRY_CLUSTER"):
+    if "cluster" not in settings.model_fields_set:
         settings = settings.model_copy(update={"cluster": ClusterKind.SIMULATED})
     folder = settings.data_dir.resolve()
     while True:
@@ -60,17 +67,17 @@ def run_dev(settings: Settings) -> None:
         except (EmbeddedPostgresError, EnvoyError, migrate.MigrationError, _DevError) as error:
             if _free_bytes(folder) >= _ROOM_BYTES:
                 sys.exit(str(error))
-        except KeyboardInterrupt:  # while the signal is not handled yet, or no longer
-            sys.exit("interrupted")
 
 
 def _run_in(folder: Path, settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(locked(folder))
         sockets = stack.enter_context(_socket_folder(folder))
         server = None
         if settings.database_url is None:
+            is_new = not (folder / "postgres" / "data").exists()
+            _tell("makes a database and starts PostgreSQL" if is_new else "starts PostgreSQL")
             server = stack.enter_context(embedded_postgres(folder / "postgres"))
         asyncio.run(_run(settings, folder, sockets, server))
 
@@ -78,11 +85,10 @@ def _run_in(folder: Path, settings: Settings) -> None:
 async def _run(settings: Settings, folder: Path, sockets: Path, server: EmbeddedPostgres | None) -> None:
     stop = stop_event()
     url = server.socket_url if server else settings.dsn
+    _tell("applies the migrations of the database")
     await _migrate(settings, url)
 
     addresses = [f"unix:{sockets}/worker-{i}.sock" for i in range(settings.workers)]
-    grace = settings.shutdown_grace + settings.drain_delay
-    supervisor = Supervisor(_specs(settings, folder, url, addresses), grace_seconds=grace)
     envoy = Envoy(
         EnvoyConfig(
             folder=folder / "gateway",
@@ -90,20 +96,66 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
             host=settings.host,
             port=settings.port,
             cors_origins=settings.cors_origins or LOCAL_ORIGINS,
+            switches=_switches(settings),
+            certificates=settings.gateway_tls and settings.gateway_tls.resolve(),
         )
     )
-    await supervisor.start()
+    ports = _metrics_ports(settings)
+    async with _issuer(settings, url) as issuer:
+        specs = _specs(settings, folder, url, addresses, issuer, ports[1])
+        _tell(f"starts the gateway and {', '.join(spec.name for spec in specs)}")
+        supervisor = Supervisor(specs, grace_seconds=settings.shutdown_grace + settings.drain_delay)
+        metrics = MetricsServer(
+            settings.metrics_host, ports[0], of_supervisor(settings, folder / "metrics", supervisor.pids)
+        )
+        await supervisor.start()
+        try:
+            await envoy.start()
+            gateway = f"{'https' if settings.gateway_tls else 'http'}://127.0.0.1:{envoy.port}"
+            greeting = _greeting(
+                settings, folder, gateway, server.url if server else url, issuer, metrics.url, ports[1]
+            )
+            parts = [_keep_gateway(envoy), _greet_when_ready(envoy, greeting)]
+            if server:
+                parts.append(_keep_database(server, folder / "postgres"))
+            # The last process, a worker or a controller, has all settings.
+            found_by = {**specs[-1].environment, "REGISTRY_PORT": str(envoy.port)}
+            if settings.gateway_tls and settings.gateway_ca is None:
+                found_by["REGISTRY_GATEWAY_CA"] = str((settings.gateway_tls / "ca.crt").resolve())
+            with announced(folder, addresses, found_by):
+                await _until_stopped(stop, parts)
+            _log.info("process.stopping", reason=stop.reason)
+        finally:
+            await envoy.stop()
+            await supervisor.stop()
+
+
+@contextlib.asynccontextmanager
+async def _issuer(settings: Settings, url: str) -> AsyncIterator[DemoIssuer | None]:
+    """The issuer of the demo, with members in the database; None if no demo is wanted."""
+    if settings.auth is not AuthKind.DEMO:
+        yield None
+        return
+    issuer = DemoIssuer()
+    async with issuer.running():
+        await add_demo_members(url)
+        yield issuer
+
+
+def _switches(settings: Settings) -> list[str]:
+    """Those of the gateway. Raises _DevError if its certificates cannot be used."""
+    folder = settings.gateway_tls
+    if folder is None:
+        return []
     try:
-        await envoy.start()
-        gateway = f"http://127.0.0.1:{envoy.port}"
-        parts = [_keep_gateway(envoy), _greet_when_ready(settings, folder, gateway, server.url if server else url)]
-        if server:
-            parts.append(_keep_database(server, folder / "postgres"))
-        await _until_stopped(stop, parts)
-        _say("stopping")
-    finally:
-        await envoy.stop()
-        await supervisor.stop()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+        if settings.gateway_mtls:
+            context.load_verify_locations(folder / "ca.crt")
+    except OSError as error:  # also ssl.SSLError
+        names = "tls.crt, tls.key and ca.crt" if settings.gateway_mtls else "tls.crt and tls.key"
+        raise _DevError(f"REGISTRY_GATEWAY_TLS: {folder} needs {names} that fit together: {error}") from error
+    return ["tls", "mtls"] if settings.gateway_mtls else ["tls"]
 
 
 async def _migrate(settings: Settings, url: str) -> None:
@@ -136,7 +188,7 @@ async def _keep_gateway(envoy: Envoy) -> None:
     """Restart the gateway on the same port whenever it ends. Raises EnvoyError if it does not start."""
     while True:
         await envoy.wait()
-        await _start_again("the gateway", envoy.config.folder, envoy.start)
+        await _start_again("gateway", envoy.config.folder, envoy.start)
 
 
 async def _keep_database(server: EmbeddedPostgres, folder: Path) -> None:
@@ -149,7 +201,7 @@ async def _keep_database(server: EmbeddedPostgres, folder: Path) -> None:
     while True:
         await asyncio.sleep(_DATABASE_CHECK_SECONDS)
         if not server.runs:
-            await _start_again("PostgreSQL", folder, restart)
+            await _start_again("postgres", folder, restart)
 
 
 async def _start_again(name: str, folder: Path, start: Callable[[], Awaitable[None]]) -> None:
@@ -158,7 +210,7 @@ async def _start_again(name: str, folder: Path, start: Callable[[], Awaitable[No
     tries = 0
     while True:
         await _until_there_is_room(folder)
-        _say(f"{name} ended, restarting it")
+        _log.warning("process.ended", name=name)
         try:
             return await start()
         except (EmbeddedPostgresError, EnvoyError, OSError):
@@ -172,7 +224,7 @@ async def _until_there_is_room(folder: Path) -> None:
     told = False
     while (free := _free_bytes(folder)) < _ROOM_BYTES:
         if not told:
-            _say(f"the disk of {folder} is full: {free >> 20} MiB are free, waiting for {_ROOM_BYTES >> 20} MiB")
+            _log.error("disk.full", folder=folder, free_mib=free >> 20, awaited_mib=_ROOM_BYTES >> 20)
         told = True
         await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -183,14 +235,28 @@ def _free_bytes(folder: Path) -> int:
     return space.free if space.total else _ROOM_BYTES  # without a size, as /proc is, it is never full
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the output may be a file on the full disk
-        print(text, file=sys.stderr, flush=True)
+def _tell(step: str) -> None:
+    """A step of the start, before the greeting."""
+    print(step, flush=True)
 
 
-def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> list[ProcessSpec]:
-    logs = folder / "logs"
+def _metrics_ports(settings: Settings) -> tuple[int, int]:
+    """Of the workers and of the controller: REGISTRY_METRICS_PORT and the one after it, or free ones."""
+    first = settings.metrics_port or free_port()
+    return first, first + 1 if settings.metrics_port else free_port()
+
+
+def _specs(  # noqa: PLR0917 - all that is known of this run
+    settings: Settings,
+    folder: Path,
+    url: str,
+    addresses: list[str],
+    issuer: DemoIssuer | None,
+    controller_metrics_port: int,
+) -> list[ProcessSpec]:
     environment = {"REGISTRY_DATABASE_URL": url, "REGISTRY_CLUSTER": settings.cluster}
+    if issuer is not None:
+        environment |= {"REGISTRY_AUTH": AuthKind.REQUIRED, "REGISTRY_ISSUERS": json.dumps(issuer.settings)}
     specs = []
     if settings.cluster is ClusterKind.SIMULATED:
         kubeconfig = folder / "cluster" / "registry-access.yaml"
@@ -204,14 +270,18 @@ def _specs(settings: Settings, folder: Path, url: str, addresses: list[str]) -> 
                 module="registry_grpc.devtools.simulated_cluster",
                 # The port stays the same after a restart, because clients only read the kubeconfig once a minute.
                 arguments=("--port", str(free_port()), "--folder", str(kubeconfig.parent)),
-                log=logs / "cluster.log",
             )
         )
-    specs += worker_specs(addresses, environment, logs)
+    (metrics := folder / "metrics").mkdir(exist_ok=True)
+    for old in metrics.iterdir():
+        old.unlink()
+    specs += worker_specs(addresses, environment, metrics)
     if settings.cluster is not ClusterKind.NONE:
         specs.append(
             ProcessSpec(
-                name="controller", arguments=("controller",), environment=environment, log=logs / "controller.log"
+                name="controller",
+                arguments=("controller",),
+                environment=environment | {"REGISTRY_METRICS_PORT": str(controller_metrics_port)},
             )
         )
     return specs
@@ -234,37 +304,55 @@ def _socket_folder(folder: Path) -> Iterator[Path]:
         yield Path(sockets)
 
 
-async def _greet_when_ready(settings: Settings, folder: Path, gateway: str, database_url: str) -> None:
+async def _greet_when_ready(envoy: Envoy, greeting: str) -> None:
     """Raises _DevError if the stack does not become ready."""
     try:
         async with asyncio.timeout(_READY_WITHIN_SECONDS):
-            await _becomes_ready(gateway)
+            await _becomes_ready(envoy)
     except TimeoutError:
-        text = f"the service is not ready after {_READY_WITHIN_SECONDS:.0f} s; see the logs in {folder}/logs"
-        raise _DevError(text) from None
-    _greet(settings, folder, gateway, database_url)
+        raise _DevError(f"the service is not ready after {_READY_WITHIN_SECONDS:.0f} s: see the lines above") from None
+    print(greeting, flush=True)
 
 
-async def _becomes_ready(gateway: str) -> None:
+async def _becomes_ready(envoy: Envoy) -> None:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         while True:
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                async with session.get(f"{gateway}/healthz") as answer:
+                async with session.get(f"{envoy.probe_url}/ready") as answer:
                     if answer.status == 200:
                         return
             await asyncio.sleep(0.05)
 
 
-def _greet(settings: Settings, folder: Path, gateway: str, database_url: str) -> None:
+def _greeting(  # noqa: PLR0917 - as _specs
+    settings: Settings,
+    folder: Path,
+    gateway: str,
+    database_url: str,
+    issuer: DemoIssuer | None,
+    metrics: str,
+    controller_metrics_port: int,
+) -> str:
     cluster = settings.cluster
-    print(
-        f"""database {database_url}
+    access, header, tls = "", "", settings.gateway_tls
+    curl = "curl -s"
+    if tls:
+        curl += f" --cacert {tls}/ca.crt" + (
+            f" --cert {tls}/tls.crt --key {tls}/tls.key" if settings.gateway_mtls else ""
+        )
+    if issuer is not None:
+        tokens = {role.name.lower(): token for role, token in issuer.tokens.items()}
+        access = f"project {PROJECT}\n" + "".join(f"token {role} {token}\n" for role, token in tokens.items())
+        header = f"""-H 'Authorization: Bearer {tokens["editor"]}' \\
+    """
+    elif settings.auth is AuthKind.OFF:
+        access = "access   OPEN to everybody who reaches the port; REGISTRY_AUTH=demo switches tokens on\n"
+    return f"""database {database_url}
 cluster  {cluster}{f" (kubectl --kubeconfig {folder}/cluster/kubeconfig)" if cluster is ClusterKind.SIMULATED else ""}
-logs     {folder}/logs
-ready {gateway} (REST, gRPC and gRPC-Web)
+logs     on stderr; {folder}/postgres/server.log, {folder}/gateway/envoy.log
+metrics  {metrics}{f" (controller: port {controller_metrics_port})" if cluster is not ClusterKind.NONE else ""}
+{access}ready {gateway} (REST, gRPC and gRPC-Web)
 
 Try:
-  curl -s {gateway}/api/v1/model-registry/models \\
-    -H 'Project-ID: 11111111-1111-1111-1111-111111111111' -d '{{"name": "my-model"}}'""",
-        flush=True,
-    )
+  {curl} {gateway}/api/v1/model-registry/models \\
+    {header}-H 'Project-ID: {PROJECT}' -d '{{"name": "my-model"}}'"""

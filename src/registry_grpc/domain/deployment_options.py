@@ -26,6 +26,8 @@ MODEL_FOLDER = "/mnt/models"
 _AT_LEAST_ONE = (
     "scale_target", "timeout_seconds", "deadline_seconds", "probe_startup_seconds", "probe_timeout_seconds",
 )  # fmt: skip
+_LARGEST = 2**31 - 1
+"""Kubernetes and KServe have 32 bits for most of these numbers."""
 _ABOVE = "/mnt/"
 _LONGEST_PATH = 255
 _PLACES = {
@@ -33,9 +35,13 @@ _PLACES = {
     "limits": "resources.limits",
     "storage_endpoint": "storage.endpoint",
     "storage_region": "storage.region",
+    "storage_anonymous": "storage.anonymous",
+    "storage_verify_ssl": "storage.verify_ssl",
     "storage_ca_bundle": "storage.ca_bundle",
-    "probe_startup_seconds": "probes.startup_seconds",
-    "probe_timeout_seconds": "probes.timeout_seconds",
+    "timeout_seconds": "timeout",
+    "deadline_seconds": "deadline",
+    "probe_startup_seconds": "probes.startup",
+    "probe_timeout_seconds": "probes.timeout",
 }
 """The paths in a request of the fields that have other names there."""
 
@@ -45,6 +51,11 @@ class DeploymentMode(StrEnum):
 
     STANDARD = "Standard"
     KNATIVE = "Knative"
+
+    @classmethod
+    def _missing_(cls, value: object) -> DeploymentMode | None:
+        """The names that KServe used until 0.15 and still accepts."""
+        return {"RawDeployment": cls.STANDARD, "Serverless": cls.KNATIVE}.get(str(value))
 
 
 class ScaleMetric(StrEnum):
@@ -65,14 +76,29 @@ class ServingProtocol(StrEnum):
     GRPC_V2 = "grpc-v2"
 
 
+class TolerationOperator(StrEnum):
+    """How a toleration is compared with a taint, as Kubernetes says it."""
+
+    EQUAL = "Equal"
+    EXISTS = "Exists"
+
+
+class TaintEffect(StrEnum):
+    """What a taint does to pods that do not tolerate it, as Kubernetes says it."""
+
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toleration:
-    """A taint of nodes that the pods tolerate, in Kubernetes' words. An empty text or None is unset."""
+    """A taint of nodes that the pods tolerate. An empty text or None is unset."""
 
     key: str = ""
-    operator: str = ""
+    operator: TolerationOperator | None = None
     value: str = ""
-    effect: str = ""
+    effect: TaintEffect | None = None
     toleration_seconds: int | None = None
 
 
@@ -129,7 +155,7 @@ class DeploymentOptions:
         # The entries of maps that are too large are not checked one by one.
         return sizes or (
             *_replica_violations(self),
-            *_too_low(self),
+            *_out_of_range(self),
             *_quantity_violations(self),
             *_toleration_violations(self.tolerations),
             *_storage_violations(self.storage_uris),
@@ -141,31 +167,34 @@ class DeploymentOptions:
             raise InvalidRequest(violations)
 
 
+NO_OPTIONS = DeploymentOptions()
+
+
 def _too_long(options: DeploymentOptions) -> Iterator[Violation]:
     for name, limit in OPTION_LIMITS.items():
         if len(getattr(options, name)) > limit:
-            yield Violation(_path(name), f"must be at most {limit} characters")
+            yield Violation(path_of_option(name), f"must be at most {limit} characters", limit)
 
 
 def _too_many(options: DeploymentOptions) -> Iterator[Violation]:
     for name, (most, longest) in MAP_LIMITS.items():
         entries: Mapping[str, str] = getattr(options, name)
         if len(entries) > most:
-            yield Violation(_path(name), f"must be at most {most} entries")
+            yield Violation(path_of_option(name), f"must be at most {most} entries", most)
         if any(len(key) > LONGEST_KEY for key in entries):
-            yield Violation(_path(name), f"must have keys of at most {LONGEST_KEY} characters")
+            yield Violation(path_of_option(name), f"must have keys of at most {LONGEST_KEY} characters", LONGEST_KEY)
         if any(len(value.encode()) > longest for value in entries.values()):
-            yield Violation(_path(name), f"must have values of at most {longest} bytes in UTF-8")
+            yield Violation(path_of_option(name), f"must have values of at most {longest} bytes in UTF-8", longest)
     for name, (most, longest) in LIST_LIMITS.items():
         items: tuple[Any, ...] = getattr(options, name)
         if len(items) > most:
-            yield Violation(_path(name), f"must be at most {most} items")
+            yield Violation(path_of_option(name), f"must be at most {most} items", most)
         texts = (text for item in items for text in ([item] if isinstance(item, str) else astuple(item)))
         if any(isinstance(text, str) and len(text.encode()) > longest for text in texts):
-            yield Violation(_path(name), f"must have texts of at most {longest} bytes in UTF-8")
+            yield Violation(path_of_option(name), f"must have texts of at most {longest} bytes in UTF-8", longest)
 
 
-def _path(name: str) -> str:
+def path_of_option(name: str) -> str:
     """The path of the field in a request."""
     return "options." + _PLACES.get(name, name)
 
@@ -181,11 +210,12 @@ def _replica_violations(options: DeploymentOptions) -> Iterator[Violation]:
         yield Violation("options.min_replicas", "must be at least 1, except in Knative mode")
 
 
-def _too_low(options: DeploymentOptions) -> Iterator[Violation]:
+def _out_of_range(options: DeploymentOptions) -> Iterator[Violation]:
     for name in _AT_LEAST_ONE:
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            yield Violation(_path(name), "must be at least 1")
+        value, unit = getattr(options, name), " s" if name.endswith("_seconds") else ""
+        if value is not None and not 1 <= value <= _LARGEST:
+            rule = f"at least 1{unit}" if value < 1 else f"at most {_LARGEST}{unit}"
+            yield Violation(path_of_option(name), f"must be {rule}")
 
 
 def _quantity_violations(options: DeploymentOptions) -> Iterator[Violation]:
@@ -201,16 +231,12 @@ def _toleration_violations(tolerations: Sequence[Toleration]) -> Iterator[Violat
     """The rules of Kubernetes, which KServe does not check."""
     for place, toleration in enumerate(tolerations):
         path = f"options.tolerations[{place}]"
-        if toleration.operator not in {"", "Equal", "Exists"}:
-            yield Violation(f"{path}.operator", "must be `Equal` or `Exists`")
-        if toleration.operator != "Exists" and not toleration.key:
+        if toleration.operator != TolerationOperator.EXISTS and not toleration.key:
             yield Violation(f"{path}.key", "is required, except with the operator `Exists`")
-        if toleration.operator == "Exists" and toleration.value:
+        if toleration.operator == TolerationOperator.EXISTS and toleration.value:
             yield Violation(f"{path}.value", "must be empty with the operator `Exists`")
-        if toleration.effect not in {"", "NoSchedule", "PreferNoSchedule", "NoExecute"}:
-            yield Violation(f"{path}.effect", "must be `NoSchedule`, `PreferNoSchedule` or `NoExecute`")
-        if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
-            yield Violation(f"{path}.toleration_seconds", "must be absent, except with the effect `NoExecute`")
+        if toleration.toleration_seconds is not None and toleration.effect != TaintEffect.NO_EXECUTE:
+            yield Violation(f"{path}.toleration_period", "must be absent, except with the effect `NoExecute`")
 
 
 def _storage_violations(uris: Sequence[StorageUri]) -> Iterator[Violation]:

@@ -2,6 +2,8 @@
 
 The rollout is read from the Deployment (or Knative Service) and the pods of its newest ReplicaSet, because the
 InferenceService itself stays Ready while an update fails.
+
+Texts that others have written lose what looks like a secret here, because later they are stored, shown and logged.
 """
 
 from __future__ import annotations
@@ -12,10 +14,21 @@ from datetime import datetime
 from registry_grpc.domain.canary import Split
 from registry_grpc.domain.deployment import Deployment, FieldDifference
 from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.redaction import redacted
+
+
+class _Heard:
+    """Has a message that others have written."""
+
+    __slots__ = ()
+    message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", redacted(self.message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(_Heard):
     """A status condition. `status` is True, False or Unknown as text, and `since` its last transition."""
 
     status: str
@@ -33,7 +46,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFailure:
+class ModelFailure(_Heard):
     """`status.modelStatus.lastFailureInfo`. KServe keeps old ones, so it needs the right transition status."""
 
     reason: str
@@ -42,7 +55,7 @@ class ModelFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerEvidence:
+class ContainerEvidence(_Heard):
     """A container of a pod: why it waits, how it last ended, and how often it was restarted."""
 
     name: str
@@ -65,6 +78,9 @@ class PodEvidence:
     unschedulable: str = ""
     """The scheduler's message if it found no node."""
     containers: tuple[ContainerEvidence, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unschedulable", redacted(self.unschedulable))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +105,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WarningEvent:
+class WarningEvent(_Heard):
     """A Warning event of the InferenceService about an error that is in no status."""
 
     message: str
@@ -108,6 +124,8 @@ class LiveObject:
     """The value of our identity label, or the id of the inference service if the Go service made the object; empty if
     there is neither."""
     registry_id: str
+    is_foreign: bool = False
+    """Whether it has the mark of another installation, such as that of which this database is a copy."""
     revision: int = 0
     """The revision that was last applied, perhaps by a pass that overtook ours; 0 for an object of the Go service."""
     deleting_since: datetime | None = None
@@ -132,8 +150,9 @@ class LiveObject:
         return deployment.applied is not None and deployment.applied.uid == self.uid
 
     def is_of(self, deployment: Deployment) -> bool:
-        """Whether it belongs to the deployment: by its uid if that is known, or else by its label."""
-        return self.is_applied(deployment) or self.deployment_id == str(deployment.id)
+        """Whether it belongs to the deployment: by its uid if that is known, or else by its label. A copy of a database
+        knows both of its original's objects, but has another installation id."""
+        return not self.is_foreign and (self.is_applied(deployment) or self.deployment_id == str(deployment.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +177,7 @@ class ApplyRefused(Exception):
     number of seconds before the next try, if the server gave one."""
 
     def __init__(self, reason: DeploymentReason, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
         self.reason = reason
-        self.message = message
+        self.message = redacted(message)
+        super().__init__(self.message)
         self.retry_after = retry_after

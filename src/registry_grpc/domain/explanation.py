@@ -12,8 +12,6 @@ from enum import StrEnum
 
 from registry_grpc.domain.deployment import Deployment, Phase, Want
 
-URL = "URL"
-"""The kind of the last link."""
 MOST_LINES = 20
 MOST_BYTES = 4096
 
@@ -22,6 +20,20 @@ def end_of(text: str) -> str:
     """The last lines of a text, as far as clients get it."""
     lines = "\n".join(text.splitlines()[-MOST_LINES:])
     return lines.encode()[-MOST_BYTES:].decode(errors="ignore")
+
+
+class LinkKind(StrEnum):
+    """What a link of the chain is. NEXT could not be read."""
+
+    INTENT = "Intent"
+    INFERENCE_SERVICE = "InferenceService"
+    DEPLOYMENT = "Deployment"
+    KNATIVE_SERVICE = "Knative Service"
+    REPLICA_SET = "ReplicaSet"
+    POD = "Pod"
+    CONTAINER = "Container"
+    URL = "URL"
+    NEXT = "Next"
 
 
 class LinkState(StrEnum):
@@ -44,14 +56,17 @@ class Sign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One link: what it is, how it is, and since when it exists or runs (the cluster's time)."""
+    """One link: what it is, how it is, and since when it exists or runs (the cluster's time). `revision`: the one that
+    it belongs to, or 0."""
 
-    kind: str
+    kind: LinkKind
     name: str
     state: LinkState
     summary: str
     since: datetime | None = None
     signs: tuple[Sign, ...] = ()
+    revision: int = 0
+    is_canary: bool = False
 
     @property
     def title(self) -> str:
@@ -72,14 +87,24 @@ class Explanation:
     @property
     def cause(self) -> str:
         """The last link that failed, because each link depends on those after it; otherwise what was last recorded, or
-        what is waited for."""
-        chain = sorted(self.chain, key=lambda link: link.kind != URL)  # it waits for all others
-        failed, waiting = (
+        what is waited for. `next_step` is about the same."""
+        chain = sorted(self.chain, key=lambda link: link.kind != LinkKind.URL)  # it waits for all others
+        if self._is_about_the_object:
+            chain = list(self.chain[:2])
+        failed, unread, waiting = (
             [f"{link.title}: {link.summary}" for link in chain if link.state is state]
-            for state in (LinkState.FAILED, LinkState.WAITING)
+            for state in (LinkState.FAILED, LinkState.UNKNOWN, LinkState.WAITING)
         )
         recorded = [self.deployment.message] if self.deployment.message else []
-        return (failed[-1:] or recorded or waiting[-1:] or [""])[0]
+        return (failed[-1:] or recorded or unread[-1:] or waiting[-1:] or [""])[0]
+
+    @property
+    def _is_about_the_object(self) -> bool:
+        """Whether the recorded reason is about the object itself. Pods that fail then have another cause: they may even
+        be those of an earlier revision."""
+        deployment = self.deployment
+        is_changed = deployment.phase in {Phase.DRIFTED, Phase.STOPPED} or deployment.want is Want.ABSENT
+        return is_changed or deployment.applied_generation != deployment.generation
 
     @property
     def next_step(self) -> str:
@@ -106,9 +131,10 @@ def _intent(deployment: Deployment) -> Link:
         state = LinkState.FAILED if deployment.phase is Phase.FAILED else LinkState.WAITING
         how = f"is not in the cluster yet: {deployment.message}" if deployment.message else "is not in the cluster yet"
     return Link(
-        kind="Intent",
+        kind=LinkKind.INTENT,
         name=f"revision {deployment.generation}",
         state=state,
         summary=f"{wanted}, {how}",
         since=deployment.revised_at,
+        revision=deployment.generation,
     )

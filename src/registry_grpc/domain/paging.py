@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -42,6 +43,16 @@ class Sort:
             raise InvalidRequest([Violation("sort_by", f"must be one of {', '.join(allowed)}")], "invalid sort_by")
         return cls(field, order != "asc")
 
+    @classmethod
+    def by(cls, order_by: str, allowed: Collection[str]) -> Self:
+        """Reads `order_by`: a field, and `desc` unless it is ascending (https://google.aip.dev/132). Raises
+        InvalidRequest."""
+        field, *direction = order_by.split()[:3]
+        if direction not in ([], ["asc"], ["desc"]) or field not in allowed:
+            text = f"must be one field, with ` desc` for the descending order; the fields are {', '.join(allowed)}"
+            raise InvalidRequest([Violation("order_by", text)])
+        return cls(field, direction == ["desc"])
+
     @property
     def reversed(self) -> Sort:
         return Sort(self.field, not self.descending)
@@ -52,6 +63,9 @@ class Sort:
         return value[:SORTED_CHARACTERS] if isinstance(value, str) else value
 
 
+NEWEST_FIRST = Sort()
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """The end of a page: the last object's value of the sort field, and its id."""
@@ -60,12 +74,23 @@ class Cursor:
     id: UUID
 
 
+class View(StrEnum):
+    """Which fields of objects are read (https://google.aip.dev/157)."""
+
+    CONTRACT = "CONTRACT"
+    """Those that REST answers in lists."""
+    BASIC = "BASIC"
+    """All but those that are large, or that other objects have."""
+    FULL = "FULL"
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """The part of a list to read. With `by_cursor` there is no offset, and the total is not counted.
 
     A page has at most `max_bytes`, counted as in ports.repositories. If `is_cut`, objects that do not fit come on the
-    next page, but a page has at least one object; otherwise a page that is too large is refused.
+    next page, but a page has at least one object; otherwise a page that is too large is refused. Fields that the `view`
+    leaves out need not be read, and are not counted.
     """
 
     limit: int = DEFAULT_LIMIT
@@ -74,6 +99,7 @@ class Slice:
     after: Cursor | None = None
     max_bytes: int = PAGE_BYTES
     is_cut: bool = True
+    view: View = View.BASIC
 
     @classmethod
     def at_offset(cls, limit: int, offset: int) -> Self:

@@ -15,6 +15,11 @@ UNSET: Final = _Unset.UNSET
 Unset = Literal[_Unset.UNSET]
 
 
+def cleared(patch: type[Any], name: str) -> Any:
+    """The value of a field of the object when it is cleared: the one that it has if it is not given at creation."""
+    return patch.CLEARED.get(name, "")
+
+
 def changes(patch: Any) -> dict[str, Any]:
     """The fields of a patch dataclass that are set, in the order of the class."""
     values = ((field.name, getattr(patch, field.name)) for field in fields(patch))

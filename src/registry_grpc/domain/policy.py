@@ -8,6 +8,13 @@ from fnmatch import fnmatchcase
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
+RESERVED_LABELS = (
+    "app.kubernetes.io/", "istio.io/", "kueue.x-k8s.io/", "modelregistry.ai-platform/", "pod-security.kubernetes.io/",
+    "security.istio.io/", "service.istio.io/", "serving.knative.dev/", "serving.kserve.io/", "sidecar.istio.io/",
+    "topology.istio.io/",
+)  # fmt: skip
+"""Prefixes of label keys with which a tenant could control other programs, such as switch a mesh's sidecar off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentPolicy:

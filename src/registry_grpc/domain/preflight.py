@@ -22,6 +22,15 @@ _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*
 _LONGEST_PREFIX = 253
 _APPLYING = ("get inferenceservices", "create inferenceservices", "patch inferenceservices")
 _STORING_KEYS = ("create secrets", "patch secrets")
+_KNATIVE_FLAGS = {
+    "node_selector": "kubernetes.podspec-nodeselector",
+    "tolerations": "kubernetes.podspec-tolerations",
+    "priority_class_name": "kubernetes.podspec-priorityclassname",
+    "shared_memory": "kubernetes.podspec-volumes-emptydir",
+    "storage_uris": "kubernetes.podspec-init-containers",
+}
+"""The feature flags without which Knative refuses what KServe makes of an option."""
+_ON_BY_DEFAULT = "kubernetes.podspec-volumes-emptydir"
 _METRICS_OF_KNATIVE = {ScaleMetric.CONCURRENCY, ScaleMetric.RPS}
 
 
@@ -46,10 +55,20 @@ class ClusterFacts:
     """Whether InferenceServices have `spec.canary`. Unknown unless it was asked for a canary, like `has_route`."""
     has_route: bool | None = None
     """Whether KServe has made an HTTPRoute for the object."""
+    has_storage_uris_field: bool | None = None
+    """Whether predictors have `storageUris`. Unknown unless it was asked for options with them."""
+    knative_features: Mapping[str, str] | None = None
+    """The feature flags of Knative Serving that are set. Unknown unless it was asked for options in Knative mode."""
 
 
 def findings(
-    name: str, namespace: str, spec: DeploymentSpec, *, has_credentials: bool, facts: ClusterFacts | None = None
+    name: str,
+    namespace: str,
+    spec: DeploymentSpec,
+    *,
+    has_credentials: bool,
+    facts: ClusterFacts | None = None,
+    reserved_labels: tuple[str, ...] = (),
 ) -> tuple[Finding, ...]:
     """All findings, the blocking ones first. Without facts, only the checks that need no cluster are made."""
     found = [
@@ -57,6 +76,7 @@ def findings(
         *name_findings(name, namespace),
         *namespace_findings(namespace),
         *_labels(spec.labels, "labels"),
+        *_reserved(spec.labels, reserved_labels),
         *_labels(spec.options.node_selector, "options.node_selector"),
         *storage_findings(
             spec,
@@ -113,6 +133,12 @@ def _labels(labels: Mapping[str, str], field: str) -> Iterator[Finding]:
             yield Finding(Why.INVALID_LABEL, message, field=field)
 
 
+def _reserved(labels: Mapping[str, str], prefixes: tuple[str, ...]) -> Iterator[Finding]:
+    if keys := [f"`{key}`" for key in sorted(labels) if key.startswith(prefixes)]:
+        message = f"{', '.join(keys)}: labels that control other programs are not given to pods"
+        yield Finding(Why.LABEL_RESERVED, message, blocking=False, field="labels")
+
+
 def _metric_without_effect(options: DeploymentOptions) -> Iterator[Finding]:
     """In Standard mode KServe accepts every metric, and ignores those that it cannot use."""
     if options.deployment_mode is not DeploymentMode.STANDARD:
@@ -143,6 +169,11 @@ def _cluster(namespace: str, spec: DeploymentSpec, facts: ClusterFacts, *, has_c
     if not is_standard and facts.knative_installed is False:
         message = "deployment mode `Knative` needs Knative Serving, which is not installed"
         yield Finding(Why.MODE_UNSUPPORTED, message, field="options.deployment_mode")
+    elif not is_standard:
+        yield from _features_of_knative(spec.options, facts.knative_features)
+    if spec.options.storage_uris and facts.has_storage_uris_field is False:
+        message = "InferenceServices have no `spec.predictor.storageUris`, which needs KServe 0.16 or later"
+        yield Finding(Why.OPTION_UNSUPPORTED, message, field="options.storage_uris")
     if spec.options.service_account and facts.service_account_exists is False:
         message = f"there is no service account `{spec.options.service_account}` in namespace `{namespace}`"
         yield Finding(Why.SERVICE_ACCOUNT_NOT_FOUND, message, field="options.service_account")
@@ -150,9 +181,21 @@ def _cluster(namespace: str, spec: DeploymentSpec, facts: ClusterFacts, *, has_c
         message = f"there is no priority class `{spec.options.priority_class_name}`"
         yield Finding(Why.PRIORITY_CLASS_NOT_FOUND, message, field="options.priority_class_name")
     if is_standard and spec.options.timeout_seconds and facts.gateway_api_installed is False:
-        message = "`timeout_seconds` has no effect in mode `Standard` without the Gateway API, which is not installed"
-        yield Finding(Why.TIMEOUT_UNUSED, message, blocking=False, field="options.timeout_seconds")
+        message = "`timeout` has no effect in mode `Standard` without the Gateway API, which is not installed"
+        yield Finding(Why.TIMEOUT_UNUSED, message, blocking=False, field="options.timeout")
     needs_secret = has_credentials or bool(spec.options.storage_anonymous)
     needed = _APPLYING + _STORING_KEYS if needs_secret else _APPLYING
     for permission in facts.missing_permissions:
         yield Finding(Why.FORBIDDEN, f"the registry may not {permission}", blocking=permission.startswith(needed))
+
+
+def _features_of_knative(options: DeploymentOptions, features: Mapping[str, str] | None) -> Iterator[Finding]:
+    """Knative refuses some fields of pods, after KServe has accepted the object."""
+    for option, flag in _KNATIVE_FLAGS.items():
+        default = "enabled" if flag == _ON_BY_DEFAULT else "disabled"
+        said = (features or {}).get(flag, default).lower()
+        is_on = said in {"enabled", "allowed"} or (said != "disabled" and default == "enabled")
+        if not getattr(options, option) or is_on:
+            continue
+        message = f"Knative refuses `{option}` unless its ConfigMap `config-features` has `{flag}: enabled`"
+        yield Finding(Why.OPTION_UNSUPPORTED, message, blocking=features is not None, field=f"options.{option}")

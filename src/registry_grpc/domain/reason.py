@@ -35,10 +35,15 @@ class DeploymentReason(StoredWord):
     NAME_INVALID = "NAME_INVALID", "Give a `name` of lower-case letters, digits and `-`, for example `my-model`."
     NAME_TOO_LONG = "NAME_TOO_LONG", "Give a shorter `name`, or deploy into a namespace with a shorter name."
     NAMESPACE_INVALID = "NAMESPACE_INVALID", "Set the environment's `external_id` to the name of the namespace."
+    NAMESPACE_NOT_ALLOWED = (
+        "NAMESPACE_NOT_ALLOWED",
+        "Ask the operator of the project to allow the namespace, or undeploy.",
+    )
     INVALID_LABEL = (
         "INVALID_LABEL",
         "Use up to 63 letters, digits, `-`, `_`, `.`; begin and end with a letter or digit.",
     )
+    LABEL_RESERVED = "LABEL_RESERVED", "Use a key with another prefix: this label is only kept in the registry."
     RESOURCES_INVALID = (
         "RESOURCES_INVALID",
         "Set `options.resources` so that no request is above its limit, and GPUs have limits in whole numbers.",
@@ -104,7 +109,7 @@ class DeploymentReason(StoredWord):
         "UNSCHEDULABLE",
         "Correct what the message names: resources, selector, tolerations or claim; or add nodes that fit.",
     )
-    DEADLINE = "DEADLINE", "Read the message; if the model only needs more time, raise `options.deadline_seconds`."
+    DEADLINE = "DEADLINE", "Read the message; if the model only needs more time, raise `options.deadline`."
     ROUTE_PENDING = "ROUTE_PENDING", "Wait until the route exists."
     INGRESS = "INGRESS", "Check the ingress or gateway in KServe's configuration."
     NO_REPLICAS = "NO_REPLICAS", "Find out who scaled the object's Deployment to zero, and scale it up again."
@@ -117,11 +122,12 @@ class DeploymentReason(StoredWord):
     CANARY_UNROUTED = "CANARY_UNROUTED", "Check the HTTPRoute that KServe made, and its gateway; or abort the canary."
     CANARY_UNSUPPORTED = "CANARY_UNSUPPORTED", "Provide what the message names, or update without `traffic_percent`."
 
-    # Findings about a planned deployment, by PlanDeploy and `validate_only` only.
+    # Findings about a planned deployment, by PlanDeployment and `validate_only` only.
     URI_SCHEME_UNSUPPORTED = (
         "URI_SCHEME_UNSUPPORTED",
         "Store the model elsewhere, or install a ClusterStorageContainer.",
     )
+    URI_MALFORMED = "URI_MALFORMED", "Correct the version's uri as the message says."
     RUNTIME_NOT_FOUND = "RUNTIME_NOT_FOUND", "Name an existing runtime, or none to let KServe choose by model format."
     RUNTIME_MISMATCH = "RUNTIME_MISMATCH", "Name another runtime, or none to let KServe choose by model format."
     NO_RUNTIME = "NO_RUNTIME", "Install a runtime for the format, or name one in `options.runtime`."
@@ -130,6 +136,7 @@ class DeploymentReason(StoredWord):
         "Check that the runtime can load this model, or install one for the version.",
     )
     PRIORITY_CLASS_NOT_FOUND = "PRIORITY_CLASS_NOT_FOUND", "Create the priority class, or name another one."
+    OPTION_UNSUPPORTED = "OPTION_UNSUPPORTED", "Provide what the message names, or leave the option out."
     TIMEOUT_UNUSED = (
         "TIMEOUT_UNUSED",
         "Set the timeout in the ingress, or install the Gateway API and let KServe use it.",

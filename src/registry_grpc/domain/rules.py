@@ -1,7 +1,8 @@
 """Rules for single fields that all aggregates share (contract 0.5, 0.7).
 
 The sizes are chosen so that any object of a list fits into a gRPC message of 4 MiB, the default limit of clients:
-description, labels and tags at their limits have 4,032 KiB together.
+description, labels, tags and properties of a model at their limits have 4,064 KiB together, and
+so have description, labels, properties, readme and metadata of a version.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.patch import UNSET
+from registry_grpc.domain.properties import Properties
 
 MOST_VERSIONS = 100
 """How many versions one request may name."""
@@ -34,8 +36,21 @@ def _bytes_of_labels(labels: Mapping[str, str]) -> int:
     return sum(_bytes_of(key) + _bytes_of(value) + 8 for key, value in labels.items())
 
 
+def _bytes_of_properties(properties: Properties) -> int:
+    strings = (value.get("string", "") for value in properties.values())
+    return sum(_bytes_of(key) + 32 for key in properties) + sum(map(_bytes_of, strings))
+
+
 def _bytes_of_tags(tags: Iterable[Iterable[str]]) -> int:
     return sum(_bytes_of(text) + 4 for texts in tags for text in texts)
+
+
+def _bytes_of_json(value: Any) -> int:
+    if isinstance(value, str):
+        return 16 + _bytes_of(value)
+    if isinstance(value, Mapping):
+        return 16 + sum(_bytes_of(key) + _bytes_of_json(each) for key, each in value.items())
+    return 16 + (sum(map(_bytes_of_json, value)) if isinstance(value, list) else 0)
 
 
 class Size(NamedTuple):
@@ -57,7 +72,28 @@ TAGS = Size(
     _bytes_of_tags,
     "must be at most 256 KiB in UTF-8, counting 4 bytes for each tag on top of its text",
 )
+PROPERTIES = Size(
+    32 * _KIBIBYTE,
+    _bytes_of_properties,
+    "must be at most 32 KiB in UTF-8, counting 32 bytes for each entry on top of its key and string",
+)
+README = Size(128 * _KIBIBYTE, _bytes_of, "must be at most 128 KiB in UTF-8")
+METADATA = Size(
+    128 * _KIBIBYTE,
+    _bytes_of_json,
+    "must be at most 128 KiB in UTF-8, counting 16 bytes for each value on top of keys and strings",
+)
 LAST_ERROR = Size(64 * _KIBIBYTE, _bytes_of, "must be at most 64 KiB in UTF-8")
+
+
+CONTRACT_LIMITS = {"name": 100, "uri": 500}
+"""The limits of the contract's routes, which are narrower than those of gRPC."""
+
+
+def limits_of(limits: Mapping[str, int], *, by_contract: bool) -> dict[str, int]:
+    """The limits for the front end through which a request comes."""
+    narrower = CONTRACT_LIMITS if by_contract else {}
+    return {name: narrower.get(name, limit) for name, limit in limits.items()}
 
 
 def check_fields(
@@ -75,12 +111,12 @@ def check_fields(
     """
     violations = [Violation(field, "is required") for field in required if not getattr(subject, field)]
     violations += [
-        Violation(field, f"must be at most {limit} characters")
+        Violation(field, f"must be at most {limit} characters", limit)
         for field, limit in limits.items()
         if isinstance(value := getattr(subject, field), str) and len(value) > limit
     ]
     violations += [
-        Violation(field, size.rule)
+        Violation(field, size.rule, size.limit)
         for field, size in (sizes or {}).items()
         if (value := getattr(subject, field)) is not UNSET and size.measure(value) > size.limit
     ]
@@ -93,7 +129,9 @@ def version_count_errors(ids: tuple[object, ...]) -> list[InvalidRequest]:
     """An error if a request names too many versions."""
     if len(ids) <= MOST_VERSIONS:
         return []
-    return [InvalidRequest([Violation("model_version_ids", f"must be at most {MOST_VERSIONS} versions")])]
+    return [
+        InvalidRequest([Violation("model_version_ids", f"must be at most {MOST_VERSIONS} versions", MOST_VERSIONS)])
+    ]
 
 
 def renaming_errors(name: object, message: str) -> list[InvalidRequest]:

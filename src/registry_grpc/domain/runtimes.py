@@ -26,7 +26,11 @@ FORMAT_NAMES: Mapping[str, str] = {
     "onnxruntime": "onnx",
     "paddlepaddle": "paddle",
     "scikit-learn": "sklearn",
+    "pytorch-lightning": "pytorch",
+    "safetensors": "huggingface",
     "scikit_learn": "sklearn",
+    "sentence-transformers": "huggingface",
+    "sentence_transformers": "huggingface",
     "tf": "tensorflow",
     "torch": "pytorch",
     "torchscript": "pytorch",
@@ -38,7 +42,15 @@ FORMAT_NAMES: Mapping[str, str] = {
 
 _SPEAK_V2 = frozenset({"triton", "vLLM"})
 """The formats for which KServe's defaulter requires protocol v2."""
-_VERSION = re.compile(r"v?(\d+(?:\.\d+)*)")
+_NUMBERED_BY_KSERVE = frozenset({"huggingface", "vLLM"})
+"""The formats whose versions are no versions of a library."""
+_VERSION = re.compile(r"[\s=<>~^]*v?\s*([0-9]{1,9}(?:\.[0-9]{1,9})*)", re.IGNORECASE)
+"""Longer numbers are none of versions, and int() raises for very long ones."""
+
+_CORRECTIONS = (
+    "correct the framework of the version, install or name a runtime, or ask the operator to add the name to the "
+    "setting REGISTRY_MODEL_FORMATS."
+)
 
 
 class ModelFormat(NamedTuple):
@@ -92,11 +104,11 @@ class Runtimes:
         protocol, chosen = spec.options.protocol_version, self.chosen(spec)
         if chosen is None:
             # Without a version, KServe takes any runtime for the format that is installed later.
-            version = spec.model_format_version if self.formats is None else ""
+            version = spec.model_format_version.strip() if self.formats is None else ""
             return ModelFormat(_name_of(spec.model_format, self.formats or (), self.names), version, protocol)
         if protocol is None and (chosen.name in _SPEAK_V2 or not (spec.runtime or chosen.speaks(ServingProtocol.V1))):
             protocol = ServingProtocol.V2
-        return ModelFormat(chosen.name, chosen.version if spec.model_format_version else "", protocol)
+        return ModelFormat(chosen.name, chosen.version if spec.model_format_version.strip() else "", protocol)
 
     def chosen(self, spec: DeploymentSpec) -> RuntimeFormat | None:
         """The format of the runtime that will serve the spec; None if none does, or if the runtimes are unknown."""
@@ -131,11 +143,12 @@ class Runtimes:
         if there:
             runtimes = ", ".join(sorted({item.runtime for item in there}))
             hint = f"Name one in `options.runtime`: {runtimes}."
-        elif (like := difflib.get_close_matches(name, choosable, n=1, cutoff=0)) and (
+        elif (like := difflib.get_close_matches(name, choosable, n=1)) and (
             near := self.chosen(replace(spec, model_format=like[0]))
         ):
-            hint = f"The nearest is {near.title} of `{near.runtime}`: correct the framework of the version, name a "
-            hint += "runtime, or ask the operator to add the name to the setting REGISTRY_MODEL_FORMATS."
+            hint = f"The nearest is {near.title} of `{near.runtime}`: {_CORRECTIONS}"
+        elif choosable:
+            hint = "C" + _CORRECTIONS[1:]
         return Finding(Why.NO_RUNTIME, message, hint=hint, field="model_version_id")
 
 
@@ -156,7 +169,7 @@ def _default_protocol(name: str) -> ServingProtocol:
 
 def _name_of(said: str, formats: Iterable[RuntimeFormat], names: Mapping[str, str]) -> str:
     """The name that a runtime lists, if one does: as it was said, in another case, or by another name."""
-    listed = {item.name for item in formats}
+    said, listed = said.strip(), {item.name for item in formats}
     by_lower = {name.lower(): name for name in sorted(listed)}
     other = names.get(said.lower(), said)
     return said if said in listed else by_lower.get(said.lower()) or by_lower.get(other.lower()) or other
@@ -165,6 +178,7 @@ def _name_of(said: str, formats: Iterable[RuntimeFormat], names: Mapping[str, st
 def _distance(version: str, item: RuntimeFormat) -> tuple[int, tuple[int, ...], bool]:
     """How far the version that the runtime lists is from the one of the model; the nearest is the least. A runtime that
     speaks KServe's default protocol comes before one that does not."""
+    version = version.strip()
     speaks_other = not item.speaks(_default_protocol(item.name))
     wanted, listed = _numbers(version), _numbers(item.version)
     newest_first = tuple(-number for number in listed)
@@ -210,7 +224,7 @@ def _named(spec: DeploymentSpec, chosen: RuntimeFormat | None, formats: Sequence
 def _differing(spec: DeploymentSpec, chosen: RuntimeFormat) -> Finding | None:
     """The model is served with another version than its own."""
     rank, _, _ = _distance(spec.model_format_version, chosen)
-    if rank <= 1:
+    if rank <= 1 or chosen.name in _NUMBERED_BY_KSERVE:
         return None
     message = (
         f"no serving runtime lists {_wanted(spec)}; the nearest is {chosen.title} of `{chosen.runtime}`, which is "
@@ -220,4 +234,4 @@ def _differing(spec: DeploymentSpec, chosen: RuntimeFormat) -> Finding | None:
 
 
 def _wanted(spec: DeploymentSpec) -> str:
-    return f"{spec.model_format} {spec.model_format_version}".strip()
+    return f"{spec.model_format.strip()} {spec.model_format_version.strip()}".strip()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID, uuid4
 
+from registry_grpc.domain.filter.fields import Filter, declared, word
 from registry_grpc.domain.times import NOT_STORED
 
 SORT_FIELDS = ("id", "created_at", "updated_at", "inference_service_id", "model_version_id", "last_known_state")
@@ -20,6 +21,14 @@ class ServeModelState(StrEnum):
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     FAILED = "FAILED"
+
+
+FILTER_FIELDS = declared(
+    word("last_known_state", ServeModelState),
+    id=("id", "inference_service_id", "model_version_id"),
+    time=("created_at", "updated_at"),
+    text=("inference_service_name", "model_version_name"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,7 @@ class ServeModel:
     model_version_id: UUID
     model_version_name: str = ""
     last_known_state: str = ServeModelState.PENDING
+    etag: str = ""
 
     @classmethod
     def create_all(
@@ -62,3 +72,4 @@ class ServeModelFilter:
     inference_service_id: UUID | None = None
     model_version_id: UUID | None = None
     state: str = ""
+    where: Filter | None = None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.filter.fields import Filter, declared, word
 from registry_grpc.domain.patch import UNSET, Unset
-from registry_grpc.domain.rules import DESCRIPTION, check_fields, renaming_errors
+from registry_grpc.domain.properties import Properties
+from registry_grpc.domain.rules import DESCRIPTION, PROPERTIES, check_fields, renaming_errors
 from registry_grpc.domain.times import NOT_STORED
 
 LIMITS = {"name": 100, "external_id": 255}
-SIZES = {"description": DESCRIPTION}
+SIZES = {"description": DESCRIPTION, "properties": PROPERTIES}
 SORT_FIELDS = ("id", "created_at", "updated_at", "name", "description", "external_id")
 
 
@@ -25,7 +28,17 @@ class DriftPolicy(StrEnum):
     ENFORCE = "enforce"
 
 
-def _drift_policy_errors(value: str | Unset) -> list[InvalidRequest]:
+FILTER_FIELDS = declared(
+    word("drift_policy", DriftPolicy),
+    id=("id",),
+    time=("created_at", "updated_at"),
+    text=("name", "external_id"),
+    properties=("properties",),
+)
+
+
+def drift_policy_errors(value: str | Unset) -> list[InvalidRequest]:
+    """An error unless it is UNSET or the word of a policy."""
     if value is UNSET or value in set(DriftPolicy):
         return []
     return [InvalidRequest([Violation("drift_policy", "must be `report` or `enforce`")])]
@@ -39,24 +52,28 @@ class NewServingEnvironment:
     description: str = ""
     external_id: str = ""
     drift_policy: str = ""
+    properties: Properties = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         policy = self.drift_policy or DriftPolicy.REPORT
-        check_fields(self, limits=LIMITS, sizes=SIZES, required=("name",), others=_drift_policy_errors(policy))
+        check_fields(self, limits=LIMITS, sizes=SIZES, required=("name",), others=drift_policy_errors(policy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironmentPatch:
     """The fields of an environment to change. Raises InvalidRequest if it breaks a rule."""
 
+    CLEARED: ClassVar[Mapping[str, Any]] = {"drift_policy": DriftPolicy.REPORT, "properties": {}}
+
     name: str | Unset = UNSET
     description: str | Unset = UNSET
     external_id: str | Unset = UNSET
     drift_policy: str | Unset = UNSET
+    properties: Properties | Unset = UNSET
 
     def __post_init__(self) -> None:
         renaming = renaming_errors(self.name, "serving environment name is required")
-        check_fields(self, limits=LIMITS, sizes=SIZES, others=[*renaming, *_drift_policy_errors(self.drift_policy)])
+        check_fields(self, limits=LIMITS, sizes=SIZES, others=[*renaming, *drift_policy_errors(self.drift_policy)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +88,8 @@ class ServingEnvironment:
     description: str
     external_id: str
     drift_policy: DriftPolicy = DriftPolicy.REPORT
+    properties: Properties = field(default_factory=dict)
+    etag: str = ""
 
     @classmethod
     def create(cls, new: NewServingEnvironment, *, id: UUID, project_id: UUID) -> Self:
@@ -81,6 +100,7 @@ class ServingEnvironment:
             description=new.description,
             external_id=new.external_id,
             drift_policy=DriftPolicy(new.drift_policy or DriftPolicy.REPORT),
+            properties=new.properties,
         )
 
     @property
@@ -91,6 +111,7 @@ class ServingEnvironment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironmentFilter:
-    """Which environments a list shows. The empty string is no condition."""
+    """Which environments a list shows. The empty string and None are no condition."""
 
     search: str = ""
+    where: Filter | None = None

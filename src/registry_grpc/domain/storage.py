@@ -21,13 +21,24 @@ _OF_RUNS = (
     "s3://bucket/1/run/artifacts."
 )
 _FROM_HERE = "Copy the model to object storage, or to a volume of the cluster: pvc://<claim>/<path>."
+_AT_AZURE = (
+    "Write https://<account>.blob.core.windows.net/<container>/<path>, or install a ClusterStorageContainer for it."
+)
 _ADVICE = {
+    "s3a": "Write s3://<bucket>/<path>.",
+    "s3n": "Write s3://<bucket>/<path>.",
+    "gcs": "Write gs://<bucket>/<path>.",
+    "huggingface": "Write hf://<organization>/<model>.",
+    **dict.fromkeys(("wasb", "wasbs", "abfs", "abfss", "adl"), _AT_AZURE),
     "models": _OF_RUNS,
     "runs": _OF_RUNS,
     "mlflow-artifacts": "Store the location behind MLflow's artifact server instead: its `--artifacts-destination`.",
     "dbfs": "Copy the model from Databricks to a location that KServe supports, for example by `databricks fs cp`.",
 }
 
+_LIKE_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_WEB_PAGE = re.compile(r"https?://(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)(?!.*/resolve/)")
+_AUTHORITIES = {"s3": "bucket", "gs": "bucket", "pvc": "claim"}
 _PLACE = re.compile(r"[^:/?#]+://[^/?#]*")
 
 
@@ -86,10 +97,29 @@ def is_claimed(uri: str, prefixes: Iterable[str], patterns: Iterable[str]) -> bo
 
 def advice_on(uri: str) -> str:
     """What to do about a uri that means something outside of the cluster only; empty if it does not."""
+    if uri[:1].isspace():
+        return "Remove the blanks before it."
     letters = _LETTERS.match(uri)
     scheme = letters[1].lower() if letters else ""
+    if scheme != "file" and f"{scheme}://" in KSERVE_PREFIXES and not uri.startswith(f"{scheme}://"):
+        return f"Write {scheme}://{uri[len(scheme) + 1 :].lstrip('/')}."
+    if _LIKE_REPOSITORY.fullmatch(uri):
+        return f"For a model of Hugging Face, write hf://{uri}. Otherwise: {_FROM_HERE}"
     is_path = not _SCHEME.search(uri) or scheme == "file"
     return _ADVICE.get(scheme) or (_FROM_HERE if is_path else "")
+
+
+def fault_of_place(uri: str) -> str:
+    """Why KServe's downloader finds no files at a uri of a kind that it supports; empty if it may."""
+    scheme, _, place = uri.partition("://")
+    if uri[-1:].isspace():
+        return "ends with blanks"
+    if scheme in _AUTHORITIES and not place.partition("/")[0]:
+        return f"names no {_AUTHORITIES[scheme]}"
+    if scheme == "hf" and (place.count("/") != 1 or place.startswith("/") or place.endswith("/")):
+        return "is not of the form hf://<organization>/<model>, or hf://<organization>/<model>:<revision>"
+    page = _WEB_PAGE.match(uri)
+    return f"is a web page, and not the files of the model: write hf://{page[1]}" if page else ""
 
 
 def is_in_pods(uri: str) -> bool:

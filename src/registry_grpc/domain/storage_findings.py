@@ -11,6 +11,7 @@ from registry_grpc.domain.storage import (
     KSERVE_PREFIXES,
     Storage,
     advice_on,
+    fault_of_place,
     is_claimed,
     is_fetchable,
     is_in_pods,
@@ -42,6 +43,9 @@ def _place(uri: str, field: str, prefixes: tuple[str, ...] | None, patterns: tup
         message += "would fail"
         is_certain = is_known and not is_in_pods(uri)
         yield Finding(Why.URI_IS_LOCAL, message, hint=advice, blocking=is_certain, field=field)
+    elif fault := fault_of_place(uri):
+        is_certain = is_known and fault.startswith("names no")
+        yield Finding(Why.URI_MALFORMED, f"the uri `{uri}` {fault}", blocking=is_certain, field=field)
 
 
 def _keys(spec: DeploymentSpec, *, has_credentials: bool) -> Iterator[Finding]:
@@ -69,7 +73,11 @@ def _options(spec: DeploymentSpec, *, has_credentials: bool) -> Iterator[Finding
     options = spec.options
     texts = options.storage_endpoint, options.storage_region, options.storage_ca_bundle
     is_set = any(texts) or options.storage_anonymous or options.storage_verify_ssl is not None
-    is_used = Storage.of(spec.storage_uri) is Storage.S3 and (has_credentials or options.storage_anonymous)
-    if is_set and not is_used:
-        message = "`storage` has no effect: KServe only uses it for an s3:// model with keys, or with `anonymous`"
+    if is_set and Storage.of(spec.storage_uri) is not Storage.S3:
+        message = f"`storage` has no effect on `{spec.storage_uri}`: KServe only uses it for s3://"
+        yield Finding(
+            Why.STORAGE_OPTIONS_UNUSED, message, hint="Leave it out.", blocking=False, field="options.storage"
+        )
+    elif is_set and not (has_credentials or options.storage_anonymous):
+        message = "`storage` has no effect: KServe only uses it with keys of the version, or with `anonymous`"
         yield Finding(Why.STORAGE_OPTIONS_UNUSED, message, blocking=False, field="options.storage")

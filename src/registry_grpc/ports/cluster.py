@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference
+from registry_grpc.domain.deployment_options import NO_OPTIONS, DeploymentOptions
 from registry_grpc.domain.evidence import Evidence, LiveObject
 from registry_grpc.domain.explanation import Link
 from registry_grpc.domain.model_version import Credentials
@@ -48,7 +49,8 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An object with our mark (InferenceService, Deployment or pod) was created, changed or deleted."""
+    """An object with our mark (InferenceService, Deployment or pod) was created, changed or deleted, or its Secret was
+    deleted, if the registry may watch Secrets."""
 
     deployment_id: UUID
 
@@ -81,9 +83,10 @@ class Cluster(Protocol):
         None, because they are no longer stored, the last Secret stays in use if `keeps_secret`.
 
         `seen` is the observation on which the apply is based: a missing object is created, an own one is updated with
-        its uid and resourceVersion as preconditions. `force` takes over fields from other managers and removes what
-        they added. Applying the same deployment again changes nothing. Raises domain.evidence.ApplyRefused: with
-        API_UNAVAILABLE if a later try may succeed, with NAME_TAKEN if another object has the name.
+        its uid and resourceVersion as preconditions. `force` takes over fields from other managers, and under the
+        policy `enforce` removes what they added. Nothing stays of a canary that has ended. Applying the same deployment
+        again changes nothing. Raises domain.evidence.ApplyRefused: with API_UNAVAILABLE if a later try may succeed,
+        with NAME_TAKEN if another object has the name.
         """
 
     def keeps_secret(self, deployment: Deployment) -> bool:
@@ -99,8 +102,9 @@ class Cluster(Protocol):
         """Write the Secret of the applied object again: somebody may have deleted it, or there are other keys. Changes
         nothing if it is as it should be, or if the keys are no longer stored. Raises ApplyRefused."""
 
-    async def clean_up(self, deployment: Deployment) -> None:
-        """Delete the deployment's Secrets that are no longer needed. Can be repeated. Raises ApplyRefused.
+    async def clean_up(self, deployment: Deployment) -> Applied | None:
+        """Delete the deployment's Secrets that are no longer needed. Can be repeated. Returns the applied object, which
+        no longer has their names. Raises ApplyRefused.
 
         If the deployment is wanted ABSENT and its object is gone, these are all Secrets. If the wanted revision serves,
         these are the Secrets of earlier revisions, whose pods needed them until then.
@@ -116,13 +120,14 @@ class Cluster(Protocol):
         cannot be reached."""
 
     async def facts(
-        self, namespace: str, service_account: str = "", priority_class: str = "", *, canary_of: str = ""
+        self, namespace: str, options: DeploymentOptions = NO_OPTIONS, *, canary_of: str = ""
     ) -> ClusterFacts:
-        """Read the facts that preflight needs, with those about canaries for the object of that name. Facts that cannot
-        be read are None. Raises Unavailable only if the API server cannot be reached."""
+        """Read the facts that preflight needs for these options, with those about canaries for the object of that name.
+        Facts that cannot be read are None. Raises Unavailable only if the API server cannot be reached."""
 
-    async def look(self, namespace: str, name: str) -> LiveObject | None:
-        """Read the object of that name, no matter who made it, for a service that is not under deployment control."""
+    async def look(self, namespace: str, name: str, inference_service_id: UUID | None) -> LiveObject | None:
+        """The object of that name, for a service that is not under deployment control. With an id, only if the object
+        has it, as the objects of the Go service have."""
 
     async def remove(self, namespace: str, name: str, inference_service_id: UUID) -> None:
         """Delete the object of that name if it has the service's id, as the objects of the Go service have.
@@ -134,7 +139,8 @@ class Cluster(Protocol):
         and a Changed for every change. After errors of the connection, this tries again with backoff.
 
         If the registry watches named namespaces, each of them is watched on its own, and so are those that `used`
-        returns, which is asked again and again. No namespace waits for another one."""
+        returns, which is asked again and again. No namespace waits for another one. If there are many, all of them are
+        listed less often. When a right was taken away, Unseen follows within about a minute, or later with many."""
 
     async def close(self) -> None:
         """Close connections."""

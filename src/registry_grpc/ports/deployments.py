@@ -7,16 +7,16 @@ Overloaded.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult
-from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import (
     Cause,
     Deployment,
@@ -27,8 +27,10 @@ from registry_grpc.domain.deployment import (
     Phase,
     Want,
 )
+from registry_grpc.domain.etag import Etags
+from registry_grpc.domain.filter.fields import Filter
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch
-from registry_grpc.domain.paging import Page, Slice
+from registry_grpc.domain.paging import NEWEST_FIRST, Page, Slice, Sort
 from registry_grpc.domain.serve_model import ServeModel
 from registry_grpc.ports.cluster import OwnedObject
 
@@ -40,8 +42,6 @@ class NewIntent:
     namespace: str
     spec: DeploymentSpec
     created_by: str
-    request: RequestKey | None = None
-    """None if the same request may be carried out twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +51,21 @@ class Claim:
     deployment: Deployment
     holder: str
     now: datetime
+    claimed_at: float = field(default_factory=time.monotonic, compare=False)
+    """By the clock of this process, for metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentFilter:
-    """Conditions on the deployments of a list; None is no condition."""
+    """Conditions on the deployments of a list; None and no ids are no condition."""
 
     registered_model_id: UUID | None = None
     phase: Phase | None = None
+    where: Filter | None = None
+    ids: Sequence[UUID] = ()
+
+
+NEWEST_REVISION_FIRST = Sort("revision")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,19 +82,16 @@ class DeploymentRepository(Protocol):
     async def deploy(
         self, service: InferenceService, served: Sequence[ServeModel], intent: NewIntent
     ) -> tuple[InferenceService, Deployment]:
-        """Store service, serve models and intent in one transaction. If `requested` finds an earlier call, store
-        nothing and return what that call stored; the same holds for concurrent calls with one request id. Raises what
-        `requested` and InferenceServiceRepository.create raise."""
-
-    async def requested(self, project_id: UUID, request: RequestKey) -> tuple[InferenceService, Deployment] | None:
-        """The service and deployment that an earlier call with this request id stored. None when there was none, when
-        the service was deleted, and when the id is forgotten. Raises InvalidRequest if that call was different."""
+        """Store service, serve models and intent in one transaction. Raises what InferenceServiceRepository.create
+        raises."""
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
         """Raises NotFound, also for a service that is not under deployment control."""
 
-    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
-        """Newest first, by cursor. Pages are limited by size (see ports.repositories): message, spec, drift and
+    async def list(
+        self, project_id: UUID, filter: DeploymentFilter, slice: Slice, sort: Sort = NEWEST_FIRST
+    ) -> Page[Deployment]:
+        """By cursor. Pages are limited by size (see ports.repositories): message, spec, drift and
         `applied` count."""
 
     async def revise(
@@ -125,6 +129,7 @@ class DeploymentRepository(Protocol):
         patch: InferenceServicePatch,
         created_by: str,
         *,
+        etags: Etags = None,
         spec: DeploymentSpec | None = None,
         after: int | None = None,
         keeps_version: bool = False,
@@ -133,17 +138,25 @@ class DeploymentRepository(Protocol):
         `desired_state` that is not yet wanted, also store a revision in the same transaction: UNDEPLOY (like
         `undeploy`) or REDEPLOY, with this spec or else the present one. Returns whether there is a new revision.
 
-        Raises NotFound, AlreadyExists; and, without a change, ConcurrentChange when it would redeploy and the present
-        generation is not `after`, and with `keeps_version` FailedPrecondition for another version than the one that is
-        deployed and stays so."""
+        Raises NotFound, Stale, AlreadyExists; and, without a change, ConcurrentChange when it would redeploy and the
+        present generation is not `after`, and with `keeps_version` FailedPrecondition for another version than the one
+        that is deployed and stays so."""
 
-    async def undeploy(self, project_id: UUID, id: UUID, created_by: str) -> bool:
+    async def undeploy(self, project_id: UUID, id: UUID, created_by: str, expected: int | None = None) -> bool:
         """Set both states of the service to UNDEPLOYED, clear url and external id, set its serve models to PENDING, and
         keep `last_error` (quirk Q43). If it is under deployment control, also store a revision that wants the object
-        ABSENT. Returns whether it is under deployment control. Raises NotFound."""
+        ABSENT. Returns whether it is under deployment control. Raises NotFound; Stale when `expected` is not None and
+        not its present generation."""
 
-    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
-        """Newest first, by cursor. Pages are limited by size (see ports.repositories): the spec counts. Raises
+    async def revisions(
+        self,
+        project_id: UUID,
+        id: UUID,
+        slice: Slice,
+        sort: Sort = NEWEST_REVISION_FIRST,
+        where: Filter | None = None,
+    ) -> Page[DeploymentRevision]:
+        """By cursor. Pages are limited by size (see ports.repositories): the spec counts. Raises
         NotFound."""
 
     async def revision(self, project_id: UUID, id: UUID, generation: int | None) -> DeploymentRevision:
@@ -177,7 +190,7 @@ class DeploymentQueue(Protocol):
 
     async def claim(self, limit: int) -> list[Claim]:
         """Take deployments that are due and that nobody holds. Projects take turns. Of each project, those to be
-        applied come last, and those that have been due longest first."""
+        applied come last, those that were marked as changed first, and then those that have been due longest."""
 
     async def next_due(self) -> timedelta | None:
         """The time until the next deployment becomes due, or a lease on one that is due ends."""
@@ -189,9 +202,9 @@ class DeploymentQueue(Protocol):
         """Store the result, write it to the service, add an event if something changed, and give the lease back. If the
         canary ended, the target stays, or the stable revision becomes the target again, and it is due at once.
 
-        If an applied object no longer fails, those of its namespace that fail for the same reason are due at once. If
-        there is a newer revision, or a change was marked since the claim, the deployment itself is due at once. Returns
-        False, and stores nothing, if the lease was lost.
+        If one that waited for its turn is not held up any more, those of its namespace that wait for the same reason
+        are due at once. If there is a newer revision, or a change was marked since the claim, the deployment itself is
+        due at once. Returns False, and stores nothing, if the lease was lost.
         """
 
     async def renew(self, claim: Claim) -> None:
@@ -205,9 +218,10 @@ class DeploymentQueue(Protocol):
 
     async def compare(self, namespace: str, objects: Sequence[OwnedObject]) -> int:
         """Compare all deployments of a namespace (or ports.cluster.EVERYWHERE) with the objects of a relist. Make those
-        due that differ or that had no access to the namespace, store objects without a deployment as orphans, and
-        forget former orphans. If an object has a later revision than its deployment, the database was restored: store
-        a still later revision that repeats the deployment's. Returns how many deployments were made due."""
+        due that differ or that had no access to the namespace (of those that wait for their turn, the first), store
+        objects without a deployment as orphans, and forget former orphans. If an object has a later revision than its
+        deployment, the database was restored: store a still later revision that repeats the deployment's. Returns how
+        many deployments were made due."""
 
     async def mark_unseen(self, namespace: str) -> None:
         """Make the deployments of a namespace (or ports.cluster.EVERYWHERE) due, because changes are no longer
@@ -216,9 +230,16 @@ class DeploymentQueue(Protocol):
     async def namespaces(self) -> Collection[str]:
         """The namespaces in which deployments are not finished, or in which there are orphans."""
 
+    async def spec_of(self, id: UUID, generation: int) -> DeploymentSpec:
+        """That of a revision. Raises NotFound."""
+
     async def look_again(self) -> None:
-        """Make one deployment due that has a Secret: of those that are DEPLOYED, the one that was looked at longest
-        ago, unless that was just now. Nothing else tells that somebody has deleted a Secret."""
+        """Make one deployment due.
+
+        One that waits for its turn, if its kind has waited long enough since the last try: at first no time, and later
+        up to 45 seconds. A kind are those of one namespace that have the same reason. Otherwise, one that has a Secret:
+        of those that are DEPLOYED, the one that was looked at longest ago, unless that was just now. Nothing else tells
+        that somebody has deleted a Secret."""
 
     async def forget(self, retention: Retention) -> None:
         """Delete old history that is not needed, in batches for which nobody has to wait.

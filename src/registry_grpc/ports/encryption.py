@@ -22,6 +22,9 @@ class SecretCipher(Protocol):
     def is_current(self, stored: str) -> bool:
         """Whether the stored string is empty, or encrypted with the current key and bound to its place."""
 
+    def digests(self, data: bytes) -> tuple[bytes, ...]:
+        """A digest of the data with each key, the current one first. Nobody can guess the data without the key."""
+
     def decrypt(self, stored: str, place: str) -> str:
         """The plain text. A string that was stored without encryption is returned as it is.
 

@@ -4,23 +4,25 @@ make deployments due, and deletes old history."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from registry_grpc.ports.cluster import Changed, Cluster, Relisted, Unseen
 from registry_grpc.ports.deployments import Claim, DeploymentQueue, Retention
+from registry_grpc.services.leading import work_forever, work_while_leading
 from registry_grpc.services.reconciliation import Reconciler
 
 CONCURRENT_PASSES = 8
 _STOP_SECONDS = 5.0
 _GATHER_SECONDS = 0.05
-_AFTER_FAULT_SECONDS = 1.0
 _FORGET_SECONDS = 600.0
-LOOK_SECONDS = 10.0
-"""A pass on a deployment that is well takes three requests to the API server, so these take 0.3 a second."""
+LOOK_SECONDS = 12.0
+"""A pass on a deployment that is well takes three requests to the API server, and one that is refused up to six, so
+these take 0.25 to 0.5 a second."""
 
 
 class Controller:
@@ -43,9 +45,12 @@ class Controller:
         self._cluster = cluster
         self._retention = retention
         self._report = report
+        self._forever = partial(work_forever, report=report)
         self._passes: set[asyncio.Task[None]] = set()
         self._due = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self.turned_at = time.monotonic()
+        """When there was last room for another pass: if that is long ago, all passes hang, or the loop does."""
 
     async def run(self) -> None:
         """Run until cancelled. Then wait for the running passes, and cancel them after a while; both give their leases
@@ -67,15 +72,6 @@ class Controller:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
 
-    async def _forever(self, name: str, loop: Callable[[], Awaitable[None]], pause: float | None = None) -> None:
-        """Run the loop again whenever it ends, as it does when the database or the API server fails."""
-        while True:
-            try:
-                await loop()
-            except Exception as error:  # noqa: BLE001 - whatever it was, the loop must go on
-                self._report(name, error)
-            await asyncio.sleep(pause or _AFTER_FAULT_SECONDS)
-
     async def _wake(self) -> None:
         async for _ in self._queue.wake_ups():
             self._due.set()
@@ -87,6 +83,7 @@ class Controller:
             await self._due.wait()
             self._due.clear()
             if room := CONCURRENT_PASSES - len(self._passes):
+                self.turned_at = time.monotonic()
                 for claim in await self._queue.claim(room):
                     self._start(claim)
                 self._look_again_in(await self._queue.next_due())
@@ -113,20 +110,7 @@ class Controller:
             self._report("pass", error)  # if the database failed, the lease ends by itself
 
     async def _lead(self) -> None:
-        async with self._queue.leadership() as states:
-            leading: asyncio.Task[None] | None = None
-            try:
-                async for leads in states:
-                    if leads and leading is None:
-                        leading = asyncio.create_task(self._as_leader())
-                    elif not leads and leading is not None:
-                        leading.cancel()
-                        leading = None
-            finally:
-                if leading is not None:
-                    leading.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await leading
+        await work_while_leading(self._queue.leadership(), self._as_leader)
 
     async def _as_leader(self) -> None:
         async with asyncio.TaskGroup() as group:

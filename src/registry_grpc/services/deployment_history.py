@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from registry_grpc.domain.batch import BY_ID, in_order, slice_for
 from registry_grpc.domain.deployment import Deployment, DeploymentEvent, DeploymentRevision, Orphan
-from registry_grpc.domain.paging import Page, Slice
-from registry_grpc.ports.deployments import DeploymentEvents, DeploymentFilter, DeploymentRepository
+from registry_grpc.domain.errors import Reason
+from registry_grpc.domain.filter.fields import Filter
+from registry_grpc.domain.paging import NEWEST_FIRST, Page, Slice, Sort
+from registry_grpc.ports.deployments import (
+    NEWEST_REVISION_FIRST,
+    DeploymentEvents,
+    DeploymentFilter,
+    DeploymentRepository,
+)
+from registry_grpc.ports.projects import Tenants
 
 _EVENTS_AT_ONCE = 100
 
@@ -21,18 +30,32 @@ class DeploymentHistory:
 
     deployments: DeploymentRepository
     events: DeploymentEvents
+    tenants: Tenants
 
     async def get(self, project_id: UUID, id: UUID) -> Deployment:
         """Raises NotFound."""
         return await self.deployments.get(project_id, id)
 
-    async def list(self, project_id: UUID, filter: DeploymentFilter, slice: Slice) -> Page[Deployment]:
-        """Newest first."""
-        return await self.deployments.list(project_id, filter, slice)
+    async def batch(self, project_id: UUID, ids: Sequence[UUID]) -> Sequence[Deployment]:
+        """Those with these ids, in their order. Raises what domain.batch raises."""
+        page = await self.deployments.list(project_id, DeploymentFilter(ids=ids), slice_for(ids), BY_ID)
+        return in_order(page, ids, Reason.DEPLOYMENT_NOT_FOUND)
 
-    async def revisions(self, project_id: UUID, id: UUID, slice: Slice) -> Page[DeploymentRevision]:
-        """Newest first. Raises NotFound."""
-        return await self.deployments.revisions(project_id, id, slice)
+    async def list(
+        self, project_id: UUID, filter: DeploymentFilter, slice: Slice, sort: Sort = NEWEST_FIRST
+    ) -> Page[Deployment]:
+        return await self.deployments.list(project_id, filter, slice, sort)
+
+    async def revisions(
+        self,
+        project_id: UUID,
+        id: UUID,
+        slice: Slice,
+        sort: Sort = NEWEST_REVISION_FIRST,
+        where: Filter | None = None,
+    ) -> Page[DeploymentRevision]:
+        """Raises NotFound."""
+        return await self.deployments.revisions(project_id, id, slice, sort, where)
 
     async def served_at(self, project_id: UUID, id: UUID, at: datetime | None) -> DeploymentRevision | None:
         """None when nothing served then. Raises NotFound for the deployment; HistoryForgotten."""
@@ -58,5 +81,7 @@ class DeploymentHistory:
         self.events.stop_listening()
 
     async def orphans(self, project_id: UUID) -> Sequence[Orphan]:
-        """Oldest first."""
-        return await self.deployments.orphans(project_id)
+        """Oldest first, in the namespaces that the project may use."""
+        project = await self.tenants.find(project_id)
+        orphans = await self.deployments.orphans(project_id)
+        return [orphan for orphan in orphans if project and project.may_use(orphan.namespace)]

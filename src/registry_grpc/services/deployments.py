@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
 from registry_grpc.domain.canary import CanaryStep
-from registry_grpc.domain.deploy_request import NewDeployment, RequestKey
-from registry_grpc.domain.deployment import Cause, Deployment, Outcome, Phase, Want
+from registry_grpc.domain.deploy_request import NewDeployment
+from registry_grpc.domain.deployment import Cause, Deployment, Outcome, Phase, Want, check_revision
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.deployments import DeploymentRepository, NewIntent
+from registry_grpc.ports.projects import Tenants
 from registry_grpc.ports.repositories import InferenceServiceRepository
 from registry_grpc.services.drafting import Drafting, within
+from registry_grpc.services.projects import tenant
 from registry_grpc.services.reconciliation import Reconciler
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ class Deployments:
     deployments: DeploymentRepository
     services: InferenceServiceRepository
     drafting: Drafting
+    tenants: Tenants
     reconciler: Reconciler | None = None
     rehearse: Callable[[Deployment], Awaitable[None]] | None = None
     """Planning.rehearse, for revisions that are tried beside another one."""
@@ -56,70 +59,78 @@ class Deployments:
         new: NewDeployment,
         *,
         user: str = "",
-        request_id: str = "",
         ignore_archived: bool = False,
     ) -> Deployed:
         """Store the intent, try it once with a short deadline, and answer PENDING, or FAILED with the cluster's text.
-        With the request id of an earlier call, answer the present state of the deployment which that call made.
 
-        Raises what Drafting.draft and Draft.check raise; AlreadyExists if the name is taken in the environment;
-        InvalidRequest if the request id is too long or was used for another request.
+        Raises what Drafting.draft and Draft.check raise; QuotaExceeded; AlreadyExists if the environment has the name.
         """
-        request = RequestKey(request_id=request_id, digest=new.digest) if request_id else None
-        if request and (earlier := await self.deployments.requested(project_id, request)):
-            return _repeated(*earlier)
         draft = await self.drafting.draft(project_id, new)
         draft.check(ignore_archived=ignore_archived)
         if self.reconciler is None:
             stored = self.services.create(draft.service, draft.served)
             return Deployed(service=await within("create inference service", stored))
-        intent = NewIntent(namespace=draft.namespace, spec=draft.spec, created_by=user, request=request)
-        service, deployment = await within(
-            "create inference service", self.deployments.deploy(draft.service, draft.served, intent)
-        )
-        if service.id != draft.service.id:
-            return _repeated(service, deployment)
+        intent = NewIntent(namespace=draft.namespace, spec=draft.spec, created_by=user)
+        async with self.tenants.bounded(await tenant(self.tenants, project_id), "deployments"):
+            service, deployment = await within(
+                "create inference service", self.deployments.deploy(draft.service, draft.served, intent)
+            )
         await self.reconciler.attempt(deployment.id)
         deployment = await self.deployments.get(project_id, deployment.id)
         return _initiated(await self.services.get(project_id, service.id), deployment)
+
+    async def deployed(self, project_id: UUID, id: UUID) -> Deployed:
+        """The answer of `deploy` if it was stored before: that of the first time, or what happened since. Raises
+        NotFound."""
+        deployment = await self.deployments.get(project_id, id)
+        service = await self.services.get(project_id, id)
+        if deployment.phase in {*_UNDER_WAY, Phase.FAILED}:
+            return _initiated(service, deployment)
+        message = deployment.message or "Deployment made by an earlier request"
+        return Deployed(service=service, status=deployment.phase.value, message=message, deployment=deployment)
 
     async def update(
         self,
         project_id: UUID,
         id: UUID,
         *,
-        model_version_id: UUID | None,
+        model_version_id: UUID | str | None,
         options: DeploymentOptions | None,
         traffic_percent: int | None = None,
+        option_names: Collection[str] | None = None,
         user: str = "",
+        expected_revision: int | None = None,
     ) -> Deployment:
-        """Make a revision with another version or other options. With a share, or while another revision is tried, it
-        is tried beside the stable one. A share without version and options changes that of the present canary.
+        """Make a revision with another version, given as in `Drafting.updated`, or with other options: those with these
+        names (None: all). With a share, or while another revision is tried, it is tried beside the stable one. A share
+        without version and options changes that of the present canary.
 
-        Raises NotFound; InvalidRequest for the options of the request; FailedPrecondition, also when the deployment
-        keeps options that are no longer allowed; ConcurrentChange.
+        Raises NotFound; Stale; InvalidRequest for the options of the request; FailedPrecondition, also when the
+        deployment keeps options that are no longer allowed; ConcurrentChange.
         """
         reconciler = self._require_cluster()
 
         async def revise() -> None:
             before = await self.deployments.get(project_id, id)
-            after = await self.drafting.following(before, model_version_id, options, traffic_percent)
+            check_revision(before, expected_revision)
+            after = await self.drafting.following(before, model_version_id, options, traffic_percent, option_names)
             canary = after.canary
             if canary and after.generation == before.generation:
                 await self._move(before, canary.step, user, percent=canary.percent)
                 return
             if canary and self.rehearse:
                 await self.rehearse(after)
-            await self.deployments.revise(
-                project_id,
-                id,
-                want=Want.PRESENT,
-                spec=after.spec,
-                cause=Cause.UPDATE,
-                created_by=user,
-                after=before.generation,
-                canary_percent=canary.percent if canary else None,
-            )
+            async with self.tenants.bounded(await tenant(self.tenants, project_id), "deployments"):
+                await self.deployments.revise(
+                    project_id,
+                    id,
+                    want=Want.PRESENT,
+                    spec=after.spec,
+                    cause=Cause.UPDATE,
+                    created_by=user,
+                    after=before.generation,
+                    canary_percent=canary.percent if canary else None,
+                )
 
         await again_when_changed(revise)
         return await self._tried(reconciler, project_id, id)
@@ -140,7 +151,9 @@ class Deployments:
                 await self._check_ended(before, step, revision)
             elif revision not in {None, before.generation}:
                 text = f"revision {before.generation} is tried, and not revision {revision}"
-                raise FailedPrecondition(Reason.CANARY_UNDER_WAY, text, revision=str(before.generation))
+                raise FailedPrecondition(
+                    Reason.CANARY_UNDER_WAY, text, revision=str(before.generation), expected_revision=str(revision)
+                )
             elif before.canary.step is CanaryStep.ABORT and step is CanaryStep.PROMOTE:
                 text = f"revision {before.generation} is being aborted"
                 raise FailedPrecondition(Reason.CANARY_UNDER_WAY, text, revision=str(before.generation))
@@ -161,30 +174,57 @@ class Deployments:
         """Raises FailedPrecondition unless this revision was promoted or aborted before, as the step says."""
         if revision is not None and step is CanaryStep.PROMOTE and deployment.generation == revision:
             return
-        if revision is not None and step is CanaryStep.ABORT:
+        if revision is not None:
             tried = await self.deployments.revision(deployment.project_id, deployment.id, revision)
-            if tried.outcome is Outcome.ABORTED:
+            if step is CanaryStep.ABORT and tried.outcome is Outcome.ABORTED:
                 return
+            if tried.outcome is Outcome.ABORTED:
+                text = f"revision {revision} was aborted, by a request or because somebody had deleted its object"
+                raise FailedPrecondition(Reason.NO_CANARY, text, id=str(deployment.id), revision=str(revision))
         raise FailedPrecondition(Reason.NO_CANARY, id=str(deployment.id))
 
-    async def roll_back(self, project_id: UUID, id: UUID, generation: int | None, user: str = "") -> Deployment:
+    async def roll_back(
+        self,
+        project_id: UUID,
+        id: UUID,
+        generation: int | None,
+        user: str = "",
+        *,
+        expected_revision: int | None = None,
+    ) -> Deployment:
         """Make a revision that repeats the earlier one with this number, or else the last one that served before. If
         that is the stable one beside which another one is tried, abort that.
 
-        Raises NotFound for the deployment or the revision; FailedPrecondition when the revision is no longer allowed,
-        or when a canary has to be ended before.
+        Raises NotFound for the deployment or the revision; Stale; FailedPrecondition when the revision is no longer
+        allowed, or when a canary has to be ended before; ConcurrentChange.
         """
         reconciler = self._require_cluster()
         deployment = await self.deployments.get(project_id, id)
+        check_revision(deployment, expected_revision)
         if canary := deployment.canary:
             if generation in {None, canary.stable_generation}:
                 return await self.end_canary(project_id, id, CanaryStep.ABORT, deployment.generation, user)
             raise FailedPrecondition(Reason.CANARY_UNDER_WAY, revision=str(deployment.generation))
-        spec = (await self.deployments.revision(project_id, id, generation)).spec
-        spec = await self.drafting.repeated(deployment, spec)
-        await self.deployments.revise(
-            project_id, id, want=Want.PRESENT, spec=spec, cause=Cause.ROLLBACK, created_by=user
-        )
+
+        async def repeat() -> None:
+            before = await self.deployments.get(project_id, id)
+            check_revision(before, expected_revision)
+            if before.canary:  # it has begun meanwhile, so it is not the one to be aborted
+                raise FailedPrecondition(Reason.CANARY_UNDER_WAY, revision=str(before.generation))
+            spec = (await self.deployments.revision(project_id, id, generation)).spec
+            spec = await self.drafting.repeated(before, spec)
+            async with self.tenants.bounded(await tenant(self.tenants, project_id), "deployments"):
+                await self.deployments.revise(
+                    project_id,
+                    id,
+                    want=Want.PRESENT,
+                    spec=spec,
+                    cause=Cause.ROLLBACK,
+                    created_by=user,
+                    after=before.generation,
+                )
+
+        await again_when_changed(repeat)
         return await self._tried(reconciler, project_id, id)
 
     async def _tried(self, reconciler: Reconciler, project_id: UUID, id: UUID) -> Deployment:
@@ -204,14 +244,6 @@ def _initiated(service: InferenceService, deployment: Deployment) -> Deployed:
     if deployment.phase is Phase.FAILED or never_reached:
         return Deployed(service=service, status="FAILED", message=deployment.message, deployment=deployment)
     return Deployed(service=service, deployment=deployment)
-
-
-def _repeated(service: InferenceService, deployment: Deployment) -> Deployed:
-    """The answer to a request that was sent again: the answer of the first time, or what happened since then."""
-    if deployment.phase in {*_UNDER_WAY, Phase.FAILED}:
-        return _initiated(service, deployment)
-    message = deployment.message or "Deployment made by an earlier request"
-    return Deployed(service=service, status=deployment.phase.value, message=message, deployment=deployment)
 
 
 async def again_when_changed(work: Callable[[], Awaitable[T]]) -> T:

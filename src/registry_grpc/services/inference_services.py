@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.decision import of_record
 from registry_grpc.domain.deployment import Deployment, Want
-from registry_grpc.domain.errors import NotFound, RegistryError
+from registry_grpc.domain.errors import NotFound, RegistryError, Stale
+from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.inference_service import (
     InferenceService,
     InferenceServiceFilter,
@@ -27,8 +29,10 @@ from registry_grpc.ports.repositories import (
     RegisteredModelRepository,
     ServingEnvironmentRepository,
 )
+from registry_grpc.ports.requests import nothing_to_settle
 from registry_grpc.services.deployments import again_when_changed
 from registry_grpc.services.drafting import Drafting
+from registry_grpc.services.projects import tenant
 from registry_grpc.services.reconciliation import Reconciler
 
 
@@ -47,6 +51,8 @@ class InferenceServices:
     drafting: Drafting
     cluster: Cluster | None = None
     reconciler: Reconciler | None = None
+    settle: Callable[[UUID], Awaitable[None]] = nothing_to_settle
+    """Requests.settle."""
 
     async def create(self, project_id: UUID, new: NewInferenceService) -> InferenceService:
         """Raises NotFound first for the environment, then for the model, then for a version that does not belong to
@@ -77,65 +83,85 @@ class InferenceServices:
         return await self.services.list(project_id, filter, sort, slice)
 
     async def update(
-        self, project_id: UUID, id: UUID, patch: InferenceServicePatch, user: str = "", *, by_contract: bool = False
+        self,
+        project_id: UUID,
+        id: UUID,
+        patch: InferenceServicePatch,
+        user: str = "",
+        *,
+        etags: Etags = None,
+        by_contract: bool = False,
     ) -> InferenceService:
         """`by_contract` allows to change the version of a deployed service, which is then only written down until it is
         deployed again, and to deploy an ARCHIVED version (quirk Q47).
 
-        Raises NotFound, also for a version that does not belong to the service's model; AlreadyExists.
+        Raises NotFound, also for a version that does not belong to the service's model; Stale; AlreadyExists.
 
         If the service is under deployment control, a changed `desired_state` deploys or undeploys it (decision 6).
         Then this also raises ConcurrentChange, and FailedPrecondition when what it would deploy is not allowed.
         """
         service = await self.services.get(project_id, id)
-        if patch.model_version_id is not UNSET:
+        if patch.model_version_id is not UNSET and patch.model_version_id is not None:
             await self.versions.get(project_id, patch.model_version_id, registered_model_id=service.registered_model_id)
         if patch.desired_state is UNSET and (by_contract or patch.model_version_id is UNSET):
-            return await self.services.update(project_id, id, patch)
+            return await self.services.update(project_id, id, patch, etags)
 
         async def change() -> bool:
             is_up = Want.of(patch.desired_state) is Want.PRESENT
             target = await self._to_redeploy(service, patch, by_contract=by_contract) if is_up else None
             spec, after = (target.spec, target.generation) if target else (None, None)
-            return await self.deployments.change_service(
-                project_id, id, patch, user, spec=spec, after=after, keeps_version=not by_contract
-            )
+            tenants = self.drafting.tenants
+            async with tenants.bounded(await tenant(tenants, project_id), "deployments") if is_up else nullcontext():
+                return await self.deployments.change_service(
+                    project_id, id, patch, user, etags=etags, spec=spec, after=after, keeps_version=not by_contract
+                )
 
         if await again_when_changed(change):
             await self._attempt(id)
         return await self.services.get(project_id, id)
 
-    async def undeploy(self, project_id: UUID, id: UUID, user: str = "") -> None:
-        """Raises NotFound. Can be repeated. Errors of the cluster do not matter: the reconciler tries again (2.4)."""
+    async def undeploy(
+        self, project_id: UUID, id: UUID, user: str = "", *, expected_revision: int | None = None
+    ) -> None:
+        """Raises NotFound, Stale. Can be repeated. Errors of the cluster do not matter: the reconciler tries again
+        (2.4)."""
         service = await self.services.get(project_id, id)
-        if await self.deployments.undeploy(project_id, id, user):
+        if await self.deployments.undeploy(project_id, id, user, expected_revision):
             await self._attempt(id)
         else:
+            await self.settle(id)
             await self._remove_uncontrolled(service)
 
     async def sync(self, project_id: UUID, id: UUID) -> InferenceService:
-        """Observe the cluster now. Raises NotFound; Unavailable or ClusterReadFailed if the cluster cannot be read."""
+        """Observe the cluster now. Raises NotFound; NotAllowed for the namespace; Unavailable or ClusterReadFailed
+        if the cluster cannot be read."""
         service = await self.services.get(project_id, id)
         if self.cluster is None or self.reconciler is None:
             return service
         if await self._deployment_of(service) is None:
-            patch = of_record(await self.cluster.look(await self._namespace_of(service), service.name))
+            namespace = await self._namespace_of(service)
+            project = await tenant(self.drafting.tenants, project_id)
+            project.check_namespace(namespace)
+            # While tenancy is open, a record follows whatever has its name, as in the Go service (contract 2.4).
+            patch = of_record(await self.cluster.look(namespace, service.name, id if project.is_stored else None))
             state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
             return await self.services.follow(project_id, id, patch, state, unchanged_since=service.updated_at)
         await self.reconciler.observe_now(id)
         return await self.services.get(project_id, id)
 
-    async def delete(self, project_id: UUID, id: UUID) -> None:
+    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
         """Delete the record, and the object in the cluster if it is still there (quirk Q13).
 
-        Raises NotFound, FailedPrecondition while its current state is DEPLOYED.
+        Raises NotFound; Stale; FailedPrecondition while its current state is DEPLOYED.
         """
         service = await self.services.get(project_id, id)
+        if etags is not None and service.etag not in etags:
+            raise Stale.etag(id)
         is_controlled = await self._deployment_of(service) is not None
         if not is_controlled and service.current_state != ServiceState.DEPLOYED:
             # The object goes first: without the record, nobody could repeat a deletion that was cancelled in between.
             await self._remove_uncontrolled(service)
-        await self.services.delete(project_id, id)
+        await self.services.delete(project_id, id, etags)
         if is_controlled:
             await self._attempt(id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -18,9 +19,11 @@ from registry_grpc.domain.errors import (
 )
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.finding import Finding
+from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.preflight import canary_findings, findings
 from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.redaction import keys_in, redacted
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import DeploymentRepository
 from registry_grpc.ports.encryption import SecretUnreadable
@@ -51,6 +54,7 @@ class Planning:
     deployments: DeploymentRepository
     versions: ModelVersionRepository
     cluster: Cluster | None = None
+    reserved_labels: tuple[str, ...] = ()
 
     async def plan(self, project_id: UUID, new: NewDeployment) -> Plan:
         """Raises what Drafting.draft raises; FailedPrecondition when deploying is switched off; Unavailable."""
@@ -59,7 +63,7 @@ class Planning:
         draft = await self.drafting.draft(project_id, new)
         plan = await self._plan(self.cluster, _drafted(draft))
         plan = replace(plan, findings=(*map(_refusal, draft.refusals), *plan.findings, *await self._edits(draft)))
-        if await self._is_name_taken(draft):
+        if await self._with_its_name(draft):
             return replace(plan, findings=(_name_taken(draft), *plan.findings))
         return plan
 
@@ -70,8 +74,9 @@ class Planning:
         """
         draft = await self.drafting.draft(project_id, new)
         draft.check()
-        if await self._is_name_taken(draft):
-            raise AlreadyExists(Reason.INFERENCE_SERVICE_NAME_TAKEN).within("create inference service")
+        if there := await self._with_its_name(draft):
+            error = AlreadyExists.held(Reason.INFERENCE_SERVICE_NAME_TAKEN, there.id, there.name)
+            raise error.within("create inference service")
         await self.rehearse(_drafted(draft))
         return Deployed(service=draft.service, message="validation passed")
 
@@ -80,15 +85,16 @@ class Planning:
         project_id: UUID,
         id: UUID,
         *,
-        model_version_id: UUID | None,
+        model_version_id: UUID | str | None,
         options: DeploymentOptions | None,
         traffic_percent: int | None,
+        option_names: Collection[str] | None = None,
     ) -> Plan:
         """What Deployments.update would do. Raises what that raises, and Unavailable."""
         if self.cluster is None:
             raise FailedPrecondition(Reason.CLUSTER_DISABLED)
         before = await self.deployments.get(project_id, id)
-        after = await self.drafting.following(before, model_version_id, options, traffic_percent)
+        after = await self.drafting.following(before, model_version_id, options, traffic_percent, option_names)
         return await self._plan(self.cluster, after)
 
     async def rehearse(self, deployment: Deployment) -> None:
@@ -96,13 +102,12 @@ class Planning:
         if self.cluster is not None and (blocking := (await self._plan(self.cluster, deployment)).blocking):
             raise DeploymentBlocked(Violation(finding.code, finding.message) for finding in blocking)
 
-    async def _is_name_taken(self, draft: Draft) -> bool:
-        service = draft.service
+    async def _with_its_name(self, draft: Draft) -> InferenceService | None:
+        new = draft.service
         try:
-            await self.services.find_by_name(service.project_id, service.serving_environment_id, service.name)
+            return await self.services.find_by_name(new.project_id, new.serving_environment_id, new.name)
         except NotFound:
-            return False
-        return True
+            return None
 
     async def _edits(self, draft: Draft) -> tuple[Finding, ...]:
         """A finding for each version that was edited since it was last deployed."""
@@ -124,10 +129,15 @@ class Planning:
             return Plan(manifest="", differences=(), findings=(unreadable,))
         credentials = credentials or Credentials()
         options, canary_of = spec.options, deployment.name if deployment.canary else ""
-        facts = await cluster.facts(
-            namespace, options.service_account, options.priority_class_name, canary_of=canary_of
+        facts = await cluster.facts(namespace, options, canary_of=canary_of)
+        found = findings(
+            deployment.name,
+            namespace,
+            spec,
+            has_credentials=bool(credentials),
+            facts=facts,
+            reserved_labels=self.reserved_labels,
         )
-        found = findings(deployment.name, namespace, spec, has_credentials=bool(credentials), facts=facts)
         if deployment.canary:
             found = (*found, *canary_findings(deployment, facts))
         manifest = ""
@@ -136,7 +146,7 @@ class Planning:
             manifest = await cluster.manifest(deployment, credentials)
             differences = await cluster.dry_run(deployment, credentials)
         except ApplyRefused as refused:
-            found = (*found, Finding(refused.reason, refused.message))
+            found = (*found, Finding(refused.reason, redacted(refused.message, [credentials, *keys_in(options.env)])))
         return Plan(manifest=manifest, differences=differences, findings=_without_repeats(found))
 
 
@@ -157,7 +167,7 @@ def _name_taken(draft: Draft) -> Finding:
 
 
 def _refusal(error: FailedPrecondition) -> Finding:
-    return Finding(DeploymentReason(error.reason), error.message, field="model_version_id")
+    return Finding(DeploymentReason(error.reason), error.full_message, field="model_version_id")
 
 
 def _edited(id: UUID, fields: tuple[str, ...]) -> Finding:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
@@ -24,17 +24,29 @@ from registry_grpc.domain.decision import (
     may_lack_secret,
     needs_apply,
     repairs_with,
+    takes_over,
 )
 from registry_grpc.domain.deployment import Deployment, Phase, Want
-from registry_grpc.domain.errors import ClusterReadFailed, NotFound, Reason, RegistryError, Unavailable
+from registry_grpc.domain.errors import (
+    ClusterReadFailed,
+    NotAllowed,
+    NotFound,
+    PermissionDenied,
+    Reason,
+    RegistryError,
+    Unavailable,
+)
 from registry_grpc.domain.evidence import ApplyRefused, Evidence
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.reason import DeploymentReason
-from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.ports.cluster import Cluster
 from registry_grpc.ports.deployments import Claim, DeploymentQueue
 from registry_grpc.ports.encryption import SecretUnreadable
+from registry_grpc.ports.projects import Tenants
 from registry_grpc.ports.repositories import ModelVersionRepository
+from registry_grpc.ports.requests import nothing_to_settle
+from registry_grpc.services.known_keys import keys_of
+from registry_grpc.services.projects import tenant
 from registry_grpc.services.turns import Turns
 
 PASS_SECONDS = 45.0
@@ -55,15 +67,31 @@ _JITTER = 0.2
 class Reconciler:
     """Makes passes."""
 
-    def __init__(self, *, queue: DeploymentQueue, cluster: Cluster, versions: ModelVersionRepository) -> None:
+    def __init__(
+        self,
+        *,
+        queue: DeploymentQueue,
+        cluster: Cluster,
+        versions: ModelVersionRepository,
+        tenants: Tenants,
+        settle: Callable[[UUID], Awaitable[None]] = nothing_to_settle,
+        may_write: bool = True,
+    ) -> None:
+        """`settle` is Requests.settle. Without `may_write`, requests leave it to controllers to change the cluster."""
         self._queue = queue
         self._cluster = cluster
         self._versions = versions
+        self._tenants = tenants
+        self._settle = settle
+        self._may_write = may_write
         self._turns = Turns(FOREGROUND_PASSES)
 
     async def attempt(self, id: UUID) -> None:
         """Make a pass now, inside a request. If it fails or takes too long, or if too many others are under way, the
         controllers continue."""
+        await self._settle(id)
+        if not self._may_write:
+            return
         claim = await self._claim_within(id, ATTEMPT_SECONDS)
         if claim is not None:
             await self._work(claim, self._in_turn(claim))
@@ -75,8 +103,13 @@ class Reconciler:
             return  # another pass on this deployment is under way and records what it sees
         try:
             async with self._renewing(claim):
-                async with self._cluster.patience(ATTEMPT_SECONDS):
-                    evidence = await self._cluster.observe(claim.deployment)
+                evidence = None
+                if await self._not_allowed(claim.deployment) is None:
+                    async with self._cluster.patience(ATTEMPT_SECONDS):
+                        evidence = await self._cluster.observe(claim.deployment)
+                if not self._may_write and await self._is_to_write(claim, evidence):
+                    await self._queue.release(claim)
+                    return
                 result = await self._pass(claim, ATTEMPT_SECONDS, evidence)
             await self._queue.record(claim, result)
         except TimeoutError as error:
@@ -85,6 +118,16 @@ class Reconciler:
         except BaseException:
             await self._queue.release(claim)
             raise
+
+    async def _is_to_write(self, claim: Claim, evidence: Evidence | None) -> bool:
+        """Whether a pass would change the cluster. A lost Secret is restored by the next pass of a controller."""
+        deployment = claim.deployment
+        if evidence is None:
+            return False
+        if deployment.want is Want.ABSENT or needs_apply(deployment, evidence):
+            return True
+        result = await self._judge(claim, deployment, evidence, None)
+        return _has_ended_rollout(deployment, result)
 
     async def work(self, claim: Claim) -> None:
         """Make a pass for a controller."""
@@ -123,7 +166,7 @@ class Reconciler:
         try:
             await self._turns.take(claim.deployment.project_id, TURN_SECONDS)
         except TimeoutError:
-            return _judged(claim, claim.deployment, None, ApplyRefused(DeploymentReason.QUEUED, ""))
+            return await self._judge(claim, claim.deployment, None, ApplyRefused(DeploymentReason.QUEUED, ""))
         try:
             return await self._pass(claim, ATTEMPT_SECONDS)
         finally:
@@ -138,6 +181,8 @@ class Reconciler:
     async def _pass(self, claim: Claim, seconds: float, evidence: Evidence | None = None) -> PassResult:
         """A pass that ran out of time after the API server had answered is no failure: there is only much to do."""
         deployment, refused = claim.deployment, None
+        if (not_allowed := await self._not_allowed(deployment)) is not None:
+            return await self._judge(claim, deployment, None, not_allowed)
         try:
             async with self._cluster.patience(seconds):
                 evidence = evidence or await self._cluster.observe(deployment)
@@ -158,22 +203,49 @@ class Reconciler:
             if error.reason is not Reason.CLUSTER_UNAVAILABLE:
                 raise  # the database failed, which says nothing about the cluster
             refused = _unavailable(str(error.__cause__ or error.message))
-        result = _judged(claim, deployment, evidence, refused)
-        if _has_ended_rollout(deployment, result):
-            await self._drop_old_secrets(deployment)
-        if refused is None and deployment is claim.deployment and may_lack_secret(deployment, result):
-            await self._restore_secret(deployment)
+        result = await self._judge(claim, deployment, evidence, refused)
+        if not self._may_write:
+            return result
+        is_as_applied = refused is None and deployment is claim.deployment
+        with contextlib.suppress(ApplyRefused, RegistryError, TimeoutError):
+            async with self._cluster.patience(seconds):
+                return await self._tend_secrets(deployment, result, may_restore=is_as_applied)
         return result
 
-    async def _drop_old_secrets(self, deployment: Deployment) -> None:
-        """Delete the Secrets of earlier revisions. If this fails, they are deleted with the object."""
-        with contextlib.suppress(ApplyRefused, RegistryError):
-            await self._cluster.clean_up(deployment)
+    async def _not_allowed(self, deployment: Deployment) -> ApplyRefused | None:
+        """Why nothing is read or written for the deployment: its project may no longer use the namespace. What the
+        registry has made there is still removed when it is undeployed."""
+        if deployment.want is Want.ABSENT:
+            return None
+        try:
+            (await tenant(self._tenants, deployment.project_id)).check_namespace(deployment.namespace)
+        except (NotAllowed, PermissionDenied) as error:
+            return ApplyRefused(DeploymentReason.NAMESPACE_NOT_ALLOWED, error.message)
+        return None
 
-    async def _restore_secret(self, deployment: Deployment) -> None:
-        """If this fails, the next pass tries again, and pods that need it say so."""
-        with contextlib.suppress(ApplyRefused, RegistryError):
+    async def _judge(
+        self, claim: Claim, deployment: Deployment, evidence: Evidence | None, refused: ApplyRefused | None
+    ) -> PassResult:
+        spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+        result = judge(deployment, claim.now, evidence, refused, spread=spread)
+        if not result.message:
+            return result
+        # Programs that know the keys may have written it.
+        keys = await keys_of(self._versions, deployment.project_id, deployment.spec)
+        return judge(deployment, claim.now, evidence, refused, keys=keys, spread=spread)
+
+    async def _tend_secrets(self, deployment: Deployment, result: PassResult, *, may_restore: bool) -> PassResult:
+        """Delete the Secrets of earlier revisions: now, after the next rollout, or with the object. Restore a lost one,
+        also that of the revision beside which another one is tried: now, or in the next pass."""
+        if _has_ended_rollout(deployment, result):
+            result = replace(result, applied=await self._cluster.clean_up(deployment))
+        if may_restore and may_lack_secret(deployment, result):
             await self._cluster.restore_secret(deployment, await self._credentials(deployment))
+            if canary := deployment.canary:
+                spec = await self._queue.spec_of(deployment.id, canary.stable_generation)
+                stable = replace(deployment, spec=spec)
+                await self._cluster.restore_secret(stable, await self._credentials(stable))
+        return result
 
     async def _apply(self, deployment: Deployment, evidence: Evidence) -> Deployment:
         if evidence.namespace_is_gone:
@@ -181,7 +253,7 @@ class Reconciler:
         credentials = await self._credentials(deployment)
         keeps_keys = credentials is None and self._cluster.keeps_secret(deployment)
         check_before_apply(deployment, has_credentials=bool(credentials) or keeps_keys)
-        force = deployment.drift_policy is DriftPolicy.ENFORCE
+        force = takes_over(deployment)
         applied = await self._cluster.apply(deployment, credentials, seen=evidence, force=force)
         applied = replace(applied, repairs=repairs_with(deployment, evidence))
         return replace(deployment, applied=applied, applied_generation=deployment.generation, applied_at=evidence.at)
@@ -191,7 +263,8 @@ class Reconciler:
         if _is_there(deployment, evidence):
             await self._cluster.delete(deployment, seen=evidence)
             evidence = await self._cluster.observe(deployment)
-        if not _is_there(deployment, evidence) and not evidence.namespace_is_gone:
+        is_foreign = evidence.live is not None and evidence.live.is_foreign  # its Secrets have the same names
+        if not _is_there(deployment, evidence) and not evidence.namespace_is_gone and not is_foreign:
             await self._cluster.clean_up(deployment)
         return evidence
 
@@ -213,15 +286,6 @@ def _has_ended_rollout(before: Deployment, result: PassResult) -> bool:
     return (
         is_news and result.serving_generation == before.generation and result.phase in {Phase.DEPLOYED, Phase.DRIFTED}
     )
-
-
-def _judged(
-    claim: Claim, deployment: Deployment, evidence: Evidence | None, refused: ApplyRefused | None
-) -> PassResult:
-    """The next pass gets jitter, or a thousand deployments that were made together would stay due together."""
-    result = judge(deployment, claim.now, evidence, refused)
-    jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
-    return replace(result, again_in=result.again_in and result.again_in * jitter)
 
 
 def _is_there(deployment: Deployment, evidence: Evidence) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.serve_model import NewServeModel, ServeModel, ServeModelFilter
 from registry_grpc.ports.repositories import InferenceServiceRepository, ModelVersionRepository, ServeModelRepository
@@ -39,6 +40,6 @@ class ServeModels:
     async def list(self, project_id: UUID, filter: ServeModelFilter, sort: Sort, slice: Slice) -> Page[ServeModel]:
         return await self.serve_models.list(project_id, filter, sort, slice)
 
-    async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Raises NotFound."""
-        await self.serve_models.delete(project_id, id)
+    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
+        """Raises NotFound, Stale."""
+        await self.serve_models.delete(project_id, id, etags)

@@ -1,46 +1,36 @@
-"""Use cases on serving environments."""
+"""Use cases on serving environments that do more than the repository."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
-from registry_grpc.domain.paging import Page, Slice, Sort
-from registry_grpc.domain.serving_environment import (
-    NewServingEnvironment,
-    ServingEnvironment,
-    ServingEnvironmentFilter,
-    ServingEnvironmentPatch,
-)
+from registry_grpc.domain.etag import Etags
+from registry_grpc.domain.patch import UNSET, changes
+from registry_grpc.domain.serving_environment import NewServingEnvironment, ServingEnvironment, ServingEnvironmentPatch
+from registry_grpc.ports.projects import Tenants
 from registry_grpc.ports.repositories import ServingEnvironmentRepository
+from registry_grpc.services.projects import tenant
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServingEnvironments:
-    """Create, read, change and delete the environments of a project."""
+    """Create and change the environments of a project, in the namespaces that it may use."""
 
-    def __init__(self, *, environments: ServingEnvironmentRepository) -> None:
-        self._environments = environments
+    environments: ServingEnvironmentRepository
+    tenants: Tenants
 
     async def create(self, project_id: UUID, new: NewServingEnvironment) -> ServingEnvironment:
-        """Raises AlreadyExists."""
-        return await self._environments.create(ServingEnvironment.create(new, id=uuid4(), project_id=project_id))
+        """Raises AlreadyExists; NotAllowed for the namespace."""
+        environment = ServingEnvironment.create(new, id=uuid4(), project_id=project_id)
+        (await tenant(self.tenants, project_id)).check_namespace(environment.namespace)
+        return await self.environments.create(environment)
 
-    async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
-        """Raises NotFound."""
-        return await self._environments.get(project_id, id)
-
-    async def find(self, project_id: UUID, name: str) -> ServingEnvironment:
-        """Raises NotFound."""
-        return await self._environments.find(project_id, name)
-
-    async def list(
-        self, project_id: UUID, filter: ServingEnvironmentFilter, sort: Sort, slice: Slice
-    ) -> Page[ServingEnvironment]:
-        return await self._environments.list(project_id, filter, sort, slice)
-
-    async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:
-        """Raises NotFound, AlreadyExists."""
-        return await self._environments.update(project_id, id, patch)
-
-    async def delete(self, project_id: UUID, id: UUID) -> None:
-        """Raises NotFound; FailedPrecondition if the environment has inference services."""
-        await self._environments.delete(project_id, id)
+    async def update(
+        self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch, etags: Etags = None
+    ) -> ServingEnvironment:
+        """Raises NotFound, Stale, AlreadyExists; NotAllowed for the namespace."""
+        if patch.name is not UNSET or patch.external_id is not UNSET:
+            changed = replace(await self.environments.get(project_id, id), **changes(patch))
+            (await tenant(self.tenants, project_id)).check_namespace(changed.namespace)
+        return await self.environments.update(project_id, id, patch, etags)

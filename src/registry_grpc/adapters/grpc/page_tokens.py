@@ -30,7 +30,8 @@ def page_token(cursor: Cursor | None, request: Any, call: Call) -> str:
 
 
 def cursor_of(request: Any, call: Call, value_type: type = object) -> Cursor | None:
-    """The cursor in the request's token, or None without one. Raises InvalidPageToken if it belongs to another list."""
+    """The cursor in the request's token, or None without one. Raises InvalidPageToken if it belongs to another list, or
+    if its value is not of the type by which the list is sorted."""
     token = request.page_token
     if not token:
         return None

@@ -6,13 +6,13 @@ are in the domain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import Struct
 
 from registry_grpc.adapters.rest.body import MOST_VALUES
 from registry_grpc.domain.errors import InvalidRequest, Violation
@@ -28,7 +28,7 @@ def parse(kind: Descriptor, data: bytes) -> Message:
     if len(data) > MOST_VALUES and _values_in(message, MOST_VALUES) > MOST_VALUES:
         raise InvalidRequest((), f"the request must not hold more than {MOST_VALUES} values")
     # Walking all fields is slow, so it is done only when there is a zero byte, which is rare.
-    if b"\x00" in data and (paths := list(_with_nul(MessageToDict(message, preserving_proto_field_name=True)))):
+    if b"\x00" in data and (paths := list(_with_nul(message))):
         raise InvalidRequest(Violation(path, "must not hold NUL characters") for path in paths)
     return message
 
@@ -58,12 +58,16 @@ def _values_in(message: Message, most: int) -> int:
 
 
 def _with_nul(value: Any, path: str = "") -> Iterator[str]:
-    """The paths of the strings that hold NUL characters."""
-    if isinstance(value, str) and "\x00" in value:
-        yield path
-    elif isinstance(value, list):
-        for item in value:
-            yield from _with_nul(item, path)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from (path,) if "\x00" in key else _with_nul(item, f"{path}.{key}".removeprefix("."))
+    """The paths of the strings that hold NUL characters, as in JSON, where structs have no fields of their own."""
+    if isinstance(value, str):
+        yield from [path] if "\x00" in value else []
+    elif isinstance(value, Message):
+        is_struct = value.DESCRIPTOR.file is Struct.DESCRIPTOR.file
+        for field, content in value.ListFields():
+            yield from _with_nul(content, path if is_struct else f"{path}.{field.name}".removeprefix("."))
+    elif hasattr(value, "items"):
+        for key, content in value.items():
+            yield from [path] if isinstance(key, str) and "\x00" in key else _with_nul(content, f"{path}.{key}")
+    elif isinstance(value, Sequence):
+        for content in value:
+            yield from _with_nul(content, path)

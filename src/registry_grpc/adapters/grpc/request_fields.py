@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.adapters.grpc.mapping.common import seconds_in, word_in
+from registry_grpc.adapters.grpc.mapping.properties import properties_of
+from registry_grpc.adapters.rest.body import WORDS, seconds_name
+from registry_grpc.domain.errors import InvalidRequest, NotFound, Violation
 from registry_grpc.domain.ids import parse_uuid
+from registry_grpc.domain.patch import cleared
+from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyMap
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +48,16 @@ def require(message: Message, *fields: str) -> None:
         raise InvalidRequest([Violation(name, "is required") for name in missing])
 
 
+@contextmanager
+def allowing_missing(request: Any) -> Iterator[None]:
+    """The block may raise NotFound if the request allows it. What is to be deleted is missing then."""
+    try:
+        yield
+    except NotFound:
+        if not request.allow_missing:
+            raise
+
+
 def body_id(text: str, field: str) -> UUID:
     """Reads an id of the body. Raises InvalidRequest that names the field."""
     return path_id(text, field, None)
@@ -53,6 +73,12 @@ def version_ids_of(message: Any, reader: Reader) -> tuple[UUID, ...]:
     first = [message.model_version_id] if message.HasField("model_version_id") else []
     ids = reader.read(_ids, [], first, "model_version_id")
     return tuple(dict.fromkeys(ids + reader.read(_ids, [], message.model_version_ids, "model_version_ids")))
+
+
+def ids_of(request: Any) -> Sequence[UUID]:
+    """The ids of a batch. Raises InvalidRequest."""
+    require(request, "ids")
+    return _ids(request.ids, "ids")
 
 
 def _ids(texts: Collection[str], field: str) -> list[UUID]:
@@ -75,16 +101,62 @@ def texts_of(labels: Struct) -> dict[str, str]:
     return texts
 
 
-class Reader:
-    """Reads the fields of a message and collects their errors, so that one refusal names all of them."""
+def json_of(struct: Struct, path: str) -> dict[str, Any]:
+    """Raises InvalidRequest for numbers that JSON does not have."""
+    return {key: _json_value(value, f"{path}.{key}") for key, value in struct.fields.items()}
 
-    def __init__(self, message: Any, *, required: Collection[str] = (), but: Collection[str] = ()) -> None:
+
+def _json_value(value: Value, path: str) -> Any:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return json_of(value.struct_value, path)
+        case "list_value":
+            return [_json_value(each, path) for each in value.list_value.values]
+        case "number_value" if not math.isfinite(value.number_value):
+            raise InvalidRequest([Violation(path, "must be a finite number")])
+        case "null_value" | None:
+            return None
+        case kind:
+            return getattr(value, kind)
+
+
+def patch_of(kind: type[T], message: Any, request: Any, **given: Any) -> T:
+    """A patch with the fields of the message that the request's mask names, or else with those that are present. Raises
+    InvalidRequest."""
+    mask: FieldMask = request.update_mask
+    if not mask.paths:
+        return Reader(message, but=given).make(kind, **given)
+    fields = message.DESCRIPTOR.fields_by_name
+    if unknown := [path for path in mask.paths if path not in fields]:
+        raise InvalidRequest(unknown_path(path) for path in unknown)
+    absent = {name: cleared(kind, name) for name in mask.paths if not message.HasField(name)}
+    given = {name: value for name, value in given.items() if name in mask.paths}
+    return Reader(message, but=set(fields) - set(mask.paths) | set(given)).make(kind, **absent | given)
+
+
+def unknown_path(path: str) -> Violation:
+    return Violation("update_mask", f"names `{path}`, which is not a field that can be updated")
+
+
+class Reader:
+    """Reads the fields of a message and collects their errors, so that one refusal names all of them. `at`: where the
+    message is in the request."""
+
+    def __init__(
+        self, message: Any, *, required: Collection[str] = (), but: Collection[str] = (), at: str = ""
+    ) -> None:
         self._errors: list[InvalidRequest] = []
+        self._at = at
         self.read(require, None, message, *required)
+        plain, others = _fields(message.DESCRIPTOR)
         self._values = {
-            field.name: self._value(message, field)
-            for field in message.DESCRIPTOR.fields
-            if field.name not in but and (not field.has_presence or message.HasField(field.name))
+            name: getattr(message, name)
+            for name, has_presence in plain
+            if name not in but and (not has_presence or message.HasField(name))
+        } | {
+            (seconds_name(field.name) if _is_duration(field) else field.name): self._value(message, field)
+            for field in others
+            if field.name not in but and _is_given(message, field)
         }
 
     def read(self, read: Callable[P, T], otherwise: T, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -95,7 +167,11 @@ class Reader:
             self._errors.append(error)
             return otherwise
 
-    def make(self, kind: Callable[..., T], **given: Any) -> T:
+    @property
+    def has_errors(self) -> bool:
+        return bool(self._errors)
+
+    def make(self, kind: Callable[..., T], /, **given: Any) -> T:
         """A domain object made of the message's fields and of `given`, which wins.
 
         Raises InvalidRequest with all errors collected so far and those that `kind` itself finds.
@@ -107,11 +183,45 @@ class Reader:
 
     def _value(self, message: Any, field: FieldDescriptor) -> Any:
         value = getattr(message, field.name)
+        if field.enum_type:
+            return self.read(word_in, None, message, field.name, WORDS[field.enum_type.name], self._at)
+        if _is_duration(field):
+            return self.read(seconds_in, None, message, field.name, self._at)
+        if field.name == "metadata":
+            return self.read(json_of, {}, value, field.name)
         if field.message_type is Struct.DESCRIPTOR:
             return self.read(texts_of, {}, value)
+        if field.message_type is PropertyMap.DESCRIPTOR:
+            return self.read(properties_of, {}, value.values)
+        if field.name == "properties":
+            return self.read(properties_of, {}, value)
         if field.is_repeated:
             return dict(value) if field.message_type else tuple(value)
-        if field.name.endswith("_id") and field.name != "external_id":
-            # `require` has already reported an empty id of a required field.
-            return self.read(body_id, NO_ID, value, field.name) if value or field.has_presence else NO_ID
-        return value
+        if field.message_type:
+            return value
+        # An id. `require` has already reported an empty one of a required field.
+        return self.read(body_id, NO_ID, value, field.name) if value or field.has_presence else NO_ID
+
+
+@cache
+def _fields(kind: Descriptor) -> tuple[list[tuple[str, bool]], list[FieldDescriptor]]:
+    """The fields whose values are taken as they are, with whether they have presence, and the other ones. Asking each
+    field for its kind takes longer than reading it."""
+    plain, others = [], []
+    for field in kind.fields:
+        is_id = field.name.endswith("_id") and field.name != "external_id"
+        if is_id or field.is_repeated or field.enum_type or field.message_type:
+            others.append(field)
+        else:
+            plain.append((field.name, field.has_presence))
+    return plain, others
+
+
+def _is_duration(field: FieldDescriptor) -> bool:
+    return field.message_type is Duration.DESCRIPTOR
+
+
+def _is_given(message: Any, field: FieldDescriptor) -> bool:
+    if field.enum_type:
+        return bool(getattr(message, field.name))
+    return not field.has_presence or bool(message.HasField(field.name))

@@ -1,6 +1,6 @@
 """How an RPC is declared: the method calls the use case, and the decorator turns its result into the answer.
 
-    @rpc(one(MODEL, lambda model: pb.CreateRegisteredModelResponse(registered_model=model), status=201))
+    @rpc(one(MODEL, lambda model: pb.CreateRegisteredModelResponse(registered_model=model), status=201), Role.EDITOR)
     async def CreateRegisteredModel(self, request: pb.CreateRegisteredModelRequest, call: Call) -> RegisteredModel:
         return await self._models.create(call.project_id, new_model(request.registered_model))
 
@@ -9,9 +9,10 @@ mypy checks that the method's result fits the resource, and the resource's messa
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
+from uuid import UUID
 
 from google.protobuf.message import Message
 
@@ -19,6 +20,7 @@ from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import LARGEST_REST_PAGE, requested_limit
 from registry_grpc.adapters.grpc.page_tokens import page_token
 from registry_grpc.adapters.rest.encoders import json_bytes
+from registry_grpc.domain.access import Role
 from registry_grpc.domain.paging import Page, too_large
 
 S = TypeVar("S")
@@ -48,23 +50,46 @@ class Answer(Generic[R]):
     status: int = 0
     """The HTTP status of the REST answer; 0 if the RPC has no route."""
     json: Callable[[R, Any], bytes] = lambda _result, _request: b""
+    etag: Callable[[R], str] = lambda _result: ""
+    """The etag of the object, for the header of a REST answer; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """A declared RPC. `serve` takes the servicer, the request and the call; for a stream it returns an iterator."""
+    """A declared RPC. `serve` takes the servicer, the request and the call. For a stream of answers it returns a
+    generator; for a stream of requests it takes an iterator of them."""
 
     serve: Callable[..., Any]
     answer: Answer[Any]
+    least: Role
+    """The least role of its callers in the project."""
     is_stream: bool = False
+    """Whether the answers are a stream."""
+    takes_stream: bool = False
+    """Whether the requests are a stream."""
+    longest: float | None = None
+    """How many seconds a stream may take; None if it may take for ever."""
+    resume: Callable[..., Awaitable[Any]] | None = None
+    """Of an RPC that calls the cluster after it has written: reads its result anew, by the servicer, the id of the
+    deployment and the call (see ports.requests)."""
 
 
-def rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], Awaitable[R]]], Rpc]:
-    return lambda serve: Rpc(serve, answer)
+def rpc(
+    answer: Answer[R], least: Role, *, resume: Callable[[Any, UUID, Call], Awaitable[R]] | None = None
+) -> Callable[[Callable[[S, Q, Call], Awaitable[R]]], Rpc]:
+    return lambda serve: Rpc(serve, answer, least, resume=resume)
 
 
-def stream_rpc(answer: Answer[R]) -> Callable[[Callable[[S, Q, Call], AsyncIterator[R]]], Rpc]:
-    return lambda serve: Rpc(serve, answer, is_stream=True)
+def stream_rpc(
+    answer: Answer[R], least: Role, *, longest: float | None = None
+) -> Callable[[Callable[[S, Q, Call], AsyncIterator[R]]], Rpc]:
+    return lambda serve: Rpc(serve, answer, least, is_stream=True, longest=longest)
+
+
+def client_stream_rpc(
+    answer: Answer[R], least: Role
+) -> Callable[[Callable[[S, AsyncIterator[Q], Call], Awaitable[R]]], Rpc]:
+    return lambda serve: Rpc(serve, answer, least, takes_stream=True)
 
 
 def one(resource: Resource[D, M, J], response: Callable[[M], Message], *, status: int = 200) -> Answer[D]:
@@ -73,6 +98,7 @@ def one(resource: Resource[D, M, J], response: Callable[[M], Message], *, status
         message=lambda result, _request, _call: response(resource.message(result)),
         status=status,
         json=lambda result, _request: json_bytes(resource.json(result)),
+        etag=lambda result: getattr(result, "etag", ""),
     )
 
 
@@ -83,9 +109,23 @@ def nothing(response: Callable[[], Message], *, status: int = 204, json: bytes =
     )
 
 
+async def no_result(_servicer: Any, _id: UUID, _call: Call) -> None:
+    """Resumes an RPC whose answer is the same for every success."""
+
+
+def nothing_but_grpc(response: Callable[[], Message]) -> Answer[None]:
+    """The answer to every success of an RPC without a route."""
+    return Answer(message=lambda _result, _request, _call: response())
+
+
 def only_grpc(message: Callable[[D], M], response: Callable[[M], Message] = lambda message: message) -> Answer[D]:
     """The answer of an RPC without a route."""
     return Answer(message=lambda result, _request, _call: response(message(result)))
+
+
+def several(message: Callable[[D], M], response: Callable[[list[M]], Message]) -> Answer[Sequence[D]]:
+    """The answer of a batch."""
+    return Answer(message=lambda results, _request, _call: response([message(each) for each in results]))
 
 
 class Paging(TypedDict):

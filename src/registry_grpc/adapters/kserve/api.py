@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,18 +20,26 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import aiohttp
+import structlog
 
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
 from registry_grpc.adapters.kserve.throttle import Limits, Throttle
+from registry_grpc.adapters.metrics import KUBERNETES_REQUESTS, KUBERNETES_SECONDS
+from registry_grpc.adapters.spans import add, current
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient  # takes most of a second to import
+    from opentelemetry.trace import Span
+
+_log = structlog.get_logger("kubernetes")
 
 Json = dict[str, Any]
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
+_ANY = f"{_JSON}, */*"
+_METADATA, _METADATA_LIST = (f"{_JSON};as=PartialObjectMetadata{of};g=meta.k8s.io;v=v1, {_JSON}" for of in ("", "List"))
 _PAGE = 500
 _CONNECT_TIMEOUT = 5.0
 _SILENCE = 90.0
@@ -37,6 +47,8 @@ _SILENCE = 90.0
 _PATIENCE = 15.0
 """How many seconds after its timeout a watch may still take to end."""
 _LONGEST_HOLD = 30.0
+_PATH = re.compile(r"/(?:api|apis/[^/]+)/[^/]+(?:/namespaces/[^/]+(?=/))?/(?P<kind>[^/]+)(?:/[^/]+)?(?P<part>/[^/]+)?")
+"""The path of an object, of a part of it such as its log, or of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,7 @@ class Api:
 
     async def version(self, path: str, **query: str) -> str:
         """The resource version of a list, from which a watch can start, without reading the list."""
-        body = (await self._call("GET", path, {**query, "limit": "1"})).body
+        body = (await self._call("GET", path, {**query, "limit": "1"}, accept=_METADATA_LIST)).body
         return (body.get("metadata") or {}).get("resourceVersion") or ""
 
     async def create(self, path: str, body: Json) -> Json:
@@ -151,11 +163,12 @@ class Api:
         await self._call("DELETE", path, body=options or {})
 
     async def watch(self, path: str, *, seconds: int, **query: str) -> AsyncGenerator[Json, None]:
-        """The events of one watch, which the server ends after `seconds`. Close it with `aclosing`."""
+        """The events of one watch, which the server ends after `seconds`. Close it with `aclosing`. The objects in them
+        only have metadata: a watch on Secrets gets no keys."""
         query |= {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         timeout = aiohttp.ClientTimeout(total=seconds + _PATIENCE, sock_connect=_CONNECT_TIMEOUT, sock_read=_SILENCE)
         await self._throttle.turn()
-        async with _network(), self._response("GET", path, query, timeout=timeout) as response:
+        async with _network(), self._response("GET", path, query, accept=_METADATA, timeout=timeout) as response:
             async for line in response.content:
                 yield _decoded(line)
 
@@ -170,8 +183,9 @@ class Api:
         *,
         body: Json | None = None,
         content_type: str = _JSON,
+        accept: str = _ANY,
     ) -> Answer:
-        content, at = await self._read(method, path, query, body=body, content_type=content_type)
+        content, at = await self._read(method, path, query, body=body, content_type=content_type, accept=accept)
         return Answer(_decoded(content), at)
 
     async def _read(
@@ -182,13 +196,16 @@ class Api:
         *,
         body: Json | None = None,
         content_type: str = _JSON,
+        accept: str = _ANY,
     ) -> tuple[bytes, datetime]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
         async with (
             self._throttle.slot(),
             _network(),
             asyncio.timeout(self._timeout),
-            self._response(method, path, query, body=body, content_type=content_type, timeout=timeout) as response,
+            self._response(
+                method, path, query, body=body, content_type=content_type, accept=accept, timeout=timeout
+            ) as response,
         ):
             return await response.read(), _time_of(response)
 
@@ -202,17 +219,30 @@ class Api:
         timeout: aiohttp.ClientTimeout,
         body: Json | None = None,
         content_type: str = _JSON,
+        accept: str = _ANY,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A successful response. Its connection is reused if the response was read to its end, and closed otherwise."""
         _, url, headers, _, _ = await self._client.param_serialize(
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": f"{_JSON}, */*", "Content-Type": content_type},
+            header_params={"Accept": accept, "Content-Type": content_type},
             auth_settings=["BearerToken"],
         )
-        answer = await self._client.call_api(method, url, headers, body, _request_timeout=timeout)
-        response: aiohttp.ClientResponse = answer.response
+        verb, began, status = _verb(method, query or {}), time.monotonic(), 0
+        try:
+            answer = await self._client.call_api(method, url, headers, body, _request_timeout=timeout)
+            response: aiohttp.ClientResponse = answer.response
+            status = response.status
+        finally:
+            # 0: there was no answer.
+            seconds = time.monotonic() - began
+            KUBERNETES_REQUESTS.labels(verb, str(status or "none")).inc()
+            KUBERNETES_SECONDS.labels(verb).observe(seconds)
+            ms = round(seconds * 1000, 2)
+            _log.debug("kubernetes.called", method=method, path=path, status=status, duration_ms=ms)
+            if (span := current()) is not None:
+                _add_span(span, verb, path, status, seconds)
         try:
             if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise await self._error(response)
@@ -246,6 +276,23 @@ async def _network() -> AsyncIterator[None]:
         raise Unreachable("the Kubernetes API did not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(f"the Kubernetes API cannot be reached: {error or type(error).__name__}") from error
+
+
+def _add_span(parent: Span, verb: str, path: str, status: int, seconds: float) -> None:
+    """That an object is not there is often no error, but what was to be found out."""
+    found = _PATH.fullmatch(path)
+    kind = f"{found['kind']}{found['part'] or ''}" if found else path
+    code = str(status or "none")
+    is_error = not status or (status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.NOT_FOUND)
+    attributes = {"kubernetes.verb": verb, "kubernetes.kind": kind, "kubernetes.code": code}
+    add(parent, f"{verb} {kind}", seconds, attributes, code if is_error else "")
+
+
+def _verb(method: str, query: Mapping[str, str]) -> str:
+    """As Kubernetes names it in its rules of access."""
+    if method == "GET":
+        return "watch" if "watch" in query else "list" if "limit" in query else "get"
+    return {"POST": "create"}.get(method, method.lower())
 
 
 def _decoded(text: bytes) -> Json:

@@ -12,25 +12,21 @@ from dataclasses import dataclass, replace
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
-from registry_grpc.adapters.kserve.canaries import divided, stable_part
-from registry_grpc.adapters.kserve.credentials_secret import (
-    applied_secret,
-    credentials_secret,
-    kept_secret,
-    known_secrets,
-    owned_by,
-)
+from registry_grpc.adapters.kserve.canaries import divided, removal_of_canary, stable_part
+from registry_grpc.adapters.kserve.credentials_secret import credentials_secret, kept_secret, known_secrets, owned_by
 from registry_grpc.adapters.kserve.deletion import delete_secret
-from registry_grpc.adapters.kserve.drift import applied_content, removal_of_additions, without_additions
+from registry_grpc.adapters.kserve.drift import applied_content, drift, removal_of_additions, spec_of, without_additions
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, refusal_of
 from registry_grpc.adapters.kserve.identity import field_manager
 from registry_grpc.adapters.kserve.manifests import Fit, Manifest, inference_service
 from registry_grpc.adapters.kserve.stamps import stamp_of, stamp_pods
 from registry_grpc.domain.decision import is_overtaken
-from registry_grpc.domain.deployment import Applied, Deployment
+from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference
 from registry_grpc.domain.evidence import ApplyRefused, LiveObject
 from registry_grpc.domain.model_version import Credentials
+from registry_grpc.domain.policy import RESERVED_LABELS
 from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.serving_environment import DriftPolicy
 
 _STATUS_WRITES = 5
 """How often a write is repeated because KServe wrote its status between our read and our write."""
@@ -42,6 +38,7 @@ class _Base:
 
     uid: str
     generation: int
+    drift: tuple[FieldDifference, ...]
     version: str
 
 
@@ -56,6 +53,7 @@ class Application:
         fit: Fit,
         *,
         registry_id: str,
+        reserved_labels: tuple[str, ...] = RESERVED_LABELS,
     ) -> None:
         self._api = api
         self._deployment = deployment
@@ -63,7 +61,9 @@ class Application:
         self._secret = credentials_secret(deployment, credentials or Credentials(), registry_id=registry_id)
         kept = "" if credentials is not None else kept_secret(deployment)
         secret_name = self._secret["metadata"]["name"] if self._secret else kept
-        manifest = inference_service(deployment, fit, registry_id=registry_id, secret_name=secret_name)
+        manifest = inference_service(
+            deployment, fit, registry_id=registry_id, secret_name=secret_name, reserved=reserved_labels
+        )
         self._stamps = stamp_pods(manifest, deployment)
         self.manifest = divided(manifest, deployment)
 
@@ -84,12 +84,6 @@ class Application:
         if self._secret:
             await self._apply_secret(self._secret, owner=stored["metadata"]["uid"])
         return self._applied(stored)
-
-    async def restore_secret(self) -> None:
-        """Write the Secret of the applied object again, unless the object refers to one of an earlier release."""
-        applied = self._deployment.applied
-        if applied and self._secret and self._secret["metadata"]["name"] == applied_secret(self._deployment):
-            await self._apply_secret(self._secret, owner=applied.uid)
 
     async def rehearse(self, live: LiveObject | None) -> Json:
         """The object as the API server would store it."""
@@ -122,32 +116,44 @@ class Application:
             raise
 
     async def _apply_over(self, live: LiveObject, *, force: bool) -> Json:
-        base = _Base(live.uid, live.k8s_generation, live.resource_version)
-        if force and live.drift:
+        base = _Base(live.uid, live.k8s_generation, live.drift, live.resource_version)
+        if force and live.drift and self._deployment.drift_policy is DriftPolicy.ENFORCE:
             base = await self._without_additions(base)
 
         async def write(preconditions: Json) -> Json:
             manifest = {**self.manifest, "metadata": {**self.manifest["metadata"], **preconditions}}
             return await self._apply(manifest, force=force or self._is_adoption(live) or self._is_as_applied(live))
 
-        return await self._on(base, write)
+        return await self._without_ended_canary(await self._on(base, write))
+
+    async def _without_ended_canary(self, stored: Json) -> Json:
+        """Remove what is left of a canary because others own its fields as well: they wrote the same values."""
+        applied = self._deployment.applied
+        patch = removal_of_canary(applied.ours, self.manifest["spec"], stored["spec"]) if applied else {}
+        if not patch:
+            return stored
+
+        async def write(preconditions: Json) -> Json:
+            return await self._api.merge(self._path, {"metadata": preconditions, "spec": patch}, manager=self._manager)
+
+        return await self._on(self._base_of(stored), write)
 
     async def _without_additions(self, base: _Base) -> _Base:
         """Remove the fields that others have added to the spec."""
         raw, applied = (await self._api.get(self._path)).body, self._deployment.applied
-        patch = removal_of_additions(without_additions(applied, raw), raw["spec"]) if applied else {}
+        patch = removal_of_additions(without_additions(applied, raw), spec_of(raw)) if applied else {}
         if not patch:
             return base
 
         async def write(preconditions: Json) -> Json:
             return await self._api.merge(self._path, {"metadata": preconditions, "spec": patch}, manager=self._manager)
 
-        return _base_of(await self._on(base, write))
+        return self._base_of(await self._on(base, write))
 
     async def _on(self, base: _Base, write: Callable[[Json], Awaitable[Json]]) -> Json:
-        """Write if the spec is still the one that was seen. Only a changed spec changes the generation; KServe changes
-        the resource version all the time by writing the status while a service starts, so then the write is repeated.
-        """
+        """Write if the spec and our labels and annotations are still those that were seen. Only a changed spec changes
+        the generation; KServe changes the resource version all the time by writing the status while a service starts,
+        so then the write is repeated."""
         version = base.version
         for _ in range(_STATUS_WRITES):
             try:
@@ -156,18 +162,21 @@ class Application:
                 if refusal_of(error) is not DeploymentReason.OVERTAKEN:
                     raise
                 raw = await self._api.find(kinds.INFERENCE_SERVICES, self._deployment.name, namespace=self._namespace)
-                if raw is None or _base_of(raw) != replace(base, version=raw["metadata"]["resourceVersion"]):
+                if raw is None or self._base_of(raw) != replace(base, version=raw["metadata"]["resourceVersion"]):
                     raise
                 version = raw["metadata"]["resourceVersion"]
         return await write({"uid": base.uid, "resourceVersion": version})
+
+    def _base_of(self, raw: Json) -> _Base:
+        metadata, applied = raw["metadata"], self._deployment.applied
+        found = drift(applied, raw) if applied else ()
+        return _Base(metadata["uid"], metadata["generation"], found, metadata["resourceVersion"])
 
     async def _apply(self, manifest: Manifest, *, force: bool, dry_run: bool = False) -> Json:
         return await self._api.apply(self._path, manifest, manager=self._manager, force=force, dry_run=dry_run)
 
     async def _apply_secret(self, secret: Manifest, *, owner: str = "", dry_run: bool = False) -> None:
-        secret = owned_by(secret, self._deployment.name, owner) if owner else secret
-        path = kinds.SECRETS.at(self._namespace, secret["metadata"]["name"])
-        await self._api.apply(path, secret, manager=self._manager, force=True, dry_run=dry_run)
+        await apply_secret(self._api, self._deployment, secret, owner=owner, dry_run=dry_run)
 
     def _is_as_applied(self, live: LiveObject) -> bool:
         """Whether the object is as it was applied. A manager that changed fields and reverted them still owns them, but
@@ -217,6 +226,10 @@ class Application:
         return {"stamp": self._deployment.generation, "predictor_stamp": stamp, "split": split}
 
 
-def _base_of(raw: Json) -> _Base:
-    metadata = raw["metadata"]
-    return _Base(metadata["uid"], metadata["generation"], metadata["resourceVersion"])
+async def apply_secret(
+    api: Api, deployment: Deployment, secret: Manifest, *, owner: str = "", dry_run: bool = False
+) -> None:
+    """`owner`: the uid of the deployment's InferenceService, if it is known."""
+    secret = owned_by(secret, deployment.name, owner) if owner else secret
+    path = kinds.SECRETS.at(deployment.namespace, secret["metadata"]["name"])
+    await api.apply(path, secret, manager=field_manager(deployment.id), force=True, dry_run=dry_run)

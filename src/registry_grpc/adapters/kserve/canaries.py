@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from registry_grpc.adapters.kserve.evidence import Raw, revision_of
+from registry_grpc.adapters.kserve.evidence import Raw, number_of, revision_of
 from registry_grpc.adapters.kserve.identity import MODEL_VERSION_ID
 from registry_grpc.adapters.kserve.manifests import SCALING, STORAGE_SECRET_NAME, Manifest
 from registry_grpc.domain.canary import Canary, CanaryStep
@@ -39,6 +39,8 @@ def divided(manifest: Manifest, deployment: Deployment) -> Manifest:
         part = _with_metadata(manifest, stable, predictor=stable["predictor"]) if is_aborted else manifest
         predictor = {**part["spec"]["predictor"], "canaryTrafficPercent": canary.share}
         return {**part, "spec": {"predictor": predictor}}
+    if is_aborted and not applied.split:  # it may be refused, and nothing was ever given to it
+        return _with_metadata(manifest, stable, predictor=stable["predictor"])
     entry = _entry(manifest, stable, deployment.canary_name)
     if inherited := [] if is_aborted else list(_inherited(stable["predictor"], entry)):
         fields = ", ".join(sorted(inherited))
@@ -116,16 +118,29 @@ def _inherited(stable: Mapping[str, Any], entry: Mapping[str, Any], path: str = 
             yield from _inherited(value, entry[key], f"{path}{key}.")
 
 
+def removal_of_canary(before: Manifest, wanted: Manifest, stored: Manifest) -> Manifest:
+    """The JSON merge patch that removes from a stored spec what it still has of a canary that was there before, and is
+    no longer wanted; empty if there is nothing."""
+    patch: Manifest = {}
+    if "canary" in before and "canary" in stored and "canary" not in wanted:
+        patch["canary"] = None
+    share, parts = "canaryTrafficPercent", [spec["predictor"] for spec in (before, stored, wanted)]
+    if [share in part for part in parts] == [True, True, False]:
+        patch["predictor"] = {share: None}
+    return patch
+
+
 def canary_names(service: Raw) -> list[str]:
     """The names of the predictors of an InferenceService's canaries."""
-    return [entry["predictor"].get("name", "") for entry in (service.get("spec") or {}).get("canary") or ()]
+    canaries = (service.get("spec") or {}).get("canary") or ()
+    return [entry["predictor"]["name"] for entry in canaries if "name" in entry["predictor"]]
 
 
 def share_by_route(route: Raw, workload: str) -> int:
     """The percentage of the requests that the route sends to the Service of a workload."""
     rules = (route.get("spec") or {}).get("rules") or ()
     backends = rules[0].get("backendRefs") or () if rules else ()
-    weights = {backend.get("name"): int(backend.get("weight", 1)) for backend in backends}
+    weights = {backend.get("name"): number_of(backend.get("weight"), 1) for backend in backends}
     total = sum(weights.values())
     return round(_ALL * weights.get(workload, 0) / total) if total else 0
 
@@ -133,11 +148,14 @@ def share_by_route(route: Raw, workload: str) -> int:
 def share_by_status(service: Raw, name: str) -> int:
     """The percentage that KServe says the canary gets. It says so even where nothing divides the requests."""
     found = (service.get("status") or {}).get("canaryStatuses") or ()
-    return next((int(each["trafficPercent"]) for each in found if each["name"] == name and each.get("ready")), 0)
+    return next(
+        (number_of(each.get("trafficPercent"), 0) for each in found if each["name"] == name and each.get("ready")), 0
+    )
 
 
 def share_of_latest(service: Raw) -> int:
     """The percentage of the requests that a Knative Service sends to its latest revision."""
     status = service.get("status") or {}
     latest = status.get("latestCreatedRevisionName")
-    return sum(int(each.get("percent") or 0) for each in status.get("traffic") or () if each["revisionName"] == latest)
+    shares = (each for each in status.get("traffic") or () if each.get("revisionName") == latest)
+    return sum(number_of(each.get("percent"), 0) for each in shares)

@@ -33,6 +33,9 @@ async def connect(kubeconfig: Kubeconfig | None = None) -> ApiClient:
         loader = await _load(kubeconfig, configuration)
         refresh = _reloading(loader.load_and_set)
     configuration.refresh_api_key_hook = _as_network_failure(refresh)
+    configuration.connection_pool_maxsize = (
+        0  # no limit: three open watches per namespace would leave none for requests
+    )
     client = ApiClient(configuration=configuration)
     client.user_agent = _USER_AGENT
     return client

@@ -66,6 +66,15 @@ def applied_secret(deployment: Deployment) -> str:
     return str(annotations.get(STORAGE_SECRET_NAME, ""))
 
 
+def applied_secrets(deployment: Deployment) -> set[str]:
+    """The names of the Secrets of both revisions, if another one is tried beside the one that serves."""
+    if deployment.applied is None:
+        return set()
+    stable, canaries = deployment.applied.content.get("stable"), deployment.applied.ours.get("canary", ())
+    parts = [*([stable] if stable else ()), *(entry["predictor"] for entry in canaries)]
+    return {applied_secret(deployment), *(part["annotations"].get(STORAGE_SECRET_NAME, "") for part in parts)} - {""}
+
+
 def kept_secret(deployment: Deployment) -> str:
     """The name of the last applied Secret, to keep it when its keys are no longer stored. Empty if there is none, if it
     was made for another place, if it goes with an undeployed object, or if the spec needs no keys."""

@@ -25,9 +25,15 @@ def content_of(live: Manifest, manifest: Manifest) -> dict[str, Any]:
     """
     metadata, ours = live["metadata"], manifest["metadata"]
     return {
-        "spec": live.get("spec") or {},
+        "spec": spec_of(live),
         **{kind: _picked(metadata.get(kind), ours[kind]) for kind in _METADATA},
     }
+
+
+def spec_of(live: Manifest) -> dict[str, Any]:
+    """The spec of a live object; empty if it has none."""
+    spec = live.get("spec")
+    return spec if isinstance(spec, dict) else {}
 
 
 def _picked(found: Mapping[str, str] | None, keys: Mapping[str, str]) -> dict[str, str]:
@@ -48,7 +54,7 @@ def applied_content(stored: Manifest, manifest: Manifest, before: Applied | None
 
 def drift(applied: Applied, live: Manifest) -> tuple[FieldDifference, ...]:
     """How the live object differs from what was applied."""
-    metadata, content, spec = live["metadata"], applied.content, live.get("spec") or {}
+    metadata, content, spec = live["metadata"], applied.content, spec_of(live)
     owned = fields_of_ours(metadata)
     spec_owned, metadata_owned = below(owned, live, "spec", spec), below(owned, live, "metadata", metadata)
     found = [
@@ -67,7 +73,7 @@ def without_additions(applied: Applied, live: Manifest) -> dict[str, Any]:
 
 
 def _without_additions(live: Manifest, known: Any, ours: Any) -> dict[str, Any]:
-    spec = live.get("spec") or {}
+    spec = spec_of(live)
     kept: dict[str, Any] = _kept(spec, known, ours, below(fields_of_others(live["metadata"]), live, "spec", spec))
     return kept
 

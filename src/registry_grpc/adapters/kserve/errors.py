@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from registry_grpc.adapters.kserve.evidence import number_of
 from registry_grpc.domain.errors import ClusterReadFailed, Reason, Unavailable
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.reason import DeploymentReason
+from registry_grpc.domain.redaction import redacted
 
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
@@ -22,6 +24,8 @@ _DENIED = ("denied the request", "denied request")
 """The texts of webhooks and validating admission policies, which may answer any HTTP status and have no reason."""
 _OF_KSERVE = "kserve-webhook-server"
 """Part of the names of KServe's own webhooks, which refuse what KServe cannot serve."""
+_LONGEST_PAUSE = 6
+"""The most digits of a number of seconds that is a pause."""
 _QUOTA = "exceeded quota"
 _TERMINATING = "NamespaceTerminating"
 _UNKNOWN_FIELD = "failed to create typed patch object"
@@ -46,10 +50,10 @@ class StatusError(Exception):
         retry_after: float | None = None,
         at: datetime | None = None,
     ) -> None:
-        super().__init__(f"{code} {reason}: {message}")
         self.code = code
         self.reason = reason
-        self.message = message
+        self.message = redacted(message)
+        super().__init__(f"{code} {reason}: {self.message}")
         self.kind = kind
         self.causes = causes
         self.retry_after = retry_after
@@ -71,14 +75,15 @@ def status_error(
 ) -> StatusError:
     """The error of an answer. `body`: the decoded Status, or {} if it is not one; `text`: the raw body."""
     details = body.get("details") or {}
-    seconds = retry_after if retry_after.isdecimal() else details.get("retryAfterSeconds")
+    is_number = retry_after.isdecimal() and len(retry_after) <= _LONGEST_PAUSE
+    seconds = number_of(int(retry_after) if is_number else details.get("retryAfterSeconds"), None)
     return StatusError(
         code,
         body.get("message") or text.strip() or f"HTTP status {code}",
         reason=body.get("reason") or "",
         kind=details.get("kind") or "",
         causes=details.get("causes") or (),
-        retry_after=None if seconds is None else float(seconds),
+        retry_after=None if seconds is None or len(str(seconds)) > _LONGEST_PAUSE else float(seconds),
         at=at,
     )
 

@@ -1,43 +1,51 @@
 """Reads raw Kubernetes objects into `domain.evidence`: the state of one deployment's objects, the input of the decision
 table. `observation` fetches those objects; `facts` reads properties of the whole cluster for preflight checks.
 
-Missing and null fields count as empty.
+Missing and null fields count as empty, and so do numbers and times that are none: whoever may write an object could
+otherwise stop all passes on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from registry_grpc.adapters.kserve.drift import drift
 from registry_grpc.adapters.kserve.identity import REGISTRY_ID, REVISION, deployment_id_of
 from registry_grpc.adapters.kserve.owners import last_other
+from registry_grpc.adapters.kserve.shapes import INFERENCE_SERVICE, shaped
 from registry_grpc.domain.deployment import Applied
 from registry_grpc.domain.deployment_options import DeploymentMode
 from registry_grpc.domain.evidence import Condition, LiveObject, ModelFailure, WarningEvent
 
 Raw = Mapping[str, Any]
+T = TypeVar("T")
 
 _MODES = {"Knative": DeploymentMode.KNATIVE, "Serverless": DeploymentMode.KNATIVE}
 STOP = "serving.kserve.io/stop"
 _DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 _FATAL_EVENTS = {"InternalError", "ServerlessModeRejected"}
+_LONGEST_STAMP = 18
+_TOO_LARGE = 2**63
 NOISE = "object has been modified"
 """KServe's controller lost a race against itself, which also happens to healthy services."""
 
 
-def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
-    """Reads an InferenceService. Drift is the difference from `applied`."""
+def live_object(raw: Raw, applied: Applied | None = None, *, registry_id: str = "") -> LiveObject:
+    """Reads an InferenceService. Drift is the difference from `applied`; the object of an installation other than
+    `registry_id` is foreign."""
+    written, raw = raw, shaped(raw, INFERENCE_SERVICE)
     metadata, status = raw["metadata"], raw.get("status") or {}
     labels, predictor = metadata.get("labels") or {}, (raw.get("spec") or {}).get("predictor") or {}
-    found = conditions(status)
+    found, owner = conditions(status), labels.get(REGISTRY_ID, "")
     return LiveObject(
         uid=metadata["uid"],
         k8s_generation=metadata.get("generation", 0),
         resource_version=metadata["resourceVersion"],
         deployment_id=deployment_id_of(labels),
-        registry_id=labels.get(REGISTRY_ID, ""),
+        registry_id=owner,
+        is_foreign=bool(owner and registry_id) and owner != registry_id,
         revision=revision_of(predictor),
         deleting_since=time_of(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
@@ -50,7 +58,7 @@ def live_object(raw: Raw, applied: Applied | None = None) -> LiveObject:
         failure=_failure((status.get("modelStatus") or {}).get("lastFailureInfo") or {}),
         status_written_at=_status_written_at(metadata),
         url=status.get("url") or "",
-        drift=drift(applied, dict(raw)) if applied else (),
+        drift=drift(applied, dict(written)) if applied else (),
         changed_by=last_other(metadata),
     )
 
@@ -71,13 +79,13 @@ def deployment_mode(raw: Raw) -> DeploymentMode:
 def revision_of(annotated: Raw) -> int:
     """The revision of ours in the annotations of a predictor or a pod template; 0 without one."""
     stamp = str((annotated.get("annotations") or {}).get(REVISION, ""))
-    return int(stamp) if stamp.isdecimal() else 0
+    return int(stamp) if stamp.isdecimal() and len(stamp) <= _LONGEST_STAMP else 0
 
 
 def min_replicas(raw: Raw) -> int:
     """The minimum number of replicas of an InferenceService; 1 if it has none."""
     replicas = ((raw.get("spec") or {}).get("predictor") or {}).get("minReplicas")
-    return 1 if replicas is None else int(replicas)
+    return number_of(replicas, 1)
 
 
 def conditions(status: Raw) -> dict[str, Condition]:
@@ -93,15 +101,28 @@ def conditions(status: Raw) -> dict[str, Condition]:
     }
 
 
-def time_of(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def number_of(value: Any, otherwise: T) -> int | T:
+    """The whole number that a field has, if it has one of at most 64 bits."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number and abs(value) < _TOO_LARGE else otherwise
+
+
+def time_of(text: Any) -> datetime | None:
+    """The time that a field has, if it has one with a time zone that any program can compare."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _failure(info: Raw) -> ModelFailure | None:
     if not info:
         return None
     return ModelFailure(
-        reason=info.get("reason") or "", message=info.get("message") or "", exit_code=info.get("exitCode")
+        reason=info.get("reason") or "",
+        message=info.get("message") or "",
+        exit_code=number_of(info.get("exitCode"), None),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +14,8 @@ from registry_grpc.adapters.kserve.errors import StatusError
 from registry_grpc.adapters.kserve.evidence import Raw
 from registry_grpc.adapters.kserve.manifests import PROBES
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
-from registry_grpc.domain.deployment_options import ServingProtocol
+from registry_grpc.adapters.kserve.shapes import SERVING_RUNTIME, STORAGE_CONTAINER, shaped
+from registry_grpc.domain.deployment_options import DeploymentMode, DeploymentOptions, ServingProtocol
 from registry_grpc.domain.preflight import ClusterFacts
 from registry_grpc.domain.runtimes import RuntimeFormat, Runtimes
 
@@ -27,6 +28,7 @@ class Permission:
     kind: Kind
     is_cluster_wide: bool = False
     subresource: str = ""
+    name: str = ""
 
     def review(self, namespace: str) -> Json:
         """The SelfSubjectAccessReview that asks the API server whether we have the permission."""
@@ -34,6 +36,8 @@ class Permission:
         attributes = {"verb": self.verb, "group": group, "resource": self.kind.plural}
         if self.subresource:
             attributes["subresource"] = self.subresource
+        if self.name:
+            attributes["name"] = self.name
         if not self.is_cluster_wide:
             attributes["namespace"] = namespace
         return {
@@ -44,7 +48,7 @@ class Permission:
 
     def text(self, namespace: str) -> str:
         where = "" if self.is_cluster_wide else f" in namespace {namespace}"
-        return f"{self.verb} {self.kind.plural}{where}"
+        return f"{self.verb} {self.kind.plural} {self.name}".rstrip() + where
 
 
 def _permissions(kind: Kind, *verbs: str, is_cluster_wide: bool = False) -> Iterator[Permission]:
@@ -66,14 +70,26 @@ PERMISSIONS = (
     *_permissions(kinds.NAMESPACES, "get", is_cluster_wide=True),
 )
 """Everything the adapter does. Server-side apply needs `patch`, and also `create` if the object does not exist."""
+READING = tuple(each for each in PERMISSIONS if each.verb not in {"create", "patch", "delete"})
+"""What a worker does that leaves writing to the controllers."""
 LOGS = Permission("get", kinds.PODS, subresource="log")
 """Only explanations use it, which also work without."""
-KNATIVE_PERMISSIONS = tuple(_permissions(kinds.KNATIVE_SERVICES, "get"))
+_KNATIVE_FEATURES = "config-features"
+KNATIVE_PERMISSIONS = (
+    *_permissions(kinds.KNATIVE_SERVICES, "get"),
+    Permission("get", kinds.CONFIG_MAPS, is_cluster_wide=True, name=_KNATIVE_FEATURES),
+)
 _PROTOCOLS = tuple(ServingProtocol)
 
 
 async def read_facts(
-    api: Api, namespace: str, service_account: str, priority_class: str, runtimes: Runtimes, *, canary_of: str = ""
+    api: Api,
+    namespace: str,
+    options: DeploymentOptions,
+    runtimes: Runtimes,
+    *,
+    wanted: tuple[Permission, ...] = PERMISSIONS,
+    canary_of: str = "",
 ) -> ClusterFacts:
     """Raises Unreachable."""
     kserve, knative, gateways, exists, account, priority = await asyncio.gather(
@@ -81,38 +97,54 @@ async def read_facts(
         _exists(api, kinds.KNATIVE_VERSIONS, "v1"),
         _exists(api, kinds.GATEWAY_VERSIONS, "v1"),
         _namespace_exists(api, namespace),
-        _exists(api, kinds.SERVICE_ACCOUNTS, service_account, namespace),
-        _exists(api, kinds.PRIORITY_CLASSES, priority_class),
+        _exists(api, kinds.SERVICE_ACCOUNTS, options.service_account, namespace),
+        _exists(api, kinds.PRIORITY_CLASSES, options.priority_class_name),
     )
     containers = await _items(api, kinds.CLUSTER_STORAGE_CONTAINERS.everywhere())
+    fields = await _spec_fields(api) if canary_of or options.storage_uris else None
+    predictor = ((fields or {}).get("predictor") or {}).get("properties")
+    uses_knative = knative and options.deployment_mode is DeploymentMode.KNATIVE
     return ClusterFacts(
         kserve_installed=kserve,
         namespace_exists=exists,
         knative_installed=knative,
         gateway_api_installed=gateways,
-        missing_permissions=await _missing_permissions(api, namespace, has_knative=bool(knative)),
+        missing_permissions=await _missing_permissions(
+            api, namespace, wanted + KNATIVE_PERMISSIONS if knative else wanted
+        ),
         runtimes=runtimes,
         storage_prefixes=None if containers is None else tuple(_uri_formats(containers, "prefix")),
         storage_patterns=tuple(_uri_formats(containers or (), "regex")),
         service_account_exists=account,
         priority_class_exists=priority,
-        has_canary_field=await _has_canary_field(api) if canary_of else None,
+        has_canary_field=None if fields is None else "canary" in fields,
+        has_storage_uris_field=None if predictor is None else "storageUris" in predictor,
+        knative_features=await _knative_features(api) if uses_knative else None,
         has_route=await _exists(api, kinds.HTTP_ROUTES, canary_of, namespace) if canary_of else None,
     )
 
 
-async def _has_canary_field(api: Api) -> bool | None:
-    """Whether InferenceServices have `spec.canary`. Every user may read the OpenAPI document, but not the CRD. None
-    also if the installed schema is KServe's minimal one, which does not list its fields."""
+async def _spec_fields(api: Api) -> Json | None:
+    """The schemas of the fields of an InferenceService's spec. Every user may read the OpenAPI document, but not the
+    CRD. None also if the installed schema is KServe's minimal one, which does not list its fields."""
     try:
         document = await api.find(kinds.OPENAPI_DOCUMENTS, "v1beta1") or {}
     except StatusError:
         return None
     for schema in ((document.get("components") or {}).get("schemas") or {}).values():
         if any(kind["kind"] == "InferenceService" for kind in schema.get("x-kubernetes-group-version-kind") or ()):
-            fields = ((schema.get("properties") or {}).get("spec") or {}).get("properties")
-            return None if fields is None else "canary" in fields
+            fields: Json | None = ((schema.get("properties") or {}).get("spec") or {}).get("properties")
+            return fields
     return None
+
+
+async def _knative_features(api: Api) -> Mapping[str, str] | None:
+    """The feature flags of Knative Serving, as far as they are set."""
+    try:
+        found = await api.find(kinds.CONFIG_MAPS, _KNATIVE_FEATURES, namespace="knative-serving")
+    except StatusError:
+        return None
+    return None if found is None else found.get("data") or {}
 
 
 async def _exists(api: Api, kind: Kind, name: str, namespace: str | None = None) -> bool | None:
@@ -149,8 +181,7 @@ async def _existing(api: Api, path: str) -> list[Json]:
         raise
 
 
-async def _missing_permissions(api: Api, namespace: str, *, has_knative: bool) -> tuple[str, ...]:
-    wanted = PERMISSIONS + KNATIVE_PERMISSIONS if has_knative else PERMISSIONS
+async def _missing_permissions(api: Api, namespace: str, wanted: tuple[Permission, ...]) -> tuple[str, ...]:
     try:
         return tuple(permission.text(namespace) for permission in await lacking(api, wanted, namespace))
     except StatusError:
@@ -183,7 +214,9 @@ async def read_runtimes(api: Api, namespace: str) -> tuple[RuntimeFormat, ...] |
 
 def in_order(runtimes: Iterable[Raw]) -> list[RuntimeFormat]:
     """The formats in KServe's order: the highest priority, the oldest protocol, the newest, the first by name."""
-    by_name = sorted(runtimes, key=lambda runtime: str(runtime["metadata"]["name"]))
+    by_name = sorted(
+        (shaped(runtime, SERVING_RUNTIME) for runtime in runtimes), key=lambda runtime: str(runtime["metadata"]["name"])
+    )
     newest = sorted(by_name, key=lambda runtime: runtime["metadata"].get("creationTimestamp") or "", reverse=True)
     oldest_protocol = sorted(newest, key=_protocol_age)
     formats = [(runtime, item) for runtime in oldest_protocol for item in runtime_formats(runtime)]
@@ -203,7 +236,7 @@ def _priority(runtime: Raw, name: str) -> int:
 
 def runtime_formats(runtime: Raw) -> Iterator[RuntimeFormat]:
     """The formats of a serving runtime. A runtime without formats has one with an empty name."""
-    spec = runtime.get("spec") or {}
+    spec = shaped(runtime, SERVING_RUNTIME).get("spec") or {}
     # KServe never selects such runtimes for a single-node model.
     is_special = bool(spec.get("multiModel")) or spec.get("workerSpec") is not None
     formats: Iterable[dict[str, Any]] = spec.get("supportedModelFormats") or ({"name": ""},)
@@ -233,6 +266,6 @@ def _uri_formats(containers: Iterable[Raw], field: str) -> Iterator[str]:
     """The URI prefixes or patterns that the storage containers accept, without those of disabled containers."""
     for container in containers:
         if not container.get("disabled"):
-            for item in (container.get("spec") or {}).get("supportedUriFormats") or ():
+            for item in (shaped(container, STORAGE_CONTAINER).get("spec") or {}).get("supportedUriFormats") or ():
                 if item.get(field):
                     yield item[field]

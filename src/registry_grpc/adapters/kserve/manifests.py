@@ -19,6 +19,7 @@ from registry_grpc.adapters.kserve.identity import (
 )
 from registry_grpc.domain.deployment import Deployment, DeploymentSpec
 from registry_grpc.domain.deployment_options import MODEL_FOLDER, DeploymentOptions, ServingProtocol, Toleration
+from registry_grpc.domain.policy import RESERVED_LABELS
 from registry_grpc.domain.runtimes import ModelFormat, RuntimeFormat, Runtimes
 
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
@@ -58,9 +59,16 @@ class Fit(NamedTuple):
         return cls(asked, {name: model[name] for name in PROBES if name in model})
 
 
-def inference_service(deployment: Deployment, fit: Fit, *, registry_id: str, secret_name: str = "") -> Manifest:
-    """The complete object to apply. `fit` is what depends on the serving runtime, and `secret_name` names the Secret
-    with the version's keys."""
+def inference_service(
+    deployment: Deployment,
+    fit: Fit,
+    *,
+    registry_id: str,
+    secret_name: str = "",
+    reserved: tuple[str, ...] = RESERVED_LABELS,
+) -> Manifest:
+    """The complete object to apply. `fit` is what depends on the serving runtime, `secret_name` names the Secret with
+    the version's keys, and the user's labels that begin with one of `reserved` are left out."""
     options = deployment.spec.options
     annotations = {DEPLOYMENT_MODE: str(options.deployment_mode)}
     if secret_name:
@@ -71,7 +79,7 @@ def inference_service(deployment: Deployment, fit: Fit, *, registry_id: str, sec
         "metadata": {
             "name": deployment.name,
             "namespace": deployment.namespace,
-            "labels": _labels(deployment, registry_id),
+            "labels": _labels(deployment, registry_id, reserved),
             "annotations": annotations,
         },
         "spec": {
@@ -86,10 +94,17 @@ def inference_service(deployment: Deployment, fit: Fit, *, registry_id: str, sec
     }
 
 
-def _labels(deployment: Deployment, registry_id: str) -> dict[str, str]:
-    """The user's labels, overridden by the system's labels (quirk Q18)."""
+def _labels(deployment: Deployment, registry_id: str, reserved: tuple[str, ...]) -> dict[str, str]:
+    """The user's labels, overridden by the system's labels (quirk Q18). KServe copies all to the pods, so a label that
+    was applied with this revision stays: leaving it out now would restart them."""
+    applied = deployment.applied if deployment.applied_generation == deployment.generation else None
+    kept = applied.content["labels"] if applied else {}
     return {
-        **deployment.spec.labels,
+        **{
+            key: value
+            for key, value in deployment.spec.labels.items()
+            if key in kept or not key.lower().startswith(reserved)
+        },
         INFERENCE_SERVICE_ID: str(deployment.id),
         f"{DOMAIN}/registered-model-id": str(deployment.spec.registered_model_id),
         MODEL_VERSION_ID: str(deployment.spec.model_version_id),

@@ -18,11 +18,12 @@ class Memory(Generic[T]):
         self._answers: dict[Hashable, tuple[float, T]] = {}
         self._asking = asyncio.Lock()
 
-    async def recall(self, key: Hashable, ask: Callable[[], Awaitable[T]], *, anew: bool = False) -> T:
-        """The remembered answer; if there is none, or `anew`, that of `ask`, whose errors are not remembered."""
+    async def recall(self, key: Hashable, ask: Callable[[], Awaitable[T]], *, since: float = 0.0) -> T:
+        """The answer that was asked for after `since`, by the clock of the loop; if none is remembered, that of `ask`,
+        whose errors are not remembered."""
         async with self._asking:
             now = asyncio.get_running_loop().time()
-            self._answers = {k: (until, answer) for k, (until, answer) in self._answers.items() if until > now}
-            if anew or key not in self._answers:
-                self._answers[key] = (now + _SECONDS, await ask())
+            self._answers = {k: (at, answer) for k, (at, answer) in self._answers.items() if now - at < _SECONDS}
+            if key not in self._answers or self._answers[key][0] < since:
+                self._answers[key] = (now, await ask())
             return self._answers[key][1]

@@ -25,6 +25,7 @@ from registry_grpc.adapters.kserve.rollouts import (
     replicas,
     revision_of_template,
 )
+from registry_grpc.adapters.kserve.shapes import HTTP_ROUTE, INFERENCE_SERVICE, KNATIVE_SERVICE, shaped
 from registry_grpc.domain.canary import Split
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.deployment_options import DeploymentMode
@@ -34,7 +35,7 @@ _BY_SERVICE = "serving.kserve.io/inferenceservice"
 _BY_REVISION = "serving.knative.dev/revision"
 
 
-async def observe(api: Api, deployment: Deployment) -> Evidence:
+async def observe(api: Api, deployment: Deployment, *, registry_id: str) -> Evidence:
     """Raises Unreachable and StatusError."""
     try:
         answer = await api.get(kinds.INFERENCE_SERVICES.at(deployment.namespace, deployment.name))
@@ -49,12 +50,12 @@ async def observe(api: Api, deployment: Deployment) -> Evidence:
             if phase == TERMINATING:
                 raise terminating(deployment.namespace, error.at) from error
         raise
-    live = live_object(answer.body, deployment.applied)
+    live = live_object(answer.body, deployment.applied, registry_id=registry_id)
     # For an object that is to be deleted the rest is not read, so that missing rights on it do not stop the deletion.
     # Before KServe has written conditions, there is nothing else to read.
     if not live.is_of(deployment) or deployment.want is Want.ABSENT or not live.has_conditions:
         return Evidence(at=answer.at, live=live)
-    rollout, split = await _rollout(api, answer.body, deployment)
+    rollout, split = await _rollout(api, shaped(answer.body, INFERENCE_SERVICE), deployment)
     # The events are about errors that prevent the rollout.
     has_begun = rollout is not None and rollout.is_observed and rollout.revision == deployment.stamp
     warned = None if has_begun else warning(await warnings_of(api, answer.body))
@@ -77,8 +78,8 @@ async def _canary_rollout(
 ) -> tuple[Rollout | None, Split | None]:
     """The rollout of the target: in its own workload, or, if it cannot take over that, in the main one when it is
     promoted."""
-    names = canary_names(raw)
-    own = await workload_of(api, raw, names[0]) if names else None
+    name = canary_name(raw, deployment)
+    own = await workload_of(api, raw, name) if name else None
     has_moved = main is not None and revision_of_template(main) == deployment.stamp
     workload = main if has_moved else own
     least = replicas(workload).wanted if workload else 1
@@ -86,8 +87,13 @@ async def _canary_rollout(
     if has_moved and rollout is not None and rollout.is_complete:
         share: int | None = 100
     else:
-        share = await _share(api, raw, names[0]) if names else 0
+        share = await _share(api, raw, name) if name else 0
     return rollout, Split(percent=share, target=replicas(own) if own else None, stable=replicas(main) if main else None)
+
+
+def canary_name(raw: Raw, deployment: Deployment) -> str:
+    """The name of the target's canary in the object, or else of any one; empty if it has none."""
+    return min(canary_names(raw), key=lambda name: name != deployment.canary_name, default="")
 
 
 async def _share(api: Api, raw: Raw, name: str) -> int:
@@ -97,7 +103,7 @@ async def _share(api: Api, raw: Raw, name: str) -> int:
         route = await api.find(kinds.HTTP_ROUTES, metadata["name"], namespace=metadata["namespace"])
     except StatusError:
         return share_by_status(raw, name)
-    return share_by_route(route, workload_name(metadata["name"], name)) if route else 0
+    return share_by_route(shaped(route, HTTP_ROUTE), workload_name(metadata["name"], name)) if route else 0
 
 
 async def _read(api: Api, raw: Raw, workload: Json | None, read: Callable[..., Rollout]) -> Rollout | None:
@@ -119,17 +125,28 @@ async def workload_of(api: Api, raw: Raw, canary: str = "") -> Json | None:
     predictor = canary or ((raw.get("spec") or {}).get("predictor") or {}).get("name", "")
     kind = kinds.KNATIVE_SERVICES if is_knative else kinds.DEPLOYMENTS
     workload = await api.find(kind, workload_name(metadata["name"], predictor), namespace=metadata["namespace"])
-    return workload if workload and is_owned_by(workload, metadata["uid"]) else None
+    if workload is None or not is_owned_by(workload, metadata["uid"]):
+        return None
+    found: Json = shaped(workload, KNATIVE_SERVICE) if is_knative else workload
+    return found
 
 
 async def pods_of(api: Api, raw: Raw, workload: Raw) -> Sequence[Raw]:
     """The pods of the newest ReplicaSet, or of the newest Knative revision."""
+    return (await pods_by_age(api, raw, workload))[0]
+
+
+async def pods_by_age(api: Api, raw: Raw, workload: Raw) -> tuple[Sequence[Raw], Sequence[Raw]]:
+    """The pods of the newest ReplicaSet and those of earlier ones, or only those of the newest Knative revision."""
     path = kinds.PODS.within(raw["metadata"]["namespace"])
-    if deployment_mode(raw) is not DeploymentMode.KNATIVE:
-        pods = await api.list(path, labelSelector=f"{_BY_SERVICE}={raw['metadata']['name']}")
-        return newest_pods(workload, pods.items)
-    revision = (workload.get("status") or {}).get("latestCreatedRevisionName")
-    return (await api.list(path, labelSelector=f"{_BY_REVISION}={revision}")).items if revision else ()
+    if deployment_mode(raw) is DeploymentMode.KNATIVE:
+        revision = (workload.get("status") or {}).get("latestCreatedRevisionName")
+        return (await api.list(path, labelSelector=f"{_BY_REVISION}={revision}")).items if revision else (), ()
+    pods = (await api.list(path, labelSelector=f"{_BY_SERVICE}={raw['metadata']['name']}")).items
+    newest = newest_pods(workload, pods)
+    selected = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    own = (pod for pod in pods if selected.items() <= (pod["metadata"].get("labels") or {}).items())
+    return newest, [pod for pod in own if pod not in newest]
 
 
 async def warnings_of(api: Api, raw: Raw) -> Sequence[Raw]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, revision_of, time_of
+from registry_grpc.adapters.kserve.evidence import Raw, conditions, newest_first, number_of, revision_of, time_of
 from registry_grpc.domain.canary import Replicas
 from registry_grpc.domain.evidence import ContainerEvidence, PodEvidence, Rollout
 
@@ -61,8 +61,8 @@ def revision_of_template(workload: Raw) -> int:
 
 def replicas(deployment: Raw) -> Replicas:
     """The wanted and the available replicas of a Deployment, of whatever template."""
-    wanted, status = deployment["spec"].get("replicas"), deployment.get("status") or {}
-    return Replicas(1 if wanted is None else int(wanted), int(status.get("availableReplicas") or 0))
+    status = deployment.get("status") or {}
+    return Replicas(number_of(deployment["spec"].get("replicas"), 1), number_of(status.get("availableReplicas"), 0))
 
 
 def _is_observed(workload: Raw) -> bool:

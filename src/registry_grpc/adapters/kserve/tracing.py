@@ -5,7 +5,10 @@ ReplicaSets are not read, so that the registry needs no right to see them: their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from registry_grpc.adapters.kserve import kinds
@@ -20,13 +23,15 @@ from registry_grpc.adapters.kserve.evidence import (
     is_stopped,
     last_seen,
     live_object,
+    revision_of,
     time_of,
 )
-from registry_grpc.adapters.kserve.observation import pods_of, warnings_of, workload_of
+from registry_grpc.adapters.kserve.observation import canary_name, pods_by_age, warnings_of, workload_name, workload_of
 from registry_grpc.adapters.kserve.rollouts import replicas, revision_of_template
+from registry_grpc.adapters.kserve.shapes import INFERENCE_SERVICE, shaped
 from registry_grpc.domain.deployment import Deployment, Want
 from registry_grpc.domain.deployment_options import DeploymentMode
-from registry_grpc.domain.explanation import MOST_LINES, URL, Link, LinkState, Sign
+from registry_grpc.domain.explanation import MOST_LINES, Link, LinkKind, LinkState, Sign
 
 _MOST_READ = 256 * 1024
 _EVENTS = 5
@@ -35,63 +40,98 @@ _EVENTS = 5
 async def trace(api: Api, deployment: Deployment) -> tuple[Link, ...]:
     """The links that can be read. Raises Unreachable, and StatusError for errors that may pass."""
     links: list[Link] = []
-    try:
+    with _as_far_as_allowed(links):
         await _follow(api, deployment, links)
+    return tuple(links)
+
+
+@contextmanager
+def _as_far_as_allowed(links: list[Link]) -> Iterator[None]:
+    """Tell what cannot be read instead of failing. The API server's text names the missing right."""
+    try:
+        yield
     except StatusError as error:
         if error.may_pass:
             raise
-        links.append(Link(kind="Next", name="", state=LinkState.UNKNOWN, summary=f"cannot be read: {error.message}"))
-    return tuple(links)
+        summary = f"cannot be read: {error.message}"
+        if error.code == HTTPStatus.FORBIDDEN:
+            summary += "; grant the registry this right to see more (`registry-grpc doctor` prints all that it needs)"
+        links.append(Link(kind=LinkKind.NEXT, name="", state=LinkState.UNKNOWN, summary=summary))
 
 
 async def _follow(api: Api, deployment: Deployment, links: list[Link]) -> None:
     service = await api.find(kinds.INFERENCE_SERVICES, deployment.name, namespace=deployment.namespace)
     if service is None:
-        links.append(_missing("InferenceService", deployment.name, LinkState.WAITING))
+        links.append(_missing(LinkKind.INFERENCE_SERVICE, deployment.name, LinkState.WAITING))
         return
+    service = shaped(service, INFERENCE_SERVICE)
     if not live_object(service).is_of(deployment):
         is_going = deployment.want is Want.ABSENT
         # Whoever shares the namespace must not see events and logs of others by choosing the names of their objects.
         state, text = LinkState.WAITING if is_going else LinkState.FAILED, "belongs to something else"
-        links.append(Link(kind="InferenceService", name=deployment.name, state=state, summary=text))
+        links.append(Link(kind=LinkKind.INFERENCE_SERVICE, name=deployment.name, state=state, summary=text))
         return
     is_ready = _is_true(service, "Ready")
     signs = (*_conditions(service, "PredictorReady", "IngressReady", "Ready"), *await _warnings(api, service))
     summary = "is Ready" if is_ready else "is not Ready"
-    if is_stopped(service):
-        is_ready, summary = False, f"is stopped by its annotation {STOP}"
-    links.append(_link("InferenceService", service, is_ok=is_ready, summary=summary, signs=signs))
-    workload = await workload_of(api, service)
+    link = _link(LinkKind.INFERENCE_SERVICE, service, is_ok=is_ready, summary=summary, signs=signs)
+    if is_stopped(service):  # it waits for somebody who starts it again
+        link = replace(link, state=LinkState.FAILED, summary=f"is stopped by its annotation {STOP}")
+    links.append(replace(link, revision=revision_of((service.get("spec") or {}).get("predictor") or {})))
+    names = [""]
+    if deployment.canary and deployment_mode(service) is not DeploymentMode.KNATIVE:
+        names.append(canary_name(service, deployment) or deployment.canary_name)
+    answers = set[bool]()
+    for name in names:
+        part: list[Link] = []
+        with _as_far_as_allowed(part):
+            workload = await workload_of(api, service, name)
+            answers.add(workload is not None and _can_answer(service, workload))
+            await _follow_predictor(api, service, name, workload, part)
+        links += [replace(link, is_canary=bool(name)) for link in part]
+    links.append(_url(service, answers))
+
+
+async def _follow_predictor(api: Api, service: Raw, canary: str, workload: Json | None, links: list[Link]) -> None:
     if workload is not None:
-        await _follow_workload(api, service, workload, links)
+        part: list[Link] = []
+        try:
+            await _follow_workload(api, service, workload, part)
+        finally:
+            revision = revision_of_template(workload)
+            links += [replace(link, revision=revision) for link in part]
     elif not is_stopped(service):
-        links.append(_missing("Deployment", f"{deployment.name}-predictor", LinkState.WAITING))
-    links.append(_url(service))
+        links.append(
+            _missing(LinkKind.DEPLOYMENT, workload_name(service["metadata"]["name"], canary), LinkState.WAITING)
+        )
 
 
 async def _follow_workload(api: Api, service: Raw, workload: Json, links: list[Link]) -> None:
-    pods = await pods_of(api, service, workload)
-    ready = sum(_is_true(pod, "Ready") for pod in pods)
     if deployment_mode(service) is DeploymentMode.KNATIVE:
-        kind, is_ok, summary = "Knative Service", _is_true(workload, "Ready"), "runs"
+        kind, is_ok, summary = LinkKind.KNATIVE_SERVICE, _is_true(workload, "Ready"), "runs"
     else:
-        kind, number = "Deployment", replicas(workload)
+        kind, number = LinkKind.DEPLOYMENT, replicas(workload)
         updated = (workload.get("status") or {}).get("updatedReplicas") or 0
         is_ok = min(number.available, updated) >= number.wanted
         summary = f"has {number.available} of {number.wanted} replicas available"
-    summary += f", with the pods of revision {revision_of_template(workload)}"
+    summary += f", and makes pods of revision {revision_of_template(workload)}"
     signs = _conditions(workload, "Available", "Progressing", "Ready")
     links.append(_link(kind, workload, is_ok=is_ok, summary=summary, signs=signs))
+    pods, older = await pods_by_age(api, service, workload)
+    if serving := {revision_of(pod["metadata"]) for pod in older if _is_true(pod, "Ready")}:
+        text = f"{summary}; pods of revision {', '.join(map(str, sorted(serving)))} are ready"
+        links[-1] = replace(links[-1], summary=text)
+    ready = sum(_is_true(pod, "Ready") for pod in pods)
     failure = conditions(workload.get("status") or {}).get("ReplicaFailure")
     if failure is not None and failure.is_true:
         summary = f"cannot create pods: {failure.message}"
         state, since = LinkState.FAILED, failure.since
-        links.append(Link(kind="ReplicaSet", name=_owner(pods), state=state, summary=summary, since=since))
+        links.append(Link(kind=LinkKind.REPLICA_SET, name=_owner(pods), state=state, summary=summary, since=since))
     elif pods:
         state = LinkState.OK if ready == len(pods) else LinkState.WAITING
         since = time_of(min(pod["metadata"]["creationTimestamp"] for pod in pods))
         summary = f"has {ready} of {len(pods)} pods ready"
-        links.append(Link(kind="ReplicaSet", name=_owner(pods), state=state, summary=summary, since=since))
+        links.append(Link(kind=LinkKind.REPLICA_SET, name=_owner(pods), state=state, summary=summary, since=since))
     # One pod is shown: one that is not ready, or else the newest.
     for pod in sorted(pods, key=lambda pod: _is_true(pod, "Ready"))[:1]:
         await _follow_pod(api, pod, links)
@@ -103,7 +143,7 @@ async def _follow_pod(api: Api, pod: Raw, links: list[Link]) -> None:
     if scheduled is not None and scheduled.is_false:
         summary = f"is on no node: {scheduled.message}"
     signs = (*_conditions(pod, "PodScheduled", "Ready"), *await _warnings(api, pod))
-    links.append(_link("Pod", pod, is_ok=is_ready, summary=summary, signs=signs))
+    links.append(_link(LinkKind.POD, pod, is_ok=is_ready, summary=summary, signs=signs))
     status = pod.get("status") or {}
     for field in ("initContainerStatuses", "containerStatuses"):
         is_init = field.startswith("init")
@@ -122,7 +162,9 @@ async def _container(api: Api, pod: Raw, status: Raw, *, is_init: bool) -> Link:
     if found is not LinkState.OK and (running or ended):
         signs = await _log(api, pod, status["name"], previous=bool(waiting and last))
     since = time_of(running.get("startedAt") or ended.get("finishedAt"))
-    return Link(kind="Container", name=status["name"], state=found, summary=summary, since=since, signs=tuple(signs))
+    return Link(
+        kind=LinkKind.CONTAINER, name=status["name"], state=found, summary=summary, since=since, signs=tuple(signs)
+    )
 
 
 def _how_container_is(status: Raw, waiting: Raw, running: Raw, ended: Raw, *, is_init: bool) -> tuple[LinkState, str]:
@@ -157,19 +199,39 @@ async def _log(api: Api, pod: Raw, container: str, *, previous: bool) -> list[Si
     return [Sign("log", text.strip())]
 
 
-def _url(service: Raw) -> Link:
-    route, url = conditions(service.get("status") or {}).get("IngressReady"), (service.get("status") or {}).get("url")
-    is_ok = route is not None and route.is_true and bool(url)
-    summary = "leads to the pods" if is_ok else "leads nowhere yet"
-    since = route.since if route is not None else None
+def _can_answer(service: Raw, workload: Raw) -> bool:
+    """Whether requests get an answer. Knative starts a pod for them, as long as its Service is Ready."""
+    if deployment_mode(service) is DeploymentMode.KNATIVE:
+        return _is_true(workload, "Ready")
+    return replicas(workload).available > 0
+
+
+def _url(service: Raw, answers: Collection[bool]) -> Link:
+    """The last link. `answers`: whether each predictor can answer, without those that may not be read. IngressReady
+    stays True when all pods are gone."""
+    status = service.get("status") or {}
+    route, url = conditions(status).get("IngressReady"), status.get("url") or ""
+    if route is None or not route.is_true or not url:
+        state, summary = LinkState.WAITING, "leads nowhere yet"
+    elif any(answers):
+        is_knative = deployment_mode(service) is DeploymentMode.KNATIVE
+        summary = "leads to the pods, which Knative starts when requests come" if is_knative else "leads to the pods"
+        state = LinkState.OK
+    elif answers:
+        state, summary = LinkState.WAITING, "answers 503, because no pod is ready"
+    else:
+        state, summary = LinkState.UNKNOWN, "has a route, but whether a pod is ready cannot be read"
     return Link(
-        kind=URL, name=url or "", state=LinkState.OK if is_ok else LinkState.WAITING, summary=summary, since=since
+        kind=LinkKind.URL, name=url, state=state, summary=summary, since=route.since if route is not None else None
     )
 
 
 async def _warnings(api: Api, raw: Raw) -> list[Sign]:
-    """The newest warnings about an object, the newest last."""
-    events = await warnings_of(api, raw)
+    """The newest warnings about an object, the newest last, or why there are none."""
+    try:
+        events = await warnings_of(api, raw)
+    except StatusError as error:
+        return [Sign("event", f"cannot be read: {error.message}")]
     signs = [_event(event) for event in events if NOISE not in (event.get("message") or "")]
     return sorted(signs, key=lambda sign: str(sign.at or ""))[-_EVENTS:]
 
@@ -194,7 +256,7 @@ def _is_true(raw: Raw, kind: str) -> bool:
     return condition is not None and condition.is_true
 
 
-def _link(kind: str, raw: Raw, *, is_ok: bool, summary: str, signs: Sequence[Sign]) -> Link:
+def _link(kind: LinkKind, raw: Raw, *, is_ok: bool, summary: str, signs: Sequence[Sign]) -> Link:
     metadata: dict[str, Any] = raw["metadata"]
     since = time_of(metadata.get("creationTimestamp"))
     return Link(
@@ -207,7 +269,7 @@ def _link(kind: str, raw: Raw, *, is_ok: bool, summary: str, signs: Sequence[Sig
     )
 
 
-def _missing(kind: str, name: str, state: LinkState) -> Link:
+def _missing(kind: LinkKind, name: str, state: LinkState) -> Link:
     return Link(kind=kind, name=name, state=state, summary="is not in the cluster")
 
 

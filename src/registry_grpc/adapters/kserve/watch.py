@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -15,16 +17,17 @@ import structlog
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
-from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, REVISION, uuid_or_none
+from registry_grpc.adapters.kserve.evidence import conditions, revision_of
+from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, uuid_or_none
 from registry_grpc.adapters.kserve.namespaces import GONE, phase_of
+from registry_grpc.adapters.kserve.shapes import INFERENCE_SERVICE, shaped
 from registry_grpc.adapters.kserve.stream import Backoff, Pace, Stream, is_refused
+from registry_grpc.adapters.metrics import NAMESPACES_UNSEEN, WATCH_SILENCE
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.domain.naming import namespace_findings
 from registry_grpc.ports.cluster import EVERYWHERE, Change, Changed, NamespacesInUse, OwnedObject, Relisted, Unseen
 
 Tell = Callable[[Change], None]
-_LONGEST_STAMP = 18
-"""Anybody can write into an annotation, but the number must fit into 64 bits."""
 _log = structlog.get_logger(__name__)
 
 
@@ -36,11 +39,13 @@ class Watch:
         self._selector = f"{REGISTRY_ID}={registry_id}"
         self._namespaces = namespaces
         self._pace = pace
+        self._sight = _Sight()
 
     async def changes(self, used: NamespacesInUse) -> AsyncGenerator[Change, None]:
         news = _News()
         scopes = asyncio.create_task(self._keep_scopes(used, news.add))
         scopes.add_done_callback(lambda _: news.end())
+        self._sight.show()
         try:
             while (change := await news.next()) is not None:
                 yield change
@@ -48,6 +53,7 @@ class Watch:
         finally:
             scopes.cancel()
             await asyncio.gather(scopes, return_exceptions=True)
+            self._sight.hide()
 
     async def _keep_scopes(self, used: NamespacesInUse, tell: Tell) -> None:
         """Run a scope for each namespace, or one for all of them."""
@@ -59,10 +65,13 @@ class Watch:
                     with suppress(RegistryError):  # then the scopes stay
                         wanted = {*self._namespaces, *(name for name in await used() if not namespace_findings(name))}
                 for namespace in wanted - running.keys():
-                    scope = _Scope(self._api, namespace, self._selector, self._pace, tell)
+                    scope = _Scope(
+                        self._api, namespace, self._selector, lambda: self._pace.among(len(running)), tell, self._sight
+                    )
                     running[namespace] = asyncio.create_task(scope.run())
                 for namespace in running.keys() - wanted:
                     running.pop(namespace).cancel()
+                    self._sight.leave(namespace)
                 ended, _ = await asyncio.wait(
                     running.values(), timeout=self._pace.new_namespaces, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -74,35 +83,76 @@ class Watch:
             await asyncio.gather(*running.values(), return_exceptions=True)
 
 
+class _Sight:
+    """What the metrics tell of a watch: since when nothing was heard of a namespace, and which cannot be seen."""
+
+    def __init__(self) -> None:
+        self._heard_at: dict[str, float] = {}
+        self._unseen: set[str] = set()
+
+    def show(self) -> None:
+        WATCH_SILENCE.read = self._silence
+        NAMESPACES_UNSEEN.read = lambda: {(): len(self._unseen)}
+
+    def hide(self) -> None:
+        WATCH_SILENCE.show({})
+        NAMESPACES_UNSEEN.show({})
+
+    def hear(self, namespace: str) -> None:
+        self._heard_at[namespace] = time.monotonic()
+        self._unseen.discard(namespace)
+
+    def lose(self, namespace: str) -> None:
+        """It is not silent, but refused."""
+        self._heard_at.pop(namespace, None)
+        self._unseen.add(namespace)
+
+    def leave(self, namespace: str) -> None:
+        self._heard_at.pop(namespace, None)
+        self._unseen.discard(namespace)
+
+    def _silence(self) -> dict[tuple[str, ...], float]:
+        heard_at = list(self._heard_at.values())
+        return {(): time.monotonic() - min(heard_at)} if heard_at else {}
+
+
 class _Scope:
     """Lists and watches one namespace, or all of them, whatever happens to others."""
 
-    def __init__(self, api: Api, namespace: str, selector: str, pace: Pace, tell: Tell) -> None:
+    def __init__(  # noqa: PLR0917 - all parts of a watch
+        self, api: Api, namespace: str, selector: str, pace: Callable[[], Pace], tell: Tell, sight: _Sight
+    ) -> None:
         self._api = api
         self._namespace = namespace
         self._selector = selector
         self._pace = pace
         self._tell = tell
+        self._sight = sight
 
     async def run(self) -> None:
-        backoff = Backoff(self._pace)
+        backoff = Backoff(self._pace())
+        self._sight.hear(self._namespace)  # so that its silence counts from now on
         while True:
             services = self._stream(kinds.INFERENCE_SERVICES)
             workloads = [self._stream(kind, is_optional=True) for kind in (kinds.DEPLOYMENTS, kinds.PODS)]
+            secrets = self._stream(kinds.SECRETS, is_optional=True, only_lost=True)
             try:
                 # The versions of the workloads are read first, so that the watches see everything that happens later.
+                # Most registries may not list Secrets. They do not ask again and again.
                 for stream in workloads:
                     await stream.begin_if_possible()
+                streams = [services, *workloads, *([secrets] if await secrets.begin_if_possible() else [])]
                 objects = tuple(_owned(item) for item in await services.list())
             except (StatusError, Unreachable) as error:
                 await self._until_visible(services, error, backoff)
                 continue
             self._tell(Relisted(self._namespace, objects))
-            await self._until_gap([services, *workloads])
+            await self._until_gap(streams)
 
-    def _stream(self, kind: Kind, *, is_optional: bool = False) -> Stream:
+    def _stream(self, kind: Kind, *, is_optional: bool = False, only_lost: bool = False) -> Stream:
         path = kind.within(self._namespace) if self._namespace else kind.everywhere()
-        return Stream(self._api, path, self._selector, self._pace, is_optional=is_optional)
+        hear = partial(self._sight.hear, self._namespace)
+        return Stream(self._api, path, self._selector, self._pace(), hear, is_optional=is_optional, only_lost=only_lost)
 
     async def _until_visible(self, services: Stream, error: StatusError | Unreachable, backoff: Backoff) -> None:
         """Try again with one small request at a time. What the API server refuses is tried seldom: it may last for
@@ -112,9 +162,9 @@ class _Scope:
             try:
                 if is_refused(error):
                     told = await self._say_why(error, told)
-                    await self._pace.between_refusals()
+                    await self._pace().between_refusals()
                 else:
-                    _log.warning("watch.list_failed", namespace=self._namespace, error=str(error))
+                    _log.warning("watch.list_failed", path=services.path, error=str(error))
                     await backoff.pause()
                 await services.begin()
             except (StatusError, Unreachable) as failure:
@@ -131,12 +181,13 @@ class _Scope:
         if change != told:
             _log.warning("watch.unseen", namespace=self._namespace, is_gone=is_gone, error=str(error))
             self._tell(change)
+            (self._sight.leave if is_gone else self._sight.lose)(self._namespace)
         return change
 
     async def _until_gap(self, streams: list[Stream]) -> None:
         """Tell all changes, until a stream may have missed something or it is time to list again."""
         tasks = [asyncio.create_task(stream.run(self._tell)) for stream in streams]
-        timeout = random.uniform(*self._pace.relist)  # noqa: S311 - nothing secret
+        timeout = random.uniform(*self._pace().relist)  # noqa: S311 - nothing secret
         try:
             ended, _ = await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -173,21 +224,16 @@ class _News:
         return self._waiting.pop(next(iter(self._waiting)))
 
 
-def _is_ready(raw: Json) -> bool:
-    conditions = (raw.get("status") or {}).get("conditions") or []
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-
-
 def _owned(raw: Json) -> OwnedObject:
-    metadata = raw["metadata"]
+    raw = shaped(raw, INFERENCE_SERVICE)
+    metadata, ready = raw["metadata"], conditions(raw.get("status") or {}).get("Ready")
     predictor = (raw.get("spec") or {}).get("predictor") or {}
-    stamp = (predictor.get("annotations") or {}).get(REVISION, "")
     return OwnedObject(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         k8s_generation=metadata["generation"],
-        revision=int(stamp) if stamp.isdecimal() and len(stamp) <= _LONGEST_STAMP else 0,
-        is_ready=_is_ready(raw),
+        revision=revision_of(predictor),
+        is_ready=ready is not None and ready.is_true,
         deployment_id=uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, "")),
     )

@@ -101,7 +101,12 @@ class _Schema:
         return {table for table, _ in self.columns}
 
 
-async def adopt(connection: asyncpg.Connection, migrations: Sequence[Migration]) -> Adoption:
+async def adopt(
+    connection: asyncpg.Connection,
+    migrations: Sequence[Migration],
+    *,
+    report: migrate.Report = lambda _migration, _place, _count: None,
+) -> Adoption:
     """Bring a database of the Go service to the newest version. For one that is adopted already, apply pending
     migrations.
 
@@ -118,7 +123,7 @@ async def adopt(connection: asyncpg.Connection, migrations: Sequence[Migration])
     if found is None or found.version < migrations[0].version:
         with migrate.clear_errors("adoption"):
             await migrate.patiently(take_over)
-    return Adoption(found, tuple(changes), tuple(await migrate.up(connection, migrations)))
+    return Adoption(found, tuple(changes), tuple(await migrate.up(connection, migrations, report=report)))
 
 
 async def _take_over(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator
+from contextvars import Context
 from typing import Any
 
 import asyncpg
@@ -27,10 +28,21 @@ class Channel:
     everybody is also woken when the session is opened again, when the epoch changes, and every few seconds.
     """
 
-    def __init__(self, database: Database, name: str, *, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        *,
+        poll_seconds: float,
+        beat: str = EPOCH,
+        beat_seconds: float = _HEARTBEAT_SECONDS,
+    ) -> None:
+        """`beat` is a statement that the session repeats while anybody waits. Its first column is the epoch."""
         self._database = database
         self._name = name
         self._poll_seconds = poll_seconds
+        self._beat = beat
+        self._beat_seconds = beat_seconds
         self._waiting: dict[asyncio.Event, str] = {}
         self._listening: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -45,7 +57,8 @@ class Channel:
         woken = asyncio.Event()
         self._waiting[woken] = payload
         if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
+            # It outlives the call that needs it first, so its lines in the log are not of that call.
+            self._listening = asyncio.create_task(self._listen(), context=Context())
         try:
             while not self._is_closed:
                 woken.clear()
@@ -78,11 +91,13 @@ class Channel:
         await session.add_listener(self._name, self._wake)
         known = ""
         while not is_lost.is_set():
-            epoch = await session.fetchval(EPOCH)  # raises if the server has vanished without closing the connection
+            epoch = await session.fetchval(
+                self._beat
+            )  # raises if the server has vanished without closing the connection
             if epoch != known:
                 self._wake_all()
             known = epoch
-            await _set_within(is_lost, _HEARTBEAT_SECONDS)
+            await _set_within(is_lost, self._beat_seconds)
 
     def _wake(self, _session: Any, _pid: int, _channel: str, text: object) -> None:
         for woken, payload in self._waiting.items():

@@ -11,6 +11,9 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import Any, TypeVar, cast
 
+import orjson
+
+from registry_grpc.domain.actor import ACTOR, ORIGIN
 from registry_grpc.domain.times import NOT_STORED
 
 D = TypeVar("D")
@@ -28,8 +31,32 @@ def select_list(columns: Mapping[str, str]) -> str:
 
 
 _TIMES = {"created_at", "updated_at"}
-TOUCHED = "updated_at = greatest(now(), created_at)"
-"""For SET. The transaction may have begun before the one that created the row, so now() may be too early."""
+NOW = "greatest(now(), created_at)"
+"""The time of an update. Its transaction may have begun before the one that created the row: now() may be too early."""
+TOUCHED = f"updated_at = {NOW}"
+"""For SET."""
+
+
+def etag_of(table: str, column: str = "xmin") -> str:
+    """The expression for the etag: the transaction that has written the row, whichever service it was."""
+    return f"{table}.{column}::text"
+
+
+def unchanged(table: str, place: int, column: str = "xmin") -> str:
+    """The condition that the row has one of the etags in the parameter, unless that is NULL."""
+    return f"(${place}::text[] IS NULL OR {etag_of(table, column)} = ANY(${place}))"
+
+
+def actor_is(value: str) -> str:
+    """The expression that says who makes the changes of the transaction, for the event log and the audit log: a name,
+    or `said_of_call`."""
+    return f"set_config('registry.actor', {value}, true)"
+
+
+def said_of_call() -> str:
+    """What the logs keep of the present call. JSON has no separator in it, but a name may have one."""
+    origin = ORIGIN.get()
+    return ACTOR.get() if origin is None else f"{orjson.dumps(origin()._asdict()).decode()}\x1f{ACTOR.get()}"
 
 
 def parameters(names: Sequence[str], now: str = "now()") -> str:

@@ -3,11 +3,10 @@ lock."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from registry_grpc.adapters.postgres.channel import Channel
-from registry_grpc.adapters.postgres.columns import TOUCHED
+from registry_grpc.adapters.postgres.columns import TOUCHED, actor_is
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_relist import compare, mark_unseen
 from registry_grpc.adapters.postgres.deployment_retention import forget
@@ -25,14 +24,17 @@ from registry_grpc.adapters.postgres.deployment_rows import (
     applied_to_json,
     deployment_from,
     drift_to_json,
+    spec_from,
     split_to_json,
 )
-from registry_grpc.adapters.postgres.deployments import ABORT_REVISION, CHANNEL, END_SHARE, EVENT_CHANNEL
+from registry_grpc.adapters.postgres.deployments import ABORT_REVISION, CHANNEL, END_SHARE, EVENT_CHANNEL, note_phase
 from registry_grpc.adapters.postgres.epoch import EPOCH
+from registry_grpc.adapters.postgres.leadership import leadership
+from registry_grpc.domain.actor import CONTROLLER
 from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.decision import PassResult
-from registry_grpc.domain.deployment import Deployment, Phase
-from registry_grpc.domain.errors import RegistryError
+from registry_grpc.domain.deployment import Deployment, DeploymentSpec, Phase, Want
+from registry_grpc.domain.errors import NotFound, Reason, RegistryError
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.ports.cluster import OwnedObject
 from registry_grpc.ports.deployments import Claim, Retention
@@ -43,7 +45,6 @@ LEASE_SECONDS = 8
 """Renewed while a pass runs, so it only ends if its process was killed or has lost the database."""
 _POLL_SECONDS = 5.0
 _POLL_EVENTS_SECONDS = 15.0
-_HEARTBEAT_SECONDS = 1.0
 _RELEASED_SECONDS, _UNREADABLE_SECONDS = 1.0, 30.0
 LEADER_LOCK = 7_245_013_861  # any number that no other user of the database takes
 
@@ -56,11 +57,13 @@ WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
 RETURNING id
 """
 # Projects take turns: those that are worked on have had theirs. Of one project, objects that were applied come before
-# those to be applied, so that their states stay true while many wait. A claim ranks at most 1,000 rows.
+# those to be applied, and what has changed comes before what is only looked at again, so that their states stay true
+# while many wait. A claim ranks at most 1,000 rows.
 _DUE = """
 SELECT d.id FROM deployment d JOIN (
     SELECT id, row_number() OVER (
-        PARTITION BY project_id ORDER BY lease_until > now() IS TRUE DESC, applied_generation < generation, next_at
+        PARTITION BY project_id ORDER BY lease_until > now() IS TRUE DESC, applied_generation < generation,
+            dirty_at >= next_at IS TRUE DESC, next_at
     ) AS turn
     FROM (SELECT * FROM deployment WHERE next_at <= now() ORDER BY next_at LIMIT 1000) due
 ) queue USING (id)
@@ -89,9 +92,9 @@ WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
 SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
 WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
 """
-_LOCK_MINE = """
+_LOCK_MINE = f"""
 SELECT generation, want, namespace, name, phase, reason, message, serving_generation, url, applied, canary_step,
-    canary_percent
+    canary_percent, tried_at, {actor_is(f"'{CONTROLLER}'")}
 FROM deployment WHERE id = $1 AND lease_by = $2 AND lease_until > now() FOR UPDATE
 """
 # A change that was marked since the claim makes the deployment due at once.
@@ -100,8 +103,8 @@ UPDATE deployment SET
     phase = $3, reason = $4, message = $5, next_step = $6, url = $7, drift = $8, applied = $9,
     applied_generation = $10, applied_at = $11, serving_generation = $12, attempts = $13,
     phase_since = CASE WHEN phase = $3 THEN phase_since ELSE now() END,
-    next_at = CASE WHEN dirty_at > $14 THEN now() ELSE now() + $15 END,
-    split = $18, observed_at = CASE WHEN $17 THEN now() ELSE observed_at END,
+    next_at = CASE WHEN dirty_at > $14 THEN dirty_at ELSE now() + $15 END,
+    split = $18, tried_at = CASE WHEN $19 THEN now() END, observed_at = CASE WHEN $17 THEN now() ELSE observed_at END,
     updated_at = CASE WHEN $16 THEN greatest(now(), created_at) ELSE updated_at END,
     lease_by = NULL, lease_until = NULL
 WHERE id = $1 AND lease_by = $2
@@ -198,26 +201,64 @@ _MARK_CHANGED = """
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(SELECT id FROM deployment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE))
 """
-_NAMESPACES = "SELECT namespace FROM deployment WHERE next_at IS NOT NULL UNION SELECT namespace FROM orphan"
+_SPEC_OF = "SELECT spec FROM deployment_revision WHERE deployment_id = $1 AND generation = $2"
+# Reads one entry of the index for each namespace, however many deployments they have.
+_NAMESPACES = """
+WITH RECURSIVE used AS (
+    SELECT min(namespace) AS namespace FROM deployment WHERE next_at IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(namespace) FROM deployment WHERE next_at IS NOT NULL AND namespace > used.namespace)
+    FROM used WHERE used.namespace IS NOT NULL
+)
+SELECT namespace FROM used WHERE namespace IS NOT NULL UNION SELECT namespace FROM orphan
+"""
+# Of the first 1,000 kinds, the one that was tried longest ago; of its deployments, the one that was tried longest ago.
+# What has just begun may end soon, and is tried at once; what lasts for minutes, within a minute.
+_GIVE_TURN = """
+WITH RECURSIVE kind AS (
+    (SELECT namespace, reason FROM deployment WHERE tried_at IS NOT NULL ORDER BY namespace, reason LIMIT 1)
+    UNION ALL
+    SELECT later.* FROM kind CROSS JOIN LATERAL (
+        SELECT namespace, reason FROM deployment d
+        WHERE tried_at IS NOT NULL AND (d.namespace, d.reason) > (kind.namespace, kind.reason)
+        ORDER BY namespace, reason LIMIT 1
+    ) later
+)
+UPDATE deployment SET next_at = now() WHERE next_at > now() AND id = (
+    SELECT first.id FROM (SELECT * FROM kind LIMIT 1000) kind
+    CROSS JOIN LATERAL (
+        SELECT id, phase_since FROM deployment d
+        WHERE tried_at IS NOT NULL AND (d.namespace, d.reason) = (kind.namespace, kind.reason)
+        ORDER BY tried_at LIMIT 1
+    ) first
+    CROSS JOIN LATERAL (
+        SELECT tried_at FROM deployment d
+        WHERE tried_at IS NOT NULL AND (d.namespace, d.reason) = (kind.namespace, kind.reason)
+        ORDER BY tried_at DESC LIMIT 1
+    ) last
+    WHERE last.tried_at < now() - least((last.tried_at - first.phase_since) / 3, interval '45 seconds')
+    ORDER BY last.tried_at LIMIT 1
+)
+"""
 # Exact for up to 1,000 deployments. Of more, those that are due next are looked at more often than once in an hour.
 _LOOK_AGAIN = """
 UPDATE deployment SET next_at = now() WHERE id = (
     SELECT id FROM (SELECT * FROM deployment WHERE next_at > now() ORDER BY next_at LIMIT 1000) waiting
-    WHERE phase = 'DEPLOYED' AND spec ? 'needs_keys' AND observed_at < now() - interval '30 seconds'
+    WHERE phase IN ('DEPLOYED', 'DEGRADED', 'DRIFTED') AND applied->'content'->'secrets'->0 IS NOT NULL
+        AND observed_at < now() - interval '30 seconds'
     ORDER BY observed_at LIMIT 1
 )
 """
-_WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 # Deployments that were refused because of this name are due at once, instead of minutes later.
 _NAME_IS_FREE = """
 UPDATE deployment SET next_at = now()
 WHERE namespace = $2 AND name = $3 AND id <> $1 AND want = 'PRESENT' AND reason = $4
 """
-# Whatever has stopped refusing one deployment may have stopped refusing others.
+# What has stopped to hold one deployment up may have stopped to hold up others.
 _NO_LONGER_FAILS = """
 UPDATE deployment SET next_at = now() WHERE id = ANY(ARRAY(
     SELECT id FROM deployment
-    WHERE namespace = $2 AND id <> $1 AND phase = 'FAILED' AND reason = $3 AND next_at > now()
+    WHERE namespace = $2 AND id <> $1 AND tried_at IS NOT NULL AND reason = $3 AND next_at > now()
     ORDER BY id FOR UPDATE SKIP LOCKED
 ))
 """
@@ -265,15 +306,27 @@ class PostgresDeploymentQueue:
                 result.url,
                 drift_to_json(result.drift), applied, result.applied_generation, result.applied_at,
                 result.serving_generation, result.attempts, claim.now, result.again_in, changed, result.has_seen,
-                split_to_json(result.split),
+                split_to_json(result.split), result.waits_for_turn,
             )  # fmt: skip
             await _let_service_follow(connection, claim, result)
             if changed:
                 await _tell(connection, claim, result)
+            if (row["phase"], row["reason"]) != (result.phase, result.reason):
+                note_phase(
+                    connection,
+                    id=id_,
+                    name=row["name"],
+                    namespace=row["namespace"],
+                    project_id=claim.deployment.project_id,
+                    revision=claim.deployment.generation,
+                    phase=result.phase,
+                    reason=result.reason,
+                    message=result.message,
+                )
             if result.phase is Phase.UNDEPLOYED:
                 await connection.execute(_NAME_IS_FREE, id_, row["namespace"], row["name"], DeploymentReason.NAME_TAKEN)
                 await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
-            if row["phase"] == Phase.FAILED and _is_applied(claim, result):
+            if row["tried_at"] is not None and _is_over(claim, result):
                 await connection.execute(_NO_LONGER_FAILS, id_, row["namespace"], row["reason"])
             if result.ended:
                 await connection.execute(_END_CANARY, id_, result.ended is CanaryStep.PROMOTE)
@@ -307,8 +360,14 @@ class PostgresDeploymentQueue:
     async def namespaces(self) -> frozenset[str]:
         return frozenset(row["namespace"] for row in await self._database.fetch(_NAMESPACES))
 
+    async def spec_of(self, id: UUID, generation: int) -> DeploymentSpec:
+        row = await self._database.fetchrow(_SPEC_OF, id, generation)
+        if row is None:
+            raise NotFound(Reason.REVISION_NOT_FOUND, id=str(id), revision=str(generation))
+        return spec_from(row["spec"])
+
     async def look_again(self) -> None:
-        if await self._database.execute(_LOOK_AGAIN):
+        if await self._database.execute(_GIVE_TURN) or await self._database.execute(_LOOK_AGAIN):
             await self._wake_controllers()
 
     async def forget(self, retention: Retention) -> None:
@@ -323,24 +382,8 @@ class PostgresDeploymentQueue:
     def stop_listening(self) -> None:
         self._news.close()
 
-    @asynccontextmanager
-    async def leadership(self) -> AsyncIterator[AsyncIterator[bool]]:
-        # The lock belongs to the session: when the connection breaks, PostgreSQL gives it to the next one.
-        async with self._database.session() as connection:
-            yield self._leading(connection)
-
-    async def _leading(self, connection: Any) -> AsyncIterator[bool]:
-        """The epoch is checked as well, because a standby would also give the lock."""
-        leads, began_in = False, await connection.fetchval(_WRITABLE_EPOCH)
-        epoch = began_in
-        while epoch is not None and epoch == began_in:
-            leads = leads or await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK)
-            yield leads
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
-            epoch = await connection.fetchval(_WRITABLE_EPOCH)  # raises if the session, and with it the lock, is lost
-        if leads:
-            now = "is read-only or being restored" if epoch is None else "was restored or failed over"
-            _log.warning(f"the database {now}: the leader starts again")
+    def leadership(self) -> AbstractAsyncContextManager[AsyncIterator[bool]]:
+        return leadership(self._database, LEADER_LOCK, "controller")
 
     async def _wake_controllers(self) -> None:
         await self._database.fetch("SELECT pg_notify($1, '')", CHANNEL)
@@ -361,7 +404,7 @@ class PostgresDeploymentQueue:
         try:
             return _claim_from(row, holder)
         except (KeyError, TypeError, ValueError, RegistryError) as error:
-            _log.error("deployment cannot be read", deployment_id=str(row["id"]), error=repr(error))
+            _log.error("deployment.unreadable", id=row["id"], error=repr(error))
             await self._database.execute(_RELEASE, row["id"], holder, _UNREADABLE_SECONDS)
             return None
 
@@ -405,8 +448,11 @@ def _is_outdated(row: Any, deployment: Deployment) -> bool:
     return found != (deployment.generation, deployment.want, *of_canary)
 
 
-def _is_applied(claim: Claim, result: PassResult) -> bool:
-    return result.phase is not Phase.FAILED and result.applied_generation == claim.deployment.generation
+def _is_over(claim: Claim, result: PassResult) -> bool:
+    """Whether a deployment that waited for its turn is not held up any more."""
+    deployment = claim.deployment
+    is_applied = deployment.want is Want.ABSENT or result.applied_generation == deployment.generation
+    return result.has_seen and is_applied and not result.waits_for_turn
 
 
 def _has_changed(row: Any, result: PassResult) -> bool:

@@ -5,32 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployments import add_revision
 from registry_grpc.domain.deployment import Cause, Want
 from registry_grpc.domain.reason import NO_ACCESS
 from registry_grpc.ports.cluster import EVERYWHERE, OwnedObject
 
+_log = structlog.get_logger("deployments")
+
 # A deployment becomes due if its object is missing, was changed, or is not as ready as the row says, or if its last
-# pass did not reach the API server or the namespace, which now answers again. Objects are matched by name and namespace
-# too, because a copy of an object has the same labels.
+# pass did not reach the API server or the namespace, which now answers again. Of those that wait for their turn, only
+# the first one does, because the others follow if it succeeds. Objects are matched by name and namespace too, because a
+# copy of an object has the same labels.
 _COMPARE = """
 WITH differing AS MATERIALIZED (
     SELECT known.id FROM deployment known
     LEFT JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[])
         AS seen (id, namespace, name, uid, k8s_generation, is_ready)
         ON seen.id = known.id AND seen.namespace = known.namespace AND seen.name = known.name
-    WHERE {within} AND (known.attempts > 0 OR known.reason = ANY($7)
+    WHERE {within} AND (((known.attempts > 0 OR known.reason = ANY($7)) AND (known.tried_at IS NULL OR known.id = (
+            SELECT first.id FROM deployment first
+            WHERE first.namespace = known.namespace AND first.reason = known.reason AND first.tried_at IS NOT NULL
+            ORDER BY first.tried_at LIMIT 1
+        )))
         OR (known.want = 'PRESENT' AND known.applied IS NOT NULL
             AND (seen.uid IS DISTINCT FROM known.applied->>'uid'
                 OR seen.k8s_generation IS DISTINCT FROM (known.applied->>'k8s_generation')::bigint
-                OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED')))
+                OR seen.is_ready IS DISTINCT FROM (known.phase = 'DEPLOYED' OR {serves_as_before})))
         OR (known.want = 'ABSENT' AND (seen.id IS NOT NULL OR known.phase <> 'UNDEPLOYED')))
 )
 UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(
     SELECT id FROM deployment WHERE id = ANY(ARRAY(SELECT id FROM differing)) ORDER BY id FOR UPDATE
 ))
+"""
+# The next revision was refused, or others have changed the object.
+_SERVES_AS_BEFORE = """
+    known.tried_at IS NOT NULL AND known.serving_generation IS NOT NULL
+    AND (known.phase = 'DRIFTED' OR known.applied_generation < known.generation)
 """
 _MARK_UNSEEN = """
 UPDATE deployment SET dirty_at = now(), next_at = least(next_at, now())
@@ -39,12 +53,14 @@ WHERE id = ANY(ARRAY(
     ORDER BY id FOR UPDATE
 ))
 """
-# A revision is stored before it is applied, so an object is only ahead of its deployment if the database was restored.
+# A revision is stored before it is applied, so an object is only ahead of all revisions of its deployment if the
+# database was restored. It is ahead of the target only, if it was listed before a canary was aborted.
 _AHEAD = """
 SELECT d.id, d.project_id, seen.revision FROM deployment d
 JOIN unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS seen (id, namespace, name, revision)
     ON seen.id = d.id AND seen.namespace = d.namespace AND seen.name = d.name
 WHERE seen.revision > d.generation
+    AND seen.revision > (SELECT max(r.generation) FROM deployment_revision r WHERE r.deployment_id = d.id)
 """
 # An object that is no longer wanted is removed regardless of its revision.
 _SKIP_LOST = "UPDATE deployment SET generation = $2 WHERE id = $1 AND want = 'PRESENT' AND generation < $2"
@@ -64,6 +80,7 @@ WITH stray AS MATERIALIZED (
 INSERT INTO orphan (uid, namespace, name, deployment_id)
 SELECT uid, namespace, name, coalesce(id::text, '') FROM stray
 ON CONFLICT (uid) DO NOTHING
+RETURNING uid, namespace, name, deployment_id
 """
 
 
@@ -84,9 +101,11 @@ async def compare(database: Database, namespace: str, objects: Sequence[OwnedObj
         await _go_past(database, ahead)
     within, place = _within(namespace, "known.namespace = $8")
     seen = ids, *places, uids, generations, readiness
-    due = await database.execute(_COMPARE.format(within=within), *seen, NO_ACCESS, *place)
+    statement = _COMPARE.format(within=within, serves_as_before=_SERVES_AS_BEFORE)
+    due = await database.execute(statement, *seen, NO_ACCESS, *place)
     within, place = _within(namespace, "o.namespace = $5")
-    await database.execute(_NOTE_ORPHANS.format(within=within), uids, *places, ids, *place)
+    for orphan in await database.fetch(_NOTE_ORPHANS.format(within=within), uids, *places, ids, *place):
+        _log.warning("orphan.found", **orphan)
     return due
 
 

@@ -34,8 +34,9 @@ WITH read AS MATERIALIZED (
 SELECT max(sequence) FROM old
 """
 _DEPLOYMENTS = f"SELECT id FROM deployment WHERE id > $1 ORDER BY id LIMIT {_BATCH}"
-# Afterwards, it is known which revision served since the end of the last deleted one. Rows that others have locked are
-# left for later.
+# Afterwards, it is known which revision served since the end of the last deleted one. One that was only tried beside
+# another does not count for that, and its number is higher than that of the deployment. Rows that others have locked
+# are left for later.
 _REVISIONS = f"""
 WITH target AS MATERIALIZED (
     SELECT id, generation, applied_generation, stable_generation, spec, (
@@ -46,12 +47,13 @@ WITH target AS MATERIALIZED (
         SELECT generation FROM deployment_revision WHERE deployment_id = deployment.id
         ORDER BY generation DESC OFFSET $3 - 1 LIMIT 1
     ) AS oldest_kept
-    FROM deployment WHERE id = ANY($1::uuid[]) AND generation > $3
+    FROM deployment WHERE id = ANY($1::uuid[])
 ), old AS MATERIALIZED (
     SELECT r.deployment_id, r.generation, r.served_until
     FROM target JOIN deployment_revision r ON r.deployment_id = target.id AND r.generation < target.oldest_kept
     WHERE CASE WHEN r.served_from IS NULL THEN r.created_at ELSE r.served_until END < now() - $2::interval
-        AND r.generation <> target.applied_generation AND r.generation IS DISTINCT FROM target.last_served
+        AND r.generation NOT IN (target.generation, target.applied_generation)
+        AND r.generation IS DISTINCT FROM target.last_served
         AND r.generation IS DISTINCT FROM target.stable_generation
         AND NOT EXISTS (
             SELECT FROM serve_model s
@@ -65,7 +67,7 @@ WITH target AS MATERIALIZED (
     DELETE FROM deployment_revision r USING old
     WHERE r.deployment_id = old.deployment_id AND r.generation = old.generation
         AND r.deployment_id = ANY(ARRAY(SELECT id FROM free))
-    RETURNING r.deployment_id, r.served_until
+    RETURNING r.deployment_id, CASE WHEN r.outcome <> 'ABORTED' THEN r.served_until END AS served_until
 ), ended AS (
     SELECT deployment_id, max(served_until) AS at FROM gone GROUP BY deployment_id HAVING max(served_until) IS NOT NULL
 ), periods AS (
@@ -77,7 +79,6 @@ WITH target AS MATERIALIZED (
 )
 SELECT count(*) FROM gone
 """
-_REQUESTS = "DELETE FROM deployment_request WHERE deployment_id = ANY($1::uuid[]) AND created_at < now() - $2::interval"
 _TOMBSTONES = """
 DELETE FROM deployment WHERE id = ANY(ARRAY(
     SELECT id FROM deployment d
@@ -99,7 +100,6 @@ async def forget(database: Database, retention: Retention) -> None:
         forgotten = _BATCH
         while forgotten == _BATCH:
             forgotten = await _value_of_batch(database, _REVISIONS, ids, age, retention.revisions)
-        await database.execute(_REQUESTS, ids, age)
         await database.execute(_TOMBSTONES, ids, age)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -28,7 +29,9 @@ from registry_grpc.domain.deployment_options import (
     ScaleMetric,
     ServingProtocol,
     StorageUri,
+    TaintEffect,
     Toleration,
+    TolerationOperator,
 )
 from registry_grpc.domain.model_version import COPIED
 from registry_grpc.domain.reason import DeploymentReason
@@ -75,6 +78,7 @@ _CLOSED_OPTIONS = (
     ("protocol_version", ServingProtocol, None),
 )
 _LISTS = ("args", "image_pull_secrets")
+_WORDS_OF_ITEMS: Mapping[str, type[StrEnum]] = {"operator": TolerationOperator, "effect": TaintEffect}
 _ITEMS_OF_OPTIONS: Mapping[str, type[Any]] = {"tolerations": Toleration, "storage_uris": StorageUri}
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
@@ -149,8 +153,12 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "labels": dict(spec.labels),
         "options": _options_to_json(spec.options),
     }
-    if spec.needs_keys:  # not written otherwise, because an older release refuses what it does not know
+    if (
+        spec.needs_keys
+    ):  # like those below, not written otherwise, because an older release refuses what it does not know
         stored["needs_keys"] = True
+    if spec.requested_version:
+        stored["requested_version"] = spec.requested_version
     for place, value in spec.unknown.items():
         option = place.removeprefix(_OPTIONS)
         (stored["options"] if option != place else stored)[option] = value
@@ -178,7 +186,7 @@ def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
         options[name] = tuple(options.get(name) or ())
     for name, kind in _ITEMS_OF_OPTIONS.items():
         items = options.pop(name, None) or ()
-        if any(_strange(item, kind, "") for item in items):
+        if any(_strange(item, kind, "") or _has_strange_word(item) for item in items):
             unknown[_OPTIONS + name] = items
         else:
             options[name] = tuple(_made(kind, item) for item in items)
@@ -202,6 +210,10 @@ def spec_from(stored: Mapping[str, Any]) -> DeploymentSpec:
 def _strange(stored: Mapping[str, Any], kind: Any, prefix: str) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {prefix + name: value for name, value in stored.items() if name not in names and value not in _NOTHING}
+
+
+def _has_strange_word(item: Mapping[str, Any]) -> bool:
+    return any(item.get(name) and item[name] not in set(kind) for name, kind in _WORDS_OF_ITEMS.items())
 
 
 def _made(kind: type[T], stored: Mapping[str, Any]) -> T:

@@ -20,6 +20,14 @@ _UNIQUE = {
     "uq_model_version_model_name": Reason.MODEL_VERSION_NAME_TAKEN,
     "uq_serving_environment_project_name": Reason.SERVING_ENVIRONMENT_NAME_TAKEN,
     "uq_inference_service_env_name": Reason.INFERENCE_SERVICE_NAME_TAKEN,
+    "uq_registered_model_external_id": Reason.EXTERNAL_ID_TAKEN,
+    "uq_model_version_external_id": Reason.EXTERNAL_ID_TAKEN,
+    "uq_artifact_version_name": Reason.ARTIFACT_NAME_TAKEN,
+    "uq_artifact_project_name": Reason.ARTIFACT_NAME_TAKEN,
+    "uq_artifact_external_id": Reason.EXTERNAL_ID_TAKEN,
+    "project_pkey": Reason.PROJECT_EXISTS,
+    "uq_project_name": Reason.PROJECT_EXISTS,
+    "uq_api_token_project_name": Reason.API_TOKEN_NAME_TAKEN,
     "uq_serve_model_isvc_version": Reason.SERVE_MODEL_EXISTS,
 }
 # A row that is written refers to a row that was deleted meanwhile.
@@ -29,8 +37,10 @@ _GONE = {
     "fk_inference_service_serving_environment": Reason.SERVING_ENVIRONMENT_NOT_FOUND,
     "fk_inference_service_registered_model": Reason.REGISTERED_MODEL_NOT_FOUND,
     "fk_inference_service_model_version": Reason.MODEL_VERSION_NOT_FOUND,
+    "fk_model_alias_version": Reason.MODEL_VERSION_NOT_FOUND,
     "fk_serve_model_inference_service": Reason.INFERENCE_SERVICE_NOT_FOUND,
     "fk_serve_model_model_version": Reason.MODEL_VERSION_NOT_FOUND,
+    "fk_artifact_model_version": Reason.MODEL_VERSION_NOT_FOUND,
 }
 # Other rows refer to a row that is to be deleted.
 _IN_USE = {

@@ -25,7 +25,7 @@ import asyncpg
 from registry_grpc.adapters.postgres import sessions
 from registry_grpc.shipped import MIGRATIONS
 
-LOWEST_VERSION = 20261127000700
+LOWEST_VERSION = 20261201000300
 """The lowest schema version on which this program works. Raise it with a migration that the program needs. Workers do
 not wait for later migrations, which only make it faster."""
 
@@ -70,6 +70,9 @@ class Migration:
     def resumable(self) -> bool:
         """Whether its statements run one by one and can be repeated."""
         return self.up.startswith(_NO_TRANSACTION)
+
+
+Report = Callable[[Migration, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +166,18 @@ async def status(connection: asyncpg.Connection, migrations: Sequence[Migration]
 
 
 async def up(
-    connection: asyncpg.Connection, migrations: Sequence[Migration], *, steps: int | None = None
+    connection: asyncpg.Connection,
+    migrations: Sequence[Migration],
+    *,
+    steps: int | None = None,
+    report: Report = lambda _migration, _place, _count: None,
 ) -> list[Migration]:
-    """Apply the pending migrations, or the next `steps` of them, and return them. Does nothing to a newer schema."""
+    """Apply the pending migrations, or the next `steps` of them, and return them. Does nothing to a newer schema.
+    `report` is called before each, with its place from 0 and their number."""
     await create_version_table(connection)
     pending = (await _known_status(connection, migrations)).pending[:steps]
-    for migration in pending:
+    for place, migration in enumerate(pending):
+        report(migration, place, len(pending))
         await _run(connection, migration, migration.up, migration.version)
     return list(pending)
 

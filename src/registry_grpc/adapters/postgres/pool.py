@@ -20,14 +20,15 @@ from registry_grpc.domain.errors import Overloaded
 class Lane:
     """A class of statements, with its own queue, that uses at most `most` connections at a time."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, name: str, most: int) -> None:
+        self.name = name
         self.most = most
         self.used = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
 class Pool:
-    """At most `size` connections, of which one is reserved for each lane that uses none."""
+    """At most `size` connections. One is reserved for each lane that uses none, but at most half of them."""
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection[Any]]], *, size: int, queue: int) -> None:
         self._connect = connect
@@ -42,10 +43,20 @@ class Pool:
         self._in_turn: list[Lane] = []
         self._closed = False
 
+    @property
+    def used(self) -> int:
+        """How many connections are in use."""
+        return self._used
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return sum(len(lane.waiting) for lane in self._in_turn)
+
     def lane(self, name: str, most: int) -> Lane:
         """The lane with this name, which is created if it does not exist."""
         if name not in self._lanes:
-            self._lanes[name] = Lane(most)
+            self._lanes[name] = Lane(name, most)
             self._in_turn.append(self._lanes[name])
             self._idle_lanes += 1
         return self._lanes[name]
@@ -128,7 +139,7 @@ class Pool:
     def _has_room(self, lane: Lane) -> bool:
         if lane.used == 0:
             return self._used < self._size
-        return lane.used < lane.most and self._used + self._idle_lanes < self._size
+        return lane.used < lane.most and self._used + min(self._idle_lanes, self._size // 2) < self._size
 
     def _take_place(self, lane: Lane) -> None:
         self._idle_lanes -= lane.used == 0

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from registry_grpc.adapters.postgres.columns import TOUCHED, arguments, known, of_table, parameters, select_list
+from registry_grpc.adapters.postgres.columns import (
+    TOUCHED,
+    arguments,
+    etag_of,
+    known,
+    of_table,
+    parameters,
+    select_list,
+    unchanged,
+)
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.adapters.postgres.filtering import FilterIndex, add_filter, filter_columns
 from registry_grpc.adapters.postgres.listing import (
     Conditions,
     Listing,
@@ -15,11 +25,14 @@ from registry_grpc.adapters.postgres.listing import (
     search_pattern,
     sort_columns,
 )
-from registry_grpc.adapters.postgres.patches import assignments
-from registry_grpc.domain.errors import NotFound, Reason
+from registry_grpc.adapters.postgres.patches import assigned, assignments
+from registry_grpc.adapters.postgres.taken import OF_ENVIRONMENTS, naming_holder
+from registry_grpc.adapters.postgres.users import OF_ENVIRONMENT, naming_users
+from registry_grpc.domain.errors import NotFound, Reason, Stale
+from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.paging import Page, Slice, Sort
-from registry_grpc.domain.patch import changes
 from registry_grpc.domain.serving_environment import (
+    FILTER_FIELDS,
     SORT_FIELDS,
     DriftPolicy,
     ServingEnvironment,
@@ -28,30 +41,38 @@ from registry_grpc.domain.serving_environment import (
 )
 
 STORED = (
-    "id", "created_at", "updated_at", "project_id", "name", "description", "external_id", "drift_policy",
+    "id", "created_at", "updated_at", "project_id", "name", "description", "external_id", "drift_policy", "properties",
 )  # fmt: skip
-_COLUMNS = select_list(of_table("e", STORED))
+READ = of_table("e", STORED) | {"etag": etag_of("e")}
+_COLUMNS = select_list(READ)
 _INSERT = f"""
-INSERT INTO serving_environment ({", ".join(STORED)}) VALUES ({parameters(STORED)})
-RETURNING {", ".join(STORED)}
+INSERT INTO serving_environment AS e ({", ".join(STORED)}) VALUES ({parameters(STORED)})
+RETURNING {_COLUMNS}
 """
 _GET = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.id = $1 AND e.project_id = $2"
 _FIND = f"SELECT {_COLUMNS} FROM serving_environment e WHERE e.project_id = $1 AND e.name = $2"
-PATCHED = ("name", "description", "external_id", "drift_policy")
+_FIND_BY_EXTERNAL_ID = f"""
+SELECT {_COLUMNS} FROM serving_environment e WHERE e.project_id = $1 AND e.external_id = $2 AND e.external_id <> ''
+ORDER BY e.created_at, e.id LIMIT 1
+"""
+PATCHED = ("name", "description", "external_id", "drift_policy", "properties")
 _UPDATE = f"""
 UPDATE serving_environment e SET {assignments(PATCHED, first=3)}, {TOUCHED}
-WHERE e.id = $1 AND e.project_id = $2
+WHERE e.id = $1 AND e.project_id = $2 AND {unchanged("e", len(PATCHED) + 3)}
 RETURNING {_COLUMNS}
 """
-_DELETE = "DELETE FROM serving_environment WHERE id = $1 AND project_id = $2"
+_DELETE = f"DELETE FROM serving_environment e WHERE id = $1 AND project_id = $2 AND {unchanged('e', 3)} RETURNING id"
 
 _LISTING = Listing(
-    columns=of_table("e", STORED),
-    large=bytes_of("e", texts=["description"]),
+    columns=READ,
+    large=bytes_of("e", texts=["description"], json=["properties"]),
     source="serving_environment e",
     table="e",
     sort_columns=sort_columns("e", SORT_FIELDS),
+    walked=("created_at",),
 )
+_FILTER_COLUMNS = filter_columns(FILTER_FIELDS)
+_FILTER_INDEX = FilterIndex(("external_id",))
 
 
 class PostgresServingEnvironmentRepository:
@@ -61,13 +82,18 @@ class PostgresServingEnvironmentRepository:
         self._database = database.share("serving_environment")
 
     async def create(self, environment: ServingEnvironment) -> ServingEnvironment:
-        return _environment_from(await self._database.fetchrow(_INSERT, *arguments(environment, STORED)))
+        project_id = environment.project_id
+        async with naming_holder(self._database, OF_ENVIRONMENTS, project_id, environment, parent=project_id):
+            return environment_from(await self._database.write(_INSERT, *arguments(environment, STORED)))
 
     async def get(self, project_id: UUID, id: UUID) -> ServingEnvironment:
         return _found(await self._database.fetchrow(_GET, id, project_id), id)
 
     async def find(self, project_id: UUID, name: str) -> ServingEnvironment:
         return _found(await self._database.fetchrow(_FIND, project_id, name))
+
+    async def find_by_external_id(self, project_id: UUID, external_id: str) -> ServingEnvironment:
+        return _found(await self._database.fetchrow(_FIND_BY_EXTERNAL_ID, project_id, external_id))
 
     async def list(
         self, project_id: UUID, filter: ServingEnvironmentFilter, sort: Sort, slice: Slice
@@ -78,22 +104,32 @@ class PostgresServingEnvironmentRepository:
         conditions.add_equal(project_id=project_id)
         if filter.search:
             conditions.add("{t}.name ILIKE {}", search_pattern(filter.search))
+        add_filter(conditions, filter.where, _FILTER_COLUMNS, None if filter.search else _FILTER_INDEX)
         # Without a statement for the total, a search is done only once, for the page and for the total.
-        total = None if filter.search else "SELECT count(*) FROM serving_environment e WHERE " + conditions.on("e")
-        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=_environment_from)
+        is_all = not filter.search and filter.where is None
+        total = "SELECT count(*) FROM serving_environment e WHERE " + conditions.on("e") if is_all else None
+        return await _LISTING.page(self._database, conditions, sort, slice, total=total, item=environment_from)
 
-    async def update(self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch) -> ServingEnvironment:
-        changed = changes(patch)
-        values = (changed.get(name) for name in PATCHED)
-        return _found(await self._database.fetchrow(_UPDATE, id, project_id, *values), id)
+    async def update(
+        self, project_id: UUID, id: UUID, patch: ServingEnvironmentPatch, etags: Etags = None
+    ) -> ServingEnvironment:
+        async with naming_holder(self._database, OF_ENVIRONMENTS, project_id, patch, parent=project_id):
+            record = await self._database.write(_UPDATE, id, project_id, *assigned(patch, PATCHED), etags)
+        if record is None:
+            await self.get(project_id, id)
+            raise Stale.etag(id)
+        return environment_from(record)
 
-    async def delete(self, project_id: UUID, id: UUID) -> None:
-        if not await self._database.execute(_DELETE, id, project_id, deleting=True):
-            raise NotFound.of(Reason.SERVING_ENVIRONMENT_NOT_FOUND, id)
+    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
+        async with naming_users(self._database, OF_ENVIRONMENT, id):
+            if await self._database.write(_DELETE, id, project_id, etags, deleting=True):
+                return
+        await self.get(project_id, id)
+        raise Stale.etag(id)
 
 
-def _environment_from(record: Any) -> ServingEnvironment:
-    values = {name: record[name] for name in STORED}
+def environment_from(record: Any) -> ServingEnvironment:
+    values = {name: record[name] for name in READ}
     return ServingEnvironment(
         **values | {"drift_policy": known(DriftPolicy, record["drift_policy"], DriftPolicy.REPORT)}
     )
@@ -102,4 +138,4 @@ def _environment_from(record: Any) -> ServingEnvironment:
 def _found(record: Any | None, id: UUID | None = None) -> ServingEnvironment:
     if record is None:
         raise NotFound.of(Reason.SERVING_ENVIRONMENT_NOT_FOUND, id)
-    return _environment_from(record)
+    return environment_from(record)

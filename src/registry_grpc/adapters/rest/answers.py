@@ -13,6 +13,8 @@ HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.ALREADY_EXISTS: 409,
     grpc.StatusCode.ABORTED: 409,
@@ -21,18 +23,21 @@ HTTP_STATUS = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
-"""The HTTP status for each code of an error. `gateway/lua/answer.lua` adds `Retry-After` to a 429."""
+"""The HTTP status for each code of an error. `gateway/lua/answer.lua` adds `Retry-After` to a 429 and
+`WWW-Authenticate` to a 401."""
 
 
-def http_body(json: bytes, status: int = 200) -> bytes:
-    """A serialized google.api.HttpBody. The gateway gets a status other than 200 in the content type.
+def http_body(json: bytes, status: int = 200, tag: str = "") -> bytes:
+    """A serialized google.api.HttpBody. Its content type tells the gateway the entity tag and a status other than 200.
 
     Metadata would be sent in a frame of its own, which costs 7 % of the worker's CPU time for a create.
     """
-    content_type = _JSON if status == 200 else f"{_JSON}; status={status}"
+    content_type = f"{_JSON}; etag={tag}" if tag else _JSON
+    if status != 200:
+        content_type = f"{content_type}; status={status}"
     message: bytes = HttpBody(content_type=content_type, data=json).SerializeToString()
     return message
 
 
-def error_body(text: str, code: grpc.StatusCode) -> bytes:
-    return http_body(json_bytes({"error": text}), HTTP_STATUS[code])
+def error_body(text: str, status: int) -> bytes:
+    return http_body(json_bytes({"error": text}), status)

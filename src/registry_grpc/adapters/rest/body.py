@@ -8,13 +8,23 @@ a number and `5.0` is not an integer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import orjson
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 
+from registry_grpc.domain.deployment_options import (
+    DeploymentMode,
+    ScaleMetric,
+    ServingProtocol,
+    TaintEffect,
+    TolerationOperator,
+)
 from registry_grpc.domain.errors import InvalidRequest, Violation
 
 MOST_VALUES = 50_000
@@ -23,10 +33,22 @@ event loop less than 50 ms at a time."""
 LARGE_BYTES = 32 * 1024
 """Reading a body above this size may take the event loop longer than other requests should wait."""
 
+_ONLY_GRPC = {
+    "RegisteredModelPatch.owner_email", "RegisteredModelPatch.parent_model_id", "ModelVersionPatch.model_catalog_name",
+    "ModelVersionPatch.prebuilt_container_id", "ModelArtifactPatch.prebuilt_container_id",
+}  # fmt: skip
+"""Fields that no PATCH of the contract changes: a client sends back what it has read."""
 _MOST_ESCAPES = 500_000  # with more, commas in strings cannot be distinguished cheaply: the body is refused
 _LENIENT_BYTES = 1024 * 1024
 _BLANKS = b" \t\r\n"
 _BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
+
+_FIRST_ONLY_FOR_GRPC = 30
+
+WORDS: Mapping[str, type[StrEnum]] = {
+    kind.__name__: kind for kind in (DeploymentMode, ScaleMetric, ServingProtocol, TolerationOperator, TaintEffect)
+}
+"""The words of enums, by the enum's name. REST has the words, gRPC the enums."""
 
 Put = Callable[[Any, Any, str], None]
 """Puts a value that is not null into a message. The string is the path for errors. Raises InvalidRequest."""
@@ -93,11 +115,18 @@ def _as_go_reads(data: bytes) -> Any:
         raise InvalidRequest((), f"invalid JSON: {error}") from error
 
 
+def is_of_contract(field: FieldDescriptor) -> bool:
+    """Whether REST clients can set the field. Those with numbers from 30 on came after the contract, so that REST
+    ignores them like all unknown keys."""
+    name = ".".join(field.full_name.split(".")[-2:])
+    return field.number < _FIRST_ONLY_FOR_GRPC and name not in _ONLY_GRPC
+
+
 class BodyReader:
     """Reads JSON objects into messages of one type."""
 
     def __init__(self, kind: Descriptor) -> None:
-        self._fields = {field.name: (field.name, _put(field)) for field in kind.fields}
+        self._fields = {_key(field): (_key(field), _put(field)) for field in kind.fields if is_of_contract(field)}
 
     def read(self, data: bytes, message: Any) -> None:
         """Fill the message. Raises InvalidRequest that names all fields of a wrong type."""
@@ -117,28 +146,47 @@ class BodyReader:
             raise InvalidRequest.of_all(errors)
 
 
+def _key(field: FieldDescriptor) -> str:
+    return seconds_name(field.name) if field.message_type is Duration.DESCRIPTOR else field.name
+
+
+def seconds_name(duration: str) -> str:
+    """The name of a duration on REST and in the domain, where it is a number of seconds."""
+    return f"{duration.removesuffix('_period')}_seconds"
+
+
 def _put(field: FieldDescriptor) -> Put:
     """A function that fills the field. Raises TypeError for a kind of field that no request has had so far."""
-    name, kind = field.name, field.message_type
-    if kind is Struct.DESCRIPTOR:  # stands for a map of strings that may be absent
-        return lambda message, value, path: _update(getattr(message, name), _texts(value, path))
-    if kind and kind.GetOptions().map_entry:
-        return lambda message, value, path: getattr(message, name).update(_texts(value, path))
-    if kind:
-        fill = BodyReader(kind).fill
-        if field.is_repeated:
-            return lambda message, value, path: _fill_all(fill, getattr(message, name), value, path)
-        return lambda message, value, path: _fill(fill, getattr(message, name), _object(value, path), f"{path}.")
+    name = field.name
+    if field.message_type:
+        return _put_message(field, field.message_type)
     if field.type == FieldDescriptor.TYPE_STRING and field.is_repeated:
         return lambda message, value, path: getattr(message, name).__setitem__(slice(None), _list(value, path))
     if field.type == FieldDescriptor.TYPE_STRING:
         return lambda message, value, path: setattr(message, name, _text(value, path))
+    if field.enum_type:
+        words, numbers = WORDS[field.enum_type.name], numbers_of(field.enum_type)
+        return lambda message, value, path: setattr(message, name, numbers[_word(value, path, words)])
     if field.type == FieldDescriptor.TYPE_BOOL:
         return lambda message, value, path: setattr(message, name, _bool(value, path))
     if field.type in _BITS:
         limit = 2 ** (_BITS[field.type] - 1)
         return lambda message, value, path: setattr(message, name, _integer(value, path, limit))
     raise TypeError(f"no reader for {field.full_name}")
+
+
+def _put_message(field: FieldDescriptor, kind: Descriptor) -> Put:
+    name = field.name
+    if kind is Struct.DESCRIPTOR:  # stands for a map of strings that may be absent
+        return lambda message, value, path: _update(getattr(message, name), _texts(value, path))
+    if kind is Duration.DESCRIPTOR:
+        return lambda message, value, path: getattr(message, name).FromSeconds(_integer(value, path, 2**63))
+    if kind.GetOptions().map_entry:
+        return lambda message, value, path: getattr(message, name).update(_texts(value, path))
+    fill = BodyReader(kind).fill
+    if field.is_repeated:
+        return lambda message, value, path: _fill_all(fill, getattr(message, name), value, path)
+    return lambda message, value, path: _fill(fill, getattr(message, name), _object(value, path), f"{path}.")
 
 
 def _update(struct: Struct, texts: dict[str, str]) -> None:
@@ -169,6 +217,21 @@ def _text(value: Any, path: str) -> str:
     if "\x00" in value:
         raise _wrong(path, "must not hold NUL characters")
     return value
+
+
+@cache
+def numbers_of(enum: EnumDescriptor) -> dict[str, int]:
+    """The numbers of an enum by the names of its values without their prefix. The unspecified one has no name."""
+    prefix = enum.values[0].name.removesuffix("UNSPECIFIED")
+    return {value.name.removeprefix(prefix) if value.number else "": value.number for value in enum.values}
+
+
+def _word(value: Any, path: str, words: type[StrEnum]) -> str:
+    """The name of the word."""
+    try:
+        return words(value).name if _text(value, path) else ""
+    except ValueError as error:
+        raise _wrong(path, f"must be one of {', '.join(words)}") from error
 
 
 def _bool(value: Any, path: str) -> bool:

@@ -40,7 +40,8 @@ def gateway_descriptor_set() -> bytes:
     modules = [module.name for module in pkgutil.iter_modules(v1.__path__) if module.name.endswith("_pb2")]
     for name in modules:
         for service in import_module(f"{v1.__name__}.{name}").DESCRIPTOR.services_by_name.values():
-            rest.service.append(_sibling(service))
+            if (sibling := _sibling(service)).method:
+                rest.service.append(sibling)
     rest.service.append(_health_service())
     files = [FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb) for module in _IMPORTED]
     return FileDescriptorSet(file=[*files, rest]).SerializeToString(deterministic=True)

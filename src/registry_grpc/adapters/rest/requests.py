@@ -12,14 +12,14 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from registry_grpc.adapters.rest.body import BodyReader
+from registry_grpc.adapters.rest.body import BodyReader, is_of_contract
 from registry_grpc.adapters.rest.target import integer, parameters, segment, split_target
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.ids import is_uuid
 
 # Parameters that the contract names differently from the protos.
 _QUERY_NAMES = {"external_id": "externalId", "parent_resource_id": "parentResourceId"}
-_GRPC_ONLY = frozenset(("page_size", "page_token"))
+_GRPC_ONLY = frozenset(("page_size", "page_token", "filter", "order_by"))
 
 
 class NoSuchRouteError(Exception):
@@ -45,7 +45,7 @@ class RequestReader:
         self._query = {
             _QUERY_NAMES.get(field.name, field.name).encode(): field
             for field in method.input_type.fields
-            if rule.WhichOneof("pattern") == "get" and field.name not in in_path | _GRPC_ONLY
+            if rule.WhichOneof("pattern") == "get" and field.name not in in_path | _GRPC_ONLY and is_of_contract(field)
         }
 
     def read(self, target: str, body: bytes) -> Message:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 from pathlib import Path
+
+import structlog
 
 from registry_grpc.devtools.simulated_cluster.cluster import SimulatedCluster
 from registry_grpc.devtools.simulated_cluster.server.app import REGISTRY
+from registry_grpc.observability import configure_logging
+from registry_grpc.settings import Settings
 from registry_grpc.stopping import until_stopped
+
+_log = structlog.get_logger("cluster")
 
 
 async def run(folder: Path, port: int) -> None:
@@ -20,7 +25,7 @@ async def run(folder: Path, port: int) -> None:
         cluster.kubeconfig(folder / "kubeconfig")
         cluster.kubeconfig(folder / "registry-access.yaml", REGISTRY)
         print(cluster.url, flush=True)
-        await stopped
+        _log.info("process.stopping", reason=await stopped)
 
 
 def main() -> None:
@@ -29,7 +34,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(level=logging.INFO)
+    settings = Settings()
+    configure_logging(settings.log_level, settings.log_format, "cluster")
     asyncio.run(run(arguments.folder, arguments.port))
 
 

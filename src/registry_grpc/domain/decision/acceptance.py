@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from registry_grpc.domain.decision.presence import has_drift
 from registry_grpc.domain.decision.refusals import why_refused
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
@@ -91,7 +92,9 @@ def _reason_of(message: str) -> Why:
 
 
 def is_not_fresh(s: Situation) -> bool:
-    return not s.is_fresh
+    """Unless others have changed the number on the pods of a revision that serves on."""
+    is_renumbered = has_drift(s) and s.has_served_target and s.rollout is not None and s.rollout.is_available
+    return not s.is_fresh and not is_renumbered
 
 
 def not_fresh(s: Situation) -> Verdict:

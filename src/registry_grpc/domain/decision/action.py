@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from registry_grpc.domain.decision.judgement import PassResult
-from registry_grpc.domain.decision.repairs import next_repair_in
+from registry_grpc.domain.decision.repairs import is_undone, next_repair_in
 from registry_grpc.domain.decision.situation import is_withdrawn
 from registry_grpc.domain.deployment import Deployment, Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
 from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.reason import DeploymentReason as Why
-from registry_grpc.domain.serving_environment import DriftPolicy
 
 _NEWER_GOES_FIRST = timedelta(seconds=30)
 _STEADY = {Phase.DEPLOYED, Phase.DEGRADED, Phase.DRIFTED, Phase.FAILED}
@@ -46,7 +45,7 @@ def needs_apply(deployment: Deployment, evidence: Evidence) -> bool:
         return False  # the row `deleted by others` reports and forgets it, and the next pass creates it again
     # The row `changed by others` reports drift before it is undone, so that it is in the log.
     was_told = deployment.phase is Phase.DRIFTED and deployment.reason in {Why.SPEC_CHANGED, Why.DRIFT_FIGHT}
-    is_repair = bool(live.drift) and deployment.drift_policy is DriftPolicy.ENFORCE and was_told
+    is_repair = was_told and any(is_undone(deployment, difference) for difference in live.drift)
     is_applied = deployment.is_applied and not _is_overwritten(deployment, live)
     return not is_applied or (is_repair and not next_repair_in(deployment, evidence))
 
@@ -56,7 +55,7 @@ def may_lack_secret(deployment: Deployment, result: PassResult) -> bool:
     there. Not in the many passes of a rollout, unless pods lack the Secret."""
     if result.applied is None or result.applied_generation != deployment.generation:
         return False
-    stays_up = result.phase in _STEADY and result.reason is not Why.BEING_DELETED
+    stays_up = (result.phase in _STEADY and result.reason is not Why.BEING_DELETED) or result.reason is Why.CANARY
     lacks_it = result.reason in {Why.SECRET_MISSING, Why.CONTAINER_CONFIG}
     return bool(result.applied.content.get("secrets")) and (stays_up or lacks_it)
 

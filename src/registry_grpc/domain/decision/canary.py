@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from registry_grpc.domain.canary import CanaryStep
+from registry_grpc.domain.decision.repairs import of_canary
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.deployment import Phase
@@ -60,7 +61,7 @@ def ended(s: Situation) -> CanaryStep | None:
         return None
     if s.live is None or s.deployment.applied is None or s.live.uid != s.deployment.applied.uid:
         return CanaryStep.PROMOTE if canary.step is CanaryStep.PROMOTE else CanaryStep.ABORT
-    if not s.deployment.is_applied or s.live.drift or s.share != canary.share:
+    if not s.deployment.is_applied or any(map(of_canary, s.live.drift)) or s.share != canary.share:
         return None
     if canary.step is CanaryStep.PROMOTE and s.is_rolled_out:
         return CanaryStep.PROMOTE

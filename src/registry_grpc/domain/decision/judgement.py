@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from registry_grpc.domain.canary import CanaryStep, Split
 from registry_grpc.domain.decision import canary
+from registry_grpc.domain.decision.repairs import takes_over
 from registry_grpc.domain.decision.serving import lacks_route, serves
 from registry_grpc.domain.decision.situation import Situation
-from registry_grpc.domain.decision.table import decide
-from registry_grpc.domain.decision.verdict import Verdict
+from registry_grpc.domain.decision.table import decide, look_again_in
+from registry_grpc.domain.decision.verdict import RESYNC, Verdict
 from registry_grpc.domain.deployment import Applied, Deployment, FieldDifference, Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused, Evidence, LiveObject
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState, fitting_error
+from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.reason import DeploymentReason as Why
+from registry_grpc.domain.redaction import redacted
 from registry_grpc.domain.serve_model import ServeModelState
 
 _TEMPORARY = (Why.API_UNAVAILABLE, Why.OVERTAKEN)
+_TRIES_BEFORE_TURNS = 6
+_IN_PROGRESS = (Why.QUEUED, Why.DELETED_EXTERNALLY)
+_LONGEST_LIMIT = timedelta(minutes=11)
+WITHOUT_TURN = timedelta(hours=6)
+"""When a deployment that waits for its turn is tried if it gets none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,27 +62,42 @@ class PassResult(Verdict):
     """How the canary ends: the target stays, or the stable revision becomes the target again."""
     has_seen: bool
     """Whether the cluster could be read."""
+    waits_for_turn: bool = False
+    """Whether only others can help, so that it takes turns with those in its namespace that have the same reason. What
+    happens to its object makes it due at once."""
     service: ServiceView
 
 
-def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refused: ApplyRefused | None) -> PassResult:
-    """`deployment` includes what the pass has applied; `now` is the database's time of the claim."""
+def judge(
+    deployment: Deployment,
+    now: datetime,
+    evidence: Evidence | None,
+    refused: ApplyRefused | None,
+    *,
+    keys: Iterable[Credentials] = (),
+    spread: float = 1.0,
+) -> PassResult:
+    """`deployment` includes what the pass has applied; `now` is the database's time of the claim. The message has none
+    of the keys. With different values of `spread`, deployments that were made together do not stay due together."""
     deployment = replace(deployment, serving_generation=_still_serves(deployment, evidence))
     situation = Situation(deployment=deployment, now=now, evidence=evidence, refused=refused)
     verdict = decide(situation)
+    verdict = replace(verdict, message=redacted(verdict.message, keys))
     is_forgotten = verdict.phase is Phase.UNDEPLOYED or verdict.reason is Why.DELETED_EXTERNALLY
     applied = None if is_forgotten else deployment.applied
     serving = _serving(situation, verdict)
     live = situation.live
     url = "" if serving is None else (live or deployment).url
+    waits_for_turn = _waits_for_turn(situation, verdict)
     is_shared = serving not in {None, deployment.generation} and bool(situation.canary and situation.share)
     return PassResult(
         phase=verdict.phase,
         reason=verdict.reason,
         message=verdict.message,
-        again_in=verdict.again_in,
+        again_in=look_again_in(situation, _until_turn(verdict) if waits_for_turn else verdict, spread),
+        waits_for_turn=waits_for_turn,
         url=url,
-        drift=live.drift if live is not None and verdict.phase is Phase.DRIFTED else (),
+        drift=live.drift if live is not None and situation.wants(Want.PRESENT) else (),
         applied=applied,
         applied_generation=0 if applied is None else deployment.applied_generation,
         applied_at=None if applied is None else deployment.applied_at,
@@ -85,6 +109,27 @@ def judge(deployment: Deployment, now: datetime, evidence: Evidence | None, refu
         has_seen=evidence is not None,
         service=_service_view(situation, verdict, url, serving, is_shared=is_shared),
     )
+
+
+def _waits_for_turn(s: Situation, verdict: Verdict) -> bool:
+    """Whether time alone changes nothing: it has failed, or has been as it is for longer than any of the time limits
+    in the table. Hundreds of these would keep the API server busy if each were tried for itself."""
+    if verdict.again_in is None or verdict.again_in >= RESYNC or verdict.reason in _IN_PROGRESS:
+        return False
+    if s.was_refused(*_TEMPORARY):
+        return s.deployment.attempts >= _TRIES_BEFORE_TURNS
+    is_ending = s.was_refused(Why.NAMESPACE_NOT_FOUND) and s.evidence is None
+    is_unseen = s.was_refused(Why.NAMESPACE_NOT_VISIBLE) and s.wants(Want.PRESENT)
+    # Others can change the object, which is watched, or the drift policy.
+    is_left = verdict.reason in {Why.SPEC_CHANGED, Why.FIELD_CONFLICT} and not takes_over(s.deployment)
+    if (verdict.phase is Phase.FAILED and not is_ending) or is_unseen or (is_left and s.canary is None):
+        return True
+    longest = max(_LONGEST_LIMIT, timedelta(seconds=s.deployment.spec.options.deadline_seconds))
+    return verdict.phase is s.deployment.phase and s.now - s.deployment.phase_since > longest
+
+
+def _until_turn(verdict: Verdict) -> Verdict:
+    return replace(verdict, again_in=WITHOUT_TURN)
 
 
 def _still_serves(deployment: Deployment, evidence: Evidence | None) -> int | None:
@@ -116,12 +161,19 @@ def _serving(situation: Situation, verdict: Verdict) -> int | None:
     is_drifted = verdict.reason in {Why.SPEC_CHANGED, Why.DRIFT_FIGHT} and deployment.is_applied and is_alone
     if verdict.phase is Phase.DEPLOYED or (is_drifted and serves(situation) and not lacks_route(situation)):
         return deployment.generation
-    nothing_serves = verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or verdict.reason is Why.DELETED_EXTERNALLY
-    if nothing_serves or deployment.want is Want.ABSENT:
+    if _nothing_serves(situation, verdict):
         return None
     if situation.canary and situation.is_ready:  # also when somebody has stopped the object and resumed it
         return situation.canary.stable_generation
     return deployment.serving_generation
+
+
+def _nothing_serves(situation: Situation, verdict: Verdict) -> bool:
+    """Pods go with their namespace, before it has gone itself. An object that waits for a finalizer keeps its own."""
+    if verdict.reason is Why.BEING_DELETED and situation.canary is None:
+        return situation.rollout is None or not situation.rollout.is_available
+    is_gone = verdict.reason in {Why.DELETED_EXTERNALLY, Why.NAMESPACE_NOT_FOUND}
+    return is_gone or verdict.phase in {Phase.UNDEPLOYED, Phase.STOPPED} or situation.wants(Want.ABSENT)
 
 
 def _service_view(
@@ -131,6 +183,9 @@ def _service_view(
     is_visible = verdict.reason is not Why.NAMESPACE_NOT_VISIBLE
     if situation.refused is not None and message and is_wanted and is_visible:
         message = f"create kserve inferenceservice: {message}"  # the text of the contract (2.4)
+    # An undeployment keeps the text of what came before it (contract 2.4), but not what it had to wait for.
+    has_waited = verdict.phase is Phase.UNDEPLOYED and bool(deployment.reason)
+    is_well = verdict.phase is Phase.DEPLOYED and is_visible
     never_reached = verdict.reason in _TEMPORARY and deployment.applied is None
     is_serving = is_shared or serving == deployment.generation
     served_state = ServeModelState.RUNNING if is_serving else ServeModelState.PENDING
@@ -140,7 +195,7 @@ def _service_view(
         current_state=ServiceState.UNDEPLOYED if serving is None else ServiceState.DEPLOYED,
         external_id=deployment.applied.uid if deployment.applied is not None and is_wanted else "",
         url=url,
-        last_error="" if verdict.phase is Phase.DEPLOYED and is_visible else fitting_error(message) or None,
+        last_error="" if is_well or has_waited else fitting_error(message) or None,
         served_state=served_state,
     )
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from registry_grpc.domain.decision.repairs import A_FIGHT, most_repairs, next_repair_in
+from registry_grpc.domain.decision.repairs import A_FIGHT, is_undone, next_repair_in, repairs_in_a_row
 from registry_grpc.domain.decision.situation import Situation, is_withdrawn
-from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, UNSTEADY, Verdict, failed, retried, stands
+from registry_grpc.domain.decision.verdict import AT_ONCE, RESYNC, UNSTEADY, Verdict, failed, stands, with_earlier
 from registry_grpc.domain.deployment import Phase, Want
 from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.reason import DeploymentReason as Why
-from registry_grpc.domain.serving_environment import DriftPolicy
 
 # gone as wanted, going (the rows for refusals report a delete that was refused) ---------------------------------------
 
@@ -60,8 +60,7 @@ def name_being_released(s: Situation) -> Verdict:
 
 
 def field_conflict(s: Situation) -> Verdict:
-    # Observed again soon, because a change of the drift policy makes nothing due.
-    return stands(s, Phase.DRIFTED, Why.FIELD_CONFLICT, _refusal(s).message, again_in=UNSTEADY)
+    return stands(s, Phase.DRIFTED, Why.FIELD_CONFLICT, with_earlier(s, _refusal(s).message), again_in=UNSTEADY)
 
 
 def queued(s: Situation) -> Verdict:
@@ -72,11 +71,10 @@ def not_visible(s: Situation) -> Verdict:
     """What was seen before stays as it was. But a revision that was never applied cannot be deployed."""
     error = _refusal(s)
     if s.deployment.applied is None and s.wants(Want.PRESENT):
-        return failed(s, Why.FORBIDDEN, error.message, again_in=retried(s))
+        return failed(s, Why.FORBIDDEN, error.message)
     if s.wants(Want.ABSENT):
         return stands(s, Phase.DELETING, error.reason, error.message)
-    again_in = retried(s, since=s.deployment.observed_at)
-    return Verdict(phase=_phase_as_far_as_known(s), reason=error.reason, message=error.message, again_in=again_in)
+    return Verdict(phase=_phase_as_far_as_known(s), reason=error.reason, message=error.message, again_in=UNSTEADY)
 
 
 def try_again(s: Situation) -> Verdict:
@@ -106,7 +104,7 @@ def is_refused(s: Situation) -> bool:
 
 def refused(s: Situation) -> Verdict:
     error = _refusal(s)
-    return failed(s, error.reason, error.message, again_in=retried(s))
+    return failed(s, error.reason, error.message)
 
 
 def _refusal(s: Situation) -> ApplyRefused:
@@ -141,24 +139,48 @@ def has_drift(s: Situation) -> bool:
     return s.live is not None and bool(s.live.drift)
 
 
-def is_drifted(s: Situation) -> bool:
-    """What others had added before this revision was applied, and is to stay, does not hide how the revision starts."""
-    is_told_later = s.is_as_left and not s.has_served_target and s.deployment.drift_policy is DriftPolicy.REPORT
-    return has_drift(s) and not is_told_later
+def is_put_right_now(s: Situation) -> bool:
+    """Drift that stays, under `report` or until the next repair in a fight, must not hide how the revision starts,
+    serves or fails: `with_changes`."""
+    return _is_to_be_put_right(s) and s.evidence is not None and not next_repair_in(s.deployment, s.evidence)
+
+
+def _is_to_be_put_right(s: Situation) -> bool:
+    return s.live is not None and any(is_undone(s.deployment, difference) for difference in s.live.drift)
 
 
 def spec_changed(s: Situation) -> Verdict:
     """Reported before it is undone, so that it is in the log under both policies."""
-    fields, by = ", ".join(difference.path for difference in s.seen.drift), s.seen.changed_by
-    if s.evidence is None or s.deployment.drift_policy is DriftPolicy.REPORT:
-        again_in, repairs = UNSTEADY, 0
+    if s.evidence is None or not _is_to_be_put_right(s):
+        return stands(s, Phase.DRIFTED, Why.SPEC_CHANGED, _changes(s), again_in=UNSTEADY)
+    again_in, by = next_repair_in(s.deployment, s.evidence), s.seen.changed_by or "somebody"
+    of_fields, of_object = repairs_in_a_row(s.deployment, s.evidence)
+    if of_fields >= A_FIGHT:
+        message = f"{by} has changed {_fields(s)} again after each of the last {of_fields} repairs"
+    elif of_object >= A_FIGHT:
+        message = f"{by} changes other fields after each repair, now {_fields(s)}"
     else:
-        again_in, repairs = next_repair_in(s.deployment, s.evidence), most_repairs(s.deployment, s.evidence)
-    if repairs >= A_FIGHT:
-        message = f"{by or 'somebody'} has changed {fields} again after each of the last {repairs} repairs"
-        return stands(s, Phase.DRIFTED, Why.DRIFT_FIGHT, message, again_in=again_in)
-    message = f"changed by {by}: {fields}" if by else f"changed: {fields}"
-    return stands(s, Phase.DRIFTED, Why.SPEC_CHANGED, message, again_in=again_in)
+        return stands(s, Phase.DRIFTED, Why.SPEC_CHANGED, _changes(s), again_in=again_in)
+    return stands(s, Phase.DRIFTED, Why.DRIFT_FIGHT, message, again_in=again_in)
+
+
+def with_changes(s: Situation, verdict: Verdict) -> Verdict:
+    """The verdict, whose message also tells drift that the verdict is not about."""
+    is_told = verdict.phase is Phase.DRIFTED or s.refused is not None or s.wants(Want.ABSENT)
+    if is_told or not has_drift(s) or is_being_deleted(s):
+        return verdict
+    if not verdict.message:
+        return replace(verdict, message=_changes(s))
+    return replace(verdict, message=f"{verdict.message.rstrip('.')}. It was also {_changes(s)}")
+
+
+def _changes(s: Situation) -> str:
+    by = s.seen.changed_by
+    return f"changed by {by}: {_fields(s)}" if by else f"changed: {_fields(s)}"
+
+
+def _fields(s: Situation) -> str:
+    return ", ".join(difference.path for difference in s.seen.drift)
 
 
 def is_stopped(s: Situation) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from registry_grpc.domain.decision.presence import has_drift
+from registry_grpc.domain.decision.repairs import of_canary
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, of_rollout, stands, why_not_ready
 from registry_grpc.domain.decision.workload import first_signs
@@ -47,8 +48,11 @@ def _lacks_replicas(s: Situation) -> bool:
     return s.obstacle is not None and s.obstacle.reason == "MinimumReplicasUnavailable"
 
 
-def serves_with_additions(s: Situation) -> bool:
-    return serves(s) and has_drift(s)
+def serves_with_changes(s: Situation) -> bool:
+    """A canary tells how it does, and what else was changed, unless its own share was: others may have ended it."""
+    if s.canary is not None:
+        return s.live is not None and s.is_ready and any(map(of_canary, s.live.drift))
+    return has_drift(s) and serves(s) and not lacks_route(s)
 
 
 def deployed(s: Situation) -> Verdict:
@@ -68,10 +72,11 @@ def is_degraded(s: Situation) -> bool:
 
 
 def degraded(s: Situation) -> Verdict:
+    """What ends it is watched. If hundreds lost their pods and were asked all the time, others would have to wait."""
     if s.is_ready:
-        return stands(s, Phase.DEGRADED, Why.NO_REPLICAS, "no replica is available")
+        return stands(s, Phase.DEGRADED, Why.NO_REPLICAS, "no replica is available", again_in=RESYNC)
     reason = Why.MINIMUM_REPLICAS_UNAVAILABLE if _lacks_replicas(s) else Why.NOT_READY
-    return stands(s, Phase.DEGRADED, reason, why_not_ready(s))
+    return stands(s, Phase.DEGRADED, reason, why_not_ready(s), again_in=RESYNC)
 
 
 def deploying(s: Situation) -> Verdict:

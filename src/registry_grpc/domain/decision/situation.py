@@ -6,7 +6,7 @@ Times inside the evidence (`evidence.at`, conditions, `applied_at`) are the clus
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from registry_grpc.domain.canary import Canary
@@ -28,6 +28,11 @@ class Situation:
     now: datetime
     evidence: Evidence | None = None
     refused: ApplyRefused | None = None
+
+    def after(self, time: timedelta) -> Situation:
+        """The situation when this time has passed and nothing else has changed."""
+        evidence = self.evidence and replace(self.evidence, at=self.evidence.at + time)
+        return replace(self, now=self.now + time, evidence=evidence)
 
     def wants(self, want: Want) -> bool:
         return self.deployment.want is want
@@ -72,14 +77,6 @@ class Situation:
         return self.deployment.serving_generation == self.deployment.generation
 
     @property
-    def is_as_left(self) -> bool:
-        """Whether nobody has written the spec since it was applied."""
-        live, applied = self.live, self.deployment.applied
-        if live is None or applied is None:
-            return False
-        return (live.uid, live.k8s_generation) == (applied.uid, applied.k8s_generation)
-
-    @property
     def is_fresh(self) -> bool:
         """Whether the observed workload belongs to the target revision, so that its state is about that revision.
 
@@ -108,17 +105,22 @@ class Situation:
     @property
     def obstacle(self) -> Condition | None:
         """The condition that knows most about why the object is not Ready. KServe derives the later ones from the
-        earlier ones: without a ready predictor it makes no ingress, and says only that, without a message."""
+        earlier ones: without a ready predictor it makes no ingress, and says only that, also before the predictor has a
+        message."""
         if self.is_ready:
             return None
         seen = self.seen
         found = [c for c in (seen.predictor_ready, seen.ingress_ready, seen.ready) if c is not None and not c.is_true]
+        if found and found[0] is seen.predictor_ready:
+            return found[0]
         return next((c for c in found if c.message), next(iter(found), None))
 
     @property
     def is_serving(self) -> bool:
         """Whether any replica serves. KServe removes Ready when pods are missing, even if others serve."""
-        return self.is_ready or (self.rollout is not None and self.rollout.is_available)
+        stable = self.evidence.split.stable if self.evidence and self.evidence.split else None
+        is_beside_stable = self.canary is not None and stable is not None and bool(stable.available)
+        return self.is_ready or (self.rollout is not None and self.rollout.is_available) or is_beside_stable
 
     @property
     def serves_earlier(self) -> bool:

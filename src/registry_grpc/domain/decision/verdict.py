@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from registry_grpc.domain.decision.situation import Situation
 from registry_grpc.domain.deployment import Phase
@@ -14,8 +14,6 @@ RESYNC = timedelta(hours=1)
 """For steady deployments: the watch and the relist every ten minutes notice their changes earlier."""
 UNSTEADY = timedelta(seconds=30)
 """The longest time between two observations while something is going on."""
-_WITHIN_A_MINUTE = timedelta(seconds=45)
-"""Passes have jitter, and take a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,26 +28,12 @@ class Verdict:
 
 
 def watched(situation: Situation, phase: Phase) -> timedelta:
-    """When to observe again: often at first, then every 30 s. While nothing changes for hours, the intervals grow,
-    because a thousand failed deployments would keep the API server busy for nothing."""
-    quiet_for = _quiet_for(situation, phase)
+    """When to observe again: often at first, then every 30 s. While nothing changes for hours, the intervals grow. What
+    cannot change by time alone waits for its turn instead (`judgement`)."""
+    deployment = situation.deployment
+    quiet_for = situation.now - deployment.phase_since if phase is deployment.phase else timedelta(0)
     most = min(max(UNSTEADY, quiet_for / 30), RESYNC)
     return min(max(quiet_for / 3, timedelta(seconds=1)), most)
-
-
-def retried(situation: Situation, since: datetime | None = None) -> timedelta:
-    """When to try again what only others can allow: permissions, policies, quotas, custom resource definitions. At
-    first within a minute; then the intervals grow, or hundreds of refused deployments would keep the API server busy.
-
-    `since`: when it was refused first; None if the deployment is FAILED since then.
-    """
-    quiet_for = situation.now - since if since else _quiet_for(situation, Phase.FAILED)
-    return min(max(min(quiet_for / 3, _WITHIN_A_MINUTE), quiet_for / 12, timedelta(seconds=5)), RESYNC)
-
-
-def _quiet_for(situation: Situation, phase: Phase) -> timedelta:
-    deployment = situation.deployment
-    return situation.now - deployment.phase_since if phase is deployment.phase else timedelta(0)
 
 
 def stands(
@@ -74,10 +58,19 @@ def of_rollout(situation: Situation) -> Phase:
 
 
 def failed(situation: Situation, reason: Why, message: str, *, again_in: timedelta | None = None) -> Verdict:
-    """FAILED is about the target revision. The message adds that an earlier one still serves."""
+    """FAILED is about the target revision. The message adds whether an earlier one still serves."""
+    return stands(situation, Phase.FAILED, reason, with_earlier(situation, message), again_in=again_in)
+
+
+def with_earlier(situation: Situation, message: str) -> str:
+    """The message, and whether the revision that served before the target still does."""
+    serving = situation.deployment.serving_generation
     if situation.serves_earlier:
-        message = f"{message} (revision {situation.deployment.serving_generation} is still serving)".strip()
-    return stands(situation, Phase.FAILED, reason, message, again_in=again_in)
+        return f"{message} (revision {serving} is still serving)".strip()
+    if serving is None or situation.has_served_target or situation.live is None:
+        return message
+    why = why_not_ready(situation) if situation.refused else ""  # otherwise it tells about the target
+    return f"{message} (revision {serving} does not serve either{f': {why}' if why else ''})".strip()
 
 
 def why_not_ready(situation: Situation) -> str:

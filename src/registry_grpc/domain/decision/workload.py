@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from registry_grpc.domain.decision.refusals import why_refused
 from registry_grpc.domain.decision.situation import Situation
-from registry_grpc.domain.decision.verdict import Verdict, failed, stands, why_not_ready
+from registry_grpc.domain.decision.verdict import RESYNC, Verdict, failed, stands, why_not_ready
 from registry_grpc.domain.deployment import Phase
 from registry_grpc.domain.evidence import Condition, ContainerEvidence, PodEvidence
 from registry_grpc.domain.reason import DeploymentReason as Why
@@ -31,9 +31,11 @@ def _serves_on(s: Situation) -> bool:
 
 
 def _in_trouble(s: Situation, reason: Why, message: str) -> Verdict:
-    """FAILED, or DEGRADED if the revision has served and still does with fewer replicas."""
+    """FAILED, or DEGRADED if the revision has served and still does with fewer replicas. What ends that is watched, but
+    not whether a lost Secret could be written again."""
     if _serves_on(s):
-        return stands(s, Phase.DEGRADED, reason, message)
+        lacks_secret = reason in {Why.SECRET_MISSING, Why.CONTAINER_CONFIG}
+        return stands(s, Phase.DEGRADED, reason, message, again_in=None if lacks_secret else RESYNC)
     return failed(s, reason, message)
 
 

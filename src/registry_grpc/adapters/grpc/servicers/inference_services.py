@@ -1,14 +1,25 @@
-"""InferenceServiceService."""
+"""ServingService."""
 
 from __future__ import annotations
 
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
-from registry_grpc.adapters.grpc.request_fields import Reader, filter_id, path_id, version_ids_of
-from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc
+from registry_grpc.adapters.grpc.request_fields import (
+    Reader,
+    allowing_missing,
+    filter_id,
+    patch_of,
+    path_id,
+    version_ids_of,
+)
+from registry_grpc.adapters.grpc.rpc import Resource, no_result, nothing, one, page, rpc
 from registry_grpc.adapters.rest import encoders
+from registry_grpc.adapters.rest.etags import etags_in
+from registry_grpc.domain.access import Role
 from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.inference_service import (
+    FILTER_FIELDS,
     SORT_FIELDS,
     InferenceService,
     InferenceServiceFilter,
@@ -22,16 +33,19 @@ from registry_grpc.services.inference_services import InferenceServices
 SERVICE_RECORD = Resource(message(pb.InferenceService), encoders.service)
 
 
-class InferenceServiceServicer:
+class ServingServicer:
     """The RPCs on inference services."""
 
-    SERVICE = pb.DESCRIPTOR.services_by_name["InferenceServiceService"]
+    SERVICE = pb.DESCRIPTOR.services_by_name["ServingService"]
 
     def __init__(self, services: InferenceServices) -> None:
         self._services = services
 
     @rpc(
-        page(SERVICE_RECORD, lambda items, paging: pb.ListInferenceServicesResponse(inference_services=items, **paging))
+        page(
+            SERVICE_RECORD, lambda items, paging: pb.ListInferenceServicesResponse(inference_services=items, **paging)
+        ),
+        Role.VIEWER,
     )
     async def ListInferenceServices(
         self, request: pb.ListInferenceServicesRequest, call: Call
@@ -42,15 +56,16 @@ class InferenceServiceServicer:
             model_version_id=filter_id(request.model_version_id, "model_version_id", call),
             desired_state=request.desired_state,
             current_state=request.current_state or request.state,
+            where=parse_filter(request.filter, FILTER_FIELDS),
         )
         sort = sort_of(request, SORT_FIELDS)
         return await self._services.list(call.project_id, filter_, sort, slice_of(request, call))
 
-    @rpc(one(SERVICE_RECORD, lambda it: pb.GetInferenceServiceResponse(inference_service=it)))
+    @rpc(one(SERVICE_RECORD, lambda it: pb.GetInferenceServiceResponse(inference_service=it)), Role.VIEWER)
     async def GetInferenceService(self, request: pb.GetInferenceServiceRequest, call: Call) -> InferenceService:
         return await self._services.get(call.project_id, path_id(request.id))
 
-    @rpc(one(SERVICE_RECORD, lambda it: pb.FindInferenceServiceResponse(inference_service=it)))
+    @rpc(one(SERVICE_RECORD, lambda it: pb.FindInferenceServiceResponse(inference_service=it)), Role.VIEWER)
     async def FindInferenceService(self, request: pb.FindInferenceServiceRequest, call: Call) -> InferenceService:
         if request.external_id:
             return await self._services.find_by_external_id(call.project_id, request.external_id)
@@ -65,7 +80,10 @@ class InferenceServiceServicer:
         )
         return await self._services.find_by_name(call.project_id, environment_id, request.name)
 
-    @rpc(one(SERVICE_RECORD, lambda it: pb.CreateInferenceServiceResponse(inference_service=it), status=201))
+    @rpc(
+        one(SERVICE_RECORD, lambda it: pb.CreateInferenceServiceResponse(inference_service=it), status=201),
+        Role.DEPLOYER,
+    )
     async def CreateInferenceService(self, request: pb.CreateInferenceServiceRequest, call: Call) -> InferenceService:
         required = ("name", "serving_environment_id", "registered_model_id")
         message = request.inference_service
@@ -73,12 +91,19 @@ class InferenceServiceServicer:
         new = reader.make(NewInferenceService, model_version_ids=version_ids_of(message, reader))
         return await self._services.create(call.project_id, new)
 
-    @rpc(one(SERVICE_RECORD, lambda it: pb.UpdateInferenceServiceResponse(inference_service=it)))
+    @rpc(
+        one(SERVICE_RECORD, lambda it: pb.UpdateInferenceServiceResponse(inference_service=it)),
+        Role.DEPLOYER,
+        resume=lambda self, id_, call: self._services.get(call.project_id, id_),
+    )
     async def UpdateInferenceService(self, request: pb.UpdateInferenceServiceRequest, call: Call) -> InferenceService:
         id_ = path_id(request.id)
-        patch = Reader(request.inference_service).make(InferenceServicePatch)
-        return await self._services.update(call.project_id, id_, patch, user=call.user, by_contract=call.is_rest)
+        patch = patch_of(InferenceServicePatch, request.inference_service, request)
+        return await self._services.update(
+            call.project_id, id_, patch, call.user, etags=etags_in(request.etag), by_contract=call.is_rest
+        )
 
-    @rpc(nothing(pb.DeleteInferenceServiceResponse))
+    @rpc(nothing(pb.DeleteInferenceServiceResponse), Role.DEPLOYER, resume=no_result)
     async def DeleteInferenceService(self, request: pb.DeleteInferenceServiceRequest, call: Call) -> None:
-        await self._services.delete(call.project_id, path_id(request.id))
+        with allowing_missing(request):
+            await self._services.delete(call.project_id, path_id(request.id), etags_in(request.etag))

@@ -53,10 +53,10 @@ class DeploymentServiceStub:
                 request_serializer=modelregistry_dot_v1_dot_deployment__pb2.SyncInferenceServiceRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.SyncInferenceServiceResponse.FromString,
                 _registered_method=True)
-        self.PlanDeploy = channel.unary_unary(
-                '/modelregistry.v1.DeploymentService/PlanDeploy',
-                request_serializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeployRequest.SerializeToString,
-                response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeployResponse.FromString,
+        self.PlanDeployment = channel.unary_unary(
+                '/modelregistry.v1.DeploymentService/PlanDeployment',
+                request_serializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeploymentRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeploymentResponse.FromString,
                 _registered_method=True)
         self.UpdateDeployment = channel.unary_unary(
                 '/modelregistry.v1.DeploymentService/UpdateDeployment',
@@ -82,6 +82,11 @@ class DeploymentServiceStub:
                 '/modelregistry.v1.DeploymentService/GetDeployment',
                 request_serializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentResponse.FromString,
+                _registered_method=True)
+        self.BatchGetDeployments = channel.unary_unary(
+                '/modelregistry.v1.DeploymentService/BatchGetDeployments',
+                request_serializer=modelregistry_dot_v1_dot_deployment__pb2.BatchGetDeploymentsRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_deployment__pb2.BatchGetDeploymentsResponse.FromString,
                 _registered_method=True)
         self.ExplainDeployment = channel.unary_unary(
                 '/modelregistry.v1.DeploymentService/ExplainDeployment',
@@ -144,8 +149,8 @@ class DeploymentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def PlanDeploy(self, request, context):
-        """PlanDeploy tells what DeployModel would do, and all problems that can be found beforehand, without doing it.
+    def PlanDeployment(self, request, context):
+        """PlanDeployment tells what DeployModel would do, and all problems that can be found beforehand, without doing it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +192,14 @@ class DeploymentServiceServicer:
 
     def GetDeployment(self, request, context):
         """GetDeployment reads one deployment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetDeployments(self, request, context):
+        """BatchGetDeployments reads up to 100 deployments, in the order of their ids. It answers NOT_FOUND with all
+        ids that are missing if there is no deployment for one of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -255,10 +268,10 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
                     request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.SyncInferenceServiceRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_deployment__pb2.SyncInferenceServiceResponse.SerializeToString,
             ),
-            'PlanDeploy': grpc.unary_unary_rpc_method_handler(
-                    servicer.PlanDeploy,
-                    request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeployRequest.FromString,
-                    response_serializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeployResponse.SerializeToString,
+            'PlanDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanDeployment,
+                    request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeploymentRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_deployment__pb2.PlanDeploymentResponse.SerializeToString,
             ),
             'UpdateDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateDeployment,
@@ -284,6 +297,11 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
                     servicer.GetDeployment,
                     request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentResponse.SerializeToString,
+            ),
+            'BatchGetDeployments': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetDeployments,
+                    request_deserializer=modelregistry_dot_v1_dot_deployment__pb2.BatchGetDeploymentsRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_deployment__pb2.BatchGetDeploymentsResponse.SerializeToString,
             ),
             'ExplainDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainDeployment,
@@ -412,7 +430,7 @@ class DeploymentService:
             _registered_method=True)
 
     @staticmethod
-    def PlanDeploy(request,
+    def PlanDeployment(request,
             target,
             options=(),
             channel_credentials=None,
@@ -425,9 +443,9 @@ class DeploymentService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/modelregistry.v1.DeploymentService/PlanDeploy',
-            modelregistry_dot_v1_dot_deployment__pb2.PlanDeployRequest.SerializeToString,
-            modelregistry_dot_v1_dot_deployment__pb2.PlanDeployResponse.FromString,
+            '/modelregistry.v1.DeploymentService/PlanDeployment',
+            modelregistry_dot_v1_dot_deployment__pb2.PlanDeploymentRequest.SerializeToString,
+            modelregistry_dot_v1_dot_deployment__pb2.PlanDeploymentResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -563,6 +581,33 @@ class DeploymentService:
             '/modelregistry.v1.DeploymentService/GetDeployment',
             modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentRequest.SerializeToString,
             modelregistry_dot_v1_dot_deployment__pb2.GetDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetDeployments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.DeploymentService/BatchGetDeployments',
+            modelregistry_dot_v1_dot_deployment__pb2.BatchGetDeploymentsRequest.SerializeToString,
+            modelregistry_dot_v1_dot_deployment__pb2.BatchGetDeploymentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

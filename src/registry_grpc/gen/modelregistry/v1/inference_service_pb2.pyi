@@ -1,8 +1,12 @@
 import datetime
 
+from registry_grpc.gen.buf.validate import validate_pb2 as _validate_pb2
 from google.api import annotations_pb2 as _annotations_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from registry_grpc.gen.modelregistry.v1 import property_pb2 as _property_pb2
 from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as _serve_model_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -13,7 +17,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InferenceService(_message.Message):
-    __slots__ = ("id", "created_at", "updated_at", "name", "external_id", "serving_environment_id", "serving_environment_name", "registered_model_id", "registered_model_name", "model_version_id", "desired_state", "current_state", "runtime", "url", "last_error", "labels", "served_models")
+    __slots__ = ("id", "created_at", "updated_at", "name", "external_id", "serving_environment_id", "serving_environment_name", "registered_model_id", "registered_model_name", "model_version_id", "desired_state", "current_state", "runtime", "url", "last_error", "labels", "served_models", "etag", "properties")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +25,13 @@ class InferenceService(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class PropertiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _property_pb2.PropertyValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_property_pb2.PropertyValue, _Mapping]] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +49,8 @@ class InferenceService(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SERVED_MODELS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     id: str
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
@@ -55,10 +68,12 @@ class InferenceService(_message.Message):
     last_error: str
     labels: _containers.ScalarMap[str, str]
     served_models: _containers.RepeatedCompositeFieldContainer[_serve_model_pb2.ServeModel]
-    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., serving_environment_id: _Optional[str] = ..., serving_environment_name: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., registered_model_name: _Optional[str] = ..., model_version_id: _Optional[str] = ..., desired_state: _Optional[str] = ..., current_state: _Optional[str] = ..., runtime: _Optional[str] = ..., url: _Optional[str] = ..., last_error: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served_models: _Optional[_Iterable[_Union[_serve_model_pb2.ServeModel, _Mapping]]] = ...) -> None: ...
+    etag: str
+    properties: _containers.MessageMap[str, _property_pb2.PropertyValue]
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., external_id: _Optional[str] = ..., serving_environment_id: _Optional[str] = ..., serving_environment_name: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., registered_model_name: _Optional[str] = ..., model_version_id: _Optional[str] = ..., desired_state: _Optional[str] = ..., current_state: _Optional[str] = ..., runtime: _Optional[str] = ..., url: _Optional[str] = ..., last_error: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., served_models: _Optional[_Iterable[_Union[_serve_model_pb2.ServeModel, _Mapping]]] = ..., etag: _Optional[str] = ..., properties: _Optional[_Mapping[str, _property_pb2.PropertyValue]] = ...) -> None: ...
 
 class NewInferenceService(_message.Message):
-    __slots__ = ("name", "serving_environment_id", "registered_model_id", "model_version_id", "model_version_ids", "runtime", "labels")
+    __slots__ = ("name", "serving_environment_id", "registered_model_id", "model_version_id", "model_version_ids", "runtime", "labels", "properties")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +81,13 @@ class NewInferenceService(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class PropertiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _property_pb2.PropertyValue
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_property_pb2.PropertyValue, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     SERVING_ENVIRONMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +95,7 @@ class NewInferenceService(_message.Message):
     MODEL_VERSION_IDS_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     name: str
     serving_environment_id: str
     registered_model_id: str
@@ -80,10 +103,11 @@ class NewInferenceService(_message.Message):
     model_version_ids: _containers.RepeatedScalarFieldContainer[str]
     runtime: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, name: _Optional[str] = ..., serving_environment_id: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., model_version_ids: _Optional[_Iterable[str]] = ..., runtime: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    properties: _containers.MessageMap[str, _property_pb2.PropertyValue]
+    def __init__(self, name: _Optional[str] = ..., serving_environment_id: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., model_version_ids: _Optional[_Iterable[str]] = ..., runtime: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., properties: _Optional[_Mapping[str, _property_pb2.PropertyValue]] = ...) -> None: ...
 
 class InferenceServicePatch(_message.Message):
-    __slots__ = ("name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id")
+    __slots__ = ("name", "desired_state", "current_state", "external_id", "url", "last_error", "labels", "model_version_id", "properties")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESIRED_STATE_FIELD_NUMBER: _ClassVar[int]
     CURRENT_STATE_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +116,7 @@ class InferenceServicePatch(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
+    PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     name: str
     desired_state: str
     current_state: str
@@ -100,16 +125,19 @@ class InferenceServicePatch(_message.Message):
     last_error: str
     labels: _struct_pb2.Struct
     model_version_id: str
-    def __init__(self, name: _Optional[str] = ..., desired_state: _Optional[str] = ..., current_state: _Optional[str] = ..., external_id: _Optional[str] = ..., url: _Optional[str] = ..., last_error: _Optional[str] = ..., labels: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., model_version_id: _Optional[str] = ...) -> None: ...
+    properties: _property_pb2.PropertyMap
+    def __init__(self, name: _Optional[str] = ..., desired_state: _Optional[str] = ..., current_state: _Optional[str] = ..., external_id: _Optional[str] = ..., url: _Optional[str] = ..., last_error: _Optional[str] = ..., labels: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., model_version_id: _Optional[str] = ..., properties: _Optional[_Union[_property_pb2.PropertyMap, _Mapping]] = ...) -> None: ...
 
 class ListInferenceServicesRequest(_message.Message):
-    __slots__ = ("serving_environment_id", "registered_model_id", "model_version_id", "desired_state", "current_state", "state", "sort_by", "order", "limit", "offset", "page_size", "page_token")
+    __slots__ = ("serving_environment_id", "registered_model_id", "model_version_id", "desired_state", "current_state", "state", "filter", "order_by", "sort_by", "order", "limit", "offset", "page_size", "page_token")
     SERVING_ENVIRONMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REGISTERED_MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     DESIRED_STATE_FIELD_NUMBER: _ClassVar[int]
     CURRENT_STATE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     SORT_BY_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -122,13 +150,15 @@ class ListInferenceServicesRequest(_message.Message):
     desired_state: str
     current_state: str
     state: str
+    filter: str
+    order_by: str
     sort_by: str
     order: str
     limit: int
     offset: int
     page_size: int
     page_token: str
-    def __init__(self, serving_environment_id: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., desired_state: _Optional[str] = ..., current_state: _Optional[str] = ..., state: _Optional[str] = ..., sort_by: _Optional[str] = ..., order: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, serving_environment_id: _Optional[str] = ..., registered_model_id: _Optional[str] = ..., model_version_id: _Optional[str] = ..., desired_state: _Optional[str] = ..., current_state: _Optional[str] = ..., state: _Optional[str] = ..., filter: _Optional[str] = ..., order_by: _Optional[str] = ..., sort_by: _Optional[str] = ..., order: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListInferenceServicesResponse(_message.Message):
     __slots__ = ("inference_services", "total_size", "next_offset", "next_page_token")
@@ -171,10 +201,12 @@ class FindInferenceServiceResponse(_message.Message):
     def __init__(self, inference_service: _Optional[_Union[InferenceService, _Mapping]] = ...) -> None: ...
 
 class CreateInferenceServiceRequest(_message.Message):
-    __slots__ = ("inference_service",)
+    __slots__ = ("inference_service", "request_id")
     INFERENCE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     inference_service: NewInferenceService
-    def __init__(self, inference_service: _Optional[_Union[NewInferenceService, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, inference_service: _Optional[_Union[NewInferenceService, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateInferenceServiceResponse(_message.Message):
     __slots__ = ("inference_service",)
@@ -183,12 +215,18 @@ class CreateInferenceServiceResponse(_message.Message):
     def __init__(self, inference_service: _Optional[_Union[InferenceService, _Mapping]] = ...) -> None: ...
 
 class UpdateInferenceServiceRequest(_message.Message):
-    __slots__ = ("id", "inference_service")
+    __slots__ = ("id", "inference_service", "etag", "request_id", "update_mask")
     ID_FIELD_NUMBER: _ClassVar[int]
     INFERENCE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     id: str
     inference_service: InferenceServicePatch
-    def __init__(self, id: _Optional[str] = ..., inference_service: _Optional[_Union[InferenceServicePatch, _Mapping]] = ...) -> None: ...
+    etag: str
+    request_id: str
+    update_mask: _field_mask_pb2.FieldMask
+    def __init__(self, id: _Optional[str] = ..., inference_service: _Optional[_Union[InferenceServicePatch, _Mapping]] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class UpdateInferenceServiceResponse(_message.Message):
     __slots__ = ("inference_service",)
@@ -197,10 +235,16 @@ class UpdateInferenceServiceResponse(_message.Message):
     def __init__(self, inference_service: _Optional[_Union[InferenceService, _Mapping]] = ...) -> None: ...
 
 class DeleteInferenceServiceRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "etag", "request_id", "allow_missing")
     ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_MISSING_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    etag: str
+    request_id: str
+    allow_missing: bool
+    def __init__(self, id: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ..., allow_missing: _Optional[bool] = ...) -> None: ...
 
 class DeleteInferenceServiceResponse(_message.Message):
     __slots__ = ()

@@ -25,8 +25,8 @@ if _version_not_supported:
     )
 
 
-class InferenceServiceServiceStub:
-    """InferenceServiceService keeps the records of served models.
+class ServingServiceStub:
+    """ServingService keeps the inference services: the records of served models.
 
     Creating or updating a record changes nothing in the cluster. The only exception is a service under deployment control
     (made by DeploymentService.DeployModel): its `desired_state` is the intent, to which the controller keeps the cluster.
@@ -39,39 +39,39 @@ class InferenceServiceServiceStub:
             channel: A grpc.Channel.
         """
         self.ListInferenceServices = channel.unary_unary(
-                '/modelregistry.v1.InferenceServiceService/ListInferenceServices',
+                '/modelregistry.v1.ServingService/ListInferenceServices',
                 request_serializer=modelregistry_dot_v1_dot_inference__service__pb2.ListInferenceServicesRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_inference__service__pb2.ListInferenceServicesResponse.FromString,
                 _registered_method=True)
         self.GetInferenceService = channel.unary_unary(
-                '/modelregistry.v1.InferenceServiceService/GetInferenceService',
+                '/modelregistry.v1.ServingService/GetInferenceService',
                 request_serializer=modelregistry_dot_v1_dot_inference__service__pb2.GetInferenceServiceRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_inference__service__pb2.GetInferenceServiceResponse.FromString,
                 _registered_method=True)
         self.FindInferenceService = channel.unary_unary(
-                '/modelregistry.v1.InferenceServiceService/FindInferenceService',
+                '/modelregistry.v1.ServingService/FindInferenceService',
                 request_serializer=modelregistry_dot_v1_dot_inference__service__pb2.FindInferenceServiceRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_inference__service__pb2.FindInferenceServiceResponse.FromString,
                 _registered_method=True)
         self.CreateInferenceService = channel.unary_unary(
-                '/modelregistry.v1.InferenceServiceService/CreateInferenceService',
+                '/modelregistry.v1.ServingService/CreateInferenceService',
                 request_serializer=modelregistry_dot_v1_dot_inference__service__pb2.CreateInferenceServiceRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_inference__service__pb2.CreateInferenceServiceResponse.FromString,
                 _registered_method=True)
         self.UpdateInferenceService = channel.unary_unary(
-                '/modelregistry.v1.InferenceServiceService/UpdateInferenceService',
+                '/modelregistry.v1.ServingService/UpdateInferenceService',
                 request_serializer=modelregistry_dot_v1_dot_inference__service__pb2.UpdateInferenceServiceRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_inference__service__pb2.UpdateInferenceServiceResponse.FromString,
                 _registered_method=True)
         self.DeleteInferenceService = channel.unary_unary(
-                '/modelregistry.v1.InferenceServiceService/DeleteInferenceService',
+                '/modelregistry.v1.ServingService/DeleteInferenceService',
                 request_serializer=modelregistry_dot_v1_dot_inference__service__pb2.DeleteInferenceServiceRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_inference__service__pb2.DeleteInferenceServiceResponse.FromString,
                 _registered_method=True)
 
 
-class InferenceServiceServiceServicer:
-    """InferenceServiceService keeps the records of served models.
+class ServingServiceServicer:
+    """ServingService keeps the inference services: the records of served models.
 
     Creating or updating a record changes nothing in the cluster. The only exception is a service under deployment control
     (made by DeploymentService.DeployModel): its `desired_state` is the intent, to which the controller keeps the cluster.
@@ -120,7 +120,7 @@ class InferenceServiceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
 
-def add_InferenceServiceServiceServicer_to_server(servicer, server):
+def add_ServingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'ListInferenceServices': grpc.unary_unary_rpc_method_handler(
                     servicer.ListInferenceServices,
@@ -154,14 +154,14 @@ def add_InferenceServiceServiceServicer_to_server(servicer, server):
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'modelregistry.v1.InferenceServiceService', rpc_method_handlers)
+            'modelregistry.v1.ServingService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('modelregistry.v1.InferenceServiceService', rpc_method_handlers)
+    server.add_registered_method_handlers('modelregistry.v1.ServingService', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
-class InferenceServiceService:
-    """InferenceServiceService keeps the records of served models.
+class ServingService:
+    """ServingService keeps the inference services: the records of served models.
 
     Creating or updating a record changes nothing in the cluster. The only exception is a service under deployment control
     (made by DeploymentService.DeployModel): its `desired_state` is the intent, to which the controller keeps the cluster.
@@ -181,7 +181,7 @@ class InferenceServiceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/modelregistry.v1.InferenceServiceService/ListInferenceServices',
+            '/modelregistry.v1.ServingService/ListInferenceServices',
             modelregistry_dot_v1_dot_inference__service__pb2.ListInferenceServicesRequest.SerializeToString,
             modelregistry_dot_v1_dot_inference__service__pb2.ListInferenceServicesResponse.FromString,
             options,
@@ -208,7 +208,7 @@ class InferenceServiceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/modelregistry.v1.InferenceServiceService/GetInferenceService',
+            '/modelregistry.v1.ServingService/GetInferenceService',
             modelregistry_dot_v1_dot_inference__service__pb2.GetInferenceServiceRequest.SerializeToString,
             modelregistry_dot_v1_dot_inference__service__pb2.GetInferenceServiceResponse.FromString,
             options,
@@ -235,7 +235,7 @@ class InferenceServiceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/modelregistry.v1.InferenceServiceService/FindInferenceService',
+            '/modelregistry.v1.ServingService/FindInferenceService',
             modelregistry_dot_v1_dot_inference__service__pb2.FindInferenceServiceRequest.SerializeToString,
             modelregistry_dot_v1_dot_inference__service__pb2.FindInferenceServiceResponse.FromString,
             options,
@@ -262,7 +262,7 @@ class InferenceServiceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/modelregistry.v1.InferenceServiceService/CreateInferenceService',
+            '/modelregistry.v1.ServingService/CreateInferenceService',
             modelregistry_dot_v1_dot_inference__service__pb2.CreateInferenceServiceRequest.SerializeToString,
             modelregistry_dot_v1_dot_inference__service__pb2.CreateInferenceServiceResponse.FromString,
             options,
@@ -289,7 +289,7 @@ class InferenceServiceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/modelregistry.v1.InferenceServiceService/UpdateInferenceService',
+            '/modelregistry.v1.ServingService/UpdateInferenceService',
             modelregistry_dot_v1_dot_inference__service__pb2.UpdateInferenceServiceRequest.SerializeToString,
             modelregistry_dot_v1_dot_inference__service__pb2.UpdateInferenceServiceResponse.FromString,
             options,
@@ -316,7 +316,7 @@ class InferenceServiceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/modelregistry.v1.InferenceServiceService/DeleteInferenceService',
+            '/modelregistry.v1.ServingService/DeleteInferenceService',
             modelregistry_dot_v1_dot_inference__service__pb2.DeleteInferenceServiceRequest.SerializeToString,
             modelregistry_dot_v1_dot_inference__service__pb2.DeleteInferenceServiceResponse.FromString,
             options,

@@ -22,22 +22,112 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from registry_grpc.gen.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%modelregistry/v1/model_artifact.proto\x12\x10modelregistry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x03\n\rModelArtifact\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13registered_model_id\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x15\n\rartifact_type\x18\x06 \x01(\t\x12\x17\n\x0fmodel_framework\x18\x07 \x01(\t\x12\x1f\n\x17model_framework_version\x18\x08 \x01(\t\x12\x17\n\x0f\x63ontainer_image\x18\t \x01(\t\x12\x0b\n\x03uri\x18\n \x01(\t\x12;\n\x06labels\x18\x0b \x03(\x0b\x32+.modelregistry.v1.ModelArtifact.LabelsEntry\x12\"\n\x15prebuilt_container_id\x18\x0c \x01(\tH\x00\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x18\n\x16_prebuilt_container_id\"\x9e\x03\n\x10NewModelArtifact\x12\x1b\n\x13registered_model_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\rartifact_type\x18\x04 \x01(\t\x12\x17\n\x0fmodel_framework\x18\x05 \x01(\t\x12\x1f\n\x17model_framework_version\x18\x06 \x01(\t\x12\x17\n\x0f\x63ontainer_image\x18\x07 \x01(\t\x12\x0b\n\x03uri\x18\x08 \x01(\t\x12\x12\n\naccess_key\x18\t \x01(\t\x12\x12\n\nsecret_key\x18\n \x01(\t\x12>\n\x06labels\x18\x0b \x03(\x0b\x32..modelregistry.v1.NewModelArtifact.LabelsEntry\x12\"\n\x15prebuilt_container_id\x18\x0c \x01(\tH\x00\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x18\n\x16_prebuilt_container_id\"\xfb\x02\n\x12ModelArtifactPatch\x12\x1a\n\rartifact_type\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fmodel_framework\x18\x02 \x01(\tH\x01\x88\x01\x01\x12$\n\x17model_framework_version\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x1c\n\x0f\x63ontainer_image\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x10\n\x03uri\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\'\n\x06labels\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x17\n\naccess_key\x18\x07 \x01(\tH\x05\x88\x01\x01\x12\x17\n\nsecret_key\x18\x08 \x01(\tH\x06\x88\x01\x01\x42\x10\n\x0e_artifact_typeB\x12\n\x10_model_frameworkB\x1a\n\x18_model_framework_versionB\x12\n\x10_container_imageB\x06\n\x04_uriB\r\n\x0b_access_keyB\r\n\x0b_secret_key\"\xbf\x01\n\x19ListModelArtifactsRequest\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0f\n\x07sort_by\x18\x0b \x01(\t\x12\r\n\x05order\x18\x0c \x01(\t\x12\x12\n\x05limit\x18\r \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x0f \x01(\x05\x12\x12\n\npage_token\x18\x10 \x01(\tB\x08\n\x06_limitB\t\n\x07_offset\"\xc1\x01\n\x1aListModelArtifactsResponse\x12\x38\n\x0fmodel_artifacts\x18\x01 \x03(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\"%\n\x17GetModelArtifactRequest\x12\n\n\x02id\x18\x01 \x01(\t\"S\n\x18GetModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\"v\n\x18\x46indModelArtifactRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\x1a\n\x12parent_resource_id\x18\x03 \x01(\t\x12\x1b\n\x13registered_model_id\x18\x04 \x01(\t\"T\n\x19\x46indModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\"X\n\x1a\x43reateModelArtifactRequest\x12:\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\".modelregistry.v1.NewModelArtifact\"V\n\x1b\x43reateModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\"f\n\x1aUpdateModelArtifactRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12<\n\x0emodel_artifact\x18\x02 \x01(\x0b\x32$.modelregistry.v1.ModelArtifactPatch\"V\n\x1bUpdateModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact2\xe6\x06\n\x14ModelArtifactService\x12\x9f\x01\n\x12ListModelArtifacts\x12+.modelregistry.v1.ListModelArtifactsRequest\x1a,.modelregistry.v1.ListModelArtifactsResponse\".\x82\xd3\xe4\x93\x02(\x12&/api/v1/model-registry/model_artifacts\x12\x9e\x01\n\x10GetModelArtifact\x12).modelregistry.v1.GetModelArtifactRequest\x1a*.modelregistry.v1.GetModelArtifactResponse\"3\x82\xd3\xe4\x93\x02-\x12+/api/v1/model-registry/model_artifacts/{id}\x12\x9b\x01\n\x11\x46indModelArtifact\x12*.modelregistry.v1.FindModelArtifactRequest\x1a+.modelregistry.v1.FindModelArtifactResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/api/v1/model-registry/model_artifact\x12\xb2\x01\n\x13\x43reateModelArtifact\x12,.modelregistry.v1.CreateModelArtifactRequest\x1a-.modelregistry.v1.CreateModelArtifactResponse\">\x82\xd3\xe4\x93\x02\x38\"&/api/v1/model-registry/model_artifacts:\x0emodel_artifact\x12\xb7\x01\n\x13UpdateModelArtifact\x12,.modelregistry.v1.UpdateModelArtifactRequest\x1a-.modelregistry.v1.UpdateModelArtifactResponse\"C\x82\xd3\xe4\x93\x02=2+/api/v1/model-registry/model_artifacts/{id}:\x0emodel_artifactb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%modelregistry/v1/model_artifact.proto\x12\x10modelregistry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x03\n\rModelArtifact\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13registered_model_id\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x15\n\rartifact_type\x18\x06 \x01(\t\x12\x17\n\x0fmodel_framework\x18\x07 \x01(\t\x12\x1f\n\x17model_framework_version\x18\x08 \x01(\t\x12\x17\n\x0f\x63ontainer_image\x18\t \x01(\t\x12\x0b\n\x03uri\x18\n \x01(\t\x12;\n\x06labels\x18\x0b \x03(\x0b\x32+.modelregistry.v1.ModelArtifact.LabelsEntry\x12\"\n\x15prebuilt_container_id\x18\x0c \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04\x65tag\x18( \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x18\n\x16_prebuilt_container_id\"\xc3\x04\n\x10NewModelArtifact\x12)\n\x13registered_model_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x04name\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xfa\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\"\n\rartifact_type\x18\x04 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18\x32\x12&\n\x0fmodel_framework\x18\x05 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x10\x01\x18\x64\x12.\n\x17model_framework_version\x18\x06 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x10\x01\x18\x32\x12%\n\x0f\x63ontainer_image\x18\x07 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xf4\x03\x12\x1b\n\x03uri\x18\x08 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\x12$\n\naccess_key\x18\t \x01(\tB\x10\x80\x01\x01\xe2\x41\x02\x01\x04\xbaH\x05r\x03\x18\xf4\x03\x12$\n\nsecret_key\x18\n \x01(\tB\x10\x80\x01\x01\xe2\x41\x02\x01\x04\xbaH\x05r\x03\x18\xf4\x03\x12\x44\n\x06labels\x18\x0b \x03(\x0b\x32..modelregistry.v1.NewModelArtifact.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x30\n\x15prebuilt_container_id\x18\x0c \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\xb0\x01\x01H\x00\x88\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x18\n\x16_prebuilt_container_id\"\xb4\x04\n\x12ModelArtifactPatch\x12\'\n\rartifact_type\x18\x01 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18\x32H\x00\x88\x01\x01\x12)\n\x0fmodel_framework\x18\x02 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18\x64H\x01\x88\x01\x01\x12\x31\n\x17model_framework_version\x18\x03 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18\x32H\x02\x88\x01\x01\x12*\n\x0f\x63ontainer_image\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xf4\x03H\x03\x88\x01\x01\x12\x1e\n\x03uri\x18\x05 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xd0\x0fH\x04\x88\x01\x01\x12-\n\x06labels\x18\x06 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12)\n\naccess_key\x18\x07 \x01(\tB\x10\x80\x01\x01\xe2\x41\x02\x01\x04\xbaH\x05r\x03\x18\xf4\x03H\x05\x88\x01\x01\x12)\n\nsecret_key\x18\x08 \x01(\tB\x10\x80\x01\x01\xe2\x41\x02\x01\x04\xbaH\x05r\x03\x18\xf4\x03H\x06\x88\x01\x01\x12\x30\n\x15prebuilt_container_id\x18\t \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\xb0\x01\x01H\x07\x88\x01\x01\x42\x10\n\x0e_artifact_typeB\x12\n\x10_model_frameworkB\x1a\n\x18_model_framework_versionB\x12\n\x10_container_imageB\x06\n\x04_uriB\r\n\x0b_access_keyB\r\n\x0b_secret_keyB\x18\n\x16_prebuilt_container_id\"\xa5\x02\n\x19ListModelArtifactsRequest\x12\x13\n\x05state\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06status\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x06\x66ilter\x18\x08 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x08order_by\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07sort_by\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05order\x18\x0c \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\x05limit\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x19\n\x06offset\x18\x0e \x01(\x03\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x17\n\tpage_size\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x10 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limitB\t\n\x07_offset\"\xc1\x01\n\x1aListModelArtifactsResponse\x12\x38\n\x0fmodel_artifacts\x18\x01 \x03(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\"3\n\x17GetModelArtifactRequest\x12\x18\n\x02id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\"S\n\x18GetModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\"\xa4\x01\n\x18\x46indModelArtifactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x65xternal_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x12parent_resource_id\x18\x03 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12,\n\x13registered_model_id\x18\x04 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"T\n\x19\x46indModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\"\x80\x01\n\x1a\x43reateModelArtifactRequest\x12@\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\".modelregistry.v1.NewModelArtifactB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01\"V\n\x1b\x43reateModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact\"\xe7\x01\n\x1aUpdateModelArtifactRequest\x12\x18\n\x02id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x42\n\x0emodel_artifact\x18\x02 \x01(\x0b\x32$.modelregistry.v1.ModelArtifactPatchB\x04\xe2\x41\x01\x01\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\nrequest_id\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01\x12\x35\n\x0bupdate_mask\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"V\n\x1bUpdateModelArtifactResponse\x12\x37\n\x0emodel_artifact\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.ModelArtifact2\xe6\x06\n\x14ModelArtifactService\x12\x9f\x01\n\x12ListModelArtifacts\x12+.modelregistry.v1.ListModelArtifactsRequest\x1a,.modelregistry.v1.ListModelArtifactsResponse\".\x82\xd3\xe4\x93\x02(\x12&/api/v1/model-registry/model_artifacts\x12\x9e\x01\n\x10GetModelArtifact\x12).modelregistry.v1.GetModelArtifactRequest\x1a*.modelregistry.v1.GetModelArtifactResponse\"3\x82\xd3\xe4\x93\x02-\x12+/api/v1/model-registry/model_artifacts/{id}\x12\x9b\x01\n\x11\x46indModelArtifact\x12*.modelregistry.v1.FindModelArtifactRequest\x1a+.modelregistry.v1.FindModelArtifactResponse\"-\x82\xd3\xe4\x93\x02\'\x12%/api/v1/model-registry/model_artifact\x12\xb2\x01\n\x13\x43reateModelArtifact\x12,.modelregistry.v1.CreateModelArtifactRequest\x1a-.modelregistry.v1.CreateModelArtifactResponse\">\x82\xd3\xe4\x93\x02\x38\"&/api/v1/model-registry/model_artifacts:\x0emodel_artifact\x12\xb7\x01\n\x13UpdateModelArtifact\x12,.modelregistry.v1.UpdateModelArtifactRequest\x1a-.modelregistry.v1.UpdateModelArtifactResponse\"C\x82\xd3\xe4\x93\x02=2+/api/v1/model-registry/model_artifacts/{id}:\x0emodel_artifactB\xce\x01\n\'io.github.registrygrpc.modelregistry.v1B\x12ModelArtifactProtoP\x01ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\xa2\x02\x03MRV\xaa\x02\x10ModelRegistry.V1\xca\x02\x10ModelRegistry\\V1\xea\x02\x11ModelRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelregistry.v1.model_artifact_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\'io.github.registrygrpc.modelregistry.v1B\022ModelArtifactProtoP\001ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\242\002\003MRV\252\002\020ModelRegistry.V1\312\002\020ModelRegistry\\V1\352\002\021ModelRegistry::V1'
   _globals['_MODELARTIFACT_LABELSENTRY']._loaded_options = None
   _globals['_MODELARTIFACT_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_NEWMODELARTIFACT_LABELSENTRY']._loaded_options = None
   _globals['_NEWMODELARTIFACT_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['registered_model_id']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['registered_model_id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['name']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\372\001'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['description']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['description']._serialized_options = b'\342A\001\001'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['artifact_type']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['artifact_type']._serialized_options = b'\342A\001\001\272H\004r\002\0302'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['model_framework']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['model_framework']._serialized_options = b'\342A\001\002\272H\006r\004\020\001\030d'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['model_framework_version']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['model_framework_version']._serialized_options = b'\342A\001\002\272H\006r\004\020\001\0302'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['container_image']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['container_image']._serialized_options = b'\342A\001\001\272H\005r\003\030\364\003'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['uri']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['uri']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\320\017'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['access_key']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['access_key']._serialized_options = b'\200\001\001\342A\002\001\004\272H\005r\003\030\364\003'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['secret_key']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['secret_key']._serialized_options = b'\200\001\001\342A\002\001\004\272H\005r\003\030\364\003'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['labels']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['labels']._serialized_options = b'\342A\001\001'
+  _globals['_NEWMODELARTIFACT'].fields_by_name['prebuilt_container_id']._loaded_options = None
+  _globals['_NEWMODELARTIFACT'].fields_by_name['prebuilt_container_id']._serialized_options = b'\342A\001\001\272H\005r\003\260\001\001'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['artifact_type']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['artifact_type']._serialized_options = b'\342A\001\001\272H\004r\002\0302'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['model_framework']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['model_framework']._serialized_options = b'\342A\001\001\272H\004r\002\030d'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['model_framework_version']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['model_framework_version']._serialized_options = b'\342A\001\001\272H\004r\002\0302'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['container_image']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['container_image']._serialized_options = b'\342A\001\001\272H\005r\003\030\364\003'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['uri']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['uri']._serialized_options = b'\342A\001\001\272H\005r\003\030\320\017'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['labels']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['labels']._serialized_options = b'\342A\001\001'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['access_key']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['access_key']._serialized_options = b'\200\001\001\342A\002\001\004\272H\005r\003\030\364\003'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['secret_key']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['secret_key']._serialized_options = b'\200\001\001\342A\002\001\004\272H\005r\003\030\364\003'
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['prebuilt_container_id']._loaded_options = None
+  _globals['_MODELARTIFACTPATCH'].fields_by_name['prebuilt_container_id']._serialized_options = b'\342A\001\001\272H\005r\003\260\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['state']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['status']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['filter']._serialized_options = b'\342A\001\001\272H\005r\003\030\240\037'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['order_by']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['sort_by']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['sort_by']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['order']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['order']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['offset']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['offset']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMODELARTIFACTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_GETMODELARTIFACTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETMODELARTIFACTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\001'
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['external_id']._loaded_options = None
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['external_id']._serialized_options = b'\342A\001\001'
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['parent_resource_id']._loaded_options = None
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['parent_resource_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['registered_model_id']._loaded_options = None
+  _globals['_FINDMODELARTIFACTREQUEST'].fields_by_name['registered_model_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
+  _globals['_CREATEMODELARTIFACTREQUEST'].fields_by_name['model_artifact']._loaded_options = None
+  _globals['_CREATEMODELARTIFACTREQUEST'].fields_by_name['model_artifact']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEMODELARTIFACTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEMODELARTIFACTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['model_artifact']._loaded_options = None
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['model_artifact']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEMODELARTIFACTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\001'
   _globals['_MODELARTIFACTSERVICE'].methods_by_name['ListModelArtifacts']._loaded_options = None
   _globals['_MODELARTIFACTSERVICE'].methods_by_name['ListModelArtifacts']._serialized_options = b'\202\323\344\223\002(\022&/api/v1/model-registry/model_artifacts'
   _globals['_MODELARTIFACTSERVICE'].methods_by_name['GetModelArtifact']._loaded_options = None
@@ -48,36 +138,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELARTIFACTSERVICE'].methods_by_name['CreateModelArtifact']._serialized_options = b'\202\323\344\223\0028\"&/api/v1/model-registry/model_artifacts:\016model_artifact'
   _globals['_MODELARTIFACTSERVICE'].methods_by_name['UpdateModelArtifact']._loaded_options = None
   _globals['_MODELARTIFACTSERVICE'].methods_by_name['UpdateModelArtifact']._serialized_options = b'\202\323\344\223\002=2+/api/v1/model-registry/model_artifacts/{id}:\016model_artifact'
-  _globals['_MODELARTIFACT']._serialized_start=153
-  _globals['_MODELARTIFACT']._serialized_end=608
-  _globals['_MODELARTIFACT_LABELSENTRY']._serialized_start=537
-  _globals['_MODELARTIFACT_LABELSENTRY']._serialized_end=582
-  _globals['_NEWMODELARTIFACT']._serialized_start=611
-  _globals['_NEWMODELARTIFACT']._serialized_end=1025
-  _globals['_NEWMODELARTIFACT_LABELSENTRY']._serialized_start=537
-  _globals['_NEWMODELARTIFACT_LABELSENTRY']._serialized_end=582
-  _globals['_MODELARTIFACTPATCH']._serialized_start=1028
-  _globals['_MODELARTIFACTPATCH']._serialized_end=1407
-  _globals['_LISTMODELARTIFACTSREQUEST']._serialized_start=1410
-  _globals['_LISTMODELARTIFACTSREQUEST']._serialized_end=1601
-  _globals['_LISTMODELARTIFACTSRESPONSE']._serialized_start=1604
-  _globals['_LISTMODELARTIFACTSRESPONSE']._serialized_end=1797
-  _globals['_GETMODELARTIFACTREQUEST']._serialized_start=1799
-  _globals['_GETMODELARTIFACTREQUEST']._serialized_end=1836
-  _globals['_GETMODELARTIFACTRESPONSE']._serialized_start=1838
-  _globals['_GETMODELARTIFACTRESPONSE']._serialized_end=1921
-  _globals['_FINDMODELARTIFACTREQUEST']._serialized_start=1923
-  _globals['_FINDMODELARTIFACTREQUEST']._serialized_end=2041
-  _globals['_FINDMODELARTIFACTRESPONSE']._serialized_start=2043
-  _globals['_FINDMODELARTIFACTRESPONSE']._serialized_end=2127
-  _globals['_CREATEMODELARTIFACTREQUEST']._serialized_start=2129
-  _globals['_CREATEMODELARTIFACTREQUEST']._serialized_end=2217
-  _globals['_CREATEMODELARTIFACTRESPONSE']._serialized_start=2219
-  _globals['_CREATEMODELARTIFACTRESPONSE']._serialized_end=2305
-  _globals['_UPDATEMODELARTIFACTREQUEST']._serialized_start=2307
-  _globals['_UPDATEMODELARTIFACTREQUEST']._serialized_end=2409
-  _globals['_UPDATEMODELARTIFACTRESPONSE']._serialized_start=2411
-  _globals['_UPDATEMODELARTIFACTRESPONSE']._serialized_end=2497
-  _globals['_MODELARTIFACTSERVICE']._serialized_start=2500
-  _globals['_MODELARTIFACTSERVICE']._serialized_end=3370
+  _globals['_MODELARTIFACT']._serialized_start=249
+  _globals['_MODELARTIFACT']._serialized_end=718
+  _globals['_MODELARTIFACT_LABELSENTRY']._serialized_start=647
+  _globals['_MODELARTIFACT_LABELSENTRY']._serialized_end=692
+  _globals['_NEWMODELARTIFACT']._serialized_start=721
+  _globals['_NEWMODELARTIFACT']._serialized_end=1300
+  _globals['_NEWMODELARTIFACT_LABELSENTRY']._serialized_start=647
+  _globals['_NEWMODELARTIFACT_LABELSENTRY']._serialized_end=692
+  _globals['_MODELARTIFACTPATCH']._serialized_start=1303
+  _globals['_MODELARTIFACTPATCH']._serialized_end=1867
+  _globals['_LISTMODELARTIFACTSREQUEST']._serialized_start=1870
+  _globals['_LISTMODELARTIFACTSREQUEST']._serialized_end=2163
+  _globals['_LISTMODELARTIFACTSRESPONSE']._serialized_start=2166
+  _globals['_LISTMODELARTIFACTSRESPONSE']._serialized_end=2359
+  _globals['_GETMODELARTIFACTREQUEST']._serialized_start=2361
+  _globals['_GETMODELARTIFACTREQUEST']._serialized_end=2412
+  _globals['_GETMODELARTIFACTRESPONSE']._serialized_start=2414
+  _globals['_GETMODELARTIFACTRESPONSE']._serialized_end=2497
+  _globals['_FINDMODELARTIFACTREQUEST']._serialized_start=2500
+  _globals['_FINDMODELARTIFACTREQUEST']._serialized_end=2664
+  _globals['_FINDMODELARTIFACTRESPONSE']._serialized_start=2666
+  _globals['_FINDMODELARTIFACTRESPONSE']._serialized_end=2750
+  _globals['_CREATEMODELARTIFACTREQUEST']._serialized_start=2753
+  _globals['_CREATEMODELARTIFACTREQUEST']._serialized_end=2881
+  _globals['_CREATEMODELARTIFACTRESPONSE']._serialized_start=2883
+  _globals['_CREATEMODELARTIFACTRESPONSE']._serialized_end=2969
+  _globals['_UPDATEMODELARTIFACTREQUEST']._serialized_start=2972
+  _globals['_UPDATEMODELARTIFACTREQUEST']._serialized_end=3203
+  _globals['_UPDATEMODELARTIFACTRESPONSE']._serialized_start=3205
+  _globals['_UPDATEMODELARTIFACTRESPONSE']._serialized_end=3291
+  _globals['_MODELARTIFACTSERVICE']._serialized_start=3294
+  _globals['_MODELARTIFACTSERVICE']._serialized_end=4164
 # @@protoc_insertion_point(module_scope)

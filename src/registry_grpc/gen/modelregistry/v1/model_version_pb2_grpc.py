@@ -50,6 +50,11 @@ class ModelVersionServiceStub:
                 request_serializer=modelregistry_dot_v1_dot_model__version__pb2.GetModelVersionRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.GetModelVersionResponse.FromString,
                 _registered_method=True)
+        self.BatchGetModelVersions = channel.unary_unary(
+                '/modelregistry.v1.ModelVersionService/BatchGetModelVersions',
+                request_serializer=modelregistry_dot_v1_dot_model__version__pb2.BatchGetModelVersionsRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.BatchGetModelVersionsResponse.FromString,
+                _registered_method=True)
         self.FindModelVersion = channel.unary_unary(
                 '/modelregistry.v1.ModelVersionService/FindModelVersion',
                 request_serializer=modelregistry_dot_v1_dot_model__version__pb2.FindModelVersionRequest.SerializeToString,
@@ -60,10 +65,30 @@ class ModelVersionServiceStub:
                 request_serializer=modelregistry_dot_v1_dot_model__version__pb2.CreateModelVersionRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.CreateModelVersionResponse.FromString,
                 _registered_method=True)
+        self.AttachModelArtifact = channel.unary_unary(
+                '/modelregistry.v1.ModelVersionService/AttachModelArtifact',
+                request_serializer=modelregistry_dot_v1_dot_model__version__pb2.AttachModelArtifactRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.AttachModelArtifactResponse.FromString,
+                _registered_method=True)
         self.UpdateModelVersion = channel.unary_unary(
                 '/modelregistry.v1.ModelVersionService/UpdateModelVersion',
                 request_serializer=modelregistry_dot_v1_dot_model__version__pb2.UpdateModelVersionRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.UpdateModelVersionResponse.FromString,
+                _registered_method=True)
+        self.DeleteModelVersion = channel.unary_unary(
+                '/modelregistry.v1.ModelVersionService/DeleteModelVersion',
+                request_serializer=modelregistry_dot_v1_dot_model__version__pb2.DeleteModelVersionRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.DeleteModelVersionResponse.FromString,
+                _registered_method=True)
+        self.UndeleteModelVersion = channel.unary_unary(
+                '/modelregistry.v1.ModelVersionService/UndeleteModelVersion',
+                request_serializer=modelregistry_dot_v1_dot_model__version__pb2.UndeleteModelVersionRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.UndeleteModelVersionResponse.FromString,
+                _registered_method=True)
+        self.ListDeletedModelVersions = channel.unary_unary(
+                '/modelregistry.v1.ModelVersionService/ListDeletedModelVersions',
+                request_serializer=modelregistry_dot_v1_dot_model__version__pb2.ListDeletedModelVersionsRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_model__version__pb2.ListDeletedModelVersionsResponse.FromString,
                 _registered_method=True)
 
 
@@ -86,7 +111,16 @@ class ModelVersionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModelVersion(self, request, context):
-        """GetModelVersion reads one version. If a model id is given, the version must belong to that model.
+        """GetModelVersion reads one version, by its id or by what `version` calls it. If a model id is given, the version must
+        belong to that model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetModelVersions(self, request, context):
+        """BatchGetModelVersions reads up to 100 versions, in the order of their ids. It answers NOT_FOUND with all
+        ids that are missing if there is no version for one of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,10 +140,42 @@ class ModelVersionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AttachModelArtifact(self, request, context):
+        """AttachModelArtifact gives a version without files its files, and makes it READY. A version that has files already keeps
+        them: change them by UpdateModelVersion, or add a version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateModelVersion(self, request, context):
         """UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. The uri,
         framework and container image of a version that was deployed cannot be changed by gRPC, whatever its status is now: add
         a version instead. By REST they can, and `edited_version_fields` of its deployments name them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteModelVersion(self, request, context):
+        """DeleteModelVersion deletes a version. It is refused with FAILED_PRECONDITION (MODEL_VERSION_IN_USE) and the list of what
+        names the version: inference services and serve models, traffic variants, and without `force` its aliases. The version can
+        be restored for a while (30 days, unless the operator has set another time), or until its model is deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteModelVersion(self, request, context):
+        """UndeleteModelVersion restores a deleted version as it was, with its id and number, but without its aliases. It answers
+        ALREADY_EXISTS if the model has another version with its name now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeletedModelVersions(self, request, context):
+        """ListDeletedModelVersions lists the deleted versions of a model that can be restored, the last deleted first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +199,11 @@ def add_ModelVersionServiceServicer_to_server(servicer, server):
                     request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.GetModelVersionRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_model__version__pb2.GetModelVersionResponse.SerializeToString,
             ),
+            'BatchGetModelVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetModelVersions,
+                    request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.BatchGetModelVersionsRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_model__version__pb2.BatchGetModelVersionsResponse.SerializeToString,
+            ),
             'FindModelVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.FindModelVersion,
                     request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.FindModelVersionRequest.FromString,
@@ -143,10 +214,30 @@ def add_ModelVersionServiceServicer_to_server(servicer, server):
                     request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.CreateModelVersionRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_model__version__pb2.CreateModelVersionResponse.SerializeToString,
             ),
+            'AttachModelArtifact': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttachModelArtifact,
+                    request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.AttachModelArtifactRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_model__version__pb2.AttachModelArtifactResponse.SerializeToString,
+            ),
             'UpdateModelVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateModelVersion,
                     request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.UpdateModelVersionRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_model__version__pb2.UpdateModelVersionResponse.SerializeToString,
+            ),
+            'DeleteModelVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModelVersion,
+                    request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.DeleteModelVersionRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_model__version__pb2.DeleteModelVersionResponse.SerializeToString,
+            ),
+            'UndeleteModelVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteModelVersion,
+                    request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.UndeleteModelVersionRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_model__version__pb2.UndeleteModelVersionResponse.SerializeToString,
+            ),
+            'ListDeletedModelVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeletedModelVersions,
+                    request_deserializer=modelregistry_dot_v1_dot_model__version__pb2.ListDeletedModelVersionsRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_model__version__pb2.ListDeletedModelVersionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -242,6 +333,33 @@ class ModelVersionService:
             _registered_method=True)
 
     @staticmethod
+    def BatchGetModelVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.ModelVersionService/BatchGetModelVersions',
+            modelregistry_dot_v1_dot_model__version__pb2.BatchGetModelVersionsRequest.SerializeToString,
+            modelregistry_dot_v1_dot_model__version__pb2.BatchGetModelVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def FindModelVersion(request,
             target,
             options=(),
@@ -296,6 +414,33 @@ class ModelVersionService:
             _registered_method=True)
 
     @staticmethod
+    def AttachModelArtifact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.ModelVersionService/AttachModelArtifact',
+            modelregistry_dot_v1_dot_model__version__pb2.AttachModelArtifactRequest.SerializeToString,
+            modelregistry_dot_v1_dot_model__version__pb2.AttachModelArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def UpdateModelVersion(request,
             target,
             options=(),
@@ -312,6 +457,87 @@ class ModelVersionService:
             '/modelregistry.v1.ModelVersionService/UpdateModelVersion',
             modelregistry_dot_v1_dot_model__version__pb2.UpdateModelVersionRequest.SerializeToString,
             modelregistry_dot_v1_dot_model__version__pb2.UpdateModelVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteModelVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.ModelVersionService/DeleteModelVersion',
+            modelregistry_dot_v1_dot_model__version__pb2.DeleteModelVersionRequest.SerializeToString,
+            modelregistry_dot_v1_dot_model__version__pb2.DeleteModelVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteModelVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.ModelVersionService/UndeleteModelVersion',
+            modelregistry_dot_v1_dot_model__version__pb2.UndeleteModelVersionRequest.SerializeToString,
+            modelregistry_dot_v1_dot_model__version__pb2.UndeleteModelVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeletedModelVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.ModelVersionService/ListDeletedModelVersions',
+            modelregistry_dot_v1_dot_model__version__pb2.ListDeletedModelVersionsRequest.SerializeToString,
+            modelregistry_dot_v1_dot_model__version__pb2.ListDeletedModelVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

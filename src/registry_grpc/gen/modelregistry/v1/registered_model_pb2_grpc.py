@@ -48,6 +48,11 @@ class RegisteredModelServiceStub:
                 request_serializer=modelregistry_dot_v1_dot_registered__model__pb2.GetRegisteredModelRequest.SerializeToString,
                 response_deserializer=modelregistry_dot_v1_dot_registered__model__pb2.GetRegisteredModelResponse.FromString,
                 _registered_method=True)
+        self.BatchGetRegisteredModels = channel.unary_unary(
+                '/modelregistry.v1.RegisteredModelService/BatchGetRegisteredModels',
+                request_serializer=modelregistry_dot_v1_dot_registered__model__pb2.BatchGetRegisteredModelsRequest.SerializeToString,
+                response_deserializer=modelregistry_dot_v1_dot_registered__model__pb2.BatchGetRegisteredModelsResponse.FromString,
+                _registered_method=True)
         self.FindRegisteredModel = channel.unary_unary(
                 '/modelregistry.v1.RegisteredModelService/FindRegisteredModel',
                 request_serializer=modelregistry_dot_v1_dot_registered__model__pb2.FindRegisteredModelRequest.SerializeToString,
@@ -91,8 +96,15 @@ class RegisteredModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetRegisteredModels(self, request, context):
+        """BatchGetRegisteredModels reads up to 100 models, in the order of their ids. It answers NOT_FOUND with all ids that are missing if there is no model for one of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FindRegisteredModel(self, request, context):
-        """FindRegisteredModel finds one model by name, or by its id in `external_id`. Without a condition, it finds nothing.
+        """FindRegisteredModel finds one model by name or external id. Without a condition, it finds nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +143,11 @@ def add_RegisteredModelServiceServicer_to_server(servicer, server):
                     servicer.GetRegisteredModel,
                     request_deserializer=modelregistry_dot_v1_dot_registered__model__pb2.GetRegisteredModelRequest.FromString,
                     response_serializer=modelregistry_dot_v1_dot_registered__model__pb2.GetRegisteredModelResponse.SerializeToString,
+            ),
+            'BatchGetRegisteredModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetRegisteredModels,
+                    request_deserializer=modelregistry_dot_v1_dot_registered__model__pb2.BatchGetRegisteredModelsRequest.FromString,
+                    response_serializer=modelregistry_dot_v1_dot_registered__model__pb2.BatchGetRegisteredModelsResponse.SerializeToString,
             ),
             'FindRegisteredModel': grpc.unary_unary_rpc_method_handler(
                     servicer.FindRegisteredModel,
@@ -211,6 +228,33 @@ class RegisteredModelService:
             '/modelregistry.v1.RegisteredModelService/GetRegisteredModel',
             modelregistry_dot_v1_dot_registered__model__pb2.GetRegisteredModelRequest.SerializeToString,
             modelregistry_dot_v1_dot_registered__model__pb2.GetRegisteredModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetRegisteredModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelregistry.v1.RegisteredModelService/BatchGetRegisteredModels',
+            modelregistry_dot_v1_dot_registered__model__pb2.BatchGetRegisteredModelsRequest.SerializeToString,
+            modelregistry_dot_v1_dot_registered__model__pb2.BatchGetRegisteredModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,17 +22,60 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from registry_grpc.gen.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"modelregistry/v1/serve_model.proto\x12\x10modelregistry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x02\n\nServeModel\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14inference_service_id\x18\x04 \x01(\t\x12\x1e\n\x16inference_service_name\x18\x05 \x01(\t\x12\x18\n\x10model_version_id\x18\x06 \x01(\t\x12\x1a\n\x12model_version_name\x18\x07 \x01(\t\x12\x18\n\x10last_known_state\x18\x08 \x01(\t\"G\n\rNewServeModel\x12\x1c\n\x14inference_service_id\x18\x01 \x01(\t\x12\x18\n\x10model_version_id\x18\x02 \x01(\t\"\xe4\x01\n\x16ListServeModelsRequest\x12\x1c\n\x14inference_service_id\x18\x01 \x01(\t\x12\x18\n\x10model_version_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0f\n\x07sort_by\x18\x0b \x01(\t\x12\r\n\x05order\x18\x0c \x01(\t\x12\x12\n\x05limit\x18\r \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x0f \x01(\x05\x12\x12\n\npage_token\x18\x10 \x01(\tB\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x17ListServeModelsResponse\x12\x32\n\x0cserve_models\x18\x01 \x03(\x0b\x32\x1c.modelregistry.v1.ServeModel\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\"\"\n\x14GetServeModelRequest\x12\n\n\x02id\x18\x01 \x01(\t\"J\n\x15GetServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"O\n\x17\x43reateServeModelRequest\x12\x34\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.NewServeModel\"M\n\x18\x43reateServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"%\n\x17\x44\x65leteServeModelRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteServeModelResponse2\x82\x05\n\x11ServeModelService\x12\x93\x01\n\x0fListServeModels\x12(.modelregistry.v1.ListServeModelsRequest\x1a).modelregistry.v1.ListServeModelsResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/model-registry/serve_models\x12\x92\x01\n\rGetServeModel\x12&.modelregistry.v1.GetServeModelRequest\x1a\'.modelregistry.v1.GetServeModelResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/model-registry/serve_models/{id}\x12\xa3\x01\n\x10\x43reateServeModel\x12).modelregistry.v1.CreateServeModelRequest\x1a*.modelregistry.v1.CreateServeModelResponse\"8\x82\xd3\xe4\x93\x02\x32\"#/api/v1/model-registry/serve_models:\x0bserve_model\x12\x9b\x01\n\x10\x44\x65leteServeModel\x12).modelregistry.v1.DeleteServeModelRequest\x1a*.modelregistry.v1.DeleteServeModelResponse\"0\x82\xd3\xe4\x93\x02**(/api/v1/model-registry/serve_models/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"modelregistry/v1/serve_model.proto\x12\x10modelregistry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x02\n\nServeModel\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14inference_service_id\x18\x04 \x01(\t\x12\x1e\n\x16inference_service_name\x18\x05 \x01(\t\x12\x18\n\x10model_version_id\x18\x06 \x01(\t\x12\x1a\n\x12model_version_name\x18\x07 \x01(\t\x12\x18\n\x10last_known_state\x18\x08 \x01(\t\x12\x0c\n\x04\x65tag\x18( \x01(\t\"c\n\rNewServeModel\x12*\n\x14inference_service_id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12&\n\x10model_version_id\x18\x02 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\"\xe6\x02\n\x16ListServeModelsRequest\x12-\n\x14inference_service_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12)\n\x10model_version_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x01\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x13\n\x05state\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x06\x66ilter\x18\x08 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x08order_by\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07sort_by\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05order\x18\x0c \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\x05limit\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x19\n\x06offset\x18\x0e \x01(\x03\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x17\n\tpage_size\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x10 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limitB\t\n\x07_offset\"\xb8\x01\n\x17ListServeModelsResponse\x12\x32\n\x0cserve_models\x18\x01 \x03(\x0b\x32\x1c.modelregistry.v1.ServeModel\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\"0\n\x14GetServeModelRequest\x12\x18\n\x02id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\"J\n\x15GetServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"w\n\x17\x43reateServeModelRequest\x12:\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1f.modelregistry.v1.NewServeModelB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01\"M\n\x18\x43reateServeModelResponse\x12\x31\n\x0bserve_model\x18\x01 \x01(\x0b\x32\x1c.modelregistry.v1.ServeModel\"\x86\x01\n\x17\x44\x65leteServeModelRequest\x12\x18\n\x02id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\nrequest_id\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rallow_missing\x18\x1e \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x1a\n\x18\x44\x65leteServeModelResponse2\x82\x05\n\x11ServeModelService\x12\x93\x01\n\x0fListServeModels\x12(.modelregistry.v1.ListServeModelsRequest\x1a).modelregistry.v1.ListServeModelsResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/model-registry/serve_models\x12\x92\x01\n\rGetServeModel\x12&.modelregistry.v1.GetServeModelRequest\x1a\'.modelregistry.v1.GetServeModelResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/model-registry/serve_models/{id}\x12\xa3\x01\n\x10\x43reateServeModel\x12).modelregistry.v1.CreateServeModelRequest\x1a*.modelregistry.v1.CreateServeModelResponse\"8\x82\xd3\xe4\x93\x02\x32\"#/api/v1/model-registry/serve_models:\x0bserve_model\x12\x9b\x01\n\x10\x44\x65leteServeModel\x12).modelregistry.v1.DeleteServeModelRequest\x1a*.modelregistry.v1.DeleteServeModelResponse\"0\x82\xd3\xe4\x93\x02**(/api/v1/model-registry/serve_models/{id}B\xcb\x01\n\'io.github.registrygrpc.modelregistry.v1B\x0fServeModelProtoP\x01ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\xa2\x02\x03MRV\xaa\x02\x10ModelRegistry.V1\xca\x02\x10ModelRegistry\\V1\xea\x02\x11ModelRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelregistry.v1.serve_model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\'io.github.registrygrpc.modelregistry.v1B\017ServeModelProtoP\001ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\242\002\003MRV\252\002\020ModelRegistry.V1\312\002\020ModelRegistry\\V1\352\002\021ModelRegistry::V1'
+  _globals['_NEWSERVEMODEL'].fields_by_name['inference_service_id']._loaded_options = None
+  _globals['_NEWSERVEMODEL'].fields_by_name['inference_service_id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_NEWSERVEMODEL'].fields_by_name['model_version_id']._loaded_options = None
+  _globals['_NEWSERVEMODEL'].fields_by_name['model_version_id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['inference_service_id']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['inference_service_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['model_version_id']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['model_version_id']._serialized_options = b'\342A\001\001\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['state']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['filter']._serialized_options = b'\342A\001\001\272H\005r\003\030\240\037'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['order_by']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['sort_by']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['sort_by']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['order']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['order']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['offset']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['offset']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSERVEMODELSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_GETSERVEMODELREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETSERVEMODELREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_CREATESERVEMODELREQUEST'].fields_by_name['serve_model']._loaded_options = None
+  _globals['_CREATESERVEMODELREQUEST'].fields_by_name['serve_model']._serialized_options = b'\342A\001\002'
+  _globals['_CREATESERVEMODELREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATESERVEMODELREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['allow_missing']._loaded_options = None
+  _globals['_DELETESERVEMODELREQUEST'].fields_by_name['allow_missing']._serialized_options = b'\342A\001\001'
   _globals['_SERVEMODELSERVICE'].methods_by_name['ListServeModels']._loaded_options = None
   _globals['_SERVEMODELSERVICE'].methods_by_name['ListServeModels']._serialized_options = b'\202\323\344\223\002%\022#/api/v1/model-registry/serve_models'
   _globals['_SERVEMODELSERVICE'].methods_by_name['GetServeModel']._loaded_options = None
@@ -41,26 +84,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVEMODELSERVICE'].methods_by_name['CreateServeModel']._serialized_options = b'\202\323\344\223\0022\"#/api/v1/model-registry/serve_models:\013serve_model'
   _globals['_SERVEMODELSERVICE'].methods_by_name['DeleteServeModel']._loaded_options = None
   _globals['_SERVEMODELSERVICE'].methods_by_name['DeleteServeModel']._serialized_options = b'\202\323\344\223\002**(/api/v1/model-registry/serve_models/{id}'
-  _globals['_SERVEMODEL']._serialized_start=120
-  _globals['_SERVEMODEL']._serialized_end=382
-  _globals['_NEWSERVEMODEL']._serialized_start=384
-  _globals['_NEWSERVEMODEL']._serialized_end=455
-  _globals['_LISTSERVEMODELSREQUEST']._serialized_start=458
-  _globals['_LISTSERVEMODELSREQUEST']._serialized_end=686
-  _globals['_LISTSERVEMODELSRESPONSE']._serialized_start=689
-  _globals['_LISTSERVEMODELSRESPONSE']._serialized_end=873
-  _globals['_GETSERVEMODELREQUEST']._serialized_start=875
-  _globals['_GETSERVEMODELREQUEST']._serialized_end=909
-  _globals['_GETSERVEMODELRESPONSE']._serialized_start=911
-  _globals['_GETSERVEMODELRESPONSE']._serialized_end=985
-  _globals['_CREATESERVEMODELREQUEST']._serialized_start=987
-  _globals['_CREATESERVEMODELREQUEST']._serialized_end=1066
-  _globals['_CREATESERVEMODELRESPONSE']._serialized_start=1068
-  _globals['_CREATESERVEMODELRESPONSE']._serialized_end=1145
-  _globals['_DELETESERVEMODELREQUEST']._serialized_start=1147
-  _globals['_DELETESERVEMODELREQUEST']._serialized_end=1184
-  _globals['_DELETESERVEMODELRESPONSE']._serialized_start=1186
-  _globals['_DELETESERVEMODELRESPONSE']._serialized_end=1212
-  _globals['_SERVEMODELSERVICE']._serialized_start=1215
-  _globals['_SERVEMODELSERVICE']._serialized_end=1857
+  _globals['_SERVEMODEL']._serialized_start=182
+  _globals['_SERVEMODEL']._serialized_end=458
+  _globals['_NEWSERVEMODEL']._serialized_start=460
+  _globals['_NEWSERVEMODEL']._serialized_end=559
+  _globals['_LISTSERVEMODELSREQUEST']._serialized_start=562
+  _globals['_LISTSERVEMODELSREQUEST']._serialized_end=920
+  _globals['_LISTSERVEMODELSRESPONSE']._serialized_start=923
+  _globals['_LISTSERVEMODELSRESPONSE']._serialized_end=1107
+  _globals['_GETSERVEMODELREQUEST']._serialized_start=1109
+  _globals['_GETSERVEMODELREQUEST']._serialized_end=1157
+  _globals['_GETSERVEMODELRESPONSE']._serialized_start=1159
+  _globals['_GETSERVEMODELRESPONSE']._serialized_end=1233
+  _globals['_CREATESERVEMODELREQUEST']._serialized_start=1235
+  _globals['_CREATESERVEMODELREQUEST']._serialized_end=1354
+  _globals['_CREATESERVEMODELRESPONSE']._serialized_start=1356
+  _globals['_CREATESERVEMODELRESPONSE']._serialized_end=1433
+  _globals['_DELETESERVEMODELREQUEST']._serialized_start=1436
+  _globals['_DELETESERVEMODELREQUEST']._serialized_end=1570
+  _globals['_DELETESERVEMODELRESPONSE']._serialized_start=1572
+  _globals['_DELETESERVEMODELRESPONSE']._serialized_end=1598
+  _globals['_SERVEMODELSERVICE']._serialized_start=1601
+  _globals['_SERVEMODELSERVICE']._serialized_end=2243
 # @@protoc_insertion_point(module_scope)

@@ -22,17 +22,92 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from registry_grpc.gen.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from registry_grpc.gen.modelregistry.v1 import property_pb2 as modelregistry_dot_v1_dot_property__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*modelregistry/v1/serving_environment.proto\x12\x10modelregistry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x01\n\x12ServingEnvironment\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x06 \x01(\t\x12\x14\n\x0c\x64rift_policy\x18\x07 \x01(\t\"e\n\x15NewServingEnvironment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12\x14\n\x0c\x64rift_policy\x18\x04 \x01(\t\"\xb5\x01\n\x17ServingEnvironmentPatch\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x64\x65scription\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0b\x65xternal_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0c\x64rift_policy\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_descriptionB\x0e\n\x0c_external_idB\x0f\n\r_drift_policy\"\xb5\x01\n\x1eListServingEnvironmentsRequest\x12\x0e\n\x06search\x18\x01 \x01(\t\x12\x0f\n\x07sort_by\x18\x0b \x01(\t\x12\r\n\x05order\x18\x0c \x01(\t\x12\x12\n\x05limit\x18\r \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x06offset\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x0f \x01(\x05\x12\x12\n\npage_token\x18\x10 \x01(\tB\x08\n\x06_limitB\t\n\x07_offset\"\xd0\x01\n\x1fListServingEnvironmentsResponse\x12\x42\n\x14serving_environments\x18\x01 \x03(\x0b\x32$.modelregistry.v1.ServingEnvironment\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\"*\n\x1cGetServingEnvironmentRequest\x12\n\n\x02id\x18\x01 \x01(\t\"b\n\x1dGetServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"-\n\x1d\x46indServingEnvironmentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"c\n\x1e\x46indServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"g\n\x1f\x43reateServingEnvironmentRequest\x12\x44\n\x13serving_environment\x18\x01 \x01(\x0b\x32\'.modelregistry.v1.NewServingEnvironment\"e\n CreateServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"u\n\x1fUpdateServingEnvironmentRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x46\n\x13serving_environment\x18\x02 \x01(\x0b\x32).modelregistry.v1.ServingEnvironmentPatch\"e\n UpdateServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"-\n\x1f\x44\x65leteServingEnvironmentRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\"\n DeleteServingEnvironmentResponse2\x97\t\n\x19ServingEnvironmentService\x12\xb3\x01\n\x17ListServingEnvironments\x12\x30.modelregistry.v1.ListServingEnvironmentsRequest\x1a\x31.modelregistry.v1.ListServingEnvironmentsResponse\"3\x82\xd3\xe4\x93\x02-\x12+/api/v1/model-registry/serving_environments\x12\xb2\x01\n\x15GetServingEnvironment\x12..modelregistry.v1.GetServingEnvironmentRequest\x1a/.modelregistry.v1.GetServingEnvironmentResponse\"8\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/model-registry/serving_environments/{id}\x12\xaf\x01\n\x16\x46indServingEnvironment\x12/.modelregistry.v1.FindServingEnvironmentRequest\x1a\x30.modelregistry.v1.FindServingEnvironmentResponse\"2\x82\xd3\xe4\x93\x02,\x12*/api/v1/model-registry/serving_environment\x12\xcb\x01\n\x18\x43reateServingEnvironment\x12\x31.modelregistry.v1.CreateServingEnvironmentRequest\x1a\x32.modelregistry.v1.CreateServingEnvironmentResponse\"H\x82\xd3\xe4\x93\x02\x42\"+/api/v1/model-registry/serving_environments:\x13serving_environment\x12\xd0\x01\n\x18UpdateServingEnvironment\x12\x31.modelregistry.v1.UpdateServingEnvironmentRequest\x1a\x32.modelregistry.v1.UpdateServingEnvironmentResponse\"M\x82\xd3\xe4\x93\x02G20/api/v1/model-registry/serving_environments/{id}:\x13serving_environment\x12\xbb\x01\n\x18\x44\x65leteServingEnvironment\x12\x31.modelregistry.v1.DeleteServingEnvironmentRequest\x1a\x32.modelregistry.v1.DeleteServingEnvironmentResponse\"8\x82\xd3\xe4\x93\x02\x32*0/api/v1/model-registry/serving_environments/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*modelregistry/v1/serving_environment.proto\x12\x10modelregistry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmodelregistry/v1/property.proto\"\xfa\x02\n\x12ServingEnvironment\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x06 \x01(\t\x12\x14\n\x0c\x64rift_policy\x18\x07 \x01(\t\x12\x0c\n\x04\x65tag\x18( \x01(\t\x12H\n\nproperties\x18* \x03(\x0b\x32\x34.modelregistry.v1.ServingEnvironment.PropertiesEntry\x1aR\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.modelregistry.v1.PropertyValue:\x02\x38\x01\"\xb5\x02\n\x15NewServingEnvironment\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xbaH\x06r\x04\x10\x01\x18\x64\x12\x19\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12!\n\x0b\x65xternal_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xff\x01\x12\x1a\n\x0c\x64rift_policy\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12Q\n\nproperties\x18* \x03(\x0b\x32\x37.modelregistry.v1.NewServingEnvironment.PropertiesEntryB\x04\xe2\x41\x01\x01\x1aR\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.modelregistry.v1.PropertyValue:\x02\x38\x01\"\x97\x02\n\x17ServingEnvironmentPatch\x12 \n\x04name\x18\x01 \x01(\tB\r\xe2\x41\x01\x01\xbaH\x06r\x04\x10\x01\x18\x64H\x00\x88\x01\x01\x12\x1e\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12&\n\x0b\x65xternal_id\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xff\x01H\x02\x88\x01\x01\x12\x1f\n\x0c\x64rift_policy\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x03\x88\x01\x01\x12\x37\n\nproperties\x18* \x01(\x0b\x32\x1d.modelregistry.v1.PropertyMapB\x04\xe2\x41\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_descriptionB\x0e\n\x0c_external_idB\x0f\n\r_drift_policy\"\x95\x02\n\x1eListServingEnvironmentsRequest\x12\x14\n\x06search\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x06\x66ilter\x18\x08 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x08order_by\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07sort_by\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05order\x18\x0c \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\x05limit\x18\r \x01(\x03\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x19\n\x06offset\x18\x0e \x01(\x03\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x17\n\tpage_size\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x10 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limitB\t\n\x07_offset\"\xd0\x01\n\x1fListServingEnvironmentsResponse\x12\x42\n\x14serving_environments\x18\x01 \x03(\x0b\x32$.modelregistry.v1.ServingEnvironment\x12\x17\n\ntotal_size\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bnext_offset\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\tB\r\n\x0b_total_sizeB\x0e\n\x0c_next_offset\"8\n\x1cGetServingEnvironmentRequest\x12\x18\n\x02id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\"b\n\x1dGetServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"N\n\x1d\x46indServingEnvironmentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x65xternal_id\x18) \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x1e\x46indServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"\x8f\x01\n\x1f\x43reateServingEnvironmentRequest\x12J\n\x13serving_environment\x18\x01 \x01(\x0b\x32\'.modelregistry.v1.NewServingEnvironmentB\x04\xe2\x41\x01\x02\x12 \n\nrequest_id\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01\"e\n CreateServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"\xf6\x01\n\x1fUpdateServingEnvironmentRequest\x12\x18\n\x02id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12L\n\x13serving_environment\x18\x02 \x01(\x0b\x32).modelregistry.v1.ServingEnvironmentPatchB\x04\xe2\x41\x01\x01\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\nrequest_id\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01\x12\x35\n\x0bupdate_mask\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"e\n UpdateServingEnvironmentResponse\x12\x41\n\x13serving_environment\x18\x01 \x01(\x0b\x32$.modelregistry.v1.ServingEnvironment\"\x8e\x01\n\x1f\x44\x65leteServingEnvironmentRequest\x12\x18\n\x02id\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\nrequest_id\x18\x15 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\rallow_missing\x18\x1e \x01(\x08\x42\x04\xe2\x41\x01\x01\"\"\n DeleteServingEnvironmentResponse2\x97\t\n\x19ServingEnvironmentService\x12\xb3\x01\n\x17ListServingEnvironments\x12\x30.modelregistry.v1.ListServingEnvironmentsRequest\x1a\x31.modelregistry.v1.ListServingEnvironmentsResponse\"3\x82\xd3\xe4\x93\x02-\x12+/api/v1/model-registry/serving_environments\x12\xb2\x01\n\x15GetServingEnvironment\x12..modelregistry.v1.GetServingEnvironmentRequest\x1a/.modelregistry.v1.GetServingEnvironmentResponse\"8\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/model-registry/serving_environments/{id}\x12\xaf\x01\n\x16\x46indServingEnvironment\x12/.modelregistry.v1.FindServingEnvironmentRequest\x1a\x30.modelregistry.v1.FindServingEnvironmentResponse\"2\x82\xd3\xe4\x93\x02,\x12*/api/v1/model-registry/serving_environment\x12\xcb\x01\n\x18\x43reateServingEnvironment\x12\x31.modelregistry.v1.CreateServingEnvironmentRequest\x1a\x32.modelregistry.v1.CreateServingEnvironmentResponse\"H\x82\xd3\xe4\x93\x02\x42\"+/api/v1/model-registry/serving_environments:\x13serving_environment\x12\xd0\x01\n\x18UpdateServingEnvironment\x12\x31.modelregistry.v1.UpdateServingEnvironmentRequest\x1a\x32.modelregistry.v1.UpdateServingEnvironmentResponse\"M\x82\xd3\xe4\x93\x02G20/api/v1/model-registry/serving_environments/{id}:\x13serving_environment\x12\xbb\x01\n\x18\x44\x65leteServingEnvironment\x12\x31.modelregistry.v1.DeleteServingEnvironmentRequest\x1a\x32.modelregistry.v1.DeleteServingEnvironmentResponse\"8\x82\xd3\xe4\x93\x02\x32*0/api/v1/model-registry/serving_environments/{id}B\xd3\x01\n\'io.github.registrygrpc.modelregistry.v1B\x17ServingEnvironmentProtoP\x01ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\xa2\x02\x03MRV\xaa\x02\x10ModelRegistry.V1\xca\x02\x10ModelRegistry\\V1\xea\x02\x11ModelRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelregistry.v1.serving_environment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\'io.github.registrygrpc.modelregistry.v1B\027ServingEnvironmentProtoP\001ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\242\002\003MRV\252\002\020ModelRegistry.V1\312\002\020ModelRegistry\\V1\352\002\021ModelRegistry::V1'
+  _globals['_SERVINGENVIRONMENT_PROPERTIESENTRY']._loaded_options = None
+  _globals['_SERVINGENVIRONMENT_PROPERTIESENTRY']._serialized_options = b'8\001'
+  _globals['_NEWSERVINGENVIRONMENT_PROPERTIESENTRY']._loaded_options = None
+  _globals['_NEWSERVINGENVIRONMENT_PROPERTIESENTRY']._serialized_options = b'8\001'
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['name']._loaded_options = None
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\006r\004\020\001\030d'
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['description']._loaded_options = None
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['description']._serialized_options = b'\342A\001\001'
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['external_id']._loaded_options = None
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['external_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\377\001'
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['drift_policy']._loaded_options = None
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['drift_policy']._serialized_options = b'\342A\001\001'
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['properties']._loaded_options = None
+  _globals['_NEWSERVINGENVIRONMENT'].fields_by_name['properties']._serialized_options = b'\342A\001\001'
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['name']._loaded_options = None
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['name']._serialized_options = b'\342A\001\001\272H\006r\004\020\001\030d'
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['description']._loaded_options = None
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['description']._serialized_options = b'\342A\001\001'
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['external_id']._loaded_options = None
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['external_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\377\001'
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['drift_policy']._loaded_options = None
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['drift_policy']._serialized_options = b'\342A\001\001'
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['properties']._loaded_options = None
+  _globals['_SERVINGENVIRONMENTPATCH'].fields_by_name['properties']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['search']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['search']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['filter']._serialized_options = b'\342A\001\001\272H\005r\003\030\240\037'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['order_by']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['sort_by']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['sort_by']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['order']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['order']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['offset']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['offset']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_GETSERVINGENVIRONMENTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETSERVINGENVIRONMENTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_FINDSERVINGENVIRONMENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_FINDSERVINGENVIRONMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\001'
+  _globals['_FINDSERVINGENVIRONMENTREQUEST'].fields_by_name['external_id']._loaded_options = None
+  _globals['_FINDSERVINGENVIRONMENTREQUEST'].fields_by_name['external_id']._serialized_options = b'\342A\001\001'
+  _globals['_CREATESERVINGENVIRONMENTREQUEST'].fields_by_name['serving_environment']._loaded_options = None
+  _globals['_CREATESERVINGENVIRONMENTREQUEST'].fields_by_name['serving_environment']._serialized_options = b'\342A\001\002'
+  _globals['_CREATESERVINGENVIRONMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATESERVINGENVIRONMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['serving_environment']._loaded_options = None
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['serving_environment']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\001'
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\005r\003\260\001\001'
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272H\005r\003\030\200\001'
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['allow_missing']._loaded_options = None
+  _globals['_DELETESERVINGENVIRONMENTREQUEST'].fields_by_name['allow_missing']._serialized_options = b'\342A\001\001'
   _globals['_SERVINGENVIRONMENTSERVICE'].methods_by_name['ListServingEnvironments']._loaded_options = None
   _globals['_SERVINGENVIRONMENTSERVICE'].methods_by_name['ListServingEnvironments']._serialized_options = b'\202\323\344\223\002-\022+/api/v1/model-registry/serving_environments'
   _globals['_SERVINGENVIRONMENTSERVICE'].methods_by_name['GetServingEnvironment']._loaded_options = None
@@ -45,36 +120,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVINGENVIRONMENTSERVICE'].methods_by_name['UpdateServingEnvironment']._serialized_options = b'\202\323\344\223\002G20/api/v1/model-registry/serving_environments/{id}:\023serving_environment'
   _globals['_SERVINGENVIRONMENTSERVICE'].methods_by_name['DeleteServingEnvironment']._loaded_options = None
   _globals['_SERVINGENVIRONMENTSERVICE'].methods_by_name['DeleteServingEnvironment']._serialized_options = b'\202\323\344\223\0022*0/api/v1/model-registry/serving_environments/{id}'
-  _globals['_SERVINGENVIRONMENT']._serialized_start=128
-  _globals['_SERVINGENVIRONMENT']._serialized_end=334
-  _globals['_NEWSERVINGENVIRONMENT']._serialized_start=336
-  _globals['_NEWSERVINGENVIRONMENT']._serialized_end=437
-  _globals['_SERVINGENVIRONMENTPATCH']._serialized_start=440
-  _globals['_SERVINGENVIRONMENTPATCH']._serialized_end=621
-  _globals['_LISTSERVINGENVIRONMENTSREQUEST']._serialized_start=624
-  _globals['_LISTSERVINGENVIRONMENTSREQUEST']._serialized_end=805
-  _globals['_LISTSERVINGENVIRONMENTSRESPONSE']._serialized_start=808
-  _globals['_LISTSERVINGENVIRONMENTSRESPONSE']._serialized_end=1016
-  _globals['_GETSERVINGENVIRONMENTREQUEST']._serialized_start=1018
-  _globals['_GETSERVINGENVIRONMENTREQUEST']._serialized_end=1060
-  _globals['_GETSERVINGENVIRONMENTRESPONSE']._serialized_start=1062
-  _globals['_GETSERVINGENVIRONMENTRESPONSE']._serialized_end=1160
-  _globals['_FINDSERVINGENVIRONMENTREQUEST']._serialized_start=1162
-  _globals['_FINDSERVINGENVIRONMENTREQUEST']._serialized_end=1207
-  _globals['_FINDSERVINGENVIRONMENTRESPONSE']._serialized_start=1209
-  _globals['_FINDSERVINGENVIRONMENTRESPONSE']._serialized_end=1308
-  _globals['_CREATESERVINGENVIRONMENTREQUEST']._serialized_start=1310
-  _globals['_CREATESERVINGENVIRONMENTREQUEST']._serialized_end=1413
-  _globals['_CREATESERVINGENVIRONMENTRESPONSE']._serialized_start=1415
-  _globals['_CREATESERVINGENVIRONMENTRESPONSE']._serialized_end=1516
-  _globals['_UPDATESERVINGENVIRONMENTREQUEST']._serialized_start=1518
-  _globals['_UPDATESERVINGENVIRONMENTREQUEST']._serialized_end=1635
-  _globals['_UPDATESERVINGENVIRONMENTRESPONSE']._serialized_start=1637
-  _globals['_UPDATESERVINGENVIRONMENTRESPONSE']._serialized_end=1738
-  _globals['_DELETESERVINGENVIRONMENTREQUEST']._serialized_start=1740
-  _globals['_DELETESERVINGENVIRONMENTREQUEST']._serialized_end=1785
-  _globals['_DELETESERVINGENVIRONMENTRESPONSE']._serialized_start=1787
-  _globals['_DELETESERVINGENVIRONMENTRESPONSE']._serialized_end=1821
-  _globals['_SERVINGENVIRONMENTSERVICE']._serialized_start=1824
-  _globals['_SERVINGENVIRONMENTSERVICE']._serialized_end=2999
+  _globals['_SERVINGENVIRONMENT']._serialized_start=257
+  _globals['_SERVINGENVIRONMENT']._serialized_end=635
+  _globals['_SERVINGENVIRONMENT_PROPERTIESENTRY']._serialized_start=553
+  _globals['_SERVINGENVIRONMENT_PROPERTIESENTRY']._serialized_end=635
+  _globals['_NEWSERVINGENVIRONMENT']._serialized_start=638
+  _globals['_NEWSERVINGENVIRONMENT']._serialized_end=947
+  _globals['_NEWSERVINGENVIRONMENT_PROPERTIESENTRY']._serialized_start=553
+  _globals['_NEWSERVINGENVIRONMENT_PROPERTIESENTRY']._serialized_end=635
+  _globals['_SERVINGENVIRONMENTPATCH']._serialized_start=950
+  _globals['_SERVINGENVIRONMENTPATCH']._serialized_end=1229
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST']._serialized_start=1232
+  _globals['_LISTSERVINGENVIRONMENTSREQUEST']._serialized_end=1509
+  _globals['_LISTSERVINGENVIRONMENTSRESPONSE']._serialized_start=1512
+  _globals['_LISTSERVINGENVIRONMENTSRESPONSE']._serialized_end=1720
+  _globals['_GETSERVINGENVIRONMENTREQUEST']._serialized_start=1722
+  _globals['_GETSERVINGENVIRONMENTREQUEST']._serialized_end=1778
+  _globals['_GETSERVINGENVIRONMENTRESPONSE']._serialized_start=1780
+  _globals['_GETSERVINGENVIRONMENTRESPONSE']._serialized_end=1878
+  _globals['_FINDSERVINGENVIRONMENTREQUEST']._serialized_start=1880
+  _globals['_FINDSERVINGENVIRONMENTREQUEST']._serialized_end=1958
+  _globals['_FINDSERVINGENVIRONMENTRESPONSE']._serialized_start=1960
+  _globals['_FINDSERVINGENVIRONMENTRESPONSE']._serialized_end=2059
+  _globals['_CREATESERVINGENVIRONMENTREQUEST']._serialized_start=2062
+  _globals['_CREATESERVINGENVIRONMENTREQUEST']._serialized_end=2205
+  _globals['_CREATESERVINGENVIRONMENTRESPONSE']._serialized_start=2207
+  _globals['_CREATESERVINGENVIRONMENTRESPONSE']._serialized_end=2308
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST']._serialized_start=2311
+  _globals['_UPDATESERVINGENVIRONMENTREQUEST']._serialized_end=2557
+  _globals['_UPDATESERVINGENVIRONMENTRESPONSE']._serialized_start=2559
+  _globals['_UPDATESERVINGENVIRONMENTRESPONSE']._serialized_end=2660
+  _globals['_DELETESERVINGENVIRONMENTREQUEST']._serialized_start=2663
+  _globals['_DELETESERVINGENVIRONMENTREQUEST']._serialized_end=2805
+  _globals['_DELETESERVINGENVIRONMENTRESPONSE']._serialized_start=2807
+  _globals['_DELETESERVINGENVIRONMENTRESPONSE']._serialized_end=2841
+  _globals['_SERVINGENVIRONMENTSERVICE']._serialized_start=2844
+  _globals['_SERVINGENVIRONMENTSERVICE']._serialized_end=4019
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,2 @@
+DROP TABLE deleted_artifact;
+DROP TABLE artifact;

@@ -1,0 +1,22 @@
+-- migrate:no-transaction
+DROP TRIGGER IF EXISTS record_insert ON model_alias_move;
+DROP TRIGGER IF EXISTS record_insert ON deployment_event;
+DROP TRIGGER IF EXISTS record_insert ON deployment_revision;
+DROP TRIGGER IF EXISTS record_delete ON serve_model;
+DROP TRIGGER IF EXISTS record_update ON serve_model;
+DROP TRIGGER IF EXISTS record_insert ON serve_model;
+DROP TRIGGER IF EXISTS record_delete ON inference_service;
+DROP TRIGGER IF EXISTS record_update ON inference_service;
+DROP TRIGGER IF EXISTS record_insert ON inference_service;
+DROP TRIGGER IF EXISTS record_delete ON serving_environment;
+DROP TRIGGER IF EXISTS record_update ON serving_environment;
+DROP TRIGGER IF EXISTS record_insert ON serving_environment;
+DROP TRIGGER IF EXISTS record_delete ON artifact;
+DROP TRIGGER IF EXISTS record_update ON artifact;
+DROP TRIGGER IF EXISTS record_insert ON artifact;
+DROP TRIGGER IF EXISTS record_delete ON model_version;
+DROP TRIGGER IF EXISTS record_update ON model_version;
+DROP TRIGGER IF EXISTS record_insert ON model_version;
+DROP TRIGGER IF EXISTS record_delete ON registered_model;
+DROP TRIGGER IF EXISTS record_update ON registered_model;
+DROP TRIGGER IF EXISTS record_insert ON registered_model;

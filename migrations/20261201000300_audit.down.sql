@@ -1,0 +1,16 @@
+DROP TRIGGER record_insert ON webhook;
+DROP TRIGGER record_update ON webhook;
+DROP TRIGGER record_delete ON webhook;
+DROP FUNCTION record_webhook();
+DROP TRIGGER record_insert ON project;
+DROP TRIGGER record_update ON project;
+DROP TRIGGER record_delete ON project;
+DROP FUNCTION record_project();
+DROP TRIGGER record_insert ON api_token;
+DROP TRIGGER record_update ON api_token;
+DROP TRIGGER record_delete ON api_token;
+DROP FUNCTION record_api_token();
+DROP TRIGGER record_insert ON member;
+DROP TRIGGER record_update ON member;
+DROP TRIGGER record_delete ON member;
+DROP FUNCTION record_member();
