@@ -51,7 +51,8 @@ class ExplainedDatabase(Database):
     """Has one connection, so that everything runs in a transaction that is rolled back."""
 
     def __init__(self, dsn: str) -> None:
-        super().__init__(dsn, DatabaseOptions(size=1, statement_timeout=60))
+        # Longer than the second after which autovacuum gives way to a statement that waits for its lock, like ANALYZE.
+        super().__init__(dsn, DatabaseOptions(size=1, statement_timeout=60, lock_timeout=60))
         self._told: list[Plan] = []
 
     @asynccontextmanager
