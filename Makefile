@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# The packages of this repository, each after those that it needs.
+PACKAGES := stubs/python .
 # The baseline of `buf breaking`: origin/main, or else the previous commit.
 PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q HEAD~1 || echo HEAD)
 
@@ -10,6 +12,9 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # The time of all files of a release, so that whoever builds it gets the same bytes. Only for some commands: with it, pip would
 # write bytecode into .venv that is slow to load.
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct),$(error set SOURCE_DATE_EPOCH, or build it from a clone))
+
+# Packages of this repository are not on PyPI, and so they are in no lock file.
+LOCK = --no-emit-index-url --no-emit-package registry-grpc-stubs --generate-hashes
 
 .DEFAULT_GOAL := help
 .PHONY: help version run wheel image release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale clean
@@ -23,14 +28,14 @@ version: ## says the version, which only pyproject.toml has
 run: $(INSTALLED) ## runs everything on this machine: database, migrations, workers, controller, cluster, gateway
 	@exec $(BIN)/registry-grpc dev
 
-wheel: $(INSTALLED) ## builds the wheel for production into dist/
-	rm -rf build dist/*.whl
-	SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+wheel: $(INSTALLED) ## builds the wheels for production into dist/
+	rm -rf $(PACKAGES:%=%/build) dist/*.whl
+	SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist $(PACKAGES:%=./%)
 
 image: wheel ## builds the image for production into dist/, with buildah and without Docker
 	SOURCE_DATE_EPOCH=$(EPOCH) deploy/image.sh
 
-release: $(INSTALLED) ## builds all parts of a release into dist/, with checksums: wheel, protos, image, chart
+release: $(INSTALLED) ## builds all parts of a release into dist/, with checksums: wheels, protos, image, chart
 	rm -rf dist
 	$(MAKE) wheel $(if $(shell command -v buildah),image)
 	BIN=$(BIN) SOURCE_DATE_EPOCH=$(EPOCH) scripts/release.sh $(VERSION)
@@ -75,7 +80,7 @@ format: $(INSTALLED) ## formats code and protos, and mends what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w proto
 
-generate: $(INSTALLED) ## generates docs/reasons.md, and the stubs under src/registry_grpc/gen from proto/
+generate: $(INSTALLED) ## generates docs/reasons.md, and the stubs in stubs/python from proto/
 	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
 
@@ -85,8 +90,8 @@ manifests: $(INSTALLED) ## makes deploy/kubernetes from deploy/chart, with helm,
 
 lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --generate-hashes --all-extras pyproject.toml -o requirements/all.lock
-	$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml -o requirements/all.lock
+	$(BIN)/uv pip compile --quiet $(LOCK) --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
 
 bench: $(INSTALLED) ## measures the table of docs/performance.md
 	$(BIN)/python -m tests.bench.run
@@ -95,13 +100,13 @@ bench-scale: $(INSTALLED) ## measures the same reads at 1k, 10k, 100k and 1M mod
 	$(BIN)/python -m tests.bench.scale
 
 clean: ## removes the environment, the data of `make run` and what was built
-	rm -rf .venv .data .cache build dist
+	rm -rf .venv .data .cache dist $(PACKAGES:%=%/build)
 
-$(INSTALLED): requirements/all.lock pyproject.toml
+$(INSTALLED): requirements/all.lock $(PACKAGES:%=%/pyproject.toml)
 	@echo "1/3 makes .venv with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
 	@echo "2/3 installs the $$(grep -c == $<) packages of $<, for about a minute"
 	@$(BIN)/pip install --progress-bar off --disable-pip-version-check --require-hashes -r $<
-	@echo "3/3 installs registry-grpc itself"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "3/3 installs the packages of this repository"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(PACKAGES:%=--editable ./%)
 	@touch $@

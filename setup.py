@@ -25,7 +25,7 @@ class BuildWithShippedFiles(build_py):
         shutil.rmtree(target, ignore_errors=True)  # an earlier build may have copied files that no longer exist
         for folder in FOLDERS:
             shutil.copytree(ROOT / folder, target / folder)
-        sys.path.insert(0, str(ROOT / "src"))
+        sys.path[:0] = [str(ROOT / "src"), str(ROOT / "stubs" / "python" / "src")]
         from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set  # noqa: PLC0415
 
         (target / "gateway" / "registry.pb").write_bytes(gateway_descriptor_set())

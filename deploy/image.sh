@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make image`: builds the image and its bill of materials into dist/, with buildah and without Docker. The wheel is there.
+# `make image`: builds the image and its bill of materials into dist/, with buildah and without Docker. The wheels are there.
 #   BASE=…        another base image than that of the Dockerfile
 #   BASE=debian   a base made of Debian's packages (as root, with mmdebstrap), also if the Dockerfile's cannot be pulled
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make release`: adds the protos and the chart to the wheel and the image in dist/, and the checksums of all.
+# `make release`: adds the protos and the chart to the wheels and the image in dist/, and the checksums of all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=registry-grpc-$1

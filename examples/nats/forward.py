@@ -1,7 +1,7 @@
 """Publishes every event of a project to NATS JetStream, and goes on after a crash where it stopped.
 
-    pip install nats-py grpcio protobuf
-    PYTHONPATH=src python examples/nats/forward.py localhost:8080 <project id> nats://localhost:4222
+    pip install nats-py ./stubs/python
+    python examples/nats/forward.py localhost:8080 <project id> nats://localhost:4222
 
 The subject is `registry.<project id>.<type>`, for example `registry.….model.created`, and the message is the event in
 JSON. An event that was published just before a crash is published again. JetStream drops it, because its id is the id of
@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import grpc
 from google.protobuf.json_format import MessageToJson
 
-from registry_grpc.gen.modelregistry.v1.event_pb2 import WatchEventsRequest
-from registry_grpc.gen.modelregistry.v1.event_pb2_grpc import EventServiceStub
+from modelregistry.v1.event_pb2 import WatchEventsRequest
+from modelregistry.v1.event_pb2_grpc import EventServiceStub
 
 # A worker stops, the database is away, or nobody has answered yet.
 _AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNKNOWN}

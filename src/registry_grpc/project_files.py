@@ -11,8 +11,8 @@ from typing import Any
 
 import grpc
 
-from registry_grpc.gen.modelregistry.v1 import transfer_pb2 as pb
-from registry_grpc.gen.modelregistry.v1.transfer_pb2_grpc import TransferServiceStub
+from modelregistry.v1 import transfer_pb2 as pb
+from modelregistry.v1.transfer_pb2_grpc import TransferServiceStub
 from registry_grpc.progress import Progress
 from registry_grpc.settings import Settings
 from registry_grpc.tls import Endpoint, token_metadata

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from tests.bench import data
 from tests.bench.load import GrpcLoad, RestLoad
 
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2, registered_model_pb2
+from modelregistry.v1 import model_version_pb2, registered_model_pb2
 
 REST = "/api/v1/model-registry"
 _NEW_MODEL = '{"name": "bench-%n", "description": "made by the benchmark", "labels": {"team": "vision"}}'

@@ -31,7 +31,7 @@ from tests.bench.cpu import PARTS, cpu_microseconds, resident_megabytes
 from tests.bench.load import GrpcLoad, RestLoad
 from tests.e2e.stack import Addresses, Stack
 
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2, registered_model_pb2
+from modelregistry.v1 import model_version_pb2, registered_model_pb2
 
 _ROOT = Path(__file__).parents[2]
 _CLIENTS = 4
@@ -77,7 +77,7 @@ async def _compare(arguments: argparse.Namespace) -> None:
                 REGISTRY_CLUSTER="none",
                 REGISTRY_WORKERS="1",
                 REGISTRY_AUTH=auth,
-                PYTHONPATH=str(root.resolve() / "src"),
+                PYTHONPATH=f"{root.resolve() / 'src'}:{root.resolve() / 'stubs/python/src'}",
                 **given,
             )
             cleanups.callback(stack.remove)

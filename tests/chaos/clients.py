@@ -19,8 +19,8 @@ from tests.e2e.builders import fresh, version_body
 from tests.e2e.rpc import Rpc
 from tests.e2e.stack import Addresses
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
-from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as i
+from modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import inference_service_pb2 as i
 
 _PAUSE_SECONDS = 0.1
 _MOST_DEPLOYMENTS = 8

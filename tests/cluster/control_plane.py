@@ -119,7 +119,7 @@ class ControlPlane:
     def start_kserve(self) -> None:
         """Runs the KServe controller of the simulated cluster."""
         command = [sys.executable, "-m", "tests.cluster.toy_kserve", str(self.kubeconfig("kserve"))]
-        self._spawn("kserve", command, PYTHONPATH=f"{_ROOT}:{_ROOT / 'src'}")
+        self._spawn("kserve", command, PYTHONPATH=f"{_ROOT}:{_ROOT / 'src'}:{_ROOT / 'stubs/python/src'}")
 
     async def start_own_kserve(self, kserve: OwnKServe, client: ClusterClient) -> None:
         """Runs KServe's own manager, and returns when it and its webhooks answer."""

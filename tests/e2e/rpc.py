@@ -11,16 +11,16 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure
 from grpc_status import rpc_status
 
-from registry_grpc.gen.modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
-from registry_grpc.gen.modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
-from registry_grpc.gen.modelregistry.v1.inference_service_pb2_grpc import ServingServiceStub
-from registry_grpc.gen.modelregistry.v1.model_alias_pb2_grpc import ModelAliasServiceStub
-from registry_grpc.gen.modelregistry.v1.model_artifact_pb2_grpc import ModelArtifactServiceStub
-from registry_grpc.gen.modelregistry.v1.model_version_pb2_grpc import ModelVersionServiceStub
-from registry_grpc.gen.modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
-from registry_grpc.gen.modelregistry.v1.serve_model_pb2_grpc import ServeModelServiceStub
-from registry_grpc.gen.modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
-from registry_grpc.gen.modelregistry.v1.transfer_pb2_grpc import TransferServiceStub
+from modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
+from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
+from modelregistry.v1.inference_service_pb2_grpc import ServingServiceStub
+from modelregistry.v1.model_alias_pb2_grpc import ModelAliasServiceStub
+from modelregistry.v1.model_artifact_pb2_grpc import ModelArtifactServiceStub
+from modelregistry.v1.model_version_pb2_grpc import ModelVersionServiceStub
+from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
+from modelregistry.v1.serve_model_pb2_grpc import ServeModelServiceStub
+from modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
+from modelregistry.v1.transfer_pb2_grpc import TransferServiceStub
 
 DEADLINE: Final = 20.0
 

@@ -23,12 +23,12 @@ from tests.e2e.routes import ALL, FINDS, LISTS
 from tests.e2e.stack import Addresses, Stack
 from tests.issuer import TestIssuer
 
+from modelregistry import v1
+from modelregistry.v1 import access_pb2 as pb
+from modelregistry.v1 import audit_pb2
+from modelregistry.v1.access_pb2_grpc import AccessServiceStub
+from modelregistry.v1.audit_pb2_grpc import AuditServiceStub
 from registry_grpc.devtools.demo_issuer import new_key
-from registry_grpc.gen.modelregistry import v1
-from registry_grpc.gen.modelregistry.v1 import access_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import audit_pb2
-from registry_grpc.gen.modelregistry.v1.access_pb2_grpc import AccessServiceStub
-from registry_grpc.gen.modelregistry.v1.audit_pb2_grpc import AuditServiceStub
 from registry_grpc.shipped import PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -17,8 +17,8 @@ from tests.e2e.builders import fresh
 from tests.e2e.processes import wait_until
 from tests.e2e.stack import Addresses, Stack
 
-from registry_grpc.gen.modelregistry.v1 import project_pb2
-from registry_grpc.gen.modelregistry.v1.project_pb2_grpc import ProjectServiceStub
+from modelregistry.v1 import project_pb2
+from modelregistry.v1.project_pb2_grpc import ProjectServiceStub
 from registry_grpc.shipped import PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

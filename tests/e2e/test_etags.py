@@ -14,7 +14,7 @@ from tests.e2e.checks import json_of
 from tests.e2e.routes import GETS, PATCHES, Route
 from tests.e2e.rpc import Rpc
 
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
+from modelregistry.v1 import registered_model_pb2 as pb
 
 EDITORS = 10
 

@@ -22,7 +22,7 @@ from tests.e2e.rpc import DEADLINE, Rpc
 from tests.e2e.stack import Stack
 from tests.e2e.test_failures import running
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import deployment_pb2 as d
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failures"), pytest.mark.timeout(300)]
 

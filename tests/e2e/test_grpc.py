@@ -14,7 +14,7 @@ from tests.e2e.api import Api
 from tests.e2e.builders import an_id, fresh
 from tests.e2e.rpc import Rpc
 
-from registry_grpc.gen.modelregistry.v1 import (
+from modelregistry.v1 import (
     deployment_pb2,
     inference_service_pb2,
     model_artifact_pb2,

@@ -7,8 +7,8 @@ from tests.e2e.api import Api
 from tests.e2e.rpc import Rpc
 from tests.e2e.test_grpc_properties import new_model, new_version
 
-from registry_grpc.gen.modelregistry.v1 import artifact_pb2 as pb
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyValue
+from modelregistry.v1 import artifact_pb2 as pb
+from modelregistry.v1.property_pb2 import PropertyValue
 
 
 def test_artifacts_live_beside_the_model_artifact(rpc: Rpc, api: Api) -> None:

@@ -17,8 +17,8 @@ from tests.e2e.deployments import PATIENCE, Place, served_states
 from tests.e2e.rpc import DEADLINE, Rpc
 from tests.e2e.stack import Addresses
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
-from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2 as reasons
+from modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import deployment_reason_pb2 as reasons
 
 DEPLOYED = d.DEPLOYMENT_PHASE_DEPLOYED
 UNDEPLOYED = d.DEPLOYMENT_PHASE_UNDEPLOYED

@@ -18,12 +18,12 @@ from tests.e2e.api import Api
 from tests.e2e.builders import World, a_version, an_id
 from tests.e2e.rpc import DEADLINE, Refusal, Rpc
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
-from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as s
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as m
-from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as link
-from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as e
+from modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import inference_service_pb2 as s
+from modelregistry.v1 import model_version_pb2 as v
+from modelregistry.v1 import registered_model_pb2 as m
+from modelregistry.v1 import serve_model_pb2 as link
+from modelregistry.v1 import serving_environment_pb2 as e
 
 SERVICES = [
     "RegisteredModelService",

@@ -12,8 +12,8 @@ from tests.e2e.builders import fresh
 from tests.e2e.rpc import Rpc
 from tests.e2e.test_grpc import M, V, new_model, new_version
 
-from registry_grpc.gen.modelregistry.v1 import artifact_pb2, model_alias_pb2
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyValue
+from modelregistry.v1 import artifact_pb2, model_alias_pb2
+from modelregistry.v1.property_pb2 import PropertyValue
 
 
 @pytest.fixture

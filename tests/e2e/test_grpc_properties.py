@@ -9,13 +9,8 @@ from tests.e2e.api import Api
 from tests.e2e.builders import fresh
 from tests.e2e.rpc import Rpc
 
-from registry_grpc.gen.modelregistry.v1 import (
-    inference_service_pb2,
-    model_version_pb2,
-    registered_model_pb2,
-    serving_environment_pb2,
-)
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyValue
+from modelregistry.v1 import inference_service_pb2, model_version_pb2, registered_model_pb2, serving_environment_pb2
+from modelregistry.v1.property_pb2 import PropertyValue
 
 M, V = registered_model_pb2, model_version_pb2
 E, S = serving_environment_pb2, inference_service_pb2

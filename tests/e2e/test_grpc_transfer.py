@@ -17,10 +17,10 @@ from tests.e2e.rpc import DEADLINE, Refusal, Rpc
 from tests.e2e.stack import Addresses
 from tests.e2e.test_grpc_properties import new_model
 
-from registry_grpc.gen.modelregistry.v1 import artifact_pb2, model_alias_pb2, serving_environment_pb2
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
-from registry_grpc.gen.modelregistry.v1 import transfer_pb2 as pb
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyValue
+from modelregistry.v1 import artifact_pb2, model_alias_pb2, serving_environment_pb2
+from modelregistry.v1 import model_version_pb2 as v
+from modelregistry.v1 import transfer_pb2 as pb
+from modelregistry.v1.property_pb2 import PropertyValue
 
 SECRET = "a-very-secret-key"
 

@@ -14,11 +14,11 @@ from tests.e2e.rpc import Rpc
 from tests.e2e.stack import Addresses
 from tests.e2e.test_grpc_deploy import Deployer
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
-from registry_grpc.gen.modelregistry.v1 import model_alias_pb2 as a
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as m
-from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as e
+from modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import model_alias_pb2 as a
+from modelregistry.v1 import model_version_pb2 as v
+from modelregistry.v1 import registered_model_pb2 as m
+from modelregistry.v1 import serving_environment_pb2 as e
 
 
 @pytest.fixture(scope="module")

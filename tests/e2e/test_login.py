@@ -19,10 +19,10 @@ import pytest
 from tests.e2e.api import PREFIX
 from tests.e2e.stack import Stack, free_port
 
-from registry_grpc.gen.modelregistry.v1 import access_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2
-from registry_grpc.gen.modelregistry.v1.access_pb2_grpc import AccessServiceStub
-from registry_grpc.gen.modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
+from modelregistry.v1 import access_pb2 as pb
+from modelregistry.v1 import registered_model_pb2
+from modelregistry.v1.access_pb2_grpc import AccessServiceStub
+from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -25,13 +25,13 @@ from tests.e2e.processes import wait_until
 from tests.e2e.rpc import Refusal, Rpc
 from tests.e2e.stack import Addresses
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
-from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as s
-from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2 as a
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as m
-from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as link
-from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as e
+from modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import inference_service_pb2 as s
+from modelregistry.v1 import model_artifact_pb2 as a
+from modelregistry.v1 import model_version_pb2 as v
+from modelregistry.v1 import registered_model_pb2 as m
+from modelregistry.v1 import serve_model_pb2 as link
+from modelregistry.v1 import serving_environment_pb2 as e
 
 ID = "00000000-0000-4000-8000-000000000001"
 UNKNOWN_MODE = d.DeploymentOptions(deployment_mode=99)  # type: ignore[arg-type]  # a number of a newer release

@@ -14,8 +14,8 @@ from tests.e2e.checks import json_of
 from tests.e2e.routes import CREATES, DELETES, PATCHES, Route
 from tests.e2e.rpc import Rpc
 
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as vb
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
+from modelregistry.v1 import model_version_pb2 as vb
+from modelregistry.v1 import registered_model_pb2 as pb
 
 
 def keyed(api: Api, method: str, path: str, body: Any = None, key: str = "") -> Any:

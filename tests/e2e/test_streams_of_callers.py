@@ -12,10 +12,10 @@ from tests.e2e.api import Api
 from tests.e2e.builders import fresh
 from tests.e2e.test_access import Registry, registry
 
-from registry_grpc.gen.modelregistry.v1 import access_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import audit_pb2, event_pb2
-from registry_grpc.gen.modelregistry.v1.audit_pb2_grpc import AuditServiceStub
-from registry_grpc.gen.modelregistry.v1.event_pb2_grpc import EventServiceStub
+from modelregistry.v1 import access_pb2 as pb
+from modelregistry.v1 import audit_pb2, event_pb2
+from modelregistry.v1.audit_pb2_grpc import AuditServiceStub
+from modelregistry.v1.event_pb2_grpc import EventServiceStub
 
 __all__ = ["registry"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -16,8 +16,8 @@ from tests.e2e.processes import wait_until
 from tests.e2e.rpc import Rpc
 from tests.e2e.stack import Stack
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2, project_pb2
-from registry_grpc.gen.modelregistry.v1.project_pb2_grpc import ProjectServiceStub
+from modelregistry.v1 import deployment_pb2, project_pb2
+from modelregistry.v1.project_pb2_grpc import ProjectServiceStub
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

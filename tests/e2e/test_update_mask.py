@@ -12,9 +12,9 @@ from tests.e2e.builders import a_model, a_version, an_environment
 from tests.e2e.checks import json_of
 from tests.e2e.rpc import Rpc
 
-from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as i
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as m
+from modelregistry.v1 import inference_service_pb2 as i
+from modelregistry.v1 import model_version_pb2 as v
+from modelregistry.v1 import registered_model_pb2 as m
 
 
 def test_optional_fields_are_set_and_cleared(rpc: Rpc, api: Api) -> None:

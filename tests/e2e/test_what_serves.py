@@ -16,11 +16,11 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.stack import Addresses
 from tests.e2e.test_grpc_deploy import Deployer
 
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
-from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2 as reasons
-from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as s
-from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2 as a
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
+from modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import deployment_reason_pb2 as reasons
+from modelregistry.v1 import inference_service_pb2 as s
+from modelregistry.v1 import model_artifact_pb2 as a
+from modelregistry.v1 import model_version_pb2 as v
 
 SECRET_NAME = "serving.kserve.io/storageSecretName"
 KEYS = {"access_key": "AKIA-one", "secret_key": "secret-one"}

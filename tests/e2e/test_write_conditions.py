@@ -15,7 +15,7 @@ from tests.e2e.checks import json_of
 from tests.e2e.routes import ACTIONS, DELETES, PATCHES, Route
 from tests.e2e.rpc import Rpc
 
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
+from modelregistry.v1 import registered_model_pb2 as pb
 
 STALE = {"error": "it was changed since its etag was read: read it again, and make the change anew"}
 

@@ -32,8 +32,8 @@ class Program:
     command: tuple[str, ...] = (sys.executable, "-m", "registry_grpc")
     folder: Path | None = None
     """The folder in which it runs."""
-    modules: Path | None = None
-    """The path of the package, if it is not the one that the tests use."""
+    modules: tuple[Path, ...] = ()
+    """The folders of its packages, if they are not those that the tests use."""
     environment: Mapping[str, str] | None = None
     """The variables that it has beside settings; by default those of the tests."""
 
@@ -46,7 +46,7 @@ def environment_of(program: Program, **settings: str) -> dict[str, str]:
     inherited = os.environ if program.environment is None else program.environment
     own = {name: value for name, value in inherited.items() if not name.startswith(("REGISTRY_", "KUBECONFIG"))}
     if program is not THIS:
-        own["PYTHONPATH"] = str(program.modules or "")
+        own["PYTHONPATH"] = os.pathsep.join(map(str, program.modules))
     return own | {f"REGISTRY_{name.upper()}": value for name, value in settings.items()} | {"PYTHONWARNINGS": "error"}
 
 

@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 from tests.integration.commands import Running, running, until_serving
 
-from registry_grpc.gen.modelregistry.v1 import transfer_pb2 as pb
-from registry_grpc.gen.modelregistry.v1.transfer_pb2_grpc import TransferServiceStub
+from modelregistry.v1 import transfer_pb2 as pb
+from modelregistry.v1.transfer_pb2_grpc import TransferServiceStub
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 

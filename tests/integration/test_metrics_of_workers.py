@@ -15,13 +15,8 @@ import grpc
 from tests.e2e import processes
 from tests.integration.commands import free_ports, running, until_serving
 
+from modelregistry.v1 import event_pb2, event_pb2_grpc, registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.devtools.free_port import free_port
-from registry_grpc.gen.modelregistry.v1 import (
-    event_pb2,
-    event_pb2_grpc,
-    registered_model_pb2,
-    registered_model_pb2_grpc,
-)
 
 
 async def scraped(port: int) -> str:

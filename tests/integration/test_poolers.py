@@ -13,12 +13,7 @@ import pytest
 from tests.integration.commands import command, free_ports, running, until_serving
 from tests.pgbouncer import needs_pgbouncer, pgbouncer
 
-from registry_grpc.adapters.postgres import migrate, sessions
-from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
-from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
-from registry_grpc.adapters.postgres.deployments import CHANNEL
-from registry_grpc.domain.errors import Unavailable
-from registry_grpc.gen.modelregistry.v1 import (
+from modelregistry.v1 import (
     inference_service_pb2,
     inference_service_pb2_grpc,
     registered_model_pb2,
@@ -26,6 +21,11 @@ from registry_grpc.gen.modelregistry.v1 import (
     serving_environment_pb2,
     serving_environment_pb2_grpc,
 )
+from registry_grpc.adapters.postgres import migrate, sessions
+from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
+from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
+from registry_grpc.adapters.postgres.deployments import CHANNEL
+from registry_grpc.domain.errors import Unavailable
 
 pytestmark = [pytest.mark.slow, needs_pgbouncer]
 

@@ -9,11 +9,8 @@ import grpc
 import pytest
 from tests.integration.commands import command
 
-from registry_grpc.gen.modelregistry.v1 import transfer_pb2 as pb
-from registry_grpc.gen.modelregistry.v1.transfer_pb2_grpc import (
-    TransferServiceServicer,
-    add_TransferServiceServicer_to_server,
-)
+from modelregistry.v1 import transfer_pb2 as pb
+from modelregistry.v1.transfer_pb2_grpc import TransferServiceServicer, add_TransferServiceServicer_to_server
 
 PROJECT = "11111111-1111-1111-1111-111111111111"
 TOKEN = "a-secret-token"

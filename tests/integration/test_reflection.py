@@ -10,8 +10,8 @@ import pytest
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from modelregistry.v1 import registered_model_pb2
 from registry_grpc.adapters.grpc.reflection import reflection_handlers
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2
 
 SERVICE = registered_model_pb2.DESCRIPTOR.services_by_name["RegisteredModelService"].full_name
 V1, V1ALPHA = "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"

@@ -27,7 +27,7 @@ from tests.image import Image, image, missing
 from tests.integration.commands import command_of, free_ports, running_of, until_serving
 from tests.integration.deployer import API, Deployer
 
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
+from modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.shipped import PROJECT_ROOT
 
 pytestmark = [
@@ -80,7 +80,8 @@ def built(dist: Path) -> Iterator[Image]:
 
 def test_it_has_all_parts_with_their_checksums(dist: Path) -> None:
     name = f"registry-grpc-{VERSION}"
-    parts = {f"registry_grpc-{VERSION}-py3-none-any.whl", f"{name}-protos.tar.gz", f"{name}.binpb"}
+    parts = {f"{package}-{VERSION}-py3-none-any.whl" for package in ("registry_grpc", "registry_grpc_stubs")}
+    parts |= {f"{name}-protos.tar.gz", f"{name}.binpb"}
     parts |= {f"{name}-image.oci.tar", f"{name}-image.cdx.json"}
     charts = {path.name for path in dist.glob("*.tgz")}
     assert {path.name for path in dist.iterdir()} == parts | charts | {"SHA256SUMS"}
@@ -104,7 +105,7 @@ def test_the_bill_of_materials_names_what_is_in_the_image(dist: Path, built: Ima
     found = {component["purl"] for component in bill["components"]}
     lock = (PROJECT_ROOT / "requirements" / "runtime.lock").read_text()
     locked = {f"pkg:pypi/{name}@{version}" for name, version in re.findall(r"^(\S+)==(\S+) ", lock, re.MULTILINE)}
-    assert locked <= found
+    assert locked | {f"pkg:pypi/registry-grpc-stubs@{VERSION}"} <= found
     assert {purl.split("/")[2].split("@")[0] for purl in found if purl.startswith("pkg:deb/")} >= {
         "libc6",
         "libssl3t64",

@@ -33,14 +33,9 @@ from tests.integration.commands import (
     with_a_later_migration,
 )
 
+from modelregistry.v1 import model_version_pb2, model_version_pb2_grpc, registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc import server
 from registry_grpc.adapters.postgres import migrate
-from registry_grpc.gen.modelregistry.v1 import (
-    model_version_pb2,
-    model_version_pb2_grpc,
-    registered_model_pb2,
-    registered_model_pb2_grpc,
-)
 
 PROJECT = (("project-id", "11111111-1111-1111-1111-111111111111"),)
 LOWEST = migrate.LOWEST_VERSION

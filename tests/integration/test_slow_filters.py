@@ -15,6 +15,7 @@ from tests.contract.conftest import repositories_on
 from tests.fakes.repositories import Repositories
 from tests.postgres import PATIENT, ServerForRun, new_database
 
+from modelregistry.v1 import registered_model_pb2
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.errors import refusal_of
 from registry_grpc.adapters.postgres.database import Database
@@ -26,7 +27,6 @@ from registry_grpc.domain.model_version import ModelVersionFilter
 from registry_grpc.domain.paging import Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter
 from registry_grpc.domain.serving_environment import ServingEnvironmentFilter
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2
 
 PROJECT, MODEL = UUID(int=1), UUID(int=2)
 PAGE, COUNTED = Slice(by_cursor=True), Slice()

@@ -33,10 +33,10 @@ from tests.integration.commands import (
 )
 from tests.integration.deployer import API, Deployer
 
+from modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.adapters.postgres.migrate import load_migrations
 from registry_grpc.devtools import envoy
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.shipped import PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -53,15 +53,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
     head = git("rev-parse", "HEAD")
     for commit in (os.environ.get("REGISTRY_TEST_RELEASE_BEFORE"), "origin/main", "HEAD~1"):
         found = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-        if (
-            found
-            and found != head
-            and (archive := git("archive", found.decode().strip(), "src", "migrations", "gateway"))
-        ):
+        if found and found != head and (archive := git("archive", found.decode().strip())):
             folder = tmp_path_factory.mktemp("before")
             with tarfile.open(fileobj=BytesIO(archive)) as files:
                 files.extractall(folder, filter="data")
-            return Program(folder=folder, modules=folder / "src")
+            return Program(folder=folder, modules=(folder / "src", folder / "stubs" / "python" / "src"))
     pytest.skip("no earlier commit here: a shallow clone, or no git")
 
 

@@ -1,4 +1,4 @@
-"""The wheel in its own environment, without the checkout and without development tools."""
+"""The wheels in their own environment, without the checkout and without development tools."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ import grpc
 import pytest
 from tests.integration.commands import Program, command_of, free_ports, running_of, until_serving
 
+from modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.shipped import GATEWAY, MIGRATIONS, PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SOURCES = ("src", "migrations", "gateway", "deploy/kubernetes", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+SOURCES = (
+    *("src", "stubs/python", "migrations", "gateway", "deploy/kubernetes"),
+    *("pyproject.toml", "setup.py", "README.md", "LICENSE"),
+)
 VERSION = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
@@ -39,30 +42,39 @@ async def pip(python: Path | str, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-async def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, because setuptools includes files that an earlier build left in the folder."""
-    sources, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
+async def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the wheels. They are built from a copy, because setuptools includes what an earlier build left."""
+    sources, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist")
     for name in SOURCES:
         if (PROJECT_ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "registry.pb")
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "registry.pb")
             shutil.copytree(PROJECT_ROOT / name, sources / name, ignore=ignored)
         else:
             shutil.copy(PROJECT_ROOT / name, sources / name)
-    await pip(
-        sys.executable, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "-w", str(target), str(sources)
-    )
-    (built,) = target.glob("*.whl")
-    return built
+    options = ("--no-deps", "--no-index", "--no-build-isolation", "-w", str(target))
+    await pip(sys.executable, "wheel", *options, str(sources / "stubs" / "python"), str(sources))
+    return target
 
 
 @pytest.fixture(scope="module")
-async def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
+def wheel(dist: Path) -> Path:
+    return dist / f"registry_grpc-{VERSION}-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def stubs(dist: Path) -> Path:
+    return dist / f"registry_grpc_stubs-{VERSION}-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+async def installed(wheel: Path, stubs: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
     """An environment with the locked versions of the image."""
     folder = tmp_path_factory.mktemp("installed")
     await asyncio.to_thread(venv.create, folder / "venv", with_pip=True)
     binaries = folder / "venv" / "bin"
     await pip(binaries / "python", "install", "--require-hashes", "-r", f"{PROJECT_ROOT}/requirements/runtime.lock")
-    await pip(binaries / "python", "install", "--no-index", "--no-deps", str(wheel))
+    await pip(binaries / "python", "install", "--no-index", "--no-deps", str(stubs), str(wheel))
+    await pip(binaries / "python", "check")
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     return Program((str(binaries / "registry-grpc"),), elsewhere)

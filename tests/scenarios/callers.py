@@ -13,12 +13,12 @@ from tests.postgres import PATIENT
 from tests.scenarios.watching import Server, serving
 from tests.scenarios.world import PATIENCE
 
+from modelregistry.v1 import audit_pb2 as pb
+from modelregistry.v1 import audit_pb2_grpc, registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.adapters.postgres.access import PostgresAccessRepository
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.devtools.demo_issuer import AUDIENCE
 from registry_grpc.domain.access import ApiToken, Caller, MemberKind, NewApiToken, NewMember, Role
-from registry_grpc.gen.modelregistry.v1 import audit_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import audit_pb2_grpc, registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.services.access import issue_token
 
 

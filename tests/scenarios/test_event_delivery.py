@@ -23,10 +23,10 @@ from aiohttp import web
 from tests.receiver import is_signed, receiving
 from tests.scenarios.event_processes import Killable, run_controller, run_worker
 
-from registry_grpc.gen.modelregistry.v1 import event_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import event_pb2_grpc, registered_model_pb2_grpc, webhook_pb2_grpc
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as models_pb
-from registry_grpc.gen.modelregistry.v1 import webhook_pb2 as webhooks_pb
+from modelregistry.v1 import event_pb2 as pb
+from modelregistry.v1 import event_pb2_grpc, registered_model_pb2_grpc, webhook_pb2_grpc
+from modelregistry.v1 import registered_model_pb2 as models_pb
+from modelregistry.v1 import webhook_pb2 as webhooks_pb
 
 MANY = int(os.environ.get("REGISTRY_TEST_CHANGES", "1600"))
 _CALL_SECONDS = 20.0

@@ -16,16 +16,11 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from tests.scenarios.watching import Server, ended, serving
 from tests.scenarios.world import PATIENCE
 
-from registry_grpc.gen.modelregistry.v1 import artifact_pb2 as artifacts_pb
-from registry_grpc.gen.modelregistry.v1 import (
-    artifact_pb2_grpc,
-    event_pb2_grpc,
-    model_version_pb2_grpc,
-    registered_model_pb2_grpc,
-)
-from registry_grpc.gen.modelregistry.v1 import event_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as versions_pb
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as models_pb
+from modelregistry.v1 import artifact_pb2 as artifacts_pb
+from modelregistry.v1 import artifact_pb2_grpc, event_pb2_grpc, model_version_pb2_grpc, registered_model_pb2_grpc
+from modelregistry.v1 import event_pb2 as pb
+from modelregistry.v1 import model_version_pb2 as versions_pb
+from modelregistry.v1 import registered_model_pb2 as models_pb
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -25,6 +25,7 @@ from tests.postgres import PATIENT
 from tests.receiver import receiving
 from tests.scenarios.world import PATIENCE, World
 
+from modelregistry.v1 import event_pb2, event_pb2_grpc, registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.adapters.metrics import REGISTRY, SUPERVISOR, flush
 from registry_grpc.adapters.postgres.access import PostgresAccessRepository
 from registry_grpc.adapters.postgres.backlog import measure_backlog
@@ -35,12 +36,6 @@ from registry_grpc.bootstrap import App, build, cipher_of
 from registry_grpc.domain.access import Caller, NewApiToken, Role
 from registry_grpc.domain.errors import Overloaded, Reason, Unavailable
 from registry_grpc.domain.webhook import NewWebhook, Webhook, new_secret
-from registry_grpc.gen.modelregistry.v1 import (
-    event_pb2,
-    event_pb2_grpc,
-    registered_model_pb2,
-    registered_model_pb2_grpc,
-)
 from registry_grpc.monitoring import of_supervisor
 from registry_grpc.server import Worker, measure
 from registry_grpc.services import leading

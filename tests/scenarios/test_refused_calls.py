@@ -18,9 +18,9 @@ from google.protobuf.descriptor import MethodDescriptor
 from tests.scenarios.callers import Guarded, guarded
 from tests.scenarios.world import PATIENCE
 
+from modelregistry import v1
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.domain.access import Role
-from registry_grpc.gen.modelregistry import v1
 from registry_grpc.services import audit
 
 NOWHERE = str(UUID(int=0))

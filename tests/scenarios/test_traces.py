@@ -19,15 +19,10 @@ from tests.otlp import PARENT, SAMPLED, TRACE, UNSAMPLED, Received, SpanReceiver
 from tests.scenarios.test_metrics import app_on, running, until
 from tests.scenarios.world import KEYS, MODEL, World
 
+from modelregistry.v1 import deployment_pb2, deployment_pb2_grpc, registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.adapters import otlp, spans
 from registry_grpc.adapters.otlp import sending_spans
 from registry_grpc.bootstrap import App
-from registry_grpc.gen.modelregistry.v1 import (
-    deployment_pb2,
-    deployment_pb2_grpc,
-    registered_model_pb2,
-    registered_model_pb2_grpc,
-)
 from registry_grpc.server import Worker
 from registry_grpc.settings import Settings
 

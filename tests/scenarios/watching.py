@@ -14,11 +14,11 @@ from grpc_status import rpc_status
 from tests.postgres import PATIENT
 from tests.scenarios.world import PATIENCE, World
 
+from modelregistry.v1 import deployment_pb2 as pb
+from modelregistry.v1 import deployment_pb2_grpc
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.bootstrap import build
 from registry_grpc.domain.deployment import Phase
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2_grpc
 from registry_grpc.server import Worker
 from registry_grpc.settings import Settings
 

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.audit import LOOPBACK, Noted, auditing
 from tests.fakes.audit_log import InMemoryAuditLog
 
+from modelregistry.v1 import audit_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.servicers.audit import AuditServicer
 from registry_grpc.domain.access import Caller, Role
@@ -25,7 +26,6 @@ from registry_grpc.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from registry_grpc.gen.modelregistry.v1 import audit_pb2 as pb
 from registry_grpc.services.audit import MOST_OF_A_CALLER, MOST_OF_ALL, Audit, Refusals
 
 PROJECT = UUID(int=7)

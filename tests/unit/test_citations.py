@@ -45,7 +45,7 @@ def texts() -> list[tuple[Path, str]]:
     return [
         (path, path.read_text(encoding="utf-8"))
         for path in paths
-        if path.suffix in _SUFFIXES and path.is_file() and not {"gen", "__pycache__"} & set(path.parts)
+        if path.suffix in _SUFFIXES and path.is_file() and "__pycache__" not in path.parts
     ]
 
 

@@ -18,6 +18,7 @@ from google.protobuf.message_factory import GetMessageClass
 from tests.fakes.requests import InMemoryRequests
 from tests.unit.test_every_field_arrives import NOT_HANDED_ON, UNARY, Recorder, filled
 
+from modelregistry._validate import validate_pb2
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.handlers import _once
 from registry_grpc.adapters.grpc.rpc import Rpc
@@ -25,7 +26,6 @@ from registry_grpc.domain.access import Caller
 from registry_grpc.domain.canary import check_percent
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest
-from registry_grpc.gen.buf.validate import validate_pb2
 
 LONG = 10_000
 RULES: Any = vars(validate_pb2)["field"]

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, RetryInfo
 from grpc import StatusCode
 
+from modelregistry.v1.deployment_pb2 import DeployModelRequest, ListDeploymentsRequest
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.errors import refusal_of, trailing_metadata
 from registry_grpc.adapters.rest.answers import error_body
@@ -35,7 +36,6 @@ from registry_grpc.domain.errors import (
     Unavailable,
     Violation,
 )
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import DeployModelRequest, ListDeploymentsRequest
 
 REQUEST: Any = DeployModelRequest.DESCRIPTOR
 CHARACTERS = ["a", "%", "é", "日", "\U0001f916", "\0"]

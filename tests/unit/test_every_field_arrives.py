@@ -24,6 +24,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from modelregistry.v1.property_pb2 import PropertyMap, PropertyValue
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.rpc import Rpc
 from registry_grpc.adapters.grpc.servicers.artifacts import ArtifactServicer
@@ -44,7 +45,6 @@ from registry_grpc.domain.access import Caller
 from registry_grpc.domain.artifact import Artifact
 from registry_grpc.domain.paging import Cursor, Page
 from registry_grpc.domain.properties import Properties
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyMap, PropertyValue
 
 SERVICERS: list[tuple[type[Any], int]] = [
     (RegisteredModelServicer, 1),

@@ -24,6 +24,7 @@ from tests.fakes.requests import InMemoryRequests
 from tests.unit.conftest import Registry
 from tests.unit.test_every_field_arrives import SERVICERS
 
+from modelregistry.v1 import deployment_pb2, registered_model_pb2, transfer_pb2
 from registry_grpc.adapters.grpc import handlers, servicers
 from registry_grpc.adapters.grpc.call import Call, metadata_of
 from registry_grpc.adapters.grpc.handlers import LONGEST_SECONDS, handlers_of
@@ -36,7 +37,6 @@ from registry_grpc.domain.errors import ClusterReadFailed, NotFound, Overloaded,
 from registry_grpc.domain.model_version import NewModelVersion
 from registry_grpc.domain.paging import View
 from registry_grpc.domain.transfer import Imported, Record, Trailer
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2, transfer_pb2
 from registry_grpc.services.access import OpenGate
 from registry_grpc.services.projects import OpenTenancy
 from registry_grpc.services.transfer import Line

@@ -10,6 +10,13 @@ from uuid import UUID, uuid4
 import pytest
 from tests.deployments import BORN, a_deployment, a_spec
 
+from modelregistry.v1.deployment_pb2 import (
+    CANARY_STEP_UNSPECIFIED,
+    DEPLOYMENT_PHASE_UNSPECIFIED,
+    REVISION_CAUSE_UNSPECIFIED,
+    REVISION_OUTCOME_UNSPECIFIED,
+)
+from modelregistry.v1.deployment_reason_pb2 import DEPLOYMENT_REASON_UNSPECIFIED
 from registry_grpc.adapters.grpc.mapping.deployment import deployment_message, event_message, revision_message
 from registry_grpc.adapters.postgres.deployment_rows import (
     DEPLOYMENT_FIELDS,
@@ -33,13 +40,6 @@ from registry_grpc.domain.evidence import ApplyRefused
 from registry_grpc.domain.preflight import findings
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.domain.serving_environment import DriftPolicy
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import (
-    CANARY_STEP_UNSPECIFIED,
-    DEPLOYMENT_PHASE_UNSPECIFIED,
-    REVISION_CAUSE_UNSPECIFIED,
-    REVISION_OUTCOME_UNSPECIFIED,
-)
-from registry_grpc.gen.modelregistry.v1.deployment_reason_pb2 import DEPLOYMENT_REASON_UNSPECIFIED
 
 OPTIONS = DeploymentOptions(
     deployment_mode=DeploymentMode.KNATIVE,

@@ -11,10 +11,10 @@ from uuid import UUID
 import orjson
 import pytest
 
+from modelregistry.v1.deployment_pb2 import ListDeploymentRevisionsRequest, ListDeploymentsRequest
 from registry_grpc.adapters.grpc.page_tokens import cursor_of, page_token
 from registry_grpc.domain.errors import InvalidPageToken
 from registry_grpc.domain.paging import Cursor
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import ListDeploymentRevisionsRequest, ListDeploymentsRequest
 
 ID = UUID(int=7)
 

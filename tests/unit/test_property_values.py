@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from modelregistry.v1 import registered_model_pb2 as pb
+from modelregistry.v1 import serving_environment_pb2
+from modelregistry.v1.property_pb2 import PropertyValue
 from registry_grpc.adapters.grpc.mapping.common import message_of
 from registry_grpc.adapters.grpc.mapping.properties import properties_of, property_message
 from registry_grpc.adapters.grpc.parsing import parse, path_of
@@ -18,9 +21,6 @@ from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.properties import of_time
 from registry_grpc.domain.registered_model import NewRegisteredModel, RegisteredModelPatch
 from registry_grpc.domain.serving_environment import NewServingEnvironment, ServingEnvironment
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
-from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyValue
 
 VALUES: dict[str, tuple[PropertyValue, dict[str, Any]]] = {
     "int": (PropertyValue(int_value=-(2**63)), {"int": -(2**63)}),

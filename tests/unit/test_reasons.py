@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from modelregistry.v1 import deployment_reason_pb2 as pb
 from registry_grpc.domain.reason import DeploymentReason
-from registry_grpc.gen.modelregistry.v1 import deployment_reason_pb2 as pb
 from registry_grpc.shipped import PROJECT_ROOT
 
 _PROGRAM = """

@@ -1,4 +1,4 @@
-"""What surrounds the code fits it: commands of make, workflows, and the version, which only pyproject.toml has."""
+"""What surrounds the code fits it: commands of make, workflows, and the version, which is that of pyproject.toml."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from registry_grpc.shipped import PROJECT_ROOT
 PROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
 VERSION = PROJECT["version"]
 MAKEFILE = (PROJECT_ROOT / "Makefile").read_text()
+(PACKAGES,) = (found.split() for found in re.findall(r"^PACKAGES := (.*)", MAKEFILE, re.MULTILINE))
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 WORKFLOWS = sorted((PROJECT_ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -75,12 +76,18 @@ def test_documented_commands_of_make_exist(name: str) -> None:
 def test_everything_names_the_same_version() -> None:
     named = {
         "CHANGELOG.md": r"^## \[(\d.*?)\]",
-        "docs/operations.md": r"registry_grpc-([\d.]+)-py3",
+        "docs/operations.md": r"registry_grpc(?:_stubs)?-([\d.]+)-py3",
         "deploy/kubernetes/registry.yaml": r"image: registry-grpc:(\S+)",
         "deploy/kubernetes/migrate.yaml": r"image: registry-grpc:(\S+)",
     }
     for name, pattern in named.items():
         assert re.findall(pattern, (PROJECT_ROOT / name).read_text(), re.MULTILINE)[0] == VERSION, name
+    for package in PACKAGES:
+        project = tomllib.loads((PROJECT_ROOT / package / "pyproject.toml").read_text())["project"]
+        assert project["version"] == VERSION, package
+        assert project["requires-python"] == PROJECT["requires-python"], package
+        others = [needed for needed in project["dependencies"] if needed.startswith("registry-grpc")]
+        assert all(needed.endswith(f"=={VERSION}") for needed in others), package
     chart = PROJECT_ROOT / "deploy" / "chart" / "Chart.yaml"
     if chart.exists():
         assert str(yaml.safe_load(chart.read_text())["appVersion"]) == VERSION

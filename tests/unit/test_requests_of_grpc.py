@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from modelregistry.v1 import deployment_pb2
+from modelregistry.v1 import registered_model_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.deployment import options_of
 from registry_grpc.adapters.grpc.parsing import parse
 from registry_grpc.adapters.grpc.servicers.deployments import DeploymentServicer
 from registry_grpc.domain.errors import InvalidRequest
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
 
 CREATE: Any = pb.CreateRegisteredModelRequest.DESCRIPTOR
 UPDATE: Any = pb.UpdateRegisteredModelRequest.DESCRIPTOR

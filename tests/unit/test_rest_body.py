@@ -10,12 +10,12 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from modelregistry.v1.deployment_pb2 import NewDeployment
+from modelregistry.v1.inference_service_pb2 import NewInferenceService
+from modelregistry.v1.model_version_pb2 import ModelVersionPatch
+from modelregistry.v1.registered_model_pb2 import NewRegisteredModel, RegisteredModelPatch
 from registry_grpc.adapters.rest.body import MOST_VALUES, BodyReader
 from registry_grpc.domain.errors import InvalidRequest
-from registry_grpc.gen.modelregistry.v1.deployment_pb2 import NewDeployment
-from registry_grpc.gen.modelregistry.v1.inference_service_pb2 import NewInferenceService
-from registry_grpc.gen.modelregistry.v1.model_version_pb2 import ModelVersionPatch
-from registry_grpc.gen.modelregistry.v1.registered_model_pb2 import NewRegisteredModel, RegisteredModelPatch
 
 MEBIBYTE = 1024 * 1024
 

@@ -12,16 +12,16 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.json_format import MessageToDict
 
-from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
-from registry_grpc.adapters.rest.target import UNREADABLE
-from registry_grpc.domain.errors import InvalidRequest
-from registry_grpc.gen.modelregistry.v1 import (
+from modelregistry.v1 import (
     deployment_pb2,
     inference_service_pb2,
     model_version_pb2,
     registered_model_pb2,
     serving_environment_pb2,
 )
+from registry_grpc.adapters.rest.requests import NoSuchRouteError, RequestReader
+from registry_grpc.adapters.rest.target import UNREADABLE
+from registry_grpc.domain.errors import InvalidRequest
 
 API = "/api/v1/model-registry"
 A, B = str(UUID(int=1)), str(UUID(int=2))

@@ -7,10 +7,10 @@ import inspect
 import pkgutil
 import re
 
+from modelregistry import v1
 from registry_grpc.adapters.grpc import servicers
 from registry_grpc.adapters.grpc.rpc import Rpc
 from registry_grpc.domain.access import Role
-from registry_grpc.gen.modelregistry import v1
 from registry_grpc.shipped import PROJECT_ROOT
 
 _READS = re.compile(r"(Get|BatchGet|List|Find|Watch|Explain|Export)[A-Z]")

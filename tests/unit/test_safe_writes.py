@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from registry_grpc.gen.modelregistry import v1
+from modelregistry import v1
 
 CONDITIONS = {"etag", "expected_revision", "revision", "expected_version_id"}
 """Names of the state that the caller has read. Aliases and deployments have no etag (docs/api.md)."""

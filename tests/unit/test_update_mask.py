@@ -11,6 +11,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from tests.unit.deployed_world import World, a_world
 
+from modelregistry.v1 import deployment_pb2 as d
+from modelregistry.v1 import inference_service_pb2 as i
+from modelregistry.v1 import model_artifact_pb2 as a
+from modelregistry.v1 import model_version_pb2 as v
+from modelregistry.v1 import registered_model_pb2 as m
+from modelregistry.v1 import serving_environment_pb2 as e
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.deployment import option_names_of
 from registry_grpc.adapters.grpc.request_fields import patch_of
@@ -23,12 +29,6 @@ from registry_grpc.domain.model_version import ModelVersion, ModelVersionPatch, 
 from registry_grpc.domain.patch import UNSET, changes, cleared
 from registry_grpc.domain.registered_model import NewRegisteredModel, RegisteredModel, RegisteredModelPatch, Tags
 from registry_grpc.domain.serving_environment import NewServingEnvironment, ServingEnvironment, ServingEnvironmentPatch
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as d
-from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as i
-from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2 as a
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as v
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as m
-from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as e
 
 ID = UUID(int=7)
 NEW_VERSION = NewModelVersion(name="v", model_framework="f", model_framework_version="1", uri="s3://b/k")

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from tests.refusals import refused
 
+from modelregistry.v1 import webhook_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.servicers.webhooks import WebhookServicer, _patch_of
 from registry_grpc.domain.errors import InvalidRequest, Reason
@@ -28,7 +29,6 @@ from registry_grpc.domain.webhook import (
     new_secret,
     retry_after,
 )
-from registry_grpc.gen.modelregistry.v1 import webhook_pb2 as pb
 
 URL = "https://example.com/hook"
 CREATE: Any = vars(WebhookServicer)["CreateWebhook"]

@@ -39,8 +39,8 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
+from modelregistry import v1
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE, gateway_descriptor_set
-from registry_grpc.gen.modelregistry import v1
 
 MAX_MESSAGE = 16 * 1024 * 1024
 OPTIONS = (

@@ -16,15 +16,12 @@ from grpc_health.v1._async import HealthServicer
 from tests.certificates import Authority
 from tests.integration.commands import command
 
+from modelregistry.v1 import transfer_pb2 as pb
+from modelregistry.v1.transfer_pb2_grpc import TransferServiceServicer, add_TransferServiceServicer_to_server
 from registry_grpc.adapters.grpc.health import healthz_handler
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 from registry_grpc.doctor.diagnosis import Verdict
 from registry_grpc.doctor.gateway import check_gateway
-from registry_grpc.gen.modelregistry.v1 import transfer_pb2 as pb
-from registry_grpc.gen.modelregistry.v1.transfer_pb2_grpc import (
-    TransferServiceServicer,
-    add_TransferServiceServicer_to_server,
-)
 from registry_grpc.healthcheck import healthcheck
 from registry_grpc.settings import ConfigurationError, Settings
 from registry_grpc.tls import Endpoint, server_credentials

@@ -23,10 +23,10 @@ from grpc_health.v1 import health_pb2
 from tests.integration.gateway.backend import backend_server
 from tests.integration.gateway.test_answers import API, assert_error
 
+from modelregistry import v1
+from modelregistry.v1 import deployment_pb2, registered_model_pb2
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE, gateway_descriptor_set
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError, bootstrap
-from registry_grpc.gen.modelregistry import v1
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
 from registry_grpc.operations import write_gateway
 
 

@@ -11,7 +11,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 # No service refers to this file, but clients ask for it by name, so it has to be in the descriptor pool.
-from registry_grpc.gen.modelregistry.v1 import error_reason_pb2  # noqa: F401
+from modelregistry.v1 import error_reason_pb2  # noqa: F401
 
 _V1ALPHA = reflection.SERVICE_NAME
 _V1 = "grpc.reflection.v1.ServerReflection"

@@ -15,6 +15,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 
+from modelregistry.v1.property_pb2 import PropertyMap
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import seconds_in, word_in
 from registry_grpc.adapters.grpc.mapping.properties import properties_of
@@ -22,7 +23,6 @@ from registry_grpc.adapters.rest.body import WORDS, seconds_name
 from registry_grpc.domain.errors import InvalidRequest, NotFound, Violation
 from registry_grpc.domain.ids import parse_uuid
 from registry_grpc.domain.patch import cleared
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyMap
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-from registry_grpc.gen.modelregistry import v1
+from modelregistry import v1
 
 REST_PACKAGE = "modelregistry.v1.rest"
 

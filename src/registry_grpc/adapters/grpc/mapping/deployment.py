@@ -8,6 +8,8 @@ from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from modelregistry.v1 import deployment_pb2 as pb
+from modelregistry.v1.inference_service_pb2 import InferenceService
 from registry_grpc.adapters.grpc.mapping.common import duration_of, message_of, seconds_in
 from registry_grpc.adapters.grpc.request_fields import Reader, unknown_path, version_ids_of
 from registry_grpc.domain.canary import Canary, Split
@@ -22,8 +24,6 @@ from registry_grpc.domain.deployment_options import (
 )
 from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.explanation import Explanation
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
-from registry_grpc.gen.modelregistry.v1.inference_service_pb2 import InferenceService
 from registry_grpc.services.deployments import Deployed
 from registry_grpc.services.planning import Plan
 

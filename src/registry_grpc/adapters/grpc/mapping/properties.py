@@ -8,9 +8,9 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from modelregistry.v1.property_pb2 import PropertyValue
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.properties import Property, of_double, of_time
-from registry_grpc.gen.modelregistry.v1.property_pb2 import PropertyValue
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST, _GREATEST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999

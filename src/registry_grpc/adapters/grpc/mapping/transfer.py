@@ -11,6 +11,7 @@ import orjson
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from modelregistry.v1 import transfer_pb2 as pb
 from registry_grpc.adapters.grpc.mapping.common import message_of, time_of, word_in
 from registry_grpc.adapters.grpc.request_fields import NO_ID, Reader, body_id
 from registry_grpc.adapters.grpc.servicers.artifacts import artifact_message, value_in
@@ -23,7 +24,6 @@ from registry_grpc.domain.registered_model import RegisteredModel
 from registry_grpc.domain.serving_environment import DriftPolicy, ServingEnvironment
 from registry_grpc.domain.times import NOT_STORED
 from registry_grpc.domain.transfer import Header, ModelParent, Record, Trailer, at_line
-from registry_grpc.gen.modelregistry.v1 import transfer_pb2 as pb
 from registry_grpc.services.transfer import Line
 
 LONGEST_LINE = 16 * 1024 * 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from modelregistry.v1 import access_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, word_in
 from registry_grpc.adapters.grpc.request_fields import path_id
@@ -12,7 +13,6 @@ from registry_grpc.adapters.grpc.rpc import cursor_page, nothing_but_grpc, only_
 from registry_grpc.domain.access import DEFAULT_LIFETIME, ApiToken, Member, MemberKind, NewApiToken, NewMember, Role
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import Page
-from registry_grpc.gen.modelregistry.v1 import access_pb2 as pb
 from registry_grpc.ports.access import AccessRepository
 from registry_grpc.services.access import issue_token
 

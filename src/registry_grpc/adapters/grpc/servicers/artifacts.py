@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from modelregistry.v1 import artifact_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, order_of, word_in
 from registry_grpc.adapters.grpc.mapping.properties import property_message, property_of
@@ -25,7 +26,6 @@ from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import NEWEST_FIRST, Page
 from registry_grpc.domain.properties import Property
-from registry_grpc.gen.modelregistry.v1 import artifact_pb2 as pb
 from registry_grpc.ports.repositories import ArtifactRepository
 from registry_grpc.services.artifacts import Artifacts
 

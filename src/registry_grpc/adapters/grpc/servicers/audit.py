@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from modelregistry.v1 import audit_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of
 from registry_grpc.adapters.grpc.rpc import cursor_page, only_grpc, rpc, stream_rpc
@@ -14,7 +15,6 @@ from registry_grpc.domain.audit import FILTER_FIELDS, AuditEntry
 from registry_grpc.domain.errors import InvalidRequest, PermissionDenied, Violation
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import Page
-from registry_grpc.gen.modelregistry.v1 import audit_pb2 as pb
 from registry_grpc.services.audit import Audit
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, TypedDict
 from uuid import UUID
 
+from modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import deployment as mapping
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, order_of, time_of, word_in
@@ -42,7 +43,6 @@ from registry_grpc.domain.explanation import Explanation
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.inference_service import InferenceService
 from registry_grpc.domain.paging import NEWEST_FIRST, Page
-from registry_grpc.gen.modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.ports.deployments import NEWEST_REVISION_FIRST, DeploymentFilter
 from registry_grpc.services.deployment_history import DeploymentHistory
 from registry_grpc.services.deployments import Deployed, Deployments

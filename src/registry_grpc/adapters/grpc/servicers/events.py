@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from modelregistry.v1 import event_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, time_of
 from registry_grpc.adapters.grpc.request_fields import filter_id
@@ -13,7 +14,6 @@ from registry_grpc.domain.access import Role
 from registry_grpc.domain.event import FILTER_FIELDS, Event, EventFilter
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import Page
-from registry_grpc.gen.modelregistry.v1 import event_pb2 as pb
 from registry_grpc.services.event_log import Bookmark, Events
 
 

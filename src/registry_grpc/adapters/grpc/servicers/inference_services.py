@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelregistry.v1 import inference_service_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.request_fields import (
@@ -27,7 +28,6 @@ from registry_grpc.domain.inference_service import (
     NewInferenceService,
 )
 from registry_grpc.domain.paging import Page
-from registry_grpc.gen.modelregistry.v1 import inference_service_pb2 as pb
 from registry_grpc.services.inference_services import InferenceServices
 
 SERVICE_RECORD = Resource(message(pb.InferenceService), encoders.service)

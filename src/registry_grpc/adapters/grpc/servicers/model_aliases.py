@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from modelregistry.v1 import model_alias_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, order_of
 from registry_grpc.adapters.grpc.request_fields import allowing_missing, body_id, require
@@ -24,7 +25,6 @@ from registry_grpc.domain.model_alias import (
 )
 from registry_grpc.domain.paging import Page
 from registry_grpc.domain.patch import UNSET
-from registry_grpc.gen.modelregistry.v1 import model_alias_pb2 as pb
 from registry_grpc.ports.repositories import ModelAliasRepository
 
 

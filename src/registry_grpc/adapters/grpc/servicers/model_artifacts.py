@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from modelregistry.v1 import model_artifact_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.request_fields import Reader, body_id, patch_of, path_id, require
@@ -22,7 +23,6 @@ from registry_grpc.domain.model_version import (
     NewModelVersion,
 )
 from registry_grpc.domain.paging import Page
-from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2 as pb
 from registry_grpc.services.model_versions import ModelVersions
 
 ARTIFACT: Resource[ModelVersion, pb.ModelArtifact, encoders.ArtifactJson] = Resource(

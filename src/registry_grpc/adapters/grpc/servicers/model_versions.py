@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from modelregistry.v1 import model_artifact_pb2
+from modelregistry.v1 import model_version_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, order_of, slice_of, sort_of, view_of
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, body_id, ids_of, patch_of, path_id
@@ -32,8 +34,6 @@ from registry_grpc.domain.model_version import (
     NewModelVersion,
 )
 from registry_grpc.domain.paging import Page
-from registry_grpc.gen.modelregistry.v1 import model_artifact_pb2
-from registry_grpc.gen.modelregistry.v1 import model_version_pb2 as pb
 from registry_grpc.ports.repositories import DeletedVersionRepository
 from registry_grpc.services.model_versions import ModelVersions
 

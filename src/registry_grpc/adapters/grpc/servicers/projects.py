@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from modelregistry.v1 import project_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of
 from registry_grpc.adapters.grpc.request_fields import Reader, body_id, patch_of, path_id
@@ -12,7 +13,6 @@ from registry_grpc.adapters.rest.etags import etags_in
 from registry_grpc.domain.access import Role
 from registry_grpc.domain.paging import Page
 from registry_grpc.domain.project import LISTS, NewProject, Project, ProjectPatch, Usage
-from registry_grpc.gen.modelregistry.v1 import project_pb2 as pb
 from registry_grpc.ports.projects import ProjectRepository
 
 

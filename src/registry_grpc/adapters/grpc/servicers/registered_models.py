@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelregistry.v1 import registered_model_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message_of, slice_of, sort_of, view_of
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, ids_of, patch_of, path_id
@@ -25,7 +26,6 @@ from registry_grpc.domain.registered_model import (
     RegisteredModelPatch,
     Tags,
 )
-from registry_grpc.gen.modelregistry.v1 import registered_model_pb2 as pb
 from registry_grpc.services.registered_models import RegisteredModels
 
 _INVALID_ID = "invalid model id"

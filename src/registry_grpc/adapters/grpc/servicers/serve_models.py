@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelregistry.v1 import serve_model_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, filter_id, path_id
@@ -12,7 +13,6 @@ from registry_grpc.domain.access import Role
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import Page
 from registry_grpc.domain.serve_model import FILTER_FIELDS, SORT_FIELDS, NewServeModel, ServeModel, ServeModelFilter
-from registry_grpc.gen.modelregistry.v1 import serve_model_pb2 as pb
 from registry_grpc.services.serve_models import ServeModels
 
 SERVE_MODEL = Resource(message(pb.ServeModel), encoders.serve_model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelregistry.v1 import serving_environment_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message, slice_of, sort_of
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, patch_of, path_id
@@ -20,7 +21,6 @@ from registry_grpc.domain.serving_environment import (
     ServingEnvironmentFilter,
     ServingEnvironmentPatch,
 )
-from registry_grpc.gen.modelregistry.v1 import serving_environment_pb2 as pb
 from registry_grpc.ports.repositories import ServingEnvironmentRepository
 from registry_grpc.services.serving_environments import ServingEnvironments
 

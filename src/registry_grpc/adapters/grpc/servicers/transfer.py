@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from modelregistry.v1 import transfer_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import message_of
 from registry_grpc.adapters.grpc.mapping.transfer import lines_in, parts_of
@@ -15,7 +16,6 @@ from registry_grpc.adapters.grpc.servicers.model_versions import version_message
 from registry_grpc.domain.access import Role
 from registry_grpc.domain.errors import Overloaded
 from registry_grpc.domain.transfer import Imported
-from registry_grpc.gen.modelregistry.v1 import transfer_pb2 as pb
 from registry_grpc.services.transfer import Copied, Transfers
 
 MOST_EXPORTS = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelregistry.v1 import webhook_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, order_of, word_in
 from registry_grpc.adapters.grpc.request_fields import allowing_missing, patch_of, path_id, require
@@ -27,7 +28,6 @@ from registry_grpc.domain.webhook import (
     WebhookPatch,
     WebhookState,
 )
-from registry_grpc.gen.modelregistry.v1 import webhook_pb2 as pb
 from registry_grpc.services.webhooks import Webhooks
 
 
