@@ -1,7 +1,11 @@
 # Only Python 3.11 and make are needed. Everything else is installed from PyPI into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/runs
 INSTALLED := .venv/installed
+# uv installs in seconds what takes pip a minute. It does not read pip's settings, such as the address of a mirror; pip is
+# tried where uv fails.
+INSTALL = install() { $(BIN)/uv pip install --python $(BIN)/python "$$@" || $(BIN)/pip install --disable-pip-version-check "$$@"; }; install
 # The baseline of `buf breaking`: origin/main, or else the previous commit.
 PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q HEAD~1 || echo HEAD)
 
@@ -20,7 +24,7 @@ help: ## lists what make can do
 version: ## says the version, which only pyproject.toml has
 	@echo $(VERSION)
 
-run: $(INSTALLED) ## runs everything on this machine: database, migrations, workers, controller, cluster, gateway
+run: $(RUNS) ## runs everything on this machine: database, migrations, workers, controller, cluster, gateway
 	@exec $(BIN)/registry-grpc dev
 
 wheel: $(INSTALLED) ## builds the wheel for production into dist/
@@ -36,7 +40,7 @@ release: $(INSTALLED) ## builds all parts of a release into dist/, with checksum
 	BIN=$(BIN) SOURCE_DATE_EPOCH=$(EPOCH) scripts/release.sh $(VERSION)
 
 # Some environments set it. Then each process would compile the sources, and each worker all tests.
-test coverage test-slow test-cluster: export PYTHONDONTWRITEBYTECODE :=
+run test coverage test-slow test-cluster: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(INSTALLED) ## runs unit, contract, integration and end-to-end tests
 	$(TEST)
@@ -84,9 +88,10 @@ manifests: $(INSTALLED) ## makes deploy/kubernetes from deploy/chart, with helm,
 	$(BIN)/python -m scripts.manifests
 
 lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows
-	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --generate-hashes --all-extras pyproject.toml -o requirements/all.lock
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 -c requirements/all.lock --extra dev-stack --extra client pyproject.toml -o requirements/run.lock
+	echo uv | $(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --generate-hashes - -o requirements/installer.lock
 
 bench: $(INSTALLED) ## measures the table of docs/performance.md
 	$(BIN)/python -m tests.bench.run
@@ -97,11 +102,18 @@ bench-scale: $(INSTALLED) ## measures the same reads at 1k, 10k, 100k and 1M mod
 clean: ## removes the environment, the data of `make run` and what was built
 	rm -rf .venv .data .cache build dist
 
-$(INSTALLED): requirements/all.lock pyproject.toml
+# What `make run` needs, so that the first run starts soon.
+$(RUNS): requirements/run.lock requirements/installer.lock pyproject.toml
 	@echo "1/3 makes .venv with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
-	@echo "2/3 installs the $$(grep -c == $<) packages of $<, for about a minute"
-	@$(BIN)/pip install --progress-bar off --disable-pip-version-check --require-hashes -r $<
+	@echo "2/3 installs the $$(grep -c == $<) packages of $<, for up to a minute"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.lock
+	@$(INSTALL) --require-hashes -r $<
 	@echo "3/3 installs registry-grpc itself"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(INSTALL) --quiet --no-deps --editable .
+	@touch $@
+
+$(INSTALLED): requirements/all.lock $(RUNS)
+	@echo "installs what is missing of the $$(grep -c == $<) packages of $<: tests, checks and documentation need them"
+	@$(INSTALL) --require-hashes -r $<
 	@touch $@
