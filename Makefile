@@ -16,7 +16,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct),$(error set SOURCE_DATE_EPOCH, or build it from a clone))
 
 .DEFAULT_GOAL := help
-.PHONY: help version run wheel image release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale clean
+.PHONY: help version run wheel image release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale tools docs clean
 
 help: ## lists what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -92,6 +92,11 @@ lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 -c requirements/all.lock --extra dev-stack --extra client pyproject.toml -o requirements/run.lock
 	echo uv | $(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --generate-hashes - -o requirements/installer.lock
+
+tools: $(INSTALLED) ## installs what tests, checks, documentation and the examples need
+
+docs: $(INSTALLED) ## builds the documentation as a site into build/site, and fails on broken links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(INSTALLED) ## measures the table of docs/performance.md
 	$(BIN)/python -m tests.bench.run

@@ -31,7 +31,7 @@ from registry_grpc.shipped import PROJECT_ROOT
 PACKAGE = "modelregistry.v1"
 _PROTOS = PROJECT_ROOT / "proto"
 _REST = "/api/v1/model-registry"
-_REPOSITORY = "https://github.com/registrygrpc/registry-grpc/blob/main"
+REPOSITORY = "https://github.com/registrygrpc/registry-grpc"
 _INTRODUCTION = """\
 # gRPC reference
 
@@ -47,7 +47,7 @@ caller needs in the project, if the registry [asks for tokens](../access.md). Ro
 
 def pages() -> dict[str, str]:
     """The texts of the pages by their names."""
-    found = [file for file in _descriptors().file if file.package == PACKAGE]
+    found = sorted((it for it in _descriptors().file if it.package == PACKAGE), key=lambda it: it.name)
     owners = {name: Path(file.name).stem for file in found for name in _types_of(file)}
     roles = declared_roles()
     return {"index.md": _overview(found, roles)} | {
@@ -57,8 +57,12 @@ def pages() -> dict[str, str]:
 
 def declared_roles() -> dict[str, str]:
     """The least role of the callers of each RPC."""
-    modules = [importlib.import_module(f"{servicers.__name__}.{it.name}") for it in pkgutil.iter_modules(servicers.__path__)]
-    classes = {it for module in modules for it in vars(module).values() if inspect.isclass(it) and hasattr(it, "SERVICE")}
+    modules = [
+        importlib.import_module(f"{servicers.__name__}.{it.name}") for it in pkgutil.iter_modules(servicers.__path__)
+    ]
+    classes = {
+        it for module in modules for it in vars(module).values() if inspect.isclass(it) and hasattr(it, "SERVICE")
+    }
     return {name: rpc.least.name for it in classes for name, rpc in vars(it).items() if isinstance(rpc, Rpc)}
 
 
@@ -108,7 +112,7 @@ class _Page:
 
     def text(self) -> str:
         title = self._stem.replace("_", " ").capitalize()
-        source = f"[proto/{self._file.name}]({_REPOSITORY}/proto/{self._file.name})"
+        source = f"[proto/{self._file.name}]({REPOSITORY}/blob/main/proto/{self._file.name})"
         lines = [f"# {title}", "", f"Made from {source}.", ""]
         for place, service in enumerate(self._file.service):
             lines += self._service(service, (6, place))

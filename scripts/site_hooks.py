@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.grpc_reference import pages  # noqa: E402 - mkdocs loads a hook by its path
+from scripts.grpc_reference import REPOSITORY, pages  # noqa: E402 - mkdocs loads a hook by its path
 
 _AT_THE_ROOT = {"index.md": "README.md", "changelog.md": "CHANGELOG.md"}
 """Pages of the site that are files outside of docs/."""
@@ -35,19 +35,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - mkdocs passes all by name
     name = page.file.src_uri
     source = _AT_THE_ROOT.get(name, f"docs/{name}")
 
     def lead(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
-        return f"]({place_of(target, name, files, str(config.repo_url))}{link[2] or ''})"
+        return f"]({place_of(target, name, files)}{link[2] or ''})"
 
     parts = _CODE.split(markdown)
     return "".join(part if place % 2 else _LINK.sub(lead, part) for place, part in enumerate(parts))
 
 
-def place_of(target: str, page: str, files: Files, repository: str) -> str:
+def place_of(target: str, page: str, files: Files) -> str:
     """Where a link of a page leads to a file of the repository: to another page, if it is one, otherwise to GitHub."""
     on_site = {source: name for name, source in _AT_THE_ROOT.items()}.get(target, target.removeprefix("docs/"))
     if target in _AT_THE_ROOT.values() or target.startswith("docs/"):
@@ -57,4 +57,4 @@ def place_of(target: str, page: str, files: Files, repository: str) -> str:
             return posixpath.relpath(f"{on_site}/README.md", posixpath.dirname(page))
     if not (ROOT / target).exists():
         return target  # which mkdocs warns about
-    return f"{repository}/{'tree' if (ROOT / target).is_dir() else 'blob'}/main/{target}"
+    return f"{REPOSITORY}/{'tree' if (ROOT / target).is_dir() else 'blob'}/main/{target}"
