@@ -1,9 +1,13 @@
 # Only Python 3.11 and make are needed. Everything else is installed from PyPI into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/runs
 INSTALLED := .venv/installed
 # The packages of this repository, each after those that it needs.
 PACKAGES := stubs/python .
+# uv installs in seconds what takes pip a minute. It does not read pip's settings, such as the address of a mirror; pip is
+# tried where uv fails.
+INSTALL = install() { $(BIN)/uv pip install --python $(BIN)/python "$$@" || $(BIN)/pip install --disable-pip-version-check "$$@"; }; install
 # The baseline of `buf breaking`: origin/main, or else the previous commit.
 PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q HEAD~1 || echo HEAD)
 
@@ -17,7 +21,7 @@ EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct),$(error set S
 LOCK = --no-emit-index-url --no-emit-package registry-grpc-stubs --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help version run wheel image release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale clean
+.PHONY: help version run wheel image release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale tools docs clean
 
 help: ## lists what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -25,7 +29,7 @@ help: ## lists what make can do
 version: ## says the version, which only pyproject.toml has
 	@echo $(VERSION)
 
-run: $(INSTALLED) ## runs everything on this machine: database, migrations, workers, controller, cluster, gateway
+run: $(RUNS) ## runs everything on this machine: database, migrations, workers, controller, cluster, gateway
 	@exec $(BIN)/registry-grpc dev
 
 wheel: $(INSTALLED) ## builds the wheels for production into dist/
@@ -41,7 +45,7 @@ release: $(INSTALLED) ## builds all parts of a release into dist/, with checksum
 	BIN=$(BIN) SOURCE_DATE_EPOCH=$(EPOCH) scripts/release.sh $(VERSION)
 
 # Some environments set it. Then each process would compile the sources, and each worker all tests.
-test coverage test-slow test-cluster: export PYTHONDONTWRITEBYTECODE :=
+run test coverage test-slow test-cluster: export PYTHONDONTWRITEBYTECODE :=
 
 test: $(INSTALLED) ## runs unit, contract, integration and end-to-end tests
 	$(TEST)
@@ -89,9 +93,15 @@ manifests: $(INSTALLED) ## makes deploy/kubernetes from deploy/chart, with helm,
 	$(BIN)/python -m scripts.manifests
 
 lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows
-	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml -o requirements/all.lock
 	$(BIN)/uv pip compile --quiet $(LOCK) --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
+	$(BIN)/uv pip compile --quiet $(LOCK) --python-version 3.11 -c requirements/all.lock --extra dev-stack --extra client pyproject.toml -o requirements/run.lock
+	echo uv | $(BIN)/uv pip compile --quiet --upgrade $(LOCK) - -o requirements/installer.lock
+
+tools: $(INSTALLED) ## installs what tests, checks, documentation and the examples need
+
+docs: $(INSTALLED) ## builds the documentation as a site into build/site, and fails on broken links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(INSTALLED) ## measures the table of docs/performance.md
 	$(BIN)/python -m tests.bench.run
@@ -102,11 +112,18 @@ bench-scale: $(INSTALLED) ## measures the same reads at 1k, 10k, 100k and 1M mod
 clean: ## removes the environment, the data of `make run` and what was built
 	rm -rf .venv .data .cache dist $(PACKAGES:%=%/build)
 
-$(INSTALLED): requirements/all.lock $(PACKAGES:%=%/pyproject.toml)
+# What `make run` needs, so that the first run starts soon.
+$(RUNS): requirements/run.lock requirements/installer.lock $(PACKAGES:%=%/pyproject.toml)
 	@echo "1/3 makes .venv with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
-	@echo "2/3 installs the $$(grep -c == $<) packages of $<, for about a minute"
-	@$(BIN)/pip install --progress-bar off --disable-pip-version-check --require-hashes -r $<
+	@echo "2/3 installs the $$(grep -c == $<) packages of $<, for up to a minute"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.lock
+	@$(INSTALL) --require-hashes -r $<
 	@echo "3/3 installs the packages of this repository"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(PACKAGES:%=--editable ./%)
+	@$(INSTALL) --quiet --no-deps $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+$(INSTALLED): requirements/all.lock $(RUNS)
+	@echo "installs what is missing of the $$(grep -c == $<) packages of $<: tests, checks and documentation need them"
+	@$(INSTALL) --require-hashes -r $<
 	@touch $@
