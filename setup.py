@@ -24,7 +24,8 @@ class BuildWithShippedFiles(build_py):
         target = Path(self.build_lib, "registry_grpc", "_shipped")
         shutil.rmtree(target, ignore_errors=True)  # an earlier build may have copied files that no longer exist
         for folder in FOLDERS:
-            shutil.copytree(ROOT / folder, target / folder)
+            # `registry-grpc gateway` writes this file by the settings.
+            shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("config.json"))
         sys.path[:0] = [str(ROOT / "src"), str(ROOT / "stubs" / "python" / "src")]
         from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set  # noqa: PLC0415
 

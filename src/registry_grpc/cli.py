@@ -169,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         gateway.add_argument(
             switch, dest="switches", action="append_const", const=switch.removeprefix("--"), help=about
         )
+    gateway.add_argument("--no-pages", dest="pages", action="store_false", help="Serve no web UI and no reference.")
     audit = command("audit", "Check or write the audit log.")
     verified = audit.command("verify", "Check whether the log was changed.")
     verified.add_argument(
@@ -278,7 +279,7 @@ def _operate(settings: Settings, parsed: argparse.Namespace) -> None:
                     "production needs TLS at the gateway: add --tls, or set REGISTRY_MESH=true if a service mesh or an "
                     "ingress encrypts all connections"
                 )
-            operations.write_gateway(parsed.folder, switches, workers=settings.workers, first_port=settings.worker_port)
+            operations.write_gateway(parsed.folder, switches, settings, pages=parsed.pages)
         case "doctor":
             from registry_grpc.local_run import beside_run  # noqa: PLC0415
 

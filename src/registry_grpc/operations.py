@@ -37,6 +37,7 @@ from registry_grpc.adapters.postgres.webhooks import encrypt_webhook_secrets
 from registry_grpc.configuration import source_of, variable_of
 from registry_grpc.domain.access import Caller, MemberKind, NewApiToken, NewMember, Role
 from registry_grpc.domain.errors import RegistryError
+from registry_grpc.pages import ui_config, with_pages, without_pages
 from registry_grpc.ports.encryption import SecretCipher
 from registry_grpc.progress import Progress
 from registry_grpc.services.access import issue_token
@@ -309,13 +310,18 @@ def _written(value: Any) -> str:
             return json.dumps(value)
 
 
-def write_gateway(folder: Path, switches: Collection[str] = (), *, workers: int = 2, first_port: int = 50051) -> None:
-    """Write everything that Envoy needs for this release: its configuration with these `switches` and workers, the Lua
-    filters and the descriptor set."""
+def write_gateway(folder: Path, switches: Collection[str], settings: Settings, *, pages: bool = True) -> None:
+    """Write everything that Envoy needs for this release: its configuration with these `switches` and the workers of
+    the settings, the Lua filters, the descriptor set and the pages."""
     from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set  # noqa: PLC0415 - loads all protos
 
+    of_ui = ui_config(settings)
     if folder.resolve() != GATEWAY:  # otherwise it is that of this checkout
-        _copy_gateway(folder, gateway_config(switches, workers=workers, first_port=first_port))
+        # Browsers remember it, so `make run` does not do it to the names of a developer's own machine.
+        switches = {*switches, "hsts"} if "tls" in switches else switches
+        config = gateway_config(switches, workers=settings.workers, first_port=settings.worker_port)
+        _copy_gateway(folder, with_pages(config, of_ui) if pages else without_pages(config))
+    of_ui.write(folder)
     (folder / "registry.pb").write_bytes(gateway_descriptor_set())
 
 

@@ -198,6 +198,13 @@ class Settings(BaseSettings):
     """Comma-separated names of the users who are operators, with the prefix of their issuer."""
     operator_groups: Annotated[tuple[str, ...], NoDecode] = ()
     """Comma-separated names of the groups whose users are operators."""
+    ui_issuer: str = ""
+    """The issuer at which users of the web UI log in: its URL, as in `REGISTRY_ISSUERS`. Empty: they paste a token."""
+    ui_client_id: str = Field(default="", validate_default=True)
+    """The name of the web UI at that issuer: a public client, whose redirect URI is `/ui/` at the gateway's address. It
+    must be one of the `audiences`, because the UI sends ID tokens."""
+    ui_scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "profile", "email")
+    """Comma-separated scopes that the web UI asks for."""
     tenancy: Tenancy = Field(default=Tenancy.OPEN, validate_default=True)
     """Which projects exist: `open`, all, and each may do everything; `enforced`, those that operators have created."""
     encryption_keys: SecretStr | None = Field(default=None, validate_default=True)
@@ -279,6 +286,7 @@ class Settings(BaseSettings):
         "cors_origins",
         "operators",
         "operator_groups",
+        "ui_scopes",
         "watch_namespaces",
         "allowed_service_accounts",
         "allowed_env",
@@ -343,6 +351,24 @@ class Settings(BaseSettings):
         auth = info.data.get("auth")
         if value and (auth is AuthKind.OFF or (auth is AuthKind.DEMO and info.field_name == "issuers")):
             raise ValueError(f"has no effect with REGISTRY_AUTH={auth}: set REGISTRY_AUTH=required, or leave it out")
+        return value
+
+    @field_validator("ui_issuer")
+    @classmethod
+    def _check_ui_issuer(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return value
+        if not _ISSUER.fullmatch(value) or re.search(r"[;,'\"]", value):
+            raise ValueError("write a URL such as https://issuer.example, without a query")
+        if (auth := info.data.get("auth")) not in {None, AuthKind.REQUIRED}:
+            raise ValueError(f"has no effect with REGISTRY_AUTH={auth}: set REGISTRY_AUTH=required, or leave it out")
+        return value
+
+    @field_validator("ui_client_id")
+    @classmethod
+    def _check_ui_client_id(cls, value: str, info: ValidationInfo) -> str:
+        if bool(value) != bool(info.data.get("ui_issuer", value)):
+            raise ValueError("set REGISTRY_UI_ISSUER and REGISTRY_UI_CLIENT_ID, or neither")
         return value
 
     @field_validator("traces_endpoint")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import os
 import re
 import subprocess
@@ -9,9 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import grpc
 import httpx
+import jwt
 import pytest
 from tests.e2e.builders import fresh
 from tests.e2e.processes import wait_until
@@ -142,3 +147,67 @@ def test_an_operator_without_an_issuer_runs_a_worker_of_its_own(demo: Demo, tmp_
     finally:
         worker.terminate()
         worker.wait(timeout=30)
+
+
+def test_a_browser_logs_in_by_the_code_flow(demo: Demo) -> None:
+    """As the web UI does, at what /ui/config.json says."""
+    known = httpx.get(f"{demo.addresses.base_url}/ui/config.json").json()
+    assert (known["auth"], known["project"]) == ("required", demo.project)
+    oidc = known["oidc"]
+    origin = {"Origin": demo.addresses.base_url}
+    policy = httpx.get(f"{demo.addresses.base_url}/ui/").headers["content-security-policy"]
+    assert f"connect-src 'self' {oidc['issuer']};" in policy
+    discovery = httpx.get(f"{oidc['issuer']}/.well-known/openid-configuration", headers=origin)
+    assert discovery.headers["access-control-allow-origin"] == "*"
+    places, verifier, back = discovery.json(), "v" * 43, f"{demo.addresses.base_url}/ui/login"
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    asked = {
+        "response_type": "code",
+        "client_id": oidc["client_id"],
+        "redirect_uri": back,
+        "scope": " ".join(oidc["scopes"]),
+        "state": "a&b",
+        "nonce": "once",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    page = httpx.get(places["authorization_endpoint"], params=asked)
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)">', page.text)]
+    assert [link.rpartition("user=")[2] for link in links] == list(ROLES)
+    redirected = httpx.get(oidc["issuer"] + links[0])
+    target, _, query = redirected.headers["location"].partition("?")
+    came_back = parse_qs(query)
+    assert (redirected.status_code, target, came_back["state"]) == (302, back, ["a&b"])
+    form = {
+        "grant_type": "authorization_code",
+        "code": came_back["code"][0],
+        "redirect_uri": back,
+        "client_id": oidc["client_id"],
+    }
+    endpoint = places["token_endpoint"]
+    answer = httpx.post(endpoint, data={**form, "code_verifier": verifier}, headers=origin)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+    token = answer.json()["id_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["sub"], claims["aud"], claims["nonce"]) == ("viewer", oidc["client_id"], "once")
+    headers = {"Authorization": f"Bearer {token}", "Project-ID": demo.project}
+    url = f"{demo.addresses.base_url}/api/v1/model-registry/models"
+    assert httpx.get(url, headers=headers).status_code == 200
+    assert httpx.get(url, headers={"Project-ID": demo.project}).status_code == 401, "data is not public"
+    again = httpx.post(endpoint, data={**form, "code_verifier": verifier})
+    assert (again.status_code, again.json()) == (400, {"error": "invalid_grant"}), "a code is good for one token"
+
+
+def test_the_demos_login_only_leads_to_this_machine(demo: Demo) -> None:
+    issuer = httpx.get(f"{demo.addresses.base_url}/ui/config.json").json()["oidc"]["issuer"]
+    asked = {"response_type": "code", "client_id": "registry", "code_challenge": "x", "code_challenge_method": "S256"}
+    for wrong in (
+        {},
+        {"redirect_uri": "https://evil.example/"},
+        {"redirect_uri": "http://127.0.0.1/", "client_id": "x"},
+    ):
+        assert httpx.get(f"{issuer}/authorize", params={**asked, **wrong, "user": "admin"}).status_code == 400
+    here = {**asked, "redirect_uri": "http://127.0.0.1/", "user": "admin"}
+    code = parse_qs(httpx.get(f"{issuer}/authorize", params=here).headers["location"].partition("?")[2])["code"][0]
+    form = {"code": code, "redirect_uri": here["redirect_uri"], "client_id": "registry", "code_verifier": "another"}
+    assert httpx.post(f"{issuer}/token", data=form).json() == {"error": "invalid_grant"}

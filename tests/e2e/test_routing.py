@@ -10,7 +10,6 @@ from tests.e2e.builders import World, a_model, an_environment, an_id, fresh
 from tests.e2e.checks import ANY_UUID, assert_error, assert_no_content, json_of
 
 UNKNOWN_PATHS = [
-    "!/",
     "!/api",
     f"!{PREFIX}",
     "!/api/v1/model_registry/models",

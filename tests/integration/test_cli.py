@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import importlib.metadata
+import json
 import re
 import signal
 import uuid
@@ -24,6 +25,7 @@ from registry_grpc.adapters.postgres.access import PostgresAccessRepository
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.stored_keys import place_of_key
 from registry_grpc.domain.access import Role, hash_of
+from registry_grpc.pages import UiConfig, with_pages
 from registry_grpc.shipped import GATEWAY
 
 pytestmark = pytest.mark.slow
@@ -31,7 +33,7 @@ pytestmark = pytest.mark.slow
 MIGRATIONS = migrate.load_migrations()
 NEWEST = MIGRATIONS[-1]
 PASSWORD = "the-passw0rd"
-SHIPPED = (GATEWAY / "envoy.yaml").read_bytes()
+WRITTEN = with_pages((GATEWAY / "envoy.yaml").read_text(), UiConfig()).encode()
 OLD, NEW = (base64.b64encode(name.encode() * 16).decode() for name in ("k1", "k2"))
 GO_SCHEMA = Path(__file__).parent / "go_service_schema"
 
@@ -255,9 +257,9 @@ async def test_an_adapted_configuration_of_the_gateway_is_kept(tmp_path: Path) -
         done = await command("gateway", str(folder))
         assert (done.status, done.err) == (0, "")
         assert f"{folder}/envoy.yaml was changed and is kept" in done.out or not own
-        assert (folder / "envoy.yaml").read_bytes() == (own or SHIPPED)
+        assert (folder / "envoy.yaml").read_bytes() == (own or WRITTEN)
         assert (folder / "registry.pb").exists()
-    assert (folder / "envoy.yaml.new").read_bytes() == SHIPPED
+    assert (folder / "envoy.yaml.new").read_bytes() == WRITTEN
 
 
 async def test_the_gateway_is_written_for_the_workers_of_the_settings(tmp_path: Path) -> None:
@@ -267,6 +269,37 @@ async def test_the_gateway_is_written_for_the_workers_of_the_settings(tmp_path: 
     assert "max_concurrency_limit: 192" in written
 
 
+async def test_the_gateway_is_written_for_the_login_of_the_settings(tmp_path: Path) -> None:
+    login = {"ui_issuer": "https://login.example/realms/a", "ui_client_id": "ui", "ui_scopes": "openid,groups"}
+    assert (await command("gateway", str(tmp_path), "--tls", auth="required", **login)).status == 0
+    known = json.loads((tmp_path / "web" / "config.json").read_text())
+    oidc = {"issuer": "https://login.example/realms/a", "client_id": "ui", "scopes": ["openid", "groups"]}
+    assert (known["auth"], known["oidc"], known["project"]) == ("required", oidc, None)
+    written = (tmp_path / "envoy.yaml").read_text()
+    assert "connect-src 'self' https://login.example;" in written
+    assert re.search(r"^ +- .*strict-transport-security", written, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"ui_issuer": "https://x", "ui_client_id": "ui"}, "REGISTRY_UI_ISSUER: has no effect with REGISTRY_AUTH=off"),
+        (
+            {"ui_issuer": "https://x", "auth": "required"},
+            "set REGISTRY_UI_ISSUER and REGISTRY_UI_CLIENT_ID, or neither",
+        ),
+        ({"ui_client_id": "ui"}, "set REGISTRY_UI_ISSUER and REGISTRY_UI_CLIENT_ID, or neither"),
+        ({"ui_issuer": "https://x; script-src *", "ui_client_id": "ui", "auth": "required"}, "write a URL such as"),
+        ({"ui_issuer": "https://x;script-src", "ui_client_id": "ui", "auth": "required"}, "write a URL such as"),
+    ],
+)
+async def test_a_wrong_login_is_refused(settings: dict[str, str], text: str, tmp_path: Path) -> None:
+    failed = await command("gateway", str(tmp_path / "gateway"), **settings)
+    assert failed.status == 1
+    assert text in failed.err
+    assert not (tmp_path / "gateway").exists()
+
+
 async def test_a_gateway_for_production_has_tls(tmp_path: Path) -> None:
     folder, safe = tmp_path / "gateway", {"auth": "required", "tenancy": "enforced", "encryption_keys": f"k1:{OLD}"}
     refused = await command("gateway", str(folder), production="true", **safe)
@@ -274,7 +307,7 @@ async def test_a_gateway_for_production_has_tls(tmp_path: Path) -> None:
     assert "add --tls, or set REGISTRY_MESH=true" in refused.err
     assert not folder.exists()
     assert (await command("gateway", str(folder), production="true", mesh="true", **safe)).status == 0
-    assert (folder / "envoy.yaml").read_bytes() == SHIPPED
+    assert (folder / "envoy.yaml").read_bytes() == WRITTEN
     (folder / "envoy.yaml").unlink()
     assert (await command("gateway", str(folder), "--mtls", production="true", **safe)).status == 0
     written = (folder / "envoy.yaml").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email
+import json
 import re
 import shutil
 import sys
@@ -20,6 +21,7 @@ from tests.integration.commands import Program, command_of, free_ports, running_
 from modelregistry.v1 import registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set
+from registry_grpc.pages import UiConfig, with_pages
 from registry_grpc.shipped import GATEWAY, MIGRATIONS, PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -87,9 +89,11 @@ def test_it_has_the_files_that_are_no_code(wheel: Path) -> None:
             for name in archive.namelist()
             if name.startswith("registry_grpc/_shipped/")
         }
+    assert "gateway/web/ui/app.js" in shipped
+    assert "gateway/web/config.json" not in shipped, "it has the settings of whoever wrote it"
     for folder in (MIGRATIONS, GATEWAY):
         for path in folder.rglob("*.*"):
-            if path.name != "registry.pb":
+            if path.name not in {"registry.pb", "config.json"}:
                 assert shipped[str(path.relative_to(PROJECT_ROOT))] == path.read_bytes()
     assert shipped["gateway/registry.pb"] == gateway_descriptor_set()
     assert "deploy/kubernetes/rbac.yaml" in shipped
@@ -150,7 +154,9 @@ async def test_it_writes_the_gateways_files(installed: Program, tmp_path: Path) 
     written = await command_of(installed, "gateway", str(tmp_path / "gateway"))
     assert written.status == 0, written.err
     assert (tmp_path / "gateway" / "registry.pb").read_bytes() == gateway_descriptor_set()
-    assert (tmp_path / "gateway" / "envoy.yaml").read_bytes() == (GATEWAY / "envoy.yaml").read_bytes()
+    shipped = (GATEWAY / "envoy.yaml").read_text()
+    assert (tmp_path / "gateway" / "envoy.yaml").read_text() == with_pages(shipped, UiConfig())
+    assert json.loads((tmp_path / "gateway" / "web" / "config.json").read_text())["oidc"] is None
     assert (tmp_path / "gateway" / "lua" / "answer.lua").is_file()
 
 

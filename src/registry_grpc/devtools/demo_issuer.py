@@ -1,4 +1,5 @@
-"""An issuer of tokens: its discovery document, its keys, and for `REGISTRY_AUTH=demo` a token for each role."""
+"""An issuer of tokens: its discovery document, its keys, and for `REGISTRY_AUTH=demo` a token for each role and the
+login of the web UI."""
 
 from __future__ import annotations
 
@@ -16,8 +17,10 @@ from jwt.algorithms import RSAAlgorithm
 
 from registry_grpc.adapters.postgres.access import PostgresAccessRepository
 from registry_grpc.adapters.postgres.database import Database
+from registry_grpc.devtools.demo_login import FOR_ALL_PAGES, LOGIN_SECONDS, CodeFlow
 from registry_grpc.devtools.free_port import free_port
 from registry_grpc.domain.access import MemberKind, NewMember, Role
+from registry_grpc.pages import Login
 
 PROJECT = UUID("11111111-1111-1111-1111-111111111111")
 """The project in which the demo's users have roles."""
@@ -37,6 +40,14 @@ class DemoIssuer:
     keys: dict[str, RSAPrivateKey] = field(default_factory=lambda: {"k1": new_key()})
     port: int = field(default_factory=free_port)
 
+    def __post_init__(self) -> None:
+        self._flow = CodeFlow(
+            self.url,
+            AUDIENCE,
+            {role.name.lower(): role.name.capitalize() for role in _ROLES},
+            lambda **claims: self.token(exp=int(time.time()) + LOGIN_SECONDS, **claims),
+        )
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
@@ -52,6 +63,11 @@ class DemoIssuer:
         return {role: self.token(sub=role.name.lower(), exp=int(time.time()) + _SECONDS) for role in _ROLES}
 
     @property
+    def login(self) -> Login:
+        """For the web UI."""
+        return Login(issuer=self.url, client_id=AUDIENCE, scopes=("openid",))
+
+    @property
     def public_keys(self) -> list[dict[str, Any]]:
         return [
             {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": key_id, "alg": "RS256", "use": "sig"}
@@ -63,6 +79,7 @@ class DemoIssuer:
         application = web.Application()
         application.router.add_get("/.well-known/openid-configuration", self.discovery)
         application.router.add_get("/keys", self.answer_keys)
+        self._flow.add_to(application)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port).start()
@@ -81,10 +98,11 @@ class DemoIssuer:
         return jwt.encode(payload, signing, algorithm=algorithm, headers=headers)
 
     async def discovery(self, _: web.Request) -> web.StreamResponse:
-        return web.json_response({"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
+        document = {"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self._flow.discovery}
+        return web.json_response(document, headers=FOR_ALL_PAGES)
 
     async def answer_keys(self, _: web.Request) -> web.StreamResponse:
-        return web.json_response({"keys": self.public_keys})
+        return web.json_response({"keys": self.public_keys}, headers=FOR_ALL_PAGES)
 
 
 async def add_demo_members(database_url: str) -> None:

@@ -12,6 +12,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +30,7 @@ from registry_grpc.devtools.free_port import free_port
 from registry_grpc.folder_lock import FolderInUseError, locked
 from registry_grpc.local_run import announced
 from registry_grpc.monitoring import MetricsServer, of_supervisor
+from registry_grpc.pages import UiConfig, ui_config
 from registry_grpc.settings import AuthKind, ClusterKind, Settings
 from registry_grpc.stopping import stop_event
 from registry_grpc.supervisor import ProcessSpec, Supervisor, worker_specs
@@ -89,19 +91,20 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
     await _migrate(settings, url)
 
     addresses = [f"unix:{sockets}/worker-{i}.sock" for i in range(settings.workers)]
-    envoy = Envoy(
-        EnvoyConfig(
-            folder=folder / "gateway",
-            endpoints=addresses,
-            host=settings.host,
-            port=settings.port,
-            cors_origins=settings.cors_origins or LOCAL_ORIGINS,
-            switches=_switches(settings),
-            certificates=settings.gateway_tls and settings.gateway_tls.resolve(),
-        )
-    )
     ports = _metrics_ports(settings)
     async with _issuer(settings, url) as issuer:
+        envoy = Envoy(
+            EnvoyConfig(
+                folder=folder / "gateway",
+                endpoints=addresses,
+                host=settings.host,
+                port=settings.port,
+                cors_origins=settings.cors_origins or LOCAL_ORIGINS,
+                switches=_switches(settings),
+                certificates=settings.gateway_tls and settings.gateway_tls.resolve(),
+                ui=_ui(settings, issuer),
+            )
+        )
         specs = _specs(settings, folder, url, addresses, issuer, ports[1])
         _tell(f"starts the gateway and {', '.join(spec.name for spec in specs)}")
         supervisor = Supervisor(specs, grace_seconds=settings.shutdown_grace + settings.drain_delay)
@@ -140,6 +143,11 @@ async def _issuer(settings: Settings, url: str) -> AsyncIterator[DemoIssuer | No
     async with issuer.running():
         await add_demo_members(url)
         yield issuer
+
+
+def _ui(settings: Settings, issuer: DemoIssuer | None) -> UiConfig:
+    config = replace(ui_config(settings), project=str(PROJECT))
+    return config if issuer is None else replace(config, oidc=issuer.login)
 
 
 def _switches(settings: Settings) -> list[str]:
@@ -351,6 +359,8 @@ def _greeting(  # noqa: PLR0917 - as _specs
 cluster  {cluster}{f" (kubectl --kubeconfig {folder}/cluster/kubeconfig)" if cluster is ClusterKind.SIMULATED else ""}
 logs     on stderr; {folder}/postgres/server.log, {folder}/gateway/envoy.log
 metrics  {metrics}{f" (controller: port {controller_metrics_port})" if cluster is not ClusterKind.NONE else ""}
+ui       {gateway}/ui/
+docs     {gateway}/docs/ (the reference of the REST API)
 {access}ready {gateway} (REST, gRPC and gRPC-Web)
 
 Try:

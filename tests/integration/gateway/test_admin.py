@@ -15,6 +15,7 @@ from tests.e2e.processes import wait_until
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, bootstrap
 from registry_grpc.operations import write_gateway
+from registry_grpc.settings import Settings
 from registry_grpc.shipped import PROJECT_ROOT
 
 MANIFEST = PROJECT_ROOT / "deploy" / "kubernetes" / "registry.yaml"
@@ -55,7 +56,7 @@ def _is_private(socket: Path) -> bool:
 async def test_each_folder_has_its_own_socket(tmp_path: Path) -> None:
     """Two instances on one machine, with the configuration as it is shipped, except for the port."""
     for name in ("a", "b"):
-        write_gateway(tmp_path / name / "gateway")
+        write_gateway(tmp_path / name / "gateway", (), Settings())
         own = tmp_path / name / "gateway" / "envoy.yaml"
         own.write_text(own.read_text().replace("port_value: 8080", "port_value: 0"))
     async with contextlib.AsyncExitStack() as stack:

