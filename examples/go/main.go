@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	registry "example.com/registry-client/gen/modelregistry/v1"
+	registry "github.com/registrygrpc/registry-grpc/stubs/go/modelregistry/v1"
 )
 
 // Every call has a deadline, and is repeated while the registry cannot be reached or is overloaded. The watch stays open;

@@ -5,13 +5,18 @@ import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
-import { DeploymentPhase, DeploymentService } from "./gen/modelregistry/v1/deployment_pb.js";
-import { DeploymentReason } from "./gen/modelregistry/v1/deployment_reason_pb.js";
-import { ModelAliasService } from "./gen/modelregistry/v1/model_alias_pb.js";
-import { ModelVersionService } from "./gen/modelregistry/v1/model_version_pb.js";
-import { RegisteredModelService, type RegisteredModel } from "./gen/modelregistry/v1/registered_model_pb.js";
-import { ServingEnvironmentService, type ServingEnvironment } from "./gen/modelregistry/v1/serving_environment_pb.js";
+import {
+  DeploymentPhase,
+  DeploymentReason,
+  DeploymentService,
+  ModelAliasService,
+  ModelVersionService,
+  RegisteredModelService,
+  ServingEnvironmentService,
+  type RegisteredModel,
+  type ServingEnvironment,
+} from "@registry-grpc/stubs";
+import { ErrorInfoSchema } from "@registry-grpc/stubs/google/rpc/error_details_pb";
 
 const CALL_TIMEOUT_MS = 10_000;
 const WATCH_TIMEOUT_MS = 120_000;
