@@ -29,7 +29,7 @@ def run(*command: str) -> None:
 
 
 def build_go(version: str, target: Path) -> None:
-    """Zip the module as Go proxies do. The generated code is committed, because `go get` takes it from the repository."""
+    """Zip the module as a Go proxy does. Its code is committed, because `go get` takes it from the repository."""
     run(BUF, "generate", "--template", "buf.gen.go.yaml")
     run("go", "-C", "stubs/go", "build", "./...")
     with ZipFile(target / f"{NAME}-go-{version}.zip", "w") as archive:
@@ -59,6 +59,8 @@ def build_typescript(version: str, target: Path) -> None:
     (package / "package.json").write_text(json.dumps(manifest | {"version": version}, indent=2) + "\n")
     for copied in (source / "README.md", ROOT / "LICENSE"):
         shutil.copy(copied, package)
+    for path in package.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # npm packs the modes, which the umask decides
     run("npm", "pack", "--silent", "--pack-destination", str(target), str(package))
 
 

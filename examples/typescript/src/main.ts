@@ -27,11 +27,14 @@ const { values: options } = parseArgs({
     address: { type: "string", default: "localhost:8080" }, // host and port of the gateway
     project: { type: "string", default: "11111111-1111-1111-1111-111111111111" }, // the UUID of the project
     uri: { type: "string", default: "s3://models/iris" }, // where the files of the model are
+    token: { type: "string" }, // an API token, or one of the identity provider, where the registry asks for it
+    tls: { type: "boolean" }, // call a gateway that is behind TLS
   },
 });
 
-const withProject: Interceptor = (next) => (request) => {
+const withCaller: Interceptor = (next) => (request) => {
   request.header.set("project-id", options.project);
+  if (options.token) request.header.set("authorization", `Bearer ${options.token}`);
   return next(request);
 };
 
@@ -53,8 +56,8 @@ const withRetries: Interceptor = (next) => async (request) => {
 };
 
 const transport = createGrpcTransport({
-  baseUrl: `http://${options.address}`,
-  interceptors: [withProject, withRetries],
+  baseUrl: `${options.tls ? "https" : "http"}://${options.address}`,
+  interceptors: [withCaller, withRetries],
   defaultTimeoutMs: CALL_TIMEOUT_MS,
 });
 const models = createClient(RegisteredModelService, transport);
