@@ -31,7 +31,7 @@ class Guarded:
         if example is not JAVA:
             return {"SSL_CERT_FILE": str(self.authority), "NODE_EXTRA_CA_CERTS": str(self.authority)}
         store = folder / "authorities.p12"
-        command = ["keytool", "-importcert", "-noprompt", "-file", self.authority, "-keystore", store]
+        command = ["keytool", "-importcert", "-noprompt", "-file", str(self.authority), "-keystore", str(store)]
         subprocess.run([*command, "-storepass", _PASSWORD], check=True, capture_output=True)
         options = {"javax.net.ssl.trustStore": store, "javax.net.ssl.trustStorePassword": _PASSWORD}
         return {"JDK_JAVA_OPTIONS": " ".join(f"-D{name}={value}" for name, value in options.items())}

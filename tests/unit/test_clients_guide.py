@@ -1,4 +1,4 @@
-"""The code in docs/clients.md is that of the examples, which are built and run, and its commands are those that build them."""
+"""The code in docs/clients.md is that of the examples, which are built and run. So are its commands."""
 
 from __future__ import annotations
 
