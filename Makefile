@@ -21,7 +21,7 @@ EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct),$(error set S
 LOCK = --no-emit-index-url --no-emit-package registry-grpc-stubs --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help version run wheel image release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale tools docs clean
+.PHONY: help version run wheel image stubs release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale tools docs clean
 
 help: ## lists what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,7 +39,10 @@ wheel: $(INSTALLED) ## builds the wheels for production into dist/
 image: wheel ## builds the image for production into dist/, with buildah and without Docker
 	SOURCE_DATE_EPOCH=$(EPOCH) deploy/image.sh
 
-release: $(INSTALLED) ## builds all parts of a release into dist/, with checksums: wheels, protos, image, chart
+stubs: $(INSTALLED) ## builds the packages of stubs for Go, TypeScript and Java into dist/stubs, each if its tool is there
+	$(BIN)/python scripts/stubs.py
+
+release: $(INSTALLED) ## builds all parts of a release into dist/, with checksums: wheels, protos, image, chart, stubs
 	rm -rf dist
 	$(MAKE) wheel $(if $(shell command -v buildah),image)
 	BIN=$(BIN) SOURCE_DATE_EPOCH=$(EPOCH) scripts/release.sh $(VERSION)
@@ -64,7 +67,7 @@ test-cluster: $(INSTALLED) ## runs tests of the chart and against a real kube-ap
 test-release: $(INSTALLED) ## builds a release twice and runs its image, as root with buildah and mmdebstrap
 	$(BIN)/pytest -n 0 -m release tests/integration/test_release.py
 
-examples: $(INSTALLED) ## builds the clients in five languages, and runs them against the service
+examples: $(INSTALLED) ## builds the clients in five languages and a web page, and runs them against the service
 	$(BIN)/pytest tests/examples
 
 check: $(INSTALLED) ## checks format, lint, types, import rules, protos, generated code and migrations

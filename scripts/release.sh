@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make release`: adds the protos and the chart to the wheels and the image in dist/, and the checksums of all.
+# `make release`: adds the protos, the chart and the stubs of other languages to the wheels and the image in dist/, and the checksums of all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=registry-grpc-$1
@@ -14,6 +14,7 @@ if [ -d deploy/chart ] && command -v helm >/dev/null; then
 else
     echo "no chart: there is no helm, or no deploy/chart" >&2
 fi
+"$BIN/python" scripts/stubs.py --to dist
 ls dist/*.oci.tar >/dev/null 2>&1 || echo "no image: there is no buildah" >&2
 
 cd dist

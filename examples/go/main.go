@@ -11,11 +11,12 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	registry "example.com/registry-client/gen/modelregistry/v1"
+	registry "github.com/registrygrpc/registry-grpc/stubs/go/modelregistry/v1"
 )
 
 // Every call has a deadline, and is repeated while the registry cannot be reached or is overloaded. The watch stays open;
@@ -31,19 +32,29 @@ func main() {
 	address := flag.String("address", "localhost:8080", "host and port of the gateway")
 	project := flag.String("project", "11111111-1111-1111-1111-111111111111", "the UUID of the project")
 	uri := flag.String("uri", "s3://models/iris", "where the files of the model are")
+	token := flag.String("token", "", "an API token, or one of the identity provider, where the registry asks for it")
+	withTLS := flag.Bool("tls", false, "call a gateway that is behind TLS")
 	flag.Parse()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	if err := run(metadata.AppendToOutgoingContext(ctx, "project-id", *project), *address, *uri); err != nil {
+	ctx = metadata.AppendToOutgoingContext(ctx, "project-id", *project)
+	if *token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+*token)
+	}
+	transport := insecure.NewCredentials()
+	if *withTLS {
+		transport = credentials.NewTLS(nil) // trusts the certificate authorities of the system
+	}
+	if err := run(ctx, *address, transport, *uri); err != nil {
 		fmt.Fprintln(os.Stderr, explain(err))
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, address, uri string) error {
+func run(ctx context.Context, address string, transport credentials.TransportCredentials, uri string) error {
 	connection, err := grpc.NewClient(address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultServiceConfig(serviceConfig))
+		grpc.WithTransportCredentials(transport), grpc.WithDefaultServiceConfig(serviceConfig))
 	if err != nil {
 		return err
 	}

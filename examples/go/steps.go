@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	registry "example.com/registry-client/gen/modelregistry/v1"
+	registry "github.com/registrygrpc/registry-grpc/stubs/go/modelregistry/v1"
 )
 
 // registerModel makes a model with the versions v1 and v2, and sets them READY: only such versions can be deployed. A call

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +22,7 @@ BUF: Final = str(Path(sys.executable).with_name("buf"))
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "registry-grpc"
 
 _MADE_IN_THE_CHECKOUT: Final = frozenset(
-    {"gen", "node_modules", "dist", "target", "modelregistry", "buf", ".venv", "__pycache__"}
+    {"node_modules", "dist", "target", "modelregistry", "buf", ".venv", "__pycache__"}
 )
 _SECONDS: Final = 900
 
@@ -32,7 +35,8 @@ class Example:
     needs: str
     build: tuple[tuple[str, ...], ...]
     run: tuple[str, ...]
-    templates: tuple[str, ...] = ()
+    stubs: tuple[str, ...] = ()
+    """Further files and folders of the checkout that it takes to build the package of stubs."""
 
     def built(self) -> Path:
         """The root of a copy of the checkout in which this example is built. Skips the test if the tool is missing."""
@@ -42,6 +46,12 @@ class Example:
         if shutil.which(self.needs) is None:
             pytest.skip(f"examples/{self.name} needs {self.needs} on the PATH")
         place.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(CACHE / f"{self.name}.lock"):
+            if not place.exists():
+                self._build(place)
+        return place
+
+    def _build(self, place: Path) -> None:
         with tempfile.TemporaryDirectory(dir=place.parent) as folder:
             copy = Path(folder) / "checkout"
             for source in self._sources():
@@ -50,15 +60,16 @@ class Example:
                 shutil.copyfile(source, target)
             for command in self.build:
                 _run(command, copy)
-            if not place.exists():  # no other process was faster
-                copy.rename(place)
-        return place
+            copy.rename(place)
 
     def _sources(self) -> list[Path]:
-        folders = [ROOT / "proto", ROOT / "third_party" / "proto", ROOT / "examples" / self.name]
-        found = [path.relative_to(ROOT) for folder in folders for path in folder.rglob("*") if path.is_file()]
-        own = [path for path in found if path.parts[0] != "examples" or _MADE_IN_THE_CHECKOUT.isdisjoint(path.parts)]
-        return [ROOT / path for path in sorted([Path("buf.yaml"), *own, *map(Path, self.templates)])]
+        places = ["buf.yaml", "proto", "third_party/proto", f"examples/{self.name}", *self.stubs]
+        found = (path for place in places for path in [ROOT / place, *(ROOT / place).rglob("*")] if path.is_file())
+        return sorted(path for path in found if not self._is_made(path.relative_to(ROOT)))
+
+    def _is_made(self, path: Path) -> bool:
+        made = _MADE_IN_THE_CHECKOUT - ({"modelregistry", "buf"} if path.parts[0] != "examples" else set())
+        return not made.isdisjoint(path.parts)
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.build).encode())
@@ -68,38 +79,75 @@ class Example:
         return digest.hexdigest()[:16]
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let no other process build the same example meanwhile. They would use one Maven repository."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _run(command: tuple[str, ...], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    environment = os.environ | {
+        "MAVEN_OPTS": f"-Dmaven.repo.local={CACHE / 'maven'}"
+    }  # not where developers keep theirs
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}", pytrace=False)
 
 
+_STUBS: Final = ("LICENSE", "pyproject.toml", "scripts/stubs.py")
+
+
+def _made_from_stubs(language: str) -> tuple[str, ...]:
+    return (sys.executable, "scripts/stubs.py", language)
+
+
 GO: Final = Example(
     name="go",
-    templates=("buf.gen.go.yaml",),
     needs="go",
-    build=(
-        (BUF, "generate", "--template", "buf.gen.go.yaml"),
-        ("go", "build", "-C", "examples/go", "-o", "client", "."),
-    ),
+    stubs=("stubs/go",),
+    build=(("go", "build", "-C", "examples/go", "-o", "client", "."),),
     run=("examples/go/client",),
 )
+_TYPESCRIPT_STUBS: Final = (*_STUBS, "buf.gen.ts.yaml", "stubs/typescript")
 TYPESCRIPT: Final = Example(
     name="typescript",
-    templates=("buf.gen.ts.yaml",),
     needs="npm",
+    stubs=_TYPESCRIPT_STUBS,
     build=(
+        _made_from_stubs("typescript"),
         ("npm", "ci", "--prefix", "examples/typescript"),
-        (BUF, "generate", "--template", "buf.gen.ts.yaml"),
         ("npm", "run", "build", "--prefix", "examples/typescript"),
         ("npm", "prune", "--omit=dev", "--prefix", "examples/typescript"),  # the compiler takes most of the space
     ),
     run=("node", "examples/typescript/dist/main.js"),
 )
+BROWSER: Final = Example(
+    name="browser",
+    needs="npm",
+    stubs=_TYPESCRIPT_STUBS,
+    build=(
+        _made_from_stubs("typescript"),
+        ("npm", "ci", "--prefix", "examples/browser"),
+        ("npm", "run", "build", "--prefix", "examples/browser"),
+    ),
+    run=(),
+)
+_INSTALL: Final = (
+    "mvn --batch-mode install:install-file -Dfile=$(ls dist/stubs/*[0-9].jar) -DpomFile=$(ls dist/stubs/*.pom)"
+)
 JAVA: Final = Example(
     name="java",
     needs="mvn",
-    build=(("mvn", "--batch-mode", "-f", "examples/java", "package"),),
+    stubs=(*_STUBS, "stubs/java"),
+    build=(
+        _made_from_stubs("java"),
+        ("sh", "-c", _INSTALL),
+        ("mvn", "--batch-mode", "-f", "examples/java", "package"),
+    ),
     run=("java", "-jar", "examples/java/target/registry-client.jar"),
 )
 # The crates are compiled once for all versions of the example.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +26,20 @@ class Client:
     folder: Path
     address: str
 
-    def run(self, *, project: str, **options: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *flags: str, project: str, environment: Mapping[str, str] | None = None, **options: str
+    ) -> subprocess.CompletedProcess[str]:
         given = {"address": self.address, "project": project, **options}
         arguments = [part for name, value in given.items() for part in (f"--{name}", value)]
-        command = [*self.example.run, *arguments]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        return subprocess.run(
+            [*self.example.run, *arguments, *flags],
+            cwd=self.folder,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,18 @@ import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
-import { DeploymentPhase, DeploymentService } from "./gen/modelregistry/v1/deployment_pb.js";
-import { DeploymentReason } from "./gen/modelregistry/v1/deployment_reason_pb.js";
-import { ModelAliasService } from "./gen/modelregistry/v1/model_alias_pb.js";
-import { ModelVersionService } from "./gen/modelregistry/v1/model_version_pb.js";
-import { RegisteredModelService, type RegisteredModel } from "./gen/modelregistry/v1/registered_model_pb.js";
-import { ServingEnvironmentService, type ServingEnvironment } from "./gen/modelregistry/v1/serving_environment_pb.js";
+import {
+  DeploymentPhase,
+  DeploymentReason,
+  DeploymentService,
+  ModelAliasService,
+  ModelVersionService,
+  RegisteredModelService,
+  ServingEnvironmentService,
+  type RegisteredModel,
+  type ServingEnvironment,
+} from "@registry-grpc/stubs";
+import { ErrorInfoSchema } from "@registry-grpc/stubs/google/rpc/error_details_pb";
 
 const CALL_TIMEOUT_MS = 10_000;
 const WATCH_TIMEOUT_MS = 120_000;
@@ -22,11 +27,14 @@ const { values: options } = parseArgs({
     address: { type: "string", default: "localhost:8080" }, // host and port of the gateway
     project: { type: "string", default: "11111111-1111-1111-1111-111111111111" }, // the UUID of the project
     uri: { type: "string", default: "s3://models/iris" }, // where the files of the model are
+    token: { type: "string" }, // an API token, or one of the identity provider, where the registry asks for it
+    tls: { type: "boolean" }, // call a gateway that is behind TLS
   },
 });
 
-const withProject: Interceptor = (next) => (request) => {
+const withCaller: Interceptor = (next) => (request) => {
   request.header.set("project-id", options.project);
+  if (options.token) request.header.set("authorization", `Bearer ${options.token}`);
   return next(request);
 };
 
@@ -48,8 +56,8 @@ const withRetries: Interceptor = (next) => async (request) => {
 };
 
 const transport = createGrpcTransport({
-  baseUrl: `http://${options.address}`,
-  interceptors: [withProject, withRetries],
+  baseUrl: `${options.tls ? "https" : "http"}://${options.address}`,
+  interceptors: [withCaller, withRetries],
   defaultTimeoutMs: CALL_TIMEOUT_MS,
 });
 const models = createClient(RegisteredModelService, transport);

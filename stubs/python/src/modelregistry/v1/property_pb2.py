@@ -26,14 +26,14 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmodelregistry/v1/property.proto\x12\x10modelregistry.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x01\n\rPropertyValue\x12\x13\n\tint_value\x18\x01 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x02 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x03 \x01(\x08H\x00\x12\x16\n\x0cstring_value\x18\x04 \x01(\tH\x00\x12\x35\n\x0ftimestamp_value\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x06\n\x04kind\"\x9e\x01\n\x0bPropertyMap\x12?\n\x06values\x18\x01 \x03(\x0b\x32).modelregistry.v1.PropertyMap.ValuesEntryB\x04\xe2\x41\x01\x01\x1aN\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.modelregistry.v1.PropertyValue:\x02\x38\x01\x42\xc9\x01\n\'io.github.registrygrpc.modelregistry.v1B\rPropertyProtoP\x01ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\xa2\x02\x03MRV\xaa\x02\x10ModelRegistry.V1\xca\x02\x10ModelRegistry\\V1\xea\x02\x11ModelRegistry::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmodelregistry/v1/property.proto\x12\x10modelregistry.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x01\n\rPropertyValue\x12\x13\n\tint_value\x18\x01 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x02 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x03 \x01(\x08H\x00\x12\x16\n\x0cstring_value\x18\x04 \x01(\tH\x00\x12\x35\n\x0ftimestamp_value\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x06\n\x04kind\"\x9e\x01\n\x0bPropertyMap\x12?\n\x06values\x18\x01 \x03(\x0b\x32).modelregistry.v1.PropertyMap.ValuesEntryB\x04\xe2\x41\x01\x01\x1aN\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.modelregistry.v1.PropertyValue:\x02\x38\x01\x42\xcb\x01\n\'io.github.registrygrpc.modelregistry.v1B\rPropertyProtoP\x01ZOgithub.com/registrygrpc/registry-grpc/stubs/go/modelregistry/v1;modelregistryv1\xa2\x02\x03MRV\xaa\x02\x10ModelRegistry.V1\xca\x02\x10ModelRegistry\\V1\xea\x02\x11ModelRegistry::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelregistry.v1.property_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'\n\'io.github.registrygrpc.modelregistry.v1B\rPropertyProtoP\001ZMgithub.com/registrygrpc/registry-grpc/gen/go/modelregistry/v1;modelregistryv1\242\002\003MRV\252\002\020ModelRegistry.V1\312\002\020ModelRegistry\\V1\352\002\021ModelRegistry::V1'
+  _globals['DESCRIPTOR']._serialized_options = b'\n\'io.github.registrygrpc.modelregistry.v1B\rPropertyProtoP\001ZOgithub.com/registrygrpc/registry-grpc/stubs/go/modelregistry/v1;modelregistryv1\242\002\003MRV\252\002\020ModelRegistry.V1\312\002\020ModelRegistry\\V1\352\002\021ModelRegistry::V1'
   _globals['_PROPERTYMAP_VALUESENTRY']._loaded_options = None
   _globals['_PROPERTYMAP_VALUESENTRY']._serialized_options = b'8\001'
   _globals['_PROPERTYMAP'].fields_by_name['values']._loaded_options = None

@@ -11,6 +11,7 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
+import io.grpc.TlsChannelCredentials;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.MetadataUtils;
 import java.util.List;
@@ -35,10 +36,16 @@ public final class RegistryClient {
     var address = option(arguments, "--address", "localhost:8080"); // host and port of the gateway
     var project = option(arguments, "--project", "11111111-1111-1111-1111-111111111111"); // the UUID of the project
     var uri = option(arguments, "--uri", "s3://models/iris"); // where the files of the model are
+    var token = option(arguments, "--token", ""); // an API token, or one of the identity provider, where the registry asks for it
+    var withTls = List.of(arguments).contains("--tls"); // call a gateway that is behind TLS
 
     var metadata = new Metadata();
     metadata.put(Metadata.Key.of("project-id", Metadata.ASCII_STRING_MARSHALLER), project);
-    var channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
+    if (!token.isEmpty()) {
+      metadata.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + token);
+    }
+    var transport = withTls ? TlsChannelCredentials.create() : InsecureChannelCredentials.create();
+    var channel = Grpc.newChannelBuilder(address, transport)
         .defaultServiceConfig(SERVICE_CONFIG)
         .intercept(MetadataUtils.newAttachHeadersInterceptor(metadata))
         .build();
