@@ -1,5 +1,5 @@
-"""The pages of the site about the gRPC API: each file of proto/ with its comments, the roles of its RPCs and their routes
-over REST."""
+"""The pages of the site about the gRPC API: each file of proto/ with its comments, and the roles and REST routes of its
+RPCs."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ All services and messages of the package `modelregistry.v1`, made from
 [proto/modelregistry/v1](https://github.com/registrygrpc/registry-grpc/tree/main/proto/modelregistry/v1). The
 [guide to the API](../api.md) tells how they work together: the metadata of calls, retries, masks, lists and errors.
 Every call may be refused with one of the [reasons of errors](grpc/error_reason.md). The role is the least that the
-caller needs in the project, if the registry [asks for tokens](../access.md). Routes are those over REST; they begin with
-`/api/v1/model-registry`.
+caller needs in the project, if the registry [asks for tokens](../access.md). REST routes are written without the
+`/api/v1/model-registry` with which they begin.
 
 """
 

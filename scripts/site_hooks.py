@@ -1,6 +1,8 @@
-"""What mkdocs calls while it builds the site (mkdocs.yml). Adds pages that are not in docs/: the README as the front page,
-the changelog, and the reference of the gRPC API. On GitHub, links lead from docs/ to any file of the repository; on the
-site, those that leave docs/ lead to GitHub."""
+"""What mkdocs calls while it builds the site (mkdocs.yml).
+
+Adds pages that are not in docs/: the README as the front page, the changelog, and the reference of the gRPC API. Links
+from docs/ may lead to any file of the repository; on the site, those to files that are no pages lead to GitHub.
+"""
 
 from __future__ import annotations
 

@@ -20,9 +20,11 @@ from registry_grpc.settings import CONFIG_FILE, ConfigurationError, IssuerSettin
 
 _PREFIX = "REGISTRY_"
 # Kubernetes sets the first ones in all pods of a namespace with a Service called registry-…, for example
-# REGISTRY_GRPC_PORT. The next is read by podman, buildah and skopeo, and the last ones by the tests.
+# REGISTRY_GRPC_PORT. The next is read by podman, buildah and skopeo, then those of the Python client and the command
+# `registry`, and the last ones by the tests.
 _OF_OTHERS = re.compile(
-    r"REGISTRY_((\w+_)?(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)|AUTH_FILE|TEST_\w+)"
+    r"REGISTRY_((\w+_)?(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)|AUTH_FILE|"
+    r"URL|PROJECT|USER|CONTEXT|TEST_\w+)"
 )
 _WORDS = {int: "an integer", float: "a number", str: "text", bool: "`true` or `false`", Path: "a path"}
 _BOUNDS = {"Ge": ("ge", "at least"), "Gt": ("gt", "above"), "Le": ("le", "at most")}

