@@ -19,7 +19,7 @@ from registry_grpc.shipped import GATEWAY
 PACKAGE = "@scalar/api-reference@1.76.0"
 SHA256 = "dcb027152bf20bf2f6dcd66e8f9fb073c1a9e274cf0b94b939a7d99ab8947060"
 """Of the program. For another release, take over the new one, and the hashes of its styles from the errors that
-tests/integration/test_reference_page.py finds in the browser's console."""
+tests/e2e/test_reference_page.py finds in the browser's console."""
 FOLDER = GATEWAY / "web" / "docs"
 PROGRAM = FOLDER / "reference.js"
 _PAGE = """\

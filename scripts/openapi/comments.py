@@ -32,9 +32,8 @@ def comment(name: str) -> str:
         for verb in ("is ", "are ", "has ", "carries ", "names "):
             text = text.removeprefix(verb)
         text = text[0].upper() + text[1:]
-    return " ".join(
-        _OTHER_LIMIT.sub(r"\1 characters", sentence) for sentence in _SENTENCES.split(text) if "gRPC" not in sentence
-    )
+    about_rest = [sentence for sentence in _SENTENCES.split(text) if "gRPC" not in sentence]
+    return _OTHER_LIMIT.sub(r"\1 characters", " ".join(about_rest or [text]))
 
 
 @cache

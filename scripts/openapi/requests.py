@@ -11,10 +11,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from scripts.openapi.comments import comment
 
+from modelregistry._validate import validate_pb2
 from registry_grpc.adapters.rest.body import BITS, WORDS, is_of_contract, key_of, numbers_of
 from registry_grpc.domain.model_version import FILES
 from registry_grpc.domain.rules import CONTRACT_LIMITS
-from registry_grpc.gen.buf.validate import validate_pb2
 
 JSON = dict[str, Any]
 

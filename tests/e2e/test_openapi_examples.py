@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from scripts.openapi.document import EXAMPLES
-from tests.e2e.api import JSON, Api
+from tests.e2e.api import JSON, NO_BODY, Api
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -49,7 +49,7 @@ class Recorder:
         self.found.setdefault("errors", {})[name] = response.json()
 
     def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str] | None = None) -> httpx.Response:
-        return self._api.request(method, path, **({} if body is None else {"body": body}), headers=headers)
+        return self._api.request(method, path, NO_BODY if body is None else body, headers=headers)
 
 
 def recorded(api: Api) -> Any:

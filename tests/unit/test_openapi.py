@@ -76,8 +76,9 @@ def descriptions(part: Any) -> Iterator[str]:
     if isinstance(part, dict):
         if isinstance(part.get("description"), str):
             yield part["description"]
-        for each in part.values():
-            yield from descriptions(each)
+        for key, each in part.items():
+            if key != "example":
+                yield from descriptions(each)
     elif isinstance(part, list):
         for each in part:
             yield from descriptions(each)

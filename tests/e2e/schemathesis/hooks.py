@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import schemathesis
 from schemathesis.core.failures import AcceptedNegativeData, Failure
@@ -22,7 +23,7 @@ _REFUSALS = re.compile(
 
 @schemathesis.hook
 def filter_failure(
-    _context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: Response
+    _context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case[Any], response: Response
 ) -> bool:
     """Whether it is one."""
     if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
@@ -30,7 +31,7 @@ def filter_failure(
     return not (isinstance(failure, AcceptedNegativeData) and _is_only_the_query_wrong(case))
 
 
-def _is_only_the_query_wrong(case: schemathesis.Case) -> bool:
+def _is_only_the_query_wrong(case: schemathesis.Case[Any]) -> bool:
     """Lists ignore what they cannot read in a query (contract 0.9, 0.10, Q23, Q36)."""
     parts = case.meta.components.items() if case.meta else ()
     return {location for location, part in parts if part.mode.is_negative} == {ParameterLocation.QUERY}
