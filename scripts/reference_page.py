@@ -29,7 +29,7 @@ _PAGE = """\
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>REST API of the model registry</title>
-    <link rel="icon" href="data:,">
+    <link rel="icon" href="/ui/icon.svg">
     <link rel="stylesheet" href="/docs/reference.css?v={reference.css}">
     <script src="/docs/reference.js?v={reference.js}" defer></script>
     <script src="/docs/init.js?v={init.js}" defer></script>
