@@ -79,6 +79,8 @@ check: $(INSTALLED) ## checks format, lint, types, import rules, protos, generat
 	$(BIN)/buf format --diff --exit-code proto
 	$(BIN)/buf breaking --against '.git#ref=$(PUBLISHED)'
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python -m scripts.openapi --check
+	$(BIN)/python scripts/reference_page.py --check
 	$(BIN)/squawk --assume-in-transaction $$(grep -L '^-- migrate:no-transaction' migrations/20261*.up.sql)
 	$(BIN)/squawk $$(grep -l '^-- migrate:no-transaction' migrations/20261*.up.sql)
 
@@ -87,9 +89,10 @@ format: $(INSTALLED) ## formats code and protos, and mends what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w proto
 
-generate: $(INSTALLED) ## generates docs/reasons.md, and the stubs in stubs/python from proto/
+generate: $(INSTALLED) ## generates docs/reasons.md, the stubs in stubs/python and the OpenAPI document from proto/
 	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
+	$(BIN)/python -m scripts.openapi
 
 manifests: $(INSTALLED) ## makes deploy/kubernetes from deploy/chart, with helm, which the first run builds with Go
 	$(BIN)/python -m tests.cluster.helm

@@ -6,6 +6,7 @@ import uuid
 from typing import Any, Final
 
 import httpx
+from tests.e2e.documented import assert_documented
 
 PREFIX: Final = "/api/v1/model-registry"
 NO_BODY: Final = object()
@@ -34,7 +35,8 @@ class Api:
         headers: dict[str, str] | None = None,
         params: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """Send a request with this project's header; `headers` adds to it or, with the same name, replaces it."""
+        """Send a request with this project's header; `headers` adds to it or, with the same name, replaces it. The
+        answer must be as gateway/web/openapi.json says."""
         url = path[1:] if path.startswith("!") else PREFIX + path
         payload: dict[str, Any] = {} if body is NO_BODY else {"json": body}
         if body is None:  # for httpx, None means no body
@@ -44,7 +46,11 @@ class Api:
         if params:
             payload["params"] = params
         sent = {"Project-ID": self.project_id} | (headers or {})
-        return self.http.request(method, url, headers=sent, **payload)
+        response = self.http.request(method, url, headers=sent, **payload)
+        if not response.history and "grpc" not in response.request.headers.get("content-type", ""):
+            path = response.request.url.raw_path.decode().partition("?")[0]
+            assert_documented(method, path, response.status_code, response.headers, response.content)
+        return response
 
     def get(self, path: str, **params: str) -> httpx.Response:
         return self.request("GET", path, params=params)

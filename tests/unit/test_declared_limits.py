@@ -69,9 +69,6 @@ WITHOUT_RULE = {
     "resume_token": "as page_token",
     "sort_by": "has a closed set of values",
     "order_by": "has a closed set of values",
-    "desired_state": "has a closed set of values",
-    "current_state": "has a closed set of values, in updates",
-    "drift_policy": "has a closed set of values",
     "event_id": "is only taken from an answer",
     "operator": "has a closed set of values",
     "effect": "has a closed set of values",
@@ -187,6 +184,9 @@ def probes(place: Place) -> Iterator[tuple[str, Any]]:
     elif kind in {"int32", "int64"}:
         for limit in (mine.gte, mine.lte):
             yield from (("set", value) for value in (limit - 1, limit, limit + 1))
+    elif kind == "duration":
+        for limit in (mine.gte.seconds, mine.lte.seconds):
+            yield from (("seconds", value) for value in (limit - 1, limit, limit + 1))
     elif kind == "repeated":
         yield from (("repeat", count) for count in (mine.max_items, mine.max_items + 1) if mine.max_items)
         yield from (("item", text) for text in string_probes(name, mine.items.string))
@@ -200,7 +200,7 @@ def probes(place: Place) -> Iterator[tuple[str, Any]]:
 
 
 def string_probes(name: str, rules: Any) -> Iterator[str]:
-    known = {"min_len", "max_len", "max_bytes", "uuid", "pattern"}
+    known = {"min_len", "max_len", "max_bytes", "uuid", "pattern", "in"}
     assert {field.name for field, _ in rules.ListFields()} <= known
     if rules.max_len:
         yield from texts(name, rules.max_len)
@@ -212,6 +212,8 @@ def string_probes(name: str, rules: Any) -> Iterator[str]:
         yield from SAMPLES[rules.pattern]
     if rules.uuid:
         yield from UUIDS
+    if words := list(getattr(rules, "in")):
+        yield from (*words, "", words[0].lower().title())
     if rules.min_len or rules.max_len:
         assert rules.min_len <= 1
         yield ""
@@ -229,6 +231,8 @@ def put(rpc: str, place: Place, request: Any, how: str, value: Any) -> None:
     content = getattr(message, name)
     if how == "set":
         setattr(message, name, value)
+    elif how == "seconds":
+        content.FromSeconds(value)
     elif how == "repeat":
         repeat(name, content, value)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from registry_grpc.adapters.rest import encoders
 from registry_grpc.shipped import PROJECT_ROOT
 
 DOCS = PROJECT_ROOT / "docs"
-TABLES = {
+TABLES: dict[str, encoders._Table[Any]] = {
     "RegisteredModel": encoders._MODEL,
     "ModelVersion": encoders._VERSION,
     "ModelArtifact": encoders._ARTIFACT,

@@ -77,6 +77,13 @@ async def test_rest_clients_have_no_headers_of_grpc(rest: httpx.AsyncClient, nam
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("name", ["a*b", "a$", "+a", "a|b", "`a", "!"])
+async def test_a_header_whose_name_grpc_refuses_has_no_effect(rest: httpx.AsyncClient, name: str) -> None:
+    """HTTP allows more characters in names than gRPC, which would fail the call."""
+    answer = await rest.get(f"{API}/models/a", headers={name: "x"})
+    assert answer.status_code == 200
+
+
 async def test_a_call_that_workers_would_break_off_is_not_held_against_them(own_gateway: Envoy) -> None:
     """Calls without `te`, as behind some proxies, and with other methods. Three in a row would exclude a worker."""
     async with httpx.AsyncClient(base_url=own_gateway.url, trust_env=False, timeout=10) as client:

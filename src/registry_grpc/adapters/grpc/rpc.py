@@ -52,6 +52,9 @@ class Answer(Generic[R]):
     json: Callable[[R, Any], bytes] = lambda _result, _request: b""
     etag: Callable[[R], str] = lambda _result: ""
     """The etag of the object, for the header of a REST answer; empty if there is none."""
+    resource: Resource[Any, Any, Any] | None = None
+    """What the answer shows, which the OpenAPI document describes: one object, or a page of them."""
+    is_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def one(resource: Resource[D, M, J], response: Callable[[M], Message], *, status
         status=status,
         json=lambda result, _request: json_bytes(resource.json(result)),
         etag=lambda result: getattr(result, "etag", ""),
+        resource=resource,
     )
 
 
@@ -158,7 +162,7 @@ def page(resource: Resource[D, M, J], response: Callable[[list[M], Paging], Mess
             raise too_large(LARGEST_REST_PAGE)
         return body
 
-    return Answer(message=message, status=200, json=json)
+    return Answer(message=message, status=200, json=json, resource=resource, is_page=True)
 
 
 def cursor_page(message: Callable[[D], M], response: Callable[[list[M], str], Message]) -> Answer[Page[D]]:

@@ -41,7 +41,7 @@ _ONLY_GRPC = {
 _MOST_ESCAPES = 500_000  # with more, commas in strings cannot be distinguished cheaply: the body is refused
 _LENIENT_BYTES = 1024 * 1024
 _BLANKS = b" \t\r\n"
-_BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
+BITS = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
 
 _FIRST_ONLY_FOR_GRPC = 30
 
@@ -126,7 +126,7 @@ class BodyReader:
     """Reads JSON objects into messages of one type."""
 
     def __init__(self, kind: Descriptor) -> None:
-        self._fields = {_key(field): (_key(field), _put(field)) for field in kind.fields if is_of_contract(field)}
+        self._fields = {key_of(field): (key_of(field), _put(field)) for field in kind.fields if is_of_contract(field)}
 
     def read(self, data: bytes, message: Any) -> None:
         """Fill the message. Raises InvalidRequest that names all fields of a wrong type."""
@@ -146,7 +146,8 @@ class BodyReader:
             raise InvalidRequest.of_all(errors)
 
 
-def _key(field: FieldDescriptor) -> str:
+def key_of(field: FieldDescriptor) -> str:
+    """The key of the field in JSON."""
     return seconds_name(field.name) if field.message_type is Duration.DESCRIPTOR else field.name
 
 
@@ -169,8 +170,8 @@ def _put(field: FieldDescriptor) -> Put:
         return lambda message, value, path: setattr(message, name, numbers[_word(value, path, words)])
     if field.type == FieldDescriptor.TYPE_BOOL:
         return lambda message, value, path: setattr(message, name, _bool(value, path))
-    if field.type in _BITS:
-        limit = 2 ** (_BITS[field.type] - 1)
+    if field.type in BITS:
+        limit = 2 ** (BITS[field.type] - 1)
         return lambda message, value, path: setattr(message, name, _integer(value, path, limit))
     raise TypeError(f"no reader for {field.full_name}")
 

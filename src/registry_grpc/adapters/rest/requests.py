@@ -31,7 +31,7 @@ class RequestReader:
 
     def __init__(self, method: MethodDescriptor) -> None:
         rule = method.GetOptions().Extensions[annotations_pb2.http]
-        templates = [_template(each) for each in (rule, *rule.additional_bindings)]
+        templates = [template_of(each) for each in (rule, *rule.additional_bindings)]
         if len({template.count("/") for template in templates}) < len(templates):
             raise TypeError(f"the paths of {method.full_name} cannot be told apart by their length")
         self._paths = [_path(template) for template in templates]
@@ -41,12 +41,7 @@ class RequestReader:
         if rule.body and body is None:
             raise TypeError(f"the body of {method.full_name} is not a message")
         self._read_body = BodyReader(body).read if body else None
-        in_path = {field for path in self._paths for field in path.groupindex}
-        self._query = {
-            _QUERY_NAMES.get(field.name, field.name).encode(): field
-            for field in method.input_type.fields
-            if rule.WhichOneof("pattern") == "get" and field.name not in in_path | _GRPC_ONLY and is_of_contract(field)
-        }
+        self._query = {name.encode(): field for name, field in query_parameters(method).items()}
 
     def read(self, target: str, body: bytes) -> Message:
         """Raises InvalidRequest and NoSuchRouteError.
@@ -100,9 +95,25 @@ class RequestReader:
             raise InvalidRequest(violations)
 
 
-def _template(rule: HttpRule) -> str:
+def query_parameters(method: MethodDescriptor) -> dict[str, FieldDescriptor]:
+    """The parameters that the RPC reads from the query, by name. Only a GET has any."""
+    rule = method.GetOptions().Extensions[annotations_pb2.http]
+    in_path = {name for each in (rule, *rule.additional_bindings) for name in variables_of(template_of(each))}
+    return {
+        _QUERY_NAMES.get(field.name, field.name): field
+        for field in method.input_type.fields
+        if rule.WhichOneof("pattern") == "get" and field.name not in in_path | _GRPC_ONLY and is_of_contract(field)
+    }
+
+
+def template_of(rule: HttpRule) -> str:
     template: str = getattr(rule, rule.WhichOneof("pattern") or "")
     return template
+
+
+def variables_of(template: str) -> list[str]:
+    """The names of the ids in the path, from left to right."""
+    return re.findall(r"\{(\w+)\}", template)
 
 
 def _path(template: str) -> re.Pattern[str]:

@@ -364,7 +364,7 @@ type InferenceServicePatch struct {
 	// At most 704 KiB in UTF-8: keys and values, and 8 bytes for each entry.
 	Labels *structpb.Struct `protobuf:"bytes,7,opt,name=labels,proto3" json:"labels,omitempty"`
 	// The new version, which must belong to the service's model. It is deployed when the service is deployed the next time
-	// by `desired_state`. gRPC refuses another version while a deployment is wanted (DEPLOYED_VERSION_FIXED): use
+	// by `desired_state`. gRPC refuses another version while a deployment is wanted (DEPLOYED_VERSION_FIXED), so use
 	// UpdateDeployment then.
 	ModelVersionId *string `protobuf:"bytes,8,opt,name=model_version_id,json=modelVersionId,proto3,oneof" json:"model_version_id,omitempty"`
 	// The new properties, which replace all; an empty map clears them. gRPC only. At most 32 KiB in UTF-8: keys and strings,
@@ -1304,11 +1304,13 @@ const file_modelregistry_v1_inference_service_proto_rawDesc = "" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
 	"\x05value\x18\x02 \x01(\v2\x1f.modelregistry.v1.PropertyValueR\x05value:\x028\x01B\x13\n" +
-	"\x11_model_version_id\"\xcd\x04\n" +
+	"\x11_model_version_id\"\x83\x05\n" +
 	"\x15InferenceServicePatch\x12&\n" +
-	"\x04name\x18\x01 \x01(\tB\r\xe2A\x01\x01\xbaH\x06r\x04\x10\x01\x18dH\x00R\x04name\x88\x01\x01\x12.\n" +
-	"\rdesired_state\x18\x02 \x01(\tB\x04\xe2A\x01\x01H\x01R\fdesiredState\x88\x01\x01\x12.\n" +
-	"\rcurrent_state\x18\x03 \x01(\tB\x04\xe2A\x01\x01H\x02R\fcurrentState\x88\x01\x01\x122\n" +
+	"\x04name\x18\x01 \x01(\tB\r\xe2A\x01\x01\xbaH\x06r\x04\x10\x01\x18dH\x00R\x04name\x88\x01\x01\x12I\n" +
+	"\rdesired_state\x18\x02 \x01(\tB\x1f\xe2A\x01\x01\xbaH\x18r\x16R\bDEPLOYEDR\n" +
+	"UNDEPLOYEDH\x01R\fdesiredState\x88\x01\x01\x12I\n" +
+	"\rcurrent_state\x18\x03 \x01(\tB\x1f\xe2A\x01\x01\xbaH\x18r\x16R\bDEPLOYEDR\n" +
+	"UNDEPLOYEDH\x02R\fcurrentState\x88\x01\x01\x122\n" +
 	"\vexternal_id\x18\x04 \x01(\tB\f\xe2A\x01\x01\xbaH\x05r\x03\x18\xff\x01H\x03R\n" +
 	"externalId\x88\x01\x01\x12#\n" +
 	"\x03url\x18\x05 \x01(\tB\f\xe2A\x01\x01\xbaH\x05r\x03\x18\xf4\x03H\x04R\x03url\x88\x01\x01\x121\n" +

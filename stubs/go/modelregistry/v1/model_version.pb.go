@@ -381,16 +381,16 @@ type NewModelVersion struct {
 	IsDefault bool `protobuf:"varint,3,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	// The artifact type, at most 50 characters. Default: model-artifact.
 	ArtifactType string `protobuf:"bytes,4,opt,name=artifact_type,json=artifactType,proto3" json:"artifact_type,omitempty"`
-	// The framework, at most 100 characters. Required together with the uri (REST: always).
+	// The framework, at most 100 characters. By gRPC, it is only required together with the uri.
 	ModelFramework string `protobuf:"bytes,5,opt,name=model_framework,json=modelFramework,proto3" json:"model_framework,omitempty"`
-	// The version of the framework, at most 50 characters. Required together with the uri (REST: always).
+	// The version of the framework, at most 50 characters. By gRPC, it is only required together with the uri.
 	ModelFrameworkVersion string `protobuf:"bytes,6,opt,name=model_framework_version,json=modelFrameworkVersion,proto3" json:"model_framework_version,omitempty"`
 	// The serving runtime to use, at most 500 characters.
 	ContainerImage string `protobuf:"bytes,7,opt,name=container_image,json=containerImage,proto3" json:"container_image,omitempty"`
 	// The name in a model catalog, at most 200 characters.
 	ModelCatalogName string `protobuf:"bytes,8,opt,name=model_catalog_name,json=modelCatalogName,proto3" json:"model_catalog_name,omitempty"`
-	// The location of the model's files, at most 2,000 characters (REST: 500, and required). Without it, the version has no
-	// files yet, and cannot be deployed before AttachModelArtifact.
+	// The location of the model's files, at most 2,000 characters (REST: 500). By gRPC, a version can be made without it: it
+	// has no files yet then, and cannot be deployed before AttachModelArtifact.
 	Uri string `protobuf:"bytes,9,opt,name=uri,proto3" json:"uri,omitempty"`
 	// The access key for the uri, at most 500 characters. It is stored encrypted and never returned.
 	AccessKey string `protobuf:"bytes,10,opt,name=access_key,json=accessKey,proto3" json:"access_key,omitempty"`

@@ -55,9 +55,9 @@ type ModelVersionServiceClient interface {
 	// AttachModelArtifact gives a version without files its files, and makes it READY. A version that has files already keeps
 	// them: change them by UpdateModelVersion, or add a version.
 	AttachModelArtifact(ctx context.Context, in *AttachModelArtifactRequest, opts ...grpc.CallOption) (*AttachModelArtifactResponse, error)
-	// UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. The uri,
-	// framework and container image of a version that was deployed cannot be changed by gRPC, whatever its status is now: add
-	// a version instead. By REST they can, and `edited_version_fields` of its deployments name them.
+	// UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. By gRPC,
+	// the uri, framework and container image of a version that was deployed cannot be changed, whatever its status is now,
+	// so add a version instead. REST can change them, and `edited_version_fields` of its deployments name them.
 	UpdateModelVersion(ctx context.Context, in *UpdateModelVersionRequest, opts ...grpc.CallOption) (*UpdateModelVersionResponse, error)
 	// DeleteModelVersion deletes a version. It is refused with FAILED_PRECONDITION (MODEL_VERSION_IN_USE) and the list of what
 	// names the version: inference services and serve models, traffic variants, and without `force` its aliases. The version can
@@ -211,9 +211,9 @@ type ModelVersionServiceServer interface {
 	// AttachModelArtifact gives a version without files its files, and makes it READY. A version that has files already keeps
 	// them: change them by UpdateModelVersion, or add a version.
 	AttachModelArtifact(context.Context, *AttachModelArtifactRequest) (*AttachModelArtifactResponse, error)
-	// UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. The uri,
-	// framework and container image of a version that was deployed cannot be changed by gRPC, whatever its status is now: add
-	// a version instead. By REST they can, and `edited_version_fields` of its deployments name them.
+	// UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. By gRPC,
+	// the uri, framework and container image of a version that was deployed cannot be changed, whatever its status is now,
+	// so add a version instead. REST can change them, and `edited_version_fields` of its deployments name them.
 	UpdateModelVersion(context.Context, *UpdateModelVersionRequest) (*UpdateModelVersionResponse, error)
 	// DeleteModelVersion deletes a version. It is refused with FAILED_PRECONDITION (MODEL_VERSION_IN_USE) and the list of what
 	// names the version: inference services and serve models, traffic variants, and without `force` its aliases. The version can

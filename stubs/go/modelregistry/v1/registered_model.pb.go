@@ -114,9 +114,9 @@ type RegisteredModel struct {
 	ParentModelId *string `protobuf:"bytes,15,opt,name=parent_model_id,json=parentModelId,proto3,oneof" json:"parent_model_id,omitempty"`
 	// The number of versions of the model, in any state.
 	VersionCount int64 `protobuf:"varint,16,opt,name=version_count,json=versionCount,proto3" json:"version_count,omitempty"`
-	// The newest version. Not in the view BASIC.
+	// The newest version. Not in lists; by gRPC, not in the view BASIC.
 	LatestVersion *ModelVersion `protobuf:"bytes,17,opt,name=latest_version,json=latestVersion,proto3" json:"latest_version,omitempty"`
-	// The default version, if one is set. Not in the view BASIC.
+	// The default version, if one is set. Not in lists; by gRPC, not in the view BASIC.
 	DefaultVersion *ModelVersion `protobuf:"bytes,18,opt,name=default_version,json=defaultVersion,proto3" json:"default_version,omitempty"`
 	// Names the present state of the model: it changes with every write. An update or deletion that sends it is refused if
 	// somebody else has written meanwhile.
@@ -517,8 +517,8 @@ type RegisteredModelPatch struct {
 	// The new tags, which replace all four lists.
 	// At most 256 KiB in UTF-8: the texts, and 4 bytes for each tag.
 	Tags *Tags `protobuf:"bytes,7,opt,name=tags,proto3" json:"tags,omitempty"`
-	// The new labels, which replace the whole map; an empty map clears it. A Struct, because a map field cannot tell
-	// empty from absent. Its values must be strings.
+	// The new labels, which replace the whole map; an empty map clears it. By gRPC it is a Struct, because a
+	// map field cannot tell empty from absent. Its values must be strings.
 	// At most 704 KiB in UTF-8: keys and values, and 8 bytes for each entry.
 	Labels *structpb.Struct `protobuf:"bytes,8,opt,name=labels,proto3" json:"labels,omitempty"`
 	// The new mail address of the owner, at most 255 characters.

@@ -25,7 +25,7 @@ from registry_grpc.domain.model_version import (
 from registry_grpc.domain.paging import Page
 from registry_grpc.services.model_versions import ModelVersions
 
-ARTIFACT: Resource[ModelVersion, pb.ModelArtifact, encoders.ArtifactJson] = Resource(
+ARTIFACT: Resource[ModelVersion, pb.ModelArtifact, encoders.ModelArtifactJson] = Resource(
     message(pb.ModelArtifact), encoders.artifact
 )
 _FILTER_FIELDS = {

@@ -47,7 +47,9 @@ def _deleted_message(deleted: DeletedModelVersion) -> pb.DeletedModelVersion:
     return message_of(pb.DeletedModelVersion, deleted, model_version=version_message(deleted.model_version))
 
 
-VERSION: Resource[ModelVersion, pb.ModelVersion, encoders.VersionJson] = Resource(version_message, encoders.version)
+VERSION: Resource[ModelVersion, pb.ModelVersion, encoders.ModelVersionJson] = Resource(
+    version_message, encoders.version
+)
 
 
 def _model_id(text: str) -> UUID:

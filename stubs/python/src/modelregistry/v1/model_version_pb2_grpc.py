@@ -149,9 +149,9 @@ class ModelVersionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateModelVersion(self, request, context):
-        """UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. The uri,
-        framework and container image of a version that was deployed cannot be changed by gRPC, whatever its status is now: add
-        a version instead. By REST they can, and `edited_version_fields` of its deployments name them.
+        """UpdateModelVersion changes the fields that are present. Every update sets `updated_at`, even an empty one. By gRPC,
+        the uri, framework and container image of a version that was deployed cannot be changed, whatever its status is now,
+        so add a version instead. REST can change them, and `edited_version_fields` of its deployments name them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,1 @@
+"""Makes gateway/web/openapi.json, the OpenAPI document of the REST API."""
