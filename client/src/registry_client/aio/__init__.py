@@ -1,0 +1,8 @@
+"""The asynchronous client and its objects, which are called as those of the blocking one."""
+
+from registry_client.aio.client import AsyncClient
+from registry_client.aio.listing import Listing
+from registry_client.aio.models import Model
+from registry_client.aio.versions import Version
+
+__all__ = ["AsyncClient", "Listing", "Model", "Version"]
