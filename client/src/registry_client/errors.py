@@ -131,9 +131,15 @@ class Internal(RegistryError):
 class DeploymentFailed(Error):
     """A deployment that was waited for has failed."""
 
-    def __init__(self, name: str, reason: str, message: str, next_step: str) -> None:
-        super().__init__(f"The deployment {name} failed: {reason}: {message}\nWhat to do: {next_step}")
-        self.name, self.reason, self.message, self.next_step = name, reason, message, next_step
+    def __init__(self, name: str, phase: str, reason: str, message: str, next_step: str) -> None:
+        text = ": ".join(filter(None, [f"The deployment {name} is {phase}", reason, message]))
+        super().__init__(f"{text}\nWhat to do: {next_step}" if next_step else text)
+        self.name, self.phase = name, phase
+        self.reason = reason
+        """Such as MODEL_LOAD; docs/reasons.md explains them."""
+        self.message = message
+        """What the cluster says, down to the log of the container."""
+        self.next_step = next_step
 
 
 class WaitTimeout(Error, TimeoutError):

@@ -4,7 +4,6 @@ raise the errors of registry_client.errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -100,7 +99,7 @@ class Unary(_Method):
 class ServerStream(_Method):
     """One request, many answers. It is not repeated: who reads it knows from where to continue."""
 
-    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None) -> Iterator[Any]:
+    def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None) -> runtime.Stream[Any]:
         """Without a timeout, it stays open. Raises RegistryError, ConfigError."""
         call = Call(self._path, request, 0)
         stream = self._callable()(request, timeout=timeout, metadata=self._metadata(call.request_id, metadata))

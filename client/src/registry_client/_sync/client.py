@@ -6,7 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Self, TypeVar
 
+from registry_client._sync.artifacts import Artifacts
 from registry_client._sync.channel import Channel
+from registry_client._sync.deployments import Deployments
+from registry_client._sync.environments import Environments
+from registry_client._sync.events import Events
 from registry_client._sync.models import Models
 from registry_client._sync.versions import Versions
 from registry_client.config import Context, resolve
@@ -57,6 +61,10 @@ class Client:
         self._stubs: dict[Any, Any] = {}
         self.models = Models(self)
         self.versions = Versions(self)
+        self.artifacts = Artifacts(self)
+        self.environments = Environments(self)
+        self.deployments = Deployments(self)
+        self.events = Events(self)
 
     @property
     def url(self) -> str:

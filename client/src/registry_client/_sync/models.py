@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 from modelregistry.v1 import registered_model_pb2 as pb
 from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
 
+from registry_client._sync.aliases import Aliases
 from registry_client._sync.listing import Listing
 from registry_client._sync.versions import ModelVersions
 from registry_client.patches import filled, is_id, mask
-from registry_client.records import ModelRecord
+from registry_client.resources import ModelRecord
 from registry_client.values import Property
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Model(ModelRecord):
     def versions(self) -> ModelVersions:
         """Its versions."""
         return ModelVersions(self._client, self.id)
+
+    @property
+    def aliases(self) -> Aliases:
+        """Names that are moved from version to version, such as `champion`."""
+        return Aliases(self._client, self.id)
 
     def refresh(self) -> Self:
         """Read it again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -12,6 +12,8 @@ from registry_client.rows import shown as rows_shown
 
 _SHOWN_ROWS: Final = 20
 _T = TypeVar("_T")
+Stream = Generator[_T, None, None]
+"""What a generator is."""
 
 sleep = time.sleep
 

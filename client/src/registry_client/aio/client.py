@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Self, TypeVar
 
+from registry_client.aio.artifacts import Artifacts
 from registry_client.aio.channel import Channel
+from registry_client.aio.deployments import Deployments
+from registry_client.aio.environments import Environments
+from registry_client.aio.events import Events
 from registry_client.aio.models import Models
 from registry_client.aio.versions import Versions
 from registry_client.config import Context, resolve
@@ -56,6 +60,10 @@ class AsyncClient:
         self._stubs: dict[Any, Any] = {}
         self.models = Models(self)
         self.versions = Versions(self)
+        self.artifacts = Artifacts(self)
+        self.environments = Environments(self)
+        self.deployments = Deployments(self)
+        self.events = Events(self)
 
     @property
     def url(self) -> str:

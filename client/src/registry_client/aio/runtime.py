@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
 import grpc
 
 _T = TypeVar("_T")
+Stream = AsyncGenerator[_T, None]
+"""What an asynchronous generator is."""
 
 sleep = asyncio.sleep
 

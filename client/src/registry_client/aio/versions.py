@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from modelregistry.v1 import model_version_pb2 as pb
 from modelregistry.v1.model_version_pb2_grpc import ModelVersionServiceStub
 
+from registry_client.aio.artifacts import Artifacts
+from registry_client.aio.deployments import Deployment
 from registry_client.aio.listing import Listing
+from registry_client.deploying import Plan
+from registry_client.options import Options
 from registry_client.patches import filled, is_id, mask
-from registry_client.records import VersionRecord
+from registry_client.resources import DeletedVersion, EnvironmentRecord, VersionRecord
 from registry_client.values import Property
 
 if TYPE_CHECKING:
@@ -89,6 +93,62 @@ class Version(VersionRecord):
         self.message = answer.model_version
         return self
 
+    @property
+    def artifacts(self) -> Artifacts:
+        """Its documents, data sets, metrics and parameters."""
+        return Artifacts(self._client, self.id)
+
+    async def attach(
+        self,
+        uri: str,
+        *,
+        framework: str,
+        framework_version: str,
+        container_image: str = "",
+        access_key: str = "",
+        secret_key: str = "",
+        digest: str = "",
+        size_bytes: int = 0,
+        etag: str = "",
+    ) -> Self:
+        """Give a version without files its files, and make it READY."""
+        files = pb.ModelFiles(
+            uri=uri,
+            model_framework=framework,
+            model_framework_version=framework_version,
+            container_image=container_image,
+            access_key=access_key,
+            secret_key=secret_key,
+            digest=digest,
+            size_bytes=size_bytes,
+        )
+        request = pb.AttachModelArtifactRequest(id=self.id, files=files, etag=etag)
+        answer = await self._client.stub(ModelVersionServiceStub).AttachModelArtifact(request)
+        self.message = answer.model_version
+        return self
+
+    async def deploy(
+        self,
+        environment: EnvironmentRecord | str,
+        *,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        **options: Unpack[Options],
+    ) -> Deployment:
+        """Deploy it into an environment, an object or its name: see `Deployments.create`."""
+        return await self._client.deployments.create(self, environment, name=name, labels=labels, **options)
+
+    async def plan(
+        self,
+        environment: EnvironmentRecord | str,
+        *,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        **options: Unpack[Options],
+    ) -> Plan:
+        """What `deploy` would do, and all problems that can be found beforehand."""
+        return await self._client.deployments.plan(self, environment, name=name, labels=labels, **options)
+
     async def archive(self) -> Self:
         """Archive it. It cannot be deployed any more."""
         return await self.update(state="ARCHIVED")
@@ -131,6 +191,17 @@ class ModelVersions:
         return Listing(
             self._stub.ListModelVersions, request, "model_versions", lambda message: Version(self._client, message)
         )
+
+    def deleted(self) -> Listing[DeletedVersion]:
+        """The deleted versions that can still be restored, the last deleted first."""
+        request = pb.ListDeletedModelVersionsRequest(registered_model_id=self._model_id, page_size=100)
+        return Listing(self._stub.ListDeletedModelVersions, request, "deleted_model_versions", DeletedVersion)
+
+    async def undelete(self, version: DeletedVersion | str) -> Version:
+        """Restore a deleted version, an object or its id. Its aliases stay deleted."""
+        version_id = version if isinstance(version, str) else version.id
+        answer = await self._stub.UndeleteModelVersion(pb.UndeleteModelVersionRequest(id=version_id))
+        return Version(self._client, answer.model_version)
 
     async def create(
         self,

@@ -1,0 +1,99 @@
+"""The attributes of records, which read the message of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from google.protobuf.json_format import MessageToDict
+
+from registry_client.values import Property, plain, property_of
+
+if TYPE_CHECKING:
+    from registry_client.records import Record
+
+_T = TypeVar("_T")
+
+
+class Field(Generic[_T]):
+    """An attribute of a record: the field of its message with the same name."""
+
+    def __init__(self, convert: Callable[[Any], _T]) -> None:
+        self._convert = convert
+        self.name = ""
+
+    def __set_name__(self, owner: type[Record[Any]], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, record: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, record: Record[Any], owner: type) -> _T: ...
+
+    def __get__(self, record: Record[Any] | None, owner: type) -> Self | _T:
+        if record is None:
+            return self
+        return self._value(record.message)
+
+    def _value(self, message: Any) -> _T:
+        is_absent = message.DESCRIPTOR.fields_by_name[self.name].has_presence and not message.HasField(self.name)
+        return self._convert(None if is_absent else getattr(message, self.name))
+
+
+def text() -> Field[str]:
+    return Field(str)
+
+
+def optional_text() -> Field[str | None]:
+    return Field(lambda value: value)
+
+
+def integer() -> Field[int]:
+    return Field(int)
+
+
+def flag() -> Field[bool]:
+    return Field(bool)
+
+
+def time() -> Field[datetime | None]:
+    return Field(lambda value: None if value is None else value.ToDatetime(UTC))
+
+
+def texts() -> Field[list[str]]:
+    return Field(list)
+
+
+def labels() -> Field[dict[str, str]]:
+    return Field(dict)
+
+
+def properties() -> Field[dict[str, Property]]:
+    return Field(lambda values: {key: property_of(value) for key, value in sorted(values.items())})
+
+
+def struct() -> Field[dict[str, Any]]:
+    return Field(lambda value: {} if value is None else plain(value))
+
+
+def details() -> Field[dict[str, Any]]:
+    """A message that has no class of its own: the fields of it that are set."""
+    return Field(lambda value: {} if value is None else MessageToDict(value, preserving_proto_field_name=True))
+
+
+class Word(Field[str]):
+    """A value of an enum without the prefix of all its values; empty if there is none. A word that only a newer release
+    of the registry knows is in another field."""
+
+    def __init__(self, enum: Any, prefix: str) -> None:
+        super().__init__(str)
+        self._enum, self._prefix = enum, prefix
+
+    def _value(self, message: Any) -> str:
+        number = getattr(message, self.name)
+        if number == 0:
+            return str(getattr(message, f"unknown_{self.name}", ""))
+        word: str = self._enum.Name(number) if number in self._enum.values() else str(number)
+        return word.removeprefix(self._prefix)
