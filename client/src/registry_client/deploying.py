@@ -11,10 +11,8 @@ from modelregistry.v1.deployment_reason_pb2 import DeploymentReason
 
 from registry_client import display, fields
 from registry_client.fields import Field, Word
+from registry_client.options import Options, options_of
 from registry_client.records import Record
-
-_PHASE = (pb.DeploymentPhase, "DEPLOYMENT_PHASE_")
-_REASON = (DeploymentReason, "DEPLOYMENT_REASON_")
 
 
 def _number(value: Any) -> int | None:
@@ -44,10 +42,12 @@ class DeploymentRecord(Record[pb.Deployment]):
     id = fields.text()
     name = fields.text()
     namespace = fields.text()
-    phase = Word(*_PHASE)
+    phase = Word(pb.DeploymentPhase)
     """Such as PENDING, DEPLOYING, DEPLOYED or FAILED."""
-    reason = Word(*_REASON)
+    reason = Word(DeploymentReason)
     """Why; empty if there is nothing to explain."""
+    message = fields.text()
+    """What the cluster says about it."""
     next_step = fields.text()
     """What a person can do about it."""
     url = fields.text()
@@ -56,7 +56,7 @@ class DeploymentRecord(Record[pb.Deployment]):
     model_version_id = fields.text()
     target_revision = fields.integer()
     serving_revision: Field[int | None] = Field(_number)
-    options = fields.details()
+    options: Field[Options] = Field(options_of)
     snapshot = fields.details()
     """What the target revision serves."""
     canary = fields.details()
@@ -68,11 +68,6 @@ class DeploymentRecord(Record[pb.Deployment]):
     created_at = fields.time()
     updated_at = fields.time()
 
-    @property
-    def status_message(self) -> str:
-        """The cluster's message about the phase."""
-        return self.message.message
-
 
 class Revision(Record[pb.DeploymentRevision]):
     """One state of what was wanted of a deployment."""
@@ -80,11 +75,11 @@ class Revision(Record[pb.DeploymentRevision]):
     shown = ("revision", "cause", "outcome", "reason", "created_by", "created_at", "served_from", "served_until")
 
     revision = fields.integer()
-    cause = Word(pb.RevisionCause, "REVISION_CAUSE_")
-    outcome = Word(pb.RevisionOutcome, "REVISION_OUTCOME_")
-    reason = Word(*_REASON)
+    cause = Word(pb.RevisionCause)
+    outcome = Word(pb.RevisionOutcome)
+    reason = Word(DeploymentReason)
     model_version_id = fields.text()
-    options = fields.details()
+    options: Field[Options] = Field(options_of)
     snapshot = fields.details()
     created_by = fields.text()
     created_at = fields.time()
@@ -95,40 +90,33 @@ class Revision(Record[pb.DeploymentRevision]):
 class DeploymentEvent(Record[pb.DeploymentEvent]):
     """One change of a deployment."""
 
-    shown = ("occurred_at", "target_revision", "phase", "reason", "status_message")
+    shown = ("occurred_at", "target_revision", "phase", "reason", "message")
 
     sequence = fields.integer()
     occurred_at = fields.time()
     deployment_id = fields.text()
     target_revision = fields.integer()
     serving_revision: Field[int | None] = Field(_number)
-    phase = Word(*_PHASE)
-    reason = Word(*_REASON)
+    phase = Word(pb.DeploymentPhase)
+    reason = Word(DeploymentReason)
+    message = fields.text()
+    """What the cluster says about it."""
     next_step = fields.text()
     resume_token = fields.text()
-
-    @property
-    def status_message(self) -> str:
-        """The cluster's message about the phase."""
-        return self.message.message
 
 
 class Finding(Record[pb.Finding]):
     """A problem of a planned deployment."""
 
-    shown = ("code", "text", "hint", "blocking", "field")
+    shown = ("code", "message", "hint", "blocking", "field")
 
-    code = Word(*_REASON)
+    code = Word(DeploymentReason)
+    message = fields.text()
     hint = fields.text()
     """What to do about it."""
     blocking = fields.flag()
     """Whether the deployment would certainly fail."""
     field = fields.text()
-
-    @property
-    def text(self) -> str:
-        """The problem."""
-        return self.message.message
 
 
 @dataclass(frozen=True)
@@ -153,7 +141,7 @@ class Plan:
         return any(each.blocking for each in self.findings)
 
     def _repr_html_(self) -> str:
-        rows = [[each.code, each.text, each.hint, "yes" if each.blocking else "no"] for each in self.findings]
+        rows = [[each.code, each.message, each.hint, "yes" if each.blocking else "no"] for each in self.findings]
         return display.table(
             ("problem", "text", "what to do", "blocking"), rows, "" if rows else "There are no problems."
         )
@@ -164,9 +152,9 @@ class ChainLink(Record[pb.ChainLink]):
 
     shown = ("kind", "name", "state", "summary")
 
-    kind = Word(pb.ChainLinkKind, "CHAIN_LINK_KIND_")
+    kind = Word(pb.ChainLinkKind)
     name = fields.text()
-    state = Word(pb.ChainLinkState, "CHAIN_LINK_STATE_")
+    state = Word(pb.ChainLinkState)
     """OK, WAITING, FAILED or UNKNOWN."""
     summary = fields.text()
     since = fields.time()

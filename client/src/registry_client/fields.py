@@ -6,9 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from google.protobuf.json_format import MessageToDict
-
-from registry_client.values import Property, plain, property_of
+from registry_client.values import Property, fields_of, plain, property_of, word
 
 if TYPE_CHECKING:
     from registry_client.records import Record
@@ -35,7 +33,7 @@ class Field(Generic[_T]):
     def __get__(self, record: Record[Any] | None, owner: type) -> Self | _T:
         if record is None:
             return self
-        return self._value(record.message)
+        return self._value(record.proto)
 
     def _value(self, message: Any) -> _T:
         is_absent = message.DESCRIPTOR.fields_by_name[self.name].has_presence and not message.HasField(self.name)
@@ -80,20 +78,19 @@ def struct() -> Field[dict[str, Any]]:
 
 def details() -> Field[dict[str, Any]]:
     """A message that has no class of its own: the fields of it that are set."""
-    return Field(lambda value: {} if value is None else MessageToDict(value, preserving_proto_field_name=True))
+    return Field(lambda value: {} if value is None else fields_of(value))
 
 
 class Word(Field[str]):
     """A value of an enum without the prefix of all its values; empty if there is none. A word that only a newer release
     of the registry knows is in another field."""
 
-    def __init__(self, enum: Any, prefix: str) -> None:
+    def __init__(self, enum: Any) -> None:
         super().__init__(str)
-        self._enum, self._prefix = enum, prefix
+        self._enum = enum.DESCRIPTOR
 
     def _value(self, message: Any) -> str:
         number = getattr(message, self.name)
         if number == 0:
             return str(getattr(message, f"unknown_{self.name}", ""))
-        word: str = self._enum.Name(number) if number in self._enum.values() else str(number)
-        return word.removeprefix(self._prefix)
+        return word(self._enum, number)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from google.protobuf.duration_pb2 import Duration
 from modelregistry.v1 import deployment_pb2 as pb
+
+from registry_client.values import fields_of, prefix_of
 
 Seconds = float | timedelta
 
@@ -79,19 +81,16 @@ class Options(TypedDict, total=False):
     probes: Probes
 
 
-_PREFIXES: Final = {
-    "DeploymentMode": "DEPLOYMENT_MODE_",
-    "ScaleMetric": "SCALE_METRIC_",
-    "ServingProtocol": "SERVING_PROTOCOL_",
-    "TolerationOperator": "TOLERATION_OPERATOR_",
-    "TaintEffect": "TAINT_EFFECT_",
-}
-
-
 def options_message(options: Options) -> pb.DeploymentOptions:
     """Raises TypeError for an option that does not exist, ValueError for a wrong word."""
     message: pb.DeploymentOptions = _message(pb.DeploymentOptions, options)
     return message
+
+
+def options_of(message: pb.DeploymentOptions | None) -> Options:
+    """The other way round: what `deploy` takes again."""
+    options: Any = {} if message is None else fields_of(message)
+    return cast("Options", options)
 
 
 def _message(kind: Any, values: Mapping[str, Any]) -> Any:
@@ -103,7 +102,7 @@ def _message(kind: Any, values: Mapping[str, Any]) -> Any:
 
 def _value(field: Any, value: Any) -> Any:
     if field.enum_type is not None:
-        return f"{_PREFIXES[field.enum_type.name]}{value}"
+        return f"{prefix_of(field.enum_type)}{value}"
     if field.message_type is None or field.message_type.GetOptions().map_entry:
         return value
     if field.message_type.full_name == Duration.DESCRIPTOR.full_name:

@@ -27,7 +27,7 @@ class Progress:
         if self._listener is not None:
             self._listener(event)
         if self._show is not None:
-            self._show(": ".join(filter(None, [self._name, event.phase, event.reason, event.status_message])))
+            self._show(": ".join(filter(None, [self._name, event.phase, event.reason, event.message])))
 
     def end(self) -> None:
         self._end()

@@ -19,8 +19,8 @@ class Record(Generic[_M]):
     shown: ClassVar[tuple[str, ...]] = ()
     """The fields of `repr`, and of lists of these objects."""
 
-    def __init__(self, message: _M) -> None:
-        self.message = message
+    def __init__(self, proto: _M) -> None:
+        self.proto = proto
         """What the registry answered."""
 
     @classmethod
@@ -32,7 +32,7 @@ class Record(Generic[_M]):
         return {name: getattr(self, name) for name in self.field_names()}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Record) and bool(self.message == other.message)
+        return isinstance(other, Record) and bool(self.proto == other.proto)
 
     __hash__ = None  # type: ignore[assignment] # an object changes when it is updated
 

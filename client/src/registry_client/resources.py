@@ -71,7 +71,7 @@ class DeletedVersion(Record[model_version_pb2.DeletedModelVersion]):
     @property
     def version(self) -> VersionRecord:
         """As it was."""
-        return VersionRecord(self.message.model_version)
+        return VersionRecord(self.proto.model_version)
 
     @property
     def id(self) -> str:
@@ -155,7 +155,7 @@ class ArtifactRecord(Record[artifact_pb2.Artifact]):
     shown = ("kind", "name", "value", "uri", "created_at")
 
     id = fields.text()
-    kind = Word(artifact_pb2.ArtifactKind, "ARTIFACT_KIND_")
+    kind = Word(artifact_pb2.ArtifactKind)
     """MODEL, DOCUMENT, DATASET, METRIC or PARAMETER."""
     name = fields.text()
     value: Field[Property | None] = Field(_artifact_value)

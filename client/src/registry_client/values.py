@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from modelregistry.v1.property_pb2 import PropertyMap, PropertyValue
@@ -77,3 +81,37 @@ def _with_ints(value: Any) -> Any:
         case float():
             return int(value) if value.is_integer() else value
     return value
+
+
+def prefix_of(enum: EnumDescriptor) -> str:
+    """What all words of an enum begin with, such as DEPLOYMENT_PHASE_."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper() + "_"
+
+
+def word(enum: EnumDescriptor, number: int) -> str:
+    """A value of an enum without the prefix; the number if only a newer release knows it."""
+    value = enum.values_by_number.get(number)
+    return value.name.removeprefix(prefix_of(enum)) if value is not None else str(number)
+
+
+def fields_of(message: Message) -> dict[str, Any]:
+    """The fields of a message that are set, as Python values: words without their prefix, durations as seconds."""
+    values = {}
+    for field, value in message.ListFields():
+        if not field.is_repeated:
+            values[field.name] = _field_value(field, value)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            values[field.name] = dict(value)
+        else:
+            values[field.name] = [_field_value(field, each) for each in value]
+    return {name: value for name, value in values.items() if value != {}}
+
+
+def _field_value(field: Any, value: Any) -> Any:
+    if isinstance(value, Timestamp):
+        return value.ToDatetime(UTC)
+    if isinstance(value, Duration):
+        return value.ToTimedelta().total_seconds()
+    if isinstance(value, Message):
+        return fields_of(value)
+    return word(field.enum_type, value) if field.enum_type is not None else value

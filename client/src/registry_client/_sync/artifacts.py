@@ -29,7 +29,7 @@ class Artifact(ArtifactRecord):
 
     def refresh(self) -> Self:
         """Read it again."""
-        self.message = (self._stub.GetArtifact(pb.GetArtifactRequest(id=self.id))).artifact
+        self.proto = (self._stub.GetArtifact(pb.GetArtifactRequest(id=self.id))).artifact
         return self
 
     def update(
@@ -62,7 +62,7 @@ class Artifact(ArtifactRecord):
         request = pb.UpdateArtifactRequest(
             id=self.id, artifact=filled(pb.ArtifactPatch, given), update_mask=mask(given, clear), etag=etag
         )
-        self.message = (self._stub.UpdateArtifact(request)).artifact
+        self.proto = (self._stub.UpdateArtifact(request)).artifact
         return self
 
     def delete(self, *, etag: str = "") -> None:

@@ -49,7 +49,7 @@ class Deployment(DeploymentRecord):
 
     def refresh(self) -> Self:
         """Read it again, as it was last recorded."""
-        self.message = (self._stub.GetDeployment(pb.GetDeploymentRequest(id=self.id))).deployment
+        self.proto = (self._stub.GetDeployment(pb.GetDeploymentRequest(id=self.id))).deployment
         return self
 
     def wait(
@@ -69,7 +69,7 @@ class Deployment(DeploymentRecord):
             self.refresh()
             raise WaitTimeout(
                 f"The deployment {self.name} is {self.phase} and not {phase} after {timeout:g} s: "
-                f"{self.status_message or self.reason or 'no reason is known yet'}."
+                f"{self.message or self.reason or 'no reason is known yet'}."
                 + (f"\nWhat to do: {self.next_step}" if self.next_step else "")
             ) from None
         finally:
@@ -93,7 +93,7 @@ class Deployment(DeploymentRecord):
     def _has_reached(self, phase: str, event: DeploymentEvent) -> bool:
         if event.phase in {phase, "UPDATING"}:
             self.refresh()
-            canary = self.message.canary
+            canary = self.proto.canary
             is_tried = canary.step == pb.CANARY_STEP_TRY and canary.actual_share == canary.share
             return self.phase == phase or (phase == "DEPLOYED" and is_tried)
         if event.phase == "FAILED" or event.phase in _ENDS:
@@ -104,7 +104,7 @@ class Deployment(DeploymentRecord):
 
     def _failure(self) -> DeploymentFailed:
         """Why it will not be in the phase that is waited for."""
-        cause, next_step = self.status_message, self.next_step
+        cause, next_step = self.message, self.next_step
         if self.phase == "FAILED":
             try:
                 explanation = self.explain()
@@ -134,7 +134,7 @@ class Deployment(DeploymentRecord):
         """
         request = self._update(version, traffic_percent, clear, options)
         request.expected_revision = expected_revision
-        self.message = (self._stub.UpdateDeployment(request)).deployment
+        self.proto = (self._stub.UpdateDeployment(request)).deployment
         return self
 
     def plan(
@@ -167,19 +167,19 @@ class Deployment(DeploymentRecord):
     def promote(self, revision: int = 0) -> Self:
         """Give all requests to the revision that is tried."""
         request = pb.PromoteDeploymentRequest(id=self.id, revision=revision)
-        self.message = (self._stub.PromoteDeployment(request)).deployment
+        self.proto = (self._stub.PromoteDeployment(request)).deployment
         return self
 
     def abort(self, revision: int = 0) -> Self:
         """Take all requests from the revision that is tried, and end that."""
         request = pb.AbortDeploymentRequest(id=self.id, revision=revision)
-        self.message = (self._stub.AbortDeployment(request)).deployment
+        self.proto = (self._stub.AbortDeployment(request)).deployment
         return self
 
     def rollback(self, revision: int = 0, *, expected_revision: int = 0) -> Self:
         """Serve what an earlier revision had; without a number, the last one that served before."""
         request = pb.RollbackDeploymentRequest(id=self.id, revision=revision, expected_revision=expected_revision)
-        self.message = (self._stub.RollbackDeployment(request)).deployment
+        self.proto = (self._stub.RollbackDeployment(request)).deployment
         return self
 
     def undeploy(self, *, expected_revision: int = 0) -> Self:

@@ -30,7 +30,7 @@ class Environment(EnvironmentRecord):
     def refresh(self) -> Self:
         """Read it again."""
         answer = self._stub.GetServingEnvironment(pb.GetServingEnvironmentRequest(id=self.id))
-        self.message = answer.serving_environment
+        self.proto = answer.serving_environment
         return self
 
     def update(
@@ -58,7 +58,7 @@ class Environment(EnvironmentRecord):
             update_mask=mask(given, clear),
             etag=etag,
         )
-        self.message = (self._stub.UpdateServingEnvironment(request)).serving_environment
+        self.proto = (self._stub.UpdateServingEnvironment(request)).serving_environment
         return self
 
     def delete(self, *, etag: str = "") -> None:

@@ -42,7 +42,7 @@ class Model(ModelRecord):
         answer = self._client.stub(RegisteredModelServiceStub).GetRegisteredModel(
             pb.GetRegisteredModelRequest(id=self.id)
         )
-        self.message = answer.registered_model
+        self.proto = answer.registered_model
         return self
 
     def update(
@@ -88,7 +88,7 @@ class Model(ModelRecord):
             etag=etag,
         )
         answer = self._client.stub(RegisteredModelServiceStub).UpdateRegisteredModel(request)
-        self.message = answer.registered_model
+        self.proto = answer.registered_model
         return self
 
     def archive(self) -> Self:

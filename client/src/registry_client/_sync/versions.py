@@ -32,7 +32,7 @@ class Version(VersionRecord):
     def refresh(self) -> Self:
         """Read it again."""
         answer = self._client.stub(ModelVersionServiceStub).GetModelVersion(pb.GetModelVersionRequest(id=self.id))
-        self.message = answer.model_version
+        self.proto = answer.model_version
         return self
 
     def update(
@@ -91,7 +91,7 @@ class Version(VersionRecord):
             id=self.id, model_version=filled(pb.ModelVersionPatch, given), update_mask=mask(given, clear), etag=etag
         )
         answer = self._client.stub(ModelVersionServiceStub).UpdateModelVersion(request)
-        self.message = answer.model_version
+        self.proto = answer.model_version
         return self
 
     @property
@@ -125,7 +125,7 @@ class Version(VersionRecord):
         )
         request = pb.AttachModelArtifactRequest(id=self.id, files=files, etag=etag)
         answer = self._client.stub(ModelVersionServiceStub).AttachModelArtifact(request)
-        self.message = answer.model_version
+        self.proto = answer.model_version
         return self
 
     def deploy(

@@ -28,7 +28,7 @@ class Artifact(ArtifactRecord):
 
     async def refresh(self) -> Self:
         """Read it again."""
-        self.message = (await self._stub.GetArtifact(pb.GetArtifactRequest(id=self.id))).artifact
+        self.proto = (await self._stub.GetArtifact(pb.GetArtifactRequest(id=self.id))).artifact
         return self
 
     async def update(
@@ -61,7 +61,7 @@ class Artifact(ArtifactRecord):
         request = pb.UpdateArtifactRequest(
             id=self.id, artifact=filled(pb.ArtifactPatch, given), update_mask=mask(given, clear), etag=etag
         )
-        self.message = (await self._stub.UpdateArtifact(request)).artifact
+        self.proto = (await self._stub.UpdateArtifact(request)).artifact
         return self
 
     async def delete(self, *, etag: str = "") -> None:

@@ -29,7 +29,7 @@ class Environment(EnvironmentRecord):
     async def refresh(self) -> Self:
         """Read it again."""
         answer = await self._stub.GetServingEnvironment(pb.GetServingEnvironmentRequest(id=self.id))
-        self.message = answer.serving_environment
+        self.proto = answer.serving_environment
         return self
 
     async def update(
@@ -57,7 +57,7 @@ class Environment(EnvironmentRecord):
             update_mask=mask(given, clear),
             etag=etag,
         )
-        self.message = (await self._stub.UpdateServingEnvironment(request)).serving_environment
+        self.proto = (await self._stub.UpdateServingEnvironment(request)).serving_environment
         return self
 
     async def delete(self, *, etag: str = "") -> None:

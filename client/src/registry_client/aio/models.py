@@ -41,7 +41,7 @@ class Model(ModelRecord):
         answer = await self._client.stub(RegisteredModelServiceStub).GetRegisteredModel(
             pb.GetRegisteredModelRequest(id=self.id)
         )
-        self.message = answer.registered_model
+        self.proto = answer.registered_model
         return self
 
     async def update(
@@ -87,7 +87,7 @@ class Model(ModelRecord):
             etag=etag,
         )
         answer = await self._client.stub(RegisteredModelServiceStub).UpdateRegisteredModel(request)
-        self.message = answer.registered_model
+        self.proto = answer.registered_model
         return self
 
     async def archive(self) -> Self:

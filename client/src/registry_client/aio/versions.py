@@ -31,7 +31,7 @@ class Version(VersionRecord):
     async def refresh(self) -> Self:
         """Read it again."""
         answer = await self._client.stub(ModelVersionServiceStub).GetModelVersion(pb.GetModelVersionRequest(id=self.id))
-        self.message = answer.model_version
+        self.proto = answer.model_version
         return self
 
     async def update(
@@ -90,7 +90,7 @@ class Version(VersionRecord):
             id=self.id, model_version=filled(pb.ModelVersionPatch, given), update_mask=mask(given, clear), etag=etag
         )
         answer = await self._client.stub(ModelVersionServiceStub).UpdateModelVersion(request)
-        self.message = answer.model_version
+        self.proto = answer.model_version
         return self
 
     @property
@@ -124,7 +124,7 @@ class Version(VersionRecord):
         )
         request = pb.AttachModelArtifactRequest(id=self.id, files=files, etag=etag)
         answer = await self._client.stub(ModelVersionServiceStub).AttachModelArtifact(request)
-        self.message = answer.model_version
+        self.proto = answer.model_version
         return self
 
     async def deploy(
