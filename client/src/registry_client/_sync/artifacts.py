@@ -1,0 +1,125 @@
+# Made from registry_client/aio by scripts/blocking_client.py. Change it there.
+"""Documents, data sets, metrics and parameters, of versions or standing alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from modelregistry.v1 import artifact_pb2 as pb
+from modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
+from registry_client._sync.listing import Listing
+from registry_client.patches import filled, mask
+from registry_client.resources import ArtifactRecord
+from registry_client.values import Property, property_message
+
+if TYPE_CHECKING:
+    from registry_client._sync.client import Client
+
+ArtifactKind = Literal["DOCUMENT", "DATASET", "METRIC", "PARAMETER"]
+
+
+class Artifact(ArtifactRecord):
+    """A document, data set, metric or parameter."""
+
+    def __init__(self, client: Client, message: pb.Artifact) -> None:
+        super().__init__(message)
+        self._stub: Any = client.stub(ArtifactServiceStub)
+
+    def refresh(self) -> Self:
+        """Read it again."""
+        self.proto = (self._stub.GetArtifact(pb.GetArtifactRequest(id=self.id))).artifact
+        return self
+
+    def update(
+        self,
+        *,
+        name: str | None = None,
+        value: Property | None = None,
+        uri: str | None = None,
+        description: str | None = None,
+        digest: str | None = None,
+        size_bytes: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        properties: Mapping[str, Property] | None = None,
+        external_id: str | None = None,
+        clear: Iterable[str] = (),
+        etag: str = "",
+    ) -> Self:
+        """Change what is given, and clear the fields that are named, as `Version.update` does."""
+        given = {
+            "name": name,
+            "value": None if value is None else property_message(value),
+            "uri": uri,
+            "description": description,
+            "digest": digest,
+            "size_bytes": size_bytes,
+            "labels": labels,
+            "properties": properties,
+            "external_id": external_id,
+        }
+        request = pb.UpdateArtifactRequest(
+            id=self.id, artifact=filled(pb.ArtifactPatch, given), update_mask=mask(given, clear), etag=etag
+        )
+        self.proto = (self._stub.UpdateArtifact(request)).artifact
+        return self
+
+    def delete(self, *, etag: str = "") -> None:
+        """Delete it."""
+        self._stub.DeleteArtifact(pb.DeleteArtifactRequest(id=self.id, etag=etag))
+
+
+class Artifacts:
+    """The artifacts of a version; without one, those of the project."""
+
+    def __init__(self, client: Client, version_id: str = "") -> None:
+        self._client, self._version_id = client, version_id
+        self._stub: Any = client.stub(ArtifactServiceStub)
+
+    def get(self, id: str) -> Artifact:
+        """Raises NotFound."""
+        return Artifact(self._client, (self._stub.GetArtifact(pb.GetArtifactRequest(id=id))).artifact)
+
+    def list(
+        self, kind: ArtifactKind | Literal["MODEL", ""] = "", *, filter: str = "", order_by: str = ""
+    ) -> Listing[Artifact]:
+        """Those that match, the newest first unless `order_by` says otherwise."""
+        request = pb.ListArtifactsRequest(
+            model_version_id=self._version_id,
+            kind=f"ARTIFACT_KIND_{kind or 'UNSPECIFIED'}",
+            filter=filter,
+            order_by=order_by,
+            page_size=100,
+        )
+        return Listing(self._stub.ListArtifacts, request, "artifacts", lambda message: Artifact(self._client, message))
+
+    def create(
+        self,
+        kind: ArtifactKind,
+        name: str,
+        *,
+        value: Property | None = None,
+        uri: str = "",
+        description: str = "",
+        digest: str = "",
+        size_bytes: int = 0,
+        labels: Mapping[str, str] | None = None,
+        properties: Mapping[str, Property] | None = None,
+        external_id: str = "",
+    ) -> Artifact:
+        """Metrics and parameters have a value, documents and data sets a uri. Raises AlreadyExists."""
+        given = {
+            "model_version_id": self._version_id or None,
+            "kind": f"ARTIFACT_KIND_{kind}",
+            "name": name,
+            "value": None if value is None else property_message(value),
+            "uri": uri,
+            "description": description,
+            "digest": digest,
+            "size_bytes": size_bytes,
+            "labels": labels,
+            "properties": properties,
+            "external_id": external_id,
+        }
+        request = pb.CreateArtifactRequest(artifact=filled(pb.NewArtifact, given))
+        return Artifact(self._client, (self._stub.CreateArtifact(request)).artifact)

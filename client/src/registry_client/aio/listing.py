@@ -1,0 +1,63 @@
+"""Lists of the registry, which are read page by page while one iterates over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from registry_client.aio import runtime
+from registry_client.records import Record
+from registry_client.rows import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_R = TypeVar("_R", bound=Record[Any])
+
+
+class Listing(Generic[_R]):
+    """All objects that match, in their order. Nothing is read before one iterates."""
+
+    def __init__(self, method: Any, request: Any, field: str, make: Callable[[Any], _R]) -> None:
+        self._method, self._request, self._field, self._make = method, request, field, make
+
+    async def pages(self) -> AsyncIterator[Rows[_R]]:
+        """The pages as they are read. A page may have fewer objects than asked for although more follow."""
+        request = type(self._request)()
+        request.CopyFrom(self._request)
+        while True:
+            answer = await self._method(request)
+            yield Rows(self._make(message) for message in getattr(answer, self._field))
+            if not answer.next_page_token:
+                return
+            request.page_token = answer.next_page_token
+
+    async def __aiter__(self) -> AsyncIterator[_R]:
+        async for page in self.pages():
+            for each in page:
+                yield each
+
+    async def first(self) -> _R | None:
+        """The first object; None if there is none."""
+        async for each in self:
+            return each
+        return None
+
+    async def all(self, limit: int | None = None) -> Rows[_R]:
+        """A list of all objects, or of the first ones."""
+        rows: Rows[_R] = Rows()
+        async for each in self:
+            if limit is not None and len(rows) >= limit:
+                break
+            rows.append(each)
+        return rows
+
+    async def to_pandas(self, limit: int | None = None) -> pd.DataFrame:
+        """A table of all objects, or of the first ones. Raises ImportError without pandas."""
+        return (await self.all(limit)).to_pandas()
+
+    def __repr__(self) -> str:
+        return f"<list of {self._field}: iterate over it, or use all() or to_pandas()>"
+
+    def _repr_html_(self) -> str:
+        return runtime.shown(self)

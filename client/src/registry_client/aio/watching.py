@@ -1,0 +1,50 @@
+"""Streams that are opened again where they ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any, Final
+
+from registry_client.aio import runtime
+from registry_client.errors import RegistryError, ResourceExhausted, Unauthenticated, Unavailable
+
+_ATTEMPTS: Final = 10
+_FIRST_ATTEMPTS: Final = 3
+_MAX_DELAY_SECONDS: Final = 5.0
+
+
+async def watched(
+    method: Any, request_after: Callable[[str], Any], token_of: Callable[[Any], str], timeout: float | None
+) -> runtime.Stream[Any]:
+    """The answers of a stream. If it breaks, it is opened again after the last token, so that nothing is missed.
+
+    Raises DeadlineExceeded after the timeout, OutOfRange if the log cannot be continued, and Unavailable if the
+    registry cannot be reached for some time.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    token, failures = "", 0
+    while True:
+        left = None if deadline is None else max(deadline - time.monotonic(), 0)
+        try:
+            async with aclosing(method(request_after(token), timeout=left)) as answers:
+                async for answer in answers:
+                    token, failures = token_of(answer), 0
+                    yield answer
+        except (ResourceExhausted, Unauthenticated, Unavailable) as error:
+            failures += 1
+            if failures >= _attempts(error, has_begun=bool(token)):
+                raise
+            delay = max(error.retry_after or 0, min(0.2 * 2**failures, _MAX_DELAY_SECONDS))
+            if deadline is not None:
+                delay = min(delay, max(deadline - time.monotonic(), 0))
+            await runtime.sleep(delay)
+
+
+def _attempts(error: RegistryError, *, has_begun: bool) -> int:
+    """A token that has expired ends a stream; then there may be another one. The url of a registry that has not
+    answered yet may be wrong."""
+    if isinstance(error, Unauthenticated):
+        return 2
+    return _ATTEMPTS if has_begun else _FIRST_ATTEMPTS
