@@ -69,12 +69,12 @@ export function Shell({ route, children }: { route: Route | undefined; children:
         />
         <Brand />
       </header>
-      <div id="sidebar" class={`sidebar ${menu ? "open" : ""}`}>
+      <aside id="sidebar" aria-label="Sidebar" class={`sidebar ${menu ? "open" : ""}`}>
         <Brand />
         <ProjectPicker open={picking} setOpen={setPicking} />
         <Navigation current={route} />
         <Footer onHelp={() => setHelp(true)} />
-      </div>
+      </aside>
       {menu && <button type="button" class="backdrop" aria-label="Close the menu" onClick={() => setMenu(false)} />}
       <main id="main" ref={main} tabIndex={-1}>
         <Banner />
@@ -146,7 +146,7 @@ function Footer({ onHelp }: { onHelp: () => void }) {
       {who && (
         <div class="caller">
           <Icon name="user" />
-          <span title={who.groups.join(", ")}>
+          <span title={who.groups.join(", ") || undefined}>
             {who.name || "Anonymous"}
             <small>{who.method === "none" ? "Authentication is off" : roleName(who.role)}</small>
           </span>
