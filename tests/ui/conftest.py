@@ -1,4 +1,4 @@
-"""The web UI in a real Chromium, against the real service with the simulated cluster. All of it is slow: `make test-slow`.
+"""The web UI in a real Chromium, against the real service with the simulated cluster: `make test-slow`.
 
 `REGISTRY_TEST_UI_URL` makes the tests use a service that runs already, for example `npm run preview` in `ui`.
 """
@@ -61,7 +61,7 @@ def api(ui_url: str) -> Iterator[Api]:
 
 @pytest.fixture
 def ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
-    """A window with the pages of that project. An error of a script or of the content security policy fails the test."""
+    """A window with the pages of that project. Errors of scripts or of the content security policy fail the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     context.set_default_timeout(10_000)
     window = Ui(context.new_page(), ui_url, api.project_id)

@@ -22,7 +22,7 @@ class Ui:
         self.url = url
         self.project = project
         self.errors: list[str] = []
-        """What scripts of the page have complained about. Refused calls are in the log of every browser, and no error."""
+        """What scripts of the page complained about. Browsers log refused calls too, which are no errors here."""
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._note)
 
@@ -51,7 +51,7 @@ class Ui:
         return self.page.get_by_role("dialog")
 
     def look(self, name: str) -> None:
-        """Takes pictures of the page in light and dark and at all sizes, and fails if one is too wide, or axe finds a barrier."""
+        """Takes pictures in light and dark at all sizes, and fails if a page is too wide, or axe finds a barrier."""
         found = []
         for scheme, sizes in {"light": ("phone", "tablet", "desktop"), "dark": ("desktop", "phone")}.items():
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

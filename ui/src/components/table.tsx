@@ -16,7 +16,7 @@ export interface Column<T> {
   /** The field to order by, if the list can be ordered by this column. */
   orderBy?: string;
   /** A class of the stylesheet that sets the width. */
-  width?: "narrow" | "medium" | "wide";
+  width?: "narrow" | "kind" | "state" | "medium" | "owner" | "wide";
 }
 
 interface TableProps<T> {

@@ -1,5 +1,8 @@
 import type { Route } from "../../routes";
+import { ModelPage } from "./model";
 import { ModelsPage } from "./models";
+import { VersionPage } from "./version";
+import "./models.css";
 
 export const modelRoutes: Route[] = [
   {
@@ -8,4 +11,6 @@ export const modelRoutes: Route[] = [
     page: ModelsPage,
     nav: { label: "Models", icon: "models", group: "Registry", key: "m" },
   },
+  { path: "/models/:id", title: "Model", page: ModelPage },
+  { path: "/models/:id/versions/:version", title: "Version", page: VersionPage },
 ];
