@@ -47,6 +47,11 @@ class Ui:
         return self.page.get_by_role("link", name=name, exact=True)
 
     @property
+    def count(self) -> Locator:
+        """The line below a table that says how many rows it has."""
+        return self.page.locator(".table-foot")
+
+    @property
     def dialog(self) -> Locator:
         return self.page.get_by_role("dialog")
 

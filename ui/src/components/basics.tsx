@@ -67,7 +67,7 @@ export async function copyText(text: string, what = "The text"): Promise<void> {
 }
 
 /** An id that can be copied. The beginning is enough to tell ids apart. */
-export function CopyId({ id, label = "Copy the id" }: { id: string; label?: string }) {
+export function CopyId({ id, label = "Copy the id", shown = 8 }: { id: string; label?: string; shown?: number }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     await copyText(id, "The id");
@@ -76,7 +76,7 @@ export function CopyId({ id, label = "Copy the id" }: { id: string; label?: stri
   };
   return (
     <button type="button" class="copy-id" title={id} aria-label={`${label}: ${id}`} onClick={copy}>
-      <code>{id.slice(0, 8)}</code>
+      <code>{id.slice(0, shown)}</code>
       <Icon name={copied ? "check" : "copy"} />
     </button>
   );

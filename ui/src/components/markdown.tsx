@@ -23,20 +23,17 @@ const ALLOWED = {
     ),
   ],
   ALLOWED_ATTR: ["href", "align", "start", "type", "checked", "disabled"],
+  ADD_URI_SAFE_ATTR: ["align", "start", "type", "checked", "disabled"],
   ALLOWED_URI_REGEXP: /^(https?:|mailto:|#)/i,
-  RETURN_DOM_FRAGMENT: true,
-} as const;
+  RETURN_DOM_FRAGMENT: true as const,
+};
 
 /** A text in Markdown. It was written by others: whatever could do something is removed. */
 export function Markdown({ text }: { text: string }) {
   const element = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const html = marked.parse(text, { async: false });
-    const content = DOMPurify.sanitize(html, {
-      ...ALLOWED,
-      ALLOWED_TAGS: [...ALLOWED.ALLOWED_TAGS],
-      ALLOWED_ATTR: [...ALLOWED.ALLOWED_ATTR],
-    });
+    const content = DOMPurify.sanitize(html, ALLOWED);
     for (const link of content.querySelectorAll("a")) {
       link.rel = "noopener noreferrer nofollow";
       link.target = "_blank";

@@ -178,7 +178,9 @@ function Overview({ version }: { version: ModelVersion }) {
           </Fact>
           <Fact name="Serving runtime">{version.containerImage || <span class="muted">chosen by KServe</span>}</Fact>
           <Fact name="Size">{version.sizeBytes > 0n && formatBytes(version.sizeBytes)}</Fact>
-          <Fact name="Digest">{version.digest && <code>{version.digest}</code>}</Fact>
+          <Fact name="Digest">
+            {version.digest && <CopyId id={version.digest} shown={23} label="Copy the digest" />}
+          </Fact>
         </Facts>
       </section>
       {version.readme ? (

@@ -67,7 +67,7 @@ export function Versions({
         columns={[
           { title: "Version", orderBy: "name", cell: (version) => <VersionName version={version} /> },
           { title: "Status", width: "state", cell: (version) => <VersionStatus version={version} /> },
-          { title: "Aliases", cell: ({ aliases }) => <AliasChips aliases={aliases} /> },
+          { title: "Aliases", width: "wide", cell: ({ aliases }) => <AliasChips aliases={aliases} /> },
           { title: "Framework", hideOn: "phone", width: "medium", cell: ({ modelFramework }) => modelFramework },
           {
             title: "Created",
