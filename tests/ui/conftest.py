@@ -12,12 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e.api import Api
 from tests.e2e.stack import Stack
 from tests.ui.ui import Ui
 
 _CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+expect.set_options(timeout=20_000)  # browsers are slow while other tests run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,7 +64,7 @@ def api(ui_url: str) -> Iterator[Api]:
 def ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
     """A window with the pages of that project. Errors of scripts or of the content security policy fail the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     window = Ui(context.new_page(), ui_url, api.project_id)
     yield window
     context.close()

@@ -149,11 +149,11 @@ def test_a_model_of_another_project_is_not_there(ui: Ui, api: Api) -> None:
 
 
 def test_a_long_list_reads_on_and_comes_back_to_where_it_was(ui: Ui, api: Api) -> None:
-    _models(api, 130)
+    _models(api, 80)
     ui.open("/models")
-    expect(ui.count).to_contain_text("100 models so far")
+    expect(ui.count).to_contain_text("50 models so far")
     _scroll_to_the_end(ui)
-    expect(ui.count).to_have_text("130 models")
+    expect(ui.count).to_have_text("80 models")
     _scroll_to_the_end(ui)
     link = ui.page.get_by_role("link", name="iris-3", exact=True)
     link.wait_for()

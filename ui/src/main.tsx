@@ -76,6 +76,6 @@ function NotFound() {
 }
 
 applyTheme();
-void loadConfig();
+await loadConfig(); // it names the project to begin with
 const root = document.getElementById("app");
 if (root) render(<App />, root);

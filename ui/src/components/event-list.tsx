@@ -8,8 +8,7 @@ import { FailureNotice } from "./failure";
 /** What has happened, newest first. */
 export function EventList({ pages }: { pages: Pages<Event> }) {
   const { rows, failure, loading, hasMore, more, reload } = pages;
-  if (!rows.length && failure)
-    return <FailureNotice failure={failure} actions={<Button onClick={reload}>Try again</Button>} />;
+  if (!rows.length && failure) return <FailureNotice failure={failure} retry={reload} />;
   if (!rows.length && loading) return <Skeleton lines={5} />;
   if (!rows.length) return <Empty title="Nothing has happened yet" />;
   return (
@@ -24,7 +23,7 @@ export function EventList({ pages }: { pages: Pages<Event> }) {
           </li>
         ))}
       </ol>
-      {failure && <FailureNotice failure={failure} actions={<Button onClick={reload}>Try again</Button>} />}
+      {failure && <FailureNotice failure={failure} retry={reload} />}
       {hasMore && (
         <Button busy={loading} onClick={more}>
           Show earlier ones

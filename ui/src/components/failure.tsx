@@ -1,23 +1,43 @@
 import { Code } from "@connectrpc/connect";
 import { Component, type ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { Failure, Violation } from "../lib/errors";
 import { href } from "../lib/project";
 import { Link } from "../lib/router";
 import { Button, Empty } from "./basics";
 import { Icon } from "./icon";
 
-/** Why a call failed: the text, what is in the way, and what to do. Failures of fields stand at the fields. */
-export function FailureNotice({ failure, actions }: { failure: Failure | undefined; actions?: ComponentChildren }) {
+interface NoticeProps {
+  failure: Failure | undefined;
+  /** What “Try again” does. It is not offered where the same call fails again. */
+  retry?: () => void;
+  actions?: ComponentChildren;
+}
+
+const FINAL = [
+  Code.InvalidArgument,
+  Code.NotFound,
+  Code.PermissionDenied,
+  Code.FailedPrecondition,
+  Code.Unauthenticated,
+];
+
+/** Why a call failed: the text, the fields, what is in the way, and what to do. */
+export function FailureNotice({ failure, retry, actions }: NoticeProps) {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (failure) element.current?.scrollIntoView({ block: "nearest" }); // it may be below the end of a long form
+  }, [failure]);
   if (!failure) return null;
   const fields = Object.entries(failure.fields);
   return (
-    <div class="notice red" role="alert">
+    <div class="notice red" role="alert" ref={element}>
       <Icon name="alert" />
       <div class="stack">
         <p>
           {failure.message} {failure.hint}
         </p>
-        {fields.length > 0 && (
+        {fields.length > 1 && ( // the message has the only one
           <ul>
             {fields.map(([field, text]) => (
               <li key={field}>
@@ -36,6 +56,11 @@ export function FailureNotice({ failure, actions }: { failure: Failure | undefin
           </p>
         )}
         {actions && <div class="row">{actions}</div>}
+        {retry && !FINAL.includes(failure.code) && (
+          <div class="row">
+            <Button onClick={retry}>Try again</Button>
+          </div>
+        )}
       </div>
     </div>
   );
@@ -93,7 +118,7 @@ export function PageFailure({
         <p>The {what} was deleted, or it belongs to another project than the one at the top of the page.</p>
       </Empty>
     );
-  return <FailureNotice failure={failure} actions={<Button onClick={reload}>Try again</Button>} />;
+  return <FailureNotice failure={failure} retry={reload} />;
 }
 
 /** Keeps the frame of the page when a part of it fails. */

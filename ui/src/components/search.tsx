@@ -14,7 +14,7 @@ interface SearchProps {
 export function SearchBox({ value, onChange, label, placeholder }: SearchProps) {
   const [text, setText] = useState(value);
   const sent = useRef(value);
-  const settled = useDebounced(text, 120);
+  const settled = useDebounced(text, 80);
   const latest = useRef(onChange);
   latest.current = onChange;
   useEffect(() => {

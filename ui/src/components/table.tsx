@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { plural } from "../lib/format";
 import type { Pages } from "../lib/query";
 import { Link, navigate, rememberedScroll } from "../lib/router";
-import { Button, Skeleton } from "./basics";
+import { Skeleton } from "./basics";
 import { FailureNotice } from "./failure";
 import { Icon } from "./icon";
 
@@ -52,8 +52,7 @@ export function DataTable<T>({ label, columns, pages, rowKey, rowLink, orderBy, 
     if (hasMore && !loading && !failure && last >= rows.length - OVERSCAN) more();
   }, [hasMore, loading, failure, last, rows.length, more]);
 
-  if (!rows.length && failure)
-    return <FailureNotice failure={failure} actions={<Button onClick={pages.reload}>Try again</Button>} />;
+  if (!rows.length && failure) return <FailureNotice failure={failure} retry={pages.reload} />;
   if (!rows.length && loading) return <Skeleton lines={8} />;
   if (!rows.length) return <>{empty}</>;
   return (
@@ -76,7 +75,7 @@ export function DataTable<T>({ label, columns, pages, rowKey, rowLink, orderBy, 
       </table>
       <div class="table-foot">
         {failure ? (
-          <FailureNotice failure={failure} actions={<Button onClick={pages.reload}>Try again</Button>} />
+          <FailureNotice failure={failure} retry={pages.reload} />
         ) : (
           <span>
             {plural(rows.length, unit)}

@@ -32,7 +32,8 @@ export function failureOf(error: unknown): Failure {
   const info = connect.findDetails(ErrorInfoSchema)[0];
   const fields: Record<string, string> = {};
   for (const detail of connect.findDetails(BadRequestSchema))
-    for (const violation of detail.fieldViolations) fields[violation.field] ??= sentence(violation.description);
+    for (const violation of detail.fieldViolations)
+      fields[violation.field] ??= sentence(violation.description.replace(/^(is|must|may|can|has)\b/, "it $1"));
   const reason = info?.reason ?? "";
   return {
     code: connect.code,
@@ -52,6 +53,7 @@ export function failureOf(error: unknown): Failure {
 
 function message(error: ConnectError, reason: string): string {
   if (!reason && isAway(error)) return "The registry does not answer.";
+  if (error.code === Code.Unauthenticated) return "You are not signed in.";
   if (!reason && error.code === Code.ResourceExhausted) return "There are too many requests at once.";
   return sentence(error.rawMessage || "The registry refused the request.");
 }

@@ -1,4 +1,5 @@
 import { currentPath, matchPath, useLocation } from "./router";
+import { config } from "./session";
 
 /** The project of the README, which everybody can use while tenancy is open. */
 export const FIRST_PROJECT = "11111111-1111-1111-1111-111111111111";
@@ -32,7 +33,7 @@ function projectOf(path: string): string | undefined {
 
 function storedProject(): string {
   const stored = localStorage.getItem(KEY);
-  return stored && isProjectId(stored) ? stored : FIRST_PROJECT;
+  return stored && isProjectId(stored) ? stored : (config.get().project ?? FIRST_PROJECT);
 }
 
 /** The projects that were used in this browser, the last one first. */

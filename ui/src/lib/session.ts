@@ -2,16 +2,18 @@ import { createStore } from "./store";
 
 /** What the gateway says about itself in /ui/config.json. */
 export interface Config {
-  oidc: { issuer: string; client_id: string; scopes: string } | null;
+  oidc: { issuer: string; client_id: string; scopes: string[] } | null;
   auth: "off" | "required";
   version: string;
+  /** The project to begin with. */
+  project: string | null;
 }
 
-export const config = createStore<Config>({ oidc: null, auth: "off", version: "" });
+export const config = createStore<Config>({ oidc: null, auth: "off", version: "", project: null });
 
 export async function loadConfig(): Promise<void> {
   try {
-    const answer = await fetch("/ui/config.json", { headers: { accept: "application/json" } });
+    const answer = await fetch("/ui/config.json", { signal: AbortSignal.timeout(3_000) });
     if (answer.ok) config.set({ ...config.get(), ...((await answer.json()) as Partial<Config>) });
   } catch {
     // Without it, the pages work as they do without authentication, and ask for a token when the registry wants one.

@@ -34,7 +34,7 @@ export function Aliases({ model, onChanged }: { model: RegisteredModel; onChange
   };
   const close = () => setOpen(undefined);
   const { data, failure } = aliases;
-  if (failure) return <FailureNotice failure={failure} actions={<Button onClick={aliases.reload}>Try again</Button>} />;
+  if (failure) return <FailureNotice failure={failure} retry={aliases.reload} />;
   if (!data) return <Skeleton lines={4} />;
   const add = mayEdit && (
     <Button icon="plus" onClick={() => setOpen({ kind: "set" })}>

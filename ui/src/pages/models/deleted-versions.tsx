@@ -3,6 +3,7 @@ import { toast } from "../../components/toast";
 import type { RegisteredModel } from "../../gen/modelregistry/v1/registered_model_pb";
 import { api, newRequestId } from "../../lib/api";
 import { failureOf } from "../../lib/errors";
+import { dateOf, formatTime } from "../../lib/format";
 import { useProject } from "../../lib/project";
 import { useQuery } from "../../lib/query";
 
@@ -47,7 +48,7 @@ export function DeletedVersions({
                 </span>
                 <small class="faint">
                   deleted by {deletedBy || "somebody"} <Time at={deletedAt} />, can be restored until{" "}
-                  <Time at={expiresAt} />
+                  {expiresAt && formatTime(dateOf(expiresAt))}
                 </small>
               </div>
               {onRestored && <Button onClick={() => restore(id, name)}>Restore</Button>}

@@ -50,7 +50,7 @@ export function ModelsPage() {
   const key = JSON.stringify([project, asked]);
 
   const pages = usePages(`models ${key} ${orderBy}`, async (pageToken, signal) => {
-    const answer = await api.models.listRegisteredModels({ ...asked, orderBy, pageSize: 100, pageToken }, { signal });
+    const answer = await api.models.listRegisteredModels({ ...asked, orderBy, pageSize: 50, pageToken }, { signal });
     return { rows: answer.registeredModels, nextPageToken: answer.nextPageToken };
   });
   const narrowed = search !== "" || state !== "" || filter !== "";
@@ -61,7 +61,7 @@ export function ModelsPage() {
   );
   return (
     <>
-      <PageHead title="Models" badges={<Count of={key} asked={asked} />} actions={actions} />
+      <PageHead title="Models" badges={!pages.loading && <Count of={key} asked={asked} />} actions={actions} />
       <div class="toolbar">
         <SearchBox label="Search models by name" value={search} onChange={(q) => setQuery({ q })} />
         <select aria-label="State" value={state} onChange={(event) => setQuery({ state: event.currentTarget.value })}>
@@ -135,7 +135,7 @@ function Owner({ model, add }: { model: RegisteredModel; add: (condition: string
   );
 }
 
-/** How many there are. It is asked apart, because counting may take longer than the first page. */
+/** How many there are. It is asked after the first page, which is shown sooner then. */
 function Count({ of, asked }: { of: string; asked: { search: string; state: string; filter: string } }) {
   const { data } = useQuery(`count ${of}`, async (signal) => {
     const { totalSize } = await api.models.listRegisteredModels({ ...asked, limit: 1n }, { signal });

@@ -55,8 +55,8 @@ export function DeleteModelDialog({ model, onClose }: Props) {
   return (
     <FormDialog title={`Delete ${model.name}?`} submit="Delete for ever" danger action={remove} onClose={onClose}>
       <p>
-        The model, its {plural(model.versionCount, "version")}, its aliases and its deleted versions are removed for
-        ever. The files stay where they are. The registry refuses it while something serves the model:
+        The model is removed for ever, with its {plural(model.versionCount, "version")} and all aliases. The files stay
+        where they are. The registry refuses it while an inference service names the model:
       </p>
       <Serving registeredModelId={model.id} what="model" brief />
     </FormDialog>

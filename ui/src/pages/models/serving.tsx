@@ -1,4 +1,4 @@
-import { Button, Empty, Skeleton, StatusBadge, Time } from "../../components/basics";
+import { Empty, Skeleton, StatusBadge, Time } from "../../components/basics";
 import { FailureNotice } from "../../components/failure";
 import { DataTable } from "../../components/table";
 import { type Deployment, DeploymentPhase } from "../../gen/modelregistry/v1/deployment_pb";
@@ -64,24 +64,27 @@ export function Phase({ deployment: { phase, unknownPhase, message } }: { deploy
   return <StatusBadge status={unknownPhase || (DeploymentPhase[phase] ?? "")} title={message || undefined} />;
 }
 
+/** Everything that serves it or did, because records of that are in the way of a deletion too. */
 function ServingList(of: ServingProps) {
   const project = useProject();
   const { data, failure, reload } = useQuery(
-    `serving ${project} ${of.registeredModelId} ${of.modelVersionId}`,
+    `services ${project} ${of.registeredModelId} ${of.modelVersionId}`,
     async (signal) => {
-      const { deployments } = await api.deployments.listDeployments({ ...request(of), pageSize: 10 }, { signal });
-      return deployments;
+      const asked = {
+        filter: [`registered_model_id = ${of.registeredModelId}`, request(of).filter].filter(Boolean).join(" AND "),
+      };
+      return (await api.services.listInferenceServices({ ...asked, pageSize: 10 }, { signal })).inferenceServices;
     },
   );
-  if (failure) return <FailureNotice failure={failure} actions={<Button onClick={reload}>Try again</Button>} />;
+  if (failure) return <FailureNotice failure={failure} retry={reload} />;
   if (!data) return <Skeleton lines={2} />;
-  if (!data.length) return <p class="muted">Nothing serves it now.</p>;
+  if (!data.length) return <p class="muted">No inference service names it.</p>;
   return (
     <ul class="list">
-      {data.map((deployment) => (
-        <li key={deployment.id}>
-          <Link to={href(`/deployments/${deployment.id}`)}>{deployment.name}</Link> in {deployment.namespace}{" "}
-          <Phase deployment={deployment} />
+      {data.map((service) => (
+        <li key={service.id}>
+          <Link to={href(`/deployments/${service.id}`)}>{service.name}</Link> in {service.servingEnvironmentName}{" "}
+          <StatusBadge status={service.currentState} />
         </li>
       ))}
       {data.length === 10 && <li>and perhaps more</li>}

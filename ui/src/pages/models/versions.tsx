@@ -38,7 +38,7 @@ export function Versions({
   const named = search && `name = "*${search.replace(/[\\"*]/g, "\\$&")}*"`;
   const asked = [named, filter].filter(Boolean).join(" AND ");
   const pages = usePages(
-    `versions ${project} ${model.id} ${asked} ${orderBy} ${model.etag}`,
+    `versions ${project} ${model.id} ${asked} ${orderBy} ${model.versionCount} ${model.etag}`,
     async (pageToken, signal) => {
       const answer = await api.versions.listModelVersions(
         { registeredModelId: model.id, filter: asked, orderBy, pageSize: 100, pageToken },
