@@ -1,6 +1,6 @@
 """The web UI in a real Chromium, against the real service with the simulated cluster: `make test-slow`.
 
-`REGISTRY_TEST_UI_URL` makes the tests use a service that runs already, for example `npm run preview` in `ui`.
+`REGISTRY_TEST_UI_URL` makes most of them use a service that runs already, for example `npm run preview` in `ui`.
 """
 
 from __future__ import annotations

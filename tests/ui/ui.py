@@ -9,7 +9,7 @@ from typing import Final
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page
 
-SCREENSHOTS: Final = Path(os.environ.get("REGISTRY_SCREENSHOTS", "build/screenshots"))
+SCREENSHOTS: Final = Path(os.environ.get("UI_SCREENSHOTS", "build/screenshots"))
 _SIZES: Final = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
 _RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
