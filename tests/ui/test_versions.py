@@ -84,7 +84,7 @@ def test_a_version_shows_everything_about_it(ui: Ui, model: JSON, rpc: Rpc) -> N
     expect(ui.page.get_by_role("row", name="amount double yes")).to_be_visible()
     ui.look("version-metadata")
     ui.button("History").click()
-    expect(ui.page.get_by_text("Somebody changed the version v1")).to_be_visible()
+    expect(ui.page.get_by_text("Somebody changed the version v1: properties")).to_be_visible()
     ui.look("version-history")
 
 
