@@ -21,7 +21,7 @@ EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct),$(error set S
 LOCK = --no-emit-index-url --no-emit-package registry-grpc-stubs --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help version run wheel image stubs release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale tools docs clean
+.PHONY: help version run wheel image stubs release test coverage test-cluster test-slow test-release examples check format generate manifests lock bench bench-scale tools docs ui clean
 
 help: ## lists what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -116,6 +116,10 @@ bench: $(INSTALLED) ## measures the table of docs/performance.md
 
 bench-scale: $(INSTALLED) ## measures the same reads at 1k, 10k, 100k and 1M models
 	$(BIN)/python -m tests.bench.scale
+
+ui: $(INSTALLED) ## builds the web UI from ui/ into gateway/web/ui, with Node
+	npm ci --prefix ui --no-audit --no-fund
+	npm run build --prefix ui
 
 clean: ## removes the environment, the data of `make run` and what was built
 	rm -rf .venv .data .cache dist $(PACKAGES:%=%/build)

@@ -1,0 +1,71 @@
+"""The web UI in a real Chromium, against the real service with the simulated cluster: `make test-slow`.
+
+`REGISTRY_TEST_UI_URL` makes most of them use a service that runs already, for example `npm run preview` in `ui`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+from tests.e2e.api import Api
+from tests.e2e.stack import Stack
+from tests.ui.ui import Ui
+
+_CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+expect.set_options(timeout=20_000)  # browsers are slow while other tests run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
+            item.add_marker(pytest.mark.xdist_group("ui"))  # one browser and one service for all
+
+
+@pytest.fixture(scope="session")
+def ui_url() -> Iterator[str]:
+    """The address of a service that serves the UI."""
+    if running := os.environ.get("REGISTRY_TEST_UI_URL"):
+        yield running
+        return
+    service = Stack(REGISTRY_CLUSTER="simulated", REGISTRY_KUBERNETES_REQUESTS_PER_SECOND="1000")
+    try:
+        yield service.start().base_url
+    finally:
+        service.stop()
+        service.remove()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not _CHROMIUM:
+        pytest.skip("Chromium is not installed: set CHROMIUM, or install it as `chromium`")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def api(ui_url: str) -> Iterator[Api]:
+    """The REST API of a new project, to prepare what the pages show."""
+    with httpx.Client(base_url=ui_url, timeout=30) as http:
+        yield Api(http)
+
+
+@pytest.fixture
+def ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
+    """A window with the pages of that project. Errors of scripts or of the content security policy fail the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(20_000)
+    window = Ui(context.new_page(), ui_url, api.project_id)
+    yield window
+    context.close()
+    assert window.errors == []

@@ -1,0 +1,84 @@
+"""A browser window with the web UI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Locator, Page
+
+SCREENSHOTS: Final = Path(os.environ.get("UI_SCREENSHOTS", "build/screenshots"))
+_SIZES: Final = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
+_RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+
+
+class Ui:
+    """The pages of one project."""
+
+    def __init__(self, page: Page, url: str, project: str) -> None:
+        self.page = page
+        self.url = url
+        self.project = project
+        self.errors: list[str] = []
+        """What scripts of the page complained about. Browsers log refused calls too, which are no errors here."""
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._note)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.errors.append(message.text)
+
+    def open(self, path: str, *, project: str | None = None) -> None:
+        """Opens a page such as `/models`, and waits until it has read what it shows."""
+        self.page.goto(f"{self.url}/ui/p/{project or self.project}{path}")
+        self.settled()
+
+    def settled(self) -> None:
+        """Waits until nothing on the page is loading."""
+        self.page.locator("main h1").wait_for()
+        self.page.locator(".skeleton, .table-frame.loading").first.wait_for(state="detached")
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def link(self, name: str) -> Locator:
+        return self.page.get_by_role("link", name=name, exact=True)
+
+    @property
+    def count(self) -> Locator:
+        """The line below a table that says how many rows it has."""
+        return self.page.locator(".table-foot")
+
+    @property
+    def dialog(self) -> Locator:
+        return self.page.get_by_role("dialog")
+
+    def look(self, name: str) -> None:
+        """Takes pictures in light and dark at all sizes, and fails if a page is too wide, or axe finds a barrier."""
+        found = []
+        for scheme, sizes in {"light": ("phone", "tablet", "desktop"), "dark": ("desktop", "phone")}.items():
+            self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            for size in sizes:
+                self._resize(size)
+                self.page.screenshot(path=_screenshot(f"{name}-{scheme}-{size}"))
+                if self.page.evaluate("() => document.documentElement.scrollWidth > window.innerWidth"):
+                    found.append(f"{name} is wider than the window of a {size}")
+            # Of the size that comes last. The frame and the colours of both are seen by this, in half of the time.
+            results = Axe().run(self.page, options=_RULES)
+            if results.violations_count:
+                found.append(f"{name} {scheme}: {results.generate_report()}")
+        self._resize("desktop")
+        self.page.emulate_media(color_scheme="light")
+        assert not found, "\n".join(found)
+
+    def _resize(self, size: str) -> None:
+        width, height = _SIZES[size]
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def _screenshot(name: str) -> Path:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS / f"{name}.png"

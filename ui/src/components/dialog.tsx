@@ -1,0 +1,109 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import type { Action } from "../lib/query";
+import { Button } from "./basics";
+import { FailureNotice } from "./failure";
+
+interface DialogProps {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  /** Buttons at the bottom. */
+  footer?: ComponentChildren;
+  wide?: boolean;
+}
+
+/** A dialog over the page. It is open as long as it is rendered; Escape and its cross call `onClose`. */
+export function Dialog({ title, onClose, children, footer, wide }: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class={wide ? "wide" : ""}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <header>
+        <h2 id={id}>{title}</h2>
+        <Button kind="quiet" icon="close" aria-label="Close" onClick={onClose} />
+      </header>
+      <div class="dialog-body">{children}</div>
+      {footer && <footer>{footer}</footer>}
+    </dialog>
+  );
+}
+
+interface FormDialogProps {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  action: Action<[]>;
+  submit: string;
+  danger?: boolean;
+  wide?: boolean;
+  /** Whether everything that is required is there. */
+  ready?: boolean;
+  /** Paths of fields whose failures are shown at the fields, and not again above the buttons. */
+  shownFields?: string[];
+  /** Beside the failure, for example a button that reads the object again. */
+  failureActions?: ComponentChildren;
+}
+
+/** A dialog with a form. It closes itself after the action has succeeded. */
+export function FormDialog({
+  title,
+  onClose,
+  children,
+  action,
+  submit,
+  danger,
+  wide,
+  ready = true,
+  shownFields = [],
+  failureActions,
+}: FormDialogProps) {
+  const id = useId();
+  const { failure } = action;
+  const others =
+    failure && Object.fromEntries(Object.entries(failure.fields).filter(([path]) => !shownFields.includes(path)));
+  const allShown = failure && Object.keys(failure.fields).length > 0 && Object.keys(others ?? {}).length === 0;
+  return (
+    <Dialog
+      title={title}
+      onClose={onClose}
+      wide={wide}
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind={danger ? "danger" : "primary"} submit form={id} busy={action.busy} disabled={!ready}>
+            {submit}
+          </Button>
+        </>
+      }
+    >
+      <form
+        id={id}
+        class="stack"
+        noValidate
+        onSubmit={async (event) => {
+          event.preventDefault();
+          if (await action.run()) onClose();
+        }}
+      >
+        {children}
+        {failure && !allShown && (
+          <FailureNotice failure={{ ...failure, fields: others ?? {} }} actions={failureActions} />
+        )}
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,88 @@
+import { useState } from "preact/hooks";
+import { api } from "../lib/api";
+import { href, isProjectId, recentProjects, useProject } from "../lib/project";
+import { useQuery } from "../lib/query";
+import { navigate } from "../lib/router";
+import { createStore, useStore } from "../lib/store";
+import { Button } from "./basics";
+import { Dialog } from "./dialog";
+import { TextField } from "./fields";
+import { Icon } from "./icon";
+
+/** The names of projects that were read. Only operators may read them. */
+const names = createStore<Record<string, string>>({});
+
+/** Shows the project, and changes it. */
+export function ProjectPicker({ open, setOpen }: { open: boolean; setOpen: (open: boolean) => void }) {
+  const project = useProject();
+  const known = useStore(names);
+  useProjects();
+  return (
+    <>
+      <button type="button" class="project" aria-haspopup="dialog" onClick={() => setOpen(true)} title={project}>
+        <Icon name="projects" />
+        <span>
+          <small>Project</small>
+          {known[project] ?? <code>{project.slice(0, 8)}…</code>}
+        </span>
+        <Icon name="chevron" />
+      </button>
+      {open && <PickDialog current={project} onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function useProjects() {
+  return useQuery("projects", async (signal) => {
+    const { projects } = await api.projects.listProjects({ pageSize: 100 }, { signal });
+    names.set(Object.fromEntries(projects.map(({ id, name }) => [id, name])));
+    return projects;
+  });
+}
+
+function PickDialog({ current, onClose }: { current: string; onClose: () => void }) {
+  const known = useStore(names);
+  const [text, setText] = useState("");
+  const ids = [...new Set([current, ...recentProjects(), ...Object.keys(known)])];
+  const wanted = text.trim().toLowerCase();
+  const found = ids.filter((id) => `${known[id] ?? ""} ${id}`.toLowerCase().includes(wanted));
+  const pick = (id: string) => {
+    onClose();
+    navigate(href("/models", id));
+  };
+  return (
+    <Dialog title="Choose a project" onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const id = isProjectId(wanted) ? wanted : found[0];
+          if (id) pick(id);
+        }}
+      >
+        <TextField
+          label="Name or id"
+          hint="Every project has an id, which is a UUID. Callers send it in the header Project-ID."
+          value={text}
+          onInput={setText}
+          autofocus
+        />
+        <ul class="choices">
+          {found.map((id) => (
+            <li key={id}>
+              <button type="button" aria-current={id === current ? "true" : undefined} onClick={() => pick(id)}>
+                <span>{known[id] ?? "Project"}</span>
+                <code>{id}</code>
+              </button>
+            </li>
+          ))}
+        </ul>
+        {isProjectId(wanted) && !found.includes(wanted) && (
+          <Button kind="primary" submit>
+            Open project {wanted.slice(0, 8)}
+          </Button>
+        )}
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,50 @@
+import { createStore } from "./store";
+
+/** What the gateway says about itself in /ui/config.json. */
+export interface Config {
+  oidc: { issuer: string; client_id: string; scopes: string[] } | null;
+  auth: "off" | "required";
+  version: string;
+  /** The project to begin with. */
+  project: string | null;
+}
+
+export const config = createStore<Config>({ oidc: null, auth: "off", version: "", project: null });
+
+export async function loadConfig(): Promise<void> {
+  try {
+    const answer = await fetch("/ui/config.json", { signal: AbortSignal.timeout(3_000) });
+    if (answer.ok) config.set({ ...config.get(), ...((await answer.json()) as Partial<Config>) });
+  } catch {
+    // Without it, the pages work as they do without authentication, and ask for a token when the registry wants one.
+  }
+}
+
+const KEY = "registry.token";
+
+/** The bearer token. It is kept for this tab only, and leaves with it. */
+export const token = createStore(sessionStorage.getItem(KEY) ?? "");
+
+/** Why the login is shown over the page; empty while it is not. The page stays as it is below. */
+export const loginWanted = createStore("");
+
+export function signIn(text: string): void {
+  token.set(text);
+  sessionStorage.setItem(KEY, text);
+  loginWanted.set("");
+  refresh();
+}
+
+export function signOut(): void {
+  sessionStorage.removeItem(KEY);
+  token.set("");
+  if (config.get().auth === "required") loginWanted.set("You have signed out.");
+  refresh();
+}
+
+/** It counts up whenever everything on the page has to be read again: after a login, or when the registry is back. */
+export const epoch = createStore(0);
+
+export function refresh(): void {
+  epoch.set(epoch.get() + 1);
+}

@@ -1,0 +1,61 @@
+import { Button, Section, Time } from "../../components/basics";
+import { toast } from "../../components/toast";
+import type { RegisteredModel } from "../../gen/modelregistry/v1/registered_model_pb";
+import { api, newRequestId } from "../../lib/api";
+import { failureOf } from "../../lib/errors";
+import { dateOf, formatTime } from "../../lib/format";
+import { useProject } from "../../lib/project";
+import { useQuery } from "../../lib/query";
+
+/** Versions that were deleted lately, and can be restored. */
+export function DeletedVersions({
+  model,
+  onRestored,
+}: {
+  model: RegisteredModel;
+  onRestored: (() => void) | undefined;
+}) {
+  const project = useProject();
+  const { data, reload } = useQuery(`deleted ${project} ${model.id} ${model.versionCount}`, async (signal) => {
+    const answer = await api.versions.listDeletedModelVersions(
+      { registeredModelId: model.id, pageSize: 50 },
+      { signal },
+    );
+    return answer.deletedModelVersions;
+  });
+  if (!data?.length) return null;
+  const restore = async (id: string, name: string) => {
+    try {
+      await api.versions.undeleteModelVersion({ id, requestId: newRequestId() });
+      toast(`Version ${name} was restored, without its aliases.`);
+      reload();
+      onRestored?.();
+    } catch (error) {
+      toast(failureOf(error).message, "error");
+    }
+  };
+  return (
+    <Section title="Deleted versions" count={data.length}>
+      <ul class="rows">
+        {data.map(({ modelVersion, deletedAt, deletedBy, expiresAt }) => {
+          if (!modelVersion) return null;
+          const { id, name, number } = modelVersion;
+          return (
+            <li key={id}>
+              <div class="row-main">
+                <span>
+                  {name} <span class="faint">#{number.toString()}</span>
+                </span>
+                <small class="faint">
+                  deleted by {deletedBy || "somebody"} <Time at={deletedAt} />, can be restored until{" "}
+                  {expiresAt && formatTime(dateOf(expiresAt))}
+                </small>
+              </div>
+              {onRestored && <Button onClick={() => restore(id, name)}>Restore</Button>}
+            </li>
+          );
+        })}
+      </ul>
+    </Section>
+  );
+}
