@@ -75,24 +75,23 @@ class Connection:
 
 def _address(context: Context) -> tuple[str, bool]:
     """The target of gRPC, and whether it has TLS. `host:port` has TLS if there is something that only TLS needs."""
-    url = context.url.strip().rstrip("/")
+    url = context.url.strip()
     if url.startswith("unix:"):
         return url, False
     scheme, separator, rest = url.rpartition("://")
+    rest = rest.rstrip("/")
     parts = urlsplit(f"//{rest}")
+    if "@" in rest or parts.path or parts.query or parts.fragment:
+        raise ConfigError("The url must have a scheme, a host and a port only: neither a path nor a user.")
     try:
         port = parts.port
     except ValueError:
-        raise ConfigError(f"The port of the url {context.url!r} must be a number from 0 to 65535.") from None
+        raise ConfigError(f"The port of the url {url!r} must be a number from 0 to 65535.") from None
     if scheme.lower() not in {"", "http", "https"} or not parts.hostname:
-        raise ConfigError(
-            f"The url must be like http://127.0.0.1:8080 or https://registry.example.com: {context.url!r}"
-        )
-    if parts.path or parts.query or parts.fragment or parts.username is not None:
-        raise ConfigError("The url must have a scheme, a host and a port only: neither a path nor a user.")
-    has_tls = scheme.lower() == "https" or (not separator and bool(context.ca or context.certificate))
+        raise ConfigError(f"The url must be like http://127.0.0.1:8080 or https://registry.example.com: {url!r}")
     if port is None and not separator:
         raise ConfigError(f"The address {rest!r} needs a port, such as {rest}:8080, or http:// or https:// before it.")
+    has_tls = scheme.lower() == "https" or (not separator and bool(context.ca or context.certificate))
     return (rest if port is not None else f"{rest}:{443 if has_tls else 80}"), has_tls
 
 
