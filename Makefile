@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUNS := .venv/runs
 INSTALLED := .venv/installed
 # The packages of this repository, each after those that it needs.
-PACKAGES := stubs/python .
+PACKAGES := stubs/python client .
 # uv installs in seconds what takes pip a minute. It does not read pip's settings, such as the address of a mirror; pip is
 # tried where uv fails.
 INSTALL = install() { $(BIN)/uv pip install --python $(BIN)/python "$$@" || $(BIN)/pip install --disable-pip-version-check "$$@"; }; install
@@ -79,6 +79,7 @@ check: $(INSTALLED) ## checks format, lint, types, import rules, protos, generat
 	$(BIN)/buf format --diff --exit-code proto
 	$(BIN)/buf breaking --against '.git#ref=$(PUBLISHED)'
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python scripts/blocking_client.py --check
 	$(BIN)/squawk --assume-in-transaction $$(grep -L '^-- migrate:no-transaction' migrations/20261*.up.sql)
 	$(BIN)/squawk $$(grep -l '^-- migrate:no-transaction' migrations/20261*.up.sql)
 
@@ -87,18 +88,19 @@ format: $(INSTALLED) ## formats code and protos, and mends what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w proto
 
-generate: $(INSTALLED) ## generates docs/reasons.md, and the stubs in stubs/python from proto/
+generate: $(INSTALLED) ## generates docs/reasons.md, the stubs in stubs/python from proto/, and the blocking client from the asynchronous one
 	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
+	$(BIN)/python scripts/blocking_client.py
 
 manifests: $(INSTALLED) ## makes deploy/kubernetes from deploy/chart, with helm, which the first run builds with Go
 	$(BIN)/python -m tests.cluster.helm
 	$(BIN)/python -m scripts.manifests
 
 lock: $(INSTALLED) ## locks the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml -o requirements/all.lock
+	$(BIN)/uv pip compile --quiet --upgrade $(LOCK) --all-extras pyproject.toml client/pyproject.toml -o requirements/all.lock
 	$(BIN)/uv pip compile --quiet $(LOCK) --python-version 3.11 -c requirements/all.lock pyproject.toml -o requirements/runtime.lock
-	$(BIN)/uv pip compile --quiet $(LOCK) --python-version 3.11 -c requirements/all.lock --extra dev-stack --extra client pyproject.toml -o requirements/run.lock
+	$(BIN)/uv pip compile --quiet $(LOCK) --python-version 3.11 -c requirements/all.lock --extra dev-stack pyproject.toml client/pyproject.toml -o requirements/run.lock
 	echo uv | $(BIN)/uv pip compile --quiet --upgrade $(LOCK) - -o requirements/installer.lock
 
 tools: $(INSTALLED) ## installs what tests, checks, documentation and the examples need

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from registry_client import Client, calls, config
 from tests.client.fake_registry import PROJECT, FakeRegistry
+
+from registry_client import Client, calls, config
 
 
 @pytest.fixture(autouse=True)

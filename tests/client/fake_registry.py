@@ -50,8 +50,8 @@ class Asked:
 
 
 class FakeRegistry(grpc.GenericRpcHandler):
-    """Answers each method with what was queued for it: a message, a list of them for a stream, or a Refused, in a list
-    also at its end. The last one stays."""
+    """Answers each method with what it was told for it: a message, a list of them for a stream, or a Refused, in a list
+    also at its end. The last answer stays."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -60,7 +60,8 @@ class FakeRegistry(grpc.GenericRpcHandler):
         self.port = 0
 
     def answer(self, method: str, *answers: Any) -> None:
-        self._answers[method] += answers
+        """From now on."""
+        self._answers[method] = list(answers)
 
     def requests(self, method: str) -> list[Any]:
         return [each.request for each in self.asked if each.method == method]

@@ -12,7 +12,10 @@ from pathlib import Path
 import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
-from modelregistry.v1 import access_pb2, deployment_pb2, registered_model_pb2 as pb, webhook_pb2
+from tests.client.fake_registry import PROJECT, FakeRegistry, Refused
+
+from modelregistry.v1 import access_pb2, deployment_pb2, webhook_pb2
+from modelregistry.v1 import registered_model_pb2 as pb
 from modelregistry.v1.access_pb2_grpc import AccessServiceStub
 from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
 from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
@@ -26,7 +29,6 @@ from registry_client.errors import (
     Unauthenticated,
     Unavailable,
 )
-from tests.client.fake_registry import PROJECT, FakeRegistry, Refused
 
 CREATED = pb.CreateRegisteredModelResponse(registered_model={"name": "iris"})
 FOUND = pb.FindRegisteredModelResponse(registered_model={"name": "iris"})
@@ -203,16 +205,16 @@ async def test_the_blocking_client_works_in_a_running_loop(registry: FakeRegistr
     """As in a notebook."""
     registry.answer("FindRegisteredModel", FOUND)
     assert client.models.get("iris").name == "iris"
-    assert [event.phase for event in _watched(registry, client)] == ["DEPLOYED"]
+    assert _watched(registry, client) == "DEPLOYED"
 
 
-def _watched(registry: FakeRegistry, client: Client) -> list[deployment_pb2.DeploymentEvent]:
+def _watched(registry: FakeRegistry, client: Client) -> str:
     ends = Refused(grpc.StatusCode.OUT_OF_RANGE, "EVENT_LOG_CHANGED")
     event = deployment_pb2.DeploymentEvent(phase=deployment_pb2.DEPLOYMENT_PHASE_DEPLOYED)
     registry.answer("WatchDeployment", [deployment_pb2.WatchDeploymentResponse(event=event), ends])
     registry.answer("GetDeployment", deployment_pb2.GetDeploymentResponse(deployment={"id": "7"}))
     watch = client.deployments.get(str(uuid.uuid4())).watch()
-    return [next(watch)]
+    return next(watch).phase
 
 
 def test_a_closed_client_opens_itself_again(registry: FakeRegistry) -> None:

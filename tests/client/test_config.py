@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registry_client.config import Config, Context, load, path, resolve, save
+
+from registry_client.config import CONTEXT_VARIABLE, VARIABLES, Config, Context, load, path, resolve, save
 from registry_client.errors import ConfigError
+from registry_grpc.configuration import _unknown_variables
 
 STAGING = Context(url="https://staging.example.com", project="staging-project", token="staging-token")
 LOCAL = Context(url="http://127.0.0.1:8080", project="local-project")
@@ -54,8 +57,8 @@ def test_contexts_are_added_and_removed() -> None:
         (Context(), "", {}, STAGING),
         (Context(), "local", {}, LOCAL),
         (Context(), "", {"REGISTRY_CONTEXT": "local"}, LOCAL),
-        (Context(project="mine"), "", {"REGISTRY_PROJECT": "theirs"}, Context(STAGING.url, "mine", token="staging-token")),
-        (Context(), "", {"REGISTRY_PROJECT": "theirs"}, Context(STAGING.url, "theirs", token="staging-token")),
+        (Context(project="mine"), "", {"REGISTRY_PROJECT": "theirs"}, replace(STAGING, project="mine")),
+        (Context(), "", {"REGISTRY_PROJECT": "theirs"}, replace(STAGING, project="theirs")),
         (Context(), "local", {"REGISTRY_PROJECT": "theirs"}, LOCAL),
         (Context(url="http://other"), "", {}, Context("http://other")),
         (Context(), "", {"REGISTRY_URL": "http://other", "REGISTRY_TOKEN": "t"}, Context("http://other", token="t")),
@@ -69,6 +72,11 @@ def test_the_nearest_value_counts_and_nothing_goes_to_another_registry(
     contexts: Config, given: Context, context: str, environment: dict[str, str], expected: Context
 ) -> None:
     assert resolve(given, context, environment) == expected
+
+
+def test_the_commands_of_the_server_do_not_mind_its_variables() -> None:
+    """Both may have the same environment."""
+    assert list(_unknown_variables([*VARIABLES.values(), CONTEXT_VARIABLE])) == []
 
 
 def test_without_anything_it_is_the_registry_of_this_machine() -> None:

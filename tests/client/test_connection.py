@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from tests.certificates import Authority
+from tests.client.fake_registry import PROJECT, FakeRegistry
+
 from modelregistry.v1 import registered_model_pb2 as pb
 from registry_client import Client
 from registry_client.config import Context
 from registry_client.connection import Connection
 from registry_client.errors import ConfigError, Unavailable
-from tests.certificates import Authority
-from tests.client.fake_registry import PROJECT, FakeRegistry
 
 
 @pytest.mark.parametrize(
@@ -85,13 +88,21 @@ def test_a_client_with_certificates(registry: FakeRegistry, folder: Path, monkey
     registry.stop()
 
 
-def test_an_unknown_authority_is_explained(registry: FakeRegistry, tmp_path: Path) -> None:
+def complaint(**options: Any) -> str:
+    with Client(project=PROJECT, **options) as client, pytest.raises(Unavailable) as raised:
+        client.models.get("iris")
+    return f"{raised.value.message} {raised.value.hint}"
+
+
+def test_what_is_wrong_with_tls_is_explained(registry: FakeRegistry, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.crt"
     other.write_bytes(Authority().certificate)
-    with Client(f"https://localhost:{registry.port}", project=PROJECT, ca=str(other)) as client:
-        with pytest.raises(Unavailable, match=r"is not trusted") as raised:
-            client.models.get("iris")
-    assert "Client(ca=…)" in raised.value.hint
+    url, ca = f"https://localhost:{registry.port}", f"{folder}/ca.crt"
+    assert re.search(r"is not trusted: .* Client\(ca=…\)", complaint(url=url, ca=str(other)))
+    assert re.search(r"is not trusted: .* Client\(ca=…\)", complaint(url=url))
+    assert re.search(r"for another name: .* Client\(server_name=…\)", complaint(url=url, ca=ca, server_name="other"))
+    assert re.search(r"refuses this client. .* Client\(certificate=…, key=…\)", complaint(url=url, ca=ca))
+    assert re.search(r"speaks TLS. Write https://", complaint(url=url.replace("https", "http")))
     registry.stop()
 
 
@@ -100,7 +111,7 @@ def test_an_unknown_authority_is_explained(registry: FakeRegistry, tmp_path: Pat
     [({"ca": "missing"}, "ca: missing cannot be read: No such file"), ({"key": "tls.key"}, "needs its key")],
 )
 def test_wrong_files_are_named(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], complaint: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, Any], complaint: str
 ) -> None:
     monkeypatch.chdir(folder)
     with pytest.raises(ConfigError, match=complaint), Client("https://localhost:1", **files) as client:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from registry_client.config import Context
 from registry_client.errors import ConfigError
 from registry_client.tokens import Tokens, expiry
@@ -44,7 +45,9 @@ def test_only_a_command_has_another_token_than_the_refused_one() -> None:
     assert not Tokens(Context(token="one")).replace_refused()
 
 
-@pytest.mark.parametrize("command", ["sh -c 'echo secret; exit 3'", "sh -c 'echo secret >&2; exit 1'", "true", "no-such-program", "'"])
+@pytest.mark.parametrize(
+    "command", ["sh -c 'echo secret; exit 3'", "sh -c 'echo secret >&2; exit 1'", "true", "no-such-program", "'"]
+)
 def test_a_command_that_fails_is_named_without_what_it_printed(command: str) -> None:
     with pytest.raises(ConfigError, match="The command that prints the token") as raised:
         Tokens(Context(token_command=command)).get()

@@ -9,20 +9,38 @@ The asynchronous client is `AsyncClient`; its objects are in `registry_client.ai
 """
 
 from registry_client import errors
-from registry_client._sync import Client, Listing, Model, Version
+from registry_client._sync import Artifact, Client, Deployment, Environment, Listing, Model, Version
 from registry_client.aio import AsyncClient
-from registry_client.errors import ConfigError, Error, RegistryError
+from registry_client.config import Context
+from registry_client.deploying import DeploymentEvent, Explanation, Finding, Plan, Revision
+from registry_client.errors import ConfigError, DeploymentFailed, Error, RegistryError, WaitTimeout
+from registry_client.resources import Alias, AliasMove, DeletedVersion, Event
 from registry_client.rows import Rows
 
 __all__ = [
+    "Alias",
+    "AliasMove",
+    "Artifact",
     "AsyncClient",
     "Client",
     "ConfigError",
+    "Context",
+    "DeletedVersion",
+    "Deployment",
+    "DeploymentEvent",
+    "DeploymentFailed",
+    "Environment",
     "Error",
+    "Event",
+    "Explanation",
+    "Finding",
     "Listing",
     "Model",
+    "Plan",
     "RegistryError",
+    "Revision",
     "Rows",
     "Version",
+    "WaitTimeout",
     "errors",
 ]

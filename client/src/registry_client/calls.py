@@ -11,8 +11,9 @@ from google.protobuf.message import Message
 
 from registry_client.errors import Aborted, RegistryError, ResourceExhausted, Unavailable
 
-_ATTEMPTS: Final = 7
-_FIRST_ATTEMPTS: Final = 3  # to a registry that has never answered, because the url may be wrong
+# For how long a call is repeated. The url of a registry that has never answered may be wrong.
+_PATIENCE_SECONDS: Final = 10.0
+_PATIENCE_WITH_STRANGERS_SECONDS: Final = 1.0
 _FIRST_DELAY_SECONDS: Final = 0.2
 _MAX_DELAY_SECONDS: Final = 3.0
 _READS: Final = ("Get", "List", "Find", "BatchGet", "Explain", "Plan", "Watch", "Export")
@@ -32,7 +33,8 @@ class Call:
         self.request_id = new_request_id()
         """By which the log has all attempts."""
         self.is_repeatable = has_id or method.startswith(_READS) or method in _REPEATABLE
-        self._deadline = time.monotonic() + timeout
+        self._begin = time.monotonic()
+        self._deadline = self._begin + timeout
         self._attempts = 0
 
     @property
@@ -42,12 +44,13 @@ class Call:
     def delay_after(self, error: RegistryError, *, was_reached: bool) -> float | None:
         """How many seconds to wait before the next attempt; None if there shall be none."""
         self._attempts += 1
-        attempts = _ATTEMPTS if was_reached or error.reason else _FIRST_ATTEMPTS
-        if self._attempts >= attempts or not self._may_pass(error):
+        if not self._may_pass(error):
             return None
         limit = min(_FIRST_DELAY_SECONDS * 2 ** (self._attempts - 1), _MAX_DELAY_SECONDS)
-        delay = max(error.retry_after or 0.0, random.uniform(limit / 2, limit))  # noqa: S311 - so that clients do not return at once
-        return delay if delay < self.seconds_left else None
+        # By chance, so that not all clients return at once.
+        delay = max(error.retry_after or 0.0, random.uniform(limit / 2, limit))  # noqa: S311
+        patience = _PATIENCE_SECONDS if was_reached or error.reason else _PATIENCE_WITH_STRANGERS_SECONDS
+        return delay if time.monotonic() + delay < min(self._begin + patience, self._deadline) else None
 
     def _may_pass(self, error: RegistryError) -> bool:
         if isinstance(error, ResourceExhausted):  # it was not carried out

@@ -27,14 +27,14 @@ class Connection:
         self.target, self.has_tls = _address(context)
         self.url = f"{'https' if self.has_tls else 'http'}://{self.target}"
         self.project = _project(context.project)
-        self._context = context
+        self.context = context
 
     @property
     def credentials(self) -> grpc.ChannelCredentials | None:
         """None without TLS. Raises ConfigError."""
         if not self.has_tls:
             return None
-        ca, key, certificate = (_read(self._context, name) for name in ("ca", "key", "certificate"))
+        ca, key, certificate = (_read(self.context, name) for name in ("ca", "key", "certificate"))
         if (key is None) != (certificate is None):
             raise ConfigError("A client certificate needs its key, and a key its certificate: give both, or neither.")
         return grpc.ssl_channel_credentials(ca, key, certificate)
@@ -58,15 +58,15 @@ class Connection:
         ]
         if not self.has_tls:
             options.append(("grpc.enable_http_proxy", 0))  # a proxy of the environment is for other machines
-        if self._context.server_name:
-            options.append(("grpc.ssl_target_name_override", self._context.server_name))
+        if self.context.server_name:
+            options.append(("grpc.ssl_target_name_override", self.context.server_name))
         return options
 
     def metadata(self, token: str, request_id: str) -> list[tuple[str, str]]:
         """That of one call."""
         pairs = [
             ("project-id", self.project),
-            ("x-user", self._context.user),
+            ("x-user", self.context.user),
             ("x-request-id", request_id),
             ("authorization", f"Bearer {token}" if token else ""),
         ]

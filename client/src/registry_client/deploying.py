@@ -8,7 +8,6 @@ from typing import Any
 
 from modelregistry.v1 import deployment_pb2 as pb
 from modelregistry.v1.deployment_reason_pb2 import DeploymentReason
-
 from registry_client import display, fields
 from registry_client.fields import Field, Word
 from registry_client.options import Options, options_of

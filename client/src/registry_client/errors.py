@@ -225,26 +225,9 @@ def _of_network(code: grpc.StatusCode, details: str, url: str, request_id: str) 
     """An error without details: it is of the gateway, of another program, or of the network."""
     message, hint = details, ""
     if code is grpc.StatusCode.UNAVAILABLE:
-        message, hint = _unreachable(details, url)
+        hint = f"Check that {url} is right, and that the registry runs."
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         message, hint = f"{url} did not answer in time.", "Give a longer timeout, or check that the url is right."
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         hint = f"Check that {url} is a registry, and not older than this client."
     return _CLASSES.get(code, RegistryError)(message, code=code, hint=hint, request_id=request_id)
-
-
-def _unreachable(details: str, url: str) -> tuple[str, str]:
-    if "CERTIFICATE_VERIFY_FAILED" in details:
-        return f"The certificate of {url} is not trusted.", (
-            "Name the file with the certificates that sign it: Client(ca=…), REGISTRY_GATEWAY_CA, or `ca` of a context."
-        )
-    if "WRONG_VERSION_NUMBER" in details:
-        return f"{url} does not speak TLS.", "Write http:// before the address if it has none."
-    if "Name resolution failed" in details or "DNS" in details:
-        return f"The name of the host is not known: {url}.", "Correct the url."
-    if "Connection refused" in details:
-        return f"Nothing listens at {url}.", (
-            "Start the registry (`make run` for one on this machine), or name another one: Client(url), REGISTRY_URL, "
-            "or a context."
-        )
-    return f"{url} cannot be reached: {details}", "Check that the url is right, and that the registry runs."

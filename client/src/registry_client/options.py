@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any, Literal, TypedDict, cast
 
 from google.protobuf.duration_pb2 import Duration
-from modelregistry.v1 import deployment_pb2 as pb
 
+from modelregistry.v1 import deployment_pb2 as pb
 from registry_client.values import fields_of, prefix_of
 
 Seconds = float | timedelta

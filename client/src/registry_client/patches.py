@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
-from modelregistry.v1.property_pb2 import PropertyMap
 
+from modelregistry.v1.property_pb2 import PropertyMap
 from registry_client import values
 
 _M = TypeVar("_M", bound=Message)

@@ -12,7 +12,6 @@ from modelregistry.v1 import (
     registered_model_pb2,
     serving_environment_pb2,
 )
-
 from registry_client import fields
 from registry_client.fields import Field, Word
 from registry_client.records import Record

@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from modelregistry.v1.property_pb2 import PropertyMap, PropertyValue
 
 Property = bool | int | float | str | datetime

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from modelregistry.v1 import model_alias_pb2 as pb
 from modelregistry.v1.model_alias_pb2_grpc import ModelAliasServiceStub
-
 from registry_client._sync.listing import Listing
 from registry_client._sync.versions import Version
 from registry_client.resources import Alias, AliasMove

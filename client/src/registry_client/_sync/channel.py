@@ -4,6 +4,7 @@ raise the errors of registry_client.errors."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import grpc
@@ -11,7 +12,8 @@ import grpc
 from registry_client._sync import runtime
 from registry_client.calls import Call, new_request_id
 from registry_client.connection import Connection
-from registry_client.errors import RegistryError, Unauthenticated, from_call
+from registry_client.errors import RegistryError, Unauthenticated, Unavailable, from_call
+from registry_client.probing import explained
 
 
 class Channel:
@@ -92,8 +94,15 @@ class Unary(_Method):
                 continue
             delay = call.delay_after(failure, was_reached=self._channel.was_reached)
             if delay is None:
-                raise failure
+                raise self._explained(failure)
             runtime.sleep(delay)
+
+    def _explained(self, failure: RegistryError) -> RegistryError:
+        """What is wrong with a registry that has never answered."""
+        channel = self._channel
+        if not isinstance(failure, Unavailable) or failure.reason or channel.was_reached:
+            return failure
+        return runtime.in_thread(partial(explained, failure, channel.connection))
 
 
 class ServerStream(_Method):

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from google.protobuf.field_mask_pb2 import FieldMask
+
 from modelregistry.v1 import deployment_pb2 as pb
 from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
-
 from registry_client._sync import runtime
 from registry_client._sync.listing import Listing
 from registry_client._sync.watching import watched

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from modelregistry.v1 import event_pb2 as pb
 from modelregistry.v1.event_pb2_grpc import EventServiceStub
-
 from registry_client._sync import runtime
 from registry_client._sync.listing import Listing
 from registry_client._sync.watching import watched

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from modelregistry.v1 import registered_model_pb2 as pb
 from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
-
 from registry_client._sync.aliases import Aliases
 from registry_client._sync.listing import Listing
 from registry_client._sync.versions import ModelVersions

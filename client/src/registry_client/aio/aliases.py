@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from modelregistry.v1 import model_alias_pb2 as pb
 from modelregistry.v1.model_alias_pb2_grpc import ModelAliasServiceStub
-
 from registry_client.aio.listing import Listing
 from registry_client.aio.versions import Version
 from registry_client.resources import Alias, AliasMove

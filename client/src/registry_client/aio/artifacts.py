@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modelregistry.v1 import artifact_pb2 as pb
 from modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
-
 from registry_client.aio.listing import Listing
 from registry_client.patches import filled, mask
 from registry_client.resources import ArtifactRecord

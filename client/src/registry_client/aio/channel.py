@@ -3,6 +3,7 @@ raise the errors of registry_client.errors."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import grpc
@@ -10,7 +11,8 @@ import grpc
 from registry_client.aio import runtime
 from registry_client.calls import Call, new_request_id
 from registry_client.connection import Connection
-from registry_client.errors import RegistryError, Unauthenticated, from_call
+from registry_client.errors import RegistryError, Unauthenticated, Unavailable, from_call
+from registry_client.probing import explained
 
 
 class Channel:
@@ -91,8 +93,15 @@ class Unary(_Method):
                 continue
             delay = call.delay_after(failure, was_reached=self._channel.was_reached)
             if delay is None:
-                raise failure
+                raise await self._explained(failure)
             await runtime.sleep(delay)
+
+    async def _explained(self, failure: RegistryError) -> RegistryError:
+        """What is wrong with a registry that has never answered."""
+        channel = self._channel
+        if not isinstance(failure, Unavailable) or failure.reason or channel.was_reached:
+            return failure
+        return await runtime.in_thread(partial(explained, failure, channel.connection))
 
 
 class ServerStream(_Method):

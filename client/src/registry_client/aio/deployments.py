@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from google.protobuf.field_mask_pb2 import FieldMask
+
 from modelregistry.v1 import deployment_pb2 as pb
 from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
-
 from registry_client.aio import runtime
 from registry_client.aio.listing import Listing
 from registry_client.aio.watching import watched

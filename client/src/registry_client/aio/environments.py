@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modelregistry.v1 import serving_environment_pb2 as pb
 from modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
-
 from registry_client.aio.listing import Listing
 from registry_client.patches import filled, is_id, mask
 from registry_client.resources import EnvironmentRecord

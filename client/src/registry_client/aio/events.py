@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from modelregistry.v1 import event_pb2 as pb
 from modelregistry.v1.event_pb2_grpc import EventServiceStub
-
 from registry_client.aio import runtime
 from registry_client.aio.listing import Listing
 from registry_client.aio.watching import watched

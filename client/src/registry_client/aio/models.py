@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from modelregistry.v1 import registered_model_pb2 as pb
 from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
-
 from registry_client.aio.aliases import Aliases
 from registry_client.aio.listing import Listing
 from registry_client.aio.versions import ModelVersions

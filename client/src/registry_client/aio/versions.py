@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from modelregistry.v1 import model_version_pb2 as pb
 from modelregistry.v1.model_version_pb2_grpc import ModelVersionServiceStub
-
 from registry_client.aio.artifacts import Artifacts
 from registry_client.aio.deployments import Deployment
 from registry_client.aio.listing import Listing
