@@ -225,3 +225,15 @@ def test_a_closed_client_opens_itself_again(registry: FakeRegistry) -> None:
     client.models.get("iris")
     client.close()
     client.close()
+
+
+def test_a_webhook_whose_secret_is_made_has_no_request_id(registry: FakeRegistry, client: Client) -> None:
+    """The registry would refuse it: it answers such a secret only once."""
+    registry.answer("CreateWebhook", UNAVAILABLE)
+    stub = client.stub(WebhookServiceStub)
+    with pytest.raises(Unavailable):
+        stub.CreateWebhook(webhook_pb2.CreateWebhookRequest(webhook={"url": "https://example.com"}))
+    assert [each.request_id for each in registry.requests("CreateWebhook")] == [""]
+    registry.answer("CreateWebhook", UNAVAILABLE, webhook_pb2.CreateWebhookResponse())
+    stub.CreateWebhook(webhook_pb2.CreateWebhookRequest(webhook={"url": "https://example.com", "secret": "whsec_x"}))
+    assert len(registry.requests("CreateWebhook")) == 3

@@ -24,7 +24,7 @@ MODEL = registered_model_pb2.RegisteredModel(
     name="<b>iris</b>",
     labels={"team": "flowers"},
     tags={"frameworks": ["sklearn"]},
-    properties={"accuracy": {"double_value": 0.9}},
+    properties={"accuracy": property_message(0.9)},
     latest_version={"name": "v1", "number": 1},
     version_count=1,
 )
@@ -62,7 +62,7 @@ def test_values_are_those_of_python() -> None:
 
 
 def test_words_have_no_prefix_and_may_be_newer_than_the_client() -> None:
-    message = deployment_pb2.Deployment(phase="DEPLOYMENT_PHASE_FAILED", unknown_reason="SOMETHING_NEW")  # type: ignore[arg-type]
+    message = deployment_pb2.Deployment(phase="DEPLOYMENT_PHASE_FAILED", unknown_reason="SOMETHING_NEW")
     deployment = deploying.DeploymentRecord(message)
     assert (deployment.phase, deployment.reason) == ("FAILED", "SOMETHING_NEW")
     assert deploying.DeploymentRecord(deployment_pb2.Deployment(phase=77)).phase == "77"  # type: ignore[arg-type]
@@ -193,6 +193,7 @@ def test_every_option_of_the_api_is_an_argument_and_comes_back() -> None:
         ("resources", options.Resources),
     ):
         inner = deployment_pb2.DeploymentOptions.DESCRIPTOR.fields_by_name[name].message_type
+        assert inner is not None
         assert set(kind.__annotations__) == {field.name for field in inner.fields}
     assert options_message({"timeout": timedelta(minutes=2)}).timeout.seconds == 120
 

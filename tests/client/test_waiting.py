@@ -36,7 +36,7 @@ def change(phase: str, revision: int = 2, **fields: Any) -> pb.WatchDeploymentRe
     return pb.WatchDeploymentResponse(event=event)
 
 
-def _phase(word: str) -> pb.DeploymentPhase:
+def _phase(word: str) -> Any:
     return pb.DeploymentPhase.Value(f"DEPLOYMENT_PHASE_{word}")
 
 

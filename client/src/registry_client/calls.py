@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from modelregistry.v1.webhook_pb2 import CreateWebhookRequest
 from registry_client.errors import Aborted, RegistryError, ResourceExhausted, Unavailable
 
 # For how long a call is repeated. The url of a registry that has never answered may be wrong.
@@ -61,11 +62,13 @@ class Call:
 
 
 def _with_request_id(request: Message) -> tuple[Message, bool]:
-    """The request with a request id, and whether it has one. A request that only validates ignores it."""
+    """The request with a request id, and whether it has one."""
     message: Any = request
     if "request_id" not in message.DESCRIPTOR.fields_by_name:
         return request, False
     if not message.request_id:
+        if isinstance(message, CreateWebhookRequest) and not message.webhook.secret:
+            return request, False  # a secret that the registry makes is only answered once
         message = type(request)()
         message.CopyFrom(request)
         message.request_id = new_request_id()
