@@ -82,7 +82,8 @@ def built(dist: Path) -> Iterator[Image]:
 
 def test_it_has_all_parts_with_their_checksums(dist: Path) -> None:
     name = f"registry-grpc-{VERSION}"
-    parts = {f"{package}-{VERSION}-py3-none-any.whl" for package in ("registry_grpc", "registry_grpc_stubs")}
+    packages = ("registry_grpc", "registry_grpc_client", "registry_grpc_stubs")
+    parts = {f"{package}-{VERSION}-py3-none-any.whl" for package in packages}
     parts |= {f"{name}-protos.tar.gz", f"{name}.binpb"}
     parts |= {f"{name}-image.oci.tar", f"{name}-image.cdx.json"}
     parts |= {CHART} if (dist / CHART).exists() else set()

@@ -27,7 +27,7 @@ from registry_grpc.shipped import GATEWAY, MIGRATIONS, PROJECT_ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SOURCES = (
-    *("src", "stubs/python", "migrations", "gateway", "deploy/kubernetes"),
+    *("src", "stubs/python", "client", "migrations", "gateway", "deploy/kubernetes"),
     *("pyproject.toml", "setup.py", "README.md", "LICENSE"),
 )
 VERSION = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -54,7 +54,8 @@ async def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copy(PROJECT_ROOT / name, sources / name)
     options = ("--no-deps", "--no-index", "--no-build-isolation", "-w", str(target))
-    await pip(sys.executable, "wheel", *options, str(sources / "stubs" / "python"), str(sources))
+    folders = (sources / "stubs" / "python", sources / "client", sources)
+    await pip(sys.executable, "wheel", *options, *map(str, folders))
     return target
 
 
@@ -80,6 +81,25 @@ async def installed(wheel: Path, stubs: Path, tmp_path_factory: pytest.TempPathF
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     return Program((str(binaries / "registry-grpc"),), elsewhere)
+
+
+async def test_the_client_needs_nothing_of_the_server(dist: Path, stubs: Path, tmp_path: Path) -> None:
+    """With the locked versions of what it needs, in an environment of its own."""
+    await asyncio.to_thread(venv.create, tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    lock = (PROJECT_ROOT / "requirements" / "all.lock").read_text()
+    (tmp_path / "versions").write_text("\n".join(re.findall(r"^[\w.-]+==[\w.]+", lock, re.MULTILINE)))
+    client = dist / f"registry_grpc_client-{VERSION}-py3-none-any.whl"
+    await pip(python, "install", "--constraint", f"{tmp_path}/versions", str(stubs), str(client))
+    await pip(python, "check")
+    with zipfile.ZipFile(client) as archive:
+        assert "registry_client/py.typed" in archive.namelist()
+    code = "from registry_client import Client; Client('http://127.0.0.1:1').models.get('iris')"
+    process = await asyncio.create_subprocess_exec(
+        str(python), "-W", "error", "-c", code, cwd=tmp_path, env={}, stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+    assert b"UNAVAILABLE: Nothing listens at http://127.0.0.1:1." in stderr
 
 
 def test_it_has_the_files_that_are_no_code(wheel: Path) -> None:
