@@ -86,6 +86,8 @@ async def test_nobody_listens() -> None:
     ):
         client.models.get("iris")
     assert "`make run`" in raised.value.hint
+    with Client(url, project=PROJECT) as client, pytest.raises(Unavailable, match="Nothing listens"):
+        next(client.events.watch())
     async with AsyncClient(url, project=PROJECT) as other:
         with pytest.raises(Unavailable, match="Nothing listens"):
             await other.models.get("iris")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,26 @@ def test_a_command_runs_again_before_its_token_expires(tmp_path: Path, seconds: 
 def test_only_a_command_has_another_token_than_the_refused_one() -> None:
     tokens = Tokens(Context(token_command="echo one"))
     assert tokens.get() == "one"
-    assert tokens.replace_refused()
+    assert tokens.replace("one")
     assert not tokens.is_ready
-    assert not Tokens(Context(token="one")).replace_refused()
+    assert tokens.get() == "one"
+    assert tokens.replace("an older one")
+    assert tokens.is_ready, "another call has replaced it already"
+    assert not Tokens(Context(token="one")).replace("one")
+
+
+def test_a_file_may_have_another_token_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("second")
+    tokens = Tokens(Context(token_file=f"{tmp_path}/token"))
+    assert tokens.replace("first")
+    assert not tokens.replace("second")
+
+
+def test_calls_that_begin_together_need_one_token(tmp_path: Path) -> None:
+    tokens = Tokens(Context(token_command=f"sh -c 'echo >> {tmp_path}/runs; sleep 0.1; echo one'"))
+    with ThreadPoolExecutor(4) as pool:
+        assert {each.result() for each in [pool.submit(tokens.get) for _ in range(4)]} == {"one"}
+    assert len((tmp_path / "runs").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -155,12 +155,14 @@ async def test_events_are_watched_with_bookmarks(registry: FakeRegistry, until_t
 def test_a_watch_that_cannot_go_on_says_so(
     registry: FakeRegistry, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.answer("WatchDeployment", [CHANGED], [BROKEN])
+    registry.answer("WatchDeployment", [CHANGED], [change("PENDING"), BROKEN], [BROKEN])
     with pytest.raises(OutOfRange):
         next(deployment.watch())
     monkeypatch.setattr("registry_client._sync.watching._ATTEMPTS", 2)
+    watch = deployment.watch()
+    next(watch)
     with pytest.raises(Unavailable):
-        next(deployment.watch())
+        next(watch)
     assert watching._ATTEMPTS > 2
 
 

@@ -7,6 +7,7 @@ import binascii
 import json
 import shlex
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ class Tokens:
         self._context = context
         self._token = context.token
         self._expires_at = float("inf")
+        self._running = threading.Lock()
 
     @property
     def is_ready(self) -> bool:
@@ -37,17 +39,19 @@ class Tokens:
         """The token; empty if there is none. Raises ConfigError."""
         if self._context.token_file and not self._context.token:
             return _read(Path(self._context.token_file).expanduser())
-        if not self.is_ready:
-            self._token = _run(self._context.token_command)
-            self._expires_at = expiry(self._token)
-        return self._token
+        with self._running:  # calls that begin at the same time need one token
+            if not self.is_ready:
+                self._token = _run(self._context.token_command)
+                self._expires_at = expiry(self._token)
+            return self._token
 
-    def replace_refused(self) -> bool:
-        """Whether there may be another token than the one that was refused."""
-        if not self._context.token_command or not self._token:
-            return False
-        self._token = ""
-        return True
+    def replace(self, refused: str) -> bool:
+        """Whether there may be another token than the one that was refused. Raises ConfigError."""
+        if self._context.token_command and not self._context.token:
+            if self._token == refused:
+                self._token = ""
+            return True
+        return self.get() != refused
 
 
 def expiry(token: str) -> float:

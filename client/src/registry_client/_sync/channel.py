@@ -60,16 +60,22 @@ class _Method:
             self._used, self._method = channel, self._make(channel)
         return self._method
 
-    def _metadata(self, request_id: str, more: Any) -> Any:
-        connection = self._channel.connection
-        if connection.tokens.is_ready:
-            token = connection.tokens.get()
-        else:
-            token = runtime.in_thread(connection.tokens.get)
-        return (*connection.metadata(token, request_id), *(more or ()))
+    def _token(self) -> str:
+        tokens = self._channel.connection.tokens
+        return tokens.get() if tokens.is_ready else runtime.in_thread(tokens.get)
+
+    def _metadata(self, token: str, request_id: str, more: Any) -> Any:
+        return (*self._channel.connection.metadata(token, request_id), *(more or ()))
 
     def _error(self, error: grpc.RpcError, request_id: str) -> RegistryError:
         return from_call(error, self._channel.connection.url, request_id)
+
+    def _explained(self, failure: RegistryError) -> RegistryError:
+        """What is wrong with a registry that has never answered."""
+        channel = self._channel
+        if not isinstance(failure, Unavailable) or failure.reason or channel.was_reached:
+            return failure
+        return runtime.in_thread(partial(explained, failure, channel.connection))
 
 
 class Unary(_Method):
@@ -81,7 +87,8 @@ class Unary(_Method):
         call = Call(self._path, request, connection.timeout if timeout is None else timeout)
         has_new_token = False
         while True:
-            sent = self._metadata(call.request_id, metadata)
+            token = self._token()
+            sent = self._metadata(token, call.request_id, metadata)
             try:
                 answer = self._callable()(call.request, timeout=call.seconds_left, metadata=sent)
             except grpc.RpcError as error:
@@ -89,7 +96,7 @@ class Unary(_Method):
             else:
                 self._channel.was_reached = True
                 return answer
-            if isinstance(failure, Unauthenticated) and not has_new_token and connection.tokens.replace_refused():
+            if isinstance(failure, Unauthenticated) and not has_new_token and connection.tokens.replace(token):
                 has_new_token = True
                 continue
             delay = call.delay_after(failure, was_reached=self._channel.was_reached)
@@ -97,28 +104,26 @@ class Unary(_Method):
                 raise self._explained(failure)
             runtime.sleep(delay)
 
-    def _explained(self, failure: RegistryError) -> RegistryError:
-        """What is wrong with a registry that has never answered."""
-        channel = self._channel
-        if not isinstance(failure, Unavailable) or failure.reason or channel.was_reached:
-            return failure
-        return runtime.in_thread(partial(explained, failure, channel.connection))
-
 
 class ServerStream(_Method):
     """One request, many answers. It is not repeated: who reads it knows from where to continue."""
 
     def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None) -> runtime.Stream[Any]:
         """Without a timeout, it stays open. Raises RegistryError, ConfigError."""
-        call = Call(self._path, request, 0)
-        stream = self._callable()(request, timeout=timeout, metadata=self._metadata(call.request_id, metadata))
+        request_id = new_request_id()
+        sent = self._metadata(self._token(), request_id, metadata)
+        stream = self._callable()(request, timeout=timeout, metadata=sent)
         try:
             for answer in stream:
+                self._channel.was_reached = True
                 yield answer
         except grpc.RpcError as error:
-            raise self._error(error, call.request_id) from None
+            failure = self._error(error, request_id)
+        else:
+            return
         finally:
             stream.cancel()
+        raise self._explained(failure)
 
 
 class ClientStream(_Method):
@@ -127,9 +132,9 @@ class ClientStream(_Method):
     def __call__(self, requests: Any, timeout: float | None = None, metadata: Any = None) -> Any:
         """Raises RegistryError, ConfigError."""
         request_id = new_request_id()
-        sent = self._metadata(request_id, metadata)
+        sent = self._metadata(self._token(), request_id, metadata)
         try:
             return self._callable()(requests, timeout=timeout, metadata=sent)
         except grpc.RpcError as error:
             failure = self._error(error, request_id)
-        raise failure
+        raise self._explained(failure)

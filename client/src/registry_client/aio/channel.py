@@ -59,16 +59,22 @@ class _Method:
             self._used, self._method = channel, self._make(channel)
         return self._method
 
-    async def _metadata(self, request_id: str, more: Any) -> Any:
-        connection = self._channel.connection
-        if connection.tokens.is_ready:
-            token = connection.tokens.get()
-        else:
-            token = await runtime.in_thread(connection.tokens.get)
-        return (*connection.metadata(token, request_id), *(more or ()))
+    async def _token(self) -> str:
+        tokens = self._channel.connection.tokens
+        return tokens.get() if tokens.is_ready else await runtime.in_thread(tokens.get)
+
+    def _metadata(self, token: str, request_id: str, more: Any) -> Any:
+        return (*self._channel.connection.metadata(token, request_id), *(more or ()))
 
     def _error(self, error: grpc.RpcError, request_id: str) -> RegistryError:
         return from_call(error, self._channel.connection.url, request_id)
+
+    async def _explained(self, failure: RegistryError) -> RegistryError:
+        """What is wrong with a registry that has never answered."""
+        channel = self._channel
+        if not isinstance(failure, Unavailable) or failure.reason or channel.was_reached:
+            return failure
+        return await runtime.in_thread(partial(explained, failure, channel.connection))
 
 
 class Unary(_Method):
@@ -80,7 +86,8 @@ class Unary(_Method):
         call = Call(self._path, request, connection.timeout if timeout is None else timeout)
         has_new_token = False
         while True:
-            sent = await self._metadata(call.request_id, metadata)
+            token = await self._token()
+            sent = self._metadata(token, call.request_id, metadata)
             try:
                 answer = await self._callable()(call.request, timeout=call.seconds_left, metadata=sent)
             except grpc.RpcError as error:
@@ -88,7 +95,7 @@ class Unary(_Method):
             else:
                 self._channel.was_reached = True
                 return answer
-            if isinstance(failure, Unauthenticated) and not has_new_token and connection.tokens.replace_refused():
+            if isinstance(failure, Unauthenticated) and not has_new_token and connection.tokens.replace(token):
                 has_new_token = True
                 continue
             delay = call.delay_after(failure, was_reached=self._channel.was_reached)
@@ -96,28 +103,26 @@ class Unary(_Method):
                 raise await self._explained(failure)
             await runtime.sleep(delay)
 
-    async def _explained(self, failure: RegistryError) -> RegistryError:
-        """What is wrong with a registry that has never answered."""
-        channel = self._channel
-        if not isinstance(failure, Unavailable) or failure.reason or channel.was_reached:
-            return failure
-        return await runtime.in_thread(partial(explained, failure, channel.connection))
-
 
 class ServerStream(_Method):
     """One request, many answers. It is not repeated: who reads it knows from where to continue."""
 
     async def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None) -> runtime.Stream[Any]:
         """Without a timeout, it stays open. Raises RegistryError, ConfigError."""
-        call = Call(self._path, request, 0)
-        stream = self._callable()(request, timeout=timeout, metadata=await self._metadata(call.request_id, metadata))
+        request_id = new_request_id()
+        sent = self._metadata(await self._token(), request_id, metadata)
+        stream = self._callable()(request, timeout=timeout, metadata=sent)
         try:
             async for answer in stream:
+                self._channel.was_reached = True
                 yield answer
         except grpc.RpcError as error:
-            raise self._error(error, call.request_id) from None
+            failure = self._error(error, request_id)
+        else:
+            return
         finally:
             stream.cancel()
+        raise await self._explained(failure)
 
 
 class ClientStream(_Method):
@@ -126,9 +131,9 @@ class ClientStream(_Method):
     async def __call__(self, requests: Any, timeout: float | None = None, metadata: Any = None) -> Any:
         """Raises RegistryError, ConfigError."""
         request_id = new_request_id()
-        sent = await self._metadata(request_id, metadata)
+        sent = self._metadata(await self._token(), request_id, metadata)
         try:
             return await self._callable()(requests, timeout=timeout, metadata=sent)
         except grpc.RpcError as error:
             failure = self._error(error, request_id)
-        raise failure
+        raise await self._explained(failure)

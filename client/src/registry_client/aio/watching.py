@@ -11,6 +11,7 @@ from registry_client.aio import runtime
 from registry_client.errors import RegistryError, ResourceExhausted, Unauthenticated, Unavailable
 
 _ATTEMPTS: Final = 10
+_FIRST_ATTEMPTS: Final = 3
 _MAX_DELAY_SECONDS: Final = 5.0
 
 
@@ -33,7 +34,7 @@ async def watched(
                     yield answer
         except (ResourceExhausted, Unauthenticated, Unavailable) as error:
             failures += 1
-            if not _may_pass(error, failures):
+            if failures >= _attempts(error, has_begun=bool(token)):
                 raise
             delay = max(error.retry_after or 0, min(0.2 * 2**failures, _MAX_DELAY_SECONDS))
             if deadline is not None:
@@ -41,6 +42,9 @@ async def watched(
             await runtime.sleep(delay)
 
 
-def _may_pass(error: RegistryError, failures: int) -> bool:
-    """A token that has expired ends a stream; then there may be another one."""
-    return failures < 2 if isinstance(error, Unauthenticated) else failures < _ATTEMPTS
+def _attempts(error: RegistryError, *, has_begun: bool) -> int:
+    """A token that has expired ends a stream; then there may be another one. The url of a registry that has not answered
+    yet may be wrong."""
+    if isinstance(error, Unauthenticated):
+        return 2
+    return _ATTEMPTS if has_begun else _FIRST_ATTEMPTS
