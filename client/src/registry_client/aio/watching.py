@@ -43,8 +43,8 @@ async def watched(
 
 
 def _attempts(error: RegistryError, *, has_begun: bool) -> int:
-    """A token that has expired ends a stream; then there may be another one. The url of a registry that has not answered
-    yet may be wrong."""
+    """A token that has expired ends a stream; then there may be another one. The url of a registry that has not
+    answered yet may be wrong."""
     if isinstance(error, Unauthenticated):
         return 2
     return _ATTEMPTS if has_begun else _FIRST_ATTEMPTS
