@@ -35,11 +35,13 @@ def pasted(program: list[str], text: str, **variables: str) -> subprocess.Comple
     )
 
 
-def test_the_readme_makes_a_model_over_rest_and_reads_it_over_grpc(stack: Addresses) -> None:
-    (_, curl), (python,) = blocks("README.md", "sh"), blocks("README.md", "python")
+def test_the_readme_makes_a_model_over_rest_and_deploys_and_reads_it_over_grpc(stack: Addresses) -> None:
+    (_, curl), (client, stubs) = blocks("README.md", "sh"), blocks("README.md", "python")
     made = pasted(["bash", "-eu"], curl.replace(_WRITTEN, stack.target))
     assert '"name":"iris"' in made.stdout, made.stderr
-    read = pasted([sys.executable, "-"], python.replace(_WRITTEN, stack.target))
+    deployed = pasted([sys.executable, "-"], client.replace(_WRITTEN, stack.target))
+    assert deployed.stdout.startswith("http://iris-"), deployed.stderr
+    read = pasted([sys.executable, "-"], stubs.replace(_WRITTEN, stack.target))
     assert read.stdout.endswith("{'team': 'flowers'}\n"), read.stderr
 
 
