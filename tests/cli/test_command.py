@@ -158,3 +158,9 @@ def test_names_cannot_control_the_terminal(registry: Registry) -> None:
     registry("models", "create", "iris", "--description", "red \x1b[31m text\nnext line")
     assert "\x1b" not in registry("models", "list").text
     assert "\x1b" not in registry("models", "get", "iris").text
+
+
+def test_a_terminal_without_letters_is_no_reason_to_fail(registry: Registry) -> None:
+    registry("models", "create", "Blütenmodell")
+    ascii_only = Registry({**registry.environment, "PYTHONIOENCODING": "ascii:strict"})
+    assert ascii_only.run("models", "list", "-o", "name").text == "Bl?tenmodell\n"

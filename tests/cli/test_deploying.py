@@ -140,3 +140,8 @@ def test_the_demo_can_be_repeated(registry: Registry) -> None:
     ]
     phases = [each["phase"] for each in registry.json("deployments", "list")]
     assert phases == ["DEPLOYMENT_PHASE_DEPLOYED"] * 2
+
+
+def test_a_trial_is_not_waited_for(offline: Registry) -> None:
+    id_ = "11111111-1111-1111-1111-111111111111"
+    assert offline("update", id_, "--traffic-percent", "10", "--wait").status == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from typing import Annotated
 
@@ -13,6 +12,8 @@ from registry_cli.errors import CommandError
 
 
 def client_version() -> str:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version("registry-grpc-client")
     except importlib.metadata.PackageNotFoundError:  # run from the sources
@@ -20,7 +21,6 @@ def client_version() -> str:
 
 
 def version() -> None:
-    """Show the version of this command, and of the registry if it can be reached."""
     from registry_cli.session import client
 
     url = client().url
@@ -33,7 +33,6 @@ def open_(
     ] = "",
     /,
 ) -> None:
-    """Print the address of the registry's page for people, and open it on a desktop."""
     import webbrowser
 
     from registry_cli.session import client

@@ -44,7 +44,6 @@ class Fields:
 
 
 def whoami() -> None:
-    """Show the caller's name, groups and role in the project."""
     output.show_one(call("access.GetCaller"), tables.CALLER)
 
 

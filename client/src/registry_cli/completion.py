@@ -19,7 +19,6 @@ Completer = Callable[["CompletionContext"], Iterable[str]]
 
 
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")], /) -> None:
-    """Print a script that completes this command in a shell: docs/cli.md tells where to put it."""
     from registry_cli.main import app
 
     script = app.generate_completion(prog_name="registry", shell=shell)

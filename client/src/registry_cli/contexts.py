@@ -105,7 +105,6 @@ def login(
     ] = "",
     scopes: Annotated[str, Parameter(help="The scopes to ask for.")] = "",
 ) -> None:
-    """Log in to the registry of the context, with a browser on any device, or with a token."""
     from registry_cli import login as logins
     from registry_cli.session import context
 
@@ -132,7 +131,6 @@ def login(
 
 
 def logout() -> None:
-    """Forget the token of the context. It stays valid until it expires; `registry tokens revoke` ends API tokens."""
     from registry_client.config import load
 
     name = current_name()
@@ -144,7 +142,6 @@ def logout() -> None:
 
 
 def print_token() -> None:
-    """Print the token of a login, refreshed if needed, for other programs."""
     from registry_cli.login import fresh_token
 
     print(fresh_token(current_name()))

@@ -54,10 +54,6 @@ MODELS: tuple[dict[str, Any], ...] = (
 
 
 def demo() -> None:
-    """Fill the project with samples: three models with versions, aliases and metrics, an environment, two deployments.
-
-    What the project has already is not changed, so that it can be repeated.
-    """
     made = [_add_environment(), *(done for sample in MODELS for done in _add_model(sample))]
     deployments = [_deploy(sample) for sample in MODELS if sample["deployed"]]
     for deployment, is_new in deployments:

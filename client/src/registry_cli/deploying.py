@@ -54,7 +54,6 @@ def deploy(
     wait: options.Wait = False,
     timeout: options.Timeout = 900.0,
 ) -> None:
-    """Deploy a version of a model to an environment."""
     wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
     done = call("deployment.DeployModel", deployment=wanted).deployment
     _finish(done, wait=wait, timeout=timeout)
@@ -71,7 +70,6 @@ def plan(
     label: options.Labels = None,
     manifest: Annotated[bool, Parameter(help="Print the object that would be applied, as JSON.")] = False,
 ) -> None:
-    """Tell what `registry deploy` would apply and what is wrong with it. Nothing is done."""
     wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
     show_plan(call("deployment.PlanDeployment", deployment=wanted), manifest=manifest)
 
@@ -90,7 +88,8 @@ def update(
     wait: options.Wait = False,
     timeout: options.Timeout = 900.0,
 ) -> None:
-    """Serve another version, or with other options. Options that are not given stay."""
+    if wait and traffic_percent:
+        raise UsageError("A trial does not end by itself.", hint="Look at it with: registry deployments get")
     changes = values.options(options_file, setting)
     fields = {
         "id": names.deployment_id(deployment),
@@ -108,13 +107,11 @@ def update(
 
 
 def promote(deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0) -> None:
-    """Give all requests to the canary, which ends its trial."""
     done = call("deployment.PromoteDeployment", id=names.deployment_id(deployment)).deployment
     _finish(done, wait=wait, timeout=timeout)
 
 
 def abort(deployment: options.Deployment, /) -> None:
-    """Take all requests from the canary. The stable revision goes on."""
     output.show_one(
         call("deployment.AbortDeployment", id=names.deployment_id(deployment)).deployment, tables.DEPLOYMENT
     )
@@ -129,7 +126,6 @@ def rollback(
     wait: options.Wait = False,
     timeout: options.Timeout = 900.0,
 ) -> None:
-    """Serve what an earlier revision served."""
     id_ = names.deployment_id(deployment)
     done = call("deployment.RollbackDeployment", id=id_, revision=to, expected_revision=expected_revision).deployment
     _finish(done, wait=wait, timeout=timeout)
@@ -138,7 +134,6 @@ def rollback(
 def redeploy(
     deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0
 ) -> None:
-    """Deploy what was undeployed, as it was."""
     id_ = names.deployment_id(deployment)
     call("inference_service.UpdateInferenceService", id=id_, inference_service={"desired_state": "DEPLOYED"})
     _finish(call("deployment.GetDeployment", id=id_).deployment, wait=wait, timeout=timeout)
@@ -153,7 +148,6 @@ def undeploy(
     wait: Annotated[bool, Parameter(help="Wait until the cluster has removed it.")] = False,
     timeout: options.Timeout = 300.0,
 ) -> None:
-    """Stop serving. The object is removed from the cluster; the record stays, and `registry redeploy` uses it."""
     found = call("deployment.GetDeployment", id=names.deployment_id(deployment)).deployment
     phase = output.word(found, "phase")
     url = f" and answers at {found.url}" if found.url else ""

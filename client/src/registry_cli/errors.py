@@ -70,9 +70,11 @@ _HINTS: Final = {
 
 def tell(error: Exception) -> int:
     """Print the error to stderr, and return the exit code."""
+    from registry_cli.output import say
+
     lines, status = _told(error)
     for line in lines:
-        print(line, file=sys.stderr)
+        say(line)
     return status
 
 

@@ -36,7 +36,6 @@ def events(
     filter: options.Filter = "",
     limit: Newest = 20,
 ) -> None:
-    """Print what has changed in the project, the newest last."""
     which: dict[str, Any] = {
         "types": type,
         "registered_model_id": names.model_id(model) if model else None,

@@ -8,7 +8,6 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cyclopts import App
     from cyclopts.help import HelpEntry, HelpPanel
 
 _NAMES = 26
@@ -17,9 +16,6 @@ _MAX_WIDTH = 110
 
 class Formatter:
     """The help formatter of an app."""
-
-    def __init__(self) -> None:
-        self.app: App | None = None
 
     def __call__(self, console: object, options: object, panel: HelpPanel) -> None:  # noqa: ARG002
         if not panel.entries:
@@ -38,8 +34,6 @@ class Formatter:
 
     def _about(self, entry: HelpEntry) -> str:
         text = _text(entry.description)
-        if not text and self.app and entry.positive_names:  # a command that was not imported yet
-            text = self.app[entry.positive_names[0]].help
         if not entry.display_labels[0].startswith("-") and not entry.positional_label:
             text = text.partition(". ")[0].rstrip(".") + "."  # of a command, the first sentence
         notes = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -23,10 +24,6 @@ Objects are named by their names or ids. A version is named by `MODEL@3` (its nu
 
 Exit codes: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 not allowed, 5 unavailable, 6 timed out while waiting,
 7 the deployment failed."""
-_OBJECTS = Group("Objects", sort_key=1)
-_DEPLOYING = Group("Deploying", sort_key=2)
-_PROJECT = Group("The project", sort_key=3)
-_CLIENT = Group("This command", sort_key=4)
 
 
 def _version() -> str:
@@ -39,56 +36,65 @@ def _usage(error: CycloptsError) -> str:
     return f"registry: {' '.join(str(error).split())}"
 
 
-_formatter = Formatter()
 app = App(
     name="registry",
     help=_HELP,
     help_format="plaintext",
-    help_formatter=_formatter,
+    help_formatter=Formatter(),
     version=_version,
     default_parameter=Parameter(negative=(), show_default=lambda value: value or None),
     error_formatter=_usage,
     suppress_keyboard_interrupt=False,
 )
-_formatter.app = app
 app["--help"].group = app["--version"].group = GLOBAL
 
-for _key, (_name, _path, _group, _about) in enumerate(
-    (
-        ("models", "models:app", _OBJECTS, "Register, change and list models."),
-        ("versions", "versions:app", _OBJECTS, "Add, change and list versions of models."),
-        ("aliases", "aliases:app", _OBJECTS, "Move aliases between versions, and see who did."),
-        ("artifacts", "artifacts:app", _OBJECTS, "Keep documents, data sets, metrics and parameters."),
-        ("environments", "environments:app", _OBJECTS, "Manage the places to deploy to."),
-        ("deployments", "deployments:app", _OBJECTS, "Look at deployments, and see why they are as they are."),
-        ("deploy", "deploying:deploy", _DEPLOYING, None),
-        ("plan", "deploying:plan", _DEPLOYING, None),
-        ("update", "deploying:update", _DEPLOYING, None),
-        ("promote", "deploying:promote", _DEPLOYING, None),
-        ("abort", "deploying:abort", _DEPLOYING, None),
-        ("rollback", "deploying:rollback", _DEPLOYING, None),
-        ("undeploy", "deploying:undeploy", _DEPLOYING, None),
-        ("redeploy", "deploying:redeploy", _DEPLOYING, None),
-        ("events", "events:events", _PROJECT, None),
-        ("webhooks", "events:webhooks", _PROJECT, "Send events to a URL."),
-        ("audit", "events:audit", _PROJECT, "See who has changed what."),
-        ("projects", "access:projects", _PROJECT, "Manage projects, as an operator."),
-        ("members", "access:members", _PROJECT, "Give users and groups roles in the project."),
-        ("tokens", "access:tokens", _PROJECT, "Make and revoke API tokens."),
-        ("export", "transfer:export", _PROJECT, None),
-        ("import", "transfer:import_", _PROJECT, None),
-        ("demo", "demo:demo", _PROJECT, None),
-        ("context", "contexts:app", _CLIENT, "Choose the registry and the project."),
-        ("login", "contexts:login", _CLIENT, None),
-        ("logout", "contexts:logout", _CLIENT, None),
-        ("whoami", "access:whoami", _CLIENT, None),
-        ("print-token", "contexts:print_token", _CLIENT, None),
-        ("open", "about:open_", _CLIENT, None),
-        ("completion", "completion:completion", _CLIENT, None),
-        ("version", "about:version", _CLIENT, None),
-    )
-):
-    app.command(f"registry_cli.{_path}", name=_name, group=_group, help=_about, sort_key=_key)
+_COMMANDS = {
+    Group("Objects", sort_key=1): """
+        models models:app Register, change and list models.
+        versions versions:app Add, change and list versions of models.
+        aliases aliases:app Move aliases between versions, and see who did.
+        artifacts artifacts:app Keep documents, data sets, metrics and parameters.
+        environments environments:app Manage the places to deploy to.
+        deployments deployments:app Look at deployments, and see why they are as they are.
+    """,
+    Group("Deploying", sort_key=2): """
+        deploy deploying:deploy Deploy a version of a model to an environment.
+        plan deploying:plan Tell what `registry deploy` would apply and what is wrong with it. Nothing is done.
+        update deploying:update Serve another version, or with other options. Options that are not given stay.
+        promote deploying:promote Give all requests to the canary, which ends its trial.
+        abort deploying:abort Take all requests from the canary. The stable revision goes on.
+        rollback deploying:rollback Serve what an earlier revision served.
+        undeploy deploying:undeploy Stop serving. The record stays, and `registry redeploy` uses it.
+        redeploy deploying:redeploy Deploy what was undeployed, as it was.
+    """,
+    Group("The project", sort_key=3): """
+        events events:events Print what has changed in the project, the newest last.
+        webhooks events:webhooks Send events to a URL.
+        audit events:audit See who has changed what.
+        projects access:projects Manage projects, as an operator.
+        members access:members Give users and groups roles in the project.
+        tokens access:tokens Make and revoke API tokens.
+        export transfer:export Write the content of the project as a file, one object on a line: docs/transfer.md.
+        import transfer:import_ Add the content of a file to the project. What is there already is not changed.
+        demo demo:demo Fill the project with samples, and deploy two of them. It can be repeated.
+    """,
+    Group("This command", sort_key=4): """
+        context contexts:app Choose the registry and the project.
+        login contexts:login Log in to the registry of the context, with a browser on any device, or with a token.
+        logout contexts:logout Forget the token of the context. `registry tokens revoke` ends API tokens for all.
+        whoami access:whoami Show the caller's name, groups and role in the project.
+        print-token contexts:print_token Print the token of a login, refreshed if needed, for other programs.
+        open about:open_ Print the address of the registry's page for people, and open it on a desktop.
+        completion completion:completion Print a script that completes this command in a shell: see docs/cli.md.
+        version about:version Show the version of this command, and of the registry if it can be reached.
+    """,
+}
+"""The name of each command, where it is, and what it does. It is only imported when it is needed."""
+
+for _group, _lines in _COMMANDS.items():
+    for _key, _line in enumerate(_lines.strip().splitlines()):
+        _name, _path, _about = _line.split(maxsplit=2)
+        app.command(f"registry_cli.{_path}", name=_name, group=_group, help=_about, sort_key=_key)
 
 
 @app.meta.default
@@ -115,6 +121,9 @@ def _launch(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command of the arguments, by default those of the process, and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name is no reason to fail where letters are missing
+            stream.reconfigure(errors="replace")
     try:
         try:
             app.meta(sys.argv[1:] if arguments is None else arguments)

@@ -47,7 +47,7 @@ def columns(
 
 def say(text: str) -> None:
     """A message for people."""
-    print(text, file=sys.stderr, flush=True)
+    print("\n".join(line(each) for each in text.split("\n")), file=sys.stderr, flush=True)
 
 
 def show(objects: Iterable[Any], table: Table) -> None:

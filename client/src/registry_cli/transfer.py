@@ -21,7 +21,6 @@ File = Annotated[
 
 
 def export(*, file: File = "-") -> None:
-    """Write the content of the project as a file, one object on a line: docs/transfer.md."""
     if file == "-" and sys.stdout.isatty():
         raise UsageError("The file would be written to the terminal.", hint="Name one with --file, or redirect stdout.")
     with _progress("exported", None) as tell:
@@ -38,7 +37,6 @@ def export(*, file: File = "-") -> None:
 
 
 def import_(*, file: File = "-") -> None:
-    """Add the content of a file to the project. What the project has already is not changed."""
     if file == "-":
         if sys.stdin.isatty():
             raise UsageError("There is no file to import.", hint="Name one with --file, or redirect stdin.")
