@@ -82,6 +82,7 @@ check: $(INSTALLED) ## checks format, lint, types, import rules, protos, generat
 	$(BIN)/python -m scripts.openapi --check
 	$(BIN)/python scripts/reference_page.py --check
 	$(BIN)/python scripts/blocking_client.py --check
+	$(BIN)/python scripts/cli_reference.py --check
 	$(BIN)/squawk --assume-in-transaction $$(grep -L '^-- migrate:no-transaction' migrations/20261*.up.sql)
 	$(BIN)/squawk $$(grep -l '^-- migrate:no-transaction' migrations/20261*.up.sql)
 
@@ -90,11 +91,12 @@ format: $(INSTALLED) ## formats code and protos, and mends what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/buf format -w proto
 
-generate: $(INSTALLED) ## generates docs/reasons.md, the stubs and the OpenAPI document from proto/, and the blocking client from the asynchronous one
+generate: $(INSTALLED) ## generates docs/reasons.md, the reference in docs/cli.md, the stubs and the OpenAPI document from proto/, and the blocking client from the asynchronous one
 	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
 	$(BIN)/python -m scripts.openapi
 	$(BIN)/python scripts/blocking_client.py
+	$(BIN)/python scripts/cli_reference.py
 
 manifests: $(INSTALLED) ## makes deploy/kubernetes from deploy/chart, with helm, which the first run builds with Go
 	$(BIN)/python -m tests.cluster.helm

@@ -1,0 +1,234 @@
+"""What changes deployments: `registry deploy`, `plan`, `update`, `promote`, `abort`, `rollback` and others."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from registry_cli import names, options, output, tables, values, watching
+from registry_cli.errors import FAILED, CommandError, UsageError
+from registry_cli.session import call
+
+Target = Annotated[
+    str,
+    Parameter(
+        completer=options.completion.versions,
+        help="The model, with its version if it is not the default one: `MODEL@3`, `MODEL@champion`, `MODEL:NAME`.",
+    ),
+]
+OptionsFile = Annotated[
+    str,
+    Parameter(
+        name="--options",
+        allow_leading_hyphen=True,
+        help="A YAML file with options of the deployment; `-` is stdin: docs/kserve.md.",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    Parameter(name="--set", help="An option, such as `min_replicas=2` or `resources.limits.cpu=2`. Can be repeated."),
+]
+Name = Annotated[str, Parameter(help="The name of the deployment. Default: made of those of model and version.")]
+NewVersion = Annotated[
+    str,
+    Parameter(
+        name="--version", help="The version to serve from now on: a number, an alias or a name. Default: as now."
+    ),
+]
+Traffic = Annotated[
+    int | None, Parameter(name="--traffic-percent", help="Try it as a canary with so much of the requests, 1 to 99.")
+]
+Revision = Annotated[int, Parameter(help="The revision that must be the present one; 0: any.")]
+
+
+def deploy(
+    target: Target,
+    environment: options.Environment,
+    /,
+    *,
+    name: Name = "",
+    options_file: OptionsFile = "",
+    setting: Set = None,
+    label: options.Labels = None,
+    wait: options.Wait = False,
+    timeout: options.Timeout = 900.0,
+) -> None:
+    wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
+    done = call("deployment.DeployModel", deployment=wanted).deployment
+    _finish(done, wait=wait, timeout=timeout)
+
+
+def plan(
+    target: Target,
+    environment: options.Environment,
+    /,
+    *,
+    name: Name = "",
+    options_file: OptionsFile = "",
+    setting: Set = None,
+    label: options.Labels = None,
+    manifest: Annotated[bool, Parameter(help="Print the object that would be applied, as JSON.")] = False,
+) -> None:
+    wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
+    show_plan(call("deployment.PlanDeployment", deployment=wanted), manifest=manifest)
+
+
+def update(
+    deployment: options.Deployment,
+    /,
+    *,
+    version: NewVersion = "",
+    options_file: OptionsFile = "",
+    setting: Set = None,
+    clear: options.Clear = None,
+    traffic_percent: Traffic = None,
+    expected_revision: Revision = 0,
+    dry_run: Annotated[bool, Parameter(name="--plan", help="Only tell what would change, and what is wrong.")] = False,
+    wait: options.Wait = False,
+    timeout: options.Timeout = 900.0,
+) -> None:
+    if wait and traffic_percent:
+        raise UsageError("A trial does not end by itself.", hint="Look at it with: registry deployments get")
+    changes = values.options(options_file, setting)
+    fields = {
+        "id": names.deployment_id(deployment),
+        "version": version,
+        "options": _options(changes),
+        "traffic_percent": traffic_percent,
+        "expected_revision": expected_revision,
+        "update_mask": _mask(changes, clear, version=version, traffic_percent=traffic_percent),
+    }
+    if dry_run:
+        show_plan(call("deployment.PlanDeployment", update=values.given(fields)))
+        return
+    done = call("deployment.UpdateDeployment", **fields).deployment
+    _finish(done, wait=wait, timeout=timeout)
+
+
+def promote(deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0) -> None:
+    done = call("deployment.PromoteDeployment", id=names.deployment_id(deployment)).deployment
+    _finish(done, wait=wait, timeout=timeout)
+
+
+def abort(deployment: options.Deployment, /) -> None:
+    output.show_one(
+        call("deployment.AbortDeployment", id=names.deployment_id(deployment)).deployment, tables.DEPLOYMENT
+    )
+
+
+def rollback(
+    deployment: options.Deployment,
+    /,
+    *,
+    to: Annotated[int, Parameter(help="The revision to repeat. Default: the one that served before.")] = 0,
+    expected_revision: Revision = 0,
+    wait: options.Wait = False,
+    timeout: options.Timeout = 900.0,
+) -> None:
+    id_ = names.deployment_id(deployment)
+    done = call("deployment.RollbackDeployment", id=id_, revision=to, expected_revision=expected_revision).deployment
+    _finish(done, wait=wait, timeout=timeout)
+
+
+def redeploy(
+    deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0
+) -> None:
+    id_ = names.deployment_id(deployment)
+    call("inference_service.UpdateInferenceService", id=id_, inference_service={"desired_state": "DEPLOYED"})
+    _finish(call("deployment.GetDeployment", id=id_).deployment, wait=wait, timeout=timeout)
+
+
+def undeploy(
+    deployment: options.Deployment,
+    /,
+    *,
+    yes: options.Yes = False,
+    expected_revision: Revision = 0,
+    wait: Annotated[bool, Parameter(help="Wait until the cluster has removed it.")] = False,
+    timeout: options.Timeout = 300.0,
+) -> None:
+    found = call("deployment.GetDeployment", id=names.deployment_id(deployment)).deployment
+    phase = output.word(found, "phase")
+    url = f" and answers at {found.url}" if found.url else ""
+    output.say(
+        f"{found.name} in the namespace {found.namespace} is {phase}{url}. It would answer no requests any more."
+    )
+    output.confirm(f"Undeploy {found.name}?", yes=yes)
+    call("deployment.UndeployModel", id=found.id, expected_revision=expected_revision)
+    if wait:
+        watching.wait(found, timeout, until="UNDEPLOYED")
+    output.show_one(call("deployment.GetDeployment", id=found.id).deployment, tables.DEPLOYMENT)
+
+
+def show_plan(planned: Any, *, manifest: bool = False) -> None:
+    """Print the findings and the differences. Ends with status 1 if the deployment would certainly fail."""
+    blocking = sum(finding.blocking for finding in planned.findings)
+    if manifest:
+        print(planned.manifest)
+    elif options.chosen.output in {"json", "yaml"}:
+        output.show_one(planned, tables.FINDINGS)
+    else:
+        output.show(planned.findings, tables.FINDINGS)
+        output.show(planned.differences, tables.DIFFERENCES)
+        if not planned.findings:
+            output.say("Nothing is wrong with it.")
+    if blocking:
+        raise CommandError("It would certainly fail.", hint="Correct what is BLOCKING.", status=FAILED)
+
+
+def _new_deployment(
+    target: str,
+    environment: str,
+    *,
+    name: str,
+    options_file: str,
+    setting: list[str] | None,
+    label: list[str] | None,
+) -> dict[str, Any]:
+    model_name, word, exact = names.split(target)
+    if names.is_id(target):
+        raise UsageError("A version is deployed by its model.", hint="Write MODEL@3 or MODEL:NAME.")
+    version_id = names.version(target).id if exact else None
+    fields = {
+        "registered_model_id": names.model_id(model_name),
+        "serving_environment_id": names.environment(environment).id,
+        "version": word or None,
+        "model_version_id": version_id,
+        "name": name,
+        **values.new(None, labels=label),
+        "options": _options(values.options(options_file, setting)),
+    }
+    return values.given(fields)
+
+
+def _options(given: dict[str, Any]) -> Any:
+    from google.protobuf.json_format import ParseDict, ParseError
+
+    from modelregistry.v1.deployment_pb2 import DeploymentOptions
+
+    if not given:
+        return None
+    try:
+        return ParseDict(given, DeploymentOptions())
+    except ParseError as error:
+        raise UsageError(f"The options are wrong: {error}.") from None
+
+
+def _mask(
+    changes: dict[str, Any], clear: list[str] | None, *, version: str, traffic_percent: int | None
+) -> dict[str, Any] | None:
+    """None unless options are cleared; those that are set must be named then, too."""
+    if not clear:
+        return None
+    paths = [f"options.{name}" for name in {*changes, *(each.replace("-", "_") for each in clear)}]
+    return {"paths": [*paths, *(["version"] if version else []), *(["traffic_percent"] if traffic_percent else [])]}
+
+
+def _finish(deployment: Any, *, wait: bool, timeout: float) -> None:
+    if wait:
+        watching.wait(deployment, timeout, until="DEPLOYED")
+        deployment = call("deployment.GetDeployment", id=deployment.id).deployment
+    else:
+        output.say(f"It is on its way. Follow it with: registry deployments watch {deployment.name}")
+    output.show_one(deployment, tables.DEPLOYMENT)

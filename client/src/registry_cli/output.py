@@ -1,0 +1,293 @@
+"""Prints objects of the registry: data to stdout in the chosen format, messages to stderr."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from registry_cli.errors import UsageError
+from registry_cli.options import chosen
+
+_MIN_WIDTH = 12
+"""Texts are not cut to less on a terminal."""
+_STYLES = {
+    "green": ("DEPLOYED", "SERVED", "READY", "OK", "ACTIVE", "DELIVERED"),
+    "yellow": ("PENDING", "DEPLOYING", "UPDATING", "WAITING", "DELETING", "DRIFTED", "UPLOADING"),
+    "red": ("FAILED", "DEGRADED", "ERROR", "DISABLED", "BLOCKING"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    value: str | Callable[[Any], object]
+    """The path of a field, such as `latest_version.number`, or a function of the object."""
+    wide: bool = False
+    """Whether only `-o wide` shows it."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """How the objects of one kind are shown."""
+
+    columns: tuple[Column, ...]
+    name: str | Callable[[Any], object] = "name"
+    """What `-o name` prints."""
+
+
+def columns(
+    *declared: tuple[str, str | Callable[[Any], object]], wide: Iterable[tuple[str, Any]] = ()
+) -> tuple[Column, ...]:
+    return (*(Column(*each) for each in declared), *(Column(*each, wide=True) for each in wide))
+
+
+def say(text: str) -> None:
+    """A message for people."""
+    print("\n".join(line(each) for each in text.split("\n")), file=sys.stderr, flush=True)
+
+
+def show(objects: Iterable[Any], table: Table) -> None:
+    """Print a list."""
+    match chosen.output:
+        case "json":
+            print(json.dumps([as_json(each) for each in objects], indent=2, ensure_ascii=False))
+        case "yaml":
+            print(_yaml([as_json(each) for each in objects]), end="")
+        case "name":
+            for each in objects:
+                print(_shown(each, table.name))
+        case _:
+            shown = [column for column in table.columns if chosen.output == "wide" or not column.wide]
+            rows = [[_shown(each, column.value) for column in shown] for each in objects]
+            _print_rows([column.title for column in shown], rows)
+            if not rows and sys.stderr.isatty():
+                say("There are none.")
+
+
+def show_one(message: Any, table: Table) -> None:
+    """Print one object: for people, each field that is set on a line."""
+    match chosen.output:
+        case "json":
+            print(json.dumps(as_json(message), indent=2, ensure_ascii=False))
+        case "yaml":
+            print(_yaml(as_json(message)), end="")
+        case "name":
+            print(_shown(message, table.name))
+        case _:
+            _print_rows([], [[field.name, _field_text(message, field)] for field, _ in message.ListFields()])
+
+
+def show_line(message: Any, table: Table) -> None:
+    """Print an object of a stream at once: a line of text or of JSON."""
+    match chosen.output:
+        case "json":
+            print(json.dumps(as_json(message), ensure_ascii=False), flush=True)
+        case "yaml":
+            print("---\n" + _yaml(as_json(message)), end="", flush=True)
+        case "name":
+            print(_shown(message, table.name), flush=True)
+        case _:
+            shown = (
+                _shown(message, column.value) for column in table.columns if chosen.output == "wide" or not column.wide
+            )
+            print("  ".join(text for text in shown if text), flush=True)
+
+
+def show_values(values: dict[str, Any]) -> None:
+    """Print what is no object of the API."""
+    match chosen.output:
+        case "json":
+            print(json.dumps(values, indent=2, ensure_ascii=False))
+        case "yaml":
+            print(_yaml(values), end="")
+        case "name":
+            print(next(iter(values.values())))
+        case _:
+            _print_rows([], [[name, line(str(value))] for name, value in values.items() if value not in ("", None)])
+
+
+def show_mappings(rows: list[dict[str, Any]]) -> None:
+    """Print a list of what is no object of the API. `-o name` prints the first value of each."""
+    match chosen.output:
+        case "json":
+            print(json.dumps(rows, indent=2, ensure_ascii=False))
+        case "yaml":
+            print(_yaml(rows), end="")
+        case "name":
+            for row in rows:
+                print(next(iter(row.values())))
+        case _:
+            titles = [name.upper() for name in rows[0]] if rows else []
+            _print_rows(titles, [[line(_plain(value)) for value in row.values()] for row in rows])
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal. Without one, `--yes` is needed."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{question} Nobody can be asked here.", hint="Confirm it with --yes.")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UsageError("Nothing was done.")
+
+
+def as_json(message: Any, *, defaults: bool = True) -> Any:
+    """The proto3 JSON of a message, with the names of the proto, and all fields so that scripts find them."""
+    from google.protobuf.json_format import MessageToDict
+
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=defaults)
+
+
+def word(message: Any, name: str) -> str:
+    """An enumeration as a word: `DEPLOYED`. What only a newer registry knows is in `unknown_<name>`."""
+    field = message.DESCRIPTOR.fields_by_name[name]
+    if text := getattr(message, f"unknown_{name}", ""):
+        return str(text).upper()
+    prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
+    value = field.enum_type.values_by_number.get(getattr(message, name))
+    text = value.name.removeprefix(prefix) if value else str(getattr(message, name))
+    return "" if text == "UNSPECIFIED" else text
+
+
+def age(timestamp: Any) -> str:
+    """How long ago it was: `5m`, `3h`, `12d`."""
+    if not timestamp.seconds:
+        return ""
+    passed = dt.datetime.now(dt.UTC).timestamp() - timestamp.seconds
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if abs(passed) >= length:
+            return f"{passed / length:.0f}{unit}"
+    return f"{passed:.0f}s"
+
+
+def _shown(message: Any, value: str | Callable[[Any], object]) -> str:
+    if callable(value):
+        return line(_plain(value(message)))
+    *path, name = value.split(".")
+    for step in path:
+        if not message.HasField(step):
+            return ""
+        message = getattr(message, step)
+    return line(_text(message, message.DESCRIPTOR.fields_by_name[name]))
+
+
+def _text(message: Any, field: Any) -> str:
+    """The value of a field in a table."""
+    value = getattr(message, field.name)
+    if field.enum_type is not None and not field.is_repeated:
+        return word(message, field.name)
+    if field.message_type is not None and field.message_type.full_name == "google.protobuf.Timestamp":
+        return value.ToJsonString() if chosen.output == "wide" and value.seconds else age(value)
+    if field.has_presence and not message.HasField(field.name):
+        return ""
+    if _is_map(field):
+        return " ".join(f"{key}={_item(each)}" for key, each in sorted(value.items()))
+    return _plain(value)
+
+
+def _is_map(field: Any) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
+def _item(value: Any) -> str:
+    """A value of a map, which may be a PropertyValue."""
+    if not hasattr(value, "WhichOneof"):
+        return str(value)
+    kind = value.WhichOneof("kind")
+    content: Any = getattr(value, kind) if kind else ""
+    return str(content.ToJsonString()) if kind == "timestamp_value" else _plain(content)
+
+
+def _plain(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else ""
+        case float():
+            return f"{value:g}"
+        case str() | int():
+            return str(value)
+    return ", ".join(str(each) for each in value)  # type: ignore[attr-defined]
+
+
+def _field_text(message: Any, field: Any) -> str:
+    """The value of a field on lines of its own."""
+    if field.enum_type is not None and not field.is_repeated:
+        return word(message, field.name)
+    if _is_map(field):
+        return "\n".join(line(f"{key}={_item(each)}") for key, each in sorted(getattr(message, field.name).items()))
+    value = as_json(message, defaults=False)[field.name]
+    if isinstance(value, dict) or (isinstance(value, list) and not isinstance(value[0], str)):
+        return _yaml(value).rstrip()
+    return "\n".join(line(each) for each in _plain(value).splitlines())
+
+
+def line(text: str) -> str:
+    """The text on one line, without characters that control the terminal."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def _yaml(value: Any) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _print_rows(titles: list[str], rows: list[list[str]]) -> None:
+    """Aligned columns: on a terminal as wide as that, elsewhere as long as they are."""
+    if not rows:
+        return
+    if sys.stdout.isatty():
+        _print_on_terminal(titles, rows)
+        return
+    lines = [titles, *rows] if titles else rows
+    widths = [
+        max(len(part) for row in lines for part in row[index].splitlines() or [""]) for index in range(len(lines[0]))
+    ]
+    for row in lines:
+        *first, last = row
+        start = "  ".join(text.ljust(width) for text, width in zip(first, widths, strict=False))
+        indent = "\n" + " " * (len(start) + 2)
+        print(f"{start}  {last}".replace("\n", indent).rstrip() if first else last)
+
+
+def _print_on_terminal(titles: list[str], rows: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    styles = {text: style for style, words in _STYLES.items() for text in words}
+    console = Console(highlight=False)
+    titles, rows = _fitting(titles, rows, console.width) if titles else (titles, rows)
+    grid = RichTable(box=None, pad_edge=False, show_header=bool(titles), header_style="bold")
+    for index, title in enumerate(titles or ["", ""]):
+        is_whole = index == 0 or not titles
+        grid.add_column(
+            title,
+            overflow="fold" if is_whole else "ellipsis",
+            no_wrap=not is_whole,
+            min_width=_MIN_WIDTH if is_whole else 1,
+        )
+    for row in rows:
+        grid.add_row(*(Text(text, style=styles.get(text, "")) for text in row))
+    console.print(grid)
+
+
+def _fitting(titles: list[str], rows: list[list[str]], width: int) -> tuple[list[str], list[list[str]]]:
+    """The first columns, as many as fit when long texts are cut."""
+    count, used = 0, -2
+    for index, title in enumerate(titles):
+        longest = max(len(title), *(len(row[index]) for row in rows))
+        used += min(longest, max(len(title), _MIN_WIDTH)) + 2
+        if index and used > width:
+            break
+        count += 1
+    return titles[:count], [row[:count] for row in rows]

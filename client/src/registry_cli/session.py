@@ -1,0 +1,132 @@
+"""Calls to the registry, by the names of its RPCs."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import itertools
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from registry_cli.options import chosen
+
+if TYPE_CHECKING:
+    from registry_client.config import Context
+
+PAGE = 100
+RECONNECTS = 5
+RECONNECT_SECONDS = 0.5
+writes = itertools.count(1)
+
+
+def call(rpc: str, /, **fields: Any) -> Any:
+    """The answer of a unary RPC such as `registered_model.GetRegisteredModel`: the proto file and the method.
+
+    Fields that are None are left out. The client gives writes a request id, unless --request-id has.
+    """
+    method, request_class = _method(rpc)
+    if chosen.request_id and "request_id" in request_class.DESCRIPTOR.fields_by_name:
+        number = next(writes)  # a command that writes several times needs several ids
+        fields["request_id"] = chosen.request_id if number == 1 else f"{chosen.request_id}/{number}"
+    return method(request_class(**fields), timeout=chosen.call_seconds)
+
+
+def stream(rpc: str, /, *, seconds: float | None = None, **fields: Any) -> Iterator[Any]:
+    """The answers of a streaming RPC."""
+    method, request_class = _method(rpc)
+    answers: Iterator[Any] = method(request_class(**fields), timeout=seconds)
+    return answers
+
+
+def stream_in(rpc: str, /, requests: Iterable[dict[str, Any]]) -> Any:
+    """The answer of an RPC to a stream of requests."""
+    method, request_class = _method(rpc)
+    return method(request_class(**fields) for fields in requests)
+
+
+def pages(rpc: str, /, limit: int = 0, **fields: Any) -> Iterator[Any]:
+    """The objects of a list, which is read page by page; at most `limit` unless that is 0."""
+    token, left = "", limit or float("inf")
+    while left > 0:
+        answer = call(rpc, page_size=int(min(PAGE, left)), page_token=token, **fields)
+        (objects,) = (getattr(answer, field.name) for field in answer.DESCRIPTOR.fields if field.is_repeated)
+        yield from objects
+        left -= len(objects)
+        if not (token := answer.next_page_token):
+            return
+
+
+def events(
+    rpc: str, /, *, seconds: float | None = None, bookmarks: bool = False, **fields: Any
+) -> Generator[Any, None, None]:
+    """The events of a watch, at most for so many seconds. When the connection ends, it goes on after the last event.
+
+    With `bookmarks`, the answers themselves, also those without an event.
+    """
+    from registry_client.errors import DeadlineExceeded, Unavailable
+
+    deadline = time.monotonic() + (seconds or float("inf"))
+    failures = 0
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            for answer in stream(rpc, seconds=left if seconds else None, **fields):
+                failures = 0
+                event = getattr(answer, "audit_entry" if rpc.startswith("audit.") else "event")
+                fields |= _place(answer, event)
+                if bookmarks or event.ByteSize():
+                    yield answer if bookmarks else event
+        except DeadlineExceeded:
+            return
+        except Unavailable:
+            failures += 1
+            if failures > RECONNECTS:
+                raise
+        time.sleep(min(RECONNECT_SECONDS * (failures + 1), max(deadline - time.monotonic(), 0)))
+
+
+def _place(answer: Any, event: Any) -> dict[str, Any]:
+    """The fields of the request that goes on after the answer."""
+    if "resume_token" in answer.DESCRIPTOR.fields_by_name:
+        return {"resume_token": answer.resume_token}
+    if "resume_token" in event.DESCRIPTOR.fields_by_name:
+        return {"resume_token": event.resume_token, "after_sequence": None}
+    return {"after_position": event.position}
+
+
+def _method(rpc: str) -> tuple[Any, Any]:
+    """The method of the stub, and the class of its request."""
+    file, name = rpc.split(".")
+    messages = importlib.import_module(f"modelregistry.v1.{file}_pb2")
+    (service,) = messages.DESCRIPTOR.services_by_name.values()
+    request_class = getattr(messages, service.methods_by_name[name].input_type.name)
+    return getattr(stub(file, service.name), name), request_class
+
+
+@functools.cache
+def stub(file: str, service: str) -> Any:
+    stubs = importlib.import_module(f"modelregistry.v1.{file}_pb2_grpc")
+    return client().stub(getattr(stubs, f"{service}Stub"))
+
+
+@functools.cache
+def client() -> Any:
+    """The client for the context and the options of this run."""
+    from registry_cli.login import with_fresh_token
+    from registry_client import Client
+
+    return Client(**asdict(with_fresh_token(context())), context=chosen.context)
+
+
+def context() -> Context:
+    """What the options, the context and the environment say."""
+    from registry_client.config import Context, resolve
+
+    return resolve(Context(url=chosen.url, project=chosen.project), chosen.context)
+
+
+def close() -> None:
+    """End the connection, if there is one."""
+    if client.cache_info().currsize:
+        client().close()

@@ -1,0 +1,127 @@
+"""Completion in real shells."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.cli.runner import Registry, process_environment
+
+pytestmark = pytest.mark.timeout(180)
+
+BASH = """
+source {script}
+complete_line() {{
+  COMP_LINE="$1"; COMP_POINT=${{#1}}; COMP_WORDS=($1); [[ $1 == *" " ]] && COMP_WORDS+=("")
+  COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=()
+  $(complete -p registry | sed -E 's/.* -F ([^ ]+).*/\\1/') registry
+  printf '%s\\n' "${{COMPREPLY[@]}}"
+}}
+complete_line "{line}"
+"""
+FISH = "source {script}; complete --do-complete '{line}'"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """An environment in which `registry` is a command."""
+    program = tmp_path / "bin" / "registry"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m registry_cli "$@"\n')
+    program.chmod(0o755)
+    return process_environment({"HOME": str(tmp_path), "PATH": f"{program.parent}:/usr/bin:/bin"})
+
+
+def completed(shell: str, line: str, environment: dict[str, str], folder: Path) -> list[str]:
+    """What the shell offers at the end of the line."""
+    script = folder / f"registry.{shell}"
+    if not script.exists():
+        script.write_text(Registry({})("completion", shell).text)
+    program = {"bash": BASH, "fish": FISH}[shell].format(script=script, line=line)
+    command = [shell, *(["--norc"] if shell == "bash" else ["--no-config"]), "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=folder)
+    assert done.stderr == ""
+    return [offered.split("\t")[0].strip() for offered in done.stdout.splitlines() if offered]
+
+
+@pytest.mark.parametrize("name", ["bash", "fish"])
+def test_shells_complete_commands_options_and_names(
+    registry: Registry, shell: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed")
+    registry("models", "create", "iris")
+    registry("models", "create", "rose")
+    registry("versions", "create", "iris", "v1")
+    registry("aliases", "set", "iris@1", "champion")
+    registry("environments", "create", "staging")
+    environment = shell | dict(registry.environment)
+
+    def offered(line: str) -> set[str]:
+        return set(completed(name, line, environment, tmp_path))
+
+    assert {"models", "deploy", "rollback"} <= offered("registry ")
+    assert offered("registry mod") == {"models"}
+    assert {"list", "create"} <= offered("registry models ")
+    assert {"--search", "--output"} <= offered("registry models list --")
+    assert offered("registry models get i") == {"iris"}
+    assert offered("registry versions get iris@") == {"iris@latest", "iris@champion", "iris@1"}
+    assert offered("registry deploy iris st") == {"staging"}
+    assert {"json", "yaml"} <= offered("registry models list -o ")
+
+
+def test_zsh_completes_names_as_they_are_typed(registry: Registry, shell: dict[str, str], tmp_path: Path) -> None:
+    if not shutil.which("zsh"):
+        pytest.skip("zsh is not installed")
+    registry("models", "create", "iris")
+    folder = tmp_path / "functions"
+    folder.mkdir()
+    (folder / "_registry").write_text(Registry({})("completion", "zsh").text)
+    (tmp_path / ".zshrc").write_text(
+        f"fpath=({folder} $fpath); autoload -U compinit; compinit -u -D; PROMPT='ready '\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**shell, **registry.environment, "ZDOTDIR": str(tmp_path), "TERM": "dumb"}
+    process = subprocess.Popen(
+        ["zsh", "-d", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    try:
+        os.close(theirs)
+        read_until(ours, "ready ")
+        os.write(ours, b"registry models get ir\t")
+        read_until(ours, "iris")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def read_until(terminal: int, text: str) -> None:
+    seen, deadline = "", time.monotonic() + 60
+    while text not in seen:
+        readable, _, _ = select.select([terminal], [], [], 1)
+        assert time.monotonic() < deadline, seen
+        if readable:
+            seen += os.read(terminal, 4096).decode(errors="replace")
+
+
+def test_completion_is_quiet_and_quick_without_a_registry(offline: Registry) -> None:
+    began = time.monotonic()
+    done = offline("__complete", "models", "get", "")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines() == ["", "\x1fbegin"]
+    assert time.monotonic() - began < 3
+
+
+def test_contexts_are_completed(offline: Registry) -> None:
+    offline("context", "add", "staging")
+    offline("context", "add", "prod")
+    assert offline("__complete", "context", "use", "").out.splitlines()[2:] == ["staging", "prod"]
+    assert offline("__complete", "models", "list", "--context", "").out.splitlines()[2:] == ["staging", "prod"]
