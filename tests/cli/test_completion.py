@@ -83,12 +83,12 @@ def test_zsh_completes_names_as_they_are_typed(registry: Registry, shell: dict[s
     registry("models", "create", "iris")
     folder = tmp_path / "functions"
     folder.mkdir()
-    (folder / "_registry").write_text(Registry({})("completion", "zsh").text)
+    (folder / "_cyclopts_registry").write_text(Registry({})("completion", "zsh").text)
     (tmp_path / ".zshrc").write_text(
         f"fpath=({folder} $fpath); autoload -U compinit; compinit -u -D; PROMPT='ready '\n"
     )
     ours, theirs = pty.openpty()
-    environment = {**shell, **registry.environment, "ZDOTDIR": str(tmp_path), "TERM": "dumb"}
+    environment = {**shell, **registry.environment, "ZDOTDIR": str(tmp_path), "TERM": "xterm"}
     process = subprocess.Popen(
         ["zsh", "-d", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     )
