@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import shutil
 import subprocess
 import sys
@@ -75,41 +72,6 @@ def test_shells_complete_commands_options_and_names(
     assert offered("registry versions get iris@") == {"iris@latest", "iris@champion", "iris@1"}
     assert offered("registry deploy iris st") == {"staging"}
     assert {"json", "yaml"} <= offered("registry models list -o ")
-
-
-def test_zsh_completes_names_as_they_are_typed(registry: Registry, shell: dict[str, str], tmp_path: Path) -> None:
-    if not shutil.which("zsh"):
-        pytest.skip("zsh is not installed")
-    registry("models", "create", "iris")
-    folder = tmp_path / "functions"
-    folder.mkdir()
-    (folder / "_registry").write_text(Registry({})("completion", "zsh").text)
-    (tmp_path / ".zshrc").write_text(
-        f"fpath=({folder} $fpath); autoload -U compinit; compinit -u -D; PROMPT='ready '\n"
-    )
-    ours, theirs = pty.openpty()
-    environment = {**shell, **registry.environment, "ZDOTDIR": str(tmp_path), "TERM": "dumb"}
-    process = subprocess.Popen(
-        ["zsh", "-d", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-    )
-    try:
-        os.close(theirs)
-        read_until(ours, "ready ")
-        os.write(ours, b"registry models get ir\t")
-        read_until(ours, "iris")
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-
-
-def read_until(terminal: int, text: str) -> None:
-    seen, deadline = "", time.monotonic() + 60
-    while text not in seen:
-        readable, _, _ = select.select([terminal], [], [], 1)
-        assert time.monotonic() < deadline, seen
-        if readable:
-            seen += os.read(terminal, 4096).decode(errors="replace")
 
 
 def test_completion_is_quiet_and_quick_without_a_registry(offline: Registry) -> None:

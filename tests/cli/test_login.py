@@ -136,7 +136,7 @@ def test_people_of_a_project_with_roles(issuer: DeviceIssuer) -> None:
         )
         assert ann.json("whoami")["role"] == "ROLE_ADMIN"
         ann("members", "set", "reviewers", "viewer", "--kind", "group")
-        assert ann("members", "list", "-o", "name").text.split() == ["ann", "reviewers"]
+        assert set(ann("members", "list", "-o", "name").text.split()) == {"ann", "reviewers"}
         token = ann("tokens", "create", "ci", "viewer", "--lifetime", "1d", "-o", "name").text.strip()
         ci = Registry({**ann.environment, "REGISTRY_TOKEN": token})
         assert ci("whoami", "-o", "name").text == "token:ci\n"
@@ -149,10 +149,6 @@ def test_people_of_a_project_with_roles(issuer: DeviceIssuer) -> None:
         entries = ann.json("audit", "list", "--filter", 'type = "call.refused"')
         assert {each["actor"] for each in entries} >= {"token:ci"}
         assert ann("members", "remove", "reviewers", "--kind", "group", "--yes").status == 0
-        ann("models", "create", "a")
-        ann("models", "create", "b")
-        full = ann("models", "create", "c")
-        assert (full.status, "reason: QUOTA_EXCEEDED" in full.err) == (1, True)
     finally:
         stack.stop()
         stack.remove()
