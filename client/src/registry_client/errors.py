@@ -178,10 +178,16 @@ _HINTS: Final = {
     "MODEL_ALIAS_PROTECTED": "Pass force=True if it shall be moved or deleted nevertheless.",
     "MODEL_ALIAS_MOVED": "Read the alias again, and decide anew.",
     "ETAG_MISMATCH": "Read the object again with refresh(), and make the change anew.",
+    "REVISION_NOT_FOUND": "See history(). Without a number, a revision must have served before the target revision.",
     "REVISION_MISMATCH": "Read the deployment again with refresh(), and decide anew.",
     "PERMISSION_DENIED": "Ask an admin of the project for the role.",
     "FILTER_TOO_EXPENSIVE": "Add an equality of a field with an index, or a narrower range of created_at.",
 }
+
+
+def no_such_name(kind: str, name: str, project: str) -> str:
+    """The hint for a name with a typo, or a wrong project."""
+    return f"The project {project} has no {kind} {name!r}. client.{kind}s.list() has those that exist."
 
 
 def from_call(error: grpc.RpcError, url: str, request_id: str) -> RegistryError:
