@@ -57,7 +57,7 @@ def test_what_is_in_the_way_is_named(registry: FakeRegistry, client: Client) -> 
     assert isinstance(error, FailedPrecondition)
     assert error.problems == (errors.Problem("7", "champion", "ALIAS"),)
     assert error.fields == {}
-    assert "What to do: Undeploy what serves the version" in str(error)
+    assert "What to do: Undeploy what serves it" in str(error)
 
 
 def test_the_object_that_has_a_name_is_told(registry: FakeRegistry, client: Client) -> None:
