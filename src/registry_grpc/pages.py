@@ -16,7 +16,8 @@ from registry_grpc.shipped import GATEWAY
 UI_CONFIG = "config.json"
 """The file in `gateway/web` that is written for each gateway. All others are the same everywhere."""
 _BLOCK = re.compile(r"^ +# Pages: .*?# The end of the pages\.\n", re.MULTILINE | re.DOTALL)
-_SOME_VERSIONS = r"/(ui/app|docs/init|docs/reference)\.(js|css)\?v=\w+"
+_PATH_FILTER = '{header_filter: {header: {name: ":path", string_match: {%s}}}}'
+_SOME_VERSIONS = _PATH_FILTER % r"safe_regex: {regex: '/(ui/app|docs/init|docs/reference)\.(js|css)\?v=\w+'}"
 _NAMED = re.compile(r'"(/[\w/]+\.(?:js|css)\?v=\w+)"')
 
 
@@ -65,7 +66,9 @@ def with_pages(envoy_yaml: str, config: UiConfig) -> str:
         for folder in ("ui", "docs")
         for name in _NAMED.findall((GATEWAY / "web" / folder / "index.html").read_text())
     ]
-    text = envoy_yaml.replace(_SOME_VERSIONS, "|".join(map(re.escape, named)))
+    # Not one regex of all names: Envoy refuses one that is as long.
+    exact = ", ".join(_PATH_FILTER % f'exact: "{name}"' for name in named)
+    text = envoy_yaml.replace(_SOME_VERSIONS, f"{{or_filter: {{filters: [{exact}]}}}}")
     if config.oidc is None:
         return text
     scheme, place, *_ = urlsplit(config.oidc.issuer)
