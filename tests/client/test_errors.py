@@ -13,7 +13,7 @@ from tests.e2e.stack import free_port
 
 from modelregistry.v1.error_reason_pb2 import ErrorReason
 from registry_client import AsyncClient, Client, RegistryError, errors
-from registry_client.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Unavailable
+from registry_client.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 
 
 def refused(registry: FakeRegistry, client: Client, refusal: Refused) -> RegistryError:
@@ -57,7 +57,7 @@ def test_what_is_in_the_way_is_named(registry: FakeRegistry, client: Client) -> 
     assert isinstance(error, FailedPrecondition)
     assert error.problems == (errors.Problem("7", "champion", "ALIAS"),)
     assert error.fields == {}
-    assert "What to do: Undeploy what serves the version" in str(error)
+    assert "What to do: Undeploy what serves it" in str(error)
 
 
 def test_the_object_that_has_a_name_is_told(registry: FakeRegistry, client: Client) -> None:
@@ -103,3 +103,16 @@ def test_a_registry_without_tls(registry: FakeRegistry) -> None:
     with Client(f"https://127.0.0.1:{registry.port}") as client, pytest.raises(Unavailable) as raised:
         client.models.get("iris")
     assert "does not speak TLS" in raised.value.message
+
+
+def test_a_name_that_is_not_found_is_told_with_the_project(registry: FakeRegistry, client: Client) -> None:
+    registry.answer("FindRegisteredModel", Refused(grpc.StatusCode.NOT_FOUND, "REGISTERED_MODEL_NOT_FOUND"))
+    registry.answer("FindServingEnvironment", Refused(grpc.StatusCode.NOT_FOUND, "SERVING_ENVIRONMENT_NOT_FOUND"))
+    with pytest.raises(NotFound) as model:
+        client.models.get("irsi")
+    assert model.value.hint == f"The project {PROJECT} has no model 'irsi'. client.models.list() has those that exist."
+    with pytest.raises(NotFound) as environment:
+        client.environments.get("prd")
+    assert environment.value.hint == (
+        f"The project {PROJECT} has no environment 'prd'. client.environments.list() has those that exist."
+    )

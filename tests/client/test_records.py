@@ -83,13 +83,73 @@ def test_an_object_is_readable() -> None:
 def test_rows_are_a_table() -> None:
     rows = Rows([ModelRecord(MODEL), ModelRecord(MODEL)])
     table = rows.to_pandas()
-    assert list(table.columns) == ModelRecord.field_names()
+    assert [name for name in table.columns if "." not in name] == [
+        name for name in ModelRecord.field_names() if name not in {"labels", "properties"}
+    ]
     assert list(table["version_count"]) == [1, 1]
     assert isinstance(table["created_at"].dtype, pd.DatetimeTZDtype)
     assert rows._repr_html_().count("<tr>") == 3
     assert "&lt;b&gt;iris" in rows._repr_html_()
     empty: Rows[ModelRecord] = Rows()
     assert (len(empty.to_pandas()), empty._repr_html_()) == (0, "<p>There are none.</p>")
+
+
+def test_labels_and_properties_are_columns_as_filters_call_them() -> None:
+    versions: list[dict[str, Any]] = [
+        {"name": "v1", "labels": {"stage": "trial"}, "properties": {"f1": property_message(0.5)}},
+        {"name": "v2", "properties": {"f1": property_message(0.75), "epochs": property_message(3)}},
+        {"name": "v3"},
+    ]
+    table = Rows(VersionRecord(model_version_pb2.ModelVersion(**each)) for each in versions).to_pandas()
+    columns = [name for name in table.columns if name.startswith(("labels", "properties"))]
+    assert columns == ["labels.stage", "properties.epochs", "properties.f1"]
+    assert list(table["properties.f1"].dropna()) == [0.5, 0.75]
+    assert table.sort_values("properties.f1", ascending=False)["name"].iloc[0] == "v2"
+    assert list(table["labels.stage"].fillna("none")) == ["trial", "none", "none"]
+
+
+def test_a_field_cannot_be_set_because_that_would_change_nothing() -> None:
+    model = ModelRecord(MODEL)
+    with pytest.raises(AttributeError, match=r"^description cannot be set: it is what the registry answered\."):
+        model.description = "new"  # type: ignore[assignment] # what is tested
+
+
+def test_a_deployment_and_its_revisions_tell_what_they_serve() -> None:
+    snapshot = deployment_pb2.DeploymentSnapshot(uri="s3://models/iris/1")
+    deployment = deploying.DeploymentRecord(deployment_pb2.Deployment(name="iris", snapshot=snapshot))
+    revision = deploying.Revision(deployment_pb2.DeploymentRevision(revision=1, snapshot=snapshot))
+    for record in (deployment, revision):
+        assert record.model_uri == "s3://models/iris/1"
+        assert "model_uri='s3://models/iris/1'" in repr(record)
+    assert "model_uri=''" in repr(deploying.DeploymentRecord(deployment_pb2.Deployment()))
+
+
+def test_a_plan_is_readable() -> None:
+    finding = deployment_pb2.Finding(message="no runtime", blocking=True)
+    plan = deploying.Plan.of(deployment_pb2.PlanDeploymentResponse(manifest='{"kind": "X"}', findings=[finding]))
+    assert plan.manifest == {"kind": "X"}
+    assert "no runtime" in repr(plan)
+    assert "kind" not in repr(plan), "the manifest would hide the findings"
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"model_framework_version": 1.4}, "model_framework_version must be a text, but this is a float."),
+        ({"labels": {"seed": 1}}, "The keys and values of labels must be texts, but the value of 'seed' is an int."),
+        ({"labels": {1: "seed"}}, "The keys and values of labels must be texts, but the key 1 is an int."),
+        (
+            {"properties": {"f1": [1]}},
+            "properties: A property is a bool, int, float, str or datetime, but f1 is a list.",
+        ),
+        ({"size_bytes": "many"}, "size_bytes: "),
+    ],
+    ids=["text", "value", "key", "property", "number"],
+)
+def test_a_value_of_a_wrong_type_is_named(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        filled(model_version_pb2.NewModelVersion, {"name": "v1", **given})
+    assert str(raised.value).startswith(text)
 
 
 def test_without_pandas_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,11 +176,19 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
     assert served.revision == 4
     with pytest.raises(errors.FailedPrecondition):
         first.delete()
+    with pytest.raises(errors.FailedPrecondition, match=r"deployment\.undeploy\(\)"):
+        deployment.delete()
     deployment.undeploy().wait("UNDEPLOYED", timeout=60)
     assert deployment.served_at(datetime.now(UTC)) is None
     seen = deployment.watch(from_start=True)
     assert next(seen).phase == "PENDING"
     seen.close()
+    model.archive()
+    with pytest.raises(errors.FailedPrecondition, match=r"deployment\.delete\(\)"):
+        model.delete()
+    deployment.delete()
+    model.delete()
+    environment.delete()
 
 
 def test_a_canary(model: Model, environment: Environment) -> None:

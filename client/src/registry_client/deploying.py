@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelregistry.v1 import deployment_pb2 as pb
@@ -36,7 +36,7 @@ def _differences(messages: Any) -> list[Difference]:
 class DeploymentRecord(Record[pb.Deployment]):
     """The fields of a deployment."""
 
-    shown = ("name", "namespace", "phase", "reason", "target_revision", "url")
+    shown = ("name", "namespace", "phase", "reason", "target_revision", "model_uri", "url")
 
     id = fields.text()
     name = fields.text()
@@ -67,11 +67,16 @@ class DeploymentRecord(Record[pb.Deployment]):
     created_at = fields.time()
     updated_at = fields.time()
 
+    @property
+    def model_uri(self) -> str:
+        """Where the files are that the target revision serves."""
+        return self.proto.snapshot.uri
+
 
 class Revision(Record[pb.DeploymentRevision]):
     """One state of what was wanted of a deployment."""
 
-    shown = ("revision", "cause", "outcome", "reason", "created_by", "created_at", "served_from", "served_until")
+    shown = ("revision", "cause", "model_uri", "outcome", "reason", "created_by", "served_from", "served_until")
 
     revision = fields.integer()
     cause = Word(pb.RevisionCause)
@@ -84,6 +89,11 @@ class Revision(Record[pb.DeploymentRevision]):
     created_at = fields.time()
     served_from = fields.time()
     served_until = fields.time()
+
+    @property
+    def model_uri(self) -> str:
+        """Where the files are that it serves."""
+        return self.proto.snapshot.uri
 
 
 class DeploymentEvent(Record[pb.DeploymentEvent]):
@@ -122,7 +132,7 @@ class Finding(Record[pb.Finding]):
 class Plan:
     """What a deployment would do."""
 
-    manifest: dict[str, Any]
+    manifest: dict[str, Any] = field(repr=False)
     """The object that would be applied."""
     differences: list[Difference]
     """Between it and the object that is in the cluster."""

@@ -171,17 +171,26 @@ _HINTS: Final = {
     "INFERENCE_SERVICE_NAME_TAKEN": "Update or undeploy the deployment that exists, or deploy with another `name`.",
     "MODEL_NOT_ARCHIVED": "Archive the model first: model.archive().",
     "MODEL_VERSION_NOT_READY": 'Set its status first: version.update(status="READY").',
-    "MODEL_VERSION_IN_USE": "Undeploy what serves the version; force=True also deletes its aliases.",
+    "MODEL_VERSION_IN_USE": "Undeploy what serves it, then deployment.delete(); force=True also deletes aliases.",
+    "MODEL_HAS_ACTIVE_DEPLOYMENTS": "Undeploy what uses the model, and then deployment.delete().",
+    "ENVIRONMENT_HAS_INFERENCE_SERVICES": "Undeploy what is in the environment, and then deployment.delete().",
+    "INFERENCE_SERVICE_DEPLOYED": "Undeploy it first: deployment.undeploy().",
     "REGISTERED_MODEL_ARCHIVED": "Restore the model first: model.restore().",
     "MODEL_VERSION_ARCHIVED": "Restore the version first: version.restore().",
     "MODEL_VERSION_DEPLOYED": "Create another version with these files instead.",
     "MODEL_ALIAS_PROTECTED": "Pass force=True if it shall be moved or deleted nevertheless.",
     "MODEL_ALIAS_MOVED": "Read the alias again, and decide anew.",
     "ETAG_MISMATCH": "Read the object again with refresh(), and make the change anew.",
+    "REVISION_NOT_FOUND": "See history(). Without a number, a revision must have served before the target revision.",
     "REVISION_MISMATCH": "Read the deployment again with refresh(), and decide anew.",
     "PERMISSION_DENIED": "Ask an admin of the project for the role.",
     "FILTER_TOO_EXPENSIVE": "Add an equality of a field with an index, or a narrower range of created_at.",
 }
+
+
+def no_such_name(kind: str, name: str, project: str) -> str:
+    """The hint for a name with a typo, or a wrong project."""
+    return f"The project {project} has no {kind} {name!r}. client.{kind}s.list() has those that exist."
 
 
 def from_call(error: grpc.RpcError, url: str, request_id: str) -> RegistryError:

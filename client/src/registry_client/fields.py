@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar, overload
 
 from registry_client.values import Property, fields_of, plain, property_of, word
 
@@ -34,6 +34,11 @@ class Field(Generic[_T]):
         if record is None:
             return self
         return self._value(record.proto)
+
+    def __set__(self, record: Record[Any], value: Never) -> None:
+        raise AttributeError(
+            f"{self.name} cannot be set: it is what the registry answered. update() changes an object."
+        )
 
     def _value(self, message: Any) -> _T:
         is_absent = message.DESCRIPTOR.fields_by_name[self.name].has_presence and not message.HasField(self.name)

@@ -17,9 +17,16 @@ _M = TypeVar("_M", bound=Message)
 
 
 def filled(kind: type[_M], given: Mapping[str, Any]) -> _M:
-    """A message with the fields that are given, which are those that are not None."""
+    """A message with the fields that are given, which are those that are not None. Raises TypeError."""
     fields = kind.DESCRIPTOR.fields_by_name
-    return kind(**{name: _converted(fields[name], value) for name, value in given.items() if value is not None})
+    message = kind()
+    for name, value in given.items():
+        if value is not None:
+            try:
+                message.MergeFrom(kind(**{name: _converted(fields[name], value)}))
+            except TypeError as error:
+                raise TypeError(_refusal(fields[name], value) or f"{name}: {error}") from None
+    return message
 
 
 def mask(given: Mapping[str, Any], clear: Iterable[str]) -> FieldMask | None:
@@ -34,6 +41,25 @@ def is_id(text: str) -> bool:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:
         return False
+
+
+def _refusal(field: Any, value: Any) -> str:
+    """What is wrong with a value that is not text; empty if the field wants something else. It does not say the value,
+    which may be a secret."""
+    if field.message_type is not None and isinstance(value, Mapping) and field.name == "labels":
+        for key, each in value.items():
+            if not isinstance(key, str):
+                return f"The keys and values of labels must be texts, but the key {key!r} is {_a(key)}."
+            if not isinstance(each, str):
+                return f"The keys and values of labels must be texts, but the value of {key!r} is {_a(each)}."
+    if field.type == field.TYPE_STRING and not field.is_repeated:
+        return f"{field.name} must be a text, but this is {_a(value)}."
+    return ""
+
+
+def _a(value: Any) -> str:
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _converted(field: Any, value: Any) -> Any:

@@ -28,7 +28,7 @@ def property_of(message: PropertyValue) -> Property:
     return value
 
 
-def property_message(value: Property) -> PropertyValue:
+def property_message(value: Property, name: str = "this") -> PropertyValue:
     """A datetime without a zone is local time. Raises TypeError."""
     match value:
         case bool():  # before int, of which it is a kind
@@ -42,12 +42,12 @@ def property_message(value: Property) -> PropertyValue:
         case datetime():
             return PropertyValue(timestamp_value=timestamp(value))
     if hasattr(value, "item"):  # a number of NumPy
-        return property_message(value.item())
-    raise TypeError(f"A property is a bool, int, float, str or datetime, but this is a {type(value).__name__}.")
+        return property_message(value.item(), name)
+    raise TypeError(f"A property is a bool, int, float, str or datetime, but {name} is a {type(value).__name__}.")
 
 
 def properties(values: Mapping[str, Property]) -> dict[str, PropertyValue]:
-    return {key: property_message(value) for key, value in values.items()}
+    return {key: property_message(value, key) for key, value in values.items()}
 
 
 def property_map(values: Mapping[str, Property]) -> PropertyMap:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from modelregistry.v1 import serving_environment_pb2 as pb
 from modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
 from registry_client._sync.listing import Listing
+from registry_client.errors import NotFound, no_such_name
 from registry_client.patches import filled, is_id, mask
 from registry_client.resources import EnvironmentRecord
 from registry_client.values import Property
@@ -73,11 +74,15 @@ class Environments:
         self._stub: Any = client.stub(ServingEnvironmentServiceStub)
 
     def get(self, name_or_id: str) -> Environment:
-        """Raises NotFound."""
+        """By its name or id. Raises NotFound."""
         if is_id(name_or_id):
             answer = self._stub.GetServingEnvironment(pb.GetServingEnvironmentRequest(id=name_or_id))
         else:
-            answer = self._stub.FindServingEnvironment(pb.FindServingEnvironmentRequest(name=name_or_id))
+            try:
+                answer = self._stub.FindServingEnvironment(pb.FindServingEnvironmentRequest(name=name_or_id))
+            except NotFound as error:
+                error.hint = no_such_name("environment", name_or_id, self._client.project)
+                raise
         return Environment(self._client, answer.serving_environment)
 
     def list(self, *, filter: str = "", order_by: str = "", search: str = "") -> Listing[Environment]:

@@ -12,6 +12,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from modelregistry.v1 import deployment_pb2 as pb
 from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
+from modelregistry.v1.inference_service_pb2 import DeleteInferenceServiceRequest
+from modelregistry.v1.inference_service_pb2_grpc import ServingServiceStub
 from registry_client.aio import runtime
 from registry_client.aio.listing import Listing
 from registry_client.aio.watching import watched
@@ -45,6 +47,7 @@ class Deployment(DeploymentRecord):
     def __init__(self, client: AsyncClient, message: pb.Deployment) -> None:
         super().__init__(message)
         self._stub: Any = client.stub(DeploymentServiceStub)
+        self._records: Any = client.stub(ServingServiceStub)
 
     async def refresh(self) -> Self:
         """Read it again, as it was last recorded."""
@@ -182,9 +185,14 @@ class Deployment(DeploymentRecord):
         return self
 
     async def undeploy(self, *, expected_revision: int = 0) -> Self:
-        """Remove it from the cluster; `wait("UNDEPLOYED")` waits for the end of that. It stays as a record."""
+        """Remove it from the cluster; `wait("UNDEPLOYED")` waits for the end of that. It stays as a record, with its
+        history, until `delete`."""
         await self._stub.UndeployModel(pb.UndeployModelRequest(id=self.id, expected_revision=expected_revision))
         return await self.refresh()
+
+    async def delete(self) -> None:
+        """Delete its record, which keeps its model and environment from being deleted. It must be undeployed."""
+        await self._records.DeleteInferenceService(DeleteInferenceServiceRequest(id=self.id))
 
     async def watch(self, *, from_start: bool = False, timeout: float | None = None) -> runtime.Stream[DeploymentEvent]:
         """Each change when it happens, beginning with the newest one, or with the first one. A watch that breaks goes

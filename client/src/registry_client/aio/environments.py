@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from modelregistry.v1 import serving_environment_pb2 as pb
 from modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
 from registry_client.aio.listing import Listing
+from registry_client.errors import NotFound, no_such_name
 from registry_client.patches import filled, is_id, mask
 from registry_client.resources import EnvironmentRecord
 from registry_client.values import Property
@@ -72,11 +73,15 @@ class Environments:
         self._stub: Any = client.stub(ServingEnvironmentServiceStub)
 
     async def get(self, name_or_id: str) -> Environment:
-        """Raises NotFound."""
+        """By its name or id. Raises NotFound."""
         if is_id(name_or_id):
             answer = await self._stub.GetServingEnvironment(pb.GetServingEnvironmentRequest(id=name_or_id))
         else:
-            answer = await self._stub.FindServingEnvironment(pb.FindServingEnvironmentRequest(name=name_or_id))
+            try:
+                answer = await self._stub.FindServingEnvironment(pb.FindServingEnvironmentRequest(name=name_or_id))
+            except NotFound as error:
+                error.hint = no_such_name("environment", name_or_id, self._client.project)
+                raise
         return Environment(self._client, answer.serving_environment)
 
     def list(self, *, filter: str = "", order_by: str = "", search: str = "") -> Listing[Environment]:

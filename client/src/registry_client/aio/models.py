@@ -10,6 +10,7 @@ from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStu
 from registry_client.aio.aliases import Aliases
 from registry_client.aio.listing import Listing
 from registry_client.aio.versions import ModelVersions
+from registry_client.errors import NotFound, no_such_name
 from registry_client.patches import filled, is_id, mask
 from registry_client.resources import ModelRecord
 from registry_client.values import Property
@@ -111,11 +112,15 @@ class Models:
         self._stub: Any = client.stub(RegisteredModelServiceStub)
 
     async def get(self, name_or_id: str) -> Model:
-        """Raises NotFound."""
+        """By its name or id. Raises NotFound."""
         if is_id(name_or_id):
             answer = await self._stub.GetRegisteredModel(pb.GetRegisteredModelRequest(id=name_or_id))
         else:
-            answer = await self._stub.FindRegisteredModel(pb.FindRegisteredModelRequest(name=name_or_id))
+            try:
+                answer = await self._stub.FindRegisteredModel(pb.FindRegisteredModelRequest(name=name_or_id))
+            except NotFound as error:
+                error.hint = no_such_name("model", name_or_id, self._client.project)
+                raise
         return Model(self._client, answer.registered_model)
 
     def list(self, *, filter: str = "", order_by: str = "", search: str = "", page_size: int = 100) -> Listing[Model]:
