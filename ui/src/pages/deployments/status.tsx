@@ -1,0 +1,149 @@
+import type { ComponentChildren } from "preact";
+import { Button, Skeleton, Time } from "../../components/basics";
+import { FailureNotice } from "../../components/failure";
+import { Icon } from "../../components/icon";
+import {
+  type ChainLink,
+  ChainLinkKind,
+  ChainLinkState,
+  type Deployment,
+  type ExplainDeploymentResponse,
+} from "../../gen/modelregistry/v1/deployment_pb";
+import { sentence } from "../../lib/errors";
+import type { Query } from "../../lib/query";
+import { meaningOf, moodOf, phaseWord, reasonWord, words } from "./words";
+
+const TONES = { good: "green", busy: "blue", warning: "amber", bad: "red", off: "grey" } as const;
+
+/** The phase in a sentence, why it is so, and what to do. */
+export function StatusCard({
+  deployment,
+  explanation,
+  children,
+}: {
+  deployment: Deployment;
+  explanation: ExplainDeploymentResponse | undefined;
+  children?: ComponentChildren;
+}) {
+  const phase = phaseWord(deployment);
+  const mood = moodOf(phase);
+  const reason = reasonWord(deployment);
+  const settled = mood === "good" && !reason;
+  // The recorded message comes first: the explanation is of this moment, and may be about something later.
+  const cause = deployment.message || (settled ? "" : explanation?.cause);
+  const nextStep = settled ? "" : deployment.nextStep || explanation?.nextStep;
+  const detail = explanation?.cause && explanation.cause !== cause && !settled ? explanation.cause : "";
+  return (
+    <section class={`status-card ${mood}`} aria-label="Status">
+      <p class="status-line">
+        <span class={`mood ${mood}`}>{words(phase)}</span>
+        <span class="muted">
+          since <Time at={deployment.phaseSince} />
+        </span>
+        {reason && <code>{reason}</code>}
+      </p>
+      <p>{meaningOf(deployment)}</p>
+      {cause && (
+        <dl class="why">
+          <dt>Why</dt>
+          <dd>
+            {sentence(cause)}
+            {detail && !detail.includes(cause) && <p class="muted">{sentence(detail)}</p>}
+          </dd>
+        </dl>
+      )}
+      {nextStep && (
+        <dl class="why">
+          <dt>Next step</dt>
+          <dd>{nextStep}</dd>
+        </dl>
+      )}
+      {children}
+    </section>
+  );
+}
+
+const KINDS: Record<number, string> = {
+  [ChainLinkKind.INTENT]: "What is wanted",
+  [ChainLinkKind.INFERENCE_SERVICE]: "InferenceService",
+  [ChainLinkKind.DEPLOYMENT]: "Deployment",
+  [ChainLinkKind.KNATIVE_SERVICE]: "Knative Service",
+  [ChainLinkKind.REPLICA_SET]: "ReplicaSet",
+  [ChainLinkKind.POD]: "Pod",
+  [ChainLinkKind.CONTAINER]: "Container",
+  [ChainLinkKind.URL]: "URL",
+  [ChainLinkKind.NEXT]: "What comes next",
+};
+
+const STATES: Record<number, [word: string, mood: keyof typeof TONES]> = {
+  [ChainLinkState.OK]: ["as it should be", "good"],
+  [ChainLinkState.WAITING]: ["waits", "busy"],
+  [ChainLinkState.FAILED]: ["has failed", "bad"],
+  [ChainLinkState.UNKNOWN]: ["cannot be read", "off"],
+};
+
+/** The chain from the intent to the URL, read from the cluster now, with conditions, warnings and logs as evidence. */
+export function Chain({ query }: { query: Query<ExplainDeploymentResponse> }) {
+  const { data, failure, loading, reload } = query;
+  return (
+    <>
+      {failure && (
+        <FailureNotice
+          failure={{ ...failure, message: `The cluster could not be read now. ${failure.message}` }}
+          actions={
+            <Button onClick={reload} busy={loading}>
+              Try again
+            </Button>
+          }
+        />
+      )}
+      {!data && !failure && <Skeleton lines={6} />}
+      {data && (
+        <ol class="chain">
+          {data.chain.map((link, index) => (
+            <Link key={index} link={link} />
+          ))}
+        </ol>
+      )}
+    </>
+  );
+}
+
+function Link({ link: { kind, name, state, summary, since, signs, revision, isCanary } }: { link: ChainLink }) {
+  const [word, mood] = STATES[state] ?? ["is in a state that only a newer release knows", "off"];
+  return (
+    <li class={`link-${mood}`}>
+      <span class="dot" title={word}>
+        {mood === "good" ? <Icon name="check" /> : mood === "bad" ? <Icon name="close" /> : <Icon name="clock" />}
+        <span class="hidden">{word}: </span>
+      </span>
+      <div class="stack">
+        <p>
+          <b>{KINDS[kind] ?? "Another link"}</b> {name && name !== `revision ${revision}` && <code>{name}</code>}{" "}
+          {name === `revision ${revision}` && name} {summary}
+          {isCanary && <span class="muted"> (canary)</span>}
+        </p>
+        {signs.length > 0 && (
+          <details open={mood === "bad"}>
+            <summary class="muted">
+              {signs.some(({ source }) => source.startsWith("event")) ? "Warnings and conditions" : "Evidence"}
+            </summary>
+            <ul class="signs">
+              {signs.map((sign, index) => (
+                <li key={index}>
+                  <span class="sign-head">
+                    <span>{sign.source === "log" ? "End of the log" : sign.source}</span>
+                    {sign.at && <Time at={sign.at} />}
+                  </span>
+                  {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse must be able to scroll it */}
+                  <pre tabIndex={0}>{sign.text}</pre>
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+      </div>
+      <Time at={since} />
+    </li>
+  );
+}
