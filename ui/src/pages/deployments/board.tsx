@@ -6,6 +6,7 @@ import { formatNumber } from "../../lib/format";
 import { href } from "../../lib/project";
 import { Link } from "../../lib/router";
 import { Phase } from "../models/serving";
+import { Marked } from "./marked";
 import { environmentText, type Names, namesOfRows, useNames, versionText } from "./names";
 import { moodOf, phaseWord, reasonWord, replicasText, words } from "./words";
 
@@ -23,7 +24,7 @@ export function Board({ rows, environments }: { rows: Deployment[]; environments
         <section key={namespace} aria-label={title}>
           <header class="group-head">
             <h2>{title}</h2>
-            {title !== namespace && <span class="faint">namespace {namespace}</span>}
+            {title !== namespace && <span class="faint small">namespace {namespace}</span>}
             <Summary list={list} />
           </header>
           <ul class="cards">
@@ -90,7 +91,7 @@ function Card({ deployment, names }: { deployment: Deployment; names: Names }) {
           </p>
           {nextStep && (
             <p class="clamp muted" title={nextStep}>
-              {nextStep}
+              <Marked text={nextStep} />
             </p>
           )}
         </div>

@@ -70,7 +70,7 @@ export function DeploymentsPage() {
   return (
     <>
       <PageHead title="Deployments" badges={<Live live={live} />} actions={actions} />
-      <div class="toolbar">
+      <div class="toolbar board-tools">
         <SearchBox label="Search deployments by name" value={search} onChange={(q) => setQuery({ q })} />
         <select
           aria-label="Phase"

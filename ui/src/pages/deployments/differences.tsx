@@ -26,7 +26,7 @@ export function Differences({
         {list.map((one) => (
           <tr key={one.name}>
             <th scope="row">
-              <code>{one.name}</code>
+              <code>{breakable(one.name)}</code>
             </th>
             <td data-title={before}>{one.before ? <del>{one.before}</del> : <span class="faint">not set</span>}</td>
             <td data-title={after}>{one.after ? <ins>{one.after}</ins> : <span class="faint">not set</span>}</td>
@@ -35,6 +35,16 @@ export function Differences({
       </tbody>
     </table>
   );
+}
+
+/** A long path breaks after its dots. */
+function breakable(path: string) {
+  return path.split(/(?<=\.)/).map((part, index) => (
+    <span key={index}>
+      {part}
+      <wbr />
+    </span>
+  ));
 }
 
 /** Fields of the object in the cluster: what the registry applied or would apply, and what is there. */

@@ -69,7 +69,7 @@ export function NewDeploymentPage() {
         <div class="stack">
           <fieldset class="card stack">
             <legend class="legend-title">What, and where</legend>
-            <div class="columns">
+            <div class="columns two">
               <Field
                 label="Model"
                 hint="Type a part of its name."

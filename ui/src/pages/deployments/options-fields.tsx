@@ -47,7 +47,7 @@ export function OptionsFields({ draft, failure }: { draft: Draft<OptionsDraft>; 
     <>
       <fieldset class="card stack">
         <legend class="legend-title">Replicas and resources</legend>
-        <div class="columns">
+        <div class="columns narrow">
           <TextField {...text("minReplicas", "min_replicas")} label="At least" type="number" placeholder="1" />
           <TextField {...text("maxReplicas", "max_replicas")} label="At most" type="number" placeholder="the same" />
         </div>

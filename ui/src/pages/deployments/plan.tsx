@@ -15,6 +15,7 @@ import { plural } from "../../lib/format";
 import { epoch } from "../../lib/session";
 import { useStore } from "../../lib/store";
 import { Differences, fieldDifferences } from "./differences";
+import { Marked } from "./marked";
 import { words } from "./words";
 import { manifestYaml } from "./yaml";
 
@@ -77,8 +78,7 @@ export function failureAtFields({ plan, failure }: Planned, action: Failure | un
   for (const { field, message, blocking } of plan?.findings ?? [])
     if (field && blocking) fields[field] ??= sentence(message);
   for (const failed of [failure, action])
-    for (const [path, text] of Object.entries(failed?.fields ?? {}))
-      fields[path.replace(/^(deployment|update)\./, "")] ??= text;
+    for (const [path, text] of Object.entries(failed?.fields ?? {})) fields[path.replace(REQUEST, "")] ??= text;
   const base = action ?? failure;
   return Object.keys(fields).length || base
     ? {
@@ -109,7 +109,7 @@ export function PlanPanel({ planned, waiting, verb }: { planned: Planned; waitin
       </div>
       {waiting && <p class="muted">{waiting}</p>}
       {!waiting && failure && (
-        <FailureNotice failure={failure} actions={<Button onClick={again}>Plan it again</Button>} />
+        <FailureNotice failure={readable(failure)} actions={<Button onClick={again}>Plan it again</Button>} />
       )}
       {!waiting && plan && (
         <div class={`stack ${stale ? "stale" : ""}`}>
@@ -127,6 +127,15 @@ export function PlanPanel({ planned, waiting, verb }: { planned: Planned; waitin
   );
 }
 
+/** The text of invalid fields repeats them. The form calls them without the part that the request puts before. */
+function readable(failure: Failure): Failure {
+  const fields = Object.entries(failure.fields).map(([path, text]) => [path.replace(REQUEST, ""), text]);
+  if (!fields.length) return failure;
+  return { ...failure, message: "This is not valid:", fields: Object.fromEntries(fields) };
+}
+
+const REQUEST = /^(deployment|update)\./;
+
 function Verdict({
   planned: { plan, failure, stale, allowed },
   verb,
@@ -138,7 +147,7 @@ function Verdict({
 }) {
   if (waiting) return null;
   if (stale) return <Badge tone="grey">is being made …</Badge>;
-  if (failure) return <Badge tone="red">there is none</Badge>;
+  if (failure) return <Badge tone="red">no plan</Badge>;
   const blocking = plan?.findings.filter((one) => one.blocking).length ?? 0;
   if (!allowed) return <Badge tone="red">{plural(blocking, "problem")}</Badge>;
   const warnings = plan?.findings.length ?? 0;
@@ -156,8 +165,14 @@ function Findings({ findings }: { findings: Finding[] }) {
             <b>{blocking ? "Problem" : "Warning"}</b>
             <code>{words(DeploymentReason[code] ?? "")}</code>
           </p>
-          <p>{sentence(message)}</p>
-          {hint && <p class="muted">{hint}</p>}
+          <p>
+            <Marked text={sentence(message)} />
+          </p>
+          {hint && (
+            <p class="muted">
+              <Marked text={hint} />
+            </p>
+          )}
           {field && (
             <p class="faint">
               Field: <code>{field}</code>

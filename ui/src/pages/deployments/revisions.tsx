@@ -107,7 +107,7 @@ function Revision({
     <li class="card stack">
       <div class="row spread">
         <div class="row">
-          <h3>Revision {String(number)}</h3>
+          <h2>Revision {String(number)}</h2>
           {serves ? <Badge tone="green">serves now</Badge> : <Badge tone={tone}>{outcome}</Badge>}
           {number === deployment.targetRevision && !serves && <Badge tone="blue">wanted</Badge>}
           {reason && <code>{reason}</code>}

@@ -9,8 +9,8 @@ import {
   type Deployment,
   type ExplainDeploymentResponse,
 } from "../../gen/modelregistry/v1/deployment_pb";
-import { sentence } from "../../lib/errors";
 import type { Query } from "../../lib/query";
+import { Marked } from "./marked";
 import { meaningOf, moodOf, phaseWord, reasonWord, words } from "./words";
 
 const TONES = { good: "green", busy: "blue", warning: "amber", bad: "red", off: "grey" } as const;
@@ -32,7 +32,9 @@ export function StatusCard({
   // The recorded message comes first: the explanation is of this moment, and may be about something later.
   const cause = deployment.message || (settled ? "" : explanation?.cause);
   const nextStep = settled ? "" : deployment.nextStep || explanation?.nextStep;
-  const detail = explanation?.cause && explanation.cause !== cause && !settled ? explanation.cause : "";
+  const found = settled ? "" : (explanation?.cause ?? "");
+  // Most often both tell the same with other words before it.
+  const detail = cause && !found.includes(cause.slice(-40)) ? found : "";
   return (
     <section class={`status-card ${mood}`} aria-label="Status">
       <p class="status-line">
@@ -47,15 +49,21 @@ export function StatusCard({
         <dl class="why">
           <dt>Why</dt>
           <dd>
-            {sentence(cause)}
-            {detail && !detail.includes(cause) && <p class="muted">{sentence(detail)}</p>}
+            <Marked text={ended(cause)} />
+            {detail && (
+              <p class="muted">
+                <Marked text={ended(detail)} />
+              </p>
+            )}
           </dd>
         </dl>
       )}
       {nextStep && (
         <dl class="why">
           <dt>Next step</dt>
-          <dd>{nextStep}</dd>
+          <dd>
+            <Marked text={nextStep} />
+          </dd>
         </dl>
       )}
       {children}
@@ -63,8 +71,12 @@ export function StatusCard({
   );
 }
 
+/** With a full stop. The text is the cluster's, so that its first word may be a name, which stays as it is. */
+function ended(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
 const KINDS: Record<number, string> = {
-  [ChainLinkKind.INTENT]: "What is wanted",
   [ChainLinkKind.INFERENCE_SERVICE]: "InferenceService",
   [ChainLinkKind.DEPLOYMENT]: "Deployment",
   [ChainLinkKind.KNATIVE_SERVICE]: "Knative Service",
@@ -109,7 +121,7 @@ export function Chain({ query }: { query: Query<ExplainDeploymentResponse> }) {
   );
 }
 
-function Link({ link: { kind, name, state, summary, since, signs, revision, isCanary } }: { link: ChainLink }) {
+function Link({ link: { kind, name, state, summary, since, signs, isCanary } }: { link: ChainLink }) {
   const [word, mood] = STATES[state] ?? ["is in a state that only a newer release knows", "off"];
   return (
     <li class={`link-${mood}`}>
@@ -119,8 +131,15 @@ function Link({ link: { kind, name, state, summary, since, signs, revision, isCa
       </span>
       <div class="stack">
         <p>
-          <b>{KINDS[kind] ?? "Another link"}</b> {name && name !== `revision ${revision}` && <code>{name}</code>}{" "}
-          {name === `revision ${revision}` && name} {summary}
+          {kind === ChainLinkKind.INTENT ? (
+            <>
+              <b>R{name.slice(1)}</b>, {summary}
+            </>
+          ) : (
+            <>
+              <b>{KINDS[kind] ?? "Another link"}</b> {name && <code>{name}</code>} {summary}
+            </>
+          )}
           {isCanary && <span class="muted"> (canary)</span>}
         </p>
         {signs.length > 0 && (

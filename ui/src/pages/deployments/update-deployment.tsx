@@ -98,7 +98,7 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
         <Conflicts fields={draft.conflicts} />
         <fieldset class="card stack">
           <legend class="legend-title">Version</legend>
-          <div class="columns">
+          <div class="columns two">
             <VersionField
               modelId={registeredModelId}
               value={version}
