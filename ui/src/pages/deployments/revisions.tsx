@@ -6,6 +6,7 @@ import {
   RevisionCause,
   RevisionOutcome,
 } from "../../gen/modelregistry/v1/deployment_pb";
+import { dateOf, formatTime } from "../../lib/format";
 import type { Pages } from "../../lib/query";
 import { Link } from "../../lib/router";
 import { type Difference, differences, said } from "./diff";
@@ -83,6 +84,13 @@ export function Revisions({
   );
 }
 
+function servedText({ servedFrom, servedUntil }: DeploymentRevision, serves: boolean): string {
+  if (!servedFrom) return "";
+  const from = formatTime(dateOf(servedFrom));
+  if (serves || !servedUntil) return `It has served since ${from}.`;
+  return `It served from ${from} until ${formatTime(dateOf(servedUntil))}.`;
+}
+
 function Revision({
   deployment,
   revision,
@@ -96,7 +104,7 @@ function Revision({
   names: Names;
   onRollback: ((revision: bigint) => void) | undefined;
 }) {
-  const { cause, unknownCause, createdBy, createdAt, modelVersionId, servedFrom, servedUntil, snapshot } = revision;
+  const { cause, unknownCause, createdBy, createdAt, modelVersionId, snapshot } = revision;
   const number = revision.revision;
   const link = versionLink(names, deployment.registeredModelId, modelVersionId);
   const serves = deployment.servingRevision === number;
@@ -123,19 +131,7 @@ function Revision({
         {" with version "}
         {link ? <Link to={link}>{versionText(names, modelVersionId)}</Link> : versionText(names, modelVersionId)}
         {snapshot?.requestedVersion && ` (${snapshot.requestedVersion})`}.{" "}
-        {servedFrom && (
-          <>
-            It served from <Time at={servedFrom} />
-            {servedUntil ? (
-              <>
-                {" "}
-                to <Time at={servedUntil} />.
-              </>
-            ) : (
-              " on."
-            )}
-          </>
-        )}
+        {servedText(revision, serves)}
       </p>
       {changes?.length ? (
         <Differences list={changes} label={`What revision ${number} changed`} />
