@@ -18,7 +18,7 @@ def test_an_environment_is_created_and_listed(ui: Ui) -> None:
     ui.dialog.get_by_label("Kubernetes namespace").fill("ml-production")
     ui.look("environment-new")
     ui.dialog.get_by_role("button", name="Create").click()
-    expect(ui.page.get_by_role("heading", name="production")).to_be_visible()
+    expect(ui.page.get_by_role("heading", name="production", exact=True)).to_be_visible()
     ui.page.get_by_label("Breadcrumbs").get_by_role("link", name="Environments").click()
     expect(ui.page.get_by_role("row").filter(has_text="ml-production")).to_contain_text("reported")
     ui.look("environments")
@@ -33,7 +33,7 @@ def test_a_name_that_is_taken_is_said_at_the_form(ui: Ui, api: Api) -> None:
     expect(ui.dialog.get_by_role("alert")).to_be_visible()
     ui.dialog.get_by_label("Name", exact=True).fill("staging")
     ui.dialog.get_by_role("button", name="Create").click()
-    expect(ui.page.get_by_role("heading", name="staging")).to_be_visible()
+    expect(ui.page.get_by_role("heading", name="staging", exact=True)).to_be_visible()
 
 
 def test_an_edit_over_the_change_of_somebody_else_keeps_both(ui: Ui, api: Api) -> None:

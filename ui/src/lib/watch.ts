@@ -43,11 +43,12 @@ export function useWatch({ types, resourceId = "" }: Watched, handlers: Handlers
     let timer = 0;
 
     async function run() {
-      controller = new AbortController();
-      const { signal } = controller;
+      const own = new AbortController();
+      controller = own;
       const request = { types: key.split(","), resourceId, resumeToken: token };
+      const options = { signal: own.signal, timeoutMs: 0 };
       try {
-        for await (const { event, resumeToken } of api.events.watchEvents(request, { signal, timeoutMs: 0 })) {
+        for await (const { event, resumeToken } of api.events.watchEvents(request, options)) {
           setLive(true);
           pause = FIRST_PAUSE_MS;
           if (!token) latest.current.onStart();
@@ -55,10 +56,12 @@ export function useWatch({ types, resourceId = "" }: Watched, handlers: Handlers
           if (event) latest.current.onEvent(event);
         }
       } catch (error) {
-        if (signal.aborted) return;
+        if (own.signal.aborted) return;
         if (failureOf(error).reason === "EVENT_LOG_CHANGED") token = "";
       }
+      controller = undefined;
       setLive(false);
+      if (document.hidden) return; // it goes on when the page can be seen again
       timer = window.setTimeout(run, pause);
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
     }
@@ -72,7 +75,7 @@ export function useWatch({ types, resourceId = "" }: Watched, handlers: Handlers
     function onVisibility() {
       clearTimeout(timer);
       if (document.hidden) timer = window.setTimeout(stop, HIDDEN_MS);
-      else if (!controller || controller.signal.aborted) void run();
+      else if (!controller) void run();
     }
 
     void run();

@@ -28,7 +28,7 @@ import {
 } from "./dialogs";
 import { optionsSaid } from "./diff";
 import { Differences, fieldDifferences } from "./differences";
-import { environmentText, useEnvironments, useNames, versionLink, versionText } from "./names";
+import { environmentText, type Names, useEnvironments, useNames, versionLink, versionText } from "./names";
 import { Revisions } from "./revisions";
 import { Chain, StatusCard } from "./status";
 import { Timeline } from "./timeline";
@@ -66,6 +66,11 @@ export function DeploymentPage({ params }: PageProps) {
   const live = useWatch({ types: ["deployment", "service"], resourceId: id }, { onEvent: reload, onStart: reload });
 
   const deployment = read.data;
+  const environments = useEnvironments();
+  const names = useNames(
+    deployment ? [deployment.registeredModelId] : [],
+    deployment ? [deployment.modelVersionId, ...(deployment.snapshot?.modelVersionIds ?? [])] : [],
+  );
   if (!deployment)
     return (
       <>
@@ -78,6 +83,8 @@ export function DeploymentPage({ params }: PageProps) {
       </>
     );
   const close = () => setOpen("");
+  const model = names.models[deployment.registeredModelId];
+  const place = environmentText(environments.data, deployment.namespace);
   const dialog = { deployment, onClose: close, onDone: reload };
   const rollback = (revision?: bigint) => {
     setChosen(revision);
@@ -88,6 +95,7 @@ export function DeploymentPage({ params }: PageProps) {
       <PageHead
         title={deployment.name}
         crumbs={[["Deployments", href("/deployments")]]}
+        text={model && `Version ${versionText(names, deployment.modelVersionId)} of ${model} in ${place}`}
         badges={
           <>
             <Phase deployment={deployment} />
@@ -146,7 +154,7 @@ export function DeploymentPage({ params }: PageProps) {
             </>
           )}
         </div>
-        <DeploymentFacts deployment={deployment} />
+        <DeploymentFacts deployment={deployment} names={names} place={place} />
       </div>
       {open === "undeploy" && <UndeployDialog {...dialog} />}
       {open === "redeploy" && <RedeployDialog {...dialog} />}
@@ -271,7 +279,7 @@ function Drift({ deployment }: { deployment: Deployment }) {
 function Options({ deployment }: { deployment: Deployment }) {
   const options = Object.entries(optionsSaid(deployment.options));
   return (
-    <div class="card">
+    <section class="card" aria-label="Options">
       {options.length ? (
         <Facts>
           {options.map(([name, value]) => (
@@ -283,14 +291,12 @@ function Options({ deployment }: { deployment: Deployment }) {
       ) : (
         <p class="muted">All options have their defaults.</p>
       )}
-    </div>
+    </section>
   );
 }
 
-function DeploymentFacts({ deployment }: { deployment: Deployment }) {
+function DeploymentFacts({ deployment, names, place }: { deployment: Deployment; names: Names; place: string }) {
   const { registeredModelId, modelVersionId, snapshot, url, namespace, servingRevision } = deployment;
-  const names = useNames([registeredModelId], snapshot?.modelVersionIds ?? [modelVersionId]);
-  const environments = useEnvironments();
   const others = snapshot?.modelVersionIds.slice(1) ?? [];
   const version = (id: string) => {
     const link = versionLink(names, registeredModelId, id);
@@ -318,7 +324,7 @@ function DeploymentFacts({ deployment }: { deployment: Deployment }) {
         <Fact name="Version">{version(modelVersionId)}</Fact>
         {others.length > 0 && <Fact name="Also recorded">{others.map(version)}</Fact>}
         <Fact name="Environment">
-          <Link to={href("/environments")}>{environmentText(environments.data, namespace)}</Link>
+          <Link to={href("/environments")}>{place}</Link>
         </Fact>
         <Fact name="Namespace">
           <code>{namespace}</code>

@@ -130,8 +130,7 @@ function Revision({
         {createdBy || "Somebody"} {CAUSES[cause] ?? words(unknownCause)} <Time at={createdAt} />
         {" with version "}
         {link ? <Link to={link}>{versionText(names, modelVersionId)}</Link> : versionText(names, modelVersionId)}
-        {snapshot?.requestedVersion && ` (${snapshot.requestedVersion})`}.{" "}
-        {servedText(revision, serves)}
+        {snapshot?.requestedVersion && ` (${snapshot.requestedVersion})`}. {servedText(revision, serves)}
       </p>
       {changes?.length ? (
         <Differences list={changes} label={`What revision ${number} changed`} />
