@@ -50,11 +50,13 @@ def ui_url(ui_stack: Addresses) -> str:
 
 
 @pytest.fixture(scope="session")
-def ui_cluster(ui_stack: Addresses) -> Cluster:
+def ui_cluster(ui_stack: Addresses) -> Iterator[Cluster]:
     """The cluster to which that service deploys."""
     if not ui_stack.folder:
         pytest.skip("The cluster is not known: set REGISTRY_TEST_UI_DATA")
-    return Cluster(ui_stack)
+    cluster = Cluster(ui_stack)
+    yield cluster
+    cluster.http.close()
 
 
 @pytest.fixture(scope="session")

@@ -86,29 +86,39 @@ def test_deployments_are_found_by_phase_environment_model_and_text(ui: Ui, api: 
 
 
 def test_a_plan_decides_whether_a_version_can_be_deployed(ui: Ui, place: Place) -> None:
-    ui.open(f"/deployments/new?model={place.model['id']}&version=1")
-    plan = ui.page.get_by_label("Plan", exact=True)
-    expect(plan).to_contain_text("it can be deployed")  # the only environment is chosen already
-    ui.page.get_by_label("Name optional").fill("flowers")
+    plan = _new(ui, place)
     ui.page.get_by_label("Serving runtime optional").fill("no-such-runtime")
     expect(plan).to_contain_text("runtime not found")
     expect(ui.button("Deploy")).to_be_disabled()
     ui.look("deployment-new-blocked")
     ui.page.get_by_label("Serving runtime optional").fill("")
+    expect(ui.button("Deploy")).to_be_enabled()
     ui.page.get_by_label("Limit of memory").fill("12 apples")
     expect(plan).to_contain_text("Must be a Kubernetes quantity")
     expect(ui.button("Deploy")).to_be_disabled()
+
+
+def test_what_is_deployed_is_shown_before_and_followed_after(ui: Ui, place: Place) -> None:
+    plan = _new(ui, place)
+    ui.page.get_by_label("Name optional").fill("flowers")
     ui.page.get_by_label("Limit of memory").fill("4Gi")
-    expect(plan).to_contain_text("it can be deployed")
     plan.get_by_text("The object that is applied").click()
     expect(plan).to_contain_text("storageUri: s3://bucket/model")
-    expect(plan).to_contain_text("memory: \"4Gi\"")
+    expect(plan).to_contain_text('memory: "4Gi"')
     ui.look("deployment-new")
     ui.button("Deploy").click()
     expect(ui.page.get_by_role("heading", name="flowers")).to_be_visible()
     _is(ui, "deployed")
     _part(ui, "Options").click()
     expect(ui.page.get_by_text("resources.limits.memory")).to_be_visible()
+
+
+def _new(ui: Ui, place: Place) -> Locator:
+    """Opens the form as the page of a version does. Its plan; the only environment is chosen already."""
+    ui.open(f"/deployments/new?model={place.model['id']}&version=1")
+    plan = ui.page.get_by_label("Plan", exact=True)
+    expect(plan).to_contain_text("it can be deployed")
+    return plan
 
 
 def test_a_failure_is_explained_with_its_evidence(ui: Ui, api: Api) -> None:
@@ -246,7 +256,7 @@ def test_a_cluster_that_does_not_answer_takes_only_its_part_of_the_page(ui: Ui, 
     expect(ui.page.get_by_label("Plan", exact=True)).to_contain_text("The cluster does not answer")
     expect(ui.button("Update")).to_be_disabled()
     ui.page.unroute("**/modelregistry.v1.DeploymentService/PlanDeployment")
-    ui.button("Plan it again").click()
+    ui.page.get_by_label("Plan", exact=True).get_by_role("button", name="Try again").click()
     expect(ui.button("Update")).to_be_enabled()
 
 
@@ -256,7 +266,7 @@ def test_an_unknown_deployment_says_so(ui: Ui) -> None:
 
 
 def _cluster_unavailable(route: Route) -> None:
-    """The answer of the registry while the cluster does not answer, with the detail that tells it from a dead registry."""
+    """What the registry answers without the cluster. The detail tells it from an answer without the registry."""
     detail = AnyMessage()
     detail.Pack(ErrorInfo(reason="CLUSTER_UNAVAILABLE", domain="modelregistry"))
     status = Status(code=14, message="The cluster does not answer", details=[detail])

@@ -264,7 +264,7 @@ function Drift({ deployment }: { deployment: Deployment }) {
   if (!deployment.drift.length) return null;
   return (
     <Section title="What others have changed" count={deployment.drift.length}>
-      <div class="card">
+      <div class="card drift">
         <Differences
           list={fieldDifferences(deployment.drift, false)}
           label="What others have changed"

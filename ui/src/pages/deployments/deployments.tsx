@@ -167,13 +167,12 @@ function BoardOf({ pages, environments, empty, reading }: ListProps & { reading:
   useEffect(() => {
     if (hasMore && !reading && !failure && !full) more();
   }, [hasMore, reading, failure, full, more]);
-  if (!rows.length && failure)
-    return <FailureNotice failure={failure} actions={<Button onClick={pages.reload}>Try again</Button>} />;
+  if (!rows.length && failure) return <FailureNotice failure={failure} retry={pages.reload} />;
   if (!rows.length && loading) return <Skeleton lines={8} />;
   if (!rows.length) return <>{empty}</>;
   return (
     <>
-      {failure && <FailureNotice failure={failure} actions={<Button onClick={pages.reload}>Try again</Button>} />}
+      {failure && <FailureNotice failure={failure} retry={pages.reload} />}
       {hasMore && full && (
         <p class="notice blue banner">
           These are the newest {rows.length} deployments. Narrow them down, or use the table, which shows all of them.

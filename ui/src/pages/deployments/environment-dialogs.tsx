@@ -162,7 +162,7 @@ export function DeleteEnvironmentDialog({
       onClose={onClose}
       ready={data !== undefined && data.total === 0}
     >
-      {failure && <FailureNotice failure={failure} actions={<Button onClick={reload}>Try again</Button>} />}
+      {failure && <FailureNotice failure={failure} retry={reload} />}
       {!data && !failure && <Skeleton lines={2} />}
       {data?.total === 0 && (
         <p>

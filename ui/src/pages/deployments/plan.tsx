@@ -1,8 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Badge, Button, Snippet } from "../../components/basics";
-import { FailureNotice } from "../../components/failure";
+import { Badge, Snippet } from "../../components/basics";
 import type {
   Finding,
   PlanDeploymentRequestSchema,
@@ -16,6 +15,7 @@ import { epoch } from "../../lib/session";
 import { useStore } from "../../lib/store";
 import { Differences, fieldDifferences } from "./differences";
 import { Marked } from "./marked";
+import { QuietFailure } from "./quiet-failure";
 import { words } from "./words";
 import { manifestYaml } from "./yaml";
 
@@ -108,9 +108,7 @@ export function PlanPanel({ planned, waiting, verb }: { planned: Planned; waitin
         </span>
       </div>
       {waiting && <p class="muted">{waiting}</p>}
-      {!waiting && failure && (
-        <FailureNotice failure={readable(failure)} actions={<Button onClick={again}>Plan it again</Button>} />
-      )}
+      {!waiting && failure && <QuietFailure failure={readable(failure)} retry={again} />}
       {!waiting && plan && (
         <div class={`stack ${stale ? "stale" : ""}`}>
           <Findings findings={plan.findings} />
@@ -127,11 +125,10 @@ export function PlanPanel({ planned, waiting, verb }: { planned: Planned; waitin
   );
 }
 
-/** The text of invalid fields repeats them. The form calls them without the part that the request puts before. */
+/** The form calls fields without the part that the request puts before. */
 function readable(failure: Failure): Failure {
   const fields = Object.entries(failure.fields).map(([path, text]) => [path.replace(REQUEST, ""), text]);
-  if (!fields.length) return failure;
-  return { ...failure, message: "This is not valid:", fields: Object.fromEntries(fields) };
+  return { ...failure, fields: Object.fromEntries(fields) };
 }
 
 const REQUEST = /^(deployment|update)\./;

@@ -58,8 +58,7 @@ export function Revisions({
     [],
     rows.map((row) => row.modelVersionId),
   );
-  if (!rows.length && failure)
-    return <FailureNotice failure={failure} actions={<Button onClick={reload}>Try again</Button>} />;
+  if (!rows.length && failure) return <FailureNotice failure={failure} retry={reload} />;
   if (!rows.length) return <Skeleton lines={6} />;
   return (
     <>

@@ -1,6 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { Button, Skeleton, Time } from "../../components/basics";
-import { FailureNotice } from "../../components/failure";
+import { Skeleton, Time } from "../../components/basics";
 import { Icon } from "../../components/icon";
 import {
   type ChainLink,
@@ -11,6 +10,7 @@ import {
 } from "../../gen/modelregistry/v1/deployment_pb";
 import type { Query } from "../../lib/query";
 import { Marked } from "./marked";
+import { QuietFailure } from "./quiet-failure";
 import { meaningOf, moodOf, phaseWord, reasonWord, words } from "./words";
 
 const TONES = { good: "green", busy: "blue", warning: "amber", bad: "red", off: "grey" } as const;
@@ -28,7 +28,7 @@ export function StatusCard({
   const phase = phaseWord(deployment);
   const mood = moodOf(phase);
   const reason = reasonWord(deployment);
-  const settled = mood === "good" && !reason;
+  const settled = (mood === "good" || mood === "off") && !reason;
   // The recorded message comes first: the explanation is of this moment, and may be about something later.
   const cause = deployment.message || (settled ? "" : explanation?.cause);
   const nextStep = settled ? "" : deployment.nextStep || explanation?.nextStep;
@@ -71,9 +71,10 @@ export function StatusCard({
   );
 }
 
-/** With a full stop. The text is the cluster's, so that its first word may be a name, which stays as it is. */
+/** As a sentence. The text is the cluster's, so that its first word may be a name, such as `kserve-container:`, which stays as it is. */
 function ended(text: string): string {
-  return /[.!?…]$/.test(text) ? text : `${text}.`;
+  const ended = /[.!?…]$/.test(text) ? text : `${text}.`;
+  return /^[a-z]+ /.test(ended) ? ended.charAt(0).toUpperCase() + ended.slice(1) : ended;
 }
 
 const KINDS: Record<number, string> = {
@@ -100,14 +101,7 @@ export function Chain({ query }: { query: Query<ExplainDeploymentResponse> }) {
   return (
     <>
       {failure && (
-        <FailureNotice
-          failure={{ ...failure, message: `The cluster could not be read now. ${failure.message}` }}
-          actions={
-            <Button onClick={reload} busy={loading}>
-              Try again
-            </Button>
-          }
-        />
+        <QuietFailure lead="The cluster could not be read now." failure={failure} retry={reload} busy={loading} />
       )}
       {!data && !failure && <Skeleton lines={6} />}
       {data && (

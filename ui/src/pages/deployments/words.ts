@@ -47,6 +47,7 @@ const MEANINGS: Record<string, string> = {
 };
 
 export function meaningOf(deployment: Deployment): string {
+  if (deployment.canary) return "The wanted revision is tried beside the stable one.";
   return MEANINGS[phaseWord(deployment)] ?? "A newer release of the registry knows what this phase means.";
 }
 
