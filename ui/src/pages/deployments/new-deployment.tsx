@@ -55,6 +55,8 @@ export function NewDeploymentPage() {
     navigate(href(`/deployments/${answer.inferenceService?.id}`));
   });
   const failure = failureAtFields(planned, deploy.failure);
+  // The fields show their own. It is made once, because the notice comes into view each time that it is another one.
+  const refused = useMemo(() => deploy.failure && { ...deploy.failure, fields: {} }, [deploy.failure]);
   return (
     <>
       <PageHead title="New deployment" crumbs={[["Deployments", href("/deployments")]]} />
@@ -137,7 +139,7 @@ export function NewDeploymentPage() {
             verb="deployed"
             waiting={problem || (ready ? "" : "Choose a model and an environment. Then you see here what will happen.")}
           />
-          {deploy.failure && <FailureNotice failure={{ ...deploy.failure, fields: {} }} />}
+          {refused && <FailureNotice failure={refused} />}
           <Button kind="primary" submit busy={deploy.busy} disabled={!planned.allowed}>
             Deploy
           </Button>

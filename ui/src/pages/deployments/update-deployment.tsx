@@ -85,6 +85,8 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
     save.clear();
   };
   const failure = failureAtFields(planned, save.failure);
+  // The fields show their own. It is made once, because the notice comes into view each time that it is another one.
+  const refused = useMemo(() => save.failure && { ...save.failure, fields: {} }, [save.failure]);
   return (
     <form
       class="with-plan"
@@ -141,9 +143,9 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
             ].join(", ")}
           </p>
         )}
-        {save.failure && (
+        {refused && (
           <FailureNotice
-            failure={{ ...save.failure, fields: {} }}
+            failure={refused}
             actions={
               save.failure.reason === "REVISION_MISMATCH" && (
                 <Button onClick={readAgain}>Read it again, and keep my changes</Button>
