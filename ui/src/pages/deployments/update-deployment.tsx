@@ -147,7 +147,7 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
           <FailureNotice
             failure={refused}
             actions={
-              save.failure.reason === "REVISION_MISMATCH" && (
+              refused.reason === "REVISION_MISMATCH" && (
                 <Button onClick={readAgain}>Read it again, and keep my changes</Button>
               )
             }
