@@ -94,7 +94,7 @@ def test_a_plan_decides_whether_a_version_can_be_deployed(ui: Ui, place: Place) 
     ui.page.get_by_label("Serving runtime optional").fill("")
     expect(ui.button("Deploy")).to_be_enabled()
     ui.page.get_by_label("Limit of memory").fill("12 apples")
-    expect(plan).to_contain_text("Must be a Kubernetes quantity")
+    expect(plan).to_contain_text("must be a Kubernetes quantity")
     expect(ui.button("Deploy")).to_be_disabled()
 
 
