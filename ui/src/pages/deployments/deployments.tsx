@@ -11,9 +11,11 @@ import type { ServingEnvironment } from "../../gen/modelregistry/v1/serving_envi
 import { api } from "../../lib/api";
 import { useMay } from "../../lib/caller";
 import { quoted } from "../../lib/format";
+import { away } from "../../lib/health";
 import { href, useProject } from "../../lib/project";
 import { type Pages, usePages } from "../../lib/query";
 import { Link, setQuery, useLocation } from "../../lib/router";
+import { useStore } from "../../lib/store";
 import { Phase } from "../models/serving";
 import { Board } from "./board";
 import { useLiveDeployments } from "./live";
@@ -104,7 +106,9 @@ export function DeploymentsPage() {
 }
 
 /** Whether the page follows what happens. */
-export function Live({ live }: { live: boolean }) {
+export function Live({ live: watching }: { live: boolean }) {
+  // A watch stays open while only the database does not answer.
+  const live = useStore(away) === "" && watching;
   return (
     <span role="status">
       <Badge tone={live ? "green" : "grey"} title={live ? "The page follows what happens." : undefined}>
