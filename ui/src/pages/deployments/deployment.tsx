@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Button, CopyId, Fact, Facts, Labels, Section, Skeleton, Time } from "../../components/basics";
+import { Button, Fact, Facts, Section, Skeleton } from "../../components/basics";
 import { EventList } from "../../components/event-list";
 import { PageFailure } from "../../components/failure";
 import { Icon } from "../../components/icon";
@@ -16,6 +16,7 @@ import { Link, setQuery, useLocation } from "../../lib/router";
 import { useThrottled, useWatch } from "../../lib/watch";
 import type { PageProps } from "../../routes";
 import { Phase } from "../models/serving";
+import { DeploymentFacts } from "./deployment-facts";
 import { Live } from "./deployments";
 import {
   type CanaryChange,
@@ -28,11 +29,11 @@ import {
 } from "./dialogs";
 import { optionsSaid } from "./diff";
 import { Differences, fieldDifferences } from "./differences";
-import { environmentText, type Names, useEnvironments, useNames, versionLink, versionText } from "./names";
+import { environmentText, useEnvironments, useNames, versionText } from "./names";
 import { Revisions } from "./revisions";
 import { Chain, StatusCard } from "./status";
 import { Timeline } from "./timeline";
-import { phaseWord, replicasText, words } from "./words";
+import { phaseWord, words } from "./words";
 
 type Open = "" | "rollback" | "undeploy" | "redeploy" | "delete" | CanaryChange;
 
@@ -292,72 +293,5 @@ function Options({ deployment }: { deployment: Deployment }) {
         <p class="muted">All options have their defaults.</p>
       )}
     </section>
-  );
-}
-
-function DeploymentFacts({ deployment, names, place }: { deployment: Deployment; names: Names; place: string }) {
-  const { registeredModelId, modelVersionId, snapshot, url, namespace, servingRevision } = deployment;
-  const others = snapshot?.modelVersionIds.slice(1) ?? [];
-  const version = (id: string) => {
-    const link = versionLink(names, registeredModelId, id);
-    return link ? (
-      <Link key={id} to={link}>
-        {versionText(names, id)}
-      </Link>
-    ) : (
-      versionText(names, id)
-    );
-  };
-  return (
-    <aside class="card stack" aria-label="About the deployment">
-      <Facts>
-        <Fact name="URL">
-          {url && (
-            <a href={url} target="_blank" rel="noreferrer">
-              {url}
-            </a>
-          )}
-        </Fact>
-        <Fact name="Model">
-          <Link to={href(`/models/${registeredModelId}`)}>{names.models[registeredModelId] ?? "…"}</Link>
-        </Fact>
-        <Fact name="Version">{version(modelVersionId)}</Fact>
-        {others.length > 0 && <Fact name="Also recorded">{others.map(version)}</Fact>}
-        <Fact name="Environment">
-          <Link to={href("/environments")}>{place}</Link>
-        </Fact>
-        <Fact name="Namespace">
-          <code>{namespace}</code>
-        </Fact>
-        <Fact name="Wanted revision">{String(deployment.targetRevision)}</Fact>
-        <Fact name="Serving revision">{servingRevision === undefined ? "none" : String(servingRevision)}</Fact>
-        <Fact name="Replicas">{replicasText(deployment)}</Fact>
-        <Fact name="Runtime">{snapshot?.runtime || <span class="muted">chosen by KServe</span>}</Fact>
-        <Fact name="Framework">
-          {[snapshot?.modelFramework, snapshot?.modelFrameworkVersion].filter(Boolean).join(" ")}
-        </Fact>
-        <Fact name="Files">{snapshot?.uri && <code>{snapshot.uri}</code>}</Fact>
-        {deployment.editedVersionFields.length > 0 && (
-          <Fact name="Changed in the version since">
-            {deployment.editedVersionFields.join(", ")}. The deployment keeps its copy. An update that names the version
-            copies it again.
-          </Fact>
-        )}
-        <Fact name="Last seen in the cluster">
-          <Time at={deployment.observedAt} />
-        </Fact>
-        <Fact name="Made">
-          <Time at={deployment.createdAt} />
-        </Fact>
-        <Fact name="Id">
-          <CopyId id={deployment.id} />
-        </Fact>
-        {snapshot && Object.keys(snapshot.labels).length > 0 && (
-          <Fact name="Labels">
-            <Labels labels={snapshot.labels} />
-          </Fact>
-        )}
-      </Facts>
-    </aside>
   );
 }
