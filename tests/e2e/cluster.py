@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,13 @@ class Cluster:
         found = self.find(namespace, name)
         assert found is not None, f"{namespace}/{name} is not in the cluster"
         return found
+
+    def patch(self, namespace: str, name: str, change: dict[str, Any]) -> None:
+        """Change the object as `kubectl edit` does."""
+        headers = {"content-type": "application/merge-patch+json"}
+        params = {"fieldManager": "kubectl-edit"}
+        content = json.dumps(change)
+        self.http.patch(self._path(namespace, name), content=content, headers=headers, params=params).raise_for_status()
 
     def delete(self, namespace: str, name: str) -> None:
         """Delete the object without the registry."""

@@ -1,6 +1,7 @@
 """The web UI in a real Chromium, against the real service with the simulated cluster: `make test-slow`.
 
-`REGISTRY_TEST_UI_URL` makes most of them use a service that runs already, for example `npm run preview` in `ui`.
+`REGISTRY_TEST_UI_URL` makes most of them use a service that runs already, for example `npm run preview` in `ui`, and
+`REGISTRY_TEST_UI_DATA` its folder of data, in which tests find the cluster.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e.api import Api
-from tests.e2e.stack import Stack
+from tests.e2e.cluster import Cluster
+from tests.e2e.stack import Addresses, Stack
 from tests.ui.ui import Ui
 
 _CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -29,17 +31,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def ui_url() -> Iterator[str]:
-    """The address of a service that serves the UI."""
+def ui_stack() -> Iterator[Addresses]:
+    """A service that serves the UI."""
     if running := os.environ.get("REGISTRY_TEST_UI_URL"):
-        yield running
+        yield Addresses(running, folder=os.environ.get("REGISTRY_TEST_UI_DATA", ""))
         return
     service = Stack(REGISTRY_CLUSTER="simulated", REGISTRY_KUBERNETES_REQUESTS_PER_SECOND="1000")
     try:
-        yield service.start().base_url
+        yield service.start()
     finally:
         service.stop()
         service.remove()
+
+
+@pytest.fixture(scope="session")
+def ui_url(ui_stack: Addresses) -> str:
+    return ui_stack.base_url
+
+
+@pytest.fixture(scope="session")
+def ui_cluster(ui_stack: Addresses) -> Iterator[Cluster]:
+    """The cluster to which that service deploys."""
+    if not ui_stack.folder:
+        pytest.skip("The cluster is not known: set REGISTRY_TEST_UI_DATA")
+    cluster = Cluster(ui_stack)
+    yield cluster
+    cluster.http.close()
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,11 @@ const PATHS = {
   filter: "M2 4h12M4.5 8h7M6.5 12h3",
   external: "M9 2.5h4.5V7M13.5 2.5 7.5 8.5M11.5 9.5v4h-9v-9h4",
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
+  board: "M2.5 2.5H7v11H2.5zM9 2.5h4.5v7H9z",
+  table: "M2 3h12v10H2zM2 6.5h12M2 10h12",
+  refresh: "M13.5 8A5.5 5.5 0 1 1 11.7 4M13.5 1.8V5h-3.2",
+  back: "M6 3 2.5 6.5 6 10M2.5 6.5H9a4 4 0 0 1 0 8H6",
+  stop: "M3.5 3.5h9v9h-9z",
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -1,0 +1,70 @@
+"""Environments: list, create, edit beside others, delete with what is in the way."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+from tests.e2e.api import Api
+from tests.e2e.builders import an_environment
+from tests.e2e.deployments import Place
+from tests.ui.ui import Ui
+
+
+def test_an_environment_is_created_and_listed(ui: Ui) -> None:
+    ui.open("/environments")
+    expect(ui.page.get_by_role("heading", name="This project has no environments yet")).to_be_visible()
+    ui.look("environments-empty")
+    ui.page.keyboard.press("n")
+    ui.dialog.get_by_label("Name", exact=True).fill("production")
+    ui.dialog.get_by_label("Kubernetes namespace").fill("ml-production")
+    ui.look("environment-new")
+    ui.dialog.get_by_role("button", name="Create").click()
+    expect(ui.page.get_by_role("heading", name="production", exact=True)).to_be_visible()
+    ui.page.get_by_label("Breadcrumbs").get_by_role("link", name="Environments").click()
+    expect(ui.page.get_by_role("row").filter(has_text="ml-production")).to_contain_text("reported")
+    ui.look("environments")
+
+
+def test_a_name_that_is_taken_is_said_at_the_form(ui: Ui, api: Api) -> None:
+    an_environment(api, "production")
+    ui.open("/environments")
+    ui.button("New environment").click()
+    ui.dialog.get_by_label("Name", exact=True).fill("production")
+    ui.dialog.get_by_role("button", name="Create").click()
+    expect(ui.dialog.get_by_role("alert")).to_be_visible()
+    ui.dialog.get_by_label("Name", exact=True).fill("staging")
+    ui.dialog.get_by_role("button", name="Create").click()
+    expect(ui.page.get_by_role("heading", name="staging", exact=True)).to_be_visible()
+
+
+def test_an_edit_over_the_change_of_somebody_else_keeps_both(ui: Ui, api: Api) -> None:
+    environment = an_environment(api, "production")
+    ui.open(f"/environments/{environment['id']}")
+    ui.button("Edit").click()
+    ui.dialog.get_by_label("Description").fill("What customers use.")
+    assert api.patch(f"/serving_environments/{environment['id']}", {"external_id": "ml-production"}).status_code == 200
+    ui.dialog.get_by_role("button", name="Save").click()
+    ui.dialog.get_by_role("button", name="Read it again, and keep my changes").click()
+    expect(ui.dialog.get_by_label("Kubernetes namespace")).to_have_value("ml-production")
+    ui.dialog.get_by_role("button", name="Save").click()
+    expect(ui.page.get_by_text("What customers use.")).to_be_visible()
+    expect(ui.page.get_by_text("ml-production", exact=True).first).to_be_visible()
+
+
+def test_what_is_deployed_is_in_the_way_of_a_deletion(ui: Ui, api: Api) -> None:
+    place = Place(api, "iris")
+    service = place.deployed(name="flowers")
+    path = f"/environments/{place.environment['id']}"
+    ui.open(path)
+    expect(ui.page.get_by_role("row").filter(has_text="flowers")).to_contain_text("iris")
+    ui.look("environment")
+    ui.button("Delete").click()
+    expect(ui.dialog.get_by_role("link", name="flowers")).to_be_visible()
+    expect(ui.dialog.get_by_role("button", name="Delete")).to_be_disabled()
+    ui.look("environment-delete")
+    assert api.delete(f"/inference_services/{service['id']}/undeploy").status_code < 300
+    place.wait(service, lambda it: bool(it["current_state"] == "UNDEPLOYED"))
+    assert api.delete(f"/inference_services/{service['id']}").status_code < 300
+    ui.open(path)
+    ui.button("Delete").click()
+    ui.dialog.get_by_role("button", name="Delete").click()
+    expect(ui.page.get_by_role("heading", name="This project has no environments yet")).to_be_visible()

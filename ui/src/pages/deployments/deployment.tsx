@@ -1,0 +1,297 @@
+import { useState } from "preact/hooks";
+import { Button, Fact, Facts, Section, Skeleton } from "../../components/basics";
+import { EventList } from "../../components/event-list";
+import { PageFailure } from "../../components/failure";
+import { Icon } from "../../components/icon";
+import { PageHead, Tabs } from "../../components/page";
+import { toast } from "../../components/toast";
+import { Role } from "../../gen/modelregistry/v1/access_pb";
+import { CanaryStep, type Deployment } from "../../gen/modelregistry/v1/deployment_pb";
+import { api } from "../../lib/api";
+import { useMay } from "../../lib/caller";
+import { failureOf } from "../../lib/errors";
+import { href, useProject } from "../../lib/project";
+import { usePages, useQuery } from "../../lib/query";
+import { Link, setQuery, useLocation } from "../../lib/router";
+import { useThrottled, useWatch } from "../../lib/watch";
+import type { PageProps } from "../../routes";
+import { Phase } from "../models/serving";
+import { DeploymentFacts } from "./deployment-facts";
+import { Live } from "./deployments";
+import {
+  type CanaryChange,
+  CanaryDialog,
+  DeleteRecordDialog,
+  isUndeployed,
+  RedeployDialog,
+  RollbackDialog,
+  UndeployDialog,
+} from "./dialogs";
+import { optionsSaid } from "./diff";
+import { Differences, fieldDifferences } from "./differences";
+import { environmentText, useEnvironments, useNames, versionText } from "./names";
+import { Revisions } from "./revisions";
+import { Chain, StatusCard } from "./status";
+import { Timeline } from "./timeline";
+import { phaseWord, words } from "./words";
+
+type Open = "" | "rollback" | "undeploy" | "redeploy" | "delete" | CanaryChange;
+
+export function DeploymentPage({ params }: PageProps) {
+  const project = useProject();
+  const id = params.id ?? "";
+  const { query } = useLocation();
+  const tab = query.get("tab") ?? "state";
+  const [open, setOpen] = useState<Open>("");
+  const [chosen, setChosen] = useState<bigint>();
+  const mayDeploy = useMay(Role.DEPLOYER);
+
+  const read = useQuery(`deployment ${project} ${id}`, async (signal) => {
+    const { deployment } = await api.deployments.getDeployment({ id }, { signal });
+    return deployment;
+  });
+  const explanation = useQuery(`explanation ${project} ${id}`, (signal) =>
+    api.deployments.explainDeployment({ id }, { signal }),
+  );
+  const revisions = usePages(`revisions ${project} ${id}`, async (pageToken, signal) => {
+    const answer = await api.deployments.listDeploymentRevisions({ id, pageSize: 50, pageToken }, { signal });
+    return { rows: answer.revisions, nextPageToken: answer.nextPageToken };
+  });
+  const events = usePages(`events of ${project} ${id}`, async (pageToken, signal) => {
+    const answer = await api.events.listEvents({ resourceId: id, pageSize: 100, pageToken }, { signal });
+    return { rows: answer.events, nextPageToken: answer.nextPageToken };
+  });
+  const reload = useThrottled(() => {
+    for (const one of [read, explanation, revisions, events]) one.reload();
+  });
+  const live = useWatch({ types: ["deployment", "service"], resourceId: id }, { onEvent: reload, onStart: reload });
+
+  const deployment = read.data;
+  const environments = useEnvironments();
+  const names = useNames(
+    deployment ? [deployment.registeredModelId] : [],
+    deployment ? [deployment.modelVersionId, ...(deployment.snapshot?.modelVersionIds ?? [])] : [],
+  );
+  if (!deployment)
+    return (
+      <>
+        <PageHead title="Deployment" crumbs={[["Deployments", href("/deployments")]]} />
+        {read.failure ? (
+          <PageFailure failure={read.failure} what="deployment" back={href("/deployments")} reload={read.reload} />
+        ) : (
+          <Skeleton lines={8} />
+        )}
+      </>
+    );
+  const close = () => setOpen("");
+  const model = names.models[deployment.registeredModelId];
+  const place = environmentText(environments.data, deployment.namespace);
+  const dialog = { deployment, onClose: close, onDone: reload };
+  const rollback = (revision?: bigint) => {
+    setChosen(revision);
+    setOpen("rollback");
+  };
+  return (
+    <>
+      <PageHead
+        title={deployment.name}
+        crumbs={[["Deployments", href("/deployments")]]}
+        text={model && `Version ${versionText(names, deployment.modelVersionId)} of ${model} in ${place}`}
+        badges={
+          <>
+            <Phase deployment={deployment} />
+            <Live live={live} />
+          </>
+        }
+        actions={
+          mayDeploy && (
+            <Actions
+              deployment={deployment}
+              canRollBack={revisions.rows.length > 1}
+              onOpen={setOpen}
+              onRollback={rollback}
+              onSynced={reload}
+            />
+          )
+        }
+      />
+      <div class="with-aside">
+        <div>
+          <StatusCard deployment={deployment} explanation={explanation.data}>
+            <CanaryNotice deployment={deployment} onOpen={mayDeploy ? setOpen : undefined} />
+          </StatusCard>
+          <Drift deployment={deployment} />
+          <Tabs
+            tabs={[
+              ["state", "State"],
+              ["revisions", "Revisions", revisions.rows.length || undefined],
+              ["options", "Options"],
+              ["events", "Events"],
+            ]}
+            current={tab}
+            onPick={(key) => setQuery({ tab: key === "state" ? "" : key })}
+          />
+          {tab === "revisions" ? (
+            <Revisions deployment={deployment} pages={revisions} onRollback={mayDeploy ? rollback : undefined} />
+          ) : tab === "options" ? (
+            <Options deployment={deployment} />
+          ) : tab === "events" ? (
+            <EventList pages={events} />
+          ) : (
+            <>
+              <Section title="What served when">
+                <Timeline events={events} />
+              </Section>
+              <Section
+                title="From the intent to the URL"
+                actions={
+                  <Button icon="refresh" kind="quiet" busy={explanation.loading} onClick={explanation.reload}>
+                    Read the cluster again
+                  </Button>
+                }
+              >
+                <Chain query={explanation} />
+              </Section>
+            </>
+          )}
+        </div>
+        <DeploymentFacts deployment={deployment} names={names} place={place} />
+      </div>
+      {open === "undeploy" && <UndeployDialog {...dialog} />}
+      {open === "redeploy" && <RedeployDialog {...dialog} />}
+      {open === "delete" && <DeleteRecordDialog {...dialog} />}
+      {open === "rollback" && <RollbackDialog {...dialog} revisions={revisions} chosen={chosen} />}
+      {(open === "promote" || open === "abort" || open === "share") && <CanaryDialog {...dialog} change={open} />}
+    </>
+  );
+}
+
+function Actions({
+  deployment,
+  canRollBack,
+  onOpen,
+  onRollback,
+  onSynced,
+}: {
+  deployment: Deployment;
+  canRollBack: boolean;
+  onOpen: (open: Open) => void;
+  onRollback: () => void;
+  onSynced: () => void;
+}) {
+  const [syncing, setSyncing] = useState(false);
+  const sync = async () => {
+    setSyncing(true);
+    try {
+      await api.deployments.syncInferenceService({ id: deployment.id });
+      toast("The registry has looked at the cluster.");
+      onSynced();
+    } catch (error) {
+      toast(failureOf(error).message, "error");
+    }
+    setSyncing(false);
+  };
+  const gone = isUndeployed(deployment);
+  return (
+    <>
+      <Button icon="refresh" busy={syncing} onClick={sync} title="The registry looks at the cluster now">
+        Sync
+      </Button>
+      {gone && (
+        <>
+          <Button icon="trash" onClick={() => onOpen("delete")}>
+            Delete
+          </Button>
+          <Button icon="up" onClick={() => onOpen("redeploy")}>
+            Deploy again
+          </Button>
+        </>
+      )}
+      {!gone && phaseWord(deployment) !== "DELETING" && (
+        <Button icon="stop" onClick={() => onOpen("undeploy")}>
+          Undeploy
+        </Button>
+      )}
+      {canRollBack && (
+        <Button icon="back" onClick={() => onRollback()}>
+          Roll back
+        </Button>
+      )}
+      <Link class="button primary" to={href(`/deployments/${deployment.id}/update`)}>
+        <Icon name="edit" />
+        <span>Update</span>
+      </Link>
+    </>
+  );
+}
+
+function CanaryNotice({ deployment, onOpen }: { deployment: Deployment; onOpen: ((open: Open) => void) | undefined }) {
+  const { canary, targetRevision } = deployment;
+  if (!canary) return null;
+  const { stableRevision, share, actualShare, targetReplicas, stableReplicas, step } = canary;
+  const state: Record<number, string> = {
+    [CanaryStep.PROMOTE]: "It is being promoted.",
+    [CanaryStep.ABORT]: "It is being aborted.",
+  };
+  return (
+    <div class="canary">
+      <p>
+        <b>Canary:</b> revision {String(targetRevision)} shall get {share} % of the requests, and revision{" "}
+        {String(stableRevision)} the others.{" "}
+        {actualShare !== undefined && `The cluster sends it ${actualShare} % now. `}
+        {state[step]}
+      </p>
+      <meter class="share" min={0} max={100} value={actualShare ?? share} aria-label="Share of the canary in percent" />
+      {targetReplicas && stableReplicas && (
+        <p class="muted">
+          {targetReplicas.available} of {targetReplicas.wanted} replicas of the canary can serve, and{" "}
+          {stableReplicas.available} of {stableReplicas.wanted} of the stable revision.
+        </p>
+      )}
+      {onOpen && step === CanaryStep.TRY && (
+        <div class="row">
+          <Button kind="primary" onClick={() => onOpen("promote")}>
+            Promote
+          </Button>
+          <Button onClick={() => onOpen("share")}>Change the share</Button>
+          <Button onClick={() => onOpen("abort")}>Abort</Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Drift({ deployment }: { deployment: Deployment }) {
+  if (!deployment.drift.length) return null;
+  return (
+    <Section title="What others have changed" count={deployment.drift.length}>
+      <div class="card drift">
+        <Differences
+          list={fieldDifferences(deployment.drift, false)}
+          label="What others have changed"
+          before="Applied by the registry"
+          after="In the cluster"
+        />
+      </div>
+    </Section>
+  );
+}
+
+function Options({ deployment }: { deployment: Deployment }) {
+  const options = Object.entries(optionsSaid(deployment.options));
+  return (
+    <section class="card" aria-label="Options">
+      {options.length ? (
+        <Facts>
+          {options.map(([name, value]) => (
+            <Fact key={name} name={words(name)}>
+              {value}
+            </Fact>
+          ))}
+        </Facts>
+      ) : (
+        <p class="muted">All options have their defaults.</p>
+      )}
+    </section>
+  );
+}

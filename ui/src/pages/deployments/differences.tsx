@@ -1,0 +1,55 @@
+import type { FieldDifference } from "../../gen/modelregistry/v1/deployment_pb";
+import type { Difference } from "./diff";
+
+/** What changes, one line each: the name, the value before, and the value after. */
+export function Differences({
+  list,
+  label,
+  before = "Before",
+  after = "After",
+}: {
+  list: Difference[];
+  label: string;
+  before?: string;
+  after?: string;
+}) {
+  return (
+    <table class="diff" aria-label={label}>
+      <thead>
+        <tr>
+          <th scope="col">Field</th>
+          <th scope="col">{before}</th>
+          <th scope="col">{after}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {list.map((one) => (
+          <tr key={one.name}>
+            <th scope="row">
+              <code>{breakable(one.name)}</code>
+            </th>
+            <td data-title={before}>{one.before ? <del>{one.before}</del> : <span class="faint">not set</span>}</td>
+            <td data-title={after}>{one.after ? <ins>{one.after}</ins> : <span class="faint">not set</span>}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** A long path breaks after its dots. */
+function breakable(path: string) {
+  return path.split(/(?<=\.)/).map((part, index) => (
+    <span key={index}>
+      {part}
+      <wbr />
+    </span>
+  ));
+}
+
+/** Fields of the object in the cluster: what the registry applied or would apply, and what is there. */
+export function fieldDifferences(list: FieldDifference[], planned: boolean): Difference[] {
+  return list.map(({ path, applied, found }) =>
+    planned ? { name: path, before: found, after: applied } : { name: path, before: applied, after: found },
+  );
+}

@@ -1,0 +1,189 @@
+import { useState } from "preact/hooks";
+import { Button, Skeleton, StatusBadge } from "../../components/basics";
+import { Conflicts } from "../../components/conflicts";
+import { FormDialog } from "../../components/dialog";
+import { FailureNotice } from "../../components/failure";
+import { SelectField, TextField } from "../../components/fields";
+import { toast } from "../../components/toast";
+import type { ServingEnvironment } from "../../gen/modelregistry/v1/serving_environment_pb";
+import { api, newRequestId } from "../../lib/api";
+import { useDraft } from "../../lib/draft";
+import { href, useProject } from "../../lib/project";
+import { useAction, useQuery } from "../../lib/query";
+import { Link, navigate } from "../../lib/router";
+import { namespaceOf } from "./names";
+
+const POLICIES: [string, string][] = [
+  ["report", "Report it, and leave the change"],
+  ["enforce", "Undo it at once"],
+];
+
+interface EnvironmentDraft {
+  name: string;
+  namespace: string;
+  driftPolicy: string;
+  description: string;
+}
+
+function draftOf(environment: ServingEnvironment | undefined): EnvironmentDraft {
+  return {
+    name: environment?.name ?? "",
+    namespace: environment?.externalId ?? "",
+    driftPolicy: environment?.driftPolicy || "report",
+    description: environment?.description ?? "",
+  };
+}
+
+/** Creates an environment, or edits one. */
+export function EnvironmentDialog({
+  environment,
+  onClose,
+  onSaved,
+}: {
+  environment?: ServingEnvironment;
+  onClose: () => void;
+  onSaved: (id: string) => void;
+}) {
+  const draft = useDraft(draftOf(environment));
+  const [etag, setEtag] = useState(environment?.etag ?? "");
+  const [requestId, setRequestId] = useState(newRequestId);
+  const { values, changed, set } = draft;
+  const save = useAction(async () => {
+    const { name, namespace, driftPolicy, description } = changed;
+    const fields = { name: name?.trim(), externalId: namespace?.trim(), driftPolicy, description };
+    if (environment) {
+      await api.environments.updateServingEnvironment({
+        id: environment.id,
+        etag,
+        requestId,
+        servingEnvironment: fields,
+      });
+      toast("The environment was saved.");
+      return onSaved(environment.id);
+    }
+    const answer = await api.environments.createServingEnvironment({ requestId, servingEnvironment: fields });
+    toast("The environment was created.");
+    onSaved(answer.servingEnvironment?.id ?? "");
+  });
+  const readAgain = async () => {
+    const { servingEnvironment } = await api.environments.getServingEnvironment({ id: environment?.id ?? "" });
+    if (!servingEnvironment) return;
+    draft.rebase(draftOf(servingEnvironment));
+    setEtag(servingEnvironment.etag);
+    setRequestId(newRequestId());
+    save.clear();
+  };
+  const field = { failure: save.failure };
+  return (
+    <FormDialog
+      title={environment ? `Edit ${environment.name}` : "New environment"}
+      submit={environment ? "Save" : "Create"}
+      action={save}
+      onClose={onClose}
+      ready={values.name.trim() !== "" && Object.keys(changed).length > 0}
+      shownFields={["name", "external_id", "drift_policy", "description"].map((name) => `serving_environment.${name}`)}
+      failureActions={
+        save.failure?.reason === "ETAG_MISMATCH" && (
+          <Button onClick={readAgain}>Read it again, and keep my changes</Button>
+        )
+      }
+    >
+      <Conflicts fields={draft.conflicts} />
+      <TextField
+        {...field}
+        label="Name"
+        value={values.name}
+        onInput={(name) => set("name", name)}
+        path="serving_environment.name"
+        placeholder="production"
+        autofocus
+      />
+      <TextField
+        {...field}
+        label="Kubernetes namespace"
+        optional
+        value={values.namespace}
+        onInput={(namespace) => set("namespace", namespace)}
+        path="serving_environment.external_id"
+        placeholder={values.name.trim() || "the same as the name"}
+        hint={
+          environment
+            ? "Deployments that exist stay in the namespace in which they are."
+            : "If it is another one than the name. It must exist in the cluster."
+        }
+      />
+      <SelectField
+        {...field}
+        label="If somebody else changes a deployed object"
+        value={values.driftPolicy}
+        onChange={(policy) => set("driftPolicy", policy)}
+        options={POLICIES}
+        path="serving_environment.drift_policy"
+      />
+      <TextField
+        {...field}
+        label="Description"
+        optional
+        rows={2}
+        value={values.description}
+        onInput={(description) => set("description", description)}
+        path="serving_environment.description"
+      />
+    </FormDialog>
+  );
+}
+
+/** Deletes an environment, and shows before what is in the way. */
+export function DeleteEnvironmentDialog({
+  environment,
+  onClose,
+}: {
+  environment: ServingEnvironment;
+  onClose: () => void;
+}) {
+  const { id, name, etag } = environment;
+  const [requestId] = useState(newRequestId);
+  const project = useProject();
+  const { data, failure, reload } = useQuery(`services in ${project} ${id}`, async (signal) => {
+    const answer = await api.services.listInferenceServices({ servingEnvironmentId: id, limit: 10n }, { signal });
+    return { services: answer.inferenceServices, total: Number(answer.totalSize ?? 0n) };
+  });
+  const remove = useAction(async () => {
+    await api.environments.deleteServingEnvironment({ id, etag, requestId });
+    toast(`The environment ${name} was deleted.`);
+    navigate(href("/environments"));
+  });
+  return (
+    <FormDialog
+      title={`Delete ${name}?`}
+      submit="Delete"
+      danger
+      action={remove}
+      onClose={onClose}
+      ready={data !== undefined && data.total === 0}
+    >
+      {failure && <FailureNotice failure={failure} retry={reload} />}
+      {!data && !failure && <Skeleton lines={2} />}
+      {data?.total === 0 && (
+        <p>
+          Nothing is deployed in it. Only the record is deleted: the namespace {namespaceOf(environment)} stays in the
+          cluster.
+        </p>
+      )}
+      {data && data.total > 0 && (
+        <>
+          <p>These inference services are in the way. Undeploy them and delete their records first:</p>
+          <ul class="list">
+            {data.services.map((service) => (
+              <li key={service.id}>
+                <Link to={href(`/deployments/${service.id}`)}>{service.name}</Link>{" "}
+                <StatusBadge status={service.currentState} />
+              </li>
+            ))}
+            {data.total > data.services.length && <li>and {data.total - data.services.length} more</li>}
+          </ul>
+        </>
+      )}
+    </FormDialog>
+  );
+}
