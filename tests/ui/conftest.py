@@ -34,7 +34,11 @@ def ui_url() -> Iterator[str]:
     if running := os.environ.get("REGISTRY_TEST_UI_URL"):
         yield running
         return
-    service = Stack(REGISTRY_CLUSTER="simulated", REGISTRY_KUBERNETES_REQUESTS_PER_SECOND="1000")
+    service = Stack(
+        REGISTRY_CLUSTER="simulated",
+        REGISTRY_KUBERNETES_REQUESTS_PER_SECOND="1000",
+        REGISTRY_WEBHOOK_NETWORKS="127.0.0.0/8",
+    )
     try:
         yield service.start().base_url
     finally:

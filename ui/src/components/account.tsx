@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
+import { Role } from "../gen/modelregistry/v1/access_pb";
 import { caller } from "../lib/caller";
 import { useProject } from "../lib/project";
-import { MAY, roleName } from "../lib/roles";
+import { MAY, ROLES, roleName } from "../lib/roles";
 import { config, loginWanted, signOut, token } from "../lib/session";
 import { useStore } from "../lib/store";
 import { Button, CopyId, copyText, Fact, Facts, Time } from "./basics";
@@ -91,7 +92,7 @@ function AccountDialog({ onClose, onSwitch }: { onClose: () => void; onSwitch: (
         <Fact name="The session ends">{expiresAt ? <Time at={expiresAt} /> : "It does not end"}</Fact>
         <Fact name="Groups">{groups.join(", ")}</Fact>
       </Facts>
-      <p class="muted account-may">{MAY[role]}</p>
+      <p class="muted account-may">{mayOf(role)}</p>
     </Dialog>
   );
 }
@@ -103,6 +104,12 @@ function CopyName({ name }: { name: string }) {
       <Icon name="copy" />
     </button>
   );
+}
+
+/** What a role may do, with what it may because the lower ones may. */
+function mayOf(role: Role): string {
+  const all = role === Role.OPERATOR ? [Role.OPERATOR] : ROLES.filter((lower) => lower <= role);
+  return (all.length ? all : [Role.UNSPECIFIED]).map((each) => MAY[each]).join(" ");
 }
 
 function recognizedBy(method: string): string {

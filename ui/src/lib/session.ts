@@ -35,6 +35,9 @@ export const token = createStore(sessionStorage.getItem(KEY) ?? "");
 /** Why the login is shown over the page; empty while it is not. The page stays as it is below. */
 export const loginWanted = createStore("");
 
+/** Whether the registry has accepted the token since it was entered or the page was loaded. */
+export const accepted = createStore(false);
+
 /** Whether the user has signed out, so that the issuer has to ask again who it is. */
 export const signedOut = createStore(false);
 
@@ -42,6 +45,7 @@ export function signIn(text: string): void {
   token.set(text);
   sessionStorage.setItem(KEY, text);
   signedOut.set(false);
+  accepted.set(false);
   loginWanted.set("");
   refresh();
 }

@@ -108,6 +108,7 @@ function Audit() {
       <DataTable
         label="Audit log"
         unit="entry"
+        units="entries"
         pages={pages}
         rowKey={({ position }) => position.toString()}
         columns={[

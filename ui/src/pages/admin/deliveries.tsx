@@ -71,6 +71,7 @@ export function Deliveries({ webhook, onRedelivered }: { webhook: Webhook; onRed
       <DataTable
         label="Deliveries"
         unit="delivery"
+        units="deliveries"
         pages={pages}
         rowKey={({ event }) => event?.id ?? ""}
         columns={[

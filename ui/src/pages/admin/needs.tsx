@@ -16,7 +16,8 @@ export function Needs({ role, title, children }: { role: Role; title: string; ch
       <PageHead title={title} />
       <Empty title={`This page is for ${needed}s`}>
         <p>
-          You are {who?.name || "anonymous"}, and your role here is: {roleName(who?.role ?? 0).toLowerCase()}.{" "}
+          You are {who?.name || "anonymous"}.{" "}
+          {who?.role ? `Your role in this project is ${roleName(who.role)}.` : "You have no role in this project."}{" "}
           {needed === "operator"
             ? "The settings of the registry name the operators."
             : "Ask an admin of the project for a higher role, or switch to another project."}
