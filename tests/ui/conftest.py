@@ -50,6 +50,7 @@ def ui_url() -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     if not _CHROMIUM:
         pytest.skip("Chromium is not installed: set CHROMIUM, or install it as `chromium`")
+    expect.set_options(timeout=15_000)  # on a busy machine, events take a while
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=arguments)

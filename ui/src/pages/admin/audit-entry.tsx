@@ -44,8 +44,8 @@ export function AuditEntryDialog({ entry, onClose }: { entry: AuditEntry; onClos
         )}
         <Diff entry={entry} />
         <p class="faint chain">
-          Entry {position.toString()}. Its hash proves that it was not changed: <code>{hash}</code>. Whoever runs the
-          registry checks all of them with <code>registry-grpc audit verify</code>.
+          Entry {position.toString()} has the hash <code>{hash}</code>, which depends on all entries before it.{" "}
+          <code>registry-grpc audit verify</code> checks that none was changed, inserted or removed.
         </p>
       </div>
     </Dialog>

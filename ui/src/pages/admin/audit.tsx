@@ -114,7 +114,7 @@ function Audit() {
         columns={[
           { title: "When", hideOn: "phone", width: "medium", cell: ({ occurredAt }) => <Time at={occurredAt} /> },
           { title: "What", cell: (entry) => <What entry={entry} onOpen={() => setOpen(entry)} /> },
-          { title: "Who", width: "owner", cell: (entry) => <Who entry={entry} add={add} /> },
+          { title: "Who", hideOn: "phone", width: "owner", cell: (entry) => <Who entry={entry} add={add} /> },
           {
             title: "By which call",
             hideOn: "tablet",
@@ -138,13 +138,19 @@ const TONES: Record<string, Tone> = { created: "green", deleted: "red", refused:
 
 function What({ entry, onOpen }: { entry: AuditEntry; onOpen: () => void }) {
   const verb = entry.type.split(".")[1] ?? "";
+  const refused = entry.type === "call.refused" && (entry.details.message ?? entry.details.reason);
   return (
     <span class="with-icon">
       <span class={`dot ${TONES[verb] ?? "blue"}`} />
-      <button type="button" class="link text" aria-haspopup="dialog" onClick={onOpen}>
-        {titleOf(entry)}
-        {entry.details.reason && entry.type === "call.refused" && `: ${entry.details.message ?? entry.details.reason}`}
-      </button>
+      <span class="text">
+        <button type="button" class="link text" aria-haspopup="dialog" onClick={onOpen}>
+          {titleOf(entry)}
+          {refused && `: ${refused}`}
+        </button>
+        <small class="phone-only">
+          {entry.actor || "Nobody"}, <Time at={entry.occurredAt} />
+        </small>
+      </span>
       {entry.details.left_out && <Badge tone="amber">and {entry.details.left_out} more</Badge>}
     </span>
   );

@@ -83,7 +83,7 @@ export function Deliveries({ webhook, onRedelivered }: { webhook: Webhook; onRed
             width: "wide",
             cell: ({ status, error }) => (
               <span class="with-icon">
-                <HttpStatus status={status} /> {error}
+                <HttpStatus status={status} /> <span class="text">{error}</span>
               </span>
             ),
           },

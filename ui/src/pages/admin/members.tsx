@@ -106,7 +106,7 @@ function Name({ member }: { member: Member }) {
     <span class="with-icon">
       <Icon name={isGroup ? "members" : "user"} />
       <span class="hidden">{isGroup ? "Group" : "User"}</span>
-      {member.name}
+      <span class="text">{member.name}</span>
       {useIsMe(member) && <Badge tone="blue">{isGroup ? "your group" : "you"}</Badge>}
     </span>
   );

@@ -1,4 +1,3 @@
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { useState } from "preact/hooks";
 import { Badge, Button, Empty, Time } from "../../components/basics";
 import { FormDialog } from "../../components/dialog";
@@ -16,8 +15,8 @@ import { RoleBadge } from "./members";
 import { Needs } from "./needs";
 import { SecretDialog } from "./secret";
 
-const DAY_MS = 86_400_000;
-const SOON_MS = 14 * DAY_MS;
+/** The last part of its lifetime, in which a token should be replaced. */
+const LAST_PART = 0.2;
 
 export function TokensPage() {
   return (
@@ -64,10 +63,15 @@ function Tokens() {
             cell: ({ lastUsedAt }) => (lastUsedAt ? <Time at={lastUsedAt} /> : <span class="faint">Never</span>),
           },
           { title: "Ends", hideOn: "tablet", width: "medium", cell: ({ expiresAt }) => <Time at={expiresAt} /> },
-          { title: "Made by", hideOn: "tablet", width: "owner", cell: ({ createdBy }) => createdBy },
+          {
+            title: "Made by",
+            hideOn: "tablet",
+            width: "owner",
+            cell: ({ createdBy }) => createdBy || <span class="faint">–</span>,
+          },
           {
             title: "Actions",
-            width: "narrow",
+            width: "state",
             align: "right",
             cell: (token) =>
               !token.revokedAt && (
@@ -113,11 +117,13 @@ function Tokens() {
   );
 }
 
-function TokenState({ token }: { token: ApiToken }) {
-  const left = (at: Timestamp | undefined) => (at ? dateOf(at).getTime() - Date.now() : Number.POSITIVE_INFINITY);
-  if (token.revokedAt) return <Badge tone="grey">revoked</Badge>;
-  if (left(token.expiresAt) < 0) return <Badge tone="red">expired</Badge>;
-  if (left(token.expiresAt) < SOON_MS) return <Badge tone="amber">ends soon</Badge>;
+function TokenState({ token: { createdAt, expiresAt, revokedAt } }: { token: ApiToken }) {
+  if (revokedAt) return <Badge tone="grey">revoked</Badge>;
+  if (!createdAt || !expiresAt) return null;
+  const end = dateOf(expiresAt).getTime();
+  const left = (end - Date.now()) / (end - dateOf(createdAt).getTime());
+  if (left < 0) return <Badge tone="red">expired</Badge>;
+  if (left < LAST_PART) return <Badge tone="amber">ends soon</Badge>;
   return <Badge tone="green">active</Badge>;
 }
 
