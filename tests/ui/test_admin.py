@@ -151,7 +151,7 @@ def test_a_webhook_from_its_creation_to_its_end(ui: Ui, api: Api, receiver: Rece
     expect(ui.page.get_by_text("The test was accepted with the status 204.")).to_be_visible()
     receiver.status = 507
     ui.button("Send a test").click()
-    expect(ui.page.get_by_text("The test was refused with the status 507. the disk is full")).to_be_visible()
+    expect(ui.page.get_by_text("The test was refused with the status 507. It says: the disk is full")).to_be_visible()
 
     assert api.post("/models", {"name": "iris"}).status_code == 201
     with receiver.arrived:

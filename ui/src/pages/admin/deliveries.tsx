@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { Button, CopyId, Empty, Fact, Facts, StatusBadge, Time } from "../../components/basics";
+import { Badge, Button, CopyId, Empty, Fact, Facts, Time } from "../../components/basics";
 import { Dialog } from "../../components/dialog";
 import { FailureNotice } from "../../components/failure";
 import { CheckField } from "../../components/fields";
@@ -132,8 +132,8 @@ function EventName({ delivery, onOpen }: { delivery: WebhookDelivery; onOpen: ()
 
 /** A delivery that waits after a failed attempt is no good news. */
 function StateBadge({ delivery: { state, attempts } }: { delivery: WebhookDelivery }) {
-  if (state === WebhookDeliveryState.PENDING) return <StatusBadge status={attempts ? "FAILING" : "PENDING"} />;
-  return <StatusBadge status={WebhookDeliveryState[state] ?? ""} />;
+  if (state === WebhookDeliveryState.DELIVERED) return <Badge tone="green">delivered</Badge>;
+  return attempts ? <Badge tone="amber">failing</Badge> : <Badge tone="blue">waiting</Badge>;
 }
 
 interface DialogProps {

@@ -106,7 +106,7 @@ export function ProjectFields({ draft, failure }: { draft: Draft<ProjectDraft>; 
       <fieldset class="stack">
         <legend>What it may use</legend>
         <p class="hint">One entry in a line. A star stands for any characters.</p>
-        <div class="columns">
+        <div class="columns lists">
           <TextField
             label="Namespaces"
             rows={3}

@@ -6,6 +6,7 @@ import { PageHead } from "../../components/page";
 import { Role } from "../../gen/modelregistry/v1/access_pb";
 import { type TestWebhookResponse, type Webhook, WebhookState } from "../../gen/modelregistry/v1/webhook_pb";
 import { api } from "../../lib/api";
+import { sentence } from "../../lib/errors";
 import { href, useProject } from "../../lib/project";
 import { useAction, useQuery } from "../../lib/query";
 import type { PageProps } from "../../routes";
@@ -119,7 +120,7 @@ function TestAnswer({ answer }: { answer: TestWebhookResponse }) {
           : status === undefined
             ? "The test got no answer."
             : `The test was refused with the status ${status}.`}{" "}
-        {error}
+        {error && (status === undefined ? sentence(error) : `It says: ${error}`)}
       </p>
     </div>
   );
