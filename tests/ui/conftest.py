@@ -36,7 +36,11 @@ def ui_stack() -> Iterator[Addresses]:
     if running := os.environ.get("REGISTRY_TEST_UI_URL"):
         yield Addresses(running, folder=os.environ.get("REGISTRY_TEST_UI_DATA", ""))
         return
-    service = Stack(REGISTRY_CLUSTER="simulated", REGISTRY_KUBERNETES_REQUESTS_PER_SECOND="1000")
+    service = Stack(
+        REGISTRY_CLUSTER="simulated",
+        REGISTRY_KUBERNETES_REQUESTS_PER_SECOND="1000",
+        REGISTRY_WEBHOOK_NETWORKS="127.0.0.0/8",
+    )
     try:
         yield service.start()
     finally:
@@ -63,6 +67,7 @@ def ui_cluster(ui_stack: Addresses) -> Iterator[Cluster]:
 def browser() -> Iterator[Browser]:
     if not _CHROMIUM:
         pytest.skip("Chromium is not installed: set CHROMIUM, or install it as `chromium`")
+    expect.set_options(timeout=15_000)  # on a busy machine, events take a while
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=arguments)

@@ -2,9 +2,11 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { Empty } from "./components/basics";
 import { ErrorBoundary } from "./components/failure";
+import { LoginHandedOver } from "./components/login";
 import { PageHead } from "./components/page";
 import { Shell } from "./components/shell";
 import { loadCaller } from "./lib/caller";
+import { finish, handOver, loginAnswer } from "./lib/oidc";
 import { href, rememberProject, useProject } from "./lib/project";
 import { Link, matchPath, navigate, useLocation } from "./lib/router";
 import { epoch, loadConfig } from "./lib/session";
@@ -75,7 +77,14 @@ function NotFound() {
   );
 }
 
-applyTheme();
-await loadConfig(); // it names the project to begin with
+async function start(root: HTMLElement): Promise<void> {
+  applyTheme();
+  const answer = loginAnswer();
+  if (answer && handOver(answer)) return render(<LoginHandedOver />, root);
+  await loadConfig(); // it names the project to begin with
+  if (answer) await finish(answer);
+  render(<App />, root);
+}
+
 const root = document.getElementById("app");
-if (root) render(<App />, root);
+if (root) void start(root);

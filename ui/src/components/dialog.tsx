@@ -6,7 +6,8 @@ import { FailureNotice } from "./failure";
 
 interface DialogProps {
   title: string;
-  onClose: () => void;
+  /** Without it, only a button in the footer closes the dialog. */
+  onClose?: () => void;
   children: ComponentChildren;
   /** Buttons at the bottom. */
   footer?: ComponentChildren;
@@ -29,12 +30,12 @@ export function Dialog({ title, onClose, children, footer, wide }: DialogProps) 
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        onClose?.();
       }}
     >
       <header>
         <h2 id={id}>{title}</h2>
-        <Button kind="quiet" icon="close" aria-label="Close" onClick={onClose} />
+        {onClose && <Button kind="quiet" icon="close" aria-label="Close" onClick={onClose} />}
       </header>
       <div class="dialog-body">{children}</div>
       {footer && <footer>{footer}</footer>}

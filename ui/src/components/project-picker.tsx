@@ -1,7 +1,10 @@
 import { useState } from "preact/hooks";
+import { Role } from "../gen/modelregistry/v1/access_pb";
 import { api } from "../lib/api";
+import { caller } from "../lib/caller";
 import { href, isProjectId, recentProjects, useProject } from "../lib/project";
 import { useQuery } from "../lib/query";
+import { roleName } from "../lib/roles";
 import { navigate } from "../lib/router";
 import { createStore, useStore } from "../lib/store";
 import { Button } from "./basics";
@@ -33,17 +36,32 @@ export function ProjectPicker({ open, setOpen }: { open: boolean; setOpen: (open
 }
 
 function useProjects() {
-  return useQuery("projects", async (signal) => {
+  const who = useStore(caller);
+  const isOperator = who !== undefined && who.role >= Role.OPERATOR; // for others, it would be a refused call in the audit log
+  return useQuery(`projects ${isOperator}`, async (signal) => {
+    if (!isOperator) return;
     const { projects } = await api.projects.listProjects({ pageSize: 100 }, { signal });
     names.set(Object.fromEntries(projects.map(({ id, name }) => [id, name])));
-    return projects;
   });
+}
+
+/** The roles that the caller has in these projects. Those of the others are not known, and it costs a call for each. */
+function useRoles(ids: string[]): Record<string, Role> {
+  const { data } = useQuery(`roles ${ids}`, async (signal) => {
+    const answers = await Promise.all(
+      ids.map((id) => api.access.getCaller({}, { signal, headers: { "project-id": id } })),
+    );
+    return Object.fromEntries(ids.map((id, at) => [id, answers[at]?.role ?? Role.UNSPECIFIED]));
+  });
+  return data ?? {};
 }
 
 function PickDialog({ current, onClose }: { current: string; onClose: () => void }) {
   const known = useStore(names);
   const [text, setText] = useState("");
-  const ids = [...new Set([current, ...recentProjects(), ...Object.keys(known)])];
+  const recent = [...new Set([current, ...recentProjects()])];
+  const roles = useRoles(recent);
+  const ids = [...new Set([...recent, ...Object.keys(known)])];
   const wanted = text.trim().toLowerCase();
   const found = ids.filter((id) => `${known[id] ?? ""} ${id}`.toLowerCase().includes(wanted));
   const pick = (id: string) => {
@@ -71,7 +89,10 @@ function PickDialog({ current, onClose }: { current: string; onClose: () => void
           {found.map((id) => (
             <li key={id}>
               <button type="button" aria-current={id === current ? "true" : undefined} onClick={() => pick(id)}>
-                <span>{known[id] ?? "Project"}</span>
+                <span>
+                  {known[id] ?? "Project"}
+                  {roles[id] !== undefined && <span class="faint"> {roleName(roles[id])}</span>}
+                </span>
                 <code>{id}</code>
               </button>
             </li>

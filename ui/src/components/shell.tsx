@@ -1,15 +1,15 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Role } from "../gen/modelregistry/v1/access_pb";
 import { caller } from "../lib/caller";
 import { away } from "../lib/health";
 import { SHORTCUTS, useKeys } from "../lib/keys";
 import { href } from "../lib/project";
 import { Link, navigate, useLocation } from "../lib/router";
-import { config, loginWanted, signOut, token } from "../lib/session";
+import { config, loginWanted } from "../lib/session";
 import { useStore } from "../lib/store";
 import { setTheme, type Theme, theme } from "../lib/theme";
 import { type NavEntry, type Route, routes } from "../routes";
+import { Account } from "./account";
 import { Button } from "./basics";
 import { Dialog } from "./dialog";
 import { Icon, type IconName } from "./icon";
@@ -73,7 +73,7 @@ export function Shell({ route, children }: { route: Route | undefined; children:
         <Brand />
         <ProjectPicker open={picking} setOpen={setPicking} />
         <Navigation current={route} />
-        <Footer onHelp={() => setHelp(true)} />
+        <Footer onHelp={() => setHelp(true)} onSwitch={() => setPicking(true)} />
       </aside>
       {menu && <button type="button" class="backdrop" aria-label="Close the menu" onClick={() => setMenu(false)} />}
       <main id="main" ref={main} tabIndex={-1}>
@@ -136,27 +136,12 @@ const THEMES: [Theme, IconName, string][] = [
   ["dark", "moon", "Dark"],
 ];
 
-function Footer({ onHelp }: { onHelp: () => void }) {
+function Footer({ onHelp, onSwitch }: { onHelp: () => void; onSwitch: () => void }) {
   const chosen = useStore(theme);
-  const who = useStore(caller);
   const { version } = useStore(config);
-  const signedIn = useStore(token) !== "";
   return (
     <div class="sidebar-foot">
-      {who && (
-        <div class="caller">
-          <Icon name="user" />
-          <span title={who.groups.join(", ") || undefined}>
-            {who.name || "Anonymous"}
-            <small>{who.method === "none" ? "Authentication is off" : roleName(who.role)}</small>
-          </span>
-          {signedIn && (
-            <button type="button" class="link" onClick={signOut}>
-              Sign out
-            </button>
-          )}
-        </div>
-      )}
+      <Account onSwitch={onSwitch} />
       <div class="row">
         <fieldset class="switch" aria-label="Colours">
           {THEMES.map(([key, icon, text]) => (
@@ -177,11 +162,6 @@ function Footer({ onHelp }: { onHelp: () => void }) {
       </div>
     </div>
   );
-}
-
-export function roleName(role: Role): string {
-  const name = Role[role];
-  return !name || role === Role.UNSPECIFIED ? "No role in this project" : name.charAt(0) + name.slice(1).toLowerCase();
 }
 
 function Banner() {

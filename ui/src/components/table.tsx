@@ -34,6 +34,8 @@ interface TableProps<T> {
   empty: ComponentChildren;
   /** The word for a row, in the count below the table: `model`. */
   unit: string;
+  /** The word for several rows, if it is not `unit` with an s. */
+  units?: string;
 }
 
 /** All rows have this height (tables.css), so that only those that can be seen have to exist. */
@@ -41,7 +43,18 @@ const ROW = 48;
 const OVERSCAN = 12;
 
 /** A table that reads on while it is scrolled. It stays fast with 100,000 rows. */
-export function DataTable<T>({ label, columns, pages, rowKey, rowLink, orderBy, onOrder, empty, unit }: TableProps<T>) {
+export function DataTable<T>({
+  label,
+  columns,
+  pages,
+  rowKey,
+  rowLink,
+  orderBy,
+  onOrder,
+  empty,
+  unit,
+  units,
+}: TableProps<T>) {
   const { rows, loading, failure, hasMore } = pages;
   const body = useRef<HTMLTableSectionElement>(null);
   const [first, last] = useVisibleRows(body, rows.length);
@@ -78,7 +91,7 @@ export function DataTable<T>({ label, columns, pages, rowKey, rowLink, orderBy, 
           <FailureNotice failure={failure} retry={pages.reload} />
         ) : (
           <span>
-            {plural(rows.length, unit)}
+            {plural(rows.length, unit, units)}
             {hasMore && (loading ? ", reading more …" : " so far, scroll for more")}
           </span>
         )}

@@ -16,7 +16,7 @@ import { WebhookService } from "../gen/modelregistry/v1/webhook_pb";
 import { isAway } from "./errors";
 import { registryIsAway } from "./health";
 import { currentProject } from "./project";
-import { loginWanted, token } from "./session";
+import { accepted, loginWanted, token } from "./session";
 
 /** The project and the token of the caller, unless the call names them itself. */
 const withMetadata: Interceptor = (next) => (request) => {
@@ -28,15 +28,24 @@ const withMetadata: Interceptor = (next) => (request) => {
 /** Asks for a login, or says that the registry is away, wherever the call was made. The caller gets the error as well. */
 const withNotices: Interceptor = (next) => async (request) => {
   try {
-    return await next(request);
+    const answer = await next(request);
+    if (token.get()) accepted.set(true);
+    return answer;
   } catch (error) {
     if (isAway(error)) registryIsAway(error, probe);
     else if (ConnectError.from(error).code === Code.Unauthenticated) {
-      loginWanted.set(token.get() ? "Your session has ended. Sign in again to go on." : "Sign in to see this page.");
+      loginWanted.set(loginWanted.get() || whyLogin());
     }
     throw error;
   }
 };
+
+function whyLogin(): string {
+  if (!token.get()) return "Sign in to see this page.";
+  return accepted.get()
+    ? "Your session has ended. Sign in again to go on."
+    : "The registry does not accept your token. It may have ended.";
+}
 
 const transport = createGrpcWebTransport({
   baseUrl: window.location.origin,

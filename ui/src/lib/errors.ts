@@ -84,7 +84,6 @@ const HINTS: Record<string, string> = {
   ETAG_MISMATCH: "Read it again, and make your change anew.",
   REVISION_MISMATCH: "Somebody else has changed the deployment. Read it again.",
   CONCURRENT_CHANGE: "Try again.",
-  DATABASE_UNAVAILABLE: "It is tried again by itself.",
   DATABASE_READ_ONLY: "You can read everything. Repeat the change later.",
   FILTER_TOO_EXPENSIVE: "Add a condition with an index, such as a label, the state, or a narrower range of created_at.",
   PERMISSION_DENIED: "Ask an admin of the project for a higher role.",

@@ -1,8 +1,15 @@
 import { createStore } from "./store";
 
+/** How users log in at an issuer of OpenID Connect. */
+export interface Oidc {
+  issuer: string;
+  client_id: string;
+  scopes: string[];
+}
+
 /** What the gateway says about itself in /ui/config.json. */
 export interface Config {
-  oidc: { issuer: string; client_id: string; scopes: string[] } | null;
+  oidc: Oidc | null;
   auth: "off" | "required";
   version: string;
   /** The project to begin with. */
@@ -28,9 +35,17 @@ export const token = createStore(sessionStorage.getItem(KEY) ?? "");
 /** Why the login is shown over the page; empty while it is not. The page stays as it is below. */
 export const loginWanted = createStore("");
 
+/** Whether the registry has accepted the token since it was entered or the page was loaded. */
+export const accepted = createStore(false);
+
+/** Whether the user has signed out, so that the issuer has to ask again who it is. */
+export const signedOut = createStore(false);
+
 export function signIn(text: string): void {
   token.set(text);
   sessionStorage.setItem(KEY, text);
+  signedOut.set(false);
+  accepted.set(false);
   loginWanted.set("");
   refresh();
 }
@@ -38,6 +53,7 @@ export function signIn(text: string): void {
 export function signOut(): void {
   sessionStorage.removeItem(KEY);
   token.set("");
+  signedOut.set(true);
   if (config.get().auth === "required") loginWanted.set("You have signed out.");
   refresh();
 }
