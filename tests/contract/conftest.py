@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +14,7 @@ from tests.fakes.store import InMemoryStore
 from tests.postgres import PATIENT, ServerForRun, new_database
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
+from registry_grpc.adapters.postgres import access, audit, deployment_queue, event_log
 from registry_grpc.adapters.postgres.artifacts import PostgresArtifactRepository
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deleted_versions import PostgresDeletedVersionRepository
@@ -25,6 +26,16 @@ from registry_grpc.adapters.postgres.registered_models import PostgresRegistered
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.adapters.postgres.transfer import PostgresTransferRepository
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_found_by_the_clock() -> Iterator[None]:
+    """Who waits looks again every few seconds, in case a notification was lost. That must not hide that none is sent."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (access, audit, event_log):
+            patched.setattr(module, "_POLL_SECONDS", 3600)
+        patched.setattr(deployment_queue, "_POLL_EVENTS_SECONDS", 3600)
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
