@@ -30,7 +30,7 @@ from registry_grpc.adapters.postgres.transfer import PostgresTransferRepository
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_found_by_the_clock() -> Iterator[None]:
-    """Who waits looks again every few seconds, in case a notification was lost. That must not hide that none is sent."""
+    """Whoever waits also looks every few seconds, in case a notification is lost. No test may pass by that alone."""
     with pytest.MonkeyPatch.context() as patched:
         for module in (access, audit, event_log):
             patched.setattr(module, "_POLL_SECONDS", 3600)
