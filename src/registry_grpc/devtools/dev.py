@@ -342,7 +342,7 @@ def _greeting(  # noqa: PLR0917 - as _specs
     controller_metrics_port: int,
 ) -> str:
     cluster = settings.cluster
-    access, header, tls = "", "", settings.gateway_tls
+    access, samples, header, tls = "", "", "", settings.gateway_tls
     curl = "curl -s"
     if tls:
         curl += f" --cacert {tls}/ca.crt" + (
@@ -354,6 +354,9 @@ def _greeting(  # noqa: PLR0917 - as _specs
         header = f"""-H 'Authorization: Bearer {tokens["editor"]}' \\
     """
     elif settings.auth is AuthKind.OFF:
+        if not tls and cluster is ClusterKind.SIMULATED:
+            command = Path(sys.executable).with_name("registry")
+            samples = f"samples  {command} demo --url {gateway} --project {PROJECT}\n"
         access = "access   OPEN to everybody who reaches the port; REGISTRY_AUTH=demo switches tokens on\n"
     return f"""database {database_url}
 cluster  {cluster}{f" (kubectl --kubeconfig {folder}/cluster/kubeconfig)" if cluster is ClusterKind.SIMULATED else ""}
@@ -361,7 +364,7 @@ logs     on stderr; {folder}/postgres/server.log, {folder}/gateway/envoy.log
 metrics  {metrics}{f" (controller: port {controller_metrics_port})" if cluster is not ClusterKind.NONE else ""}
 ui       {gateway}/ui/
 docs     {gateway}/docs/ (the reference of the REST API)
-{access}ready {gateway} (REST, gRPC and gRPC-Web)
+{samples}{access}ready {gateway} (REST, gRPC and gRPC-Web)
 
 Try:
   {curl} {gateway}/api/v1/model-registry/models \\
