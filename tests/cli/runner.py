@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -66,13 +67,19 @@ class Registry:
         """A process of its own, for what depends on one."""
         command = [sys.executable, "-m", "registry_cli", *arguments]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, text=True, env=process_environment(self.environment), **pipes | options)
+        options = {"text": True, "env": process_environment(self.environment), "preexec_fn": _interruptible} | options
+        return subprocess.Popen(command, **pipes | options)
 
     def run(self, *arguments: str) -> Result:
         """As `start`, to its end."""
         with self.start(*arguments) as process:
             out, err = process.communicate(timeout=60)
         return Result(process.returncode, out, err)
+
+
+def _interruptible() -> None:
+    """Tests that run in the background of a shell ignore interrupts, and so would the process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def process_environment(more: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -46,6 +47,7 @@ app = App(
     error_formatter=_usage,
     suppress_keyboard_interrupt=False,
 )
+app.meta.suppress_keyboard_interrupt = False
 app["--help"].group = app["--version"].group = GLOBAL
 
 _COMMANDS = {
@@ -127,6 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         try:
             app.meta(sys.argv[1:] if arguments is None else arguments)
+        except KeyboardInterrupt:  # gRPC may wait for ever for the end of a call, also when the session is closed
+            with contextlib.suppress(BrokenPipeError):
+                sys.stdout.flush()
+            os._exit(errors.INTERRUPTED)
         finally:
             if session := sys.modules.get("registry_cli.session"):  # something was called
                 session.close()
@@ -134,8 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # whoever reads the output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(errors.PIPE_BROKEN)
-    except KeyboardInterrupt:  # gRPC may wait for ever when Python ends in the midst of a call
-        os._exit(errors.INTERRUPTED)
     except Exception as error:
         if chosen.debug:
             raise

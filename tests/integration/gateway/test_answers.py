@@ -181,7 +181,6 @@ async def test_without_workers_the_gateway_answers_at_once(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("verb", "path"),
     [
-        ("GET", "/"),
         ("GET", "/nope"),
         ("GET", API),
         ("GET", f"{API}/nope"),
