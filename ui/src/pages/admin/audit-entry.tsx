@@ -43,7 +43,7 @@ export function AuditEntryDialog({ entry, onClose }: { entry: AuditEntry; onClos
           </dl>
         )}
         <Diff entry={entry} />
-        <p class="faint chain">
+        <p class="faint hash">
           Entry {position.toString()} has the hash <code>{hash}</code>, which depends on all entries before it.{" "}
           <code>registry-grpc audit verify</code> checks that none was changed, inserted or removed.
         </p>
@@ -74,7 +74,7 @@ function Diff({ entry }: { entry: AuditEntry }) {
   const changed = [...known].filter((field) => before[field] !== after[field]).sort();
   if (!changed.length && !secret.length) return null;
   return (
-    <table class="diff" aria-label="What has changed">
+    <table class="changes" aria-label="What has changed">
       <thead>
         <tr>
           <th scope="col">Field</th>

@@ -141,7 +141,7 @@ function What({ entry, onOpen }: { entry: AuditEntry; onOpen: () => void }) {
   const refused = entry.type === "call.refused" && (entry.details.message ?? entry.details.reason);
   return (
     <span class="with-icon">
-      <span class={`dot ${TONES[verb] ?? "blue"}`} />
+      <span class={`verb ${TONES[verb] ?? "blue"}`} />
       <span class="text">
         <button type="button" class="link text" aria-haspopup="dialog" onClick={onOpen}>
           {titleOf(entry)}
