@@ -38,7 +38,7 @@ def page(browser: Browser, stack: Addresses) -> Iterator[Page]:
     page.goto(f"{stack.base_url}/docs/")
     yield page
     page.close()
-    assert complaints == []
+    assert not complaints, "\n".join(complaints)
     assert asked <= {stack.base_url, "data:", "blob:"}
 
 
@@ -54,7 +54,7 @@ def test_it_shows_the_operations_and_their_schemas(page: Page) -> None:
 def test_a_request_can_be_tried(page: Page, stack: Addresses) -> None:
     page.get_by_role("link", name="Health").first.click()
     page.get_by_role("link", name="Check health", exact=False).first.click()
-    page.get_by_role("button", name=re.compile(r"Test Request.*/healthz")).first.click()
+    page.get_by_role("button", name=re.compile(r"Test Request.*healthz")).first.click()
     with page.expect_response(f"{stack.base_url}/healthz") as response:
         page.get_by_role("button", name=re.compile("^Send")).first.click()
     assert response.value.json() == {"status": "ok"}
