@@ -66,9 +66,9 @@ class Registry:
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """A process of its own, for what depends on one."""
         command = [sys.executable, "-m", "registry_cli", *arguments]
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        options = {"text": True, "env": process_environment(self.environment), "preexec_fn": _interruptible} | options
-        return subprocess.Popen(command, **pipes | options)
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        pipes |= {"preexec_fn": _interruptible} | options
+        return subprocess.Popen(command, text=True, env=process_environment(self.environment), **pipes)
 
     def run(self, *arguments: str) -> Result:
         """As `start`, to its end."""
