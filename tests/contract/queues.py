@@ -61,6 +61,10 @@ class Queues:
         """Claim everything that is due."""
         return await self.queue.claim(100)
 
+    async def next(self) -> Claim:
+        (claim,) = await self.queue.claim(1)
+        return claim
+
     async def taken(self, deployment: Deployment) -> Claim:
         claim = await self.queue.claim_one(deployment.id)
         assert claim is not None

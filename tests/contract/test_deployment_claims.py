@@ -313,6 +313,37 @@ async def test_a_claim_does_not_wait_for_a_row_that_is_being_written(own_databas
     assert len(await queues.claimed()) == 1
 
 
+_HOLD = """
+ALTER TABLE registry_installation RENAME TO installation_behind_gate;
+CREATE VIEW registry_installation AS
+SELECT installation.*, installation.xmin FROM installation_behind_gate installation, pg_advisory_xact_lock_shared(1)
+"""
+_LET_GO = "DROP VIEW registry_installation; ALTER TABLE installation_behind_gate RENAME TO registry_installation"
+_WAITS = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_a_claim_has_what_was_written_before_it_took_the_row(own_database: Database, is_named: bool) -> None:
+    """A claim reads the installation first, and is stopped there. A fake has no such moment."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    deployment = await deployed(queues.repositories, await Surroundings.stored(queues.repositories, uuid4()))
+    await queues.queue.mark_changed([deployment.id])
+    async with own_database.transaction() as connection:
+        await connection.execute(_HOLD)
+    try:
+        async with own_database.transaction() as gate:
+            await gate.execute("SELECT pg_advisory_xact_lock(1)")
+            claim = asyncio.create_task(queues.taken(deployment) if is_named else queues.next())
+            while not await own_database.fetch(_WAITS):  # noqa: ASYNC110 - nothing tells of a lock
+                await asyncio.sleep(0.01)
+            await own_database.execute("UPDATE deployment SET message = 'written meanwhile'")
+        claimed = await claim
+    finally:
+        async with own_database.transaction() as connection:
+            await connection.execute(_LET_GO)
+    assert claimed.deployment.message == "written meanwhile"
+
+
 async def test_a_cancelled_claim_leaves_no_lease(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call is cancelled after the commit. A fake has no such moment."""
     queues = queues_on(own_database, repositories_on(own_database))

@@ -50,11 +50,12 @@ LEADER_LOCK = 7_245_013_861  # any number that no other user of the database tak
 
 # There is no epoch during a restore, which makes foreign keys last: writes would break them.
 # With ARRAY, the plan is made for few rows, however many are due. With joins, each claim after an outage would read
-# whole tables.
+# whole tables. The rows are read by RETURNING: in the table, the statement still sees them as they were when it began,
+# and not what was written before it locked them.
 _CLAIMED = f"""
 UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs => {LEASE_SECONDS})
 WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
-RETURNING id
+RETURNING *
 """
 # Projects take turns: those that are worked on have had theirs. Of one project, objects that were applied come before
 # those to be applied, and what has changed comes before what is only looked at again, so that their states stay true
@@ -75,8 +76,7 @@ _THIS_ONE = (
 )
 _CLAIM = f"""
 WITH claimed AS ({_CLAIMED.format(due=_DUE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
-WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM claimed d {DEPLOYMENT_JOINS}
 """
 # Leases are given to those that have been due longest, so only these are read, however many wait after an outage.
 _NEXT_DUE = """
@@ -89,8 +89,7 @@ SELECT least(
 """
 _CLAIM_ONE = f"""
 WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM deployment d {DEPLOYMENT_JOINS}
-WHERE d.id = ANY(ARRAY(SELECT id FROM claimed))
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM claimed d {DEPLOYMENT_JOINS}
 """
 _LOCK_MINE = f"""
 SELECT generation, want, namespace, name, phase, reason, message, serving_generation, url, applied, canary_step,
