@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -342,6 +343,18 @@ async def test_a_claim_has_what_was_written_before_it_took_the_row(own_database:
         async with own_database.transaction() as connection:
             await connection.execute(_LET_GO)
     assert claimed.deployment.message == "written meanwhile"
+
+
+async def test_new_keys_are_given_if_a_pass_ran_before_their_commit(own_database: Database) -> None:
+    """A fake has no transactions."""
+    queues = queues_on(own_database, repositories_on(own_database))
+    around = await Surroundings.stored(queues.repositories, uuid4())
+    deployment = await deployed(queues.repositories, around)
+    async with own_database.unit():
+        claim = await asyncio.create_task(queues.taken(deployment), context=Context())
+        await queues.repositories.deployments.give_new_keys(deployment.project_id, around.version.id)
+    assert await queues.queue.record(claim, a_result(deployment))
+    assert [claim.deployment.id for claim in await queues.claimed()] == [deployment.id]
 
 
 async def test_a_cancelled_claim_leaves_no_lease(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,8 +133,9 @@ _RESET_SERVED = f"""
 UPDATE serve_model SET last_known_state = 'PENDING', {TOUCHED}
 WHERE inference_service_id = $1 AND last_known_state <> 'PENDING'
 """
+# The transaction may have begun before the last pass, which could not see the new keys yet.
 _GIVE_NEW_KEYS = """
-UPDATE deployment SET dirty_at = now(), next_at = least(coalesce(next_at, now()), now())
+UPDATE deployment SET dirty_at = clock_timestamp(), next_at = least(coalesce(next_at, now()), now())
 WHERE id = ANY(ARRAY(
     SELECT d.id FROM deployment_revision r JOIN deployment d ON d.id = r.deployment_id AND d.generation = r.generation
     WHERE r.spec->>'model_version_id' = $1 AND d.project_id = $2 AND d.want = 'PRESENT' ORDER BY d.id FOR UPDATE OF d
