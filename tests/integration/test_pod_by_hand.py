@@ -42,7 +42,9 @@ class Pod:
         container, settings = self.container(name), {**self._settings, **self._values}
         known = dict(settings) if "envFrom" in container else {}
         for variable in container["env"]:
-            known[variable["name"]] = variable.get("value") or settings[variable["name"]]
+            optional = any(source.get("optional") for source in variable.get("valueFrom", {}).values())
+            if not optional or variable["name"] in settings:
+                known[variable["name"]] = variable.get("value") or settings[variable["name"]]
         return {name.removeprefix("REGISTRY_").lower(): value for name, value in known.items()}
 
     def arguments(self, name: str, field: str = "args") -> list[str]:
