@@ -22,6 +22,11 @@ async def in_thread(function: Callable[[], _T]) -> _T:
     return await asyncio.to_thread(function)
 
 
+async def begun(begin: Callable[[], _T]) -> _T:
+    """The stream that the function begins."""
+    return begin()
+
+
 def open_channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[tuple[str, Any]]) -> Any:
     """A channel of the running event loop."""
     if credentials is None:
