@@ -192,6 +192,8 @@ async def test_what_has_a_list_can_be_iterated_over(registry: FakeRegistry, clie
     registry.answer("ListRegisteredModels", page)
     assert [each.name for each in client.models] == ["<b>iris</b>"] * 2
     assert list(client.models) == list(client.models.list())
+    assert repr(client.models) == repr(client.models.list())
+    assert client.models._repr_html_() == client.models.list()._repr_html_(), "in a notebook"
     async with AsyncClient(registry.url) as other:
         assert [each.name async for each in other.models] == ["<b>iris</b>"] * 2
 

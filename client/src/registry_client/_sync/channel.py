@@ -25,6 +25,7 @@ class Channel:
         self.was_reached = False
         """Whether there was an answer before."""
         self._channel: Any = None
+        self._place: Any = None
         self._opening = threading.Lock()
 
     def opened(self) -> Any:
@@ -32,14 +33,16 @@ class Channel:
         connection = self.connection
         connection.refuse_fork()
         with self._opening:  # threads that begin at the same time need one channel
-            if self._channel is None:
+            if self._channel is None or self._place is not runtime.place():
+                self._place = runtime.place()
                 OPEN.add(connection)
                 self._channel = runtime.open_channel(connection.target, connection.credentials, connection.options)
             return self._channel
 
     def close(self) -> None:
         if self._channel is not None:
-            self._channel.close()
+            if self._place is runtime.place():  # else it has ended with its event loop
+                self._channel.close()
             self._channel = None
             OPEN.discard(self.connection)
 
@@ -117,8 +120,8 @@ class ServerStream(_Method):
 
     def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None) -> runtime.Stream[Any]:
         """Without a timeout, it stays open. Raises RegistryError, ConfigError."""
-        request_id = new_request_id()
-        sent = self._metadata(self._token(), request_id, metadata)
+        request_id, token = new_request_id(), self._token()
+        sent = self._metadata(token, request_id, metadata)
         begin = partial(self._callable(), request, timeout=timeout, metadata=sent)
         stream = runtime.begun(begin)
         try:
@@ -131,6 +134,8 @@ class ServerStream(_Method):
             return
         finally:
             stream.cancel()
+        if isinstance(failure, Unauthenticated):
+            self._channel.connection.tokens.replace(token)  # for whoever opens the stream again
         raise self._explained(failure)
 
 

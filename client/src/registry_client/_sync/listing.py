@@ -84,3 +84,9 @@ class Listed(_Unread, Generic[_R]):
 
     def __iter__(self) -> Iterator[_R]:
         return self.list().__iter__()
+
+    def __repr__(self) -> str:
+        return repr(self.list())
+
+    def _repr_html_(self) -> str:
+        return self.list()._repr_html_()

@@ -24,6 +24,11 @@ def in_thread(function: Callable[[], _T]) -> _T:
     return function()
 
 
+def place() -> object:
+    """Where a channel can be used: everywhere."""
+    return None
+
+
 def begun(begin: Callable[[], _T]) -> _T:
     """The stream that the function begins. It does so in a thread, where no KeyboardInterrupt is raised: one while gRPC
     begins a stream leaves a call whose end nobody reads, and closing the channel waits for that for ever."""

@@ -263,9 +263,7 @@ class ModelVersions(Listed[Version]):
                 raise
             version = self.get(error.metadata["id"])
             if version.uri != uri:
-                error.hint = (
-                    f"The uri of that version is {version.uri!r}. Other files need another version."
-                )
+                error.hint = f"The uri of that version is {version.uri!r}. Other files need another version."
                 raise
         return version.update(status="READY") if uri and is_ready and version.status == "PENDING" else version
 

@@ -83,3 +83,9 @@ class Listed(_Unread, Generic[_R]):
 
     def __aiter__(self) -> AsyncIterator[_R]:
         return self.list().__aiter__()
+
+    def __repr__(self) -> str:
+        return repr(self.list())
+
+    def _repr_html_(self) -> str:
+        return self.list()._repr_html_()
