@@ -227,6 +227,14 @@ def test_a_closed_client_opens_itself_again(registry: FakeRegistry) -> None:
     client.close()
 
 
+def test_an_asynchronous_client_may_be_used_in_one_event_loop_after_the_other(registry: FakeRegistry) -> None:
+    registry.answer("FindRegisteredModel", FOUND)
+    client = AsyncClient(registry.url)
+    for _ in range(2):
+        assert asyncio.run(client.models.get("iris")).name == "iris"
+    asyncio.run(client.close())
+
+
 def test_a_webhook_whose_secret_is_made_has_no_request_id(registry: FakeRegistry, client: Client) -> None:
     """The registry would refuse it: it answers such a secret only once."""
     registry.answer("CreateWebhook", UNAVAILABLE)

@@ -12,8 +12,17 @@ from tests.client.fake_registry import PROJECT, FakeRegistry, Refused
 from tests.e2e.stack import free_port
 
 from modelregistry.v1.error_reason_pb2 import ErrorReason
-from registry_client import AsyncClient, Client, RegistryError, errors
+from modelregistry.v1.event_pb2 import WatchEventsResponse
+from modelregistry.v1.registered_model_pb2 import FindRegisteredModelResponse
+from registry_client import AsyncClient, Client, RegistryError, calls, errors
 from registry_client.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for what has gone."""
+    monkeypatch.setattr(calls, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("registry_client._sync.watching._ATTEMPTS", 2)
 
 
 def refused(registry: FakeRegistry, client: Client, refusal: Refused) -> RegistryError:
@@ -91,6 +100,23 @@ async def test_nobody_listens() -> None:
     async with AsyncClient(url, project=PROJECT) as other:
         with pytest.raises(Unavailable, match="Nothing listens"):
             await other.models.get("iris")
+
+
+def test_a_registry_that_has_gone_is_named(registry: FakeRegistry, client: Client, broken: None) -> None:
+    """What gRPC says of its connections is not for people."""
+    registry.answer("FindRegisteredModel", FindRegisteredModelResponse(registered_model={"name": "iris"}))
+    registry.answer("WatchEvents", [WatchEventsResponse(event={"name": "iris"}, resume_token="1"), registry.stop])
+    client.models.get("iris")
+    watch = client.events.watch()
+    next(watch)
+    for call in (lambda: next(watch), lambda: client.models.get("iris")):
+        with pytest.raises(Unavailable) as raised:
+            call()
+        error = raised.value
+        assert error.message == f"The registry at {registry.url} does not answer, or the connection to it broke."
+        assert error.hint.startswith("If it restarts, try again in a moment")
+        assert isinstance(error.__cause__, grpc.RpcError)
+        assert "127.0.0.1" in str(error.__cause__), "it has the text of gRPC"
 
 
 def test_an_unknown_host() -> None:

@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from tests.client.fake_registry import FakeRegistry
 
 from modelregistry.v1 import deployment_pb2, model_version_pb2, registered_model_pb2
-from registry_client import Client, Rows, deploying, options, resources
+from registry_client import AsyncClient, Client, Rows, deploying, options, resources
 from registry_client.options import options_message, options_of
 from registry_client.patches import filled, mask
 from registry_client.records import Record
@@ -185,6 +185,32 @@ def test_pages_are_read_when_they_are_needed(registry: FakeRegistry, client: Cli
     assert first is not None
     assert first.name == "a", "it can be read again from its beginning"
     assert registry.requests("ListRegisteredModels")[-1].page_token == ""
+
+
+async def test_what_has_a_list_can_be_iterated_over(registry: FakeRegistry, client: Client) -> None:
+    page = registered_model_pb2.ListRegisteredModelsResponse(registered_models=[MODEL] * 2)
+    registry.answer("ListRegisteredModels", page)
+    assert [each.name for each in client.models] == ["<b>iris</b>"] * 2
+    assert list(client.models) == list(client.models.list())
+    assert repr(client.models) == repr(client.models.list())
+    assert client.models._repr_html_() == client.models.list()._repr_html_(), "in a notebook"
+    async with AsyncClient(registry.url) as other:
+        assert [each.name async for each in other.models] == ["<b>iris</b>"] * 2
+
+
+@pytest.mark.parametrize(
+    ("expression", "advice"),
+    [
+        ("len(client.models)", r"use the len\(\) of list\(\)\.all\(\)"),
+        ("len(client.models.list())", r"use the len\(\) of all\(\)"),
+        ("client.models[0]", r"or use list\(\)\.all\(\), which is a list"),
+        ("client.models.list()[:3]", r"or use all\(\), which is a list"),
+        ("bool(client.models.list())", r"use the len\(\) of all\(\)"),
+    ],
+)
+def test_what_is_not_read_yet_says_how_to_read_it(client: Client, expression: str, advice: str) -> None:
+    with pytest.raises(TypeError, match=advice):
+        eval(expression)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -150,6 +151,20 @@ async def test_events_are_watched_with_bookmarks(registry: FakeRegistry, until_t
         await watch.aclose()
     asked = registry.requests("WatchEvents")
     assert [(each.resume_token, list(each.types)) for each in asked] == [("4", ["alias"]), ("5", ["alias"])]
+
+
+def test_a_watch_replaces_a_refused_token(registry: FakeRegistry, until_the_end: Any, tmp_path: Path) -> None:
+    """Only the registry knows when a token that is not a JWT expires."""
+    event = event_pb2.WatchEventsResponse(event={"name": "iris"}, resume_token="5")
+    registry.answer(
+        "WatchEvents", [Refused(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")], [event, until_the_end]
+    )
+    command = f"sh -c 'echo >> {tmp_path}/runs; wc -l < {tmp_path}/runs'"
+    with Client(registry.url, token_command=command) as client:
+        watch = client.events.watch()
+        assert next(watch).name == "iris"
+        watch.close()
+    assert [each.metadata["authorization"] for each in registry.asked] == ["Bearer 1", "Bearer 2"]
 
 
 def test_a_watch_that_cannot_go_on_says_so(

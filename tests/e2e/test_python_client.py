@@ -75,7 +75,7 @@ def test_versions_have_many_names(client: Client, model: Model) -> None:
     assert (version.status, version.number, version.is_default) == ("READY", 1, True)
     assert (version.metadata, version.readme, version.properties) == (metadata, "# Iris", {"accuracy": 0.9})
     model.aliases.set("champion", version)
-    version.refresh()
+    assert version.aliases == ["champion", "default"]
     for name in (1, "1", "v1", "champion", "latest", "default", version.id):
         assert model.versions.get(name) == version
     for text in ("iris@1", "iris@champion", "iris@v1", f"{model.id}@latest", version.id):
@@ -102,10 +102,38 @@ def test_aliases_are_moved_with_care(model: Model) -> None:
     with pytest.raises(errors.Aborted, match="MODEL_ALIAS_MOVED"):
         model.aliases.set("champion", second, expected_version=second, force=True)
     model.aliases.set("champion", second, expected_version=first, force=True)
+    assert (first.aliases, second.aliases) == ([], ["champion"])
     model.aliases.delete("champion", force=True)
     model.aliases.delete("champion", allow_missing=True)
     assert [each.version_number for each in model.aliases.history("champion")] == [0, 2, 1]
     assert model.aliases.list().all() == []
+
+
+def test_a_cell_can_run_twice(client: Client, model: Model) -> None:
+    assert client.models.create("iris", description="other", exist_ok=True) == model
+    name = fresh("ns")
+    environment = client.environments.create(name, drift_policy="enforce", exist_ok=True)
+    assert client.environments.create(name, exist_ok=True) == environment
+    created = a_version(model, is_ready=False, exist_ok=True)
+    version = a_version(model, description="other", exist_ok=True)
+    assert (version.id, version.status, version.description) == (created.id, "READY", "")
+    assert list(model.versions) == [version]
+    with pytest.raises(errors.AlreadyExists) as raised:
+        a_version(model, uri="s3://models/iris/other", exist_ok=True)
+    assert raised.value.hint == "The uri of that version is 's3://models/iris'. Other files need another version."
+    client.models.create("lily", external_id="7")
+    with pytest.raises(errors.AlreadyExists, match="EXTERNAL_ID_TAKEN"):
+        client.models.create("rose", external_id="7", exist_ok=True)
+    for create, taken in ((client.models.create, "iris"), (client.environments.create, name)):
+        with pytest.raises(errors.AlreadyExists):
+            create(taken)
+    with pytest.raises(errors.AlreadyExists):
+        a_version(model)
+
+
+async def test_of_several_that_create_a_model_all_get_it(other: AsyncClient) -> None:
+    models = await asyncio.gather(*(other.models.create("iris", exist_ok=True) for _ in range(8)))
+    assert len({each.id for each in models}) == 1
 
 
 def test_artifacts(client: Client, model: Model) -> None:
@@ -153,7 +181,7 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
     deployment.wait(timeout=60, progress=lambda event: phases.append(event.phase))
     assert phases[-1] == "DEPLOYED"
     assert deployment.url
-    assert client.deployments.get("iris") == client.deployments.get(deployment.id)
+    assert client.deployments.get("iris").id == client.deployments.get(deployment.id).id == deployment.id
 
     deployment.update(version=second, max_replicas=2).wait(timeout=60)
     assert (deployment.options["min_replicas"], deployment.options["max_replicas"]) == (1, 2)
@@ -184,8 +212,12 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
     assert next(seen).phase == "PENDING"
     seen.close()
     model.archive()
-    with pytest.raises(errors.FailedPrecondition, match=r"deployment\.delete\(\)"):
+    with pytest.raises(errors.FailedPrecondition, match=r"undeploy\(\), then delete\(\)") as raised:
         model.delete()
+    assert raised.value.message == (
+        "model has active deployments: used by inference service iris; "
+        "an inference service counts until it is deleted, even if it is undeployed"
+    )
     deployment.delete()
     model.delete()
     environment.delete()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import grpc
 
 from registry_client.config import Context
-from registry_client.errors import ConfigError
+from registry_client.errors import ConfigError, Error
 from registry_client.tokens import Tokens
 
 # A page has at most 3.5 MiB, but an object that another program stored may be larger.
@@ -20,6 +22,9 @@ _MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 
 class Connection:
     """What all calls of a client have in common. Raises ConfigError."""
+
+    is_forked: ClassVar = False
+    """Whether this process was forked while a connection was open. gRPC does not work in it."""
 
     def __init__(self, context: Context, timeout: float) -> None:
         self.timeout = timeout
@@ -62,6 +67,14 @@ class Connection:
             options.append(("grpc.ssl_target_name_override", self.context.server_name))
         return options
 
+    def refuse_fork(self) -> None:
+        """Raises Error in a forked process, where a call would wait for ever, whatever its timeout is."""
+        if self.is_forked:
+            raise Error(
+                "This process was forked from one that had an open client, so it cannot call a registry. Start it with "
+                'multiprocessing.get_context("spawn"), or close all clients before it is forked.'
+            )
+
     def metadata(self, token: str, request_id: str) -> list[tuple[str, str]]:
         """That of one call."""
         pairs = [
@@ -71,6 +84,18 @@ class Connection:
             ("authorization", f"Bearer {token}" if token else ""),
         ]
         return [(key, value) for key, value in pairs if value]
+
+
+OPEN: Final[WeakSet[Connection]] = WeakSet()
+"""The connections with an open channel."""
+
+
+def _note_fork() -> None:
+    Connection.is_forked = Connection.is_forked or len(OPEN) > 0
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def _address(context: Context) -> tuple[str, bool]:

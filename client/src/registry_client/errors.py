@@ -141,6 +141,10 @@ class DeploymentFailed(Error):
         """What the cluster says, down to the log of the container."""
         self.next_step = next_step
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, such as that of a pool."""
+        return type(self), (self.name, self.phase, self.reason, self.message, self.next_step)
+
 
 class WaitTimeout(Error, TimeoutError):
     """A deployment was not ready in time. It goes on nevertheless."""
@@ -172,8 +176,8 @@ _HINTS: Final = {
     "MODEL_NOT_ARCHIVED": "Archive the model first: model.archive().",
     "MODEL_VERSION_NOT_READY": 'Set its status first: version.update(status="READY").',
     "MODEL_VERSION_IN_USE": "Undeploy what serves it, then deployment.delete(); force=True also deletes aliases.",
-    "MODEL_HAS_ACTIVE_DEPLOYMENTS": "Undeploy what uses the model, and then deployment.delete().",
-    "ENVIRONMENT_HAS_INFERENCE_SERVICES": "Undeploy what is in the environment, and then deployment.delete().",
+    "MODEL_HAS_ACTIVE_DEPLOYMENTS": "Delete the deployments of the model: deployment.undeploy(), then delete().",
+    "ENVIRONMENT_HAS_INFERENCE_SERVICES": "Delete what is deployed there: deployment.undeploy(), then delete().",
     "INFERENCE_SERVICE_DEPLOYED": "Undeploy it first: deployment.undeploy().",
     "REGISTERED_MODEL_ARCHIVED": "Restore the model first: model.restore().",
     "MODEL_VERSION_ARCHIVED": "Restore the version first: version.restore().",
@@ -199,7 +203,9 @@ def from_call(error: grpc.RpcError, url: str, request_id: str) -> RegistryError:
     code: grpc.StatusCode = call.code()
     status = _status(call)
     if status is None:
-        return _of_network(code, call.details() or "", url, request_id)
+        failure = _of_network(code, call.details() or "", url, request_id)
+        failure.__cause__ = error
+        return failure
     info, problems, retry_after = ErrorInfo(), [], None
     for detail in status.details:
         bad, failure, retry = BadRequest(), PreconditionFailure(), RetryInfo()
@@ -231,10 +237,12 @@ def _status(call: Any) -> Any:
 
 
 def _of_network(code: grpc.StatusCode, details: str, url: str, request_id: str) -> RegistryError:
-    """An error without details: it is of the gateway, of another program, or of the network."""
+    """An error without details: it is of the gateway, of another program, or of the network, of which gRPC speaks in
+    terms of its own."""
     message, hint = details, ""
     if code is grpc.StatusCode.UNAVAILABLE:
-        hint = f"Check that {url} is right, and that the registry runs."
+        message = f"The registry at {url} does not answer, or the connection to it broke."
+        hint = "If it restarts, try again in a moment; otherwise check that it runs, and that the url is right."
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         message, hint = f"{url} did not answer in time.", "Give a longer timeout, or check that the url is right."
     elif code is grpc.StatusCode.UNIMPLEMENTED:

@@ -19,6 +19,7 @@ class Field(Generic[_T]):
 
     def __init__(self, convert: Callable[[Any], _T]) -> None:
         self._convert = convert
+        self._may_be_absent: bool | None = None  # not known before the first message
         self.name = ""
 
     def __set_name__(self, owner: type[Record[Any]], name: str) -> None:
@@ -41,7 +42,9 @@ class Field(Generic[_T]):
         )
 
     def _value(self, message: Any) -> _T:
-        is_absent = message.DESCRIPTOR.fields_by_name[self.name].has_presence and not message.HasField(self.name)
+        if self._may_be_absent is None:
+            self._may_be_absent = message.DESCRIPTOR.fields_by_name[self.name].has_presence
+        is_absent = self._may_be_absent and not message.HasField(self.name)
         return self._convert(None if is_absent else getattr(message, self.name))
 
 

@@ -18,10 +18,9 @@ _OTHER_URL: Final = "name another one: Client(url), REGISTRY_URL, or a context."
 
 def explained(error: Unavailable, connection: Connection) -> Unavailable:
     """The error with what is wrong, and what to do about it. Blocks for some seconds at most."""
-    if connection.target.startswith("unix:"):
-        return error
-    message, hint = _problem(connection) or (f"{connection.url} cannot be reached: {error.message}", error.hint)
-    return Unavailable(message, code=error.code, hint=hint, request_id=error.request_id)
+    if not connection.target.startswith("unix:") and (problem := _problem(connection)):
+        error.message, error.hint = problem
+    return error
 
 
 def _problem(connection: Connection) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -24,8 +25,10 @@ class Record(Generic[_M]):
         """What the registry answered."""
 
     @classmethod
-    def field_names(cls) -> list[str]:
-        return [name for kind in reversed(cls.__mro__) for name, each in vars(kind).items() if isinstance(each, Field)]
+    @cache
+    def field_names(cls) -> tuple[str, ...]:
+        kinds = reversed(cls.__mro__)
+        return tuple(name for kind in kinds for name, each in vars(kind).items() if isinstance(each, Field))
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as Python values."""

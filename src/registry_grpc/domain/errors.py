@@ -318,6 +318,8 @@ class FailedPrecondition(RegistryError):
         self.users = users
         if users:
             detail = f"used by {users}"
+            if any(user.kind == "INFERENCE_SERVICE" for user in users.first):
+                detail += "; an inference service counts until it is deleted, even if it is undeployed"
             metadata = metadata | {"users": str(users.total), "used_by": str(users)}
         super().__init__(reason, message, detail=detail, **metadata)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelregistry.v1 import model_alias_pb2 as pb
 from modelregistry.v1.model_alias_pb2_grpc import ModelAliasServiceStub
-from registry_client._sync.listing import Listing
+from registry_client._sync.listing import Listed, Listing
 from registry_client._sync.versions import Version
 from registry_client.resources import Alias, AliasMove
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from registry_client._sync.client import Client
 
 
-class Aliases:
+class Aliases(Listed[Alias]):
     """The aliases of one model, such as `champion`."""
 
     def __init__(self, client: Client, model_id: str) -> None:
@@ -34,7 +34,8 @@ class Aliases:
         """Give the alias to a version: an object, a number, another alias, or a name.
 
         With `expected_version`, an object, an id, or "" for none, it is only moved from there: otherwise Aborted. A
-        protected alias is only moved with `force`.
+        protected alias is only moved with `force`. Objects that are given are read again, because their `aliases` have
+        changed.
         """
         request = pb.SetModelAliasRequest(
             registered_model_id=self._model_id,
@@ -44,7 +45,11 @@ class Aliases:
             is_protected=protected,
             force=force,
         )
-        return Alias((self._stub.SetModelAlias(request)).model_alias)
+        answer = self._stub.SetModelAlias(request)
+        for each in (version, expected_version):
+            if isinstance(each, Version):
+                each.refresh()
+        return Alias(answer.model_alias)
 
     def delete(
         self,

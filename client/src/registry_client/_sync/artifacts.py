@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modelregistry.v1 import artifact_pb2 as pb
 from modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
-from registry_client._sync.listing import Listing
+from registry_client._sync.listing import Listed, Listing
 from registry_client.patches import filled, mask
 from registry_client.resources import ArtifactRecord
 from registry_client.values import Property, property_message
@@ -69,7 +69,7 @@ class Artifact(ArtifactRecord):
         self._stub.DeleteArtifact(pb.DeleteArtifactRequest(id=self.id, etag=etag))
 
 
-class Artifacts:
+class Artifacts(Listed[Artifact]):
     """The artifacts of a version; without one, those of the project."""
 
     def __init__(self, client: Client, version_id: str = "") -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modelregistry.v1 import serving_environment_pb2 as pb
 from modelregistry.v1.serving_environment_pb2_grpc import ServingEnvironmentServiceStub
-from registry_client._sync.listing import Listing
-from registry_client.errors import NotFound, no_such_name
+from registry_client._sync.listing import Listed, Listing
+from registry_client.errors import AlreadyExists, NotFound, no_such_name
 from registry_client.patches import filled, is_id, mask
 from registry_client.resources import EnvironmentRecord
 from registry_client.values import Property
@@ -66,7 +66,7 @@ class Environment(EnvironmentRecord):
         self._stub.DeleteServingEnvironment(pb.DeleteServingEnvironmentRequest(id=self.id, etag=etag))
 
 
-class Environments:
+class Environments(Listed[Environment]):
     """The places to which the project deploys."""
 
     def __init__(self, client: Client) -> None:
@@ -103,8 +103,13 @@ class Environments:
         description: str = "",
         drift_policy: DriftPolicy | None = None,
         properties: Mapping[str, Property] | None = None,
+        exist_ok: bool = False,
     ) -> Environment:
-        """The namespace is that of Kubernetes, if it is not the name. Raises AlreadyExists."""
+        """The namespace is that of Kubernetes, if it is not the name.
+
+        Raises AlreadyExists if there is an environment with the name. With `exist_ok`, that environment is the answer,
+        as it is: the other arguments do not change it.
+        """
         given = {
             "name": name,
             "external_id": namespace,
@@ -113,5 +118,10 @@ class Environments:
             "properties": properties,
         }
         request = pb.CreateServingEnvironmentRequest(serving_environment=filled(pb.NewServingEnvironment, given))
-        answer = self._stub.CreateServingEnvironment(request)
+        try:
+            answer = self._stub.CreateServingEnvironment(request)
+        except AlreadyExists as error:
+            if not exist_ok or error.reason != "SERVING_ENVIRONMENT_NAME_TAKEN":
+                raise
+            return self.get(error.metadata["id"])
         return Environment(self._client, answer.serving_environment)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modelregistry.v1 import event_pb2 as pb
 from modelregistry.v1.event_pb2_grpc import EventServiceStub
 from registry_client._sync import runtime
-from registry_client._sync.listing import Listing
+from registry_client._sync.listing import Listed, Listing
 from registry_client._sync.watching import watched
 from registry_client.resources import Event
 from registry_client.values import timestamp
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from registry_client._sync.client import Client
 
 
-class Events:
+class Events(Listed[Event]):
     """Every change of any resource of the project, whoever made it."""
 
     def __init__(self, client: Client) -> None:

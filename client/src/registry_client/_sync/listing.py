@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar
 
 from registry_client._sync import runtime
 from registry_client.records import Record
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 _R = TypeVar("_R", bound=Record[Any])
 
 
-class Listing(Generic[_R]):
+class _Unread:
+    _how = "all()"
+
+    def __len__(self) -> Never:
+        raise TypeError(f"The number of objects is not known before they are read: use the len() of {self._how}.")
+
+    def __getitem__(self, _: object) -> Never:
+        raise TypeError(f"The objects are not read yet: iterate over them, or use {self._how}, which is a list.")
+
+
+class Listing(_Unread, Generic[_R]):
     """All objects that match, in their order. Nothing is read before one iterates."""
 
     def __init__(self, method: Any, request: Any, field: str, make: Callable[[Any], _R]) -> None:
@@ -62,3 +72,21 @@ class Listing(Generic[_R]):
 
     def _repr_html_(self) -> str:
         return runtime.shown(self)
+
+
+class Listed(_Unread, Generic[_R]):
+    """What has a list. To iterate over it is to iterate over the whole list."""
+
+    _how = "list().all()"
+
+    def list(self) -> Listing[_R]:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[_R]:
+        return self.list().__iter__()
+
+    def __repr__(self) -> str:
+        return repr(self.list())
+
+    def _repr_html_(self) -> str:
+        return self.list()._repr_html_()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -21,6 +22,18 @@ sleep = time.sleep
 def in_thread(function: Callable[[], _T]) -> _T:
     """Run what blocks."""
     return function()
+
+
+def place() -> object:
+    """Where a channel can be used: everywhere."""
+    return None
+
+
+def begun(begin: Callable[[], _T]) -> _T:
+    """The stream that the function begins. It does so in a thread, where no KeyboardInterrupt is raised: one while gRPC
+    begins a stream leaves a call whose end nobody reads, and closing the channel waits for that for ever."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(begin).result()
 
 
 def open_channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[tuple[str, Any]]) -> Any:

@@ -10,8 +10,9 @@ from modelregistry.v1 import model_version_pb2 as pb
 from modelregistry.v1.model_version_pb2_grpc import ModelVersionServiceStub
 from registry_client._sync.artifacts import Artifacts
 from registry_client._sync.deployments import Deployment
-from registry_client._sync.listing import Listing
+from registry_client._sync.listing import Listed, Listing
 from registry_client.deploying import Plan
+from registry_client.errors import AlreadyExists
 from registry_client.options import Options
 from registry_client.patches import filled, is_id, mask
 from registry_client.resources import DeletedVersion, EnvironmentRecord, VersionRecord
@@ -163,7 +164,7 @@ class Version(VersionRecord):
         self._client.stub(ModelVersionServiceStub).DeleteModelVersion(request)
 
 
-class ModelVersions:
+class ModelVersions(Listed[Version]):
     """The versions of one model."""
 
     def __init__(self, client: Client, model_id: str) -> None:
@@ -224,11 +225,14 @@ class ModelVersions:
         digest: str = "",
         size_bytes: int = 0,
         external_id: str = "",
+        exist_ok: bool = False,
     ) -> Version:
         """Add a version whose files are at the uri. With `is_ready=False`, it cannot be deployed before its status is
         set to READY, for example because the files are not there yet.
 
-        Raises AlreadyExists if the model has one with the name.
+        Raises AlreadyExists if the model has one with the name. With `exist_ok`, that version is the answer if it has
+        the same uri, because other files are another version. The other arguments do not change it, but a version that
+        is PENDING becomes READY as a new one would.
         """
         given = {
             "name": name,
@@ -252,12 +256,19 @@ class ModelVersions:
         request = pb.CreateModelVersionRequest(
             registered_model_id=self._model_id, model_version=filled(pb.NewModelVersion, given)
         )
-        answer = self._stub.CreateModelVersion(request)
-        version = Version(self._client, answer.model_version)
-        return version.update(status="READY") if uri and is_ready else version
+        try:
+            version = Version(self._client, (self._stub.CreateModelVersion(request)).model_version)
+        except AlreadyExists as error:
+            if not exist_ok or error.reason != "MODEL_VERSION_NAME_TAKEN":
+                raise
+            version = self.get(error.metadata["id"])
+            if version.uri != uri:
+                error.hint = f"The uri of that version is {version.uri!r}. Other files need another version."
+                raise
+        return version.update(status="READY") if uri and is_ready and version.status == "PENDING" else version
 
 
-class Versions:
+class Versions(Listed[Version]):
     """The versions of all models of the project."""
 
     def __init__(self, client: Client) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelregistry.v1 import model_alias_pb2 as pb
 from modelregistry.v1.model_alias_pb2_grpc import ModelAliasServiceStub
-from registry_client.aio.listing import Listing
+from registry_client.aio.listing import Listed, Listing
 from registry_client.aio.versions import Version
 from registry_client.resources import Alias, AliasMove
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry_client.aio.client import AsyncClient
 
 
-class Aliases:
+class Aliases(Listed[Alias]):
     """The aliases of one model, such as `champion`."""
 
     def __init__(self, client: AsyncClient, model_id: str) -> None:
@@ -33,7 +33,8 @@ class Aliases:
         """Give the alias to a version: an object, a number, another alias, or a name.
 
         With `expected_version`, an object, an id, or "" for none, it is only moved from there: otherwise Aborted. A
-        protected alias is only moved with `force`.
+        protected alias is only moved with `force`. Objects that are given are read again, because their `aliases` have
+        changed.
         """
         request = pb.SetModelAliasRequest(
             registered_model_id=self._model_id,
@@ -43,7 +44,11 @@ class Aliases:
             is_protected=protected,
             force=force,
         )
-        return Alias((await self._stub.SetModelAlias(request)).model_alias)
+        answer = await self._stub.SetModelAlias(request)
+        for each in (version, expected_version):
+            if isinstance(each, Version):
+                await each.refresh()
+        return Alias(answer.model_alias)
 
     async def delete(
         self,

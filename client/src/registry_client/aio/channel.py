@@ -3,6 +3,7 @@ raise the errors of registry_client.errors."""
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import grpc
 
 from registry_client.aio import runtime
 from registry_client.calls import Call, new_request_id
-from registry_client.connection import Connection
+from registry_client.connection import OPEN, Connection
 from registry_client.errors import RegistryError, Unauthenticated, Unavailable, from_call
 from registry_client.probing import explained
 
@@ -23,18 +24,26 @@ class Channel:
         self.was_reached = False
         """Whether there was an answer before."""
         self._channel: Any = None
+        self._place: Any = None
+        self._opening = threading.Lock()
 
     def opened(self) -> Any:
-        """The gRPC channel. Raises ConfigError."""
-        if self._channel is None:
-            connection = self.connection
-            self._channel = runtime.open_channel(connection.target, connection.credentials, connection.options)
-        return self._channel
+        """The gRPC channel. Raises ConfigError, and Error in a forked process."""
+        connection = self.connection
+        connection.refuse_fork()
+        with self._opening:  # threads that begin at the same time need one channel
+            if self._channel is None or self._place is not runtime.place():
+                self._place = runtime.place()
+                OPEN.add(connection)
+                self._channel = runtime.open_channel(connection.target, connection.credentials, connection.options)
+            return self._channel
 
     async def close(self) -> None:
         if self._channel is not None:
-            await self._channel.close()
+            if self._place is runtime.place():  # else it has ended with its event loop
+                await self._channel.close()
             self._channel = None
+            OPEN.discard(self.connection)
 
     def unary_unary(self, path: str, *functions: Any, **options: Any) -> Unary:
         return Unary(self, path, lambda channel: channel.unary_unary(path, *functions, **options))
@@ -49,15 +58,16 @@ class Channel:
 class _Method:
     def __init__(self, channel: Channel, path: str, make: Any) -> None:
         self._channel, self._path, self._make = channel, path, make
-        self._used: Any = None
-        self._method: Any = None
+        self._made: tuple[Any, Any] = None, None
 
     def _callable(self) -> Any:
         """That of gRPC, for the channel that is open now."""
         channel = self._channel.opened()
-        if channel is not self._used:
-            self._used, self._method = channel, self._make(channel)
-        return self._method
+        made_for, method = self._made
+        if channel is not made_for:
+            method = self._make(channel)
+            self._made = channel, method
+        return method
 
     async def _token(self) -> str:
         tokens = self._channel.connection.tokens
@@ -109,9 +119,10 @@ class ServerStream(_Method):
 
     async def __call__(self, request: Any, timeout: float | None = None, metadata: Any = None) -> runtime.Stream[Any]:
         """Without a timeout, it stays open. Raises RegistryError, ConfigError."""
-        request_id = new_request_id()
-        sent = self._metadata(await self._token(), request_id, metadata)
-        stream = self._callable()(request, timeout=timeout, metadata=sent)
+        request_id, token = new_request_id(), await self._token()
+        sent = self._metadata(token, request_id, metadata)
+        begin = partial(self._callable(), request, timeout=timeout, metadata=sent)
+        stream = await runtime.begun(begin)
         try:
             async for answer in stream:
                 self._channel.was_reached = True
@@ -122,6 +133,8 @@ class ServerStream(_Method):
             return
         finally:
             stream.cancel()
+        if isinstance(failure, Unauthenticated):
+            self._channel.connection.tokens.replace(token)  # for whoever opens the stream again
         raise await self._explained(failure)
 
 

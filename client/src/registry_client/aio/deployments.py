@@ -15,7 +15,7 @@ from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
 from modelregistry.v1.inference_service_pb2 import DeleteInferenceServiceRequest
 from modelregistry.v1.inference_service_pb2_grpc import ServingServiceStub
 from registry_client.aio import runtime
-from registry_client.aio.listing import Listing
+from registry_client.aio.listing import Listed, Listing
 from registry_client.aio.watching import watched
 from registry_client.deploying import DeploymentEvent, DeploymentRecord, Explanation, Plan, Revision
 from registry_client.errors import (
@@ -223,7 +223,7 @@ class Deployment(DeploymentRecord):
         return Revision(answer.revision) if answer.HasField("revision") else None
 
 
-class Deployments:
+class Deployments(Listed[Deployment]):
     """The deployments of the project."""
 
     def __init__(self, client: AsyncClient) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 from modelregistry.v1 import registered_model_pb2 as pb
 from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
 from registry_client.aio.aliases import Aliases
-from registry_client.aio.listing import Listing
+from registry_client.aio.listing import Listed, Listing
 from registry_client.aio.versions import ModelVersions
-from registry_client.errors import NotFound, no_such_name
+from registry_client.errors import AlreadyExists, NotFound, no_such_name
 from registry_client.patches import filled, is_id, mask
 from registry_client.resources import ModelRecord
 from registry_client.values import Property
@@ -104,7 +104,7 @@ class Model(ModelRecord):
         await self._client.stub(RegisteredModelServiceStub).DeleteRegisteredModel(request)
 
 
-class Models:
+class Models(Listed[Model]):
     """The registered models of the project."""
 
     def __init__(self, client: AsyncClient) -> None:
@@ -152,8 +152,12 @@ class Models:
         labels: Mapping[str, str] | None = None,
         properties: Mapping[str, Property] | None = None,
         external_id: str = "",
+        exist_ok: bool = False,
     ) -> Model:
-        """Raises AlreadyExists if there is a model with the name."""
+        """Raises AlreadyExists if there is a model with the name. With `exist_ok`, that model is the answer, as it is:
+        the other arguments do not change it. So a cell of a notebook can run again, and of several programs that create
+        a model at the same time, one does so, and all get it.
+        """
         given = {
             "name": name,
             "description": description,
@@ -166,5 +170,10 @@ class Models:
             "external_id": external_id,
         }
         request = pb.CreateRegisteredModelRequest(registered_model=filled(pb.NewRegisteredModel, given))
-        answer = await self._stub.CreateRegisteredModel(request)
+        try:
+            answer = await self._stub.CreateRegisteredModel(request)
+        except AlreadyExists as error:
+            if not exist_ok or error.reason != "REGISTERED_MODEL_NAME_TAKEN":
+                raise
+            return await self.get(error.metadata["id"])
         return Model(self._client, answer.registered_model)

@@ -22,6 +22,17 @@ async def in_thread(function: Callable[[], _T]) -> _T:
     return await asyncio.to_thread(function)
 
 
+def place() -> object:
+    """Where a channel can be used: in the event loop in which it was opened, of which a program may have several, one
+    after the other."""
+    return asyncio.get_running_loop()
+
+
+async def begun(begin: Callable[[], _T]) -> _T:
+    """The stream that the function begins."""
+    return begin()
+
+
 def open_channel(target: str, credentials: grpc.ChannelCredentials | None, options: list[tuple[str, Any]]) -> Any:
     """A channel of the running event loop."""
     if credentials is None:
