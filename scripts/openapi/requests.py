@@ -12,6 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from scripts.openapi.comments import comment
 
 from modelregistry._validate import validate_pb2
+from registry_grpc.adapters.grpc.mapping.common import LONGEST_DURATION
 from registry_grpc.adapters.rest.body import BITS, WORDS, is_of_contract, key_of, numbers_of
 from registry_grpc.domain.model_version import FILES
 from registry_grpc.domain.rules import CONTRACT_LIMITS
@@ -107,8 +108,8 @@ def _schema(field: FieldDescriptor) -> JSON:
     if inner is Struct.DESCRIPTOR or (inner and inner.GetOptions().map_entry):
         return _map(rules)
     if inner is Duration.DESCRIPTOR:
-        low, high = ((limit.seconds or None) for limit in (rules.duration.gte, rules.duration.lte))
-        return _integer(64, low, high)
+        low = rules.duration.gte.seconds or -LONGEST_DURATION
+        return _integer(64, low, rules.duration.lte.seconds or LONGEST_DURATION)
     value = {"$ref": f"#/components/schemas/{name_of(inner)}"} if inner else _value(field, rules)
     if not field.is_repeated:
         return value

@@ -64,6 +64,20 @@ def test_generated_clients_get_one_name_for_each_operation() -> None:
     assert all(re.fullmatch("[a-z][A-Za-z]+", name) for name in names)
 
 
+def test_numbers_of_seconds_are_those_that_a_duration_can_have() -> None:
+    fields = {name: each for kind in DOCUMENT["components"]["schemas"].values() for name, each in _seconds_in(kind)}
+    assert len(fields) > 3
+    assert all({"minimum", "maximum"} <= field.keys() for field in fields.values())
+    assert fields["toleration_seconds"]["minimum"] < 0, "Kubernetes allows it"
+
+
+def _seconds_in(kind: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The fields that clients send."""
+    for name, field in kind.get("properties", {}).items():
+        if name.endswith("_seconds") and "null" in field["type"]:
+            yield name, field
+
+
 def test_every_text_is_about_rest() -> None:
     texts = list(descriptions(DOCUMENT))
     assert len(texts) > 300

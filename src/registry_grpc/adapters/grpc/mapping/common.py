@@ -32,7 +32,7 @@ LARGEST_REST_PAGE = 16 * 1024 * 1024
 
 _BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|[- ]")
 _UNKNOWN = "unknown_"
-_LONGEST_DURATION = 315_576_000_000  # ten thousand years, as google.protobuf.Duration says
+LONGEST_DURATION = 315_576_000_000  # ten thousand years, as google.protobuf.Duration says
 
 E = TypeVar("E", bound=StrEnum)
 M = TypeVar("M", bound=Message)
@@ -79,8 +79,8 @@ def seconds_in(message: Any, field: str, at: str = "") -> int | None:
     duration: Duration = getattr(message, field)
     if not message.HasField(field):
         return None
-    if duration.nanos or abs(duration.seconds) > _LONGEST_DURATION:
-        rule = f"must be whole seconds, at most {_LONGEST_DURATION}, without nanoseconds"
+    if duration.nanos or abs(duration.seconds) > LONGEST_DURATION:
+        rule = f"must be whole seconds, at most {LONGEST_DURATION}, without nanoseconds"
         raise InvalidRequest([Violation(f"{at}{field}", rule)])
     return duration.seconds
 

@@ -100,7 +100,11 @@ public final class RegistryClient {
     } catch (InvalidProtocolBufferException unreadable) {
       error.addSuppressed(unreadable);
     }
-    return error.getCause() == null ? error.getMessage() : error.getMessage() + ": " + error.getCause().getMessage();
+    Throwable root = error; // says, for example, that nobody vouches for a certificate
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root == error ? error.getMessage() : error.getMessage() + ": " + root.getMessage();
   }
 
   private static String option(String[] arguments, String name, String standard) {
