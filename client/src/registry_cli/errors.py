@@ -16,7 +16,6 @@ UNAVAILABLE: Final = 5
 TIMED_OUT: Final = 6
 """`--timeout` passed while waiting."""
 DEPLOYMENT_FAILED: Final = 7
-INTERRUPTED: Final = 130
 PIPE_BROKEN: Final = 141
 
 

@@ -72,7 +72,8 @@ def show_one(message: Any, table: Table) -> None:
         facts = [[column.title.lower(), _fact(message, column.value)] for column in table.facts]
         _print_rows([], [fact for fact in facts if fact[1]])
     else:
-        _print_rows([], [[field.name, _field_text(message, field)] for field, _ in message.ListFields()])
+        texts = [[field.name, _field_text(message, field)] for field, _ in message.ListFields()]
+        _print_rows([], [each for each in texts if each[1]])
 
 
 def show_line(message: Any, table: Table) -> None:
@@ -223,6 +224,8 @@ def _field_text(message: Any, field: Any) -> str:
     if _is_map(field):
         return "\n".join(line(f"{key}={_item(each)}") for key, each in sorted(getattr(message, field.name).items()))
     value = _without_empty(as_json(message, defaults=False)[field.name])
+    if value == {}:
+        return ""
     if isinstance(value, dict) or (isinstance(value, list) and not isinstance(value[0], str)):
         return _yaml(value).rstrip()
     return "\n".join(line(each) for each in _plain(value).splitlines())

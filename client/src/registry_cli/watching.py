@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+from registry_cli import progress
 from registry_cli.output import line, say
 from registry_cli.session import client
 
@@ -22,29 +21,13 @@ def wait(id: str, seconds: float, *, until: Literal["DEPLOYED", "UNDEPLOYED"] = 
         return deployment.wait(until, timeout=seconds, progress=tell).proto
 
 
-def can_redraw() -> bool:
-    """Whether stderr is a terminal whose lines can be written again."""
-    return sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
-
-
 @contextlib.contextmanager
 def _progress(name: str) -> Iterator[Listener]:
     """A line that changes on a terminal, and elsewhere a line for each event."""
-    if not can_redraw():
+    if progress.can_redraw():
+        with progress.changing_line(name) as change:
+            yield lambda event: change(line(": ".join(filter(None, (f"{name} {event.phase}", event.message)))))
+    else:
         yield lambda event: say(
             f"{event.proto.occurred_at.ToJsonString()} {name} {event.phase} {event.message}".rstrip()
         )
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.table import Column
-
-    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
-    with Progress(SpinnerColumn(), TimeElapsedColumn(), text, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(name)
-
-        def tell(event: Any) -> None:
-            what = ": ".join(filter(None, (f"{name} {event.phase}", event.message)))
-            progress.update(task, description=line(what))
-
-        yield tell
