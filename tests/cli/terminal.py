@@ -25,7 +25,7 @@ SECONDS = 20
 
 @dataclass
 class Terminal:
-    process: Popen[bytes]
+    process: Popen[Any]
     screen: int
     written: str = ""
     _bytes: bytes = b""
@@ -90,8 +90,8 @@ def opened(command: list[str], environment: dict[str, str], columns: int = 80, *
         signal.signal(signal.SIGINT, signal.default_int_handler)
         fcntl.ioctl(inside, termios.TIOCSCTTY, 0)
 
-    streams = {"stdin": inside, "stdout": inside, "stderr": inside} | pipes
-    with Popen(command, env=settings, start_new_session=True, preexec_fn=owns_terminal, **streams) as process:
+    options: dict[str, Any] = {"stdin": inside, "stdout": inside, "stderr": inside, "preexec_fn": owns_terminal} | pipes
+    with Popen(command, env=settings, start_new_session=True, **options) as process:
         os.close(inside)
         try:
             yield Terminal(process, screen)

@@ -11,7 +11,7 @@ def main() -> NoReturn:
     try:
         from registry_cli import main as command  # in here, because it takes long enough to be interrupted
 
-        command.main(sys.argv[1:])
+        command.main()
     except KeyboardInterrupt:  # at once: gRPC may wait for ever for the end of a call, and stdout for its reader
         if "rich.live" in sys.modules:  # it may have been interrupted before it could show the cursor again
             sys.stderr.write("\x1b[?25h")

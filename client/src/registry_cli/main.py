@@ -120,14 +120,15 @@ def _launch(
     app(tokens)
 
 
-def main(arguments: Sequence[str]) -> NoReturn:
-    """Run the command, and exit with its code. Raises KeyboardInterrupt."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command of the arguments, by default those of the process, and exit with its code. Raises
+    KeyboardInterrupt."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name is no reason to fail where letters are missing
             stream.reconfigure(errors="replace")
     try:
         try:
-            app.meta(arguments)
+            app.meta(sys.argv[1:] if arguments is None else arguments)
         finally:
             if not isinstance(sys.exception(), KeyboardInterrupt):
                 if session := sys.modules.get("registry_cli.session"):  # something was called
