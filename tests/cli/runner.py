@@ -84,7 +84,8 @@ def _interruptible() -> None:
 
 def process_environment(more: Mapping[str, str]) -> dict[str, str]:
     """That of the tests with the packages of the command, as if they were installed."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), **more}
+    folders = [more.get("PYTHONPATH", ""), *sys.path]
+    return {**os.environ, **more, "PYTHONPATH": os.pathsep.join(folder for folder in folders if folder)}
 
 
 def _forget() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.runner import Registry, process_environment
+from tests.cli.terminal import opened
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -23,6 +25,7 @@ complete_line() {{
 }}
 complete_line "{line}"
 """
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text()
 FISH = "source {script}; complete --do-complete '{line}'"
 
 
@@ -72,6 +75,40 @@ def test_shells_complete_commands_options_and_names(
     assert offered("registry versions get iris@") == {"iris@latest", "iris@champion", "iris@1"}
     assert offered("registry deploy iris st") == {"staging"}
     assert {"json", "yaml"} <= offered("registry models list -o ")
+
+
+PROMPT = "ready"
+INTERACTIVE = {
+    "bash": (".bashrc", f"PS1={PROMPT}", ["bash", "-i"]),
+    "zsh": (".zshrc", f"PS1={PROMPT}; unsetopt zle_bracketed_paste", ["zsh", "-i"]),
+    "fish": (".config/fish/config.fish", f"function fish_prompt; echo {PROMPT}; end", ["fish", "-i"]),
+}
+
+
+@pytest.mark.parametrize("name", INTERACTIVE)
+def test_completion_is_installed_as_the_guide_says(
+    registry: Registry, shell: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed")
+    registry("models", "create", "iris")
+    registry("versions", "create", "iris", "v1")
+    registry("aliases", "set", "iris@1", "champion")
+    registry("environments", "create", "staging")
+    environment = shell | dict(registry.environment)
+    del environment["XDG_CONFIG_HOME"]  # fish reads it too
+    file, prompt, command = INTERACTIVE[name]
+    settings = tmp_path / file
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(f"{prompt}\n")
+    (steps,) = re.findall(rf"^```{name}\n(.*?)```", GUIDE, re.DOTALL | re.MULTILINE)
+    subprocess.run([name, "-c", steps], check=True, env=environment, cwd=tmp_path)
+    with opened(command, environment) as terminal:
+        terminal.until(PROMPT)
+        terminal.type("registry versions get iris@ch\t")
+        terminal.until("ampion")
+        terminal.type("\x15registry deploy iris stag\t")
+        terminal.until("ing")
 
 
 def test_completion_is_quiet_and_quick_without_a_registry(offline: Registry) -> None:

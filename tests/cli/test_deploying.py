@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from tests.cli.runner import Registry
 
@@ -45,7 +47,7 @@ def test_a_deployment_that_fails_tells_why_and_what_to_do(registry: Registry) ->
     registry("environments", "create", "default")
     failed = registry("deploy", "broken:v1", "default", "--wait")
     assert (failed.status, failed.out) == (7, "")
-    assert "registry: MODEL_LOAD: kserve-container: exit code 1" in failed.err
+    assert " is FAILED: MODEL_LOAD: " in failed.err
     assert failed.err.splitlines()[-1].startswith("  hint: Check that the runtime can load this model")
     explained = registry("deployments", "explain", "broken").text
     assert "✗ container kserve-container" in explained
@@ -138,10 +140,22 @@ def test_the_demo_can_be_repeated(registry: Registry) -> None:
         "demo-iris",
         "demo-reviews",
     ]
-    phases = [each["phase"] for each in registry.json("deployments", "list")]
+    other = Registry({**registry.environment, "REGISTRY_PROJECT": str(uuid.uuid4())})  # of the same cluster
+    assert other("demo").text == first.text
+    phases = [each["phase"] for each in other.json("deployments", "list")]
     assert phases == ["DEPLOYMENT_PHASE_DEPLOYED"] * 2
 
 
-def test_a_trial_is_not_waited_for(offline: Registry) -> None:
-    id_ = "11111111-1111-1111-1111-111111111111"
-    assert offline("update", id_, "--traffic-percent", "10", "--wait").status == 2
+def test_a_canary_is_waited_for_promoted_and_aborted(iris: Registry) -> None:
+    name = deploy(iris)
+    tried = iris("update", name, "--version", "2", "--traffic-percent", "10", "--wait").text
+    assert "revision 2 gets 10 % of the requests, and revision 1 the others" in " ".join(tried.split())
+    other = iris("update", name, "--set", "min_replicas=2")
+    assert (other.status, other.err) == (0, f"It is on its way. Follow it with: registry deployments watch {name}\n")
+    iris("update", name, "--version", "2", "--traffic-percent", "20", "--wait")
+    assert iris.json("promote", name, "--wait")["serving_revision"] == "4"
+    iris("update", name, "--version", "1", "--traffic-percent", "30", "--wait")
+    aborted = iris.json("abort", name, "--wait")
+    assert (aborted["phase"], aborted["serving_revision"]) == ("DEPLOYMENT_PHASE_DEPLOYED", "4")
+    none = iris("promote", name)
+    assert (none.status, "reason: NO_CANARY" in none.err) == (1, True)

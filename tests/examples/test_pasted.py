@@ -69,13 +69,14 @@ class Pipeline:
             "REGISTRY_PROJECT": _PROJECT,
             "REGISTRY_DATABASE_URL": str(addresses.database_url),
         }
-        token, self.script = blocks("docs/guides/ci.md", "sh")
+        token, self.script, self.curl_script = blocks("docs/guides/ci.md", "sh")
+        (self.canary,) = blocks("docs/guides/ci.md", "bash")
         made = pasted(["bash", "-eu"], token, **self.variables)
         assert made.returncode == 0, made.stderr
         self.token = made.stdout.split()[-1]
 
-    def run(self, run: str, token: str) -> subprocess.CompletedProcess[str]:
-        return pasted(["bash"], self.script, RUN=run, REGISTRY_TOKEN=token, **self.variables)
+    def run(self, script: str, run: str, token: str) -> subprocess.CompletedProcess[str]:
+        return pasted(["bash"], script, RUN=run, REGISTRY_TOKEN=token, **self.variables)
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +95,33 @@ def pipeline() -> Iterator[Pipeline]:
 
 
 def test_a_pipeline_deploys_and_a_repeated_job_changes_nothing(pipeline: Pipeline) -> None:
-    first, again = (pipeline.run("1", pipeline.token) for _ in range(2))
+    first, again = (pipeline.run(pipeline.script, "0", pipeline.token) for _ in range(2))
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert first.stdout == again.stdout
+    assert first.stdout.startswith("build-0\n")
+    assert "\nphase             DEPLOYED\n" in first.stdout
+    version = pipeline.script.partition("registry plan")[0]
+    canary = version + pipeline.canary.replace("iris/production", "iris-0")
+    promoted = pipeline.run(canary, "next", pipeline.token)
+    assert promoted.returncode == 0, promoted.stderr
+    assert "\nserving revision  2\n" in promoted.stdout
+
+
+def test_a_pipeline_of_the_command_ends_with_4_if_it_may_not_deploy(pipeline: Pipeline) -> None:
+    refused = pipeline.run(pipeline.script, "3", pipeline.tokens["editor"])
+    assert refused.returncode == 4
+    assert "reason: PERMISSION_DENIED" in refused.stderr
+
+
+def test_a_pipeline_with_curl_deploys_and_a_repeated_job_changes_nothing(pipeline: Pipeline) -> None:
+    first, again = (pipeline.run(pipeline.curl_script, "1", pipeline.token) for _ in range(2))
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     assert first.stdout == again.stdout
     assert first.stdout.startswith("serves at http://iris-1-")
 
 
-def test_a_pipeline_that_may_not_deploy_fails_and_says_why(pipeline: Pipeline) -> None:
-    refused = pipeline.run("2", pipeline.tokens["editor"])
+def test_a_pipeline_with_curl_that_may_not_deploy_fails_and_says_why(pipeline: Pipeline) -> None:
+    refused = pipeline.run(pipeline.curl_script, "2", pipeline.tokens["editor"])
     assert refused.returncode == 1
     assert "needs the role DEPLOYER in the project, and has EDITOR" in refused.stderr
     assert "Traceback" not in refused.stderr

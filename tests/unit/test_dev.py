@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from structlog.testing import capture_logs
 from tests.certificates import Authority
 
 from registry_grpc.devtools import dev
+from registry_grpc.devtools.demo_issuer import PROJECT
 from registry_grpc.devtools.embedded_postgres import EmbeddedPostgresError
 from registry_grpc.devtools.envoy import EnvoyError
-from registry_grpc.settings import Settings
+from registry_grpc.settings import AuthKind, ClusterKind, Settings
 
 PLENTY = 10**12
 
@@ -153,3 +156,15 @@ def test_a_run_that_starts_on_a_full_disk_waits(disk: Disk, monkeypatch: pytest.
     with capture_logs() as lines:
         dev.run_dev(Settings(data_dir=tmp_path / "data"))
     assert (ran, [line["event"] for line in lines]) == ([True], ["disk.full"] * 2)
+
+
+@pytest.mark.parametrize(("auth", "is_told"), [("off", True), ("required", False)])
+def test_the_greeting_has_a_command_that_adds_samples(tmp_path: Path, auth: str, is_told: bool) -> None:
+    """Not where it would need a token."""
+    settings = Settings.model_construct(auth=AuthKind(auth), cluster=ClusterKind.SIMULATED, gateway_tls=None)
+    greeting = dev._greeting(settings, tmp_path, "http://127.0.0.1:1", "postgresql://", None, "http://m", 2)
+    told = [line.removeprefix("samples") for line in greeting.splitlines() if line.startswith("samples")]
+    program = str(Path(sys.executable).with_name("registry"))
+    command = [program, "demo", "--url", "http://127.0.0.1:1", "--project", str(PROJECT)]
+    assert [shlex.split(each) for each in told] == ([command] if is_told else [])
+    assert Path(program).exists()

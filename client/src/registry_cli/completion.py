@@ -13,6 +13,13 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext
 
+# So that the file may be called _registry, or be sourced: cyclopts only defines the function.
+_ZSH = """
+if [[ $funcstack[1] == _registry ]]; then
+  _cyclopts_registry "$@"
+else
+  compdef _cyclopts_registry registry
+fi"""
 SECONDS = 1.0
 SHOWN = 100
 Completer = Callable[["CompletionContext"], Iterable[str]]
@@ -22,9 +29,9 @@ def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="
     from registry_cli.main import app
 
     script = app.generate_completion(prog_name="registry", shell=shell)
-    if shell == "bash":  # MODEL@ALIAS is one word
-        script = f"COMP_WORDBREAKS=${{COMP_WORDBREAKS//[@:]/}}\n{script}"
-    print(script)
+    if shell == "bash":  # MODEL@ALIAS is one word; a shell that starts would divide it again, for names of hosts
+        script = f"shopt -u hostcomplete\nCOMP_WORDBREAKS=${{COMP_WORDBREAKS//[@:]/}}\n{script}"
+    print(script.rstrip() + (_ZSH if shell == "zsh" else ""))
 
 
 def models(context: CompletionContext) -> list[str]:

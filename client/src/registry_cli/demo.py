@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from registry_cli import names, output, watching
-from registry_cli.session import call, pages
+from registry_cli import output, watching
+from registry_cli.session import client, pages
 
+_T = TypeVar("_T")
 ENVIRONMENT = "demo"
 WAIT_SECONDS = 300.0
 README = """# {name}
@@ -19,135 +21,153 @@ README = """# {name}
 | trained on | {data} |
 | accuracy | {accuracy} |
 """
-MODELS: tuple[dict[str, Any], ...] = (
-    {
-        "name": "demo-iris",
-        "about": "Tells three kinds of iris by the sizes of their leaves.",
-        "tasks": ["classification"],
-        "team": "flowers",
-        "framework": ("sklearn", "1"),
-        "data": "150 flowers of 1936",
-        "accuracies": (0.91, 0.95, 0.97),
-        "deployed": 3,
-    },
-    {
-        "name": "demo-churn",
-        "about": "Tells which customers are about to leave.",
-        "tasks": ["classification"],
-        "team": "sales",
-        "framework": ("xgboost", "2"),
-        "data": "two years of contracts",
-        "accuracies": (0.78, 0.83),
-        "deployed": 2,
-    },
-    {
-        "name": "demo-reviews",
-        "about": "Tells whether a review is friendly.",
-        "tasks": ["text-classification"],
-        "team": "sales",
-        "framework": ("huggingface", "1"),
-        "data": "10,000 reviews of our shop",
-        "accuracies": (0.88,),
-        "deployed": 0,
-    },
+NEXT = """
+Look at them:
+  registry models list
+  registry versions list demo-iris
+  registry deployments list
+  registry deployments explain demo-iris
+  registry events
+  registry open"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    name: str
+    about: str
+    task: str
+    team: str
+    framework: str
+    framework_version: str
+    data: str
+    accuracies: tuple[float, ...]
+    """Those of its versions."""
+    is_deployed: bool = True
+
+
+MODELS = (
+    Sample(
+        "demo-iris",
+        "Tells three kinds of iris by the sizes of their leaves.",
+        "classification",
+        "flowers",
+        "sklearn",
+        "1",
+        "150 flowers of 1936",
+        (0.91, 0.95, 0.97),
+    ),
+    Sample(
+        "demo-churn",
+        "Tells which customers are about to leave.",
+        "classification",
+        "sales",
+        "xgboost",
+        "2",
+        "two years of contracts",
+        (0.78, 0.83),
+    ),
+    Sample(
+        "demo-reviews",
+        "Tells whether a review is friendly.",
+        "text-classification",
+        "sales",
+        "huggingface",
+        "1",
+        "10,000 reviews of our shop",
+        (0.88,),
+        is_deployed=False,
+    ),
 )
 
 
 def demo() -> None:
-    made = [_add_environment(), *(done for sample in MODELS for done in _add_model(sample))]
-    deployments = [_deploy(sample) for sample in MODELS if sample["deployed"]]
-    for deployment, is_new in deployments:
-        made.append(is_new)
-        if is_new:
-            watching.wait(deployment, WAIT_SECONDS, until="DEPLOYED")
-    print(f"{sum(made)} objects were made, {len(made) - sum(made)} were there already.")
-    output.say(
-        "\nLook at them:\n  registry models list\n  registry versions list demo-iris\n  registry deployments list"
+    maker = _Maker()
+    places = client().environments
+    about = "For the samples of `registry demo`."
+    maker.make(
+        "environment demo", lambda: places.get(ENVIRONMENT), lambda: places.create(ENVIRONMENT, description=about)
     )
-    output.say("  registry deployments explain demo-iris\n  registry events\n  registry open")
+    newest = [(sample, _add_model(maker, sample)) for sample in MODELS]
+    for sample, version in newest:
+        if sample.is_deployed:
+            _deploy(maker, sample, version)
+    print(f"{maker.made} objects were made, {maker.found} were there already.")
+    output.say(NEXT)
 
 
-def _add_environment() -> bool:
-    if _has("serving_environment.ListServingEnvironments", ENVIRONMENT):
-        return False
-    fields = {"name": ENVIRONMENT, "description": "For the samples of `registry demo`."}
-    call("serving_environment.CreateServingEnvironment", serving_environment=fields)
-    return _told("environment", ENVIRONMENT)
+class _Maker:
+    """Makes what is missing, and counts."""
+
+    made = found = 0
+
+    def make(self, what: str, get: Callable[[], _T | None], new: Callable[[], _T]) -> _T:
+        from registry_client.errors import NotFound
+
+        try:
+            there = get()
+        except NotFound:
+            there = None
+        if there is not None:
+            self.found += 1
+            return there
+        there = new()
+        self.made += 1
+        output.say(f"made {what}")
+        return there
 
 
-def _add_model(sample: dict[str, Any]) -> list[bool]:
-    """Whether each of the objects was made."""
-    name = sample["name"]
-    made = []
-    if is_new := not _has("registered_model.ListRegisteredModels", name):
-        fields = {
-            "name": name,
-            "description": sample["about"],
-            "labels": {"team": sample["team"], "sample": "demo"},
-            "tags": {"tasks": sample["tasks"], "frameworks": [sample["framework"][0]]},
-            "properties": {"owner_since": {"int_value": 2024}},
-        }
-        call("registered_model.CreateRegisteredModel", registered_model=fields)
-        _told("model", name)
-    made.append(is_new)
-    id_ = names.model_id(name)
-    present = {each.name for each in pages("model_version.ListModelVersions", registered_model_id=id_)}
-    made += [
-        _add_version(id_, sample, number)
-        for number in range(1, len(sample["accuracies"]) + 1)
-        if f"v{number}" not in present
-    ]
-    made += [False] * (len(sample["accuracies"]) + 1 - len(made))
-    aliases = {each.name for each in pages("model_alias.ListModelAliases", registered_model_id=id_)}
-    for alias, version in (("champion", f"v{len(sample['accuracies'])}"), ("baseline", "v1")):
-        if alias not in aliases:
-            call("model_alias.SetModelAlias", registered_model_id=id_, name=alias, version=version)
-            _told("alias", f"{name}@{alias}")
-        made.append(alias not in aliases)
-    return made
-
-
-def _add_version(model_id: str, sample: dict[str, Any], number: int) -> bool:
-    name, accuracy = sample["name"], sample["accuracies"][number - 1]
+def _add_model(maker: _Maker, sample: Sample) -> Any:
+    """Returns the newest version."""
+    models = client().models
     fields = {
-        "name": f"v{number}",
-        "uri": f"s3://models/{name}/{number}",
-        "model_framework": sample["framework"][0],
-        "model_framework_version": sample["framework"][1],
-        "description": sample["about"],
-        "readme": README.format(accuracy=accuracy, **sample),
-        "properties": {"accuracy": {"double_value": accuracy}, "epochs": {"int_value": 10 * number}},
-        "size_bytes": 1_000_000 * number,
+        "description": sample.about,
+        "labels": {"team": sample.team, "sample": "demo"},
+        "tags": {"tasks": [sample.task], "frameworks": [sample.framework]},
+        "properties": {"owner_since": 2024},
     }
-    version = call("model_version.CreateModelVersion", registered_model_id=model_id, model_version=fields).model_version
-    metric = {"model_version_id": version.id, "kind": "ARTIFACT_KIND_METRIC", "name": "accuracy"}
-    call("artifact.CreateArtifact", artifact=metric | {"value": {"double_value": accuracy}})
-    call("model_version.UpdateModelVersion", id=version.id, model_version={"status": "READY"})
-    return _told("version", f"{name}:v{number}")
+    model = maker.make(
+        f"model {sample.name}", lambda: models.get(sample.name), lambda: models.create(sample.name, **fields)
+    )
+    count = len(sample.accuracies)
+    versions = [_add_version(maker, sample, model.versions, number) for number in range(1, count + 1)]
+    _add_alias(maker, model, "champion", versions[-1])
+    _add_alias(maker, model, "baseline", versions[0])
+    return versions[-1]
 
 
-def _deploy(sample: dict[str, Any]) -> tuple[Any, bool]:
-    """The deployment, and whether it was made."""
-    name = sample["name"]
-    condition = f"name = {names.quoted(name)} AND serving_environment_name = {names.quoted(ENVIRONMENT)}"
-    for found in pages("inference_service.ListInferenceServices", filter=condition):
-        return found, False
-    fields = {
-        "registered_model_id": names.model_id(sample["name"]),
-        "serving_environment_id": names.environment(ENVIRONMENT).id,
-        "version": f"v{sample['deployed']}",
-        "name": name,
-    }
-    done = call("deployment.DeployModel", deployment=fields).deployment
-    _told("deployment", name)
-    return done, True
+def _add_alias(maker: _Maker, model: Any, name: str, version: Any) -> None:
+    maker.make(f"alias {model.name}@{name}", lambda: model.versions.get(name), lambda: model.aliases.set(name, version))
 
 
-def _has(rpc: str, name: str) -> bool:
-    return any(pages(rpc, 1, filter=f"name = {names.quoted(name)}"))
+def _add_version(maker: _Maker, sample: Sample, versions: Any, number: int) -> Any:
+    name, accuracy = f"v{number}", sample.accuracies[number - 1]
+
+    def new() -> Any:
+        version = versions.create(
+            name,
+            uri=f"s3://models/{sample.name}/{number}",
+            framework=sample.framework,
+            framework_version=sample.framework_version,
+            description=sample.about,
+            readme=README.format(accuracy=accuracy, **vars(sample)),
+            properties={"accuracy": accuracy, "epochs": 10 * number},
+            size_bytes=1_000_000 * number,
+        )
+        version.artifacts.create("METRIC", "accuracy", value=accuracy)
+        return version
+
+    return maker.make(f"version {sample.name}:{name}", lambda: versions.get(name), new)
 
 
-def _told(kind: str, name: str) -> bool:
-    """Says that an object was made."""
-    print(f"made {kind} {name}", file=sys.stderr)
-    return True
+def _deploy(maker: _Maker, sample: Sample, version: Any) -> None:
+    """Without a name of our own, because projects may share a namespace."""
+
+    def present() -> Any:
+        condition = f'registered_model_name = "{sample.name}" AND serving_environment_name = {ENVIRONMENT}'
+        return next(pages("inference_service.ListInferenceServices", 1, filter=condition), None)
+
+    def new() -> Any:
+        made = version.deploy(ENVIRONMENT)
+        return watching.wait(made.id, WAIT_SECONDS)
+
+    maker.make(f"deployment of {sample.name}", present, new)

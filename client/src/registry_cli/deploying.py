@@ -88,8 +88,6 @@ def update(
     wait: options.Wait = False,
     timeout: options.Timeout = 900.0,
 ) -> None:
-    if wait and traffic_percent:
-        raise UsageError("A trial does not end by itself.", hint="Look at it with: registry deployments get")
     changes = values.options(options_file, setting)
     fields = {
         "id": names.deployment_id(deployment),
@@ -111,10 +109,9 @@ def promote(deployment: options.Deployment, /, *, wait: options.Wait = False, ti
     _finish(done, wait=wait, timeout=timeout)
 
 
-def abort(deployment: options.Deployment, /) -> None:
-    output.show_one(
-        call("deployment.AbortDeployment", id=names.deployment_id(deployment)).deployment, tables.DEPLOYMENT
-    )
+def abort(deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0) -> None:
+    done = call("deployment.AbortDeployment", id=names.deployment_id(deployment)).deployment
+    _finish(done, wait=wait, timeout=timeout)
 
 
 def rollback(
@@ -157,7 +154,7 @@ def undeploy(
     output.confirm(f"Undeploy {found.name}?", yes=yes)
     call("deployment.UndeployModel", id=found.id, expected_revision=expected_revision)
     if wait:
-        watching.wait(found, timeout, until="UNDEPLOYED")
+        watching.wait(found.id, timeout, until="UNDEPLOYED")
     output.show_one(call("deployment.GetDeployment", id=found.id).deployment, tables.DEPLOYMENT)
 
 
@@ -227,8 +224,7 @@ def _mask(
 
 def _finish(deployment: Any, *, wait: bool, timeout: float) -> None:
     if wait:
-        watching.wait(deployment, timeout, until="DEPLOYED")
-        deployment = call("deployment.GetDeployment", id=deployment.id).deployment
+        deployment = watching.wait(deployment.id, timeout)
     else:
         output.say(f"It is on its way. Follow it with: registry deployments watch {deployment.name}")
     output.show_one(deployment, tables.DEPLOYMENT)

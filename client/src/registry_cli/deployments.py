@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from registry_cli import names, options, output, tables, values
 from registry_cli.errors import FAILED, CommandError
-from registry_cli.session import call, events, pages
+from registry_cli.session import call, client, pages
 
 app = App(name="deployments")
 Phase = Literal[
@@ -109,9 +109,9 @@ def watch(
     ] = False,
 ) -> None:
     """Print each change of a deployment, until interrupted."""
-    start = 0 if all_events else None
-    for event in events("deployment.WatchDeployment", id=names.deployment_id(deployment), after_sequence=start):
-        output.show_line(event, tables.DEPLOYMENT_EVENTS)
+    watched = client().deployments.get(names.deployment_id(deployment))
+    for event in watched.watch(from_start=all_events):
+        output.show_line(event.proto, tables.DEPLOYMENT_EVENTS)
 
 
 @app.command

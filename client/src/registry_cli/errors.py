@@ -16,7 +16,6 @@ UNAVAILABLE: Final = 5
 TIMED_OUT: Final = 6
 """`--timeout` passed while waiting."""
 DEPLOYMENT_FAILED: Final = 7
-INTERRUPTED: Final = 130
 PIPE_BROKEN: Final = 141
 
 
@@ -87,6 +86,12 @@ def _told(error: Exception) -> tuple[list[str], int]:
             return [f"registry: {error}"], USAGE
         if isinstance(error, module.RegistryError):
             return _of_registry(error), _STATUS.get(error.code.name, FAILED)
+        text, _, hint = str(error).partition("\nWhat to do: ")
+        if isinstance(error, module.DeploymentFailed):
+            return [f"registry: {text}", *([f"  hint: {hint}"] if hint else [])], DEPLOYMENT_FAILED
+        if isinstance(error, module.WaitTimeout):
+            hint = "It goes on nevertheless. `registry deployments explain` shows why it takes so long."
+            return [f"registry: {text}", f"  hint: {hint}"], TIMED_OUT
     if isinstance(error, OSError):
         return [f"registry: {error.filename or 'a file'}: {error.strerror or error}."], FAILED
     return [

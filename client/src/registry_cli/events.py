@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
 from registry_cli import names, options, output, tables, values
 from registry_cli.errors import CommandError
-from registry_cli.session import call, pages
-from registry_cli.session import events as watched
+from registry_cli.session import call, pages, watch
 
 audit = App(name="audit")
 webhooks = App(name="webhooks")
@@ -41,21 +41,18 @@ def events(
         "registered_model_id": names.model_id(model) if model else None,
         "filter": filter,
     }
-    token = ""
-    if follow:  # asked for before the list, so that nothing between both is missed
-        stream = watched("event.WatchEvents", bookmarks=True, **which)
-        token = next(stream).resume_token
-        stream.close()
-    past = reversed(
-        list(pages("event.ListEvents", limit, occurred_from=values.time(since) if since else None, **which))
-    )
+    new: Iterator[Any] = iter(())
+    if follow:
+        new = watch("event.WatchEvents", "resume_token", lambda answer: answer.resume_token, **which)
+        next(new)  # it has begun before the list is read, so that nothing between both is missed
+    start = values.time(since) if since else None
     printed = set()
-    for event in past:
+    for event in reversed(list(pages("event.ListEvents", limit, occurred_from=start, **which))):
         output.show_line(event, tables.EVENTS)
         printed.add(event.id)
-    for event in watched("event.WatchEvents", resume_token=token, **which) if follow else ():
-        if event.id not in printed:
-            output.show_line(event, tables.EVENTS)
+    for answer in new:
+        if answer.HasField("event") and answer.event.id not in printed:
+            output.show_line(answer.event, tables.EVENTS)
 
 
 @audit.command(name="list")
@@ -77,8 +74,9 @@ def tail(
     after: Annotated[int | None, Parameter(help="Begin after this position; 0: with the oldest entry.")] = None,
 ) -> None:
     """Print each new entry of the audit log, until interrupted."""
-    for entry in watched("audit.WatchAuditEntries", filter=filter, all_projects=all_projects, after_position=after):
-        output.show_line(entry, tables.AUDIT_ENTRIES)
+    which = {"filter": filter, "all_projects": all_projects, "after_position": after}
+    for answer in watch("audit.WatchAuditEntries", "after_position", lambda each: each.audit_entry.position, **which):
+        output.show_line(answer.audit_entry, tables.AUDIT_ENTRIES)
 
 
 @webhooks.command(name="list")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
@@ -122,21 +121,19 @@ def _launch(
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command of the arguments, by default those of the process, and exit with its code."""
+    """Run the command of the arguments, by default those of the process, and exit with its code. Raises
+    KeyboardInterrupt."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name is no reason to fail where letters are missing
             stream.reconfigure(errors="replace")
     try:
         try:
             app.meta(sys.argv[1:] if arguments is None else arguments)
-        except KeyboardInterrupt:  # gRPC may wait for ever for the end of a call, also when the session is closed
-            with contextlib.suppress(BrokenPipeError):
-                sys.stdout.flush()
-            os._exit(errors.INTERRUPTED)
         finally:
-            if session := sys.modules.get("registry_cli.session"):  # something was called
-                session.close()
-            sys.stdout.flush()
+            if not isinstance(sys.exception(), KeyboardInterrupt):
+                if session := sys.modules.get("registry_cli.session"):  # something was called
+                    session.close()
+                sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(errors.PIPE_BROKEN)

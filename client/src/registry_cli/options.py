@@ -70,7 +70,7 @@ Clear = Annotated[list[str] | None, Parameter(name="--clear", help="A field to c
 Etag = Annotated[str, Parameter(help="Do it only if the object still has this etag.")]
 Force = Annotated[bool, Parameter(help="Also if it is protected.")]
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.")]
-Wait = Annotated[bool, Parameter(help="Wait until it serves, and show its progress.")]
+Wait = Annotated[bool, Parameter(help="Wait until it serves, or a canary gets its share, and show its progress.")]
 Timeout = Annotated[
     float,
     Parameter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -37,12 +38,8 @@ class Table:
     columns: tuple[Column, ...]
     name: str | Callable[[Any], object] = "name"
     """What `-o name` prints."""
-
-
-def columns(
-    *declared: tuple[str, str | Callable[[Any], object]], wide: Iterable[tuple[str, Any]] = ()
-) -> tuple[Column, ...]:
-    return (*(Column(*each) for each in declared), *(Column(*each, wide=True) for each in wide))
+    facts: tuple[Column, ...] = ()
+    """What is shown of one object. Without them, and with `-o wide`: each field that is set."""
 
 
 def say(text: str) -> None:
@@ -52,33 +49,31 @@ def say(text: str) -> None:
 
 def show(objects: Iterable[Any], table: Table) -> None:
     """Print a list."""
-    match chosen.output:
-        case "json":
-            print(json.dumps([as_json(each) for each in objects], indent=2, ensure_ascii=False))
-        case "yaml":
-            print(_yaml([as_json(each) for each in objects]), end="")
-        case "name":
-            for each in objects:
-                print(_shown(each, table.name))
-        case _:
-            shown = [column for column in table.columns if chosen.output == "wide" or not column.wide]
-            rows = [[_shown(each, column.value) for column in shown] for each in objects]
-            _print_rows([column.title for column in shown], rows)
-            if not rows and sys.stderr.isatty():
-                say("There are none.")
+    if chosen.output in {"json", "yaml"}:
+        _print_data([as_json(each) for each in objects])
+    elif chosen.output == "name":
+        for each in objects:
+            print(_shown(each, table.name))
+    else:
+        shown = [column for column in table.columns if chosen.output == "wide" or not column.wide]
+        rows = [[_shown(each, column.value) for column in shown] for each in objects]
+        _print_rows([column.title for column in shown], rows)
+        if not rows and sys.stderr.isatty():
+            say("There are none.")
 
 
 def show_one(message: Any, table: Table) -> None:
-    """Print one object: for people, each field that is set on a line."""
-    match chosen.output:
-        case "json":
-            print(json.dumps(as_json(message), indent=2, ensure_ascii=False))
-        case "yaml":
-            print(_yaml(as_json(message)), end="")
-        case "name":
-            print(_shown(message, table.name))
-        case _:
-            _print_rows([], [[field.name, _field_text(message, field)] for field, _ in message.ListFields()])
+    """Print one object: for people, each of its facts on a line."""
+    if chosen.output in {"json", "yaml"}:
+        _print_data(as_json(message))
+    elif chosen.output == "name":
+        print(_shown(message, table.name))
+    elif chosen.output == "table" and table.facts:
+        facts = [[column.title.lower(), _fact(message, column.value)] for column in table.facts]
+        _print_rows([], [fact for fact in facts if fact[1]])
+    else:
+        texts = [[field.name, _field_text(message, field)] for field, _ in message.ListFields()]
+        _print_rows([], [each for each in texts if each[1]])
 
 
 def show_line(message: Any, table: Table) -> None:
@@ -98,31 +93,29 @@ def show_line(message: Any, table: Table) -> None:
 
 
 def show_values(values: dict[str, Any]) -> None:
-    """Print what is no object of the API."""
-    match chosen.output:
-        case "json":
-            print(json.dumps(values, indent=2, ensure_ascii=False))
-        case "yaml":
-            print(_yaml(values), end="")
-        case "name":
-            print(next(iter(values.values())))
-        case _:
-            _print_rows([], [[name, line(str(value))] for name, value in values.items() if value not in ("", None)])
+    """Print what is no object of the API. `-o name` prints the first value."""
+    if chosen.output in {"json", "yaml"}:
+        _print_data(values)
+    elif chosen.output == "name":
+        print(next(iter(values.values())))
+    else:
+        _print_rows([], [[name, line(str(value))] for name, value in values.items() if value not in ("", None)])
 
 
 def show_mappings(rows: list[dict[str, Any]]) -> None:
-    """Print a list of what is no object of the API. `-o name` prints the first value of each."""
-    match chosen.output:
-        case "json":
-            print(json.dumps(rows, indent=2, ensure_ascii=False))
-        case "yaml":
-            print(_yaml(rows), end="")
-        case "name":
-            for row in rows:
-                print(next(iter(row.values())))
-        case _:
-            titles = [name.upper() for name in rows[0]] if rows else []
-            _print_rows(titles, [[line(_plain(value)) for value in row.values()] for row in rows])
+    """Print a list of what is no object of the API."""
+    if chosen.output in {"table", "wide"}:
+        titles = [name.upper() for name in rows[0]] if rows else []
+        _print_rows(titles, [[line(_plain(value)) for value in row.values()] for row in rows])
+    elif chosen.output == "name":
+        for row in rows:
+            show_values(row)
+    else:
+        _print_data(rows)
+
+
+def _print_data(data: Any) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False) if chosen.output == "json" else _yaml(data).rstrip())
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -191,6 +184,13 @@ def _text(message: Any, field: Any) -> str:
     return _plain(value)
 
 
+def _fact(message: Any, value: str | Callable[[Any], object]) -> str:
+    if callable(value):
+        return _shown(message, value)
+    fields = [field for field, _ in message.ListFields() if field.name == value]
+    return _field_text(message, fields[0]) if fields else ""
+
+
 def _is_map(field: Any) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
@@ -223,10 +223,19 @@ def _field_text(message: Any, field: Any) -> str:
         return word(message, field.name)
     if _is_map(field):
         return "\n".join(line(f"{key}={_item(each)}") for key, each in sorted(getattr(message, field.name).items()))
-    value = as_json(message, defaults=False)[field.name]
+    value = _without_empty(as_json(message, defaults=False)[field.name])
+    if value == {}:
+        return ""
     if isinstance(value, dict) or (isinstance(value, list) and not isinstance(value[0], str)):
         return _yaml(value).rstrip()
     return "\n".join(line(each) for each in _plain(value).splitlines())
+
+
+def _without_empty(value: Any) -> Any:
+    """Without the objects that have nothing."""
+    if isinstance(value, dict):
+        return {key: kept for key, each in value.items() if (kept := _without_empty(each)) != {}}
+    return value
 
 
 def line(text: str) -> str:
@@ -265,7 +274,7 @@ def _print_on_terminal(titles: list[str], rows: list[list[str]]) -> None:
     from rich.text import Text
 
     styles = {text: style for style, words in _STYLES.items() for text in words}
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=shutil.get_terminal_size().columns)  # also where it is a dumb terminal
     titles, rows = _fitting(titles, rows, console.width) if titles else (titles, rows)
     grid = RichTable(box=None, pad_edge=False, show_header=bool(titles), header_style="bold")
     for index, title in enumerate(titles or ["", ""]):

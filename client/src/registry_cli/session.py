@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
-import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from registry_client.config import Context
 
 PAGE = 100
-RECONNECTS = 5
-RECONNECT_SECONDS = 0.5
 writes = itertools.count(1)
 
 
@@ -33,10 +30,10 @@ def call(rpc: str, /, **fields: Any) -> Any:
     return method(request_class(**fields), timeout=chosen.call_seconds)
 
 
-def stream(rpc: str, /, *, seconds: float | None = None, **fields: Any) -> Iterator[Any]:
+def stream(rpc: str, /) -> Iterator[Any]:
     """The answers of a streaming RPC."""
     method, request_class = _method(rpc)
-    answers: Iterator[Any] = method(request_class(**fields), timeout=seconds)
+    answers: Iterator[Any] = method(request_class())
     return answers
 
 
@@ -58,41 +55,15 @@ def pages(rpc: str, /, limit: int = 0, **fields: Any) -> Iterator[Any]:
             return
 
 
-def events(
-    rpc: str, /, *, seconds: float | None = None, bookmarks: bool = False, **fields: Any
-) -> Generator[Any, None, None]:
-    """The events of a watch, at most for so many seconds. When the connection ends, it goes on after the last event.
+def watch(rpc: str, /, after: str, place_of: Callable[[Any], Any], **fields: Any) -> Iterator[Any]:
+    """The answers of a watch. When the connection ends, it goes on after the last answer: its place in the log is the
+    field `after` of the request."""
+    from registry_client._sync.watching import watched
 
-    With `bookmarks`, the answers themselves, also those without an event.
-    """
-    from registry_client.errors import DeadlineExceeded, Unavailable
-
-    deadline = time.monotonic() + (seconds or float("inf"))
-    failures = 0
-    while (left := deadline - time.monotonic()) > 0:
-        try:
-            for answer in stream(rpc, seconds=left if seconds else None, **fields):
-                failures = 0
-                event = getattr(answer, "audit_entry" if rpc.startswith("audit.") else "event")
-                fields |= _place(answer, event)
-                if bookmarks or event.ByteSize():
-                    yield answer if bookmarks else event
-        except DeadlineExceeded:
-            return
-        except Unavailable:
-            failures += 1
-            if failures > RECONNECTS:
-                raise
-        time.sleep(min(RECONNECT_SECONDS * (failures + 1), max(deadline - time.monotonic(), 0)))
-
-
-def _place(answer: Any, event: Any) -> dict[str, Any]:
-    """The fields of the request that goes on after the answer."""
-    if "resume_token" in answer.DESCRIPTOR.fields_by_name:
-        return {"resume_token": answer.resume_token}
-    if "resume_token" in event.DESCRIPTOR.fields_by_name:
-        return {"resume_token": event.resume_token, "after_sequence": None}
-    return {"after_position": event.position}
+    method, request_class = _method(rpc)
+    return watched(
+        method, lambda place: request_class(**{**fields, **({after: place} if place else {})}), place_of, None
+    )
 
 
 def _method(rpc: str) -> tuple[Any, Any]:

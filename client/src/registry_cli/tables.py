@@ -12,6 +12,10 @@ from registry_cli.output import Column, Table
 
 
 def _table(spec: str, name: str = "name", **functions: Any) -> Table:
+    return Table(_columns(spec, **functions), name)
+
+
+def _columns(spec: str, **functions: Any) -> tuple[Column, ...]:
     columns = []
     normal, _, wide = spec.partition("|")
     for part, is_wide in ((normal, False), (wide, True)):
@@ -19,7 +23,7 @@ def _table(spec: str, name: str = "name", **functions: Any) -> Table:
             path, _, title = text.partition(":")
             value = functions.get(path, path)
             columns.append(Column((title or path).upper().replace("_", " "), value, wide=is_wide))
-    return Table(tuple(columns), name)
+    return tuple(columns)
 
 
 def _framework(version: Any) -> str:
@@ -108,7 +112,14 @@ DELIVERIES = _table(
 )
 # These are only shown one by one.
 CALLER = _table("")
-DEPLOYMENT = _table("")
+DEPLOYMENT = Table(
+    (),
+    facts=_columns(
+        "name version namespace phase reason message next_step url target_revision serving_revision options"
+        " edited_version_fields drift",
+        version=lambda each: each.snapshot.requested_version,
+    ),
+)
 EXPLANATION = _table("", "cause")
 WEBHOOK_TEST = _table("", "status")
 PROJECT_USAGE = _table("", "project.id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any, BinaryIO
 
 from cyclopts import Parameter
 
-from registry_cli import output, tables
+from registry_cli import output, progress, tables
 from registry_cli.errors import UsageError
 from registry_cli.session import stream, stream_in
 
@@ -23,7 +22,7 @@ File = Annotated[
 def export(*, file: File = "-") -> None:
     if file == "-" and sys.stdout.isatty():
         raise UsageError("The file would be written to the terminal.", hint="Name one with --file, or redirect stdout.")
-    with _progress("exported", None) as tell:
+    with progress.byte_count("exported", None) as tell:
         if file == "-":
             _write(sys.stdout.buffer, tell)
             return
@@ -58,7 +57,7 @@ def _write(target: BinaryIO, tell: Callable[[int], None]) -> None:
 
 
 def _send(source: BinaryIO, size: int | None) -> Any:
-    with _progress("imported", size) as tell:
+    with progress.byte_count("imported", size) as tell:
 
         def parts() -> Iterator[dict[str, bytes]]:
             while part := source.read(PART):
@@ -66,18 +65,3 @@ def _send(source: BinaryIO, size: int | None) -> Any:
                 yield {"ndjson": part}
 
         return stream_in("transfer.ImportProject", parts())
-
-
-@contextlib.contextmanager
-def _progress(word: str, size: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    shown = (TextColumn(word), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*shown, console=Console(stderr=True)) as progress:
-        task = progress.add_task(word, total=size)
-        yield lambda more: progress.update(task, advance=more)

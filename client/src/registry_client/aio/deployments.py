@@ -71,7 +71,7 @@ class Deployment(DeploymentRecord):
             await self.refresh()
             raise WaitTimeout(
                 f"The deployment {self.name} is {self.phase} and not {phase} after {timeout:g} s: "
-                f"{self.message or self.reason or 'no reason is known yet'}."
+                f"{(self.message or self.reason or 'no reason is known yet').rstrip('.')}."
                 + (f"\nWhat to do: {self.next_step}" if self.next_step else "")
             ) from None
         finally:
