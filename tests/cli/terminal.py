@@ -74,24 +74,30 @@ def on_terminal(
     registry: Registry, *arguments: str, columns: int = 80, more: dict[str, str] | None = None, **pipes: Any
 ) -> Iterator[Terminal]:
     """The command. `more` are variables of the environment. `pipes` are instead of the terminal, such as stdout."""
-    environment = process_environment(registry.environment) | (more or {})
-    with opened([sys.executable, "-m", "registry_cli", *arguments], environment, columns, **pipes) as terminal:
+    environment = process_environment(registry.environment)
+    with opened([sys.executable, "-m", "registry_cli", *arguments], environment, columns, more, **pipes) as terminal:
         yield terminal
 
 
 @contextmanager
-def opened(command: list[str], environment: dict[str, str], columns: int = 80, **pipes: Any) -> Iterator[Terminal]:
-    """Any program on a terminal."""
+def opened(
+    command: list[str],
+    environment: dict[str, str],
+    columns: int = 80,
+    more: dict[str, str] | None = None,
+    **pipes: Any,
+) -> Iterator[Terminal]:
+    """Any program on a terminal, whatever that of the tests is like. `more` says what the terminal is like."""
     screen, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    settings = {"TERM": "xterm-256color", "COLUMNS": str(columns), "NO_COLOR": ""} | environment
+    like = {"TERM": "xterm-256color", "COLUMNS": str(columns), "NO_COLOR": ""} | (more or {})
 
     def owns_terminal() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         fcntl.ioctl(inside, termios.TIOCSCTTY, 0)
 
     options: dict[str, Any] = {"stdin": inside, "stdout": inside, "stderr": inside, "preexec_fn": owns_terminal} | pipes
-    with Popen(command, env=settings, start_new_session=True, **options) as process:
+    with Popen(command, env=environment | like, start_new_session=True, **options) as process:
         os.close(inside)
         try:
             yield Terminal(process, screen)
