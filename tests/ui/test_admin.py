@@ -216,7 +216,7 @@ def test_a_project_has_quotas_and_shows_its_usage(ui: Ui, api: Api) -> None:
     ui.dialog.get_by_label("Namespaces").fill("vision-*\nshared")
     ui.dialog.get_by_label("Places of model files").fill("s3://team-*")
     ui.dialog.get_by_label("Models", exact=True).fill("many")
-    expect(ui.dialog.get_by_text("“many” is no number for a quota.")).to_be_visible()
+    expect(ui.dialog.get_by_text("“many” is not a number.")).to_be_visible()
     ui.dialog.get_by_label("Models", exact=True).fill("1")
     ui.dialog.get_by_label("Model files in GiB").fill("1.5")
     ui.dialog.get_by_label("Id optional").fill(ui.project)

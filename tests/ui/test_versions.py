@@ -108,7 +108,7 @@ def test_a_version_is_created_and_edited(ui: Ui, api: Api, model: JSON) -> None:
     ui.dialog.get_by_label("Key of property 1").fill("rows")
     ui.dialog.get_by_label("Type of property 1").select_option("integer")
     ui.dialog.get_by_label("Value of property 1").fill("many")
-    expect(ui.dialog.get_by_text("The value of rows is no integer.")).to_be_visible()
+    expect(ui.dialog.get_by_text("The value of rows is not an integer.")).to_be_visible()
     ui.dialog.get_by_label("Value of property 1").fill("1200")
     ui.button("Save").click()
     expect(ui.page.get_by_text("The third one")).to_be_visible()

@@ -77,13 +77,13 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
     toast(`Revision ${answer.deployment?.targetRevision} was made. This page shows how it goes on.`);
     navigate(href(`/deployments/${id}`));
   });
-  const readAgain = async () => {
+  const again = useAction(async () => {
     const { deployment: newest } = await api.deployments.getDeployment({ id });
     if (!newest) return;
     draft.rebase(draftOf(newest.options));
     setDeployment(newest);
     save.clear();
-  };
+  });
   const failure = failureAtFields(planned, save.failure);
   // The fields show their own. It is made once, because the notice comes into view each time that it is another one.
   const refused = useMemo(() => save.failure && { ...save.failure, fields: {} }, [save.failure]);
@@ -148,11 +148,14 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
             failure={refused}
             actions={
               refused.reason === "REVISION_MISMATCH" && (
-                <Button onClick={readAgain}>Read it again, and keep my changes</Button>
+                <Button busy={again.busy} onClick={again.run}>
+                  Read it again, and keep my changes
+                </Button>
               )
             }
           />
         )}
+        <FailureNotice failure={again.failure} />
         <div class="row">
           <Button kind="primary" submit busy={save.busy} disabled={!planned.allowed}>
             Update

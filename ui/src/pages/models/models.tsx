@@ -10,7 +10,7 @@ import { api } from "../../lib/api";
 import { useMay } from "../../lib/caller";
 import { formatNumber, quoted } from "../../lib/format";
 import { href, useProject } from "../../lib/project";
-import { usePages, useQuery } from "../../lib/query";
+import { type Pages, usePages, useQuery } from "../../lib/query";
 import { setQuery, useLocation } from "../../lib/router";
 import { CreateModelDialog } from "./create-model";
 
@@ -50,7 +50,8 @@ export function ModelsPage() {
   const key = JSON.stringify([project, asked]);
 
   const pages = usePages(`models ${key} ${orderBy}`, async (pageToken, signal) => {
-    const answer = await api.models.listRegisteredModels({ ...asked, orderBy, pageSize: 50, pageToken }, { signal });
+    const pageSize = pageToken ? 100 : 50; // the first page is small, so that it is there soon
+    const answer = await api.models.listRegisteredModels({ ...asked, orderBy, pageSize, pageToken }, { signal });
     return { rows: answer.registeredModels, nextPageToken: answer.nextPageToken };
   });
   const narrowed = search !== "" || state !== "" || filter !== "";
@@ -61,7 +62,11 @@ export function ModelsPage() {
   );
   return (
     <>
-      <PageHead title="Models" badges={!pages.loading && <Count of={key} asked={asked} />} actions={actions} />
+      <PageHead
+        title="Models"
+        badges={!pages.loading && <Count of={key} asked={asked} pages={pages} />}
+        actions={actions}
+      />
       <div class="toolbar">
         <SearchBox label="Search models by name" value={search} onChange={(q) => setQuery({ q })} />
         <select aria-label="State" value={state} onChange={(event) => setQuery({ state: event.currentTarget.value })}>
@@ -95,8 +100,7 @@ export function ModelsPage() {
           {
             title: "Owner",
             hideOn: "tablet",
-            width: "owner",
-            orderBy: "owner_email",
+            width: "owner", // no order: the database has no index for it, and would sort all models
             cell: (model) => <Owner model={model} add={add} />,
           },
           {
@@ -135,9 +139,22 @@ function Owner({ model, add }: { model: RegisteredModel; add: (condition: string
   );
 }
 
-/** How many there are. It is asked after the first page, which is shown sooner then. */
-function Count({ of, asked }: { of: string; asked: { search: string; state: string; filter: string } }) {
-  const { data } = useQuery(`count ${of}`, async (signal) => {
+interface Asked {
+  search: string;
+  state: string;
+  filter: string;
+}
+
+/** A count reads all that match, so it waits until the user has typed the whole word. */
+const COUNT_AFTER_MS = 400;
+
+/** How many there are. It is asked only if there are more than the page shows. */
+function Count({ of, asked, pages }: { of: string; asked: Asked; pages: Pages<RegisteredModel> }) {
+  const { rows, hasMore } = pages;
+  const { data = hasMore ? undefined : BigInt(rows.length) } = useQuery(`count ${of} ${hasMore}`, async (signal) => {
+    if (!hasMore) return undefined;
+    await new Promise((done) => setTimeout(done, COUNT_AFTER_MS));
+    if (signal.aborted) return undefined;
     const { totalSize } = await api.models.listRegisteredModels({ ...asked, limit: 1n }, { signal });
     return totalSize;
   });
