@@ -266,6 +266,7 @@ def test_activity_is_live_can_be_paused_and_goes_on_after_a_break(ui: Ui, api: A
     def refuse(route: Route) -> None:
         route.abort("connectionrefused")
 
+    ui.broken = True
     ui.page.route("**/EventService/WatchEvents", refuse)
     ui.page.get_by_label("Kind").select_option("Models")  # begins another watch, which fails
     expect(live).to_have_text("connecting")

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Button, Empty, Labels, Snippet, StatusBadge, Time } from "../../components/basics";
 import { AddFilter, FilterChips, type FilterKind, labelIs, useFilters } from "../../components/filters";
 import { PageHead } from "../../components/page";
@@ -54,6 +54,7 @@ export function ModelsPage() {
     const answer = await api.models.listRegisteredModels({ ...asked, orderBy, pageSize, pageToken }, { signal });
     return { rows: answer.registeredModels, nextPageToken: answer.nextPageToken };
   });
+  const count = useCount(key, asked, pages);
   const narrowed = search !== "" || state !== "" || filter !== "";
   const actions = mayEdit && (
     <Button kind="primary" icon="plus" data-new onClick={() => setCreating(true)}>
@@ -64,7 +65,7 @@ export function ModelsPage() {
     <>
       <PageHead
         title="Models"
-        badges={!pages.loading && <Count of={key} asked={asked} pages={pages} />}
+        badges={count !== undefined && <span class="count">{formatNumber(count)}</span>}
         actions={actions}
       />
       <div class="toolbar">
@@ -139,26 +140,24 @@ function Owner({ model, add }: { model: RegisteredModel; add: (condition: string
   );
 }
 
-interface Asked {
-  search: string;
-  state: string;
-  filter: string;
-}
-
 /** A count reads all that match, so it waits until the user has typed the whole word. */
 const COUNT_AFTER_MS = 400;
 
-/** How many there are. It is asked only if there are more than the page shows. */
-function Count({ of, asked, pages }: { of: string; asked: Asked; pages: Pages<RegisteredModel> }) {
-  const { rows, hasMore } = pages;
-  const { data = hasMore ? undefined : BigInt(rows.length) } = useQuery(`count ${of} ${hasMore}`, async (signal) => {
-    if (!hasMore) return undefined;
+/** How many models match. It is asked once, after the first page, and only if there are more than that. */
+function useCount(key: string, asked: object, { rows, hasMore, loading }: Pages<RegisteredModel>): bigint | undefined {
+  const [wanted, setWanted] = useState("");
+  useEffect(() => {
+    if (hasMore && !loading) setWanted(key);
+  }, [hasMore, loading, key]);
+  const { data } = useQuery(`count ${wanted}`, async (signal) => {
+    if (!wanted) return undefined;
     await new Promise((done) => setTimeout(done, COUNT_AFTER_MS));
     if (signal.aborted) return undefined;
     const { totalSize } = await api.models.listRegisteredModels({ ...asked, limit: 1n }, { signal });
     return totalSize;
   });
-  return data === undefined ? null : <span class="count">{formatNumber(data)}</span>;
+  if (wanted === key) return data;
+  return loading || hasMore ? undefined : BigInt(rows.length);
 }
 
 function NothingFound() {
