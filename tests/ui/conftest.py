@@ -1,7 +1,8 @@
 """The web UI in a real Chromium, against the real service with the simulated cluster: `make test-slow`.
 
 `REGISTRY_TEST_UI_URL` makes most of them use a service that runs already, for example `npm run preview` in `ui`, and
-`REGISTRY_TEST_UI_DATA` its folder of data, in which tests find the cluster. `REGISTRY_TEST_UI_DATABASE` is its database.
+`REGISTRY_TEST_UI_DATA` its folder of data, in which tests find the cluster, and
+`REGISTRY_TEST_UI_DATABASE` its database.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e.api import Api
 from tests.e2e.cluster import Cluster
+from tests.e2e.rpc import Rpc
 from tests.e2e.stack import Addresses, Stack
 from tests.ui.ui import Ui, window
 
@@ -81,6 +84,13 @@ def api(ui_url: str) -> Iterator[Api]:
     """The REST API of a new project, to prepare what the pages show."""
     with httpx.Client(base_url=ui_url, timeout=30) as http:
         yield Api(http)
+
+
+@pytest.fixture
+def rpc(ui_url: str, api: Api) -> Iterator[Rpc]:
+    """The gRPC API of the same project."""
+    with grpc.insecure_channel(ui_url.removeprefix("http://")) as channel:
+        yield Rpc(channel, api.project_id)
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from tests.ui.ui import Ui, window
 
 MODELS: Final = 100_000
 _LOAD: Final = """
-INSERT INTO registered_model (id, created_at, updated_at, project_id, owner_email, name, slug, description, tags, labels)
+INSERT INTO registered_model
+    (id, created_at, updated_at, project_id, owner_email, name, slug, description, tags, labels)
 SELECT gen_random_uuid(), t, t, $1, 'ada@example.com', 'model-' || lpad(i::text, 6, '0'), lpad(i::text, 6, '0'),
     'Tells what it was shown before', '{"frameworks": ["sklearn"], "architectures": [], "tasks": [], "subjects": []}',
     '{"team": "vision", "stage": "candidate"}'

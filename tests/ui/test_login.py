@@ -121,9 +121,11 @@ def test_a_page_of_admins_tells_a_viewer_whom_to_ask(demo: Ui, log_in: Callable[
     log_in("Viewer", "/members")
     expect(demo.page.get_by_role("heading", name="This page is for admins")).to_be_visible()
     demo.look("refused-page")
-    calls.clear()
     demo.open("/audit")
     expect(demo.page.get_by_role("heading", name="This page is for admins")).to_be_visible()
+    assert not [call for call in calls if "ListMembers" in call or "ListAuditEntries" in call]
+    demo.open("/deployments/new")
+    expect(demo.page.get_by_role("heading", name="This page is for deployers")).to_be_visible()
 
 
 def test_an_ended_session_does_not_lose_what_was_typed(demo: Ui, log_in: Callable[[str], None]) -> None:

@@ -79,11 +79,11 @@ export function DataTable<T>({
           </tr>
         </thead>
         <tbody ref={body}>
-          <Space rows={first} columns={columns.length} />
+          <Space rows={first} />
           {rows.slice(first, last).map((row, index) => (
             <Row key={rowKey(row)} row={row} columns={columns} link={rowLink?.(row)} index={first + index + 2} />
           ))}
-          <Space rows={rows.length - last} columns={columns.length} />
+          <Space rows={rows.length - last} />
         </tbody>
       </table>
       <div class="table-foot">
@@ -165,12 +165,12 @@ function classes<T>({ hideOn, align, width }: Column<T>): string {
   return [hideOn && `hide-${hideOn}`, align, width && `w-${width}`].filter(Boolean).join(" ");
 }
 
-/** The height of rows that are not there. */
-function Space({ rows, columns }: { rows: number; columns: number }) {
+/** The height of rows that are not there. It spans no columns, because some of them are hidden on small windows. */
+function Space({ rows }: { rows: number }) {
   if (rows <= 0) return null;
   return (
     <tr class="space" aria-hidden="true">
-      <td colSpan={columns} style={{ height: `${rows * ROW}px` }} />
+      <td style={{ height: `${rows * ROW}px` }} />
     </tr>
   );
 }

@@ -96,7 +96,7 @@ export function ActivityPage() {
               setPaused(!paused);
             }}
           >
-            {paused ? "Go on" : "Pause"}
+            {paused ? "Resume" : "Pause"}
           </Button>
         }
       />
@@ -115,7 +115,7 @@ export function ActivityPage() {
       <div role="status" class="held">
         {held > 0 && (
           <Button icon="up" onClick={show}>
-            Show {plural(held, "new one")}
+            Show {plural(held, "new event")}
           </Button>
         )}
       </div>

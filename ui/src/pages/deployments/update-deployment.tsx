@@ -4,8 +4,10 @@ import { Button, Skeleton } from "../../components/basics";
 import { Conflicts } from "../../components/conflicts";
 import { FailureNotice, PageFailure } from "../../components/failure";
 import { TextField } from "../../components/fields";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { toast } from "../../components/toast";
+import { Role } from "../../gen/modelregistry/v1/access_pb";
 import { type Deployment, UpdateDeploymentRequestSchema } from "../../gen/modelregistry/v1/deployment_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useDraft } from "../../lib/draft";
@@ -21,8 +23,15 @@ import { failureAtFields, PlanPanel, usePlan } from "./plan";
 import { VersionField } from "./version-field";
 
 export function UpdateDeploymentPage({ params }: PageProps) {
+  return (
+    <Needs role={Role.DEPLOYER} title="Update">
+      <UpdateById id={params.id ?? ""} />
+    </Needs>
+  );
+}
+
+function UpdateById({ id }: { id: string }) {
   const project = useProject();
-  const id = params.id ?? "";
   const { data, failure, reload } = useQuery(`deployment to update ${project} ${id}`, async (signal) => {
     const { deployment } = await api.deployments.getDeployment({ id }, { signal });
     return deployment;
