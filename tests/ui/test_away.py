@@ -19,6 +19,7 @@ def test_a_registry_that_is_away_is_announced_until_it_is_back(ui: Ui, api: Api)
     banner = ui.page.locator(".banner")
     expect(banner).to_contain_text("The registry does not answer.")
     expect(ui.page.locator("main").get_by_role("alert")).to_be_visible()
+    expect(ui.page.locator(".page-title .count")).to_have_count(0)  # it is not known
     ui.look("registry-away")
     ui.page.unroute(_CALLS)
     expect(banner).to_have_count(0)

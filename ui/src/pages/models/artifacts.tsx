@@ -66,12 +66,6 @@ export function Artifacts({ version }: { version: ModelVersion }) {
             align: "right",
             cell: ({ sizeBytes }) => (sizeBytes > 0n ? formatBytes(sizeBytes) : ""),
           },
-          {
-            title: "Digest",
-            hideOn: "tablet",
-            width: "medium",
-            cell: ({ digest }) => digest && <CopyId id={digest.replace(/^sha256:/, "")} label="Copy the digest" />,
-          },
           { title: "Created", hideOn: "tablet", width: "medium", cell: ({ createdAt }) => <Time at={createdAt} /> },
         ]}
         empty={

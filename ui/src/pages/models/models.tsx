@@ -144,7 +144,11 @@ function Owner({ model, add }: { model: RegisteredModel; add: (condition: string
 const COUNT_AFTER_MS = 400;
 
 /** How many models match. It is asked once, after the first page, and only if there are more than that. */
-function useCount(key: string, asked: object, { rows, hasMore, loading }: Pages<RegisteredModel>): bigint | undefined {
+function useCount(
+  key: string,
+  asked: object,
+  { rows, hasMore, loading, failure }: Pages<RegisteredModel>,
+): bigint | undefined {
   const [wanted, setWanted] = useState("");
   useEffect(() => {
     if (hasMore && !loading) setWanted(key);
@@ -157,7 +161,7 @@ function useCount(key: string, asked: object, { rows, hasMore, loading }: Pages<
     return totalSize;
   });
   if (wanted === key) return data;
-  return loading || hasMore ? undefined : BigInt(rows.length);
+  return loading || hasMore || failure ? undefined : BigInt(rows.length);
 }
 
 function NothingFound() {
