@@ -45,6 +45,7 @@ export default defineConfig({
     cssCodeSplit: false,
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    chunkSizeWarningLimit: 600, // tests/ui/test_build.py has the limit that counts
     rollupOptions: {
       output: {
         codeSplitting: false,

@@ -1,7 +1,8 @@
 """The web UI in a real Chromium, against the real service with the simulated cluster: `make test-slow`.
 
 `REGISTRY_TEST_UI_URL` makes most of them use a service that runs already, for example `npm run preview` in `ui`, and
-`REGISTRY_TEST_UI_DATA` its folder of data, in which tests find the cluster.
+`REGISTRY_TEST_UI_DATA` its folder of data, in which tests find the cluster, and
+`REGISTRY_TEST_UI_DATABASE` its database.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e.api import Api
 from tests.e2e.cluster import Cluster
+from tests.e2e.rpc import Rpc
 from tests.e2e.stack import Addresses, Stack
-from tests.ui.ui import Ui
+from tests.ui.ui import Ui, window
 
 _CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 expect.set_options(timeout=20_000)  # browsers are slow while other tests run
@@ -34,7 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def ui_stack() -> Iterator[Addresses]:
     """A service that serves the UI."""
     if running := os.environ.get("REGISTRY_TEST_UI_URL"):
-        yield Addresses(running, folder=os.environ.get("REGISTRY_TEST_UI_DATA", ""))
+        database_url = os.environ.get("REGISTRY_TEST_UI_DATABASE", "")
+        yield Addresses(running, database_url, os.environ.get("REGISTRY_TEST_UI_DATA", ""))
         return
     service = Stack(
         REGISTRY_CLUSTER="simulated",
@@ -83,11 +87,14 @@ def api(ui_url: str) -> Iterator[Api]:
 
 
 @pytest.fixture
+def rpc(ui_url: str, api: Api) -> Iterator[Rpc]:
+    """The gRPC API of the same project."""
+    with grpc.insecure_channel(ui_url.removeprefix("http://")) as channel:
+        yield Rpc(channel, api.project_id)
+
+
+@pytest.fixture
 def ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
-    """A window with the pages of that project. Errors of scripts or of the content security policy fail the test."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(20_000)
-    window = Ui(context.new_page(), ui_url, api.project_id)
-    yield window
-    context.close()
-    assert window.errors == []
+    """A window with the pages of that project."""
+    with window(browser, ui_url, api.project_id) as ui:
+        yield ui

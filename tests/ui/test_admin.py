@@ -13,7 +13,16 @@ from typing import Any, Self
 import pytest
 from playwright.sync_api import Locator, Route, expect
 from tests.e2e.api import Api
+from tests.e2e.rpc import Rpc
 from tests.ui.ui import Ui
+
+from modelregistry.v1 import project_pb2, webhook_pb2
+from modelregistry.v1.project_pb2_grpc import ProjectServiceStub
+from modelregistry.v1.webhook_pb2_grpc import WebhookServiceStub
+
+# The generated stubs have no types.
+_PROJECTS: Any = ProjectServiceStub
+_WEBHOOKS: Any = WebhookServiceStub
 
 SOON = 60_000
 """Half a second, but longer while other tests keep the machine busy."""
@@ -156,7 +165,7 @@ def test_a_webhook_from_its_creation_to_its_end(ui: Ui, api: Api, receiver: Rece
     assert api.post("/models", {"name": "iris"}).status_code == 201
     with receiver.arrived:
         assert receiver.arrived.wait_for(lambda: any(got["data"].get("name") == "iris" for got in receiver.got), 30)
-    ui.button("Read again").click()
+    ui.button("Refresh").click()
     expect(row(ui, "iris")).to_contain_text("failing")
     expect(row(ui, "iris")).to_contain_text("507")
     ui.look("webhook")
@@ -216,7 +225,7 @@ def test_a_project_has_quotas_and_shows_its_usage(ui: Ui, api: Api) -> None:
     ui.dialog.get_by_label("Namespaces").fill("vision-*\nshared")
     ui.dialog.get_by_label("Places of model files").fill("s3://team-*")
     ui.dialog.get_by_label("Models", exact=True).fill("many")
-    expect(ui.dialog.get_by_text("“many” is no number for a quota.")).to_be_visible()
+    expect(ui.dialog.get_by_text("“many” is not a number.")).to_be_visible()
     ui.dialog.get_by_label("Models", exact=True).fill("1")
     ui.dialog.get_by_label("Model files in GiB").fill("1.5")
     ui.dialog.get_by_label("Id optional").fill(ui.project)
@@ -239,6 +248,71 @@ def test_a_project_has_quotas_and_shows_its_usage(ui: Ui, api: Api) -> None:
     expect(ui.page.get_by_role("button", name=re.compile("^Project"))).to_contain_text(name)
 
 
+def test_two_who_edit_the_same_project_lose_nothing(ui: Ui, rpc: Rpc) -> None:
+    new = project_pb2.NewProject(name=f"vision {uuid.uuid4()}", namespaces=["shared"], uris=["s3://old"], max_models=5)
+    create = project_pb2.CreateProjectRequest(id=ui.project, project=new)
+    project = rpc.call(_PROJECTS(rpc.channel).CreateProject, create).project
+    ui.page.goto(f"{ui.url}/ui/projects/{ui.project}")
+    ui.button("Edit").click()
+    ui.dialog.get_by_label("Places of model files").fill("s3://mine")
+    ui.dialog.get_by_label("Models", exact=True).fill("")
+
+    patch = project_pb2.ProjectPatch(
+        max_models=7, uris=project_pb2.ProjectEntries(values=["s3://theirs"]), description="Eyes"
+    )
+    rpc.call(_PROJECTS(rpc.channel).UpdateProject, project_pb2.UpdateProjectRequest(id=project.id, project=patch))
+    ui.button("Save").click()
+    expect(ui.dialog.get_by_role("alert")).to_contain_text("Read it again, and make your change anew.")
+    ui.button("Read it again, and keep my changes").click()
+    expect(ui.dialog.get_by_role("status")).to_contain_text(
+        "Somebody else has changed places of model files, the quota of models too."
+    )
+    expect(ui.dialog.get_by_label("Description")).to_have_value("Eyes")
+    ui.look("project-conflict")
+    ui.button("Save").click()
+    expect(ui.dialog).to_have_count(0)
+    saved = rpc.call(_PROJECTS(rpc.channel).GetProject, project_pb2.GetProjectRequest(id=project.id)).project
+    assert (list(saved.uris), saved.description, saved.HasField("max_models")) == (["s3://mine"], "Eyes", False)
+
+
+def test_two_who_edit_the_same_webhook_lose_nothing(ui: Ui, rpc: Rpc) -> None:
+    new = webhook_pb2.NewWebhook(url="https://example.com/hook", types=["model"])
+    webhook = rpc.call(_WEBHOOKS(rpc.channel).CreateWebhook, webhook_pb2.CreateWebhookRequest(webhook=new)).webhook
+    ui.open(f"/webhooks/{webhook.id}")
+    ui.button("Edit").click()
+    ui.dialog.get_by_label("Aliases", exact=True).check()
+
+    types = webhook_pb2.WebhookTypes(types=["model", "version"])
+    patch = webhook_pb2.WebhookPatch(types=types, url="https://example.com/theirs")
+    rpc.call(_WEBHOOKS(rpc.channel).UpdateWebhook, webhook_pb2.UpdateWebhookRequest(id=webhook.id, webhook=patch))
+    ui.button("Save").click()
+    expect(ui.dialog.get_by_role("alert")).to_contain_text("Read it again, and make your change anew.")
+    ui.button("Read it again, and keep my changes").click()
+    expect(ui.dialog.get_by_role("status")).to_contain_text("Somebody else has changed the events too.")
+    expect(ui.dialog.get_by_label("URL")).to_have_value("https://example.com/theirs")
+    ui.look("webhook-conflict")
+    ui.button("Save").click()
+    expect(ui.dialog).to_have_count(0)
+    saved = rpc.call(_WEBHOOKS(rpc.channel).GetWebhook, webhook_pb2.GetWebhookRequest(id=webhook.id)).webhook
+    assert (list(saved.types), saved.url) == (["model", "alias"], "https://example.com/theirs")
+
+
+def test_an_edit_of_what_somebody_else_has_deleted_says_so(ui: Ui, rpc: Rpc) -> None:
+    new = webhook_pb2.NewWebhook(url="https://example.com/hook")
+    webhook = rpc.call(_WEBHOOKS(rpc.channel).CreateWebhook, webhook_pb2.CreateWebhookRequest(webhook=new)).webhook
+    ui.open(f"/webhooks/{webhook.id}")
+    ui.button("Edit").click()
+    ui.dialog.get_by_label("URL").fill("https://example.com/mine")
+    patch = webhook_pb2.WebhookPatch(url="https://example.com/theirs")
+    rpc.call(_WEBHOOKS(rpc.channel).UpdateWebhook, webhook_pb2.UpdateWebhookRequest(id=webhook.id, webhook=patch))
+    ui.button("Save").click()
+    again = ui.button("Read it again, and keep my changes")
+    expect(again).to_be_visible()
+    rpc.call(_WEBHOOKS(rpc.channel).DeleteWebhook, webhook_pb2.DeleteWebhookRequest(id=webhook.id))
+    again.click()
+    expect(ui.dialog.get_by_role("alert").filter(has_text="Webhook not found.")).to_be_visible()
+
+
 def test_a_project_that_nobody_has_created_can_be_adopted(ui: Ui) -> None:
     ui.page.goto(f"{ui.url}/ui/projects/{ui.project}")
     ui.button("Create it with this id").click()
@@ -257,19 +331,20 @@ def test_activity_is_live_can_be_paused_and_goes_on_after_a_break(ui: Ui, api: A
 
     ui.button("Pause").click()
     api.patch(f"/models/{first['id']}", {"description": "text"})
-    expect(ui.button("Show 1 new one")).to_be_visible(timeout=SOON)
+    expect(ui.button("Show 1 new event")).to_be_visible(timeout=SOON)
     expect(events).to_have_count(1)
     ui.look("activity")
-    ui.button("Go on").click()
+    ui.button("Resume").click()
     expect(events).to_have_count(2)
 
     def refuse(route: Route) -> None:
         route.abort("connectionrefused")
 
-    ui.page.route("**/EventService/WatchEvents", refuse)
+    ui.broken = True
+    ui.page.route("**/modelregistry.v1.EventService/WatchEvents", refuse)
     ui.page.get_by_label("Kind").select_option("Models")  # begins another watch, which fails
     expect(live).to_have_text("connecting")
-    ui.page.unroute("**/EventService/WatchEvents")
+    ui.page.unroute("**/modelregistry.v1.EventService/WatchEvents")
     expect(live).to_have_text("live", timeout=SOON)
     api.post("/models", {"name": "second"})
     expect(events.first).to_contain_text("created the model second", timeout=SOON)

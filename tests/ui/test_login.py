@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 from tests.e2e.stack import Stack
-from tests.ui.ui import Ui
+from tests.ui.ui import Ui, window
 
 PROJECT = "11111111-1111-1111-1111-111111111111"
 """The project of the demo, in which its users have roles."""
@@ -32,12 +32,8 @@ def demo_url() -> Iterator[str]:
 @pytest.fixture
 def demo(browser: Browser, demo_url: str) -> Iterator[Ui]:
     """A window of somebody who has not logged in."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(20_000)
-    window = Ui(context.new_page(), demo_url, PROJECT)
-    yield window
-    context.close()
-    assert window.errors == []
+    with window(browser, demo_url, PROJECT) as ui:
+        yield ui
 
 
 @pytest.fixture
@@ -125,9 +121,11 @@ def test_a_page_of_admins_tells_a_viewer_whom_to_ask(demo: Ui, log_in: Callable[
     log_in("Viewer", "/members")
     expect(demo.page.get_by_role("heading", name="This page is for admins")).to_be_visible()
     demo.look("refused-page")
-    calls.clear()
     demo.open("/audit")
     expect(demo.page.get_by_role("heading", name="This page is for admins")).to_be_visible()
+    assert not [call for call in calls if "ListMembers" in call or "ListAuditEntries" in call]
+    demo.open("/deployments/new")
+    expect(demo.page.get_by_role("heading", name="This page is for deployers")).to_be_visible()
 
 
 def test_an_ended_session_does_not_lose_what_was_typed(demo: Ui, log_in: Callable[[str], None]) -> None:
@@ -168,6 +166,7 @@ def test_the_issuer_refuses(demo: Ui) -> None:
 
 
 def test_the_issuer_is_away(demo: Ui) -> None:
+    demo.broken = True
     demo.page.route("**/.well-known/openid-configuration", lambda route: route.abort())
     demo.page.goto(f"{demo.url}/ui/p/{PROJECT}/models")
     sign_in_button(demo).click()

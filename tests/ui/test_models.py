@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 from tests.e2e.api import Api
 from tests.ui.ui import Ui
@@ -162,6 +163,16 @@ def test_a_long_list_reads_on_and_comes_back_to_where_it_was(ui: Ui, api: Api) -
     expect(ui.page.get_by_role("heading", name="iris-3", level=1)).to_be_visible()
     ui.page.go_back()
     expect(link).to_be_in_viewport()
+
+
+def test_a_long_list_fills_the_width_of_a_phone(ui: Ui, api: Api) -> None:
+    _models(api, 40)  # more than fit into the window
+    ui.page.set_viewport_size({"width": 390, "height": 844})
+    ui.open("/models")
+    expect(ui.count).to_have_text("40 models")
+    boxes = [ui.page.locator(selector).first.bounding_box() for selector in ("tbody tr.clickable", "td:nth-child(2)")]
+    row, last = (box for box in boxes if box)
+    assert last["x"] + last["width"] == pytest.approx(row["x"] + row["width"], abs=2)
 
 
 def _scroll_to_the_end(ui: Ui) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import grpc
 import pytest
 from playwright.sync_api import expect
 from tests.e2e.api import JSON, Api
@@ -45,12 +43,6 @@ def model(api: Api) -> JSON:
     return model
 
 
-@pytest.fixture
-def rpc(ui_url: str, api: Api) -> Iterator[Rpc]:
-    with grpc.insecure_channel(ui_url.removeprefix("http://")) as channel:
-        yield Rpc(channel, api.project_id)
-
-
 def _describe(rpc: Rpc, version: str) -> None:
     """Gives the version what only gRPC can write."""
     patch = model_version_pb2.ModelVersionPatch(readme=_README, digest="sha256:" + "ab12" * 16, size_bytes=734003200)
@@ -71,7 +63,7 @@ def _describe(rpc: Rpc, version: str) -> None:
 def test_a_version_shows_everything_about_it(ui: Ui, model: JSON, rpc: Rpc) -> None:
     _describe(rpc, model["v1"])
     ui.open(f"/models/{model['id']}/versions/1")
-    expect(ui.page.get_by_role("heading", name="Anomaly detector")).to_be_visible()
+    expect(ui.page.get_by_role("heading", name="Anomaly detector", level=2)).to_be_visible()
     expect(ui.link("picture")).to_have_attribute("href", "https://example.com/picture.png")
     assert ui.page.evaluate("window.broken") is None
     assert ui.page.locator(".markdown").locator("script, img, [href^=javascript]").count() == 0
@@ -108,11 +100,80 @@ def test_a_version_is_created_and_edited(ui: Ui, api: Api, model: JSON) -> None:
     ui.dialog.get_by_label("Key of property 1").fill("rows")
     ui.dialog.get_by_label("Type of property 1").select_option("integer")
     ui.dialog.get_by_label("Value of property 1").fill("many")
-    expect(ui.dialog.get_by_text("The value of rows is no integer.")).to_be_visible()
+    expect(ui.dialog.get_by_text("The value of rows is not an integer.")).to_be_visible()
     ui.dialog.get_by_label("Value of property 1").fill("1200")
     ui.button("Save").click()
     expect(ui.page.get_by_text("The third one")).to_be_visible()
-    expect(ui.page.get_by_text("1,200")).to_be_visible()
+    expect(ui.page.get_by_text("1200")).to_be_visible()
+
+
+def test_an_external_id_is_given_to_a_model_and_a_version(ui: Ui, model: JSON, rpc: Rpc) -> None:
+    for path, external_id in ((f"/models/{model['id']}", "mlflow/7"), (f"/models/{model['id']}/versions/1", "run/9")):
+        ui.open(path)
+        ui.button("Edit").click()
+        ui.dialog.get_by_label("External id").fill(external_id)
+        ui.button("Save").click()
+        expect(ui.dialog).to_have_count(0)
+        expect(ui.page.get_by_text(external_id, exact=True)).to_be_visible()
+    ui.open(f"/models/{model['id']}/versions/2")
+    ui.button("Edit").click()
+    ui.dialog.get_by_label("External id").fill("run/9")
+    ui.button("Save").click()
+    expect(ui.dialog.get_by_role("alert")).to_contain_text("has this external_id")
+    ui.look("version-edit")
+    version = rpc.call(rpc.versions.GetModelVersion, model_version_pb2.GetModelVersionRequest(id=model["v1"]))
+    assert version.model_version.external_id == "run/9"
+
+
+def test_artifacts_are_created_edited_and_deleted(ui: Ui, model: JSON, rpc: Rpc) -> None:
+    ui.open(f"/models/{model['id']}/versions/1?tab=artifacts")
+    ui.button("New artifact").click()
+    ui.dialog.get_by_label("Name", exact=True).fill("accuracy")
+    ui.dialog.get_by_label("Value of the artifact").fill("good")
+    expect(ui.dialog.get_by_text("The value of the artifact is not a number.")).to_be_visible()
+    expect(ui.button("Create the artifact")).to_be_disabled()
+    ui.dialog.get_by_label("Value of the artifact").fill("0.97")
+    ui.look("artifact-create")
+    ui.button("Create the artifact").click()
+    row = ui.page.get_by_role("row", name=re.compile("accuracy Metric 0.97"))
+    expect(row).to_be_visible()
+
+    ui.button("New artifact").click()
+    ui.dialog.get_by_label("Kind").select_option("Data set")
+    ui.dialog.get_by_label("Name", exact=True).fill("flowers")
+    ui.dialog.get_by_label("Location of the files").fill("s3://data/flowers")
+    ui.dialog.get_by_label("Digest").fill("sha256:short")
+    ui.button("Create the artifact").click()
+    expect(ui.dialog.get_by_label("Digest")).to_have_attribute("aria-invalid", "true")
+    ui.dialog.get_by_label("Digest").fill("")
+    ui.dialog.get_by_label("Size in bytes").fill("2048")
+    ui.button("Create the artifact").click()
+    expect(ui.page.get_by_role("row", name=re.compile("flowers Data set .*data.flowers 2.0 KiB"))).to_be_visible()
+
+    ui.button("accuracy").click()
+    expect(ui.dialog.get_by_text("0.97")).to_be_visible()
+    ui.look("artifact")
+    ui.dialog.get_by_role("button", name="Edit").click()
+    ui.dialog.get_by_label("Value of the artifact").fill("0.98")
+    artifacts = rpc.call(rpc.things.ListArtifacts, artifact_pb2.ListArtifactsRequest(model_version_id=model["v1"]))
+    accuracy = next(artifact for artifact in artifacts.artifacts if artifact.name == "accuracy")
+    patch = artifact_pb2.ArtifactPatch(description="On the test data", external_id="metric/1")
+    rpc.call(rpc.things.UpdateArtifact, artifact_pb2.UpdateArtifactRequest(id=accuracy.id, artifact=patch))
+    ui.button("Save").click()
+    ui.button("Read it again, and keep my changes").click()
+    expect(ui.dialog.get_by_label("Description")).to_have_value("On the test data")
+    ui.button("Save").click()
+    expect(ui.page.get_by_role("row", name=re.compile("accuracy Metric 0.98"))).to_be_visible()
+    saved = rpc.call(rpc.things.GetArtifact, artifact_pb2.GetArtifactRequest(id=accuracy.id)).artifact
+    assert (saved.value.double_value, saved.external_id) == (0.98, "metric/1")
+
+    ui.button("accuracy").click()
+    ui.dialog.get_by_role("button", name="Delete").click()
+    ui.button("Delete the artifact").click()
+    expect(row).to_have_count(0)
+    ui.page.locator("tbody").get_by_role("button", name="v1").click()  # the files of the version
+    expect(ui.dialog).to_contain_text("These are the files of the version.")
+    expect(ui.dialog.get_by_role("button", name="Edit")).to_have_count(0)
 
 
 def test_a_pending_version_is_marked_as_ready(ui: Ui, model: JSON) -> None:

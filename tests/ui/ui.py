@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 SCREENSHOTS: Final = Path(os.environ.get("UI_SCREENSHOTS", "build/screenshots"))
 _SIZES: Final = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
@@ -22,13 +24,15 @@ class Ui:
         self.url = url
         self.project = project
         self.errors: list[str] = []
-        """What scripts of the page complained about. Browsers log refused calls too, which are no errors here."""
+        """What the console of the browser complained about, such as a failed script or a file that is missing."""
+        self.broken = False
+        """Whether the test breaks connections, which the browser logs as well."""
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._note)
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.errors.append(message.text)
+        if message.type == "error" and not (self.broken and "Failed to load resource: net::" in message.text):
+            self.errors.append(f"{message.text} ({message.location['url']})")
 
     def open(self, path: str, *, project: str | None = None) -> None:
         """Opens a page such as `/models`, and waits until it has read what it shows."""
@@ -77,6 +81,17 @@ class Ui:
         width, height = _SIZES[size]
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@contextmanager
+def window(browser: Browser, url: str, project: str) -> Iterator[Ui]:
+    """A new window. Errors of scripts or of the content security policy, and files that are missing, fail the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(20_000)
+    ui = Ui(context.new_page(), url, project)
+    yield ui
+    context.close()
+    assert ui.errors == []
 
 
 def _screenshot(name: str) -> Path:

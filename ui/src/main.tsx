@@ -7,7 +7,7 @@ import { PageHead } from "./components/page";
 import { Shell } from "./components/shell";
 import { loadCaller } from "./lib/caller";
 import { finish, handOver, loginAnswer } from "./lib/oidc";
-import { href, rememberProject, useProject } from "./lib/project";
+import { href, isInProject, rememberProject, useProject } from "./lib/project";
 import { Link, matchPath, navigate, useLocation } from "./lib/router";
 import { epoch, loadConfig } from "./lib/session";
 import { useStore } from "./lib/store";
@@ -81,7 +81,8 @@ async function start(root: HTMLElement): Promise<void> {
   applyTheme();
   const answer = loginAnswer();
   if (answer && handOver(answer)) return render(<LoginHandedOver />, root);
-  await loadConfig(); // it names the project to begin with
+  const loaded = loadConfig();
+  if (answer || !isInProject()) await loaded; // it names the issuer, and the project to begin with
   if (answer) await finish(answer);
   render(<App />, root);
 }

@@ -91,6 +91,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Log in to the demo</title>
+<link rel="icon" href="data:,">
 </head>
 <body>
 <main>

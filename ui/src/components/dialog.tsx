@@ -53,6 +53,8 @@ interface FormDialogProps {
   wide?: boolean;
   /** Whether everything that is required is there. */
   ready?: boolean;
+  /** What is wrong with what was typed, as far as the page knows; empty if nothing is. */
+  problem?: string;
   /** Paths of fields whose failures are shown at the fields, and not again above the buttons. */
   shownFields?: string[];
   /** Beside the failure, for example a button that reads the object again. */
@@ -69,6 +71,7 @@ export function FormDialog({
   danger,
   wide,
   ready = true,
+  problem,
   shownFields = [],
   failureActions,
 }: FormDialogProps) {
@@ -85,7 +88,13 @@ export function FormDialog({
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind={danger ? "danger" : "primary"} submit form={id} busy={action.busy} disabled={!ready}>
+          <Button
+            kind={danger ? "danger" : "primary"}
+            submit
+            form={id}
+            busy={action.busy}
+            disabled={!ready || !!problem}
+          >
             {submit}
           </Button>
         </>
@@ -101,6 +110,7 @@ export function FormDialog({
         }}
       >
         {children}
+        {problem && <p class="field-error">{problem}</p>}
         {failure && !allShown && (
           <FailureNotice failure={{ ...failure, fields: others ?? {} }} actions={failureActions} />
         )}

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import type { Event } from "../gen/modelregistry/v1/event_pb";
 import { href } from "../lib/project";
 import type { Pages } from "../lib/query";
@@ -17,7 +18,7 @@ export function EventList({ pages }: { pages: Pages<Event> }) {
         {rows.map((event) => (
           <li key={event.id}>
             <span>
-              <b>{actor(event)}</b> <Sentence event={event} />
+              <Sentence event={event} />
             </span>
             <Time at={event.occurredAt} />
           </li>
@@ -49,7 +50,7 @@ const NOUNS: Record<string, string> = {
   environment: "the environment",
   service: "the inference service",
   deployment: "the deployment",
-  serve_model: "that a service serves",
+  serve_model: "the serve model",
   alias: "the alias",
 };
 
@@ -62,9 +63,27 @@ const VERBS: Record<string, string> = {
 };
 
 function Sentence({ event }: { event: Event }) {
-  const [kind = "", verb = ""] = event.type.split(".");
+  const [kind = ""] = event.type.split(".");
   const { details } = event;
   const name = <Name event={event} kind={kind} />;
+  if (event.type === "deployment.status_changed")
+    return (
+      <>
+        The deployment {name} is now {words(details.phase ?? "")}
+        {details.reason && `: ${words(details.reason)}`}
+      </>
+    );
+  return (
+    <>
+      <b>{actor(event)}</b> <Deed event={event} name={name} />
+    </>
+  );
+}
+
+/** What somebody did. */
+function Deed({ event, name }: { event: Event; name: ComponentChildren }) {
+  const [kind = "", verb = ""] = event.type.split(".");
+  const { details } = event;
   if (event.type === "alias.set")
     return (
       <>
@@ -76,13 +95,6 @@ function Sentence({ event }: { event: Event }) {
       <>
         made revision {details.revision} of the deployment {name}
         {details.cause && ` (${words(details.cause)})`}
-      </>
-    );
-  if (event.type === "deployment.status_changed")
-    return (
-      <>
-        saw the deployment {name} become {words(details.phase ?? "")}
-        {details.reason && `: ${words(details.reason)}`}
       </>
     );
   return (

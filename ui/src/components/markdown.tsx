@@ -7,6 +7,11 @@ const marked = new Marked({
   renderer: {
     // The content security policy loads no pictures from elsewhere, so they become links.
     image: ({ href, text }: Tokens.Image) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
+    // The page has a title of its own.
+    heading({ tokens, depth }: Tokens.Heading) {
+      const tag = `h${Math.min(depth + 1, 6)}`;
+      return `<${tag}>${this.parser.parseInline(tokens)}</${tag}>`;
+    },
     // HTML is shown as it was written.
     html: ({ text }: Tokens.HTML | Tokens.Tag) => escaped(text),
   },
@@ -18,7 +23,7 @@ function escaped(text: string): string {
 
 const ALLOWED = {
   ALLOWED_TAGS: [
-    ..."a blockquote br code del em h1 h2 h3 h4 h5 h6 hr input li ol p pre strong table tbody td th thead tr ul".split(
+    ..."a blockquote br code del em h2 h3 h4 h5 h6 hr input li ol p pre strong table tbody td th thead tr ul".split(
       " ",
     ),
   ],

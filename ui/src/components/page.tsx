@@ -41,9 +41,9 @@ export function PageHead({ title, windowTitle, crumbs = [], badges, text, action
       <div class="page-title">
         <h1>{title}</h1>
         {badges}
+        {text && <div class="page-text">{text}</div>}
         {actions && <div class="page-actions">{actions}</div>}
       </div>
-      {text && <div class="page-text">{text}</div>}
     </header>
   );
 }

@@ -23,50 +23,64 @@ export function Properties({ properties }: { properties: Record<string, Property
 const TYPES = ["text", "integer", "number", "yes or no", "time"] as const;
 type Type = (typeof TYPES)[number];
 
-/** A property as it is typed in. */
-export interface PropertyDraft {
-  key: string;
+/** A value as it is typed in. */
+export interface ValueDraft {
   type: Type;
   text: string;
 }
 
+export interface PropertyDraft extends ValueDraft {
+  key: string;
+}
+
+const NOUNS: Record<Type, string> = {
+  text: "a text",
+  integer: "an integer",
+  number: "a number",
+  "yes or no": "yes or no",
+  time: "a time, such as 2026-01-31T12:00:00Z",
+};
+
 export function draftsOf(properties: Record<string, PropertyValue>): PropertyDraft[] {
   return Object.entries(properties)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, { kind }]) => {
-      switch (kind.case) {
-        case "intValue":
-          return { key, type: "integer", text: kind.value.toString() };
-        case "doubleValue":
-          return { key, type: "number", text: String(kind.value) };
-        case "boolValue":
-          return { key, type: "yes or no", text: String(kind.value) };
-        case "timestampValue":
-          return { key, type: "time", text: dateOf(kind.value).toISOString() };
-        default:
-          return { key, type: "text", text: kind.value ?? "" };
-      }
-    });
+    .map(([key, value]) => ({ key, ...draftOfValue(value) }));
+}
+
+export function draftOfValue({ kind }: PropertyValue): ValueDraft {
+  switch (kind.case) {
+    case "intValue":
+      return { type: "integer", text: kind.value.toString() };
+    case "doubleValue":
+      return { type: "number", text: String(kind.value) };
+    case "boolValue":
+      return { type: "yes or no", text: String(kind.value) };
+    case "timestampValue":
+      return { type: "time", text: dateOf(kind.value).toISOString() };
+    default:
+      return { type: "text", text: kind.value ?? "" };
+  }
 }
 
 /** What is wrong with the drafts; empty if nothing is. */
 export function problemOf(drafts: PropertyDraft[]): string {
   for (const draft of drafts)
     if (!draft.key.trim()) return "Every property needs a key.";
-    else if (!typed(draft)) return `The value of ${draft.key} is no ${draft.type}.`;
+    else if (!typedValue(draft)) return `The value of ${draft.key} is not ${NOUNS[draft.type]}.`;
   return new Set(drafts.map(({ key }) => key.trim())).size < drafts.length ? "Two properties have the same key." : "";
 }
 
 export function propertiesOf(drafts: PropertyDraft[]): Record<string, PropertyValue> {
   const properties: Record<string, PropertyValue> = {};
   for (const draft of drafts) {
-    const value = typed(draft);
+    const value = typedValue(draft);
     if (value) properties[draft.key.trim()] = value;
   }
   return properties;
 }
 
-function typed({ type, text }: PropertyDraft): PropertyValue | undefined {
+/** Undefined if the text is not of the type. */
+export function typedValue({ type, text }: ValueDraft): PropertyValue | undefined {
   const kind = kindOf(type, text.trim(), text);
   return kind && create(PropertyValueSchema, { kind });
 }
@@ -109,35 +123,11 @@ export function PropertiesField({
             spellcheck={false}
             onInput={(event) => change(index, { key: event.currentTarget.value })}
           />
-          <select
-            aria-label={`Type of property ${index + 1}`}
-            value={type}
-            onChange={(event) => change(index, { type: event.currentTarget.value as Type })}
-          >
-            {TYPES.map((one) => (
-              <option key={one} value={one}>
-                {one}
-              </option>
-            ))}
-          </select>
-          {type === "yes or no" ? (
-            <select
-              aria-label={`Value of property ${index + 1}`}
-              value={text === "true" ? "true" : "false"}
-              onChange={(event) => change(index, { text: event.currentTarget.value })}
-            >
-              <option value="true">yes</option>
-              <option value="false">no</option>
-            </select>
-          ) : (
-            <input
-              aria-label={`Value of property ${index + 1}`}
-              placeholder={type === "time" ? "2026-01-31T12:00:00Z" : "Value"}
-              value={text}
-              spellcheck={false}
-              onInput={(event) => change(index, { text: event.currentTarget.value })}
-            />
-          )}
+          <ValueInputs
+            what={`property ${index + 1}`}
+            draft={{ type, text }}
+            onChange={(changes) => change(index, changes)}
+          />
           <Button
             kind="quiet"
             icon="close"
@@ -150,5 +140,50 @@ export function PropertiesField({
         Add a property
       </Button>
     </fieldset>
+  );
+}
+
+/** The type and the value, side by side. */
+export function ValueInputs({
+  what,
+  draft: { type, text },
+  onChange,
+}: {
+  what: string;
+  draft: ValueDraft;
+  onChange: (changes: Partial<ValueDraft>) => void;
+}) {
+  return (
+    <>
+      <select
+        aria-label={`Type of ${what}`}
+        value={type}
+        onChange={(event) => onChange({ type: event.currentTarget.value as Type })}
+      >
+        {TYPES.map((one) => (
+          <option key={one} value={one}>
+            {one}
+          </option>
+        ))}
+      </select>
+      {type === "yes or no" ? (
+        <select
+          aria-label={`Value of ${what}`}
+          value={text === "true" ? "true" : "false"}
+          onChange={(event) => onChange({ text: event.currentTarget.value })}
+        >
+          <option value="true">yes</option>
+          <option value="false">no</option>
+        </select>
+      ) : (
+        <input
+          aria-label={`Value of ${what}`}
+          placeholder={type === "time" ? "2026-01-31T12:00:00Z" : "Value"}
+          value={text}
+          spellcheck={false}
+          onInput={(event) => onChange({ text: event.currentTarget.value })}
+        />
+      )}
+    </>
   );
 }

@@ -35,6 +35,30 @@ export function useDraft<D extends object>(base: D): Draft<D> {
   };
 }
 
+/** A draft of an object that others may change meanwhile. */
+export interface Edit<D> {
+  draft: Draft<D>;
+  /** Names the state of the object on which the draft is based. */
+  etag: string;
+  readAgain(): Promise<void>;
+}
+
+export function useEdit<T extends { etag: string }, D extends object>(
+  object: T,
+  draftOf: (object: T) => D,
+  read: () => Promise<T | undefined>,
+): Edit<D> {
+  const draft = useDraft(draftOf(object));
+  const [etag, setEtag] = useState(object.etag);
+  const readAgain = async () => {
+    const newest = await read();
+    if (!newest) return;
+    draft.rebase(draftOf(newest));
+    setEtag(newest.etag);
+  };
+  return { draft, etag, readAgain };
+}
+
 function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

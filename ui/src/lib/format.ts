@@ -2,6 +2,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { PropertyValue } from "../gen/modelregistry/v1/property_pb";
 
 const numbers = new Intl.NumberFormat("en");
+const integers = new Intl.NumberFormat("en", { useGrouping: "min2" }); // it may be a year
 const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const absolute = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
 
@@ -51,7 +52,7 @@ export function formatProperty(value: PropertyValue): string {
     case "timestampValue":
       return formatTime(dateOf(value.kind.value));
     case "intValue":
-      return formatNumber(value.kind.value);
+      return integers.format(value.kind.value);
     case undefined:
       return "";
     default:

@@ -17,6 +17,11 @@ export function currentProject(): string {
   return projectOf(currentPath()) ?? storedProject();
 }
 
+/** Whether the address names the project. */
+export function isInProject(): boolean {
+  return projectOf(currentPath()) !== undefined;
+}
+
 export function useProject(): string {
   return projectOf(useLocation().path) ?? storedProject();
 }

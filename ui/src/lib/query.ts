@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Failure, failureOf, isAborted } from "./errors";
 import { epoch } from "./session";
 import { useStore } from "./store";
@@ -25,9 +25,10 @@ export function useQuery<T>(key: string, read: (signal: AbortSignal) => Promise<
   const latest = useRef(read);
   latest.current = read;
 
-  useEffect(() => {
+  // Before the page is painted, so that the answer is there sooner.
+  useLayoutEffect(() => {
     const controller = new AbortController();
-    setState((old) => (old.key === key ? { ...old, loading: true } : { key, loading: true }));
+    setState((old) => (old.key !== key ? { key, loading: true } : old.loading ? old : { ...old, loading: true }));
     latest.current(controller.signal).then(
       (data) => controller.signal.aborted || setState({ key, data, loading: false }),
       (error) => {
@@ -95,7 +96,7 @@ export function usePages<T>(key: string, read: (pageToken: string, signal: Abort
     running.current?.abort();
     const controller = new AbortController();
     running.current = controller;
-    setState((old) => ({ ...old, loading: true }));
+    setState((old) => (old.loading ? old : { ...old, loading: true }));
     fill(latest.current, token, atLeast, controller.signal).then(
       (page) => {
         if (controller.signal.aborted) return;
@@ -117,7 +118,7 @@ export function usePages<T>(key: string, read: (pageToken: string, signal: Abort
     );
   }, []);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     // What is shown already is read anew, but at most so much that it takes no time.
     const shown = current.current.key === key ? current.current.rows.length : 0;
     const asked = count !== counted.current;

@@ -1,15 +1,17 @@
+import { Code } from "@connectrpc/connect";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Event } from "../gen/modelregistry/v1/event_pb";
 import { api } from "./api";
-import { failureOf } from "./errors";
+import { type Failure, failureOf } from "./errors";
 import { useProject } from "./project";
 import { epoch } from "./session";
 import { useStore } from "./store";
 
-interface Watched {
-  /** As in WatchEventsRequest: types, or whole kinds such as `deployment`. */
+/** As in WatchEventsRequest. Types may be whole kinds such as `deployment`. */
+interface Asked {
   types: string[];
   resourceId?: string;
+  filter?: string;
 }
 
 interface Handlers {
@@ -18,50 +20,65 @@ interface Handlers {
   onStart: () => void;
 }
 
+interface Watch {
+  /** Whether the registry sends events at the moment. */
+  live: boolean;
+  /** Why it was given up. */
+  failure?: Failure;
+}
+
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 const HIDDEN_MS = 20_000;
 
+/** The same request would be refused again, and each refused call is an entry of the audit log. A login begins anew. */
+const FINAL = [Code.InvalidArgument, Code.NotFound, Code.PermissionDenied, Code.Unauthenticated, Code.Unimplemented];
+
 /**
- * Watches the event log while the page can be seen, and continues after interruptions. It answers whether the page is live.
+ * Watches the event log while the page can be seen, and goes on behind the last event after interruptions.
  *
  * Browsers have six connections to a server over HTTP/1.1, and a watch takes one of them, so a page in the background gives its own
  * back after a while. Use one watch for a page.
  */
-export function useWatch({ types, resourceId = "" }: Watched, handlers: Handlers): boolean {
+export function useWatch(asked: Asked, handlers: Handlers): Watch {
   const project = useProject();
   const time = useStore(epoch);
-  const [live, setLive] = useState(false);
-  const latest = useRef(handlers);
-  latest.current = handlers;
-  const key = types.join();
+  const key = JSON.stringify([project, asked]);
+  const [state, setState] = useState<Watch & { key: string }>({ key, live: false });
+  const latest = useRef({ asked, handlers });
+  latest.current = { asked, handlers };
+  const resume = useRef({ key, token: "" });
 
   useEffect(() => {
-    let token = "";
+    if (resume.current.key !== key) resume.current = { key, token: "" };
+    const position = resume.current;
     let pause = FIRST_PAUSE_MS;
+    let over = false;
     let controller: AbortController | undefined;
     let timer = 0;
 
     async function run() {
       const own = new AbortController();
       controller = own;
-      const request = { types: key.split(","), resourceId, resumeToken: token };
-      const options = { signal: own.signal, timeoutMs: 0 };
+      const request = { ...latest.current.asked, resumeToken: position.token };
+      let failure: Failure | undefined;
       try {
-        for await (const { event, resumeToken } of api.events.watchEvents(request, options)) {
-          setLive(true);
+        for await (const answer of api.events.watchEvents(request, { signal: own.signal, timeoutMs: 0 })) {
+          setState((old) => (old.key === key && old.live ? old : { key, live: true }));
           pause = FIRST_PAUSE_MS;
-          if (!token) latest.current.onStart();
-          token = resumeToken;
-          if (event) latest.current.onEvent(event);
+          if (!position.token) latest.current.handlers.onStart();
+          position.token = answer.resumeToken;
+          if (answer.event) latest.current.handlers.onEvent(answer.event);
         }
       } catch (error) {
         if (own.signal.aborted) return;
-        if (failureOf(error).reason === "EVENT_LOG_CHANGED") token = "";
+        failure = failureOf(error);
+        if (failure.reason === "EVENT_LOG_CHANGED") position.token = "";
       }
       controller = undefined;
-      setLive(false);
-      if (document.hidden) return; // it goes on when the page can be seen again
+      over = failure !== undefined && FINAL.includes(failure.code);
+      setState({ key, live: false, ...(over && failure?.code !== Code.Unauthenticated && { failure }) });
+      if (over || document.hidden) return; // a hidden one goes on when the page can be seen again
       timer = window.setTimeout(run, pause);
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
     }
@@ -70,12 +87,13 @@ export function useWatch({ types, resourceId = "" }: Watched, handlers: Handlers
       clearTimeout(timer);
       controller?.abort();
       controller = undefined;
+      setState({ key, live: false });
     }
 
     function onVisibility() {
       clearTimeout(timer);
       if (document.hidden) timer = window.setTimeout(stop, HIDDEN_MS);
-      else if (!controller) void run();
+      else if (!controller && !over) void run();
     }
 
     void run();
@@ -83,10 +101,9 @@ export function useWatch({ types, resourceId = "" }: Watched, handlers: Handlers
     return () => {
       document.removeEventListener("visibilitychange", onVisibility);
       stop();
-      setLive(false);
     };
-  }, [project, time, key, resourceId]);
-  return live;
+  }, [key, time]);
+  return state.key === key ? state : { live: false };
 }
 
 /** Calls `act` soon after the first of many calls, and not again before `every` milliseconds have passed. */

@@ -4,12 +4,13 @@ import { EventList } from "../../components/event-list";
 import { FailureNotice } from "../../components/failure";
 import { AddFilter, FilterChips, type FilterKind, useFilters } from "../../components/filters";
 import { PageHead } from "../../components/page";
+import type { Event } from "../../gen/modelregistry/v1/event_pb";
 import { api } from "../../lib/api";
 import { plural, quoted } from "../../lib/format";
 import { useProject } from "../../lib/project";
 import { usePages } from "../../lib/query";
 import { setQuery, useLocation } from "../../lib/router";
-import { useWatch } from "./watch";
+import { useWatch } from "../../lib/watch";
 
 const KINDS: [value: string, text: string][] = [
   ["", "All kinds"],
@@ -33,13 +34,21 @@ const FILTERS: FilterKind[] = [
   { label: "Phase", hint: "Of deployments, such as FAILED.", condition: (value) => `details.phase = ${quoted(value)}` },
 ];
 
+/** A page does not need more, and a busy project has many. */
+const KEPT = 1_000;
+
+interface Since {
+  key: string;
+  events: Event[];
+  seen: number;
+}
+
 /** What happens in the project, while it happens. */
 export function ActivityPage() {
   const project = useProject();
   const { query } = useLocation();
   const { filter } = useFilters();
   const [paused, setPaused] = useState(false);
-  const [seen, setSeen] = useState(0);
   const kind = query.get("kind") ?? "";
   const types = kind ? [kind] : [];
   const key = JSON.stringify([project, kind, filter]);
@@ -48,11 +57,30 @@ export function ActivityPage() {
     const answer = await api.events.listEvents({ types, filter, pageSize: 50, pageToken }, { signal });
     return { rows: answer.events, nextPageToken: answer.nextPageToken };
   });
-  const watch = useWatch(key, { types, filter }, earlier.reload);
-  // New ones stand first. Those that the list has as well were changed while it was read.
-  const shown = paused ? watch.events.slice(Math.max(watch.events.length - seen, 0)) : watch.events;
+  // What has happened since the page was opened, newest first, and how many of it were there when the page was paused.
+  const none: Since = { key, events: [], seen: 0 };
+  const [since, setSince] = useState(none);
+  const { events, seen } = since.key === key ? since : none;
+  const change = (to: (own: Since) => Partial<Since>) =>
+    setSince((old) => {
+      const own = old.key === key ? old : none;
+      return { ...own, ...to(own) };
+    });
+  const watch = useWatch(
+    { types, filter },
+    {
+      onEvent: (event) => change((own) => ({ events: [event, ...own.events].slice(0, KEPT) })),
+      onStart: () => {
+        setSince(none);
+        earlier.reload();
+      },
+    },
+  );
+  const show = () => change((own) => ({ seen: own.events.length }));
+  const shown = paused ? events.slice(Math.max(events.length - seen, 0)) : events;
+  const held = events.length - shown.length;
+  // New ones stand first. The list has them as well if it was read after they happened.
   const listed = new Set(shown.map(({ id }) => id));
-  const held = watch.events.length - shown.length;
   const rows = [...shown, ...earlier.rows.filter(({ id }) => !listed.has(id))];
   return (
     <>
@@ -64,11 +92,11 @@ export function ActivityPage() {
           <Button
             aria-pressed={paused}
             onClick={() => {
-              setSeen(watch.events.length);
+              show();
               setPaused(!paused);
             }}
           >
-            {paused ? "Go on" : "Pause"}
+            {paused ? "Resume" : "Pause"}
           </Button>
         }
       />
@@ -86,8 +114,8 @@ export function ActivityPage() {
       {watch.failure && <FailureNotice failure={watch.failure} />}
       <div role="status" class="held">
         {held > 0 && (
-          <Button icon="up" onClick={() => setSeen(watch.events.length)}>
-            Show {plural(held, "new one")}
+          <Button icon="up" onClick={show}>
+            Show {plural(held, "new event")}
           </Button>
         )}
       </div>

@@ -1,5 +1,6 @@
 import { CopyId, Fact, Facts, Time } from "../../components/basics";
 import { Dialog } from "../../components/dialog";
+import { type Difference, Differences } from "../../components/differences";
 import type { AuditEntry } from "../../gen/modelregistry/v1/audit_pb";
 import { dateOf, formatTime } from "../../lib/format";
 
@@ -9,6 +10,7 @@ const NONE = "00000000-0000-0000-0000-000000000000";
 export function AuditEntryDialog({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
   const { type, name, actor, authentication, rpc, requestId, address, occurredAt, position, hash } = entry;
   const details = Object.entries(entry.details);
+  const changes = changesOf(entry);
   return (
     <Dialog title={titleOf(entry)} wide onClose={onClose}>
       <div class="stack">
@@ -42,7 +44,7 @@ export function AuditEntryDialog({ entry, onClose }: { entry: AuditEntry; onClos
             ))}
           </dl>
         )}
-        <Diff entry={entry} />
+        {changes.length > 0 && <Differences list={changes} label="What has changed" />}
         <p class="faint hash">
           Entry {position.toString()} has the hash <code>{hash}</code>, which depends on all entries before it.{" "}
           <code>registry-grpc audit verify</code> checks that none was changed, inserted or removed.
@@ -65,42 +67,23 @@ export function shortRpc(rpc: string): string {
 }
 
 /** The fields that were changed, with their values before and after. */
-function Diff({ entry }: { entry: AuditEntry }) {
+function changesOf(entry: AuditEntry): Difference[] {
   const before = fieldsOf(entry.before);
   const after = fieldsOf(entry.after);
-  const known = new Set([...Object.keys(before), ...Object.keys(after)]);
-  // Secret fields have no values.
-  const secret = entry.changedFields.filter((field) => !known.has(field));
-  const changed = [...known].filter((field) => before[field] !== after[field]).sort();
-  if (!changed.length && !secret.length) return null;
-  return (
-    <table class="changes" aria-label="What has changed">
-      <thead>
-        <tr>
-          <th scope="col">Field</th>
-          <th scope="col">Before</th>
-          <th scope="col">After</th>
-        </tr>
-      </thead>
-      <tbody>
-        {changed.map((field) => (
-          <tr key={field}>
-            <th scope="row">{field}</th>
-            <td>{before[field] !== undefined && <del>{before[field]}</del>}</td>
-            <td>{after[field] !== undefined && <ins>{after[field]}</ins>}</td>
-          </tr>
-        ))}
-        {secret.map((field) => (
-          <tr key={field}>
-            <th scope="row">{field}</th>
-            <td colSpan={2} class="faint">
-              It was changed. The log does not have its value.
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
+  const known = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const secret = entry.changedFields.filter((field) => !known.includes(field));
+  return [
+    ...known
+      .filter((field) => before[field] !== after[field])
+      .sort()
+      .map((field) => ({ name: field, before: before[field] ?? "", after: after[field] ?? "" })),
+    ...secret.map((field) => ({
+      name: field,
+      before: "",
+      after: "",
+      note: "It was changed. The log does not have its value.",
+    })),
+  ];
 }
 
 /** The fields of a JSON object as texts; those that are empty count as not there. */

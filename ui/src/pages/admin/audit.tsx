@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { Badge, Button, Empty, Time, type Tone } from "../../components/basics";
 import { CheckField } from "../../components/fields";
 import { AddFilter, FilterChips, type FilterKind, useFilters } from "../../components/filters";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { DataTable } from "../../components/table";
 import { Role } from "../../gen/modelregistry/v1/access_pb";
@@ -15,7 +16,6 @@ import { setQuery, useLocation } from "../../lib/router";
 import { useStore } from "../../lib/store";
 import { AuditEntryDialog, shortRpc, titleOf } from "./audit-entry";
 import { AuditExport } from "./audit-export";
-import { Needs } from "./needs";
 
 /** What most people look for. A star in a filter stands for any text. */
 const SHOWN: [key: string, text: string, filter: string][] = [
@@ -77,7 +77,7 @@ function Audit() {
         actions={
           <>
             <Button onClick={pages.reload} busy={pages.loading && pages.rows.length > 0}>
-              Read again
+              Refresh
             </Button>
             <AuditExport asked={asked} />
           </>

@@ -66,7 +66,7 @@ export function Deliveries({ webhook, onRedelivered }: { webhook: Webhook; onRed
             </option>
           ))}
         </select>
-        <Button onClick={reload}>Read again</Button>
+        <Button onClick={reload}>Refresh</Button>
       </div>
       <DataTable
         label="Deliveries"

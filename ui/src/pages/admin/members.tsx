@@ -3,6 +3,7 @@ import { Badge, Button, Empty, Time } from "../../components/basics";
 import { FormDialog } from "../../components/dialog";
 import { SelectField, TextField } from "../../components/fields";
 import { Icon } from "../../components/icon";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { DataTable } from "../../components/table";
 import { toast } from "../../components/toast";
@@ -13,7 +14,6 @@ import { useProject } from "../../lib/project";
 import { useAction, usePages } from "../../lib/query";
 import { MAY, ROLE_OPTIONS, ROLES, roleName } from "../../lib/roles";
 import { useStore } from "../../lib/store";
-import { Needs } from "./needs";
 
 type Open = { what: "add" } | { what: "change" | "remove"; member: Member } | undefined;
 
@@ -170,7 +170,7 @@ function AddDialog({ onClose, onSaved }: DialogProps) {
   const [role, setRole] = useState(Role.VIEWER);
   const add = useAction(async () => {
     await api.access.setMember({ kind, name, role, requestId: newRequestId() });
-    toast(`${name} is ${roleName(role).toLowerCase()} now.`);
+    toast(`${name} now has the role ${roleName(role)}.`);
     onSaved();
   });
   const isGroup = kind === MemberKind.GROUP;
@@ -214,7 +214,7 @@ function ChangeDialog({ member, onClose, onSaved }: DialogProps & { member: Memb
   const isMe = useIsMe(member);
   const change = useAction(async () => {
     await api.access.setMember({ kind: member.kind, name: member.name, role, requestId: newRequestId() });
-    toast(`${member.name} is ${roleName(role).toLowerCase()} now.`);
+    toast(`${member.name} now has the role ${roleName(role)}.`);
     onSaved();
   });
   const lower = role < member.role;

@@ -1,12 +1,11 @@
 import { useState } from "preact/hooks";
-import { Button } from "../../components/basics";
-import { Conflicts } from "../../components/conflicts";
 import { FormDialog } from "../../components/dialog";
+import { EditDialog } from "../../components/edit-dialog";
 import { TextField } from "../../components/fields";
 import { toast } from "../../components/toast";
 import type { Project } from "../../gen/modelregistry/v1/project_pb";
 import { api, newRequestId } from "../../lib/api";
-import { useDraft } from "../../lib/draft";
+import { useDraft, useEdit } from "../../lib/draft";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
 import {
@@ -25,7 +24,6 @@ export function CreateProjectDialog({ onClose, id: givenId = "" }: { onClose: ()
   const draft = useDraft(NEW_PROJECT);
   const [id, setId] = useState(givenId);
   const { values } = draft;
-  const problem = problemOf(values);
   const create = useAction(async () => {
     const { project } = await api.projects.createProject({
       id: id.trim(),
@@ -53,7 +51,8 @@ export function CreateProjectDialog({ onClose, id: givenId = "" }: { onClose: ()
       wide
       action={create}
       onClose={onClose}
-      ready={values.name.trim() !== "" && !problem}
+      ready={values.name.trim() !== ""}
+      problem={problemOf(values)}
       shownFields={[...PROJECT_FIELDS, "id"]}
     >
       <ProjectFields draft={draft} failure={create.failure} />
@@ -67,7 +66,6 @@ export function CreateProjectDialog({ onClose, id: givenId = "" }: { onClose: ()
         path="id"
         hint="Only to adopt a project that has models already. Otherwise the registry makes one."
       />
-      {problem && <p class="field-error">{problem}</p>}
     </FormDialog>
   );
 }
@@ -81,43 +79,42 @@ export function EditProjectDialog({
   onClose: () => void;
   onSaved: () => void;
 }) {
-  const draft = useDraft(draftOfProject(project));
-  const [etag, setEtag] = useState(project.etag);
-  const { values, changed } = draft;
-  const problem = problemOf(values);
+  const edit = useEdit(project, draftOfProject, async () => {
+    const answer = await api.projects.getProject({ id: project.id });
+    return answer.project;
+  });
+  const { values, changed } = edit.draft;
   const save = useAction(async () => {
+    const { etag } = edit;
     await api.projects.updateProject({ id: project.id, etag, requestId: newRequestId(), ...patchOf(changed) });
     toast("The project was saved.");
     onSaved();
   });
-  const readAgain = async () => {
-    const answer = await api.projects.getProject({ id: project.id });
-    if (!answer.project) return;
-    draft.rebase(draftOfProject(answer.project));
-    setEtag(answer.project.etag);
-    save.clear();
-  };
   return (
-    <FormDialog
+    <EditDialog
       title={`Edit ${project.name}`}
-      submit="Save"
       wide
+      edit={edit}
       action={save}
       onClose={onClose}
-      ready={Object.keys(changed).length > 0 && values.name.trim() !== "" && !problem}
+      ready={values.name.trim() !== ""}
+      problem={problemOf(values)}
       shownFields={PROJECT_FIELDS}
-      failureActions={
-        save.failure?.reason === "ETAG_MISMATCH" && (
-          <Button onClick={readAgain}>Read it again, and keep my changes</Button>
-        )
-      }
+      words={WORDS}
     >
-      <Conflicts fields={draft.conflicts} />
-      <ProjectFields draft={draft} failure={save.failure} />
-      {problem && <p class="field-error">{problem}</p>}
-    </FormDialog>
+      <ProjectFields draft={edit.draft} failure={save.failure} />
+    </EditDialog>
   );
 }
+
+const WORDS = {
+  uris: "places of model files",
+  runtimes: "serving runtimes",
+  maxModels: "the quota of models",
+  maxVersions: "the quota of versions",
+  maxDeployments: "the quota of deployments",
+  maxGigabytes: "the quota of model files",
+};
 
 const PATHS: Record<keyof ProjectDraft, string> = {
   name: "name",

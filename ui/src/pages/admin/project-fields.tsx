@@ -87,7 +87,7 @@ export function problemOf(draft: ProjectDraft): string {
   for (const field of QUOTAS) {
     const text = draft[field].trim();
     if (!(field === "maxGigabytes" ? /^(\d{1,9}(\.\d+)?)?$/ : /^\d{0,18}$/).test(text))
-      return `“${text}” is no number for a quota.`;
+      return `“${text}” is not a number.`;
   }
   return "";
 }

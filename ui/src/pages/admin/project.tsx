@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { Button, CopyId, Fact, Facts, Section, Skeleton, Time } from "../../components/basics";
 import { FailureNotice } from "../../components/failure";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { Role } from "../../gen/modelregistry/v1/access_pb";
 import type { Project, ProjectUsage } from "../../gen/modelregistry/v1/project_pb";
@@ -10,7 +11,6 @@ import { href, isProjectId } from "../../lib/project";
 import { useQuery } from "../../lib/query";
 import { Link } from "../../lib/router";
 import type { PageProps } from "../../routes";
-import { Needs } from "./needs";
 import { CreateProjectDialog, EditProjectDialog } from "./project-dialogs";
 
 const CRUMBS: [string, string][] = [["Projects", "/projects"]];
@@ -68,7 +68,7 @@ function ProjectById({ id }: { id: string }) {
           </Fact>
         </Facts>
       </div>
-      <Section title="What it keeps">
+      <Section title="Usage">
         <Usages project={project} usage={usage} />
       </Section>
       <Section title="What it may use">

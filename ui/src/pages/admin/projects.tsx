@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { Button, CopyId, Empty, Time } from "../../components/basics";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { DataTable } from "../../components/table";
 import { Role } from "../../gen/modelregistry/v1/access_pb";
@@ -7,7 +8,6 @@ import type { Project } from "../../gen/modelregistry/v1/project_pb";
 import { api } from "../../lib/api";
 import { formatBytes, formatNumber } from "../../lib/format";
 import { usePages } from "../../lib/query";
-import { Needs } from "./needs";
 import { CreateProjectDialog } from "./project-dialogs";
 
 export function ProjectsPage() {

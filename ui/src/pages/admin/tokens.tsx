@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { Badge, Button, Empty, Time } from "../../components/basics";
 import { FormDialog } from "../../components/dialog";
 import { SelectField, TextField } from "../../components/fields";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { DataTable } from "../../components/table";
 import { toast } from "../../components/toast";
@@ -12,7 +13,6 @@ import { useProject } from "../../lib/project";
 import { useAction, usePages } from "../../lib/query";
 import { MAY, ROLE_OPTIONS } from "../../lib/roles";
 import { RoleBadge } from "./members";
-import { Needs } from "./needs";
 import { SecretDialog } from "./secret";
 
 /** The last part of its lifetime, in which a token should be replaced. */
@@ -44,7 +44,7 @@ function Tokens() {
     <>
       <PageHead
         title="API tokens"
-        text="For programs that have no issuer, such as a pipeline. A token has one role in this project, and an end."
+        text="For programs that cannot sign in, such as a pipeline. Each token has one role in this project, and expires."
         actions={create}
       />
       <DataTable

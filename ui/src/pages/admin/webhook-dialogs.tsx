@@ -1,11 +1,10 @@
 import { useState } from "preact/hooks";
-import { Button } from "../../components/basics";
-import { Conflicts } from "../../components/conflicts";
 import { FormDialog } from "../../components/dialog";
+import { EditDialog } from "../../components/edit-dialog";
 import { toast } from "../../components/toast";
 import { type Webhook, WebhookState } from "../../gen/modelregistry/v1/webhook_pb";
 import { api, newRequestId } from "../../lib/api";
-import { useDraft } from "../../lib/draft";
+import { useEdit } from "../../lib/draft";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
@@ -55,13 +54,16 @@ function draftOf(webhook: Webhook) {
 }
 
 export function EditWebhookDialog({ webhook, onClose, onSaved }: Props) {
-  const draft = useDraft(draftOf(webhook));
-  const [etag, setEtag] = useState(webhook.etag);
+  const edit = useEdit(webhook, draftOf, async () => {
+    const answer = await api.webhooks.getWebhook({ id: webhook.id });
+    return answer.webhook;
+  });
+  const { draft } = edit;
   const { values, changed } = draft;
   const save = useAction(async () => {
     await api.webhooks.updateWebhook({
       id: webhook.id,
-      etag,
+      etag: edit.etag,
       requestId: newRequestId(),
       webhook: {
         url: changed.url?.trim(),
@@ -72,28 +74,16 @@ export function EditWebhookDialog({ webhook, onClose, onSaved }: Props) {
     toast("The webhook was saved.");
     onSaved();
   });
-  const readAgain = async () => {
-    const answer = await api.webhooks.getWebhook({ id: webhook.id });
-    if (!answer.webhook) return;
-    draft.rebase(draftOf(answer.webhook));
-    setEtag(answer.webhook.etag);
-    save.clear();
-  };
   return (
-    <FormDialog
+    <EditDialog
       title="Edit the webhook"
-      submit="Save"
+      edit={edit}
       action={save}
       onClose={onClose}
-      ready={Object.keys(changed).length > 0 && values.url.trim() !== ""}
+      ready={values.url.trim() !== ""}
       shownFields={WEBHOOK_FIELDS}
-      failureActions={
-        save.failure?.reason === "ETAG_MISMATCH" && (
-          <Button onClick={readAgain}>Read it again, and keep my changes</Button>
-        )
-      }
+      words={{ url: "the URL", types: "the events" }}
     >
-      <Conflicts fields={draft.conflicts} />
       <UrlField url={values.url} onInput={(url) => draft.set("url", url)} failure={save.failure} />
       <TypesField types={values.types} onChange={(types) => draft.set("types", types)} failure={save.failure} />
       <SecretField
@@ -102,7 +92,7 @@ export function EditWebhookDialog({ webhook, onClose, onSaved }: Props) {
         failure={save.failure}
         hint="Only to replace it. The new one signs at once: whsec_ and the base64 of 24 to 64 bytes."
       />
-    </FormDialog>
+    </EditDialog>
   );
 }
 

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { Badge, Button, CopyId, Fact, Facts, Section, Skeleton, Time } from "../../components/basics";
 import { FailureNotice, PageFailure } from "../../components/failure";
 import { Icon } from "../../components/icon";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { Role } from "../../gen/modelregistry/v1/access_pb";
 import { type TestWebhookResponse, type Webhook, WebhookState } from "../../gen/modelregistry/v1/webhook_pb";
@@ -11,7 +12,6 @@ import { href, useProject } from "../../lib/project";
 import { useAction, useQuery } from "../../lib/query";
 import type { PageProps } from "../../routes";
 import { Deliveries } from "./deliveries";
-import { Needs } from "./needs";
 import { DeleteWebhookDialog, EditWebhookDialog, SwitchWebhookDialog } from "./webhook-dialogs";
 import { WebhookBadge } from "./webhooks";
 

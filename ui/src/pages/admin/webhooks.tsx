@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { Button, Empty, StatusBadge, Time } from "../../components/basics";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { DataTable } from "../../components/table";
 import { Role } from "../../gen/modelregistry/v1/access_pb";
@@ -8,7 +9,6 @@ import { api } from "../../lib/api";
 import { href, useProject } from "../../lib/project";
 import { usePages } from "../../lib/query";
 import { navigate, setQuery, useLocation } from "../../lib/router";
-import { Needs } from "./needs";
 import { SecretDialog } from "./secret";
 import { CreateWebhookDialog } from "./webhook-dialogs";
 

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { Button, Fact, Facts, Section, Skeleton } from "../../components/basics";
+import { Differences } from "../../components/differences";
 import { EventList } from "../../components/event-list";
 import { PageFailure } from "../../components/failure";
 import { Icon } from "../../components/icon";
@@ -27,8 +28,7 @@ import {
   RollbackDialog,
   UndeployDialog,
 } from "./dialogs";
-import { optionsSaid } from "./diff";
-import { Differences, fieldDifferences } from "./differences";
+import { fieldDifferences, optionsSaid } from "./diff";
 import { environmentText, useEnvironments, useNames, versionText } from "./names";
 import { Revisions } from "./revisions";
 import { Chain, StatusCard } from "./status";
@@ -64,7 +64,8 @@ export function DeploymentPage({ params }: PageProps) {
   const reload = useThrottled(() => {
     for (const one of [read, explanation, revisions, events]) one.reload();
   });
-  const live = useWatch({ types: ["deployment", "service"], resourceId: id }, { onEvent: reload, onStart: reload });
+  const watched = { types: ["deployment", "service"], resourceId: id };
+  const { live } = useWatch(watched, { onEvent: reload, onStart: reload });
 
   const deployment = read.data;
   const environments = useEnvironments();

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { FormDialog } from "../../components/dialog";
+import { Differences } from "../../components/differences";
 import { SelectField, TextField } from "../../components/fields";
 import { toast } from "../../components/toast";
 import type { Deployment, DeploymentRevision } from "../../gen/modelregistry/v1/deployment_pb";
@@ -8,7 +9,6 @@ import { dateOf, formatTime, plural } from "../../lib/format";
 import { href } from "../../lib/project";
 import { type Pages, useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
-import { Differences } from "./differences";
 import { useNames, versionText } from "./names";
 import { canBeRepeated, changesBetween } from "./revisions";
 import { phaseWord } from "./words";

@@ -1,18 +1,14 @@
 import { type JsonValue, toJson } from "@bufbuild/protobuf";
+import type { Difference } from "../../components/differences";
 import {
   type DeploymentOptions,
   DeploymentOptionsSchema,
   type DeploymentSnapshot,
+  type FieldDifference,
 } from "../../gen/modelregistry/v1/deployment_pb";
 
 /** What a revision says, by names as docs/kserve.md has them: `resources.limits.cpu`. */
 export type Said = Record<string, string>;
-
-export interface Difference {
-  name: string;
-  before: string;
-  after: string;
-}
 
 interface Revised {
   options?: DeploymentOptions | undefined;
@@ -65,4 +61,11 @@ export function differences(before: Said, after: Said): Difference[] {
   return names
     .map((name) => ({ name, before: before[name] ?? "", after: after[name] ?? "" }))
     .filter((one) => one.before !== one.after);
+}
+
+/** Fields of the object in the cluster: what the registry applied or would apply, and what is there. */
+export function fieldDifferences(list: FieldDifference[], planned: boolean): Difference[] {
+  return list.map(({ path, applied, found }) =>
+    planned ? { name: path, before: found, after: applied } : { name: path, before: applied, after: found },
+  );
 }

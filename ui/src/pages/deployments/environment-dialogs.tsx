@@ -1,13 +1,14 @@
+import { create } from "@bufbuild/protobuf";
 import { useState } from "preact/hooks";
-import { Button, Skeleton, StatusBadge } from "../../components/basics";
-import { Conflicts } from "../../components/conflicts";
+import { Skeleton, StatusBadge } from "../../components/basics";
 import { FormDialog } from "../../components/dialog";
+import { EditDialog } from "../../components/edit-dialog";
 import { FailureNotice } from "../../components/failure";
 import { SelectField, TextField } from "../../components/fields";
 import { toast } from "../../components/toast";
-import type { ServingEnvironment } from "../../gen/modelregistry/v1/serving_environment_pb";
+import { type ServingEnvironment, ServingEnvironmentSchema } from "../../gen/modelregistry/v1/serving_environment_pb";
 import { api, newRequestId } from "../../lib/api";
-import { useDraft } from "../../lib/draft";
+import { useEdit } from "../../lib/draft";
 import { href, useProject } from "../../lib/project";
 import { useAction, useQuery } from "../../lib/query";
 import { Link, navigate } from "../../lib/router";
@@ -18,21 +19,11 @@ const POLICIES: [string, string][] = [
   ["enforce", "Undo it at once"],
 ];
 
-interface EnvironmentDraft {
-  name: string;
-  namespace: string;
-  driftPolicy: string;
-  description: string;
+function draftOf({ name, externalId, driftPolicy, description }: ServingEnvironment) {
+  return { name, namespace: externalId, driftPolicy: driftPolicy || "report", description };
 }
 
-function draftOf(environment: ServingEnvironment | undefined): EnvironmentDraft {
-  return {
-    name: environment?.name ?? "",
-    namespace: environment?.externalId ?? "",
-    driftPolicy: environment?.driftPolicy || "report",
-    description: environment?.description ?? "",
-  };
-}
+const NEW = create(ServingEnvironmentSchema);
 
 /** Creates an environment, or edits one. */
 export function EnvironmentDialog({
@@ -44,17 +35,19 @@ export function EnvironmentDialog({
   onClose: () => void;
   onSaved: (id: string) => void;
 }) {
-  const draft = useDraft(draftOf(environment));
-  const [etag, setEtag] = useState(environment?.etag ?? "");
-  const [requestId, setRequestId] = useState(newRequestId);
-  const { values, changed, set } = draft;
+  const edit = useEdit(environment ?? NEW, draftOf, async () => {
+    const answer = await api.environments.getServingEnvironment({ id: environment?.id ?? "" });
+    return answer.servingEnvironment;
+  });
+  const [requestId] = useState(newRequestId);
+  const { values, changed, set } = edit.draft;
   const save = useAction(async () => {
     const { name, namespace, driftPolicy, description } = changed;
     const fields = { name: name?.trim(), externalId: namespace?.trim(), driftPolicy, description };
     if (environment) {
       await api.environments.updateServingEnvironment({
         id: environment.id,
-        etag,
+        etag: edit.etag,
         requestId,
         servingEnvironment: fields,
       });
@@ -65,30 +58,18 @@ export function EnvironmentDialog({
     toast("The environment was created.");
     onSaved(answer.servingEnvironment?.id ?? "");
   });
-  const readAgain = async () => {
-    const { servingEnvironment } = await api.environments.getServingEnvironment({ id: environment?.id ?? "" });
-    if (!servingEnvironment) return;
-    draft.rebase(draftOf(servingEnvironment));
-    setEtag(servingEnvironment.etag);
-    setRequestId(newRequestId());
-    save.clear();
-  };
   const field = { failure: save.failure };
   return (
-    <FormDialog
+    <EditDialog
       title={environment ? `Edit ${environment.name}` : "New environment"}
       submit={environment ? "Save" : "Create"}
+      edit={edit}
       action={save}
       onClose={onClose}
-      ready={values.name.trim() !== "" && Object.keys(changed).length > 0}
+      ready={values.name.trim() !== ""}
       shownFields={["name", "external_id", "drift_policy", "description"].map((name) => `serving_environment.${name}`)}
-      failureActions={
-        save.failure?.reason === "ETAG_MISMATCH" && (
-          <Button onClick={readAgain}>Read it again, and keep my changes</Button>
-        )
-      }
+      words={{ driftPolicy: "what happens if somebody else changes a deployed object" }}
     >
-      <Conflicts fields={draft.conflicts} />
       <TextField
         {...field}
         label="Name"
@@ -129,7 +110,7 @@ export function EnvironmentDialog({
         onInput={(description) => set("description", description)}
         path="serving_environment.description"
       />
-    </FormDialog>
+    </EditDialog>
   );
 }
 

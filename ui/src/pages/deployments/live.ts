@@ -29,7 +29,7 @@ export function useLiveDeployments(pages: Pages<Deployment>, byPhase: boolean): 
       current.current.reload(); // one of them was deleted
     }
   });
-  const live = useWatch(
+  const { live } = useWatch(
     { types: ["deployment", "service.created", "service.deleted"] },
     {
       onEvent: ({ resourceId }) => {

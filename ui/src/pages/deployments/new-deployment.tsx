@@ -3,8 +3,10 @@ import { useMemo, useState } from "preact/hooks";
 import { Button } from "../../components/basics";
 import { FailureNotice } from "../../components/failure";
 import { Field, type Pairs, PairsField, SelectField, TextField } from "../../components/fields";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { toast } from "../../components/toast";
+import { Role } from "../../gen/modelregistry/v1/access_pb";
 import { NewDeploymentSchema } from "../../gen/modelregistry/v1/deployment_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useDraft } from "../../lib/draft";
@@ -20,6 +22,14 @@ import { failureAtFields, PlanPanel, usePlan } from "./plan";
 import { VersionField } from "./version-field";
 
 export function NewDeploymentPage() {
+  return (
+    <Needs role={Role.DEPLOYER} title="New deployment">
+      <NewDeploymentForm />
+    </Needs>
+  );
+}
+
+function NewDeploymentForm() {
   const { query } = useLocation();
   const modelId = query.get("model") ?? "";
   const version = query.get("version") ?? "";

@@ -154,7 +154,7 @@ export function maskOf(changed: Partial<OptionsDraft>): string[] {
 /** What cannot be sent as it is; empty if everything can. */
 export function problemOf(draft: OptionsDraft): string {
   const wrong = linesOf(draft.tolerations).find((line) => !TOLERATION.test(line));
-  return wrong ? `“${wrong}” is no toleration. Write them like this: nvidia.com/gpu=present:NoSchedule.` : "";
+  return wrong ? `“${wrong}” is not a toleration. Write them like this: nvidia.com/gpu=present:NoSchedule.` : "";
 }
 
 const EFFECTS: Record<string, TaintEffect> = {

@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Badge, Snippet } from "../../components/basics";
+import { Differences } from "../../components/differences";
 import type {
   Finding,
   PlanDeploymentRequestSchema,
@@ -13,7 +14,7 @@ import { type Failure, failureOf, isAborted, sentence } from "../../lib/errors";
 import { plural } from "../../lib/format";
 import { epoch } from "../../lib/session";
 import { useStore } from "../../lib/store";
-import { Differences, fieldDifferences } from "./differences";
+import { fieldDifferences } from "./diff";
 import { Marked } from "./marked";
 import { QuietFailure } from "./quiet-failure";
 import { words } from "./words";

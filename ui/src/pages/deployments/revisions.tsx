@@ -1,4 +1,5 @@
 import { Badge, Button, Skeleton, Time, type Tone } from "../../components/basics";
+import { type Difference, Differences } from "../../components/differences";
 import { FailureNotice } from "../../components/failure";
 import {
   type Deployment,
@@ -9,8 +10,7 @@ import {
 import { dateOf, formatTime } from "../../lib/format";
 import type { Pages } from "../../lib/query";
 import { Link } from "../../lib/router";
-import { type Difference, differences, said } from "./diff";
-import { Differences } from "./differences";
+import { differences, said } from "./diff";
 import { type Names, useNames, versionLink, versionText } from "./names";
 import { reasonWord, words } from "./words";
 

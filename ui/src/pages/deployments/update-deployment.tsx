@@ -4,8 +4,10 @@ import { Button, Skeleton } from "../../components/basics";
 import { Conflicts } from "../../components/conflicts";
 import { FailureNotice, PageFailure } from "../../components/failure";
 import { TextField } from "../../components/fields";
+import { Needs } from "../../components/needs";
 import { PageHead } from "../../components/page";
 import { toast } from "../../components/toast";
+import { Role } from "../../gen/modelregistry/v1/access_pb";
 import { type Deployment, UpdateDeploymentRequestSchema } from "../../gen/modelregistry/v1/deployment_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useDraft } from "../../lib/draft";
@@ -21,8 +23,15 @@ import { failureAtFields, PlanPanel, usePlan } from "./plan";
 import { VersionField } from "./version-field";
 
 export function UpdateDeploymentPage({ params }: PageProps) {
+  return (
+    <Needs role={Role.DEPLOYER} title="Update">
+      <UpdateById id={params.id ?? ""} />
+    </Needs>
+  );
+}
+
+function UpdateById({ id }: { id: string }) {
   const project = useProject();
-  const id = params.id ?? "";
   const { data, failure, reload } = useQuery(`deployment to update ${project} ${id}`, async (signal) => {
     const { deployment } = await api.deployments.getDeployment({ id }, { signal });
     return deployment;
@@ -77,13 +86,13 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
     toast(`Revision ${answer.deployment?.targetRevision} was made. This page shows how it goes on.`);
     navigate(href(`/deployments/${id}`));
   });
-  const readAgain = async () => {
+  const again = useAction(async () => {
     const { deployment: newest } = await api.deployments.getDeployment({ id });
     if (!newest) return;
     draft.rebase(draftOf(newest.options));
     setDeployment(newest);
     save.clear();
-  };
+  });
   const failure = failureAtFields(planned, save.failure);
   // The fields show their own. It is made once, because the notice comes into view each time that it is another one.
   const refused = useMemo(() => save.failure && { ...save.failure, fields: {} }, [save.failure]);
@@ -148,11 +157,14 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
             failure={refused}
             actions={
               refused.reason === "REVISION_MISMATCH" && (
-                <Button onClick={readAgain}>Read it again, and keep my changes</Button>
+                <Button busy={again.busy} onClick={again.run}>
+                  Read it again, and keep my changes
+                </Button>
               )
             }
           />
         )}
+        <FailureNotice failure={again.failure} />
         <div class="row">
           <Button kind="primary" submit busy={save.busy} disabled={!planned.allowed}>
             Update

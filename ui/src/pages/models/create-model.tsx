@@ -13,9 +13,8 @@ export function CreateModelDialog({ onClose }: { onClose: () => void }) {
   const draft = useDraft(NEW_MODEL);
   const { values } = draft;
   const [requestId] = useState(newRequestId); // the same when it is sent again, so that it takes effect once
-  const problem = problemOf(values.properties);
   const create = useAction(async () => {
-    const { name, description, ownerEmail, modelType } = values;
+    const { name, description, ownerEmail, modelType, externalId } = values;
     const { registeredModel } = await api.models.createRegisteredModel({
       requestId,
       registeredModel: {
@@ -23,6 +22,7 @@ export function CreateModelDialog({ onClose }: { onClose: () => void }) {
         description,
         ownerEmail: ownerEmail.trim(),
         modelType,
+        externalId: externalId.trim(),
         tags: { frameworks: listOf(values.frameworks), tasks: listOf(values.tasks) },
         labels: labelsOf(values.labels),
         properties: propertiesOf(values.properties),
@@ -37,11 +37,11 @@ export function CreateModelDialog({ onClose }: { onClose: () => void }) {
       submit="Create the model"
       action={create}
       onClose={onClose}
-      ready={values.name.trim() !== "" && !problem}
+      ready={values.name.trim() !== ""}
+      problem={problemOf(values.properties)}
       shownFields={MODEL_FIELDS}
     >
       <ModelFields draft={draft} failure={create.failure} />
-      {problem && <p class="field-error">{problem}</p>}
     </FormDialog>
   );
 }

@@ -20,7 +20,6 @@ export function CreateVersionDialog({ model, onClose }: { model: RegisteredModel
   const [accessKey, setAccessKey] = useState("");
   const [secretKey, setSecretKey] = useState("");
   const [requestId] = useState(newRequestId); // the same when it is sent again, so that it takes effect once
-  const problem = problemOf(values.properties);
   const create = useAction(async () => {
     const { modelVersion } = await api.versions.createModelVersion({
       registeredModelId: model.id,
@@ -29,6 +28,7 @@ export function CreateVersionDialog({ model, onClose }: { model: RegisteredModel
         ...values,
         name: values.name.trim(),
         uri: values.uri.trim(),
+        externalId: values.externalId.trim(),
         isDefault,
         accessKey,
         secretKey,
@@ -52,11 +52,11 @@ export function CreateVersionDialog({ model, onClose }: { model: RegisteredModel
       submit="Create the version"
       action={create}
       onClose={onClose}
-      ready={values.name.trim() !== "" && !problem}
+      ready={values.name.trim() !== ""}
+      problem={problemOf(values.properties)}
       shownFields={VERSION_FIELDS}
     >
       <VersionFields draft={draft} failure={create.failure} />
-      {problem && <p class="field-error">{problem}</p>}
       {values.uri.trim() !== "" && (
         <details>
           <summary>Keys for the files</summary>

@@ -1,12 +1,9 @@
-import { useState } from "preact/hooks";
-import { Button } from "../../components/basics";
-import { Conflicts } from "../../components/conflicts";
-import { FormDialog } from "../../components/dialog";
+import { EditDialog } from "../../components/edit-dialog";
 import { problemOf, propertiesOf } from "../../components/properties";
 import { toast } from "../../components/toast";
 import type { RegisteredModel } from "../../gen/modelregistry/v1/registered_model_pb";
 import { api, newRequestId } from "../../lib/api";
-import { useDraft } from "../../lib/draft";
+import { useEdit } from "../../lib/draft";
 import { useAction } from "../../lib/query";
 import { draftOfModel, labelsOf, listOf, MODEL_FIELDS, ModelFields } from "./model-fields";
 
@@ -19,14 +16,15 @@ export function EditModelDialog({
   onClose: () => void;
   onSaved: () => void;
 }) {
-  const draft = useDraft(draftOfModel(model));
-  const [etag, setEtag] = useState(model.etag);
-  const { values, changed } = draft;
-  const problem = problemOf(values.properties);
+  const edit = useEdit(model, draftOfModel, async () => {
+    const { registeredModel } = await api.models.getRegisteredModel({ id: model.id });
+    return registeredModel;
+  });
+  const { values, changed } = edit.draft;
   const save = useAction(async () => {
     await api.models.updateRegisteredModel({
       id: model.id,
-      etag,
+      etag: edit.etag,
       requestId: newRequestId(),
       registeredModel: patchOf(),
     });
@@ -36,12 +34,13 @@ export function EditModelDialog({
 
   /** Only what was changed, so that nothing else is overwritten. */
   function patchOf() {
-    const { name, description, ownerEmail, modelType, frameworks, tasks, labels, properties } = changed;
+    const { name, description, ownerEmail, modelType, frameworks, tasks, externalId, labels, properties } = changed;
     return {
       name: name?.trim(),
       description,
       ownerEmail: ownerEmail?.trim(),
       modelType,
+      externalId: externalId?.trim(),
       labels: labels && labelsOf(labels),
       properties: properties && { values: propertiesOf(properties) },
       // Tags are set as a whole.
@@ -57,30 +56,18 @@ export function EditModelDialog({
     };
   }
 
-  const readAgain = async () => {
-    const { registeredModel } = await api.models.getRegisteredModel({ id: model.id });
-    if (!registeredModel) return;
-    draft.rebase(draftOfModel(registeredModel));
-    setEtag(registeredModel.etag);
-    save.clear();
-  };
   return (
-    <FormDialog
+    <EditDialog
       title={`Edit ${model.name}`}
-      submit="Save"
+      edit={edit}
       action={save}
       onClose={onClose}
-      ready={Object.keys(changed).length > 0 && values.name.trim() !== "" && !problem}
+      ready={values.name.trim() !== ""}
+      problem={problemOf(values.properties)}
       shownFields={MODEL_FIELDS}
-      failureActions={
-        save.failure?.reason === "ETAG_MISMATCH" && (
-          <Button onClick={readAgain}>Read it again, and keep my changes</Button>
-        )
-      }
+      words={{ ownerEmail: "owner", modelType: "type" }}
     >
-      <Conflicts fields={draft.conflicts} />
-      <ModelFields draft={draft} failure={save.failure} />
-      {problem && <p class="field-error">{problem}</p>}
-    </FormDialog>
+      <ModelFields draft={edit.draft} failure={save.failure} />
+    </EditDialog>
   );
 }

@@ -13,6 +13,7 @@ export interface ModelDraft {
   modelType: string;
   frameworks: string;
   tasks: string;
+  externalId: string;
   labels: Pairs;
   properties: PropertyDraft[];
 }
@@ -24,6 +25,7 @@ export const NEW_MODEL: ModelDraft = {
   modelType: "CUSTOMTRAIN",
   frameworks: "",
   tasks: "",
+  externalId: "",
   labels: [],
   properties: [],
 };
@@ -36,6 +38,7 @@ export function draftOfModel(model: RegisteredModel): ModelDraft {
     modelType: model.modelType,
     frameworks: model.tags?.frameworks.join(", ") ?? "",
     tasks: model.tags?.tasks.join(", ") ?? "",
+    externalId: model.externalId,
     labels: sortedPairs(model.labels),
     properties: draftsOf(model.properties),
   };
@@ -58,7 +61,7 @@ export function listOf(text: string): string[] {
     .filter(Boolean);
 }
 
-export const MODEL_FIELDS = ["name", "description", "owner_email", "model_type"].map(
+export const MODEL_FIELDS = ["name", "description", "owner_email", "model_type", "external_id"].map(
   (name) => `registered_model.${name}`,
 );
 
@@ -120,6 +123,15 @@ export function ModelFields({ draft, failure }: { draft: Draft<ModelDraft>; fail
           onInput={(text) => set("tasks", text)}
         />
       </div>
+      <TextField
+        label="External id"
+        optional
+        hint="The id of the model in another system. No two models of the project have the same one."
+        value={values.externalId}
+        onInput={(text) => set("externalId", text)}
+        failure={failure}
+        path="registered_model.external_id"
+      />
       <PairsField label="Labels" pairs={values.labels} onChange={(labels) => set("labels", labels)} />
       <PropertiesField drafts={values.properties} onChange={(properties) => set("properties", properties)} />
     </>

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Button, Empty, Labels, Snippet, StatusBadge, Time } from "../../components/basics";
 import { AddFilter, FilterChips, type FilterKind, labelIs, useFilters } from "../../components/filters";
 import { PageHead } from "../../components/page";
@@ -10,7 +10,7 @@ import { api } from "../../lib/api";
 import { useMay } from "../../lib/caller";
 import { formatNumber, quoted } from "../../lib/format";
 import { href, useProject } from "../../lib/project";
-import { usePages, useQuery } from "../../lib/query";
+import { type Pages, usePages, useQuery } from "../../lib/query";
 import { setQuery, useLocation } from "../../lib/router";
 import { CreateModelDialog } from "./create-model";
 
@@ -50,9 +50,11 @@ export function ModelsPage() {
   const key = JSON.stringify([project, asked]);
 
   const pages = usePages(`models ${key} ${orderBy}`, async (pageToken, signal) => {
-    const answer = await api.models.listRegisteredModels({ ...asked, orderBy, pageSize: 50, pageToken }, { signal });
+    const pageSize = pageToken ? 100 : 50; // the first page is small, so that it is there soon
+    const answer = await api.models.listRegisteredModels({ ...asked, orderBy, pageSize, pageToken }, { signal });
     return { rows: answer.registeredModels, nextPageToken: answer.nextPageToken };
   });
+  const count = useCount(key, asked, pages);
   const narrowed = search !== "" || state !== "" || filter !== "";
   const actions = mayEdit && (
     <Button kind="primary" icon="plus" data-new onClick={() => setCreating(true)}>
@@ -61,7 +63,11 @@ export function ModelsPage() {
   );
   return (
     <>
-      <PageHead title="Models" badges={!pages.loading && <Count of={key} asked={asked} />} actions={actions} />
+      <PageHead
+        title="Models"
+        badges={count !== undefined && <span class="count">{formatNumber(count)}</span>}
+        actions={actions}
+      />
       <div class="toolbar">
         <SearchBox label="Search models by name" value={search} onChange={(q) => setQuery({ q })} />
         <select aria-label="State" value={state} onChange={(event) => setQuery({ state: event.currentTarget.value })}>
@@ -95,8 +101,7 @@ export function ModelsPage() {
           {
             title: "Owner",
             hideOn: "tablet",
-            width: "owner",
-            orderBy: "owner_email",
+            width: "owner", // no order: the database has no index for it, and would sort all models
             cell: (model) => <Owner model={model} add={add} />,
           },
           {
@@ -135,13 +140,28 @@ function Owner({ model, add }: { model: RegisteredModel; add: (condition: string
   );
 }
 
-/** How many there are. It is asked after the first page, which is shown sooner then. */
-function Count({ of, asked }: { of: string; asked: { search: string; state: string; filter: string } }) {
-  const { data } = useQuery(`count ${of}`, async (signal) => {
+/** A count reads all that match, so it waits until the user has typed the whole word. */
+const COUNT_AFTER_MS = 400;
+
+/** How many models match. It is asked once, after the first page, and only if there are more than that. */
+function useCount(
+  key: string,
+  asked: object,
+  { rows, hasMore, loading, failure }: Pages<RegisteredModel>,
+): bigint | undefined {
+  const [wanted, setWanted] = useState("");
+  useEffect(() => {
+    if (hasMore && !loading) setWanted(key);
+  }, [hasMore, loading, key]);
+  const { data } = useQuery(`count ${wanted}`, async (signal) => {
+    if (!wanted) return undefined;
+    await new Promise((done) => setTimeout(done, COUNT_AFTER_MS));
+    if (signal.aborted) return undefined;
     const { totalSize } = await api.models.listRegisteredModels({ ...asked, limit: 1n }, { signal });
     return totalSize;
   });
-  return data === undefined ? null : <span class="count">{formatNumber(data)}</span>;
+  if (wanted === key) return data;
+  return loading || hasMore || failure ? undefined : BigInt(rows.length);
 }
 
 function NothingFound() {

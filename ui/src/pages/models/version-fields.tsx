@@ -14,6 +14,7 @@ export interface VersionDraft {
   modelFrameworkVersion: string;
   containerImage: string;
   readme: string;
+  externalId: string;
   labels: Pairs;
   properties: PropertyDraft[];
 }
@@ -26,12 +27,13 @@ export const NEW_VERSION: VersionDraft = {
   modelFrameworkVersion: "",
   containerImage: "",
   readme: "",
+  externalId: "",
   labels: [],
   properties: [],
 };
 
 export function draftOfVersion(version: ModelVersion): VersionDraft {
-  const { name, description, uri, modelFramework, modelFrameworkVersion, containerImage, readme } = version;
+  const { name, description, uri, modelFramework, modelFrameworkVersion, containerImage, readme, externalId } = version;
   return {
     name,
     description,
@@ -40,6 +42,7 @@ export function draftOfVersion(version: ModelVersion): VersionDraft {
     modelFrameworkVersion,
     containerImage,
     readme,
+    externalId,
     labels: sortedPairs(version.labels),
     properties: draftsOf(version.properties),
   };
@@ -53,6 +56,7 @@ export const VERSION_FIELDS = [
   "model_framework_version",
   "container_image",
   "readme",
+  "external_id",
 ].map((name) => `model_version.${name}`);
 
 const FORMATS = ["sklearn", "xgboost", "lightgbm", "pytorch", "tensorflow", "onnx", "huggingface", "mlflow", "pmml"];
@@ -134,6 +138,15 @@ export function VersionFields({ draft, failure }: { draft: Draft<VersionDraft>; 
         onInput={(text) => set("readme", text)}
         failure={failure}
         path="model_version.readme"
+      />
+      <TextField
+        label="External id"
+        optional
+        hint="The id of the version in another system. No two versions of the project have the same one."
+        value={values.externalId}
+        onInput={(text) => set("externalId", text)}
+        failure={failure}
+        path="model_version.external_id"
       />
       <PairsField label="Labels" pairs={values.labels} onChange={(labels) => set("labels", labels)} />
       <PropertiesField drafts={values.properties} onChange={(properties) => set("properties", properties)} />

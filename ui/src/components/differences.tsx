@@ -1,5 +1,10 @@
-import type { FieldDifference } from "../../gen/modelregistry/v1/deployment_pb";
-import type { Difference } from "./diff";
+export interface Difference {
+  name: string;
+  before: string;
+  after: string;
+  /** What to say where the values are not known. */
+  note?: string;
+}
 
 /** What changes, one line each: the name, the value before, and the value after. */
 export function Differences({
@@ -28,8 +33,16 @@ export function Differences({
             <th scope="row">
               <code>{breakable(one.name)}</code>
             </th>
-            <td data-title={before}>{one.before ? <del>{one.before}</del> : <span class="faint">not set</span>}</td>
-            <td data-title={after}>{one.after ? <ins>{one.after}</ins> : <span class="faint">not set</span>}</td>
+            {one.note ? (
+              <td colSpan={2} class="faint">
+                {one.note}
+              </td>
+            ) : (
+              <>
+                <td data-title={before}>{one.before ? <del>{one.before}</del> : <span class="faint">not set</span>}</td>
+                <td data-title={after}>{one.after ? <ins>{one.after}</ins> : <span class="faint">not set</span>}</td>
+              </>
+            )}
           </tr>
         ))}
       </tbody>
@@ -45,11 +58,4 @@ function breakable(path: string) {
       <wbr />
     </span>
   ));
-}
-
-/** Fields of the object in the cluster: what the registry applied or would apply, and what is there. */
-export function fieldDifferences(list: FieldDifference[], planned: boolean): Difference[] {
-  return list.map(({ path, applied, found }) =>
-    planned ? { name: path, before: found, after: applied } : { name: path, before: applied, after: found },
-  );
 }
