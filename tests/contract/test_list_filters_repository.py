@@ -11,10 +11,11 @@ from tests.fakes.builders import a_serve_model
 from tests.fakes.repositories import Repositories
 from tests.fakes.seeding import stored_environment, stored_model, stored_service, stored_version
 
+from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.inference_service import InferenceServiceFilter
 from registry_grpc.domain.model_version import ModelVersionFilter
 from registry_grpc.domain.paging import Slice, Sort
-from registry_grpc.domain.registered_model import RegisteredModelFilter
+from registry_grpc.domain.registered_model import FILTER_FIELDS, RegisteredModelFilter
 from registry_grpc.domain.serve_model import ServeModelFilter
 from registry_grpc.domain.serving_environment import ServingEnvironmentFilter
 
@@ -209,3 +210,14 @@ async def test_search_is_ilike_on_the_name(
         assert [item.name for item in models.items] == sorted(names)
         assert [item.name for item in environments.items] == sorted(names)
         assert {models.total, environments.total} == {None if slice_.by_cursor else len(names)}
+
+
+async def test_a_search_can_be_filtered(repositories: Repositories, project_id: UUID) -> None:
+    for name in NAMES:
+        await stored_model(repositories, project_id, name=name)
+
+    where = parse_filter('name != "Alpha"', FILTER_FIELDS)
+    for slice_ in SLICES:
+        found = RegisteredModelFilter(search="alpha", where=where)
+        models = await repositories.models.list(project_id, found, BY_NAME, slice_)
+        assert [item.name for item in models.items] == ["alphabet"]

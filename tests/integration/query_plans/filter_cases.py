@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import asyncpg
 from tests.bench import data
 from tests.integration.query_plans import serving_data
-from tests.integration.query_plans.loaded import CURSOR, PAGE, Case, after, from_, full, once
+from tests.integration.query_plans.loaded import CURSOR, PAGE, Case, after, from_, full, nearest, once
 
 from registry_grpc.domain import (
     artifact,
@@ -30,7 +30,6 @@ from registry_grpc.ports.deployments import DeploymentFilter
 
 PROJECT, ALL = data.PROJECT, serving_data.ROWS
 BIG = data.model_id(0)
-NEAR = 2000
 RARE = 8
 RARE_DIGEST = f"sha256:{'7' * 64}"
 # They are the oldest rows, which the order of the lists finds last. All models of other projects have the label too.
@@ -94,12 +93,6 @@ async def add_them_elsewhere(database_url: str) -> None:
 
 
 Walks = Mapping[str, int]
-# A page of rare rows first looks at the nearest ones.
-_WALK = ("Index Scan on {}", "Index Only Scan on {}", "Incremental Sort", "Limit", "Subquery Scan")
-
-
-def nearest(table: str) -> Walks:
-    return {name.format(table): NEAR + 1 for name in _WALK}  # a sort looks at one more
 
 
 def models(

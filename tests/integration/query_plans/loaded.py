@@ -109,6 +109,12 @@ def once(table: str, rows: int) -> dict[str, int]:
     return {f"{way} on {table}": rows for way in ("Index Only Scan", "Index Scan", "Bitmap Heap Scan", "Seq Scan")}
 
 
+def nearest(table: str) -> dict[str, int]:
+    """Walks for a page of rows that may be rare, which first looks at the nearest ones. A sort looks at one more."""
+    ways = (f"Index Scan on {table}", f"Index Only Scan on {table}", "Incremental Sort", "Limit", "Subquery Scan")
+    return dict.fromkeys(ways, 2001)
+
+
 def full(slice: Slice) -> Slice:
     """A page that is full after one object, so that sizes are added up."""
     return replace(slice, max_bytes=1)

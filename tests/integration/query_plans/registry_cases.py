@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from tests.bench import data
 from tests.fakes.builders import a_model, a_version
 from tests.integration.query_plans import event_data, serving_data
-from tests.integration.query_plans.loaded import CIPHER, CURSOR, PAGE, Case, Loaded, after, from_, full, once
+from tests.integration.query_plans.loaded import CIPHER, CURSOR, PAGE, Case, Loaded, after, from_, full, nearest, once
 
 from registry_grpc.adapters.postgres.stored_keys import count_stored_secrets, encrypt_stored_secrets
 from registry_grpc.domain.batch import BY_ID
@@ -159,6 +159,10 @@ CASES: dict[str, Case] = {
             "CTE Scan": matches("99"),
         },
     ),
+    # A page does not need the number. Many matches are near, and few are found by the index.
+    "search by cursor": models(slice=CURSOR, search="model"),
+    "search a rare name by cursor": models(slice=CURSOR, search="el-04711", rows=20, walks=nearest("registered_model")),
+    "search after a cursor": models(Sort("name"), after(data.model_name(50_000)), search="model"),
     # A single letter is not a pair.
     "search one letter": models(search="7", walks=once("registered_model", data.MODELS) | {"CTE Scan": matches("7")}),
     "create a version": Case(_create_version),

@@ -56,7 +56,8 @@ def add_filter(
     """With an index, the first parameter of the conditions must be the project."""
     if filter is None:
         return
-    conditions.filter = condition_of(filter, conditions, columns)
+    text = condition_of(filter, conditions, columns)
+    conditions.filter = f"{conditions.filter} AND {text}" if conditions.filter else text
     if index and _is_indexed(filter, index):
         conditions.narrowing = [_narrowed(filter, conditions, index)]
     conditions.is_indexed = bool(conditions.narrowing) or bool(index and _has_column(filter, index.columns))

@@ -51,6 +51,8 @@ STORED = (
     "id", "created_at", "updated_at", "project_id", "owner_email", "name", "slug", "description", "model_type",
     "model_size", "state", "deployment_status", "tags", "labels", "parent_model_id", "external_id", "properties",
 )  # fmt: skip
+# ILIKE would convert the pattern to lower case again for each row.
+_HAS_IN_NAME = "lower({t}.name) LIKE (SELECT lower({}))"
 _VERSION_COUNT = """(
     SELECT coalesce(sum(c.versions), 0)::bigint FROM model_version_count c WHERE c.registered_model_id = m.id
 )"""
@@ -173,7 +175,7 @@ class PostgresRegisteredModelRepository:
         if is_beyond_names(filter.search):
             return Page((), total=None if slice.by_cursor else 0)
         if filter.search:
-            _add_search(conditions, project_id, filter.search)
+            _add_search(conditions, project_id, filter.search, is_counted=not slice.by_cursor)
         else:
             conditions.add_equal(project_id=project_id)
         conditions.add_equal(state=filter.state, model_type=filter.model_type)
@@ -207,21 +209,27 @@ class PostgresRegisteredModelRepository:
         raise not_archived(id, present["state"])
 
 
-def _add_search(conditions: Conditions, project_id: UUID, search: str) -> None:
+def _add_search(conditions: Conditions, project_id: UUID, search: str, *, is_counted: bool) -> None:
     """Search by pairs of letters, which are indexed: a name that contains the text contains all its pairs.
 
     The pairs include the project, and `project_id =` would make PostgreSQL look up all models of the project as well.
+    Without a count, the nearest models may fill the page, so the index is only the second choice.
     """
     literal = longest_literal(search)
-    if len(literal) > 1:
+    if len(literal) < 2:
+        conditions.add_equal(project_id=project_id)
+        conditions.add(_HAS_IN_NAME, search_pattern(search))
+    elif is_counted:
         conditions.add("{t}.project_id IS NOT DISTINCT FROM {}", project_id)
         conditions.add("name_pairs({t}.project_id, {t}.name) @> name_pairs($1, {})", literal)
-        if len(search) == 2 and search == literal and search.isascii():
-            return  # the search is one pair, so every hit matches; checking all of them would take a third of the time
+        # Every hit of a search that is one pair matches. Checking all of them would take a third of the time.
+        if not (len(search) == 2 and search == literal and search.isascii()):
+            conditions.add(_HAS_IN_NAME, search_pattern(search))
     else:
         conditions.add_equal(project_id=project_id)
-    # ILIKE would convert the pattern to lower case again for each row.
-    conditions.add("lower({t}.name) LIKE (SELECT lower({}))", search_pattern(search))
+        conditions.narrowing = [f"name_pairs(project_id, name) @> name_pairs($1, {conditions.parameter(literal)})"]
+        conditions.filter = _HAS_IN_NAME.replace("{}", conditions.parameter(search_pattern(search)))
+        conditions.is_indexed = True
 
 
 def as_stored(name: str, value: Any) -> Any:
