@@ -13,7 +13,7 @@ import pytest
 from tests.cli.runner import Registry, process_environment
 from tests.cli.terminal import opened
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 BASH = """
 source {script}

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.runner import Registry
 from tests.cli.terminal import Terminal, on_terminal
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 TOO_MUCH = ("--set", "resources.requests.cpu=64", "--set", "resources.limits.cpu=64")
 
 

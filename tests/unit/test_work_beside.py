@@ -32,6 +32,5 @@ async def test_a_part_that_fails_is_reported_and_begins_again(monkeypatch: pytes
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-    assert [(line["event"], line["where"], str(line["exc_info"])) for line in lines] == [
-        ("background.failed", "beside", "a fault of the code")
-    ]
+    told = [(line["where"], str(line["exc_info"])) for line in lines if line["event"] == "background.failed"]
+    assert told == [("beside", "a fault of the code")]
