@@ -465,7 +465,7 @@ class Settings(BaseSettings):
             AesGcmCipher(parse_keys(value.get_secret_value()))
         else:
             _refuse_in_production(
-                info, "production needs keys: without them, secrets are encrypted with a key that everybody knows"
+                info, "it must be set in production: without keys, secrets are encrypted with one that everybody knows"
             )
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -51,6 +52,7 @@ def test_a_deployment_that_fails_tells_why_and_what_to_do(registry: Registry) ->
     assert failed.err.splitlines()[-1].startswith("  hint: Check that the runtime can load this model")
     explained = registry("deployments", "explain", "broken").text
     assert "✗ container kserve-container" in explained
+    assert "\n… url: leads nowhere yet\n" in explained
     assert "next step: " in explained
 
 
@@ -74,7 +76,7 @@ def test_deployments_are_found_by_name_model_and_environment(iris: Registry) -> 
 
 
 def test_updates_rollbacks_and_history(iris: Registry) -> None:
-    name = deploy(iris)
+    name = deploy(iris, "iris:v1")
     planned = iris("update", name, "--set", "min_replicas=2", "--plan")
     assert planned.status == 0
     assert "spec.predictor.minReplicas" in planned.out
@@ -92,6 +94,12 @@ def test_updates_rollbacks_and_history(iris: Registry) -> None:
         ("3", "UPDATE"),
         ("2", "UPDATE"),
         ("1", "DEPLOY"),
+    ]
+    shown = iris("deployments", "history", name).text
+    assert re.findall(r" (version \d) ", shown) == ["version 1", "version 2", "version 2", "version 1"]
+    assert re.findall(r"^(model|version) +(.+)$", iris("deployments", "get", name).text, re.MULTILINE) == [
+        ("model", "iris"),
+        ("version", "version 1"),
     ]
     assert iris("deployments", "diff", name).status == 0
 

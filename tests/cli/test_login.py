@@ -142,12 +142,16 @@ def test_people_of_a_project_with_roles(issuer: DeviceIssuer) -> None:
         assert ci("whoami", "-o", "name").text == "token:ci\n"
         refused = ci("models", "create", "iris")
         assert (refused.status, "reason: PERMISSION_DENIED" in refused.err) == (4, True)
+        assert "hint: Ask an admin" in refused.err
+        assert "hint: Ask an operator" in ann("projects", "list").err
         assert ann("tokens", "revoke", "ci", "--yes").status == 0
         ended = ci("models", "list")
         assert ended.status == 4
         assert "hint: Log in: registry login." in ended.err
         entries = ann.json("audit", "list", "--filter", 'type = "call.refused"')
         assert {each["actor"] for each in entries} >= {"token:ci"}
+        shown = ann("audit", "list", "--filter", 'type = "call.refused" AND actor = "token:ci"').text
+        assert "call.refused  CreateRegisteredModel  token:ci" in shown
         assert ann("members", "remove", "reviewers", "--kind", "group", "--yes").status == 0
     finally:
         stack.stop()

@@ -120,6 +120,12 @@ def test_a_pipeline_with_curl_deploys_and_a_repeated_job_changes_nothing(pipelin
     assert first.stdout.startswith("serves at http://iris-1-")
 
 
+def test_a_pipeline_with_curl_ends_as_soon_as_the_deployment_has_failed(pipeline: Pipeline) -> None:
+    failed = pipeline.run(pipeline.curl_script.replace('"sklearn"', '"unknown"'), "4", pipeline.token)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("does not serve: No runtime found")
+
+
 def test_a_pipeline_with_curl_that_may_not_deploy_fails_and_says_why(pipeline: Pipeline) -> None:
     refused = pipeline.run(pipeline.curl_script, "2", pipeline.tokens["editor"])
     assert refused.returncode == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,19 @@ def test_a_run_that_starts_on_a_full_disk_waits(disk: Disk, monkeypatch: pytest.
     with capture_logs() as lines:
         dev.run_dev(Settings(data_dir=tmp_path / "data"))
     assert (ran, [line["event"] for line in lines]) == ([True], ["disk.full"] * 2)
+
+
+def test_the_greeting_makes_a_token_if_one_is_required(tmp_path: Path) -> None:
+    settings = Settings.model_construct(auth=AuthKind.REQUIRED, cluster=ClusterKind.NONE, gateway_tls=None)
+    greeting = dev._greeting(settings, tmp_path, "http://127.0.0.1:1", "postgresql://u:p@h/d", None, "http://m", 2)
+    program = Path(sys.executable).with_name("registry-grpc")
+    made = subprocess.run(
+        ["sh", "-c", greeting.split("Try:\n")[1].replace(str(program), "echo").replace("curl -s", "echo")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert f"-H Authorization: Bearer api-token create --project {PROJECT} --name first --role admin" in made
 
 
 @pytest.mark.parametrize(("auth", "is_told"), [("off", True), ("required", False)])

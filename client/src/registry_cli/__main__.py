@@ -8,6 +8,7 @@ from typing import NoReturn
 
 
 def main() -> NoReturn:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the command itself says why a handshake failed
     try:
         from registry_cli import main as command  # in here, because it takes long enough to be interrupted
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from registry_cli import names, options, output, tables, values, watching
+from registry_cli import deployments, names, options, output, tables, values, watching
 from registry_cli.errors import FAILED, CommandError, UsageError
 from registry_cli.session import call
 
@@ -155,7 +155,7 @@ def undeploy(
     call("deployment.UndeployModel", id=found.id, expected_revision=expected_revision)
     if wait:
         watching.wait(found.id, timeout, until="UNDEPLOYED")
-    output.show_one(call("deployment.GetDeployment", id=found.id).deployment, tables.DEPLOYMENT)
+    deployments.show(call("deployment.GetDeployment", id=found.id).deployment)
 
 
 def show_plan(planned: Any, *, manifest: bool = False) -> None:
@@ -227,4 +227,4 @@ def _finish(deployment: Any, *, wait: bool, timeout: float) -> None:
         deployment = watching.wait(deployment.id, timeout)
     else:
         output.say(f"It is on its way. Follow it with: registry deployments watch {deployment.name}")
-    output.show_one(deployment, tables.DEPLOYMENT)
+    deployments.show(deployment)

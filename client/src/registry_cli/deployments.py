@@ -35,17 +35,17 @@ def list_(
         filter=filter,
         order_by=order_by,
     )
-    if options.chosen.output in {"table", "wide"}:
+    if _is_for_people():
         found = list(found)  # type: ignore[assignment]
         output.show(found, tables.deployments(*_names(found)))
     else:
-        output.show(found, tables.DEPLOYMENT)
+        output.show(found, tables.deployments({}, {}))
 
 
 @app.command
 def get(deployment: options.Deployment, /) -> None:
     """Show a deployment."""
-    output.show_one(call("deployment.GetDeployment", id=names.deployment_id(deployment)).deployment, tables.DEPLOYMENT)
+    show(call("deployment.GetDeployment", id=names.deployment_id(deployment)).deployment)
 
 
 @app.command
@@ -62,10 +62,11 @@ def history(
     """List the revisions of a deployment, newest first."""
     id_ = names.deployment_id(deployment)
     if not at:
-        output.show(pages("deployment.ListDeploymentRevisions", limit, id=id_, filter=filter), tables.REVISIONS)
-        return
-    served = call("deployment.GetServedRevision", id=id_, at=values.time(at))
-    output.show([served.revision] if served.HasField("revision") else [], tables.REVISIONS)
+        found = list(pages("deployment.ListDeploymentRevisions", limit, id=id_, filter=filter))
+    else:
+        served = call("deployment.GetServedRevision", id=id_, at=values.time(at))
+        found = [served.revision] if served.HasField("revision") else []
+    output.show(found, tables.revisions(_numbers(found) if _is_for_people() else {}))
 
 
 @app.command
@@ -84,13 +85,13 @@ def diff(deployment: options.Deployment, /) -> None:
 def explain(deployment: options.Deployment, /) -> None:
     """Show the chain from the intent to the URL, down to the log of the container, and what to do."""
     explained = call("deployment.ExplainDeployment", id=names.deployment_id(deployment))
-    if options.chosen.output not in {"table", "wide"}:
+    if not _is_for_people():
         output.show_one(explained, tables.EXPLANATION)
         return
     for link in explained.chain:
         state = output.word(link, "state")
-        kind = output.word(link, "kind").lower().replace("_", " ")
-        print(output.line(f"{_MARKS.get(state, '?')} {kind} {link.name}: {link.summary}"))
+        what = " ".join([output.word(link, "kind").lower().replace("_", " "), *([link.name] if link.name else [])])
+        print(output.line(f"{_MARKS.get(state, '?')} {what}: {link.summary}"))
         for sign in link.signs if state != "OK" or options.chosen.output == "wide" else ():
             for text in f"{sign.source}: {sign.text}".splitlines():
                 print(output.line(f"    {text}"))
@@ -120,24 +121,36 @@ def orphans() -> None:
     output.show(call("deployment.ListOrphans").orphans, tables.ORPHANS)
 
 
+def show(deployment: Any) -> None:
+    """Print a deployment."""
+    output.show_one(deployment, tables.deployment(*(_names([deployment]) if _is_for_people() else ({}, {}))))
+
+
+def _is_for_people() -> bool:
+    """Whether names are shown, which have to be asked for."""
+    return options.chosen.output in {"table", "wide"}
+
+
 def _names(deployments: Any) -> tuple[dict[str, str], dict[str, int]]:
     """The names of the models and the numbers of the versions, by their ids."""
-    models = sorted({each.registered_model_id for each in deployments})
-    versions = sorted({each.model_version_id for each in deployments})
-    basic = {"view": "REGISTERED_MODEL_VIEW_BASIC"}, {"view": "MODEL_VERSION_VIEW_BASIC"}
-    found = [
+    ids = {each.registered_model_id for each in deployments}
+    models = _found(ids, "registered_model.ListRegisteredModels", "registered_models", "REGISTERED_MODEL_VIEW_BASIC")
+    return {each.id: each.name for each in models}, _numbers(deployments)
+
+
+def _numbers(serving: Any) -> dict[str, int]:
+    ids = {each.model_version_id for each in serving}
+    rpc = "model_version.ListProjectModelVersions"
+    return {each.id: each.number for each in _found(ids, rpc, "model_versions", "MODEL_VERSION_VIEW_BASIC")}
+
+
+def _found(ids: set[str], rpc: str, field: str, view: str) -> list[Any]:
+    some = sorted(ids)
+    return [
         each
-        for ids, rpc, field, view in (
-            (models, "registered_model.ListRegisteredModels", "registered_models", basic[0]),
-            (versions, "model_version.ListProjectModelVersions", "model_versions", basic[1]),
-        )
-        for start in range(0, len(ids), 20)
-        for each in getattr(call(rpc, filter=_any_id(ids[start : start + 20]), page_size=20, **view), field)
+        for start in range(0, len(some), 20)
+        for each in getattr(call(rpc, filter=_any_id(some[start : start + 20]), page_size=20, view=view), field)
     ]
-    return (
-        {each.id: each.name for each in found if each.DESCRIPTOR.name == "RegisteredModel"},
-        {each.id: each.number for each in found if each.DESCRIPTOR.name == "ModelVersion"},
-    )
 
 
 def _any_id(ids: list[str]) -> str:

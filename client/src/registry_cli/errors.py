@@ -62,6 +62,7 @@ _HINTS: Final = {
     "ETAG_MISMATCH": "Somebody has changed it meanwhile: look at it again.",
     "REVISION_MISMATCH": "Somebody has changed the deployment meanwhile: look at it again.",
     "PERMISSION_DENIED": "Ask an admin of the project for the role: registry whoami shows yours.",
+    "OPERATOR_NEEDED": "Ask an operator to do it; only the settings of the service say who is one: docs/access.md.",
     "CANARY_UNDER_WAY": "End the trial first: registry promote, or registry abort.",
 }
 """For reasons whose remedy is a command."""
@@ -105,7 +106,8 @@ def _of_registry(error: Any) -> list[str]:
     for each in error.problems:
         what = "" if each.text[:60] in error.message else f": {each.text}"
         lines.append(f"  {'field' if not each.kind else each.kind.lower()}: {each.subject}{what}")
-    hint = _HINTS.get(error.reason) or ("" if error.reason else _without_python(error.hint))
+    reason = "OPERATOR_NEEDED" if error.metadata.get("needed_role") == "OPERATOR" else error.reason
+    hint = _HINTS.get(reason) or ("" if error.reason else _without_python(error.hint))
     lines += [f"  reason: {error.reason or error.code.name}"]
     lines += [f"  hint: {hint}"] if hint else []
     if error.code.name in {"INTERNAL", "UNKNOWN"}:

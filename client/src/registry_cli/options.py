@@ -74,6 +74,7 @@ Wait = Annotated[bool, Parameter(help="Wait until it serves, or a canary gets it
 Timeout = Annotated[
     float,
     Parameter(
+        metavar="TIME",
         converter=lambda _, tokens: values.seconds(tokens[0].value),
         show_default=lambda value: f"{value / 60:g}m",
         help="How long to wait, such as `90s`, `15m` or `1h`.",

@@ -74,11 +74,6 @@ ENVIRONMENTS = _table(
     "name namespace drift_policy:drift description created_at:age | properties id",
     namespace=lambda each: each.external_id or each.name,
 )
-REVISIONS = _table(
-    "revision cause outcome reason version created_by:by created_at:age | served_from served_until snapshot.uri:uri",
-    "revision",
-    version=lambda each: each.snapshot.requested_version or each.model_version_id,
-)
 DEPLOYMENT_EVENTS = _table(
     "time phase reason revision message next",
     "sequence",
@@ -93,9 +88,10 @@ FINDINGS = _table(
 )
 EVENTS = _table("time type name actor:by details | resource_id id", "id", time=_time, details=_event_details)
 AUDIT_ENTRIES = _table(
-    "position time type name actor:by address:from details | rpc request_id before after",
+    "position time type about:name actor:by address:from details | rpc request_id before after",
     "position",
     time=_time,
+    about=lambda each: each.name or (each.rpc.rpartition("/")[2] if each.type == "call.refused" else ""),
     details=lambda each: each.details.get("message") or " ".join(sorted(each.changed_fields)),
 )
 PROJECTS = _table("name id namespaces description created_at:age | uris service_accounts runtimes", "id")
@@ -112,14 +108,6 @@ DELIVERIES = _table(
 )
 # These are only shown one by one.
 CALLER = _table("")
-DEPLOYMENT = Table(
-    (),
-    facts=_columns(
-        "name version namespace phase reason message next_step url target_revision serving_revision options"
-        " edited_version_fields drift",
-        version=lambda each: each.snapshot.requested_version,
-    ),
-)
 EXPLANATION = _table("", "cause")
 WEBHOOK_TEST = _table("", "status")
 PROJECT_USAGE = _table("", "project.id")
@@ -127,11 +115,39 @@ NEW_TOKEN = _table("", "token")
 IMPORTED = _table("", "registered_models.created")
 
 
+# With the names of the models and the numbers of the versions, by their ids; deleted ones have none.
+
+
 def deployments(models: Mapping[str, str], numbers: Mapping[str, int]) -> Table:
-    """With the names of the models and the numbers of the versions, by their ids; deleted ones have none."""
     return _table(
         "name model version namespace phase phase_since:since reason url"
         " | message next_step target_revision:revision id",
         model=lambda each: models.get(each.registered_model_id, each.registered_model_id),
         version=lambda each: numbers.get(each.model_version_id, "deleted"),
     )
+
+
+def deployment(models: Mapping[str, str], numbers: Mapping[str, int]) -> Table:
+    return Table(
+        (),
+        facts=_columns(
+            "name model version namespace phase reason message next_step url target_revision serving_revision options"
+            " edited_version_fields drift",
+            model=lambda each: models.get(each.registered_model_id, each.registered_model_id),
+            version=lambda each: _version(each, numbers),
+        ),
+    )
+
+
+def revisions(numbers: Mapping[str, int]) -> Table:
+    return _table(
+        "revision cause outcome reason version created_by:by created_at:age"
+        " | served_from served_until snapshot.uri:uri",
+        "revision",
+        version=lambda each: _version(each, numbers),
+    )
+
+
+def _version(each: Any, numbers: Mapping[str, int]) -> str:
+    """What the request called the version, and its number; a request that gave the id called it nothing."""
+    return each.snapshot.requested_version or f"version {numbers.get(each.model_version_id, 'deleted')}"

@@ -342,7 +342,7 @@ def _greeting(  # noqa: PLR0917 - as _specs
     controller_metrics_port: int,
 ) -> str:
     cluster = settings.cluster
-    access, samples, header, tls = "", "", "", settings.gateway_tls
+    access, samples, first, header, tls = "", "", "", "", settings.gateway_tls
     curl = "curl -s"
     if tls:
         curl += f" --cacert {tls}/ca.crt" + (
@@ -358,6 +358,13 @@ def _greeting(  # noqa: PLR0917 - as _specs
             command = Path(sys.executable).with_name("registry")
             samples = f"samples  {command} demo --url {gateway} --project {PROJECT}\n"
         access = "access   OPEN to everybody who reaches the port; REGISTRY_AUTH=demo switches tokens on\n"
+    else:
+        command = Path(sys.executable).with_name("registry-grpc")
+        first = f"""TOKEN=$(REGISTRY_DATABASE_URL={database_url} \\
+    {command} api-token create --project {PROJECT} --name first --role admin --days 1)
+  """
+        header = """-H "Authorization: Bearer $TOKEN" \\
+    """
     return f"""database {database_url}
 cluster  {cluster}{f" (kubectl --kubeconfig {folder}/cluster/kubeconfig)" if cluster is ClusterKind.SIMULATED else ""}
 logs     on stderr; {folder}/postgres/server.log, {folder}/gateway/envoy.log
@@ -367,5 +374,5 @@ docs     {gateway}/docs/ (the reference of the REST API)
 {samples}{access}ready {gateway} (REST, gRPC and gRPC-Web)
 
 Try:
-  {curl} {gateway}/api/v1/model-registry/models \\
+  {first}{curl} {gateway}/api/v1/model-registry/models \\
     {header}-H 'Project-ID: {PROJECT}' -d '{{"name": "my-model"}}'"""
