@@ -39,8 +39,8 @@ wheel: $(INSTALLED) ## builds the wheels for production into dist/
 image: wheel ## builds the image for production into dist/, with buildah and without Docker
 	SOURCE_DATE_EPOCH=$(EPOCH) deploy/image.sh
 
-stubs: $(INSTALLED) ## builds the packages of stubs for Go, TypeScript and Java into dist/stubs, each if its tool is there
-	$(BIN)/python scripts/stubs.py
+stubs: $(INSTALLED) ## builds the packages of stubs for Go, TypeScript and Java into dist/stubs, each if its tool is there; LANGUAGES="go java" only those
+	$(BIN)/python scripts/stubs.py $(LANGUAGES)
 
 release: $(INSTALLED) ## builds all parts of a release into dist/, with checksums: wheels, protos, image, chart, stubs
 	rm -rf dist

@@ -94,9 +94,11 @@ def main() -> None:
     for language in given.languages or _BUILDS:
         tool, build = _BUILDS[language]
         if shutil.which(tool):
+            print(f"builds the stubs for {language}", flush=True)
             build(version, target)
         else:
             print(f"no stubs for {language}: there is no {tool}", file=sys.stderr)
+    print(f"the packages are in {target}")
 
 
 if __name__ == "__main__":

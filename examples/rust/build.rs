@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+/// The folder with `proto` and `third_party/proto`: in a project with copies of them, ".".
+const ROOT: &str = "../..";
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let protos = Path::new("../../proto");
+    let protos = Path::new(ROOT).join("proto");
     let mut files = Vec::new();
     for entry in protos.join("modelregistry/v1").read_dir()? {
         files.push(entry?.path());
@@ -13,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure().build_server(false).compile_with_config(
         config,
         &files,
-        &[protos.into(), "../../third_party/proto".into()],
+        &[protos, Path::new(ROOT).join("third_party/proto")],
     )?;
     Ok(())
 }

@@ -135,6 +135,15 @@ def test_certificates_that_cannot_be_used_are_refused_at_the_start(tmp_path: Pat
         dev._switches(Settings(gateway_tls=tmp_path))
 
 
+def test_no_process_finds_the_cluster_of_an_earlier_run(tmp_path: Path) -> None:
+    (stale := tmp_path / "cluster" / "registry-access.yaml").parent.mkdir()
+    stale.write_text("server: https://127.0.0.1:1")
+    settings = Settings(cluster=ClusterKind.SIMULATED)
+    specs = dev._specs(settings, tmp_path, "postgresql://", [], None, 1)
+    assert specs[-1].environment["REGISTRY_KUBECONFIG"] == str(stale)
+    assert not stale.exists()
+
+
 def test_a_run_that_starts_on_a_full_disk_waits(disk: Disk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The disk is full at the beginning, and again while the database is made."""
     free = iter([0, PLENTY, 0, 0, PLENTY])

@@ -269,6 +269,9 @@ def _specs(  # noqa: PLR0917 - all that is known of this run
     if settings.cluster is ClusterKind.SIMULATED:
         kubeconfig = folder / "cluster" / "registry-access.yaml"
         kubeconfig.parent.mkdir(exist_ok=True)
+        # That of an earlier run names another port. A process that reads it would keep to that port until it ends;
+        # without the file, it is started again until the cluster has written the new one.
+        kubeconfig.unlink(missing_ok=True)
         environment |= {"REGISTRY_CLUSTER": ClusterKind.KUBECONFIG, "REGISTRY_KUBECONFIG": str(kubeconfig)}
         # The limit that spares a real API server would only slow down the simulated one.
         environment["REGISTRY_KUBERNETES_REQUESTS_PER_SECOND"] = "1000"
@@ -276,7 +279,7 @@ def _specs(  # noqa: PLR0917 - all that is known of this run
             ProcessSpec(
                 name="cluster",
                 module="registry_grpc.devtools.simulated_cluster",
-                # The port stays the same after a restart, because clients only read the kubeconfig once a minute.
+                # The port stays the same after a restart, because clients read the kubeconfig only once.
                 arguments=("--port", str(free_port()), "--folder", str(kubeconfig.parent)),
             )
         )
