@@ -5,9 +5,9 @@ RUNS := .venv/runs
 INSTALLED := .venv/installed
 # The packages of this repository, each after those that it needs.
 PACKAGES := stubs/python client .
-# uv installs in seconds what takes pip a minute. It does not read pip's settings, such as the address of a mirror; pip is
-# tried where uv fails.
-INSTALL = install() { $(BIN)/uv pip install --python $(BIN)/python "$$@" || $(BIN)/pip install --disable-pip-version-check "$$@"; }; install
+# uv installs in seconds what takes pip a minute. It trusts the certificates of the system, but it does not read pip's settings,
+# such as the address of a mirror; pip is tried where uv fails.
+INSTALL = install() { $(BIN)/uv pip install --system-certs --python $(BIN)/python "$$@" || $(BIN)/pip install --disable-pip-version-check "$$@"; }; install
 # The baseline of `buf breaking`: origin/main, or else the previous commit.
 PUBLISHED = $(shell git rev-parse --verify -q origin/main || git rev-parse --verify -q HEAD~1 || echo HEAD)
 
