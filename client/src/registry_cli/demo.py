@@ -16,7 +16,7 @@ README = """# {name}
 
 {about}
 
-| | |
+| Fact | Value |
 |---|---|
 | trained on | {data} |
 | accuracy | {accuracy} |
