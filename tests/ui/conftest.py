@@ -67,7 +67,7 @@ def ui_cluster(ui_stack: Addresses) -> Iterator[Cluster]:
     cluster.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # until Playwright's event loop ends, no other runs in the process
 def browser() -> Iterator[Browser]:
     if not _CHROMIUM:
         pytest.skip("Chromium is not installed: set CHROMIUM, or install it as `chromium`")
