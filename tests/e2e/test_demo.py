@@ -172,7 +172,7 @@ def test_a_browser_logs_in_by_the_code_flow(demo: Demo) -> None:
         "code_challenge_method": "S256",
     }
     page = httpx.get(places["authorization_endpoint"], params=asked)
-    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)">', page.text)]
+    links = [html.unescape(link) for link in re.findall(r'<a href="([^"]+)">', page.text)]
     assert [link.rpartition("user=")[2] for link in links] == list(ROLES)
     redirected = httpx.get(oidc["issuer"] + links[0])
     target, _, query = redirected.headers["location"].partition("?")

@@ -21,7 +21,7 @@ from tests.integration.query_plans.test_plans import CASES
 
 from registry_grpc.adapters import postgres
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("plans")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("plans")]
 
 _OF_THE_SCHEMA = {"adoption.py", "audit_check.py", "migrate.py", "sessions.py"}
 _SOURCES = [path for path in Path(postgres.__path__[0]).glob("*.py") if path.name not in _OF_THE_SCHEMA]

@@ -21,7 +21,7 @@ from tests.integration.query_plans.registry_cases import delete_with_many_versio
 from tests.integration.query_plans.serving_cases import CASES as SERVING_CASES
 from tests.integration.query_plans.transfer_cases import CASES as TRANSFER_CASES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("plans")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("plans")]
 
 CASES = (
     ACCESS_CASES
