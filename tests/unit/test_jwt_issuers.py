@@ -289,7 +289,7 @@ async def test_reads_do_not_belong_to_the_call_that_began_them(monkeypatch: pyte
 async def test_a_read_of_an_issuer_that_hangs_ends_and_is_shared(
     issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys_module, "_READ_SECONDS", 0.05)
+    monkeypatch.setattr(keys_module, "_READ_SECONDS", 0.5)  # enough to reach it on a busy machine
     issuer.gate = asyncio.Event()
     issuers = accepting(issuer)
     async with asyncio.timeout(5):
