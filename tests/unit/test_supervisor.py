@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from registry_grpc import supervisor
 from registry_grpc.supervisor import ProcessSpec, Supervisor
+
+
+def ended(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What others log meanwhile, such as the garbage of an earlier test, is left out."""
+    return [line for line in lines if line["event"] == "process.ended"]
 
 
 async def test_a_failed_launch_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,12 +29,12 @@ async def test_a_failed_launch_is_repeated(tmp_path: Path, monkeypatch: pytest.M
         await running.start()
         try:
             async with asyncio.timeout(30):
-                while not lines:  # noqa: ASYNC110
+                while not ended(lines):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
                 missing.symlink_to(python)
-                while lines[-1]["code"] != 0:  # noqa: ASYNC110
+                while ended(lines)[-1]["code"] != 0:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         finally:
             await running.stop()
-    assert {(line["event"], line["name"]) for line in lines} == {("process.ended", "one")}
-    assert str(missing) in lines[0]["code"]
+    assert {line["name"] for line in ended(lines)} == {"one"}
+    assert str(missing) in ended(lines)[0]["code"]
