@@ -52,10 +52,13 @@ LEADER_LOCK = 7_245_013_861  # any number that no other user of the database tak
 # With ARRAY, the plan is made for few rows, however many are due. With joins, each claim after an outage would read
 # whole tables. The rows are read by RETURNING: in the table, the statement still sees them as they were when it began,
 # and not what was written before it locked them.
-_CLAIMED = f"""
-UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs => {LEASE_SECONDS})
-WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
-RETURNING *
+_CLAIM_OF = f"""
+WITH claimed AS (
+    UPDATE deployment SET lease_by = $1, lease_until = now() + make_interval(secs => {LEASE_SECONDS})
+    WHERE id = ANY(ARRAY({{due}})) AND EXISTS ({EPOCH})
+    RETURNING *
+)
+SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM claimed d {DEPLOYMENT_JOINS}
 """
 # Projects take turns: those that are worked on have had theirs. Of one project, objects that were applied come before
 # those to be applied, and what has changed comes before what is only looked at again, so that their states stay true
@@ -74,10 +77,7 @@ ORDER BY queue.turn, d.next_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED
 _THIS_ONE = (
     "SELECT id FROM deployment WHERE id = $2 AND (lease_until IS NULL OR lease_until < now()) FOR UPDATE SKIP LOCKED"
 )
-_CLAIM = f"""
-WITH claimed AS ({_CLAIMED.format(due=_DUE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM claimed d {DEPLOYMENT_JOINS}
-"""
+_CLAIM = _CLAIM_OF.format(due=_DUE)
 # Leases are given to those that have been due longest, so only these are read, however many wait after an outage.
 _NEXT_DUE = """
 SELECT least(
@@ -87,10 +87,7 @@ SELECT least(
     ) due WHERE lease_until >= now())
 ) - now() AS delay
 """
-_CLAIM_ONE = f"""
-WITH claimed AS ({_CLAIMED.format(due=_THIS_ONE)})
-SELECT {DEPLOYMENT_COLUMNS}, now() AS now FROM claimed d {DEPLOYMENT_JOINS}
-"""
+_CLAIM_ONE = _CLAIM_OF.format(due=_THIS_ONE)
 _LOCK_MINE = f"""
 SELECT generation, want, namespace, name, phase, reason, message, serving_generation, url, applied, canary_step,
     canary_percent, tried_at, {actor_is(f"'{CONTROLLER}'")}
