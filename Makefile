@@ -94,6 +94,7 @@ format: $(INSTALLED) ## formats code and protos, and mends what the linter can
 generate: $(INSTALLED) ## generates docs/reasons.md, the reference in docs/cli.md, the stubs and the OpenAPI document from proto/, and the blocking client from the asynchronous one
 	$(BIN)/python scripts/reasons.py
 	$(BIN)/python scripts/generate.py
+	$(if $(shell command -v go),$(BIN)/buf generate --template buf.gen.go.yaml)
 	$(BIN)/python -m scripts.openapi
 	$(BIN)/python scripts/blocking_client.py
 	$(BIN)/python scripts/cli_reference.py

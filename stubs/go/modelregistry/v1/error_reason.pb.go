@@ -62,8 +62,8 @@ const (
 	ErrorReason_ERROR_REASON_SERVE_MODEL_EXISTS ErrorReason = 15
 	// FAILED_PRECONDITION: only ARCHIVED models can be deleted.
 	ErrorReason_ERROR_REASON_MODEL_NOT_ARCHIVED ErrorReason = 16
-	// FAILED_PRECONDITION: inference services use the model. `google.rpc.PreconditionFailure` names the first ten. Metadata: id,
-	// users (how many there are).
+	// FAILED_PRECONDITION: inference services use the model, of which each counts until it is deleted, even if it is undeployed.
+	// `google.rpc.PreconditionFailure` names the first ten. Metadata: id, users (how many there are).
 	ErrorReason_ERROR_REASON_MODEL_HAS_ACTIVE_DEPLOYMENTS ErrorReason = 17
 	// FAILED_PRECONDITION: the environment has inference services. `google.rpc.PreconditionFailure` names the first ten.
 	// Metadata: id, users (how many there are).
