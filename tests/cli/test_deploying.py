@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 import pytest
 from tests.cli.runner import Registry
@@ -111,6 +112,35 @@ def test_plans_do_nothing_and_end_with_status_1_when_blocked(iris: Registry) -> 
     blocked = iris("plan", "iris@1", "default")
     assert blocked.status == 1
     assert iris.json("deployments", "list") == []
+
+
+def test_a_deployment_is_made_or_updated_and_a_repeated_job_changes_nothing(iris: Registry) -> None:
+    def job(target: str, run: str) -> Any:
+        words = (target, "default", "--name", "served", "--or-update", "--set", "min_replicas=2")
+        assert iris("plan", *words).status == 0
+        return iris.json("deploy", *words, "--request-id", run, "--wait")
+
+    made = [job("iris@1", "a"), job("iris@1", "a"), job("iris:v2", "b"), job("iris:v2", "b"), job("iris@1", "c")]
+    assert [each["target_revision"] for each in made] == ["1", "1", "2", "2", "3"]
+    assert {each["id"] for each in made} == {iris.json("deployments", "list")[0]["id"]}
+    taken = iris("deploy", "iris@1", "default", "--name", "served")
+    assert (taken.status, "  hint: Use --or-update" in taken.err) == (1, True)
+
+
+def test_only_a_deployment_of_the_same_model_is_updated(iris: Registry) -> None:
+    iris("models", "create", "rose")
+    iris("versions", "create", "rose", "v1", "--uri", "s3://models/rose", "--framework", "sklearn:1", "--ready")
+    iris("deploy", "iris@1", "default", "--name", "served")
+    for command in ("deploy", "plan"):
+        refused = iris(command, "rose@1", "default", "--name", "served", "--or-update")
+        assert (refused.status, refused.err.splitlines()[0]) == (
+            1,
+            "registry: The deployment served is of another model.",
+        )
+    assert [each["model_version_id"] for each in iris.json("deployments", "list")] == [
+        iris.json("versions", "get", "iris@1")["id"]
+    ]
+    assert iris("deploy", "iris", "default", "--name", "served", "--or-update").status == 2
 
 
 def test_options_are_checked_before_anything_is_sent(offline: Registry) -> None:

@@ -183,7 +183,11 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
     assert deployment.url
     assert client.deployments.get("iris").id == client.deployments.get(deployment.id).id == deployment.id
 
-    deployment.update(version=second, max_replicas=2).wait(timeout=60)
+    with pytest.raises(errors.AlreadyExists, match="or_update=True"):
+        second.deploy(environment.name, name="iris", max_replicas=2)
+    updated = second.deploy(environment.name, name="iris", max_replicas=2, or_update=True).wait(timeout=60)
+    assert updated.id == deployment.id
+    deployment.refresh()
     assert (deployment.options["min_replicas"], deployment.options["max_replicas"]) == (1, 2)
     assert deployment.model_version_id == second.id
     deployment.update(clear=["max_replicas"]).wait(timeout=60)
@@ -211,6 +215,9 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
     seen = deployment.watch(from_start=True)
     assert next(seen).phase == "PENDING"
     seen.close()
+    other = a_version(client.models.create("rose"))
+    with pytest.raises(errors.AlreadyExists):
+        other.deploy(environment.name, name="iris", or_update=True)
     model.archive()
     with pytest.raises(errors.FailedPrecondition, match=r"undeploy\(\), then delete\(\)") as raised:
         model.delete()

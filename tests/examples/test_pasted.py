@@ -53,10 +53,9 @@ def test_the_first_deployment_serves_and_is_removed(stack: Addresses) -> None:
     assert '"url":"http://' in done.stdout
     assert "already exists" in done.stdout, "the second deployment is refused, as the guide says"
     with httpx.Client(base_url=stack.base_url, headers={"Project-ID": _PROJECT}) as http:
-        (service,) = http.get("/api/v1/model-registry/inference_services", params={"name": "first-model"}).json()[
-            "items"
-        ]
-    assert service["desired_state"] == "UNDEPLOYED"
+        services = http.get("/api/v1/model-registry/inference_services").json()["items"]
+    (state,) = [each["desired_state"] for each in services if each["registered_model_name"] == "first-model"]
+    assert state == "UNDEPLOYED"
 
 
 class Pipeline:
@@ -100,11 +99,15 @@ def test_a_pipeline_deploys_and_a_repeated_job_changes_nothing(pipeline: Pipelin
     assert first.stdout == again.stdout
     assert first.stdout.startswith("build-0\n")
     assert "\nphase             DEPLOYED\n" in first.stdout
+    assert "\nserving revision  1\n" in first.stdout
+    later = pipeline.run(pipeline.script, "later", pipeline.token)
+    assert later.returncode == 0, later.stderr
+    assert "\nserving revision  2\n" in later.stdout
     version = pipeline.script.partition("registry plan")[0]
-    canary = version + pipeline.canary.replace("iris/production", "iris-0")
+    canary = version + pipeline.canary.replace("iris/production", "iris")
     promoted = pipeline.run(canary, "next", pipeline.token)
     assert promoted.returncode == 0, promoted.stderr
-    assert "\nserving revision  2\n" in promoted.stdout
+    assert "\nserving revision  3\n" in promoted.stdout
 
 
 def test_a_pipeline_of_the_command_ends_with_4_if_it_may_not_deploy(pipeline: Pipeline) -> None:

@@ -30,6 +30,12 @@ Set = Annotated[
     Parameter(name="--set", help="An option, such as `min_replicas=2` or `resources.limits.cpu=2`. Can be repeated."),
 ]
 Name = Annotated[str, Parameter(help="The name of the deployment. Default: made of those of model and version.")]
+OrUpdate = Annotated[
+    bool,
+    Parameter(
+        help="If the environment has a deployment with this --name, give it the version and the options instead."
+    ),
+]
 NewVersion = Annotated[
     str,
     Parameter(
@@ -39,6 +45,7 @@ NewVersion = Annotated[
 Traffic = Annotated[
     int | None, Parameter(name="--traffic-percent", help="Try it as a canary with so much of the requests, 1 to 99.")
 ]
+_CHANGED = ("version", "model_version_id", "options")
 Revision = Annotated[int, Parameter(help="The revision that must be the present one; 0: any.")]
 
 
@@ -51,11 +58,21 @@ def deploy(
     options_file: OptionsFile = "",
     setting: Set = None,
     label: options.Labels = None,
+    or_update: OrUpdate = False,
     wait: options.Wait = False,
     timeout: options.Timeout = 900.0,
 ) -> None:
+    from registry_client.errors import AlreadyExists
+
     wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
-    done = call("deployment.DeployModel", deployment=wanted).deployment
+    _check_named(wanted, or_update=or_update)
+    try:
+        done = call("deployment.DeployModel", deployment=wanted).deployment
+    except AlreadyExists as error:
+        if not or_update or error.reason != "INFERENCE_SERVICE_NAME_TAKEN":
+            raise
+        change = _as_update(wanted, call("deployment.GetDeployment", id=error.metadata["id"]).deployment)
+        done = call("deployment.UpdateDeployment", **change).deployment
     _finish(done, wait=wait, timeout=timeout)
 
 
@@ -68,10 +85,14 @@ def plan(
     options_file: OptionsFile = "",
     setting: Set = None,
     label: options.Labels = None,
+    or_update: OrUpdate = False,
     manifest: Annotated[bool, Parameter(help="Print the object that would be applied, as JSON.")] = False,
 ) -> None:
     wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
-    show_plan(call("deployment.PlanDeployment", deployment=wanted), manifest=manifest)
+    _check_named(wanted, or_update=or_update)
+    there = names.same_deployment(wanted) if or_update else None
+    request = {"update": _as_update(wanted, there)} if there else {"deployment": wanted}
+    show_plan(call("deployment.PlanDeployment", **request), manifest=manifest)
 
 
 def update(
@@ -197,6 +218,18 @@ def _new_deployment(
         "options": _options(values.options(options_file, setting)),
     }
     return values.given(fields)
+
+
+def _check_named(wanted: dict[str, Any], *, or_update: bool) -> None:
+    if or_update and not (wanted.get("name") and wanted.keys() & {"version", "model_version_id"}):
+        raise UsageError("--or-update needs --name and a version.", hint="Write MODEL@3 or MODEL:NAME.")
+
+
+def _as_update(wanted: dict[str, Any], there: Any) -> dict[str, Any]:
+    """What is wanted of a new deployment, as a change of the one that has its name."""
+    if there.registered_model_id != wanted["registered_model_id"]:
+        raise CommandError(f"The deployment {there.name} is of another model.", hint="Choose another --name.")
+    return {"id": there.id} | {each: wanted[each] for each in _CHANGED if each in wanted}
 
 
 def _options(given: dict[str, Any]) -> Any:

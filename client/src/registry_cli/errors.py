@@ -51,7 +51,7 @@ _HINTS: Final = {
     "REGISTERED_MODEL_NAME_TAKEN": "Show the one that exists: registry models get NAME.",
     "MODEL_VERSION_NAME_TAKEN": "Show the one that exists: registry versions get MODEL:NAME.",
     "SERVING_ENVIRONMENT_NAME_TAKEN": "Show the one that exists: registry environments get NAME.",
-    "INFERENCE_SERVICE_NAME_TAKEN": "Use registry update or redeploy for the one that exists, or another --name.",
+    "INFERENCE_SERVICE_NAME_TAKEN": "Use --or-update to update the one that exists, or another --name.",
     "MODEL_NOT_ARCHIVED": "Archive it first: registry models archive MODEL.",
     "MODEL_VERSION_NOT_READY": "Make it READY first: registry versions ready VERSION.",
     "MODEL_VERSION_IN_USE": "Undeploy what serves it; --force also deletes its aliases.",

@@ -172,7 +172,7 @@ _HINTS: Final = {
     "REGISTERED_MODEL_NAME_TAKEN": "Use client.models.get(name) for the model that exists, or choose another name.",
     "MODEL_VERSION_NAME_TAKEN": "Use model.versions.get(name) for the version that exists, or choose another name.",
     "SERVING_ENVIRONMENT_NAME_TAKEN": "Use client.environments.get(name) for the environment that exists.",
-    "INFERENCE_SERVICE_NAME_TAKEN": "Update or undeploy the deployment that exists, or deploy with another `name`.",
+    "INFERENCE_SERVICE_NAME_TAKEN": "Pass or_update=True to update the one that exists, or deploy with another `name`.",
     "MODEL_NOT_ARCHIVED": "Archive the model first: model.archive().",
     "MODEL_VERSION_NOT_READY": 'Set its status first: version.update(status="READY").',
     "MODEL_VERSION_IN_USE": "Undeploy what serves it, then deployment.delete(); force=True also deletes aliases.",

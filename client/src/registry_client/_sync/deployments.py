@@ -20,6 +20,7 @@ from registry_client._sync.listing import Listed, Listing
 from registry_client._sync.watching import watched
 from registry_client.deploying import DeploymentEvent, DeploymentRecord, Explanation, Plan, Revision
 from registry_client.errors import (
+    AlreadyExists,
     DeadlineExceeded,
     DeploymentFailed,
     Error,
@@ -260,15 +261,25 @@ class Deployments(Listed[Deployment]):
         *,
         name: str = "",
         labels: Mapping[str, str] | None = None,
+        or_update: bool = False,
         **options: Unpack[Options],
     ) -> Deployment:
         """Deploy a version into an environment, an object or its name. It answers at once; `wait` waits until it
         serves.
 
-        Raises FailedPrecondition if the version is not READY, AlreadyExists if the name is taken.
+        Raises FailedPrecondition if the version is not READY, AlreadyExists if the name is taken. With `or_update`, a
+        deployment of the model that has the name is updated instead, to the version and the options that are given.
         """
         wanted = self._wanted(version, environment, name, labels, options)
-        answer = self._stub.DeployModel(pb.DeployModelRequest(deployment=wanted))
+        try:
+            answer = self._stub.DeployModel(pb.DeployModelRequest(deployment=wanted))
+        except AlreadyExists as error:
+            if not or_update or error.reason != "INFERENCE_SERVICE_NAME_TAKEN":
+                raise
+            there = self.get(error.metadata["id"])
+            if there.registered_model_id != version.registered_model_id:
+                raise
+            return there.update(version=version, **options)
         if not answer.HasField("deployment"):
             raise Error("The registry has no cluster to deploy to. It has only recorded what should serve.")
         return Deployment(self._client, answer.deployment)

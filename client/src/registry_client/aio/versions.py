@@ -133,10 +133,13 @@ class Version(VersionRecord):
         *,
         name: str = "",
         labels: Mapping[str, str] | None = None,
+        or_update: bool = False,
         **options: Unpack[Options],
     ) -> Deployment:
         """Deploy it into an environment, an object or its name: see `Deployments.create`."""
-        return await self._client.deployments.create(self, environment, name=name, labels=labels, **options)
+        return await self._client.deployments.create(
+            self, environment, name=name, labels=labels, or_update=or_update, **options
+        )
 
     async def plan(
         self,

@@ -40,7 +40,7 @@ export function DeploymentFacts({ deployment, names, place }: { deployment: Depl
         <Fact name="Namespace">
           <code>{namespace}</code>
         </Fact>
-        <Fact name="Wanted revision">{String(deployment.targetRevision)}</Fact>
+        <Fact name="Target revision">{String(deployment.targetRevision)}</Fact>
         <Fact name="Serving revision">{servingRevision === undefined ? "none" : String(servingRevision)}</Fact>
         <Fact name="Replicas">{replicasText(deployment)}</Fact>
         <Fact name="Runtime">{snapshot?.runtime || <span class="muted">chosen by KServe</span>}</Fact>
