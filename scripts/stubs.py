@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def main() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     target = given.to.resolve()
     target.mkdir(parents=True, exist_ok=True)
+    os.umask(0o022)  # Maven packs the modes of what is written here
     for language in given.languages or _BUILDS:
         tool, build = _BUILDS[language]
         if shutil.which(tool):
