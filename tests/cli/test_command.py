@@ -130,6 +130,7 @@ def test_a_broken_pipe_is_silent(registry: Registry) -> None:
     assert (process.returncode, err) == (141, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "no_color"), [(200, ""), (40, ""), (200, "1")])
 def test_tables_on_a_terminal_fit_and_respect_no_color(registry: Registry, columns: int, no_color: str) -> None:
     registry("models", "create", "a-model-with-a-long-name", "--label", f"team={'x' * 100}")
@@ -160,6 +161,7 @@ def test_names_cannot_control_the_terminal(registry: Registry) -> None:
     assert "\x1b" not in registry("models", "get", "iris").text
 
 
+@pytest.mark.slow
 def test_a_terminal_without_letters_is_no_reason_to_fail(registry: Registry) -> None:
     registry("models", "create", "Blütenmodell")
     ascii_only = Registry({**registry.environment, "PYTHONIOENCODING": "ascii:strict"})

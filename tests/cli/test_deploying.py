@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.cli.runner import Registry
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.cli.runner import Registry, process_environment
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "cli.md").read_text()
 

@@ -111,6 +111,7 @@ def test_a_token_is_read_from_stdin_and_never_shown(command: Registry, tmp_path:
     assert command("login", "--token", stdin="\n").status == 2
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_people_of_a_project_with_roles(issuer: DeviceIssuer) -> None:
     """An operator makes a project and its admin, who gives others roles and makes tokens."""

@@ -26,6 +26,7 @@ def test_events_are_printed_the_newest_last(registry: Registry) -> None:
     assert registry("events", "--since", "2100-01-01T00:00:00Z").text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("events", "--follow"), ("deployments", "watch", "demo", "--all")], ids=lambda each: each[0]
 )

@@ -107,6 +107,7 @@ def test_an_interrupt_ends_at_once_and_without_noise(registry: FakeRegistry, scr
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["client.close()", "del client"])
 def test_an_interrupt_at_the_beginning_of_a_stream_does_not_keep_the_client_from_closing(
     registry: FakeRegistry, end: str

@@ -276,6 +276,7 @@ async def test_a_namespace_out_of_sight_costs_one_small_request_at_a_time(
         await events.relisted("models")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 8, 45])
 async def test_lost_rights_are_noticed_as_soon_as_the_number_of_namespaces_allows(
     simulated: FaultyCluster, tmp_path: Path, number: int

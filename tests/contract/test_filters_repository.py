@@ -110,6 +110,7 @@ async def test_the_meaning_of_an_expression(
     assert "".join(model.name for model in counted.items) == names[:1]
 
 
+@pytest.mark.slow
 async def test_a_table_of_expressions_on_many_models(repositories: Repositories, project_id: UUID) -> None:
     stored = list(models(project_id, 300))
     for model in stored:

@@ -225,6 +225,7 @@ async def agree(fields: Fields, every: tuple[Any, ...], listed: Lister, seed: in
     assert telling > many / 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_random_filters_of_models(repositories: Repositories, project_id: UUID, seed: int) -> None:
     for model in models(project_id, 60, fresh()):
@@ -236,6 +237,7 @@ async def test_random_filters_of_models(repositories: Repositories, project_id: 
     await agree(registered_model.FILTER_FIELDS, (await listed(None, EVERY)).items, listed, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_random_filters_of_versions_and_artifacts(
     repositories: Repositories, project_id: UUID, seed: int
@@ -284,6 +286,7 @@ async def test_random_filters_of_versions_and_artifacts(
     await agree(fields, (await model_artifacts(None, EVERY)).items, model_artifacts, seed)
 
 
+@pytest.mark.slow
 async def test_random_filters_of_services(repositories: Repositories, project_id: UUID) -> None:
     for model in models(project_id, 40, fresh()):
         await repositories.models.create(model)

@@ -148,6 +148,7 @@ class CountingDatabase(Database):
         return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["", "model"])
 @pytest.mark.parametrize("mebibytes", [3, 7])
 async def test_rows_beyond_the_size_of_a_page_are_not_loaded(

@@ -253,6 +253,7 @@ WAYS: dict[str, tuple[Prepare, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prepare", "kind"), WAYS.values(), ids=WAYS.keys())
 async def test_of_concurrent_requests_as_many_succeed_as_there_is_room_for(
     tenant: Tenant, prepare: Prepare, kind: str

@@ -37,6 +37,8 @@ from registry_grpc.domain.registered_model import NewRegisteredModel, Registered
 from registry_grpc.services.model_versions import ModelVersions
 from registry_grpc.services.registered_models import RegisteredModels
 
+pytestmark = pytest.mark.slow
+
 NAMES = st.sampled_from(["a", "b", "B", "ä"])
 """There are few names, so that they are often taken."""
 STATES = st.sampled_from(["LIVE", "ARCHIVED"])

@@ -21,6 +21,8 @@ from registry_grpc.domain.audit import FILTER_FIELDS, AuditEntry
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import Slice
 
+pytestmark = pytest.mark.slow
+
 TAMPER = "ALTER TABLE audit_entry DISABLE TRIGGER append_only"
 _GAP = 4
 """Before this entry of the log that is tampered with, there is a free position."""

@@ -190,6 +190,7 @@ async def test_a_model_stays_in_its_project(connection: asyncpg.Connection) -> N
     await assert_exact(connection)
 
 
+@pytest.mark.slow
 async def test_the_first_fill_misses_nothing_of_writers_that_run_on(empty_database_url: str) -> None:
     async with migrate.migration_connection(empty_database_url) as connection:
         migrations = migrate.load_migrations()

@@ -34,6 +34,8 @@ from registry_grpc.ports.cluster import EVERYWHERE
 from registry_grpc.services.access import issue_token
 from registry_grpc.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 _OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 

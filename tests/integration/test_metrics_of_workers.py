@@ -12,11 +12,14 @@ from typing import Any
 
 import aiohttp
 import grpc
+import pytest
 from tests.e2e import processes
 from tests.integration.commands import free_ports, running, until_serving
 
 from modelregistry.v1 import event_pb2, event_pb2_grpc, registered_model_pb2, registered_model_pb2_grpc
 from registry_grpc.devtools.free_port import free_port
+
+pytestmark = pytest.mark.slow
 
 
 async def scraped(port: int) -> str:

@@ -55,6 +55,7 @@ async def tables_of(connection: asyncpg.Connection) -> set[str]:
     return {row["tablename"] for row in rows}
 
 
+@pytest.mark.slow
 async def test_every_migration_can_be_taken_back_and_applied_again(
     connection: asyncpg.Connection, empty_database_url: str
 ) -> None:
@@ -95,6 +96,7 @@ async def filled(fresh_database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+@pytest.mark.slow
 async def test_the_audit_of_access_is_taken_back_and_made_again_on_a_filled_database(
     filled: Database, fresh_database_url: str
 ) -> None:
@@ -119,6 +121,7 @@ async def test_the_audit_of_access_is_taken_back_and_made_again_on_a_filled_data
     assert (verified.status, "BROKEN" in verified.out) == (0, False)
 
 
+@pytest.mark.slow
 async def test_a_filled_database_is_taken_back_to_before_the_events_and_up_again(
     filled: Database, fresh_database_url: str
 ) -> None:
@@ -253,6 +256,7 @@ async def test_every_statement_without_a_transaction_can_be_repeated(empty_datab
         assert schema_of(empty_database_url) == resumed
 
 
+@pytest.mark.slow
 async def test_a_runner_that_lost_its_database_is_resumed(empty_database_url: str) -> None:
     """It is interrupted while it builds an index, which stays behind and is invalid."""
     other, older = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)

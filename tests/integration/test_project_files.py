@@ -12,6 +12,8 @@ from tests.integration.commands import command
 from modelregistry.v1 import transfer_pb2 as pb
 from modelregistry.v1.transfer_pb2_grpc import TransferServiceServicer, add_TransferServiceServicer_to_server
 
+pytestmark = pytest.mark.slow
+
 PROJECT = "11111111-1111-1111-1111-111111111111"
 TOKEN = "a-secret-token"
 

@@ -127,6 +127,7 @@ async def test_a_request_that_outlasts_the_grace_is_given_up(
         assert await worker.ended() == 0, worker.output
 
 
+@pytest.mark.slow
 async def test_a_request_ends_with_its_callers_deadline(
     fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
 ) -> None:
@@ -203,6 +204,7 @@ async def test_what_is_waited_for_is_said_once(monkeypatch: pytest.MonkeyPatch) 
     assert [line["text"] for line in logs] == ["too old", "dirty"]
 
 
+@pytest.mark.slow
 async def test_a_controller_waits_for_the_schema_until_it_is_stopped(empty_database_url: str, tmp_path: Path) -> None:
     settings = {"database_url": empty_database_url, "cluster": "kubeconfig", "kubeconfig": "/nowhere"}
     async with running(tmp_path / "log", "controller", **settings) as controller:
@@ -261,6 +263,7 @@ async def test_a_newer_schema_is_logged_and_served(
     assert [(line["level"], line["schema"], line["known"]) for line in said] == [("warning", NEWEST + 1, NEWEST)]
 
 
+@pytest.mark.slow
 async def test_a_folder_without_migrations_is_refused(fresh_database_url: str, tmp_path: Path) -> None:
     failed = await command(
         *("worker", "--listen", f"unix:{tmp_path}/w.sock"),
@@ -270,6 +273,7 @@ async def test_a_folder_without_migrations_is_refused(fresh_database_url: str, t
     assert (failed.status, failed.failure) == (1, f"REGISTRY_MIGRATIONS_DIR: {tmp_path} has no migrations\n")
 
 
+@pytest.mark.slow
 async def test_a_database_that_refuses_the_connections_settings_is_unavailable(
     fresh_database_url: str, tmp_path: Path
 ) -> None:
@@ -301,6 +305,7 @@ async def test_a_controller_whose_cluster_cannot_be_used_is_refused(
     assert "Traceback" not in failed.err
 
 
+@pytest.mark.slow
 async def test_an_address_that_is_taken_is_refused(fresh_database_url: str) -> None:
     async def nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -349,6 +354,7 @@ async def test_workers_do_not_outlive_their_supervisor(fresh_database_url: str, 
         assert await asyncio.to_thread(processes.wait_until, lambda: not worker.runs, 15)
 
 
+@pytest.mark.slow
 async def test_no_secret_is_ever_logged(
     fresh_database_url: str, database: asyncpg.Connection[Any], tmp_path: Path
 ) -> None:

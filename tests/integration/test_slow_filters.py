@@ -28,6 +28,8 @@ from registry_grpc.domain.paging import Slice, Sort
 from registry_grpc.domain.registered_model import RegisteredModelFilter
 from registry_grpc.domain.serving_environment import ServingEnvironmentFilter
 
+pytestmark = pytest.mark.slow
+
 PROJECT, MODEL = UUID(int=1), UUID(int=2)
 PAGE, COUNTED = Slice(by_cursor=True), Slice()
 ALLOWED = 1.0

@@ -18,6 +18,8 @@ from tests.scenarios.watching import ended
 from registry_grpc.adapters.oidc.issuers import JwtIssuers
 from registry_grpc.domain.access import MemberKind, Role
 
+pytestmark = pytest.mark.slow
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def registry(fresh_database_url: str) -> AsyncIterator[Guarded]:

@@ -17,6 +17,8 @@ from registry_grpc.domain.deployment import Deployment, Outcome, Phase
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import DeploymentBlocked, FailedPrecondition, InvalidRequest
 
+pytestmark = pytest.mark.slow
+
 NEXT = "s3://models/iris-2"
 FOUR = DeploymentOptions(min_replicas=4)
 

@@ -11,6 +11,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SER
 from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.domain.serving_environment import DriftPolicy
 
+pytestmark = pytest.mark.slow
+
 SCALED: dict[str, Any] = {"spec": {"predictor": {"minReplicas": 2}}}
 LABELLED: dict[str, Any] = {"spec": {"predictor": {"labels": {"example.com/team": "vision"}}}}
 REDIRECTED: dict[str, Any] = {"spec": {"predictor": {"model": {"storageUri": "gs://others/model"}}}}

@@ -28,6 +28,8 @@ from modelregistry.v1 import event_pb2_grpc, registered_model_pb2_grpc, webhook_
 from modelregistry.v1 import registered_model_pb2 as models_pb
 from modelregistry.v1 import webhook_pb2 as webhooks_pb
 
+pytestmark = pytest.mark.slow
+
 MANY = int(os.environ.get("REGISTRY_TEST_CHANGES", "1600"))
 _CALL_SECONDS = 20.0
 _OPTIONS = (("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200))

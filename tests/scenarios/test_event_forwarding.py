@@ -17,6 +17,8 @@ from tests.scenarios.test_event_service import Client
 from tests.scenarios.watching import Server, serving
 from tests.scenarios.world import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 CHANGES = 150
 
 

@@ -22,6 +22,8 @@ from modelregistry.v1 import event_pb2 as pb
 from modelregistry.v1 import model_version_pb2 as versions_pb
 from modelregistry.v1 import registered_model_pb2 as models_pb
 
+pytestmark = pytest.mark.slow
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(fresh_database_url: str) -> AsyncIterator[Server]:

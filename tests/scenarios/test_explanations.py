@@ -14,6 +14,8 @@ from registry_grpc.domain.explanation import Explanation, Link, LinkState
 from registry_grpc.domain.reason import DeploymentReason
 from registry_grpc.services.explaining import Explaining
 
+pytestmark = pytest.mark.slow
+
 CHAIN = ["Intent", "InferenceService", "Deployment", "ReplicaSet", "Pod", "Container", "Container", "URL"]
 TOO_LARGE = DeploymentOptions(requests={"cpu": "64"}, limits={"cpu": "64"})
 

@@ -15,6 +15,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SER
 from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.services import controller
 
+pytestmark = pytest.mark.slow
+
 _SECONDS = 6
 _AN_HOUR_AGO = """
 UPDATE deployment SET phase_since = phase_since - interval '1 hour', observed_at = observed_at - interval '1 hour'

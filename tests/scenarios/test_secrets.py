@@ -22,6 +22,8 @@ from registry_grpc.domain.serving_environment import DriftPolicy
 from registry_grpc.services import controller
 from registry_grpc.services.model_versions import ModelVersions
 
+pytestmark = pytest.mark.slow
+
 OTHER_KEYS = Credentials("AKIB", "0th3r-0th3r")
 
 

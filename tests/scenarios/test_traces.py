@@ -26,6 +26,8 @@ from registry_grpc.bootstrap import App
 from registry_grpc.server import Worker
 from registry_grpc.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 _MODELS: Any = registered_model_pb2_grpc.RegisteredModelServiceStub
 _DEPLOYMENTS: Any = deployment_pb2_grpc.DeploymentServiceStub
 _GET = "RegisteredModelService/GetRegisteredModel"

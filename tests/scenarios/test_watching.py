@@ -7,12 +7,15 @@ import time
 from collections.abc import AsyncIterator
 
 import grpc
+import pytest
 import pytest_asyncio
 from google.rpc.error_details_pb2 import ErrorInfo
 from tests.scenarios.watching import POOL, Server, ended, read_until, serving
 from tests.scenarios.world import PATIENCE, World
 
 from registry_grpc.domain.deployment import Phase
+
+pytestmark = pytest.mark.slow
 
 _SESSIONS = """
 SELECT count(*) AS n FROM pg_stat_activity

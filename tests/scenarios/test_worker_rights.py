@@ -24,6 +24,8 @@ from registry_grpc.services.inference_services import InferenceServices
 from registry_grpc.services.planning import Planning
 from registry_grpc.services.reconciliation import Reconciler
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Reader:

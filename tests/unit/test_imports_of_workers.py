@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("module", ["aiohttp", "kubernetes", "opentelemetry"])
 def test_workers_without_a_cluster_and_traces_do_not_import(module: str) -> None:

@@ -26,6 +26,8 @@ from registry_grpc.healthcheck import healthcheck
 from registry_grpc.settings import ConfigurationError, Settings
 from registry_grpc.tls import Endpoint, server_credentials
 
+pytestmark = pytest.mark.slow
+
 PROJECT = "11111111-1111-1111-1111-111111111111"
 NAME, WORKER = "registry.example.com", "registry-grpc-worker"
 

@@ -206,6 +206,7 @@ async def test_certificates_towards_workers_may_change(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switches", [(), ("tls",), ("tls", "mtls")], ids=["plain", "tls", "mtls"])
 async def test_probes_need_no_certificate_and_reach_nothing_else(tmp_path: Path, switches: tuple[str, ...]) -> None:
     """With the request that a kubelet sends for the readiness probe of the manifest."""

@@ -16,6 +16,8 @@ from tests.otlp import PARENT, SAMPLED, TRACE, UNSAMPLED, SpanReceiver, receivin
 
 from registry_grpc.devtools.envoy import Envoy, EnvoyConfig
 
+pytestmark = pytest.mark.slow
+
 _SECRET = "hunter2"
 
 
