@@ -250,6 +250,11 @@ async def test_large_answers_pass(rest: httpx.AsyncClient, size: int) -> None:
             b"431 Request Header Fields Too Large",
             b"request URL or headers too large",
         ),
+        (
+            b"GET /healthz HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            b"501 Not Implemented",
+            b"unsupported transfer encoding",
+        ),
     ],
 )
 async def test_a_request_that_is_not_http_gets_a_json_error(
@@ -258,6 +263,7 @@ async def test_a_request_that_is_not_http_gets_a_json_error(
     head, body = await raw(gateway, request_bytes)
     assert head.startswith(b"HTTP/1.1 " + status)
     assert b"content-type: application/json; charset=utf-8" in head
+    assert b"\r\nx-request-id: " in head
     assert body == b'{"error":"%b"}' % text
 
 
