@@ -574,6 +574,14 @@ def test_of_other_metadata_the_first_counts_and_only_some_are_read() -> None:
     assert metadata_of(conditions) == {"if-match": '"1", "2", "3"', "idempotency-key": "a, a"}
 
 
+@pytest.mark.parametrize("second", ["Bearer b", ""])
+def test_two_different_tokens_are_no_token(second: str) -> None:
+    """Somebody in between may have checked the other one."""
+    for tokens in (("Bearer a", second), (second, "Bearer a"), ("Bearer a", second, "Bearer a")):
+        assert metadata_of([("authorization", token) for token in tokens])["authorization"] not in tokens
+    assert metadata_of([("authorization", "Bearer a")] * 2) == {"authorization": "Bearer a"}
+
+
 async def test_a_call_without_a_request_id_gets_one_and_a_long_one_is_cut() -> None:
     made = set()
     project = {"project-id": str(UUID(int=1))}

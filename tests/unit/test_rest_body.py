@@ -180,6 +180,14 @@ def test_a_text_does_not_hide_the_values_behind_it() -> None:
     assert refusal_of(NewRegisteredModel, f'{{"name":"\\"","x":[{values}]}}').message == TOO_MANY
 
 
+def test_a_text_of_too_many_escapes_and_commas_is_refused_for_these() -> None:
+    """Telling its commas from those between values would take the event loop too long."""
+    text = "," * (MOST_VALUES + 1) + "\\n" * 500_000
+    assert len(seen(NewRegisteredModel, f'{{"name":"{text}"}}')["name"]) > MOST_VALUES
+    refusal = refusal_of(NewRegisteredModel, f'{{"name":"{text}\\n"}}').message
+    assert refusal == "request body with more than 50000 commas and brackets must not hold more than 500000 backslashes"
+
+
 # --- keys --------------------------------------------------------------------------------------------------------
 
 

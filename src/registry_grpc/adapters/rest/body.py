@@ -77,7 +77,8 @@ def _has_too_many_values(data: bytes) -> bool:
     if _punctuation(data) <= MOST_VALUES:
         return False
     if data.count(b"\\") > _MOST_ESCAPES:
-        return True
+        many = f"more than {MOST_VALUES} commas and brackets"
+        raise InvalidRequest((), f"request body with {many} must not hold more than {_MOST_ESCAPES} backslashes")
     # The commas may be in strings: count again without those.
     unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     return unescaped.count(b'"') // 2 > MOST_VALUES or _punctuation(b"".join(unescaped.split(b'"')[::2])) > MOST_VALUES
