@@ -126,6 +126,8 @@ def test_a_page_of_admins_tells_a_viewer_whom_to_ask(demo: Ui, log_in: Callable[
     assert not [call for call in calls if "ListMembers" in call or "ListAuditEntries" in call]
     demo.open("/deployments/new")
     expect(demo.page.get_by_role("heading", name="This page is for deployers")).to_be_visible()
+    demo.open("/environments")
+    expect(demo.page.get_by_text("Operators may limit the namespaces")).to_be_visible()
 
 
 def test_an_ended_session_does_not_lose_what_was_typed(demo: Ui, log_in: Callable[[str], None]) -> None:
