@@ -150,6 +150,25 @@ def test_an_ended_session_does_not_lose_what_was_typed(demo: Ui, log_in: Callabl
     assert opened.value.is_closed()
 
 
+def test_who_closes_the_login_finds_it_again(demo: Ui, log_in: Callable[[str], None]) -> None:
+    log_in("Editor")
+    end_the_session(demo)
+    demo.page.reload()
+    expect(demo.dialog).to_be_visible()
+    demo.page.keyboard.press("Escape")
+    demo.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(sign_in_button(demo)).to_be_visible()
+
+
+def test_a_project_without_a_role_says_why_it_looks_empty(demo: Ui, log_in: Callable[[str], None]) -> None:
+    log_in("Editor")
+    notice = demo.page.get_by_text("You have no role in this project")
+    expect(notice).to_have_count(0)
+    demo.open("/models", project="22222222-2222-4222-8222-222222222222")
+    expect(notice).to_be_visible()
+    demo.look("no-role")
+
+
 def test_an_answer_that_nobody_asked_for_is_not_used(demo: Ui) -> None:
     demo.page.goto(f"{demo.url}/ui/?code=stolen&state=forged")
     expect(demo.dialog.get_by_role("alert")).to_contain_text("This login was begun in another tab")
