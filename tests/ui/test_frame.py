@@ -44,6 +44,9 @@ def test_keys_search_help_and_navigate(ui: Ui) -> None:
     ui.page.keyboard.press("?")
     expect(ui.dialog.get_by_role("heading", name="Keys")).to_be_visible()
     ui.look("keys")
+    ui.page.keyboard.press("g")
+    ui.page.keyboard.press("d")
+    expect(ui.page).to_have_url(re.compile("/models$"))  # the page below a dialog gets no keys
     ui.page.keyboard.press("Escape")
     expect(ui.dialog).to_have_count(0)
 
