@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import BadRequest, PreconditionFailure
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure
 from tests.client.fake_registry import PROJECT, FakeRegistry, Refused
 from tests.e2e.stack import free_port
 
@@ -42,6 +42,13 @@ def test_every_code_has_its_class(registry: FakeRegistry, client: Client) -> Non
     assert {code for code, name in seen.items() if name == "RegistryError"} == plain
     assert len(set(seen.values())) == len(seen) - len(plain) + 1
     assert all(hasattr(errors, name) for name in seen.values())
+
+
+def test_a_reason_of_another_program_is_not_taken_for_one_of_the_registry(
+    registry: FakeRegistry, client: Client
+) -> None:
+    info = ErrorInfo(reason="QUOTA_EXCEEDED", domain="proxy.example.com")
+    assert refused(registry, client, Refused(grpc.StatusCode.PERMISSION_DENIED, "", info)).reason == ""
 
 
 def test_wrong_fields_are_named(registry: FakeRegistry, client: Client) -> None:

@@ -40,6 +40,7 @@ def test_a_broken_connection_does_not_lose_what_was_typed(ui: Ui, api: Api) -> N
     ui.page.route(_CALLS, lambda route: route.abort())
     ui.button("Create the model").click()
     expect(ui.dialog.get_by_role("alert")).to_contain_text("The registry does not answer.")
+    expect(ui.button("Create the model")).to_be_focused()
     ui.page.unroute(_CALLS)
     ui.button("Create the model").click()
     expect(ui.page.get_by_role("heading", name="iris", level=1)).to_be_visible()

@@ -93,6 +93,10 @@ def test_a_plan_decides_whether_a_version_can_be_deployed(ui: Ui, place: Place) 
     ui.look("deployment-new-blocked")
     ui.page.get_by_label("Serving runtime optional").fill("")
     expect(ui.button("Deploy")).to_be_enabled()
+    ui.page.route("**/PlanDeployment", lambda _: None)  # as long as there is no answer, the plan is of something else
+    ui.page.get_by_label("Limit of memory").fill("4Gi")
+    expect(ui.button("Deploy")).to_be_disabled()
+    ui.page.unroute("**/PlanDeployment")
     ui.page.get_by_label("Limit of memory").fill("12 apples")
     expect(plan).to_contain_text("must be a Kubernetes quantity")
     expect(ui.button("Deploy")).to_be_disabled()
@@ -152,6 +156,16 @@ def test_an_update_says_what_it_changes_and_makes_a_revision(ui: Ui, place: Plac
     ui.look("deployment-revisions")
 
 
+def test_a_number_that_the_api_cannot_have_is_said_in_plain_words(ui: Ui, place: Place) -> None:
+    ui.open(f"/deployments/{place.deployed(name='flowers')['id']}/update")
+    for label in ("At least optional", "Try it as a canary optional"):
+        for text in ("1.5", "99999999999"):
+            ui.page.get_by_label(label).fill(text)
+            expect(ui.page.get_by_label("Plan", exact=True)).to_contain_text(f"“{text}” is not a whole number")
+            expect(ui.button("Update")).to_be_disabled()
+        ui.page.get_by_label(label).fill("")
+
+
 def test_a_rollback_says_what_it_changes_and_repeats_an_earlier_revision(ui: Ui, place: Place) -> None:
     service = place.deployed(name="flowers")
     ui.open(f"/deployments/{service['id']}/update")
@@ -206,6 +220,12 @@ def test_a_canary_is_tried_and_promoted(ui: Ui, place: Place) -> None:
     expect(status).to_contain_text("revision 2 shall get 20 % of the requests")
     expect(status).to_contain_text("1 of 1 replicas of the canary can serve", timeout=30_000)
     ui.look("deployment-canary")
+    ui.button("Change the share").click()
+    ui.dialog.get_by_label("Percent of the requests").fill("1.5")
+    expect(ui.dialog.get_by_role("button", name="Change")).to_be_disabled()
+    ui.dialog.get_by_label("Percent of the requests").fill("30")
+    ui.dialog.get_by_role("button", name="Change").click()
+    expect(status).to_contain_text("shall get 30 % of the requests", timeout=30_000)
     ui.button("Promote").click()
     ui.dialog.get_by_role("button", name="Promote").click()
     expect(status).not_to_contain_text("Canary", timeout=30_000)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import expect
+from tests.e2e.api import Api
+from tests.e2e.builders import an_environment
+from tests.e2e.deployments import Place
 from tests.ui.ui import Ui
 
 
@@ -41,6 +44,9 @@ def test_keys_search_help_and_navigate(ui: Ui) -> None:
     ui.page.keyboard.press("?")
     expect(ui.dialog.get_by_role("heading", name="Keys")).to_be_visible()
     ui.look("keys")
+    ui.page.keyboard.press("g")
+    ui.page.keyboard.press("d")
+    expect(ui.page).to_have_url(re.compile("/models$"))  # the page below a dialog gets no keys
     ui.page.keyboard.press("Escape")
     expect(ui.dialog).to_have_count(0)
 
@@ -60,3 +66,49 @@ def test_the_colours_are_kept(ui: Ui) -> None:
     expect(ui.page.locator("html")).to_have_attribute("data-theme", "dark")
     ui.button("As the system").click()
     expect(ui.page.locator("html")).not_to_have_attribute("data-theme", "dark")
+
+
+def test_a_closed_dialog_gives_the_focus_back(ui: Ui, api: Api) -> None:
+    api.post("/models", {"name": "iris"})
+    ui.open("/models")
+    for name in ("Filter", "New model"):
+        ui.button(name).click()
+        expect(ui.dialog).to_be_visible()
+        ui.page.keyboard.press("Escape")
+        expect(ui.dialog).to_have_count(0)
+        expect(ui.button(name)).to_be_focused()
+
+
+def test_what_is_said_while_a_dialog_is_open_is_on_top_of_it(ui: Ui) -> None:
+    ui.open("/models")
+    ui.page.locator(".caller").click()
+    ui.dialog.get_by_role("button", name="Copy the id of the project").click()
+    ui.dialog.get_by_role("status").get_by_role("button", name="Dismiss").click()
+    expect(ui.page.locator(".toast")).to_have_count(0)
+
+
+def test_long_names_without_a_blank_fit_into_a_phone(ui: Ui, api: Api) -> None:
+    place = Place(api, "m" * 100)
+    version = place.another_version(name="v" * 100, uri=f"s3://bucket/{'p' * 200}")
+    assert api.patch(f"/models/{place.model['id']}", {"labels": {"k" * 60: "v" * 60}}).status_code == 200
+    place.environment = an_environment(api, "e" * 63, external_id="short")
+    service = place.deploy(name="d" * 40, model_version_id=version["id"])["inference_service"]
+    ui.page.set_viewport_size({"width": 320, "height": 640})
+    paths = (
+        f"/models/{place.model['id']}",
+        f"/models/{place.model['id']}/versions/2",
+        "/deployments",
+        f"/deployments/{service['id']}?tab=revisions",
+    )
+    for path in paths:
+        ui.open(path)
+        expect(ui.page.get_by_text(re.compile("m{100}|d{40}")).first).to_be_visible()
+        assert ui.page.evaluate("() => document.documentElement.scrollWidth") == 320, path
+
+
+def test_what_is_chosen_is_seen_with_the_colours_of_the_system(ui: Ui) -> None:
+    ui.page.emulate_media(forced_colors="active")
+    ui.open("/models")
+    background = "(element) => getComputedStyle(element).backgroundColor"
+    for chosen, other in ((ui.button("As the system"), ui.button("Dark")), (ui.link("Models"), ui.link("Activity"))):
+        assert chosen.evaluate(background) != other.evaluate(background)

@@ -126,6 +126,8 @@ def test_a_page_of_admins_tells_a_viewer_whom_to_ask(demo: Ui, log_in: Callable[
     assert not [call for call in calls if "ListMembers" in call or "ListAuditEntries" in call]
     demo.open("/deployments/new")
     expect(demo.page.get_by_role("heading", name="This page is for deployers")).to_be_visible()
+    demo.open("/environments")
+    expect(demo.page.get_by_text("Operators may limit the namespaces")).to_be_visible()
 
 
 def test_an_ended_session_does_not_lose_what_was_typed(demo: Ui, log_in: Callable[[str], None]) -> None:
@@ -146,6 +148,25 @@ def test_an_ended_session_does_not_lose_what_was_typed(demo: Ui, log_in: Callabl
     expect(name).to_have_value("kept-after-login")
     expect(demo.page.locator(".caller")).to_contain_text("admin")
     assert opened.value.is_closed()
+
+
+def test_who_closes_the_login_finds_it_again(demo: Ui, log_in: Callable[[str], None]) -> None:
+    log_in("Editor")
+    end_the_session(demo)
+    demo.page.reload()
+    expect(demo.dialog).to_be_visible()
+    demo.page.keyboard.press("Escape")
+    demo.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(sign_in_button(demo)).to_be_visible()
+
+
+def test_a_project_without_a_role_says_why_it_looks_empty(demo: Ui, log_in: Callable[[str], None]) -> None:
+    log_in("Editor")
+    notice = demo.page.get_by_text("You have no role in this project")
+    expect(notice).to_have_count(0)
+    demo.open("/models", project="22222222-2222-4222-8222-222222222222")
+    expect(notice).to_be_visible()
+    demo.look("no-role")
 
 
 def test_an_answer_that_nobody_asked_for_is_not_used(demo: Ui) -> None:

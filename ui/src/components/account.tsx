@@ -70,29 +70,31 @@ function AccountDialog({ onClose, onSwitch }: { onClose: () => void; onSwitch: (
         </>
       }
     >
-      {method === "none" && (
-        <p class="muted">
-          Authentication is off: whoever reaches the registry may do everything, under any name. See “Access” in the
-          documentation.
-        </p>
-      )}
-      <Facts>
-        <Fact name="Name">
-          {name && (
-            <>
-              {name} <CopyName name={name} />
-            </>
-          )}
-        </Fact>
-        <Fact name="Recognized by">{recognizedBy(method)}</Fact>
-        <Fact name="Role in this project">{roleName(role)}</Fact>
-        <Fact name="Project">
-          <CopyId id={project} label="Copy the id of the project" />
-        </Fact>
-        <Fact name="The session ends">{expiresAt ? <Time at={expiresAt} /> : "It does not end"}</Fact>
-        <Fact name="Groups">{groups.join(", ")}</Fact>
-      </Facts>
-      <p class="muted account-may">{mayOf(role)}</p>
+      <div class="stack">
+        {method === "none" && (
+          <p class="muted">
+            Authentication is off: whoever reaches the registry may do everything, under any name. See “Access” in the
+            documentation.
+          </p>
+        )}
+        <Facts>
+          <Fact name="Name">
+            {name && (
+              <>
+                {name} <CopyName name={name} />
+              </>
+            )}
+          </Fact>
+          <Fact name="Recognized by">{recognizedBy(method)}</Fact>
+          <Fact name="Role in this project">{roleName(role)}</Fact>
+          <Fact name="Project">
+            <CopyId id={project} label="Copy the id of the project" />
+          </Fact>
+          <Fact name="The session ends">{expiresAt ? <Time at={expiresAt} /> : "It does not end"}</Fact>
+          <Fact name="Groups">{groups.join(", ")}</Fact>
+        </Facts>
+        <p class="muted">{mayOf(role)}</p>
+      </div>
     </Dialog>
   );
 }

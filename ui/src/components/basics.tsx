@@ -24,15 +24,18 @@ export function Button({
   disabled,
   children,
   class: more = "",
+  onClick,
   ...rest
 }: ButtonProps) {
   return (
     <button
       {...rest}
-      type={submit ? "submit" : "button"}
+      type={submit && !busy ? "submit" : "button"}
       class={`button ${kind} ${children ? "" : "square"} ${more}`}
-      disabled={disabled || busy}
+      disabled={disabled}
+      aria-disabled={busy || undefined} // whereas `disabled` would take the focus away
       aria-busy={busy || undefined}
+      onClick={busy ? undefined : onClick}
     >
       {busy ? <span class="spinner" /> : icon && <Icon name={icon} />}
       {children && <span>{children}</span>}

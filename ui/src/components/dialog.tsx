@@ -3,6 +3,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import type { Action } from "../lib/query";
 import { Button } from "./basics";
 import { FailureNotice } from "./failure";
+import { layers, Toasts } from "./toast";
 
 interface DialogProps {
   title: string;
@@ -19,9 +20,14 @@ export function Dialog({ title, onClose, children, footer, wide }: DialogProps) 
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
-    const dialog = element.current;
-    dialog?.showModal();
-    return () => dialog?.close();
+    const opener = document.activeElement;
+    element.current?.showModal();
+    layers.set([...layers.get(), element]);
+    return () => {
+      layers.set(layers.get().filter((layer) => layer !== element));
+      // Browsers do not, because the dialog has left the page by now.
+      if (opener instanceof HTMLElement) opener.focus({ preventScroll: true });
+    };
   }, []);
   return (
     <dialog
@@ -32,6 +38,7 @@ export function Dialog({ title, onClose, children, footer, wide }: DialogProps) 
         event.preventDefault();
         onClose?.();
       }}
+      onClose={() => element.current?.showModal()} // browsers close it at a second Escape, although the first was prevented
     >
       <header>
         <h2 id={id}>{title}</h2>
@@ -39,6 +46,7 @@ export function Dialog({ title, onClose, children, footer, wide }: DialogProps) 
       </header>
       <div class="dialog-body">{children}</div>
       {footer && <footer>{footer}</footer>}
+      <Toasts layer={element} />
     </dialog>
   );
 }

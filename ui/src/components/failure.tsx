@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Failure, Violation } from "../lib/errors";
 import { href } from "../lib/project";
 import { Link } from "../lib/router";
+import { loginWanted } from "../lib/session";
 import { Button, Empty } from "./basics";
 import { Icon } from "./icon";
 
@@ -56,6 +57,11 @@ export function FailureNotice({ failure, retry, actions }: NoticeProps) {
           </p>
         )}
         {actions && <div class="row">{actions}</div>}
+        {failure.code === Code.Unauthenticated && (
+          <div class="row">
+            <Button onClick={() => loginWanted.set("Sign in to go on.")}>Sign in</Button>
+          </div>
+        )}
         {retry && !FINAL.includes(failure.code) && (
           <div class="row">
             <Button onClick={retry}>Try again</Button>

@@ -35,7 +35,7 @@ export interface PropertyDraft extends ValueDraft {
 
 const NOUNS: Record<Type, string> = {
   text: "a text",
-  integer: "an integer",
+  integer: "an integer of at most 64 bits",
   number: "a number",
   "yes or no": "yes or no",
   time: "a time, such as 2026-01-31T12:00:00Z",
@@ -88,7 +88,9 @@ export function typedValue({ type, text }: ValueDraft): PropertyValue | undefine
 function kindOf(type: Type, text: string, exact: string): PropertyValue["kind"] | undefined {
   switch (type) {
     case "integer":
-      return /^[+-]?\d+$/.test(text) ? { case: "intValue", value: BigInt(text) } : undefined;
+      return /^[+-]?\d+$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
+        ? { case: "intValue", value: BigInt(text) }
+        : undefined;
     case "number":
       return text && Number.isFinite(Number(text)) ? { case: "doubleValue", value: Number(text) } : undefined;
     case "yes or no":

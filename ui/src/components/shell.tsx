@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Role } from "../gen/modelregistry/v1/access_pb";
 import { caller } from "../lib/caller";
 import { away } from "../lib/health";
 import { SHORTCUTS, useKeys } from "../lib/keys";
@@ -166,8 +167,18 @@ function Footer({ onHelp, onSwitch }: { onHelp: () => void; onSwitch: () => void
 
 function Banner() {
   const why = useStore(away);
+  const role = useStore(caller)?.role;
   return (
     <div role="status" aria-live="polite">
+      {role === Role.UNSPECIFIED && (
+        <div class="notice amber banner">
+          <Icon name="lock" />
+          <p>
+            You have no role in this project, so it looks empty. Ask an admin of the project for one, or switch to
+            another project.
+          </p>
+        </div>
+      )}
       {why && (
         <div class="notice amber banner">
           <span class="spinner" />

@@ -7,6 +7,9 @@ interface Toast {
   tone: "done" | "error";
 }
 
+/** What is open over the page, the last on top. What lies below it can neither be clicked nor heard. */
+export const layers = createStore<object[]>([]);
+
 const toasts = createStore<Toast[]>([]);
 let last = 0;
 
@@ -21,8 +24,10 @@ function dismiss(id: number): void {
   toasts.set(toasts.get().filter((one) => one.id !== id));
 }
 
-export function Toasts() {
-  const shown = useStore(toasts);
+/** The page has these, and each dialog. Those on top are shown. */
+export function Toasts({ layer }: { layer?: object }) {
+  const all = useStore(toasts);
+  const shown = useStore(layers).at(-1) === layer ? all : [];
   return (
     <div class="toasts" role="status" aria-live="polite">
       {shown.map(({ id, text, tone }) => (

@@ -74,12 +74,12 @@ function Card({ deployment, names }: { deployment: Deployment; names: Names }) {
         </Link>
         <Phase deployment={deployment} />
       </div>
-      <p class="card-line">
+      <p>
         {names.models[registeredModelId] ?? "…"}{" "}
         <span class="muted">{names.models[registeredModelId] && versionText(names, modelVersionId)}</span>
       </p>
       {canary && (
-        <p class="card-line muted">
+        <p class="muted">
           Canary: {canary.share} % of the requests go to revision {String(deployment.targetRevision)}
         </p>
       )}

@@ -182,7 +182,7 @@ export function CanaryDialog({ deployment, change, onClose, onDone }: Props & { 
       danger={change === "abort"}
       action={end}
       onClose={onClose}
-      ready={change !== "share" || (Number(percent) >= 1 && Number(percent) <= 99)}
+      ready={change !== "share" || /^[1-9]\d?$/.test(percent)}
       shownFields={["traffic_percent"]}
     >
       {change === "promote" && (

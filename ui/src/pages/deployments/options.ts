@@ -153,8 +153,29 @@ export function maskOf(changed: Partial<OptionsDraft>): string[] {
 
 /** What cannot be sent as it is; empty if everything can. */
 export function problemOf(draft: OptionsDraft): string {
+  const odd = NUMBERS.map((name) => draft[name].trim()).find((text) => !isWhole(text));
+  if (odd) return wholeText(odd);
   const wrong = linesOf(draft.tolerations).find((line) => !TOLERATION.test(line));
   return wrong ? `“${wrong}” is not a toleration. Write them like this: nvidia.com/gpu=present:NoSchedule.` : "";
+}
+
+const NUMBERS = [
+  "minReplicas",
+  "maxReplicas",
+  "scaleTarget",
+  "timeout",
+  "deadline",
+  "startup",
+  "probeTimeout",
+] as const satisfies (keyof OptionsDraft)[];
+
+/** Whether a text is empty, or a number that the API can have. */
+export function isWhole(text: string): boolean {
+  return /^(-?\d{1,9})?$/.test(text.trim());
+}
+
+export function wholeText(text: string): string {
+  return `“${text}” is not a whole number of at most nine digits.`;
 }
 
 const EFFECTS: Record<string, TaintEffect> = {
@@ -200,8 +221,7 @@ function linesOf(text: string): string[] {
 }
 
 function numberOf(text: string): number | undefined {
-  const number = Number(text);
-  return text.trim() === "" || !Number.isFinite(number) ? undefined : Math.trunc(number);
+  return text.trim() === "" || !isWhole(text) ? undefined : Number(text);
 }
 
 function numberText(value: number | undefined): string {

@@ -36,7 +36,15 @@ export function NamespaceRule({ rules, namespace }: { rules: GetProjectResponse 
 
 /** The rules and quotas of the project that are about deployments. */
 export function ProjectRules({ rules }: { rules: GetProjectResponse | undefined }) {
+  const who = useStore(caller);
   const { project, usage } = rules ?? {};
+  if (who && who.role < Role.OPERATOR)
+    return (
+      <p class="muted banner">
+        Operators may limit the namespaces and runtimes that this project can use, and only they can read these rules.
+        The plan of a deployment says if it breaks one.
+      </p>
+    );
   if (!project || !usage) return null;
   const { maxDeployments, namespaces, runtimes, serviceAccounts } = project;
   const full = maxDeployments !== undefined && usage.deployments >= maxDeployments;

@@ -17,7 +17,7 @@ import { useAction, useQuery } from "../../lib/query";
 import { Link, navigate } from "../../lib/router";
 import type { PageProps } from "../../routes";
 import { useNames, versionText } from "./names";
-import { draftOf, maskOf, optionsOf, problemOf } from "./options";
+import { draftOf, isWhole, maskOf, optionsOf, problemOf, wholeText } from "./options";
 import { OptionsFields } from "./options-fields";
 import { failureAtFields, PlanPanel, usePlan } from "./plan";
 import { VersionField } from "./version-field";
@@ -63,7 +63,7 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
   const [share, setShare] = useState("");
   const names = useNames([], [modelVersionId]);
 
-  const problem = problemOf(draft.values);
+  const problem = isWhole(share) ? problemOf(draft.values) : wholeText(share);
   const mask = maskOf(draft.changed);
   const count = mask.length + (version ? 1 : 0) + (share ? 1 : 0);
   const wanted = JSON.stringify([String(targetRevision), version, share, mask, draft.values]);
@@ -73,7 +73,7 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
         id,
         version: version || undefined,
         options: mask.length ? optionsOf(draft.values) : undefined,
-        trafficPercent: share ? Number(share) : undefined,
+        trafficPercent: share && isWhole(share) ? Number(share) : undefined,
         expectedRevision: targetRevision,
         updateMask: { paths: [...mask, ...(version ? ["version"] : []), ...(share ? ["traffic_percent"] : [])] },
       }),
