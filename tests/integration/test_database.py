@@ -340,6 +340,12 @@ async def test_who_got_no_answer_does_not_wait_for_a_rollback_too(database_url: 
     await database.close()
 
 
+@pytest.mark.parametrize("condition", ["disk_full", "io_error", "undefined_file"])
+async def test_a_server_whose_disk_fails_is_unavailable(database: Database, condition: str) -> None:
+    with pytest.raises(Unavailable):
+        await database.fetch(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{condition}'; END $$")
+
+
 async def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/none", DatabaseOptions(size=1, queue=10))
 
