@@ -340,6 +340,22 @@ async def test_who_got_no_answer_does_not_wait_for_a_rollback_too(database_url: 
     await database.close()
 
 
+async def test_one_timeout_is_enough_for_all_connections(database_url: str) -> None:
+    """Otherwise each free connection costs another caller the same time."""
+    database = Database(database_url, replace(PATIENT, size=2, statement_timeout=1))
+    processes = await _backends(database)
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable):
+            await database.fetch("SELECT 1")
+        assert await database.fetch("SELECT 1")
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+    await database.close()
+
+
 @pytest.mark.parametrize("condition", ["disk_full", "io_error", "undefined_file"])
 async def test_a_server_whose_disk_fails_is_unavailable(database: Database, condition: str) -> None:
     with pytest.raises(Unavailable):

@@ -87,6 +87,11 @@ class Pool:
             self._offer(connection)
         self._leave_place(lane)
 
+    def drop_free(self) -> None:
+        """Close all free connections at once, because the server does not answer."""
+        while self._free:
+            self._free.pop().terminate()
+
     async def close(self) -> None:
         """Close all free connections. Those in use are closed when they are given back."""
         self._closed = True
