@@ -252,7 +252,7 @@ def create_api_token(settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 async def _create_api_token(settings: Settings, arguments: argparse.Namespace) -> None:
-    role, lifetime = Role[arguments.role.upper()], timedelta(days=arguments.days)
+    role, lifetime = Role[arguments.role.upper()], timedelta(days=min(arguments.days, timedelta.max.days))
     async with _access(settings) as access:
         new = NewApiToken(name=arguments.name, role=role, lifetime=lifetime)
         creator = Caller(name="registry-grpc api-token", method="none", role=Role.OPERATOR)

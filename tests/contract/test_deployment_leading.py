@@ -16,6 +16,7 @@ from tests.fakes.repositories import Repositories
 from tests.refusals import refused
 
 from registry_grpc.adapters.postgres import deployment_queue
+from registry_grpc.adapters.postgres import leadership as leadership_module
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.domain.errors import Reason, Unavailable
@@ -59,6 +60,22 @@ async def test_one_leads_and_another_after_it(queues: Queues) -> None:
         async with queues.elsewhere.leadership() as third:
             while not await anext(third):
                 pass
+
+
+async def test_a_leader_that_stands_still_is_replaced(own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its machine may be cut off, of which PostgreSQL would learn only hours later."""
+    monkeypatch.setattr(leadership_module, "_LONGEST_SILENCE_SECONDS", 2)
+    frozen, other = PostgresDeploymentQueue(own_database), PostgresDeploymentQueue(own_database)
+
+    async def until_replaced() -> None:
+        async with frozen.leadership() as first, other.leadership() as second:
+            assert [await anext(first), await anext(second)] == [True, False]
+            while not await anext(second):
+                pass
+            await anext(first)
+
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(until_replaced(), 20)
 
 
 async def test_a_leadership_ends_with_the_history_that_it_began_in(queues: Queues) -> None:

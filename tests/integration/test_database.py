@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -314,6 +316,50 @@ async def test_a_statement_cut_off_by_the_server_is_unavailable(database: Databa
 
     assert refusal.value.reason is Reason.DATABASE_UNAVAILABLE
     assert await database.fetch("SELECT 1")
+
+
+@pytest.mark.parametrize("is_unit", [False, True], ids=["transaction", "unit"])
+async def test_who_got_no_answer_does_not_wait_for_a_rollback_too(database_url: str, is_unit: bool) -> None:
+    database = Database(database_url, replace(PATIENT, size=1, statement_timeout=0.5))
+
+    async def write(process: int) -> None:
+        async with database.unit() if is_unit else database.transaction() as connection:
+            await connection.execute("SELECT 1")
+            os.kill(process, signal.SIGSTOP)
+            await (database.execute("SELECT 2") if is_unit else connection.execute("SELECT 2"))
+
+    row = await database.fetchrow("SELECT pg_backend_pid() AS pid")
+    assert row is not None
+    try:
+        async with asyncio.timeout(2.5):  # a statement has half a second, and asyncpg waits one more
+            with pytest.raises(Unavailable):
+                await write(row["pid"])
+    finally:
+        os.kill(row["pid"], signal.SIGCONT)
+    assert await database.fetch("SELECT 1")
+    await database.close()
+
+
+async def test_one_timeout_is_enough_for_all_connections(database_url: str) -> None:
+    """Otherwise each free connection costs another caller the same time."""
+    database = Database(database_url, replace(PATIENT, size=2, statement_timeout=1))
+    processes = await _backends(database)
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable):
+            await database.fetch("SELECT 1")
+        assert await database.fetch("SELECT 1")
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+    await database.close()
+
+
+@pytest.mark.parametrize("condition", ["disk_full", "io_error", "undefined_file"])
+async def test_a_server_whose_disk_fails_is_unavailable(database: Database, condition: str) -> None:
+    with pytest.raises(Unavailable):
+        await database.fetch(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{condition}'; END $$")
 
 
 async def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:

@@ -6,11 +6,15 @@ import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from tests.fakes.access import InMemoryAccess
 
+from modelregistry.v1 import access_pb2
+from registry_grpc.adapters.grpc.call import Call
+from registry_grpc.adapters.grpc.servicers.access import AccessServicer
 from registry_grpc.domain.access import NOWHERE, Caller, MemberKind, NewApiToken, NewMember, Role, role_of
 from registry_grpc.domain.errors import InvalidRequest, PermissionDenied, Unauthenticated
 from registry_grpc.domain.paging import Slice
@@ -233,6 +237,17 @@ def test_members_and_tokens_cannot_be_operators(role: Role | None) -> None:
     with pytest.raises(InvalidRequest) as refused:
         NewApiToken(name="", role=role, lifetime=timedelta(days=367))
     assert {violation.field for violation in refused.value.violations} == {"name", "role", "lifetime"}
+
+
+@pytest.mark.parametrize("seconds", [-(2**62), -1, 0, 367 * 86_400, 2**62])
+async def test_a_lifetime_out_of_range_is_refused(seconds: int) -> None:
+    create: Any = vars(AccessServicer)["CreateApiToken"]
+    request = access_pb2.CreateApiTokenRequest(name="ci", role=access_pb2.ROLE_VIEWER)
+    request.lifetime.seconds = seconds
+    call = Call(method="CreateApiToken", project_id=PROJECT)
+    with pytest.raises(InvalidRequest) as refused:
+        await create.serve(AccessServicer(InMemoryAccess()), request, call)
+    assert [violation.field for violation in refused.value.violations] == ["lifetime"]
 
 
 @pytest.mark.parametrize(

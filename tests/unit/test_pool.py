@@ -96,3 +96,33 @@ async def test_idle_lanes_keep_half_of_the_connections_at_most() -> None:
         await asyncio.wait_for(pool.acquire(lane), 1)  # although two lanes want all connections
     for task in stuck:
         task.cancel()
+
+
+async def test_all_who_wait_learn_from_one_attempt_that_the_database_is_away() -> None:
+    """A server that does not answer keeps each attempt waiting for seconds."""
+    attempts: list[asyncio.Future[asyncpg.Connection[Any]]] = []
+
+    async def connect() -> asyncpg.Connection[Any]:
+        attempts.append(asyncio.get_running_loop().create_future())
+        return await attempts[-1]
+
+    pool = Pool(connect, size=3, queue=9)
+    lane, other = pool.lane("lane", 2), pool.lane("other", 2)
+    calls = [asyncio.create_task(pool.acquire(each)) for each in (*[lane] * 6, *[other] * 3)]
+    await asyncio.sleep(0.01)
+    attempts[0].set_exception(OSError("away"))
+    refused, _ = await asyncio.wait(calls, timeout=0.05)
+    assert sorted(type(call.exception()).__name__ for call in refused) == ["OSError", *["Unavailable"] * 6]
+    assert len(attempts) == 3
+    assert pool.waiting == 0
+
+    connection = cast("asyncpg.Connection[Any]", _Connection())
+    attempts[1].set_result(connection)
+    assert await next(call for call in calls if call not in refused) is connection
+    calls += [asyncio.create_task(pool.acquire(lane)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    attempts[2].set_exception(OSError("too many connections"))
+    await asyncio.sleep(0.01)
+    assert pool.waiting == 1, "the connection that is in use will be given back"
+    for call in calls:
+        call.cancel()

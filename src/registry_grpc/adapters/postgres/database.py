@@ -361,7 +361,10 @@ class Database:
 
     def _give_back_after(self, error: BaseException, connection: asyncpg.Connection[Any]) -> None:
         """Reuse the connection if PostgreSQL refused the statement, and close it if the statement was broken off. Also
-        close it if it is read-only: it may stay so although the server is no longer a standby."""
+        close it if it is read-only: it may stay so although the server is no longer a standby. If there was no answer,
+        there will be none on the others either."""
+        if isinstance(error, TimeoutError):
+            self._pool.drop_free()
         if not isinstance(error, asyncpg.PostgresError | RegistryError) or isinstance(
             error, asyncpg.ReadOnlySQLTransactionError
         ):

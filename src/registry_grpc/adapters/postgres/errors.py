@@ -99,6 +99,7 @@ def translate(error: Exception, *, deleting: bool = False) -> RegistryError | No
             | asyncpg.LockNotAvailableError()
             | asyncpg.UndefinedTableError()  # the database is being restored
             | asyncpg.InsufficientResourcesError()
+            | asyncpg.PostgresSystemError()  # its disk fails
             | asyncpg.InvalidSQLStatementNameError()  # a pooler is in transaction mode now (see sessions)
         ):
             return unavailable()

@@ -15,6 +15,8 @@ from registry_grpc.adapters.postgres.epoch import EPOCH
 
 _log = structlog.get_logger("deployments")
 _HEARTBEAT_SECONDS = 1.0
+_LONGEST_SILENCE_SECONDS = 10
+"""After which PostgreSQL ends the session of a leader whose process stands still, or whose machine is cut off."""
 _GIVEN_UP = "it was given up"
 _WRITABLE_EPOCH = f"{EPOCH} AND current_setting('transaction_read_only') = 'off'"
 
@@ -24,8 +26,10 @@ async def leadership(database: Database, lock: int, role: str) -> AsyncIterator[
     """Compete for the lock. The iterator yields about every second whether this process has it, and ends when the
     database is read-only or was restored. `role` is for the log and the metrics."""
     # The lock belongs to the session: when the connection breaks, PostgreSQL gives it to the next one.
-    async with database.session() as connection, aclosing(_leading(connection, lock, role)) as states:
-        yield states
+    async with database.session() as connection:
+        await connection.execute(f"SET idle_session_timeout = '{_LONGEST_SILENCE_SECONDS}s'")
+        async with aclosing(_leading(connection, lock, role)) as states:
+            yield states
 
 
 async def _leading(connection: Any, lock: int, role: str) -> AsyncGenerator[bool, None]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 
+from registry_grpc.adapters.postgres.errors import unavailable
 from registry_grpc.domain.errors import Overloaded
 
 
@@ -62,7 +63,8 @@ class Pool:
         return self._lanes[name]
 
     async def acquire(self, lane: Lane) -> asyncpg.Connection[Any]:
-        """Raises Overloaded if too many wait in the lane already, and the errors of `connect`."""
+        """Raises Overloaded if too many wait in the lane already, Unavailable if it waits when another one finds that
+        the database is away, and the errors of `connect`."""
         if not lane.waiting and self._has_room(lane):
             self._take_place(lane)
         elif len(lane.waiting) < self._queue:
@@ -84,6 +86,11 @@ class Pool:
         if not connection.is_closed():
             self._offer(connection)
         self._leave_place(lane)
+
+    def drop_free(self) -> None:
+        """Close all free connections at once, because the server does not answer."""
+        while self._free:
+            self._free.pop().terminate()
 
     async def close(self) -> None:
         """Close all free connections. Those in use are closed when they are given back."""
@@ -117,8 +124,11 @@ class Pool:
             if sought := self._next_seeking():
                 sought.cancel()
         elif error := connecting.exception():
+            nobody_has_one = len(self._seeking) == self._used
             if sought := self._next_seeking():
                 sought.set_exception(error)
+            if nobody_has_one:
+                self._refuse_waiting()
         else:
             self._offer(connecting.result())
 
@@ -135,6 +145,14 @@ class Pool:
             if not (sought := self._seeking.popleft()).done():
                 return sought
         return None
+
+    def _refuse_waiting(self) -> None:
+        """In turn, a few at a time, each would wait for an attempt to connect of its own, which may take seconds."""
+        for lane in self._in_turn:
+            for future in lane.waiting:
+                if not future.done():
+                    future.set_exception(unavailable())
+            lane.waiting.clear()
 
     def _has_room(self, lane: Lane) -> bool:
         if lane.used == 0:

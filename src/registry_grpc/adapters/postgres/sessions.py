@@ -55,7 +55,7 @@ class _Session(asyncpg.Connection):
         try:
             return await super().execute(query, *args, timeout=timeout)
         except BaseException as raised:
-            error = type(raised).__name__
+            error = self._failed(raised)
             raise
         finally:
             if not args:
@@ -66,10 +66,17 @@ class _Session(asyncpg.Connection):
         try:
             return await super()._do_execute(query, *args, **options)  # type: ignore[misc]
         except BaseException as raised:
-            error = type(raised).__name__
+            error = self._failed(raised)
             raise
         finally:
             self._tell(query, began, error)
+
+    def _failed(self, error: BaseException) -> str:
+        """The name of the error. A server that did not answer in time would not answer a ROLLBACK either, for which the
+        caller would wait once more."""
+        if isinstance(error, TimeoutError):
+            self.terminate()
+        return type(error).__name__
 
     def _tell(self, query: str, began: float, error: str, name: str = "") -> None:
         """`name` is that of the span, by default the name of who runs the statement."""

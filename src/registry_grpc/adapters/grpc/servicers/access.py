@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from modelregistry.v1 import access_pb2 as pb
@@ -42,6 +42,14 @@ def _role_in(request: Any) -> Role | None:
     return Role(request.role) if request.role in set(Role) else None
 
 
+def _lifetime_in(request: pb.CreateApiTokenRequest) -> timedelta:
+    """One that is too long for a timedelta is too long for a token, too."""
+    try:
+        return request.lifetime.ToTimedelta() if request.HasField("lifetime") else DEFAULT_LIFETIME
+    except OverflowError:
+        return timedelta.max
+
+
 class AccessServicer:
     """The RPCs on members and API tokens."""
 
@@ -78,8 +86,7 @@ class AccessServicer:
 
     @rpc(only_grpc(_token, lambda it: pb.CreateApiTokenResponse(api_token=it)), Role.ADMIN)
     async def CreateApiToken(self, request: pb.CreateApiTokenRequest, call: Call) -> ApiToken:
-        lifetime = request.lifetime.ToTimedelta() if request.HasField("lifetime") else DEFAULT_LIFETIME
-        new = NewApiToken(name=request.name, role=_role_in(request), lifetime=lifetime)
+        new = NewApiToken(name=request.name, role=_role_in(request), lifetime=_lifetime_in(request))
         return await issue_token(self._access, call.project_id, new, call.caller)
 
     @rpc(
