@@ -51,9 +51,9 @@ def release(folder: Path, *, umask: int) -> Path:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT_ROOT / name, copy)
         copy.chmod(copy.stat().st_mode & ~umask)
-    installed = folder / ".venv" / "installed"  # the environment of the tests serves
-    installed.parent.mkdir()
-    installed.touch()
+    (folder / ".venv").mkdir()
+    for stamp in ("runs", "installed"):  # the environment of the tests serves, and must stay as it is
+        (folder / ".venv" / stamp).touch()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     built = subprocess.run(
         ["make", "release", f"BIN={Path(sys.executable).parent}"],
