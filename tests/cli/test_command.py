@@ -86,6 +86,23 @@ def test_wrong_usage_ends_with_2(offline: Registry, arguments: list[str], says: 
     assert refused.err.startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\xff\xfe", "this is no text in UTF-8."),
+        (b"a: [1\n", "line 2: this is no YAML."),
+        (b"\0", "this is no YAML."),
+        (b"- a", "this must be a"),
+    ],
+)
+def test_a_file_with_other_content_ends_with_2(offline: Registry, tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "options"
+    file.write_bytes(content)
+    refused = offline("update", "11111111-1111-1111-1111-111111111111", "--options", str(file))
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.startswith(f"registry: {file}: {says}")
+
+
 def test_an_unreachable_registry_ends_with_5(offline: Registry) -> None:
     refused = offline("models", "list")
     assert (refused.status, refused.out) == (5, "")

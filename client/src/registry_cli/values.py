@@ -115,9 +115,11 @@ def read(file: str) -> str:
     import sys
 
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: this is no text in UTF-8.") from None
 
 
 def options(file: str, settings: Iterable[str] | None) -> dict[str, Any]:
@@ -126,7 +128,12 @@ def options(file: str, settings: Iterable[str] | None) -> dict[str, Any]:
 
     from modelregistry.v1.deployment_pb2 import DeploymentOptions
 
-    given = yaml.safe_load(read(file)) if file else {}
+    try:
+        given = yaml.safe_load(read(file)) if file else {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise UsageError(f"{file}: {line}this is no YAML.") from None
     if not isinstance(given, dict):
         raise UsageError(f"{file}: this must be a mapping of options.")
     for text in settings or ():
