@@ -265,7 +265,7 @@ def test_two_who_edit_the_same_project_lose_nothing(ui: Ui, rpc: Rpc) -> None:
     ui.button("Save").click()
     expect(ui.dialog.get_by_role("alert")).to_contain_text("Read it again, and make your change anew.")
     ui.button("Read it again, and keep my changes").click()
-    expect(ui.dialog.get_by_role("status")).to_contain_text(
+    expect(ui.dialog.get_by_role("status").filter(has_text="Somebody")).to_contain_text(
         "Somebody else has changed places of model files, the quota of models too."
     )
     expect(ui.dialog.get_by_label("Description")).to_have_value("Eyes")
@@ -289,7 +289,9 @@ def test_two_who_edit_the_same_webhook_lose_nothing(ui: Ui, rpc: Rpc) -> None:
     ui.button("Save").click()
     expect(ui.dialog.get_by_role("alert")).to_contain_text("Read it again, and make your change anew.")
     ui.button("Read it again, and keep my changes").click()
-    expect(ui.dialog.get_by_role("status")).to_contain_text("Somebody else has changed the events too.")
+    expect(ui.dialog.get_by_role("status").filter(has_text="Somebody")).to_contain_text(
+        "Somebody else has changed the events too."
+    )
     expect(ui.dialog.get_by_label("URL")).to_have_value("https://example.com/theirs")
     ui.look("webhook-conflict")
     ui.button("Save").click()

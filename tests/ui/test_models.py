@@ -111,7 +111,9 @@ def test_two_who_edit_the_same_model_lose_nothing(ui: Ui, api: Api) -> None:
     expect(ui.dialog.get_by_role("alert")).to_contain_text("Read it again")
     ui.look("model-conflict")
     ui.button("Read it again, and keep my changes").click()
-    expect(ui.dialog.get_by_role("status")).to_contain_text("Somebody else has changed description too")
+    expect(ui.dialog.get_by_role("status").filter(has_text="Somebody")).to_contain_text(
+        "Somebody else has changed description too"
+    )
     ui.button("Save").click()
     expect(ui.dialog).to_have_count(0)
     saved = api.get(f"/models/{model['id']}").json()
