@@ -68,7 +68,7 @@ async def test_a_burst(
             await limited.until_deployed(answer.service.id)
     for answer in answers:
         assert Phase.FAILED not in {event.phase for event in await limited.events(answer.service.id)}
-    assert calls.total() <= number * 9, calls
+    assert calls.total() <= number * 12, calls  # about 8, and more if pods take long enough to be looked at again
 
 
 @pytest.mark.parametrize("limits", [Limits(requests_per_second=5, burst=5)], indirect=True)
