@@ -71,7 +71,11 @@ def build_java(version: str, target: Path) -> None:
     project.mkdir(parents=True)
     pom = (ROOT / "stubs" / "java" / "pom.xml").read_text()
     (project / "pom.xml").write_text(pom.replace("<version>0.0.0</version>", f"<version>{version}</version>", 1))
-    run("mvn", "--batch-mode", "--quiet", "-f", str(project), f"-Droot={ROOT}", "package")
+    for source in (ROOT / "LICENSE", *(ROOT / "proto").rglob("*.proto")):  # of which Maven would pack the modes, too
+        copy = project / source.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+    run("mvn", "--batch-mode", "--quiet", "-f", str(project), f"-Droot={project}", "package")
     for jar in (f"{NAME}-{version}.jar", f"{NAME}-{version}-sources.jar"):
         shutil.copyfile(project / "target" / jar, target / jar)
     shutil.copyfile(project / "pom.xml", target / f"{NAME}-{version}.pom")
