@@ -45,7 +45,6 @@ NewVersion = Annotated[
 Traffic = Annotated[
     int | None, Parameter(name="--traffic-percent", help="Try it as a canary with so much of the requests, 1 to 99.")
 ]
-_CHANGED = ("version", "model_version_id", "options")
 Revision = Annotated[int, Parameter(help="The revision that must be the present one; 0: any.")]
 
 
@@ -229,7 +228,8 @@ def _as_update(wanted: dict[str, Any], there: Any) -> dict[str, Any]:
     """What is wanted of a new deployment, as a change of the one that has its name."""
     if there.registered_model_id != wanted["registered_model_id"]:
         raise CommandError(f"The deployment {there.name} is of another model.", hint="Choose another --name.")
-    return {"id": there.id} | {each: wanted[each] for each in _CHANGED if each in wanted}
+    changed = wanted.keys() & {"version", "model_version_id", "options"}
+    return {"id": there.id} | {name: wanted[name] for name in changed}
 
 
 def _options(given: dict[str, Any]) -> Any:
