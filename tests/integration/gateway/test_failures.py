@@ -141,6 +141,41 @@ async def test_a_draining_worker_gets_no_new_requests_and_answers_running_ones(t
     await servers[1][0].stop(grace=None)
 
 
+async def test_a_worker_that_stops_at_once_loses_no_request(tmp_path: Path) -> None:
+    """gRPC answers CANCELLED to requests that it has received but not begun when it stops."""
+    log = tmp_path / "log"
+    servers = [backend_server() for _ in range(2)]
+    for number, (server, health_service) in enumerate(servers):
+        server.add_insecure_port(f"unix:{tmp_path}/{number}.sock")
+        await health_service.set("", health_pb2.HealthCheckResponse.SERVING)
+        await server.start()
+    endpoints = [f"{tmp_path}/{number}.sock" for number in range(2)]
+    async with gateway_to(tmp_path / "gateway", endpoints) as rest, AsyncExitStack() as stack:
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(rest.base_url.netloc.decode()))
+        ends: list[object] = []
+        stop = asyncio.Event()
+
+        async def write() -> None:
+            while not stop.is_set():
+                answer = await rest.post(f"{API}/models", json={}, headers={"x-test-log": str(log)})
+                ends.append(answer.status_code)
+
+        async def read() -> None:
+            while not stop.is_set():
+                read = unary(channel, f"/{NATIVE_SERVICE}/GetEcho")(b"", metadata=(("x-test-log", str(log)),))
+                ends.append(await read.code())
+
+        calling = [asyncio.create_task(call()) for call in (write, read) for _ in range(20)]
+        await asyncio.sleep(0.5)
+        await servers[0][0].stop(grace=5)
+        await asyncio.sleep(0.2)
+        stop.set()
+        await asyncio.gather(*calling)
+        assert set(ends) == {200, grpc.StatusCode.OK}
+        assert len(lines_of(log)) == len(ends), "none was executed twice"
+    await servers[1][0].stop(grace=None)
+
+
 @pytest.mark.slow
 async def test_an_answer_that_does_not_come_is_504(rest: httpx.AsyncClient) -> None:
     late = {"x-test-seconds": "35"}
