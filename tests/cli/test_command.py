@@ -130,6 +130,7 @@ def test_errors_name_the_field_the_reason_and_the_remedy(registry: Registry) -> 
     )
 
 
+@pytest.mark.slow
 def test_only_debug_shows_tracebacks(offline: Registry) -> None:
     assert "Traceback" not in offline.run("models", "list").err
     debugged = offline.run("models", "list", "--debug")
@@ -137,6 +138,7 @@ def test_only_debug_shows_tracebacks(offline: Registry) -> None:
     assert "Traceback" in debugged.err
 
 
+@pytest.mark.slow
 def test_a_broken_pipe_is_silent(registry: Registry) -> None:
     registry("models", "create", "iris")
     reading, writing = os.pipe()

@@ -35,6 +35,7 @@ def log_in(command: Registry, issuer: DeviceIssuer, *arguments: str) -> str:
     return done.err
 
 
+@pytest.mark.slow
 def test_contexts(tmp_path: Path) -> None:
     command, project = Registry({}), str(uuid.uuid4())
     assert command("context", "add", "a", "--url", "http://a:1", "--project", project).status == 0

@@ -145,6 +145,7 @@ def test_a_version_gets_texts_of_files_and_keys_that_are_never_shown(iris: Regis
     assert "hidden-secret" not in made.out + made.err
 
 
+@pytest.mark.slow
 def test_deleted_versions_can_be_restored(iris: Registry) -> None:
     id_ = iris.json("versions", "get", "iris@1")["id"]
     assert id_ in iris("versions", "delete", "iris@1", "--yes").err
@@ -152,6 +153,7 @@ def test_deleted_versions_can_be_restored(iris: Registry) -> None:
     assert iris.json("versions", "undelete", id_)["number"] == "1"
 
 
+@pytest.mark.slow
 def test_aliases_move_are_protected_and_have_a_history(iris: Registry) -> None:
     iris("versions", "create", "iris", "v2")
     iris("aliases", "set", "iris@1", "champion")

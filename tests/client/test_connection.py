@@ -94,6 +94,7 @@ def complaint(**options: Any) -> str:
     return f"{raised.value.message} {raised.value.hint}"
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_tls_is_explained(registry: FakeRegistry, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.crt"
     other.write_bytes(Authority().certificate)

@@ -94,6 +94,7 @@ def test_every_hint_names_methods_that_exist() -> None:
         assert f"def {method}(" in source, method
 
 
+@pytest.mark.slow
 async def test_nobody_listens() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with (

@@ -17,6 +17,8 @@ from tests.client.test_waiting import ID, change, state
 from modelregistry.v1 import registered_model_pb2
 from registry_client.errors import DeploymentFailed, NotFound, WaitTimeout
 
+pytestmark = pytest.mark.slow
+
 # Python has no handler in processes that a shell started in the background.
 BEGIN = """
 import asyncio, os, signal, sys, threading
@@ -107,7 +109,6 @@ def test_an_interrupt_ends_at_once_and_without_noise(registry: FakeRegistry, scr
     assert process.returncode == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", ["client.close()", "del client"])
 def test_an_interrupt_at_the_beginning_of_a_stream_does_not_keep_the_client_from_closing(
     registry: FakeRegistry, end: str

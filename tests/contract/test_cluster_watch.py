@@ -25,6 +25,8 @@ from registry_grpc.domain.deployment import Deployment
 from registry_grpc.domain.errors import Reason, Unavailable
 from registry_grpc.ports.cluster import EVERYWHERE, Change, Changed, NamespacesInUse, Relisted, Unseen
 
+pytestmark = pytest.mark.slow
+
 
 async def nowhere() -> tuple[str, ...]:
     """No namespace is in use."""
@@ -276,7 +278,6 @@ async def test_a_namespace_out_of_sight_costs_one_small_request_at_a_time(
         await events.relisted("models")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 8, 45])
 async def test_lost_rights_are_noticed_as_soon_as_the_number_of_namespaces_allows(
     simulated: FaultyCluster, tmp_path: Path, number: int

@@ -21,7 +21,7 @@ from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.deployment_queue import PostgresDeploymentQueue
 from registry_grpc.domain.errors import Reason, Unavailable
 
-pytestmark = pytest.mark.usefixtures("no_other_deployments")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_other_deployments")]
 
 
 @pytest.fixture

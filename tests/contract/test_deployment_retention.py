@@ -26,6 +26,8 @@ from registry_grpc.domain.inference_service import ServiceState
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.reason import DeploymentReason
 
+pytestmark = pytest.mark.slow
+
 DAY = timedelta(days=1)
 LONG = RETENTION.age + DAY
 UNDEPLOYED: dict[str, Any] = {

@@ -103,6 +103,7 @@ class TestWatch:
 
         assert [event["type"] for event in events] == ["ADDED"]
 
+    @pytest.mark.slow
     async def test_sends_a_bookmark_before_its_timeout(self, kube: Kube) -> None:
         version = (await kube.listed(SERVING_RUNTIMES))["metadata"]["resourceVersion"]
         created = await kube.apply(runtime("a"))

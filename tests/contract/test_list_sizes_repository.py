@@ -22,6 +22,8 @@ from registry_grpc.domain.registered_model import RegisteredModelFilter, Tags
 from registry_grpc.domain.serving_environment import ServingEnvironmentFilter
 from registry_grpc.ports.deployments import DeploymentFilter
 
+pytestmark = pytest.mark.slow
+
 MEBIBYTE = 1 << 20
 
 List = Callable[[Slice], Awaitable[Page[Any]]]

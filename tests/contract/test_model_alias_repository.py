@@ -225,6 +225,7 @@ async def test_default_and_alias_always_agree(world: World) -> None:
         await _check_agreement(world)
 
 
+@pytest.mark.slow
 async def test_default_and_alias_agree_when_another_program_writes(
     postgres_repositories: Repositories, database: Database, project_id: UUID
 ) -> None:

@@ -270,6 +270,7 @@ async def test_of_concurrent_requests_as_many_succeed_as_there_is_room_for(
     assert len(refusals) == AT_ONCE - 5
 
 
+@pytest.mark.slow
 async def test_a_request_that_is_sent_again_is_answered_like_the_first(
     wide_database: Database, project_id: UUID
 ) -> None:
@@ -356,6 +357,7 @@ async def test_sizes_that_are_too_large_to_be_added_up_are_counted(tenant: Tenan
     assert (await tenant.usage()).bytes == 2**63 - 1
 
 
+@pytest.mark.slow
 async def test_mixed_writes_do_not_deadlock(tenant: Tenant) -> None:
     """Creations of all kinds with deletions, new quotas and requests that lock models: all come to an end."""
     prepared = [await prepare(tenant) for prepare, _ in WAYS.values()]

@@ -260,6 +260,7 @@ def test_updating_and_rolling_back(deployer: Deployer) -> None:
     assert (refusal.code, refusal.reason) == (StatusCode.NOT_FOUND, "REVISION_NOT_FOUND")
 
 
+@pytest.mark.slow
 def test_a_canary_is_tried_promoted_and_aborted(deployer: Deployer) -> None:
     id_ = deployer.make().id
     deployer.until(id_, lambda now: bool(now.phase == DEPLOYED))

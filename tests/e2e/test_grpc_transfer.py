@@ -161,6 +161,7 @@ def command(name: str, project_id: str, address: str, file: bytes = b"") -> subp
     return subprocess.run(arguments, input=file, capture_output=True, check=False, timeout=60)
 
 
+@pytest.mark.slow
 def test_the_commands_write_and_read_files(rpc: Rpc, stack: Addresses) -> None:
     a_project(rpc)
     done = command("export", rpc.project_id, stack.target)

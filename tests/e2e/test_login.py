@@ -24,7 +24,7 @@ from modelregistry.v1 import registered_model_pb2
 from modelregistry.v1.access_pb2_grpc import AccessServiceStub
 from modelregistry.v1.registered_model_pb2_grpc import RegisteredModelServiceStub
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 _ACCESS: Any = AccessServiceStub
 _MODELS: Any = RegisteredModelServiceStub

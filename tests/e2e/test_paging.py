@@ -89,6 +89,7 @@ def test_beyond_the_end_the_list_is_empty_and_repeats_the_offset(five: World, ro
     assert assert_page(response, total=5, next_offset=min(offset, MAX)) == []
 
 
+@pytest.mark.slow
 def test_twenty_rows_are_the_default_and_a_hundred_the_most(api: Api) -> None:
     names = [a_model(api, f"model-{number:03}")["name"] for number in range(103)]
     names.reverse()

@@ -170,6 +170,7 @@ def test_a_wrong_filter_names_the_field(client: Client) -> None:
     assert 'did you mean "name"' in raised.value.fields["filter"]
 
 
+@pytest.mark.slow
 def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, environment: Environment) -> None:
     first, second = a_version(model), a_version(model, "v2", uri="s3://models/iris/2")
     plan = first.plan(environment.name, min_replicas=1)
@@ -230,6 +231,7 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
     environment.delete()
 
 
+@pytest.mark.slow
 def test_a_canary(model: Model, environment: Environment) -> None:
     deployment = a_version(model).deploy(environment, min_replicas=2).wait(timeout=60)
     second = a_version(model, "v2")
@@ -251,6 +253,7 @@ def test_a_failure_is_explained(model: Model, environment: Environment) -> None:
     deployment.undeploy()
 
 
+@pytest.mark.slow
 async def test_the_asynchronous_client(other: AsyncClient, client: Client) -> None:
     """All at the same time, and beside the blocking client in the same loop."""
     models = await asyncio.gather(*(other.models.create(f"model {number}") for number in range(10)))

@@ -22,6 +22,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.+?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_every_snippet_works(simulated_stack: Addresses, capsys: pytest.CaptureFixture[str]) -> None:
     project, environment = str(uuid.uuid4()), fresh("prod")
     snippets = blocks("python")

@@ -156,6 +156,7 @@ async def test_a_request_with_an_id_has_the_name_of_its_caller(database: Databas
     }  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_callers_who_share_connections_are_not_mistaken_for_each_other(database: Database) -> None:
     """Also after refusals, and after callers without a name."""
     r, project_id = repositories_on(database), uuid4()

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
+import pytest
 import pytest_asyncio
 from tests.contract.conftest import repositories_on
 from tests.contract.intents import OPTIONS, deployed
@@ -221,6 +222,7 @@ async def test_a_refused_call_is_an_entry(database: Database) -> None:
     assert (entry.type, entry.actor, entry.address) == ("call.refused", "eve", "192.0.2.7")
 
 
+@pytest.mark.slow
 async def test_writers_at_the_same_time_make_one_chain(database: Database, fresh_database_url: str) -> None:
     r, project_id = repositories_on(database), uuid4()
 
@@ -236,6 +238,7 @@ async def test_writers_at_the_same_time_make_one_chain(database: Database, fresh
     assert (await verified(fresh_database_url))[0] == 0
 
 
+@pytest.mark.slow
 async def test_entries_are_exported_as_lines_of_json(database: Database, fresh_database_url: str) -> None:
     project_id, found = await filled(database)
     outcome = await command("audit", "export", "--after", str(found[3].position), database_url=fresh_database_url)

@@ -13,6 +13,8 @@ import pytest
 
 from registry_grpc.adapters.postgres import migrate
 
+pytestmark = pytest.mark.slow
+
 PROJECTS = [uuid.UUID(int=1), uuid.UUID(int=2)]
 STATUSES = ["PENDING", "READY", "FAILED", "ARCHIVED"]
 
@@ -190,7 +192,6 @@ async def test_a_model_stays_in_its_project(connection: asyncpg.Connection) -> N
     await assert_exact(connection)
 
 
-@pytest.mark.slow
 async def test_the_first_fill_misses_nothing_of_writers_that_run_on(empty_database_url: str) -> None:
     async with migrate.migration_connection(empty_database_url) as connection:
         migrations = migrate.load_migrations()

@@ -179,6 +179,7 @@ async def test_a_table_that_was_changed_meanwhile_is_a_concurrent_change(databas
         assert await connection.fetch(statement) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -318,6 +319,7 @@ async def test_a_statement_cut_off_by_the_server_is_unavailable(database: Databa
     assert await database.fetch("SELECT 1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_unit", [False, True], ids=["transaction", "unit"])
 async def test_who_got_no_answer_does_not_wait_for_a_rollback_too(database_url: str, is_unit: bool) -> None:
     database = Database(database_url, replace(PATIENT, size=1, statement_timeout=0.5))
@@ -340,6 +342,7 @@ async def test_who_got_no_answer_does_not_wait_for_a_rollback_too(database_url: 
     await database.close()
 
 
+@pytest.mark.slow
 async def test_one_timeout_is_enough_for_all_connections(database_url: str) -> None:
     """Otherwise each free connection costs another caller the same time."""
     database = Database(database_url, replace(PATIENT, size=2, statement_timeout=1))

@@ -23,6 +23,8 @@ from registry_grpc.adapters.postgres.stored_keys import Rewritten, decrypt_store
 from registry_grpc.domain.model_version import Credentials, ModelVersion
 from registry_grpc.domain.paging import Slice
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = bytes(32), bytes(range(32))
 FIRST, BOTH, SECOND = AesGcmCipher({"k1": OLD}), AesGcmCipher({"k2": NEW, "k1": OLD}), AesGcmCipher({"k2": NEW})
 KEYS = Credentials("access ключ" * 40, "secret" * 80)

@@ -32,6 +32,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import (
 from registry_grpc.doctor import examine
 from registry_grpc.settings import ClusterKind, Settings
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = (AesGcmCipher({name: name.encode() * 16}) for name in ("k1", "k2"))
 KEYS = ",".join(f"{name}:{base64.b64encode(name.encode() * 16).decode()}" for name in ("k2", "k1"))
 PASSWORD = "the-passw0rd"

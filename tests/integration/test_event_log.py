@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROJECT = uuid.UUID(int=1)
 MODEL = uuid.UUID(int=2)
 EVENTS = "SELECT * FROM event WHERE type <> 'log.started' ORDER BY position"

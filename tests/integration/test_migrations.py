@@ -33,6 +33,8 @@ from registry_grpc.domain.audit import NO_PROJECT, Refused
 from registry_grpc.domain.paging import Slice
 from registry_grpc.domain.webhook import NewWebhook, Webhook, new_secret
 
+pytestmark = pytest.mark.slow
+
 MIGRATIONS = migrate.load_migrations()
 NEWEST = MIGRATIONS[-1].version
 
@@ -55,7 +57,6 @@ async def tables_of(connection: asyncpg.Connection) -> set[str]:
     return {row["tablename"] for row in rows}
 
 
-@pytest.mark.slow
 async def test_every_migration_can_be_taken_back_and_applied_again(
     connection: asyncpg.Connection, empty_database_url: str
 ) -> None:
@@ -96,7 +97,6 @@ async def filled(fresh_database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.mark.slow
 async def test_the_audit_of_access_is_taken_back_and_made_again_on_a_filled_database(
     filled: Database, fresh_database_url: str
 ) -> None:
@@ -121,7 +121,6 @@ async def test_the_audit_of_access_is_taken_back_and_made_again_on_a_filled_data
     assert (verified.status, "BROKEN" in verified.out) == (0, False)
 
 
-@pytest.mark.slow
 async def test_a_filled_database_is_taken_back_to_before_the_events_and_up_again(
     filled: Database, fresh_database_url: str
 ) -> None:
@@ -256,7 +255,6 @@ async def test_every_statement_without_a_transaction_can_be_repeated(empty_datab
         assert schema_of(empty_database_url) == resumed
 
 
-@pytest.mark.slow
 async def test_a_runner_that_lost_its_database_is_resumed(empty_database_url: str) -> None:
     """It is interrupted while it builds an index, which stays behind and is invalid."""
     other, older = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)

@@ -81,6 +81,7 @@ async def until_a_lock_is_awaited(database_url: str) -> None:
         await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_stopped_worker_reports_it_and_finishes_running_requests(
     fresh_database_url: str, locked_models: asyncpg.Connection[Any], tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 from registry_grpc.adapters.postgres import migrate
 from registry_grpc.operations import _DONE_OF
 
+pytestmark = pytest.mark.slow
+
 MIGRATIONS = migrate.load_migrations()
 NUMBERING = 20261130000300
 COLUMNS = 20261127000100

@@ -41,6 +41,8 @@ from registry_grpc.domain.webhook import (
 )
 from registry_grpc.ports.webhooks import Due
 
+pytestmark = pytest.mark.slow
+
 PROJECT = UUID(int=1)
 CIPHER = AesGcmCipher({"k1": bytes(32)})
 SOON = timedelta(hours=1)

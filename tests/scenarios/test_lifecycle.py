@@ -16,6 +16,8 @@ from registry_grpc.domain.errors import DeploymentBlocked, FailedPrecondition, I
 from registry_grpc.domain.inference_service import InferenceServicePatch, ServiceState
 from registry_grpc.domain.policy import DeploymentPolicy
 
+pytestmark = pytest.mark.slow
+
 OLD, NEW = "s3://models/iris", "s3://models/iris-2"
 
 

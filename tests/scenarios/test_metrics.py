@@ -43,6 +43,8 @@ from registry_grpc.services.access import issue_token
 from registry_grpc.settings import Settings
 from registry_grpc.supervisor import ProcessSpec, Supervisor
 
+pytestmark = pytest.mark.slow
+
 _STUB: Any = registered_model_pb2_grpc.RegisteredModelServiceStub
 _EVENTS: Any = event_pb2_grpc.EventServiceStub
 _WORLDS_KEY = f"k1:{base64.b64encode(bytes(32)).decode()}"

@@ -12,6 +12,8 @@ from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SER
 from registry_grpc.domain.deployment import Deployment, Phase
 from registry_grpc.domain.serving_environment import DriftPolicy
 
+pytestmark = pytest.mark.slow
+
 OURS = "modelregistry.ai-platform/deployment-id"
 
 

@@ -23,6 +23,8 @@ from registry_grpc.adapters.rest.descriptor import REST_PACKAGE
 from registry_grpc.domain.access import Role
 from registry_grpc.services import audit
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = str(UUID(int=0))
 
 

@@ -22,6 +22,8 @@ from registry_grpc.domain.deployment_options import (
 from registry_grpc.domain.model_version import Credentials
 from registry_grpc.domain.policy import DeploymentPolicy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("framework", "version", "asked"),

@@ -101,6 +101,7 @@ async def test_while_calls_are_refused_all_the_time_the_windows_get_longer() -> 
     assert len(noted.refused) - before == 2 * MOST_OF_A_CALLER + 1, "the second window has not ended"
 
 
+@pytest.mark.slow
 async def test_bursts_with_pauses_are_not_many_entries_either() -> None:
     noted, clock = Noted(), Clock()
     kept = refusals(noted, clock)

@@ -95,6 +95,7 @@ def dead_tests(text: str) -> Iterator[str]:
             yield f"{file}::{name}"
 
 
+@pytest.mark.slow
 def test_cited_numbers_exist_in_the_contract_and_the_decisions() -> None:
     there = cited()
     assert [
@@ -102,6 +103,7 @@ def test_cited_numbers_exist_in_the_contract_and_the_decisions() -> None:
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", _ELSEWHERE)
 def test_nothing_is_cited_that_is_not_in_the_repository(kind: str) -> None:
     assert [

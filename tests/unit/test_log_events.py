@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from registry_grpc import observability
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,7 @@ def documented() -> dict[str, bool]:
     return {name: bool(star) for name, star in re.findall(r"`([a-z_.]+)`(\*?)", names)}
 
 
+@pytest.mark.slow
 def test_all_events_are_documented_and_no_others() -> None:
     assert events() == documented().keys()
 

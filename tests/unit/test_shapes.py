@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.deployments import BORN, a_deployment, a_spec
@@ -169,6 +170,7 @@ async def made_a_pass(objects: Any, deployment: Deployment) -> None:
     removal_of_additions(without_additions(deployment.applied, service), spec_of(service))
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(mutants(a_service(STANDARD, "Standard")), mutants(A_ROUTE))
 def test_an_inference_service_and_its_route(service: dict[str, Any], route: dict[str, Any]) -> None:
@@ -176,6 +178,7 @@ def test_an_inference_service_and_its_route(service: dict[str, Any], route: dict
     asyncio.run(made_a_pass(Objects(service, route, A_KNATIVE_SERVICE), PLAIN))
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(mutants(a_service(KNATIVE, "Knative")), mutants(A_KNATIVE_SERVICE))
 def test_a_knative_service(service: dict[str, Any], workload: dict[str, Any]) -> None:

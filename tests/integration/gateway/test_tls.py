@@ -25,6 +25,8 @@ from registry_grpc.settings import Settings
 from registry_grpc.shipped import PROJECT_ROOT, gateway_config
 from registry_grpc.tls import server_credentials
 
+pytestmark = pytest.mark.slow
+
 WORKER = "registry-grpc-worker"
 GATEWAY_LISTENERS = {
     listener["name"]: listener["address"]["socket_address"]["port_value"]
@@ -206,7 +208,6 @@ async def test_certificates_towards_workers_may_change(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("switches", [(), ("tls",), ("tls", "mtls")], ids=["plain", "tls", "mtls"])
 async def test_probes_need_no_certificate_and_reach_nothing_else(tmp_path: Path, switches: tuple[str, ...]) -> None:
     """With the request that a kubelet sends for the readiness probe of the manifest."""
