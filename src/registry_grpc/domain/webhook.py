@@ -161,7 +161,7 @@ class Reach:
         """Raises InvalidRequest if the URL can already be refused by its text."""
         parts = urlsplit(url)
         if parts.scheme == "http" and not self.networks:
-            raise InvalidRequest([Violation("url", "must begin with https://")])
+            raise InvalidRequest([Violation("url", _NOT_HTTPS)])
         try:
             ipaddress.ip_address(parts.hostname or "")
         except ValueError:
@@ -176,7 +176,7 @@ class Reach:
         if any(ip.version == network.version and ip in network for network in self.networks):
             return ""
         if scheme != "https":
-            return "must begin with https://: http is only allowed to the networks of REGISTRY_WEBHOOK_NETWORKS"
+            return _NOT_HTTPS
         if not ip.is_global or ip.is_multicast or any(ip in network for network in _RESERVED):
             return _NOT_PUBLIC
         if ip.version == 6 and ip not in _ASSIGNED:
@@ -184,6 +184,7 @@ class Reach:
         return ""
 
 
+_NOT_HTTPS = "must begin with https://: http is only allowed to the networks of REGISTRY_WEBHOOK_NETWORKS"
 _NOT_PUBLIC = "must not lead to a private, local or reserved address (see REGISTRY_WEBHOOK_NETWORKS)"
 # What `is_global` does not know. Addresses that IPv6 translates to IPv4 ones lead to wherever those lead. Most
 # are outside of 2000::/3, which is what is assigned to the internet.
