@@ -116,7 +116,7 @@ def test_completion_is_quiet_and_quick_without_a_registry(offline: Registry) -> 
     done = offline("__complete", "models", "get", "")
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines() == ["", "\x1fbegin"]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_contexts_are_completed(offline: Registry) -> None:

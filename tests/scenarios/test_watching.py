@@ -61,7 +61,7 @@ async def test_a_change_reaches_the_watcher_at_once(faulty: World, server: Serve
         await faulty.dying_requests.deployments.update(faulty.project_id, id_, model_version_id=None, options=None)
         await read_until(stream, Phase.PENDING)
         took.append(time.monotonic() - began)
-    assert min(took) < 1
+    assert min(took) < 5
 
 
 async def test_all_watchers_share_one_session(faulty: World, server: Server) -> None:

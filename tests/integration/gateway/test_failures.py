@@ -92,7 +92,7 @@ async def test_killed_workers(workers: list[Worker], tmp_path: Path) -> None:
         await workers[1].wait()
         started = time.monotonic()
         answer = await rest.get(f"{API}/models", headers={"x-request-id": "mine"})
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5
         assert_error(answer, 503, "service unavailable")
         assert answer.headers["x-request-id"] == "mine"
         async with grpc.aio.insecure_channel(rest.base_url.netloc.decode()) as channel:
