@@ -126,7 +126,7 @@ def test_nothing_outlives_a_killed_run_which_can_be_started_again_at_once() -> N
             if process.pid == stack.pid or "/bin/postgres" in process.command:
                 process.send(signal.SIGKILL)
         with httpx.Client(base_url=again.start().base_url, timeout=30) as http:
-            assert wait_until(lambda: not [process for process in everything if process.runs], 20)
+            assert wait_until(lambda: not [process for process in everything if process.runs], 60)
             assert Api(http, project).read(f"/models/{model['id']}")["id"] == model["id"]
     finally:
         for one in (again, stack):
