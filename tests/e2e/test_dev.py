@@ -44,7 +44,7 @@ def test_a_killed_database_is_started_again() -> None:
             model = a_model(api)
             server = part(stack, "/bin/postgres")
             server.send(signal.SIGKILL)
-            assert wait_until(lambda: not server.runs, 5)
+            assert wait_until(lambda: not server.runs, 20)
             assert wait_until(lambda: api.get("!/healthz").status_code == 200, 20)
             assert api.read(f"/models/{model['id']}")["id"] == model["id"]
         assert [line["name"] for line in lines_of(stack) if line["event"] == "process.ended"] == ["postgres"]
@@ -99,7 +99,7 @@ def test_clients_of_the_cluster_go_on_when_it_is_started_again() -> None:
         with Cluster(stack.start()).http as http:
             simulated = part(stack, "simulated_cluster")
             simulated.send(signal.SIGKILL)
-            assert wait_until(lambda: not simulated.runs, 5)
+            assert wait_until(lambda: not simulated.runs, 20)
 
             def answers() -> bool:
                 try:

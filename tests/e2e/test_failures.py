@@ -205,7 +205,7 @@ def test_sigterm_ends_everything_and_loses_no_acknowledged_write(database: Datab
         assert stack.stop() == 0
         assert time.monotonic() - began < 10
         load.finish()
-        assert wait_until(lambda: not [process for process in everything if process.runs], 2)
+        assert wait_until(lambda: not [process for process in everything if process.runs], 20)
         refused = [problem for problem in load.wrong if "ConnectError" not in problem and not problem.startswith("503")]
         assert len(refused) <= 4, refused
         names, project = load.acknowledged, api.project_id

@@ -33,7 +33,7 @@ class Registry:
         request = project_pb2.CreateProjectRequest(project={"name": fresh("team"), **fields})
         project = self.projects.CreateProject(request, timeout=20).project
         api = Api(self.http, project.id)
-        assert wait_until(lambda: api.post("/models", {"name": fresh("probe")}).status_code != 403, 5)
+        assert wait_until(lambda: api.post("/models", {"name": fresh("probe")}).status_code != 403, 30)
         return api
 
     def update(self, api: Api, **fields: Any) -> None:
@@ -126,7 +126,7 @@ def test_quotas_are_kept_and_freed(registry: Registry) -> None:
     usage = registry.usage(api)
     assert (usage.models, usage.versions, usage.deployments) == (3, 2, 1)
     registry.update(api, max_deployments=2)
-    assert wait_until(lambda: api.post("/deploy", again).status_code == 202, 5)
+    assert wait_until(lambda: api.post("/deploy", again).status_code == 202, 30)
 
 
 def test_as_many_of_many_requests_at_once_succeed_as_there_is_room_for(registry: Registry) -> None:
