@@ -160,6 +160,25 @@ def test_who_closes_the_login_finds_it_again(demo: Ui, log_in: Callable[[str], N
     expect(sign_in_button(demo)).to_be_visible()
 
 
+def test_a_call_that_was_made_before_does_not_show_a_closed_login_again(
+    demo: Ui, log_in: Callable[[str], None]
+) -> None:
+    log_in("Editor")
+    held: list[Route] = []
+    end_the_session(demo)
+    demo.page.route("**/ListRegisteredModels", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks it
+    with demo.page.expect_request("**/ListRegisteredModels"):
+        demo.page.reload()
+    expect(demo.dialog).to_be_visible()
+    demo.page.keyboard.press("Escape")
+    expect(demo.dialog).to_have_count(0)
+    with demo.page.expect_response("**/ListRegisteredModels"):
+        for route in held:
+            route.continue_(headers={**route.request.headers, "authorization": "Bearer rgt_ended"})
+    expect(demo.page.get_by_role("main").get_by_role("button", name="Sign in")).to_be_visible()
+    expect(demo.dialog).to_have_count(0)
+
+
 def test_a_project_without_a_role_says_why_it_looks_empty(demo: Ui, log_in: Callable[[str], None]) -> None:
     log_in("Editor")
     notice = demo.page.get_by_text("You have no role in this project")

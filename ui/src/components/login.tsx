@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { logIn, loginFailure } from "../lib/oidc";
-import { config, loginWanted, signIn, token } from "../lib/session";
+import { closeLogin, config, signIn, token } from "../lib/session";
 import { useStore } from "../lib/store";
 import { Button } from "./basics";
 import { Dialog } from "./dialog";
@@ -14,7 +14,7 @@ export function LoginDialog({ why }: { why: string }) {
   const [busy, setBusy] = useState(false);
   const close = () => {
     loginFailure.set("");
-    loginWanted.set("");
+    closeLogin();
   };
   const atIssuer = async () => {
     setBusy(true);

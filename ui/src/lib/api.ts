@@ -16,7 +16,7 @@ import { WebhookService } from "../gen/modelregistry/v1/webhook_pb";
 import { isAway } from "./errors";
 import { registryIsAway } from "./health";
 import { currentProject } from "./project";
-import { accepted, loginWanted, token } from "./session";
+import { accepted, loginsClosed, loginWanted, token } from "./session";
 
 /** The project and the token of the caller, unless the call names them itself. */
 const withMetadata: Interceptor = (next) => (request) => {
@@ -27,13 +27,14 @@ const withMetadata: Interceptor = (next) => (request) => {
 
 /** Asks for a login, or says that the registry is away, wherever the call was made. The caller gets the error as well. */
 const withNotices: Interceptor = (next) => async (request) => {
+  const closed = loginsClosed.get();
   try {
     const answer = await next(request);
     if (token.get()) accepted.set(true);
     return answer;
   } catch (error) {
     if (isAway(error)) registryIsAway(error, probe);
-    else if (ConnectError.from(error).code === Code.Unauthenticated) {
+    else if (ConnectError.from(error).code === Code.Unauthenticated && closed === loginsClosed.get()) {
       loginWanted.set(loginWanted.get() || whyLogin());
     }
     throw error;

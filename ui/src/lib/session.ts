@@ -35,6 +35,14 @@ export const token = createStore(sessionStorage.getItem(KEY) ?? "");
 /** Why the login is shown over the page; empty while it is not. The page stays as it is below. */
 export const loginWanted = createStore("");
 
+/** How often the user has closed the login. A call that was made before must not show it again when it is refused. */
+export const loginsClosed = createStore(0);
+
+export function closeLogin(): void {
+  loginsClosed.set(loginsClosed.get() + 1);
+  loginWanted.set("");
+}
+
 /** Whether the registry has accepted the token since it was entered or the page was loaded. */
 export const accepted = createStore(false);
 
