@@ -16,6 +16,7 @@ from tests.client.fake_registry import PROJECT, FakeRegistry, Refused
 from modelregistry.v1 import deployment_pb2 as pb
 from modelregistry.v1 import event_pb2, model_version_pb2, serving_environment_pb2
 from modelregistry.v1.deployment_reason_pb2 import DeploymentReason
+from modelregistry.v1.event_pb2_grpc import EventServiceStub
 from registry_client import AsyncClient, Client, Deployment
 from registry_client.aio import watching
 from registry_client.errors import DeploymentFailed, Error, OutOfRange, Unavailable, WaitTimeout
@@ -116,6 +117,7 @@ def test_patience_ends(registry: FakeRegistry, deployment: Deployment, until_the
     assert str(raised.value) == (
         "The deployment iris is DEPLOYING and not DEPLOYED after 0.3 s: 0 of 1 replicas.\nWhat to do: Wait."
     )
+    assert raised.value.next_step == "Wait."
 
 
 def test_a_restored_database_is_noticed(registry: FakeRegistry, deployment: Deployment, until_the_end: Any) -> None:
@@ -151,6 +153,22 @@ async def test_events_are_watched_with_bookmarks(registry: FakeRegistry, until_t
         await watch.aclose()
     asked = registry.requests("WatchEvents")
     assert [(each.resume_token, list(each.types)) for each in asked] == [("4", ["alias"]), ("5", ["alias"])]
+
+
+async def test_a_stream_of_a_stub_goes_on_where_it_broke(registry: FakeRegistry, until_the_end: Any) -> None:
+    """For what the client has no methods for."""
+    events = [event_pb2.WatchEventsResponse(event={"name": name}, resume_token=name) for name in ("iris", "rose")]
+
+    def request_after(place: str) -> event_pb2.WatchEventsRequest:
+        return event_pb2.WatchEventsRequest(resume_token=place)
+
+    registry.answer("WatchEvents", [events[0], BROKEN], [events[1], until_the_end])
+    async with AsyncClient(registry.url, project=PROJECT) as client:
+        stub = client.stub(EventServiceStub)
+        watch = client.watch(stub.WatchEvents, request_after, lambda answer: answer.resume_token)
+        assert [(await anext(watch)).event.name for _ in events] == ["iris", "rose"]
+        await watch.aclose()
+    assert [each.resume_token for each in registry.requests("WatchEvents")] == ["", "iris"]
 
 
 def test_a_watch_replaces_a_refused_token(registry: FakeRegistry, until_the_end: Any, tmp_path: Path) -> None:

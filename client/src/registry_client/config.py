@@ -98,25 +98,33 @@ def path() -> Path:
 
 def load(file: Path | None = None) -> Config:
     """Read the file. Without one, there are no contexts. Raises ConfigError."""
-    import yaml  # noqa: PLC0415 - most programs have no such file
-
     file = file or path()
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        # The error of YAML would quote the line, which may have a token.
-        place = getattr(error, "problem_mark", None)
-        line = f", line {place.line + 1}" if place is not None else ""
-        raise ConfigError(f"{file}{line}: the file cannot be read as YAML.") from None
-    content = _mapping(content, f"{file}", ("current", "contexts"))
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "this is not text in UTF-8"
+        raise ConfigError(f"{file}: {cause}.") from None
+    content = _mapping(parsed(text, f"{file}") or {}, f"{file}", ("current", "contexts"))
     contexts = _mapping(content.get("contexts") or {}, f"{file}: contexts", None)
     read = {name: _context(value, f"{file}: context {name}") for name, value in contexts.items()}
     current = str(content.get("current") or "")
     if current and current not in read:
         raise ConfigError(f"{file}: current: there is no context {current!r}.")
     return Config(read, current)
+
+
+def parsed(text: str, place: str) -> Any:
+    """The content of a YAML file. Raises ConfigError with the line, which is not quoted: it may have a token."""
+    import yaml  # noqa: PLC0415 - most programs have no such file
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark is not None else ""
+        raise ConfigError(f"{place}: {line}this is not valid YAML.") from None
 
 
 def save(config: Config, file: Path | None = None) -> Path:

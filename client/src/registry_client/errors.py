@@ -128,25 +128,37 @@ class Internal(RegistryError):
     """A fault of the registry. Its log has the cause under `request_id`."""
 
 
-class DeploymentFailed(Error):
+class _WaitEnded(Error):
+    """A deployment that was waited for is not as it should be."""
+
+    def __init__(self, summary: str, next_step: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        """What happened."""
+        self.next_step = next_step
+        """What to do about it; may be empty."""
+
+    def __str__(self) -> str:
+        return f"{self.summary}\nWhat to do: {self.next_step}" if self.next_step else self.summary
+
+
+class DeploymentFailed(_WaitEnded):
     """A deployment that was waited for has failed."""
 
     def __init__(self, name: str, phase: str, reason: str, message: str, next_step: str) -> None:
-        text = ": ".join(filter(None, [f"The deployment {name} is {phase}", reason, message]))
-        super().__init__(f"{text}\nWhat to do: {next_step}" if next_step else text)
+        super().__init__(": ".join(filter(None, [f"The deployment {name} is {phase}", reason, message])), next_step)
         self.name, self.phase = name, phase
         self.reason = reason
         """Such as MODEL_LOAD; docs/reasons.md explains them."""
         self.message = message
         """What the cluster says, down to the log of the container."""
-        self.next_step = next_step
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process, such as that of a pool."""
         return type(self), (self.name, self.phase, self.reason, self.message, self.next_step)
 
 
-class WaitTimeout(Error, TimeoutError):
+class WaitTimeout(_WaitEnded, TimeoutError):
     """A deployment was not ready in time. It goes on nevertheless."""
 
 
@@ -172,7 +184,7 @@ _HINTS: Final = {
     "REGISTERED_MODEL_NAME_TAKEN": "Use client.models.get(name) for the model that exists, or choose another name.",
     "MODEL_VERSION_NAME_TAKEN": "Use model.versions.get(name) for the version that exists, or choose another name.",
     "SERVING_ENVIRONMENT_NAME_TAKEN": "Use client.environments.get(name) for the environment that exists.",
-    "INFERENCE_SERVICE_NAME_TAKEN": "Pass or_update=True to update the one that exists, or deploy with another `name`.",
+    "INFERENCE_SERVICE_NAME_TAKEN": "Pass or_update=True to update one of the same model, or choose another `name`.",
     "MODEL_NOT_ARCHIVED": "Archive the model first: model.archive().",
     "MODEL_VERSION_NOT_READY": 'Set its status first: version.update(status="READY").',
     "MODEL_VERSION_IN_USE": "Undeploy what serves it, then deployment.delete(); force=True also deletes aliases.",
