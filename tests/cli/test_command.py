@@ -89,9 +89,9 @@ def test_wrong_usage_ends_with_2(offline: Registry, arguments: list[str], says: 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"\xff\xfe", "this is no text in UTF-8."),
-        (b"a: [1\n", "line 2: this is no YAML."),
-        (b"\0", "this is no YAML."),
+        (b"\xff\xfe", "this is not text in UTF-8."),
+        (b"a: [1\n", "line 2: this is not valid YAML."),
+        (b"\0", "this is not valid YAML."),
         (b"- a", "this must be a"),
     ],
 )

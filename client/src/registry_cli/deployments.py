@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from registry_cli import names, options, output, tables, values
-from registry_cli.errors import FAILED, CommandError
+from registry_cli.errors import CommandError
 from registry_cli.session import call, client, pages
 
 app = App(name="deployments")
@@ -77,7 +77,7 @@ def diff(deployment: options.Deployment, /) -> None:
     for field in found.edited_version_fields:
         output.say(f"The version was changed since it was deployed: {field}")
     if found.drift:
-        raise CommandError("The object in the cluster is not as it was applied.", status=FAILED)
+        raise CommandError("The object in the cluster is not as it was applied.")
     output.say("The object in the cluster is as it was applied.")
 
 

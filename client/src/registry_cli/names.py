@@ -97,13 +97,6 @@ def deployment_id(name: str) -> str:
     )
 
 
-def same_deployment(wanted: dict[str, Any]) -> Any:
-    """The inference service with the name and environment of a new deployment; None if there is none."""
-    place, condition = wanted["serving_environment_id"], f"name = {quoted(wanted['name'])}"
-    found = pages("inference_service.ListInferenceServices", serving_environment_id=place, filter=condition)
-    return next(found, None)
-
-
 def artifact(name: str, of: str) -> Any:
     """By its id, or by its name and the version that has it; without a version, among those that stand alone."""
     if is_id(name):

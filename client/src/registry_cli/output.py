@@ -79,10 +79,8 @@ def show_one(message: Any, table: Table) -> None:
 def show_line(message: Any, table: Table) -> None:
     """Print an object of a stream at once: a line of text or of JSON."""
     match chosen.output:
-        case "json":
-            print(json.dumps(as_json(message), ensure_ascii=False), flush=True)
-        case "yaml":
-            print("---\n" + _yaml(as_json(message)), end="", flush=True)
+        case "json" | "yaml":
+            print(document(as_json(message)), flush=True)
         case "name":
             print(_shown(message, table.name), flush=True)
         case _:
@@ -90,6 +88,11 @@ def show_line(message: Any, table: Table) -> None:
                 _shown(message, column.value) for column in table.columns if chosen.output == "wide" or not column.wide
             )
             print("  ".join(text for text in shown if text), flush=True)
+
+
+def document(data: Any) -> str:
+    """Data as one of several documents: a line of JSON, or YAML after a mark."""
+    return json.dumps(data, ensure_ascii=False) if chosen.output == "json" else f"---\n{_yaml(data)}"
 
 
 def show_values(values: dict[str, Any]) -> None:

@@ -119,21 +119,15 @@ def read(file: str) -> str:
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{file}: this is no text in UTF-8.") from None
+        raise UsageError(f"{file}: this is not text in UTF-8.") from None
 
 
 def options(file: str, settings: Iterable[str] | None) -> dict[str, Any]:
     """DeploymentOptions as JSON: those of a YAML file, changed by settings such as `resources.limits.cpu=2`."""
-    import yaml
-
     from modelregistry.v1.deployment_pb2 import DeploymentOptions
+    from registry_client.config import parsed
 
-    try:
-        given = yaml.safe_load(read(file)) if file else {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise UsageError(f"{file}: {line}this is no YAML.") from None
+    given = parsed(read(file), file) if file else {}
     if not isinstance(given, dict):
         raise UsageError(f"{file}: this must be a mapping of options.")
     for text in settings or ():
