@@ -52,6 +52,10 @@ def test_a_deployment_that_fails_tells_why_and_what_to_do(registry: Registry) ->
     assert (failed.status, failed.out) == (7, "")
     assert " is FAILED: MODEL_LOAD: " in failed.err
     assert failed.err.splitlines()[-1].startswith("  hint: Check that the runtime can load this model")
+    explained = registry("deployments", "explain", "broken").text
+    assert "✗ container kserve-container" in explained
+    assert "\n… url: leads nowhere yet\n" in explained
+    assert "next step: " in explained
     again = registry("deploy", "broken:v1", "default", "--name", "again", "--wait", "-o", "json")
     told = json.loads(again.err.splitlines()[-1])
     assert (told["code"], told["reason"]) == ("DEPLOYMENT_FAILED", "MODEL_LOAD")
@@ -62,10 +66,6 @@ def test_a_deployment_that_fails_tells_why_and_what_to_do(registry: Registry) ->
         "MODEL_VERSION_IN_USE",
         {"INFERENCE_SERVICE"},
     )
-    explained = registry("deployments", "explain", "broken/default").text
-    assert "✗ container kserve-container" in explained
-    assert "\n… url: leads nowhere yet\n" in explained
-    assert "next step: " in explained
 
 
 def test_waiting_ends_when_the_time_is_over(iris: Registry) -> None:
