@@ -12,7 +12,7 @@ from registry_client._sync.listing import Listed, Listing
 from registry_client.errors import AlreadyExists
 from registry_client.patches import filled, mask
 from registry_client.resources import ArtifactRecord
-from registry_client.values import Property, property_message, quoted
+from registry_client.values import Property, property_message
 
 if TYPE_CHECKING:
     from registry_client._sync.client import Client
@@ -133,19 +133,9 @@ class Artifacts(Listed[Artifact]):
         except AlreadyExists as error:
             if not exist_ok or error.reason != "ARTIFACT_NAME_TAKEN":
                 raise
-            there = self._called(name)
-            if there is None or any(getattr(there, each) != getattr(wanted, each) for each in ("kind", "value", "uri")):
-                error.hint = "The kind, value or uri of that artifact differs: change it with update()."
+            there = self.get(error.metadata["id"])
+            if any(getattr(there.proto, each) != getattr(wanted, each) for each in ("kind", "value", "uri")):
+                error.hint = "The kind, value or uri of that artifact differs: update() changes it."
                 raise
-            return Artifact(self._client, there)
+            return there
         return Artifact(self._client, answer.artifact)
-
-    def _called(self, name: str) -> pb.Artifact | None:
-        """That of the version with the name; without a version, the one that stands alone."""
-        request = pb.ListArtifactsRequest(
-            model_version_id=self._version_id,
-            standing_alone=not self._version_id,
-            filter=f"name = {quoted(name)}",
-            page_size=1,
-        )
-        return next(iter((self._stub.ListArtifacts(request)).artifacts), None)
