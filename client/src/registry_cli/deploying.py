@@ -110,7 +110,11 @@ def update(
         "options": _options(changes),
         "traffic_percent": traffic_percent,
         "expected_revision": expected_revision,
-        "update_mask": _mask(changes, clear, version=version, traffic_percent=traffic_percent),
+        "update_mask": values.mask(
+            {f"options.{option}": value for option, value in changes.items()}
+            | {"version": version or None, "traffic_percent": traffic_percent},
+            [f"options.{option}" for option in clear or ()],
+        ),
     }
     if dry_run:
         show_plan(call("deployment.PlanDeployment", update=values.given(fields)))
@@ -219,16 +223,6 @@ def _options(given: dict[str, Any]) -> Any:
         return ParseDict(given, DeploymentOptions())
     except ParseError as error:
         raise UsageError(f"The options are wrong: {error}.") from None
-
-
-def _mask(
-    changes: dict[str, Any], clear: list[str] | None, *, version: str, traffic_percent: int | None
-) -> dict[str, Any] | None:
-    """None unless options are cleared; those that are set must be named then, too."""
-    if not clear:
-        return None
-    paths = [f"options.{name}" for name in {*changes, *(each.replace("-", "_") for each in clear)}]
-    return {"paths": [*paths, *(["version"] if version else []), *(["traffic_percent"] if traffic_percent else [])]}
 
 
 def _finish(deployment: Any, *, wait: bool, timeout: float) -> None:

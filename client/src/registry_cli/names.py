@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from registry_cli.errors import NotFoundError, UsageError
@@ -102,23 +103,34 @@ def artifact(name: str, of: str) -> Any:
     if is_id(name):
         return call("artifact.GetArtifact", id=name).artifact
     where = {"model_version_id": version(of).id} if of else {"standing_alone": True}
-    for each in pages("artifact.ListArtifacts", filter=f"name = {quoted(name)}", **where):
-        return each
-    raise NotFoundError(f"There is no artifact {name!r} {f'of {of}' if of else 'that stands alone'}.")
+    found = pages("artifact.ListArtifacts", filter=f"name = {quoted(name)}", **where)
+    return first(found, f"There is no artifact {name!r} {f'of {of}' if of else 'that stands alone'}.")
 
 
 def webhook_id(url: str) -> str:
     if is_id(url):
         return url
-    for each in pages("webhook.ListWebhooks", filter=f"url = {quoted(url)}"):
-        return str(each.id)
-    raise NotFoundError(f"There is no webhook with the URL {url!r}.")
+    found = pages("webhook.ListWebhooks", filter=f"url = {quoted(url)}")
+    return str(first(found, f"There is no webhook with the URL {url!r}.").id)
 
 
 def project_id(name: str) -> str:
     if is_id(name):
         return str(uuid.UUID(name))
-    for each in pages("project.ListProjects"):
-        if each.name == name:
-            return str(each.id)
-    raise NotFoundError(f"There is no project {name!r}.", hint="`registry projects list` shows all, to operators.")
+    found = (each for each in pages("project.ListProjects") if each.name == name)
+    hint = "`registry projects list` shows all, to operators."
+    return str(first(found, f"There is no project {name!r}.", hint).id)
+
+
+def token_id(name: str) -> str:
+    if is_id(name):
+        return name
+    valid = (each for each in pages("access.ListApiTokens") if each.name == name and not each.revoked_at.seconds)
+    return str(first(valid, f"There is no token {name!r} that is not revoked.").id)
+
+
+def first(found: Iterator[Any], missing: str, hint: str = "") -> Any:
+    """The first one. Raises NotFoundError."""
+    for each in found:
+        return each
+    raise NotFoundError(missing, hint=hint)

@@ -68,12 +68,11 @@ def show_one(message: Any, table: Table) -> None:
         _print_data(as_json(message))
     elif chosen.output == "name":
         print(_shown(message, table.name))
-    elif chosen.output == "table" and table.facts:
-        facts = [[column.title.lower(), _fact(message, column.value)] for column in table.facts]
-        _print_rows([], [fact for fact in facts if fact[1]])
     else:
-        texts = [[field.name, _field_text(message, field)] for field, _ in message.ListFields()]
-        _print_rows([], [each for each in texts if each[1]])
+        columns = table.facts if chosen.output == "table" else ()
+        columns = columns or tuple(Column(field.name, field.name) for field, _ in message.ListFields())
+        facts = [[column.title.lower(), _fact(message, column.value)] for column in columns]
+        _print_rows([], [fact for fact in facts if fact[1]])
 
 
 def show_line(message: Any, table: Table) -> None:
@@ -142,13 +141,13 @@ def as_json(message: Any, *, defaults: bool = True) -> Any:
 
 def word(message: Any, name: str) -> str:
     """An enumeration as a word: `DEPLOYED`. What only a newer registry knows is in `unknown_<name>`."""
+    from registry_client import values
+
     field = message.DESCRIPTOR.fields_by_name[name]
     if text := getattr(message, f"unknown_{name}", ""):
         return str(text).upper()
-    prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
-    value = field.enum_type.values_by_number.get(getattr(message, name))
-    text = value.name.removeprefix(prefix) if value else str(getattr(message, name))
-    return "" if text == "UNSPECIFIED" else text
+    number = getattr(message, name)
+    return values.word(field.enum_type, number) if number else ""
 
 
 def age(timestamp: Any) -> str:
@@ -183,7 +182,7 @@ def _text(message: Any, field: Any) -> str:
     if field.has_presence and not message.HasField(field.name):
         return ""
     if _is_map(field):
-        return " ".join(f"{key}={_item(each)}" for key, each in sorted(value.items()))
+        return " ".join(f"{key}={item(each)}" for key, each in sorted(value.items()))
     return _plain(value)
 
 
@@ -198,8 +197,8 @@ def _is_map(field: Any) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
-def _item(value: Any) -> str:
-    """A value of a map, which may be a PropertyValue."""
+def item(value: Any) -> str:
+    """A text or a PropertyValue, such as a value of a map."""
     if not hasattr(value, "WhichOneof"):
         return str(value)
     kind = value.WhichOneof("kind")
@@ -225,7 +224,7 @@ def _field_text(message: Any, field: Any) -> str:
     if field.enum_type is not None and not field.is_repeated:
         return word(message, field.name)
     if _is_map(field):
-        return "\n".join(line(f"{key}={_item(each)}") for key, each in sorted(getattr(message, field.name).items()))
+        return "\n".join(line(f"{key}={item(each)}") for key, each in sorted(getattr(message, field.name).items()))
     value = _without_empty(as_json(message, defaults=False)[field.name])
     if value == {}:
         return ""

@@ -33,17 +33,15 @@ def byte_count(word: str, size: int | None) -> Iterator[Callable[[int], None]]:
     if not can_redraw():
         yield lambda _: None
         return
+    from rich.filesize import decimal
+
     done = 0
-    of = f" of {_bytes(size)}" if size else ""
+    of = f" of {decimal(size)}" if size else ""
     with changing_line(word) as change:
 
         def tell(more: int) -> None:
             nonlocal done
             done += more
-            change(f"{word} {_bytes(done)}{of}")
+            change(f"{word} {decimal(done)}{of}")
 
         yield tell
-
-
-def _bytes(number: int) -> str:
-    return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ def call(rpc: str, /, **fields: Any) -> Any:
 
     Fields that are None are left out. The client gives writes a request id, unless --request-id has.
     """
-    method, request_class = _method(rpc)
+    method, request_class = method_of(rpc)
     if "request_id" in request_class.DESCRIPTOR.fields_by_name:
         fields["request_id"] = request_id()
     return method(request_class(**fields))
@@ -35,19 +35,6 @@ def request_id() -> str:
         return ""
     number = next(_writes)
     return chosen.request_id if number == 1 else f"{chosen.request_id}/{number}"
-
-
-def stream(rpc: str, /) -> Iterator[Any]:
-    """The answers of a streaming RPC."""
-    method, request_class = _method(rpc)
-    answers: Iterator[Any] = method(request_class())
-    return answers
-
-
-def stream_in(rpc: str, /, requests: Iterable[dict[str, Any]]) -> Any:
-    """The answer of an RPC to a stream of requests."""
-    method, request_class = _method(rpc)
-    return method(request_class(**fields) for fields in requests)
 
 
 def pages(rpc: str, /, limit: int = 0, **fields: Any) -> Iterator[Any]:
@@ -65,14 +52,14 @@ def pages(rpc: str, /, limit: int = 0, **fields: Any) -> Iterator[Any]:
 def watch(rpc: str, /, after: str, place_of: Callable[[Any], Any], **fields: Any) -> Iterator[Any]:
     """The answers of a watch. When the connection ends, it goes on after the last answer: its place in the log is the
     field `after` of the request."""
-    method, request_class = _method(rpc)
+    method, request_class = method_of(rpc)
     answers: Iterator[Any] = client().watch(
         method, lambda place: request_class(**fields | ({after: place} if place else {})), place_of
     )
     return answers
 
 
-def _method(rpc: str) -> tuple[Any, Any]:
+def method_of(rpc: str) -> tuple[Any, Any]:
     """The method of the stub, and the class of its request."""
     file, name = rpc.split(".")
     messages = importlib.import_module(f"modelregistry.v1.{file}_pb2")

@@ -140,12 +140,14 @@ def options(file: str, settings: Iterable[str] | None) -> dict[str, Any]:
 
 def _set(target: dict[str, Any], descriptor: Any, path: str, value: str) -> None:
     """Set one option. What follows the name of a map is its key, dots and all: `resources.limits.nvidia.com/gpu`."""
+    from registry_client.values import prefix_of
+
     name, _, rest = path.partition(".")
     field = descriptor.fields_by_name.get(name)
     if field is None:
         raise UsageError(f"There is no option {name!r}.", hint=f"Options: {', '.join(descriptor.fields_by_name)}.")
     if field.enum_type is not None:
-        prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
+        prefix = prefix_of(field.enum_type)
         target[name] = prefix + value.upper().removeprefix(prefix)
     elif field.message_type is None or field.message_type.name == "Duration":
         target[name] = [*target.get(name, ()), value] if field.is_repeated else _plain(value, field)

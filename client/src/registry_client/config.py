@@ -128,7 +128,7 @@ def parsed(text: str, place: str) -> Any:
 
 
 def save(config: Config, file: Path | None = None) -> Path:
-    """Write the file in one step, for nobody else to read. Returns where it is."""
+    """Write the file. Returns where it is."""
     import yaml  # noqa: PLC0415
 
     file = file or path()
@@ -136,17 +136,22 @@ def save(config: Config, file: Path | None = None) -> Path:
         name: {key: value for key, value in asdict(each).items() if value} for name, each in config.contexts.items()
     }
     content = {**({"current": config.current} if config.current else {}), "contexts": contexts}
+    write_private(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    return file
+
+
+def write_private(file: Path, content: str) -> None:
+    """Write the file in one step, for nobody else to read."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # with mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-            yaml.safe_dump(content, target, sort_keys=False, allow_unicode=True)
+            target.write(content)
         Path(temporary).replace(file)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
-    return file
 
 
 def resolve(given: Context | None = None, context: str = "", environment: Mapping[str, str] | None = None) -> Context:

@@ -162,21 +162,8 @@ class WaitTimeout(_WaitEnded, TimeoutError):
     """A deployment was not ready in time. It goes on nevertheless."""
 
 
-_CLASSES: Final[dict[grpc.StatusCode, type[RegistryError]]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
-    grpc.StatusCode.NOT_FOUND: NotFound,
-    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
-    grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
-    grpc.StatusCode.ABORTED: Aborted,
-    grpc.StatusCode.OUT_OF_RANGE: OutOfRange,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
-    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
-    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
-    grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
-    grpc.StatusCode.INTERNAL: Internal,
-}
+# They are called like their codes.
+_CLASSES: Final = {kind.__name__.upper(): kind for kind in RegistryError.__subclasses__()}
 
 _HINTS: Final = {
     "PROJECT_ID_REQUIRED": "Name the project by its UUID: Client(project=…), REGISTRY_PROJECT, or a context with one.",
@@ -229,7 +216,7 @@ def from_call(error: grpc.RpcError, url: str, request_id: str) -> RegistryError:
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
         else:
             detail.Unpack(info)
-    return _CLASSES.get(code, RegistryError)(
+    return _class_of(code)(
         status.message,
         code=code,
         reason=info.reason if info.domain == _DOMAIN else "",
@@ -239,6 +226,10 @@ def from_call(error: grpc.RpcError, url: str, request_id: str) -> RegistryError:
         request_id=request_id,
         retry_after=retry_after,
     )
+
+
+def _class_of(code: grpc.StatusCode) -> type[RegistryError]:
+    return _CLASSES.get(code.name.replace("_", ""), RegistryError)
 
 
 def _status(call: Any) -> Any:
@@ -259,4 +250,4 @@ def _of_network(code: grpc.StatusCode, details: str, url: str, request_id: str) 
         message, hint = f"{url} did not answer in time.", "Give a longer timeout, or check that the url is right."
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         hint = f"Check that {url} is a registry, and not older than this client."
-    return _CLASSES.get(code, RegistryError)(message, code=code, hint=hint, request_id=request_id)
+    return _class_of(code)(message, code=code, hint=hint, request_id=request_id)

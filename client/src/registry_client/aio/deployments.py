@@ -312,19 +312,14 @@ class Deployments(Listed[Deployment]):
 
     async def plan_from(self, wanted: pb.NewDeployment, *, or_update: bool = False) -> Plan:
         """What `create_from` would do."""
-        there = await self._with_the_name_of(wanted) if or_update else None
-        if there is None:
-            request = pb.PlanDeploymentRequest(deployment=wanted)
-        else:
-            request = pb.PlanDeploymentRequest(update=_as_update(wanted, there))
+        request = pb.PlanDeploymentRequest(deployment=wanted)
+        if or_update:
+            named = ListInferenceServicesRequest(
+                serving_environment_id=wanted.serving_environment_id, filter=f"name = {quoted(wanted.name)}"
+            )
+            for there in (await self._client.stub(ServingServiceStub).ListInferenceServices(named)).inference_services:
+                request = pb.PlanDeploymentRequest(update=_as_update(wanted, there))
         return Plan.of(await self._stub.PlanDeployment(request))
-
-    async def _with_the_name_of(self, wanted: pb.NewDeployment) -> InferenceService | None:
-        request = ListInferenceServicesRequest(
-            serving_environment_id=wanted.serving_environment_id, filter=f"name = {quoted(wanted.name)}", page_size=1
-        )
-        answer = await self._client.stub(ServingServiceStub).ListInferenceServices(request)
-        return next(iter(answer.inference_services), None)
 
     async def _wanted(
         self,
