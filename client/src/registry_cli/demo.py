@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from registry_cli import output, watching
+from registry_cli import output, progress
 from registry_cli.session import client, pages
 
 _T = TypeVar("_T")
@@ -143,6 +143,6 @@ def _deploy(maker: _Maker, sample: Sample, version: Any) -> None:
 
     def new() -> Any:
         made = version.deploy(ENVIRONMENT)
-        return watching.wait(made.id, WAIT_SECONDS)
+        return progress.wait(made.id, WAIT_SECONDS)
 
     maker.make(f"deployment of {sample.name}", present, new)

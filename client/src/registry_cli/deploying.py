@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from registry_cli import deployments, names, options, output, tables, values, watching
+from registry_cli import deployments, names, options, output, progress, tables, values
 from registry_cli.errors import CommandError, UsageError
 from registry_cli.session import call, client, request_id
 
@@ -173,7 +173,7 @@ def undeploy(
     output.confirm(f"Undeploy {found.name}?", yes=yes)
     call("deployment.UndeployModel", id=found.id, expected_revision=expected_revision)
     if wait:
-        watching.wait(found.id, timeout, until="UNDEPLOYED")
+        progress.wait(found.id, timeout, until="UNDEPLOYED")
     deployments.show(call("deployment.GetDeployment", id=found.id).deployment)
 
 
@@ -227,7 +227,7 @@ def _options(given: dict[str, Any]) -> Any:
 
 def _finish(deployment: Any, *, wait: bool, timeout: float) -> None:
     if wait:
-        deployment = watching.wait(deployment.id, timeout)
+        deployment = progress.wait(deployment.id, timeout)
     else:
         output.say(f"It is on its way. Follow it with: registry deployments watch {deployment.name}")
     deployments.show(deployment)

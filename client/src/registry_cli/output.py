@@ -117,7 +117,7 @@ def show_mappings(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_data(data: Any) -> None:
-    print(json.dumps(data, indent=2, ensure_ascii=False) if chosen.output == "json" else _yaml(data).rstrip())
+    print(json.dumps(data, indent=2, ensure_ascii=False) if chosen.output == "json" else _yaml(data))
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -229,7 +229,7 @@ def _field_text(message: Any, field: Any) -> str:
     if value == {}:
         return ""
     if isinstance(value, dict) or (isinstance(value, list) and not isinstance(value[0], str)):
-        return _yaml(value).rstrip()
+        return _yaml(value)
     return "\n".join(line(each) for each in _plain(value).splitlines())
 
 
@@ -249,7 +249,7 @@ def _yaml(value: Any) -> str:
     import yaml
 
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
-    return text
+    return text.rstrip()
 
 
 def _print_rows(titles: list[str], rows: list[list[str]]) -> None:

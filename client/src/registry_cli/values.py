@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
 import re
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -190,6 +188,9 @@ def time(text: str) -> dt.datetime:
 
 def new_webhook_secret() -> str:
     """One of our own, because the registry only makes one for requests that cannot be repeated."""
+    import base64
+    import secrets
+
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
