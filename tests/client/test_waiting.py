@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
 from tests.client.fake_registry import PROJECT, FakeRegistry, Refused
 
 from modelregistry.v1 import deployment_pb2 as pb
@@ -19,7 +20,7 @@ from modelregistry.v1.deployment_reason_pb2 import DeploymentReason
 from modelregistry.v1.event_pb2_grpc import EventServiceStub
 from registry_client import AsyncClient, Client, Deployment
 from registry_client.aio import watching
-from registry_client.errors import DeploymentFailed, Error, OutOfRange, Unavailable, WaitTimeout
+from registry_client.errors import AlreadyExists, DeploymentFailed, Error, OutOfRange, Unavailable, WaitTimeout
 from registry_client.resources import VersionRecord
 
 BROKEN = Refused(grpc.StatusCode.UNAVAILABLE)
@@ -206,6 +207,21 @@ def test_a_registry_without_a_cluster_says_so(registry: FakeRegistry, client: Cl
     version = VersionRecord(model_version_pb2.ModelVersion(id=ID, registered_model_id=ID))
     with pytest.raises(Error, match="has no cluster to deploy to"):
         client.deployments.create(version, "prod")
+
+
+def test_a_repeated_job_updates_once(registry: FakeRegistry, client: Client) -> None:
+    """Each of its requests has an id of the job's, and the labels of what is there stay."""
+    taken = ErrorInfo(reason="INFERENCE_SERVICE_NAME_TAKEN", domain="modelregistry", metadata={"id": ID})
+    registry.answer("DeployModel", Refused(grpc.StatusCode.ALREADY_EXISTS, "", taken))
+    registry.answer("GetDeployment", state("DEPLOYED", registered_model_id=ID))
+    registry.answer("UpdateDeployment", pb.UpdateDeploymentResponse(deployment={"id": ID}))
+    wanted = pb.NewDeployment(registered_model_id=ID, version="champion", name="iris", labels={"team": "flowers"})
+    with pytest.raises(AlreadyExists):
+        client.deployments.create_from(wanted, request_id="job 7")
+    client.deployments.create_from(wanted, or_update=True, request_id="job 7")
+    (update,) = registry.requests("UpdateDeployment")
+    assert update == pb.UpdateDeploymentRequest(id=ID, version="champion", request_id="job 7/2")
+    assert [each.request_id for each in registry.requests("DeployModel")] == ["job 7", "job 7"]
 
 
 def test_progress_is_one_line_of_a_terminal(

@@ -30,6 +30,7 @@ Set = Annotated[
     list[str] | None,
     Parameter(name="--set", help="An option, such as `min_replicas=2` or `resources.limits.cpu=2`. Can be repeated."),
 ]
+Name = Annotated[str, Parameter(help="The name of the deployment. Default: made of those of model and version.")]
 NewVersion = Annotated[
     str,
     Parameter(
@@ -47,9 +48,7 @@ Revision = Annotated[int, Parameter(help="The revision that must be the present 
 class New:
     """What a new deployment and its plan have in common."""
 
-    name: Annotated[str, Parameter(help="The name of the deployment. Default: made of those of model and version.")] = (
-        ""
-    )
+    name: Name = ""
     options_file: OptionsFile = ""
     setting: Set = None
     labels: options.Labels = None
