@@ -92,5 +92,4 @@ def _forget() -> None:
     """A run begins without what the one before has set and opened."""
     vars(options.chosen).update(vars(options.Globals()))
     session.client.cache_clear()
-    session.stub.cache_clear()
-    session.writes = itertools.count(1)
+    session._writes = itertools.count(1)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from tests.cli.runner import Registry, process_environment
 
 import registry_cli
@@ -89,9 +93,9 @@ def test_wrong_usage_ends_with_2(offline: Registry, arguments: list[str], says: 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"\xff\xfe", "this is no text in UTF-8."),
-        (b"a: [1\n", "line 2: this is no YAML."),
-        (b"\0", "this is no YAML."),
+        (b"\xff\xfe", "this is not text in UTF-8."),
+        (b"a: [1\n", "line 2: this is not valid YAML."),
+        (b"\0", "this is not valid YAML."),
         (b"- a", "this must be a"),
     ],
 )
@@ -185,3 +189,35 @@ def test_a_terminal_without_letters_is_no_reason_to_fail(registry: Registry) -> 
     registry("models", "create", "Blütenmodell")
     ascii_only = Registry({**registry.environment, "PYTHONIOENCODING": "ascii:strict"})
     assert ascii_only.run("models", "list", "-o", "name").text == "Bl?tenmodell\n"
+
+
+@pytest.mark.parametrize(("output", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_errors_are_data_if_data_is_wanted(registry: Registry, output: str, load: Callable[[str], Any]) -> None:
+    def refused(*arguments: str) -> tuple[int, dict[str, Any]]:
+        done = registry(*arguments, "-o", output)
+        assert done.out == ""
+        told = load(done.err)
+        assert list(told) == ["code", "reason", "message", "field_violations", "violations", "hint", "request_id"]
+        return done.status, {name: value for name, value in told.items() if value and name != "request_id"}
+
+    too_long = "must be at most 250 characters"
+    assert refused("models", "create", "x" * 300) == (
+        1,
+        {
+            "code": "INVALID_ARGUMENT",
+            "reason": "INVALID_REQUEST",
+            "message": f"name {too_long}",
+            "field_violations": [{"field": "registered_model.name", "description": too_long}],
+        },
+    )
+    missing = {"code": "NOT_FOUND", "message": "There is no model 'rose'.", "hint": "`registry models list` shows all."}
+    assert refused("models", "get", "rose") == (3, missing)
+    assert refused("models", "list", "--limit", "x")[0] == 2
+    assert refused("deploy", "iris", "prod", "--or-update") == (
+        2,
+        {
+            "code": "USAGE",
+            "message": "--or-update needs --name and a version.",
+            "hint": "Write MODEL@3 or MODEL:NAME.",
+        },
+    )

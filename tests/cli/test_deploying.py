@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from typing import Any
@@ -55,6 +56,16 @@ def test_a_deployment_that_fails_tells_why_and_what_to_do(registry: Registry) ->
     assert "✗ container kserve-container" in explained
     assert "\n… url: leads nowhere yet\n" in explained
     assert "next step: " in explained
+    again = registry("deploy", "broken:v1", "default", "--name", "again", "--wait", "-o", "json")
+    told = json.loads(again.err.splitlines()[-1])
+    assert (told["code"], told["reason"]) == ("DEPLOYMENT_FAILED", "MODEL_LOAD")
+    assert " is FAILED: MODEL_LOAD: " in told["message"]
+    assert told["hint"].startswith("Check that the runtime can load this model")
+    in_use = json.loads(registry("versions", "delete", "broken:v1", "--yes", "-o", "json").err)
+    assert (in_use["reason"], {each["type"] for each in in_use["violations"]}) == (
+        "MODEL_VERSION_IN_USE",
+        {"INFERENCE_SERVICE"},
+    )
 
 
 def test_waiting_ends_when_the_time_is_over(iris: Registry) -> None:

@@ -198,32 +198,9 @@ def test_a_request_id_makes_a_repetition_harmless(registry: Registry) -> None:
     first = registry.json("models", "create", "iris", "--request-id", "job 7")
     again = registry.json("models", "create", "iris", "--request-id", "job 7")
     assert again == first
-    made = registry.json(
-        "versions",
-        "create",
-        "iris",
-        "v1",
-        "--uri",
-        "s3://m/1",
-        "--framework",
-        "sklearn:1",
-        "--ready",
-        "--request-id",
-        "job 8",
-    )
-    again = registry.json(
-        "versions",
-        "create",
-        "iris",
-        "v1",
-        "--uri",
-        "s3://m/1",
-        "--framework",
-        "sklearn:1",
-        "--ready",
-        "--request-id",
-        "job 8",
-    )
+    words = ("versions", "create", "iris", "v1", "--uri", "s3://m/1", "--framework", "sklearn:1", "--ready")
+    made = registry.json(*words, "--request-id", "job 8")
+    again = registry.json(*words, "--request-id", "job 8")
     assert again == made
 
 

@@ -86,7 +86,7 @@ def test_without_anything_it_is_the_registry_of_this_machine() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("contexts: [", "line 1: the file cannot be read as YAML"),
+        ("contexts: [", "line 1: this is not valid YAML"),
         ("a", "this must be a mapping"),
         ("contexts: {a: {uri: x}}", "context a: there is no setting 'uri'; the name most like it is 'url'"),
         ("contexts: {a: {project: 7}}", "context a: project must be a text"),

@@ -143,7 +143,7 @@ os.wait()
     [
         DeploymentFailed("iris", "FAILED", "MODEL_LOAD", "no such file", "Upload it."),
         NotFound("no model", reason="REGISTERED_MODEL_NOT_FOUND", metadata={"id": "7"}, hint="Create it."),
-        WaitTimeout("too late"),
+        WaitTimeout("too late", "Wait."),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -11,14 +11,16 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
 from tests.client.fake_registry import PROJECT, FakeRegistry, Refused
 
 from modelregistry.v1 import deployment_pb2 as pb
 from modelregistry.v1 import event_pb2, model_version_pb2, serving_environment_pb2
 from modelregistry.v1.deployment_reason_pb2 import DeploymentReason
+from modelregistry.v1.event_pb2_grpc import EventServiceStub
 from registry_client import AsyncClient, Client, Deployment
 from registry_client.aio import watching
-from registry_client.errors import DeploymentFailed, Error, OutOfRange, Unavailable, WaitTimeout
+from registry_client.errors import AlreadyExists, DeploymentFailed, Error, OutOfRange, Unavailable, WaitTimeout
 from registry_client.resources import VersionRecord
 
 BROKEN = Refused(grpc.StatusCode.UNAVAILABLE)
@@ -116,6 +118,7 @@ def test_patience_ends(registry: FakeRegistry, deployment: Deployment, until_the
     assert str(raised.value) == (
         "The deployment iris is DEPLOYING and not DEPLOYED after 0.3 s: 0 of 1 replicas.\nWhat to do: Wait."
     )
+    assert raised.value.next_step == "Wait."
 
 
 def test_a_restored_database_is_noticed(registry: FakeRegistry, deployment: Deployment, until_the_end: Any) -> None:
@@ -153,6 +156,22 @@ async def test_events_are_watched_with_bookmarks(registry: FakeRegistry, until_t
     assert [(each.resume_token, list(each.types)) for each in asked] == [("4", ["alias"]), ("5", ["alias"])]
 
 
+async def test_a_stream_of_a_stub_goes_on_where_it_broke(registry: FakeRegistry, until_the_end: Any) -> None:
+    """For what the client has no methods for."""
+    events = [event_pb2.WatchEventsResponse(event={"name": name}, resume_token=name) for name in ("iris", "rose")]
+
+    def request_after(place: str) -> event_pb2.WatchEventsRequest:
+        return event_pb2.WatchEventsRequest(resume_token=place)
+
+    registry.answer("WatchEvents", [events[0], BROKEN], [events[1], until_the_end])
+    async with AsyncClient(registry.url, project=PROJECT) as client:
+        stub = client.stub(EventServiceStub)
+        watch = client.watch(stub.WatchEvents, request_after, lambda answer: answer.resume_token)
+        assert [(await anext(watch)).event.name for _ in events] == ["iris", "rose"]
+        await watch.aclose()
+    assert [each.resume_token for each in registry.requests("WatchEvents")] == ["", "iris"]
+
+
 def test_a_watch_replaces_a_refused_token(registry: FakeRegistry, until_the_end: Any, tmp_path: Path) -> None:
     """Only the registry knows when a token that is not a JWT expires."""
     event = event_pb2.WatchEventsResponse(event={"name": "iris"}, resume_token="5")
@@ -188,6 +207,21 @@ def test_a_registry_without_a_cluster_says_so(registry: FakeRegistry, client: Cl
     version = VersionRecord(model_version_pb2.ModelVersion(id=ID, registered_model_id=ID))
     with pytest.raises(Error, match="has no cluster to deploy to"):
         client.deployments.create(version, "prod")
+
+
+def test_a_repeated_job_updates_once(registry: FakeRegistry, client: Client) -> None:
+    """Each of its requests has an id of the job's, and the labels of what is there stay."""
+    taken = ErrorInfo(reason="INFERENCE_SERVICE_NAME_TAKEN", domain="modelregistry", metadata={"id": ID})
+    registry.answer("DeployModel", Refused(grpc.StatusCode.ALREADY_EXISTS, "", taken))
+    registry.answer("GetDeployment", state("DEPLOYED", registered_model_id=ID))
+    registry.answer("UpdateDeployment", pb.UpdateDeploymentResponse(deployment={"id": ID}))
+    wanted = pb.NewDeployment(registered_model_id=ID, version="champion", name="iris", labels={"team": "flowers"})
+    with pytest.raises(AlreadyExists):
+        client.deployments.create_from(wanted, request_id="job 7")
+    client.deployments.create_from(wanted, or_update=True, request_id="job 7")
+    (update,) = registry.requests("UpdateDeployment")
+    assert update == pb.UpdateDeploymentRequest(id=ID, version="champion", request_id="job 7/2")
+    assert [each.request_id for each in registry.requests("DeployModel")] == ["job 7", "job 7"]
 
 
 def test_progress_is_one_line_of_a_terminal(

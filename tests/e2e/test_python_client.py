@@ -143,6 +143,14 @@ def test_artifacts(client: Client, model: Model) -> None:
     assert [(each.kind, each.name, each.value) for each in version.artifacts.list("METRIC")] == [
         ("METRIC", "accuracy", 0.9)
     ]
+    again: dict[str, Any] = {"name": "accuracy", "value": 0.9, "exist_ok": True}
+    assert version.artifacts.create("METRIC", labels={"set": "other"}, **again) == metric
+    assert client.artifacts.create("METRIC", **again).model_version_id is None, "it stands alone"
+    for different in ({"value": 0.8}, {"exist_ok": False}):
+        with pytest.raises(errors.AlreadyExists):
+            version.artifacts.create("METRIC", **again | different)
+    with pytest.raises(errors.AlreadyExists, match=r"What to do: .* update\(\)"):
+        version.artifacts.create("PARAMETER", **again)
     metric.update(value=0.95)
     assert client.artifacts.get(metric.id).value == 0.95
     metric.delete()
@@ -186,6 +194,9 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
 
     with pytest.raises(errors.AlreadyExists, match="or_update=True"):
         second.deploy(environment.name, name="iris", max_replicas=2)
+    change = second.plan(environment.name, name="iris", max_replicas=2, or_update=True)
+    assert "spec.predictor.maxReplicas" in [each.path for each in change.differences]
+    assert not change.is_blocked
     updated = second.deploy(environment.name, name="iris", max_replicas=2, or_update=True).wait(timeout=60)
     assert updated.id == deployment.id
     deployment.refresh()
@@ -217,8 +228,9 @@ def test_a_deployment_from_its_plan_to_its_end(client: Client, model: Model, env
     assert next(seen).phase == "PENDING"
     seen.close()
     other = a_version(client.models.create("rose"))
-    with pytest.raises(errors.AlreadyExists):
-        other.deploy(environment.name, name="iris", or_update=True)
+    for of_another_model in (other.deploy, other.plan):
+        with pytest.raises(errors.AlreadyExists, match="The deployment iris is of another model"):
+            of_another_model(environment.name, name="iris", or_update=True)
     model.archive()
     with pytest.raises(errors.FailedPrecondition, match=r"undeploy\(\), then delete\(\)") as raised:
         model.delete()

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from registry_cli import names, options, output, tables, values
-from registry_cli.errors import NotFoundError
 from registry_cli.session import call, pages
 
 projects = App(name="projects")
@@ -142,16 +141,9 @@ def create_token(
 @tokens.command(name="revoke")
 def revoke_token(token: Token, /, *, yes: options.Yes = False) -> None:
     """End an API token at once."""
-    id_ = token if names.is_id(token) else _token_id(token)
+    id_ = names.token_id(token)
     output.confirm(f"Revoke the token {token}?", yes=yes)
     output.show_one(call("access.RevokeApiToken", id=id_).api_token, tables.TOKENS)
-
-
-def _token_id(name: str) -> str:
-    for each in pages("access.ListApiTokens"):
-        if each.name == name and not each.revoked_at.seconds:
-            return str(each.id)
-    raise NotFoundError(f"There is no token {name!r} that is not revoked.")
 
 
 def _kind(kind: str) -> str:

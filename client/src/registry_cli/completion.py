@@ -5,7 +5,7 @@ A completer asks at most for a second, and answers nothing when that fails: a sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -22,7 +22,6 @@ else
 fi"""
 SECONDS = 1.0
 SHOWN = 100
-Completer = Callable[["CompletionContext"], Iterable[str]]
 
 
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")], /) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -44,34 +44,32 @@ def use(name: Name, /) -> None:
     output.say(f"The context is {name} now.")
 
 
+@Parameter(name="*")
+@dataclass
+class How:
+    """How a registry is called."""
+
+    user: Annotated[str, Parameter(help="Your name for the history, while authentication is off.")] = ""
+    token_file: Annotated[str, Parameter(help="A file with the token, read anew for each call.")] = ""
+    token_command: Annotated[str, Parameter(help="A command that prints the token.")] = ""
+    ca: Annotated[str, Parameter(help="A file with the certificates by which the registry is trusted.")] = ""
+    certificate: Annotated[str, Parameter(help="A file with the certificate of this client.")] = ""
+    key: Annotated[str, Parameter(help="A file with the key of that certificate.")] = ""
+    server_name: Annotated[str, Parameter(help="The name in the registry's certificate.")] = ""
+
+
 @app.command
 def add(
     name: Annotated[str, Parameter(help="The name.")],
     /,
     *,
-    user: Annotated[str, Parameter(help="Your name for the history, while authentication is off.")] = "",
-    token_file: Annotated[str, Parameter(help="A file with the token, read anew for each call.")] = "",
-    token_command: Annotated[str, Parameter(help="A command that prints the token.")] = "",
-    ca: Annotated[str, Parameter(help="A file with the certificates by which the registry is trusted.")] = "",
-    certificate: Annotated[str, Parameter(help="A file with the certificate of this client.")] = "",
-    key: Annotated[str, Parameter(help="A file with the key of that certificate.")] = "",
-    server_name: Annotated[str, Parameter(help="The name in the registry's certificate.")] = "",
+    how: How | None = None,
     keep_current: Annotated[bool, Parameter(help="Do not use it from now on.")] = False,
 ) -> None:
     """Add a context, or replace it: a registry (--url), a project (--project), and how to call it."""
     from registry_client.config import DEFAULT_URL, Context, load, save
 
-    made = Context(
-        url=chosen.url or DEFAULT_URL,
-        project=chosen.project,
-        user=user,
-        token_file=token_file,
-        token_command=token_command,
-        ca=ca,
-        certificate=certificate,
-        key=key,
-        server_name=server_name,
-    )
+    made = Context(url=chosen.url or DEFAULT_URL, project=chosen.project, **vars(how or How()))
     config = load()
     file = save(config.with_context(name, made, is_current=not (keep_current and config.current)))
     output.say(f"The context {name} is in {file}.")
@@ -107,13 +105,14 @@ def login(
 ) -> None:
     from registry_cli import login as logins
     from registry_cli.session import context
+    from registry_client.config import write_private
 
     name, here = current_name() or "default", context()
     if token:
         read = getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.read()
         if not read.strip():
             raise UsageError("There is no token in stdin.")
-        logins.write_private(logins.token_file(name), read.strip())
+        write_private(logins.token_file(name), read.strip())
         _keep(name, replace(here, token="", token_file=str(logins.token_file(name)), token_command=""))
     else:
         told = {} if issuer else logins.settings_of(here.url.rstrip("/"))

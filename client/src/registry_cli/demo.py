@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from registry_cli import output, watching
+from registry_cli import output, progress
 from registry_cli.session import client, pages
 
 _T = TypeVar("_T")
@@ -35,48 +35,23 @@ Look at them:
 class Sample:
     name: str
     about: str
+    data: str
     task: str
     team: str
     framework: str
     framework_version: str
-    data: str
     accuracies: tuple[float, ...]
     """Those of its versions."""
     is_deployed: bool = True
 
 
+_IRIS = "Tells three kinds of iris by the sizes of their leaves.", "150 flowers of 1936"
+_CHURN = "Tells which customers are about to leave.", "two years of contracts"
+_REVIEWS = "Tells whether a review is friendly.", "10,000 reviews of our shop"
 MODELS = (
-    Sample(
-        "demo-iris",
-        "Tells three kinds of iris by the sizes of their leaves.",
-        "classification",
-        "flowers",
-        "sklearn",
-        "1",
-        "150 flowers of 1936",
-        (0.91, 0.95, 0.97),
-    ),
-    Sample(
-        "demo-churn",
-        "Tells which customers are about to leave.",
-        "classification",
-        "sales",
-        "xgboost",
-        "2",
-        "two years of contracts",
-        (0.78, 0.83),
-    ),
-    Sample(
-        "demo-reviews",
-        "Tells whether a review is friendly.",
-        "text-classification",
-        "sales",
-        "huggingface",
-        "1",
-        "10,000 reviews of our shop",
-        (0.88,),
-        is_deployed=False,
-    ),
+    Sample("demo-iris", *_IRIS, "classification", "flowers", "sklearn", "1", (0.91, 0.95, 0.97)),
+    Sample("demo-churn", *_CHURN, "classification", "sales", "xgboost", "2", (0.78, 0.83)),
+    Sample("demo-reviews", *_REVIEWS, "text-classification", "sales", "huggingface", "1", (0.88,), is_deployed=False),
 )
 
 
@@ -168,6 +143,6 @@ def _deploy(maker: _Maker, sample: Sample, version: Any) -> None:
 
     def new() -> Any:
         made = version.deploy(ENVIRONMENT)
-        return watching.wait(made.id, WAIT_SECONDS)
+        return progress.wait(made.id, WAIT_SECONDS)
 
     maker.make(f"deployment of {sample.name}", present, new)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from registry_cli import deployments, names, options, output, tables, values, watching
-from registry_cli.errors import FAILED, CommandError, UsageError
-from registry_cli.session import call
+from registry_cli import deployments, names, options, output, progress, tables, values
+from registry_cli.errors import CommandError, UsageError
+from registry_cli.session import call, client, request_id
 
 Target = Annotated[
     str,
@@ -30,12 +31,6 @@ Set = Annotated[
     Parameter(name="--set", help="An option, such as `min_replicas=2` or `resources.limits.cpu=2`. Can be repeated."),
 ]
 Name = Annotated[str, Parameter(help="The name of the deployment. Default: made of those of model and version.")]
-OrUpdate = Annotated[
-    bool,
-    Parameter(
-        help="If the environment has a deployment with this --name, give it the version and the options instead."
-    ),
-]
 NewVersion = Annotated[
     str,
     Parameter(
@@ -48,31 +43,36 @@ Traffic = Annotated[
 Revision = Annotated[int, Parameter(help="The revision that must be the present one; 0: any.")]
 
 
+@Parameter(name="*")
+@dataclass
+class New:
+    """What a new deployment and its plan have in common."""
+
+    name: Name = ""
+    options_file: OptionsFile = ""
+    setting: Set = None
+    labels: options.Labels = None
+    or_update: Annotated[
+        bool,
+        Parameter(
+            help="If the environment has a deployment with this --name, give it the version and the options instead."
+        ),
+    ] = False
+
+
 def deploy(
     target: Target,
     environment: options.Environment,
     /,
     *,
-    name: Name = "",
-    options_file: OptionsFile = "",
-    setting: Set = None,
-    label: options.Labels = None,
-    or_update: OrUpdate = False,
+    new: New | None = None,
     wait: options.Wait = False,
     timeout: options.Timeout = 900.0,
 ) -> None:
-    from registry_client.errors import AlreadyExists
-
-    wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
-    _check_named(wanted, or_update=or_update)
-    try:
-        done = call("deployment.DeployModel", deployment=wanted).deployment
-    except AlreadyExists as error:
-        if not or_update or error.reason != "INFERENCE_SERVICE_NAME_TAKEN":
-            raise
-        change = _as_update(wanted, call("deployment.GetDeployment", id=error.metadata["id"]).deployment)
-        done = call("deployment.UpdateDeployment", **change).deployment
-    _finish(done, wait=wait, timeout=timeout)
+    new = new or New()
+    wanted = _wanted(target, environment, new)
+    done = client().deployments.create_from(wanted, or_update=new.or_update, request_id=request_id())
+    _finish(done.proto, wait=wait, timeout=timeout)
 
 
 def plan(
@@ -80,18 +80,12 @@ def plan(
     environment: options.Environment,
     /,
     *,
-    name: Name = "",
-    options_file: OptionsFile = "",
-    setting: Set = None,
-    label: options.Labels = None,
-    or_update: OrUpdate = False,
+    new: New | None = None,
     manifest: Annotated[bool, Parameter(help="Print the object that would be applied, as JSON.")] = False,
 ) -> None:
-    wanted = _new_deployment(target, environment, name=name, options_file=options_file, setting=setting, label=label)
-    _check_named(wanted, or_update=or_update)
-    there = names.same_deployment(wanted) if or_update else None
-    request = {"update": _as_update(wanted, there)} if there else {"deployment": wanted}
-    show_plan(call("deployment.PlanDeployment", **request), manifest=manifest)
+    new = new or New()
+    planned = client().deployments.plan_from(_wanted(target, environment, new), or_update=new.or_update)
+    show_plan(planned.proto, manifest=manifest)
 
 
 def update(
@@ -115,7 +109,11 @@ def update(
         "options": _options(changes),
         "traffic_percent": traffic_percent,
         "expected_revision": expected_revision,
-        "update_mask": _mask(changes, clear, version=version, traffic_percent=traffic_percent),
+        "update_mask": values.mask(
+            {f"options.{option}": value for option, value in changes.items()}
+            | {"version": version or None, "traffic_percent": traffic_percent},
+            [f"options.{option}" for option in clear or ()],
+        ),
     }
     if dry_run:
         show_plan(call("deployment.PlanDeployment", update=values.given(fields)))
@@ -174,7 +172,7 @@ def undeploy(
     output.confirm(f"Undeploy {found.name}?", yes=yes)
     call("deployment.UndeployModel", id=found.id, expected_revision=expected_revision)
     if wait:
-        watching.wait(found.id, timeout, until="UNDEPLOYED")
+        progress.wait(found.id, timeout, until="UNDEPLOYED")
     deployments.show(call("deployment.GetDeployment", id=found.id).deployment)
 
 
@@ -191,45 +189,26 @@ def show_plan(planned: Any, *, manifest: bool = False) -> None:
         if not planned.findings:
             output.say("Nothing is wrong with it.")
     if blocking:
-        raise CommandError("It would certainly fail.", hint="Correct what is BLOCKING.", status=FAILED)
+        raise CommandError("It would certainly fail.", hint="Correct what is BLOCKING.")
 
 
-def _new_deployment(
-    target: str,
-    environment: str,
-    *,
-    name: str,
-    options_file: str,
-    setting: list[str] | None,
-    label: list[str] | None,
-) -> dict[str, Any]:
+def _wanted(target: str, environment: str, new: New) -> Any:
+    from modelregistry.v1.deployment_pb2 import NewDeployment
+
     model_name, word, exact = names.split(target)
     if names.is_id(target):
         raise UsageError("A version is deployed by its model.", hint="Write MODEL@3 or MODEL:NAME.")
-    version_id = names.version(target).id if exact else None
-    fields = {
-        "registered_model_id": names.model_id(model_name),
-        "serving_environment_id": names.environment(environment).id,
-        "version": word or None,
-        "model_version_id": version_id,
-        "name": name,
-        **values.new(None, labels=label),
-        "options": _options(values.options(options_file, setting)),
-    }
-    return values.given(fields)
-
-
-def _check_named(wanted: dict[str, Any], *, or_update: bool) -> None:
-    if or_update and not (wanted.get("name") and wanted.keys() & {"version", "model_version_id"}):
+    if new.or_update and not (new.name and (word or exact)):
         raise UsageError("--or-update needs --name and a version.", hint="Write MODEL@3 or MODEL:NAME.")
-
-
-def _as_update(wanted: dict[str, Any], there: Any) -> dict[str, Any]:
-    """What is wanted of a new deployment, as a change of the one that has its name."""
-    if there.registered_model_id != wanted["registered_model_id"]:
-        raise CommandError(f"The deployment {there.name} is of another model.", hint="Choose another --name.")
-    changed = wanted.keys() & {"version", "model_version_id", "options"}
-    return {"id": there.id} | {name: wanted[name] for name in changed}
+    return NewDeployment(
+        registered_model_id=names.model_id(model_name),
+        serving_environment_id=names.environment(environment).id,
+        version=word,
+        model_version_id=names.version(target).id if exact else None,
+        name=new.name,
+        options=_options(values.options(new.options_file, new.setting)),
+        **values.new(None, labels=new.labels),
+    )
 
 
 def _options(given: dict[str, Any]) -> Any:
@@ -245,19 +224,9 @@ def _options(given: dict[str, Any]) -> Any:
         raise UsageError(f"The options are wrong: {error}.") from None
 
 
-def _mask(
-    changes: dict[str, Any], clear: list[str] | None, *, version: str, traffic_percent: int | None
-) -> dict[str, Any] | None:
-    """None unless options are cleared; those that are set must be named then, too."""
-    if not clear:
-        return None
-    paths = [f"options.{name}" for name in {*changes, *(each.replace("-", "_") for each in clear)}]
-    return {"paths": [*paths, *(["version"] if version else []), *(["traffic_percent"] if traffic_percent else [])]}
-
-
 def _finish(deployment: Any, *, wait: bool, timeout: float) -> None:
     if wait:
-        deployment = watching.wait(deployment.id, timeout)
+        deployment = progress.wait(deployment.id, timeout)
     else:
         output.say(f"It is on its way. Follow it with: registry deployments watch {deployment.name}")
     deployments.show(deployment)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from registry_cli import names, options, output, tables, values
-from registry_cli.errors import FAILED, CommandError
+from registry_cli.errors import CommandError
 from registry_cli.session import call, client, pages
 
 app = App(name="deployments")
@@ -35,11 +35,7 @@ def list_(
         filter=filter,
         order_by=order_by,
     )
-    if _is_for_people():
-        found = list(found)  # type: ignore[assignment]
-        output.show(found, tables.deployments(*_names(found)))
-    else:
-        output.show(found, tables.deployments({}, {}))
+    output.show(listed := list(found), tables.deployments(*_names(listed)))
 
 
 @app.command
@@ -66,7 +62,7 @@ def history(
     else:
         served = call("deployment.GetServedRevision", id=id_, at=values.time(at))
         found = [served.revision] if served.HasField("revision") else []
-    output.show(found, tables.revisions(_numbers(found) if _is_for_people() else {}))
+    output.show(found, tables.revisions(_numbers(found)))
 
 
 @app.command
@@ -77,7 +73,7 @@ def diff(deployment: options.Deployment, /) -> None:
     for field in found.edited_version_fields:
         output.say(f"The version was changed since it was deployed: {field}")
     if found.drift:
-        raise CommandError("The object in the cluster is not as it was applied.", status=FAILED)
+        raise CommandError("The object in the cluster is not as it was applied.")
     output.say("The object in the cluster is as it was applied.")
 
 
@@ -123,35 +119,28 @@ def orphans() -> None:
 
 def show(deployment: Any) -> None:
     """Print a deployment."""
-    output.show_one(deployment, tables.deployment(*(_names([deployment]) if _is_for_people() else ({}, {}))))
+    output.show_one(deployment, tables.deployment(*_names([deployment])))
 
 
-def _is_for_people() -> bool:
-    """Whether names are shown, which have to be asked for."""
-    return options.chosen.output in {"table", "wide"}
-
-
-def _names(deployments: Any) -> tuple[dict[str, str], dict[str, int]]:
+def _names(deployments: list[Any]) -> tuple[dict[str, str], dict[str, int]]:
     """The names of the models and the numbers of the versions, by their ids."""
     ids = {each.registered_model_id for each in deployments}
-    models = _found(ids, "registered_model.ListRegisteredModels", "registered_models", "REGISTERED_MODEL_VIEW_BASIC")
+    models = _found(ids, "registered_model.ListRegisteredModels", "REGISTERED_MODEL_VIEW_BASIC")
     return {each.id: each.name for each in models}, _numbers(deployments)
 
 
-def _numbers(serving: Any) -> dict[str, int]:
+def _numbers(serving: list[Any]) -> dict[str, int]:
     ids = {each.model_version_id for each in serving}
-    rpc = "model_version.ListProjectModelVersions"
-    return {each.id: each.number for each in _found(ids, rpc, "model_versions", "MODEL_VERSION_VIEW_BASIC")}
+    versions = _found(ids, "model_version.ListProjectModelVersions", "MODEL_VERSION_VIEW_BASIC")
+    return {each.id: each.number for each in versions}
 
 
-def _found(ids: set[str], rpc: str, field: str, view: str) -> list[Any]:
-    some = sorted(ids)
-    return [
-        each
-        for start in range(0, len(some), 20)
-        for each in getattr(call(rpc, filter=_any_id(some[start : start + 20]), page_size=20, view=view), field)
-    ]
+def _found(ids: set[str], rpc: str, view: str) -> list[Any]:
+    """The objects with these ids. Only people are shown their names, for which the registry has to be asked."""
+    conditions = [f"id = {each}" for each in sorted(ids) if _is_for_people()]
+    parts = [" OR ".join(conditions[start : start + 20]) for start in range(0, len(conditions), 20)]
+    return [each for part in parts for each in pages(rpc, filter=part, view=view)]
 
 
-def _any_id(ids: list[str]) -> str:
-    return " OR ".join(f"id = {each}" for each in ids)
+def _is_for_people() -> bool:
+    return options.chosen.output in {"table", "wide"}

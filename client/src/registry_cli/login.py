@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shlex
 import time
 import urllib.error
@@ -17,14 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from registry_cli.errors import DENIED, CommandError
+from registry_cli.errors import CommandError, Exit
 from registry_cli.output import say
-
-if TYPE_CHECKING:
-    from registry_client.config import Context
+from registry_client import config
+from registry_client.config import Context
+from registry_client.tokens import expiry
 
 MARGIN_SECONDS = 60
 _HTTP_SECONDS = 20
@@ -33,9 +32,7 @@ _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 def folder() -> Path:
-    from registry_client.config import path
-
-    return path().parent / "tokens"
+    return config.path().parent / "tokens"
 
 
 def token_file(context_name: str) -> Path:
@@ -63,20 +60,18 @@ def with_fresh_token(context: Context) -> Context:
 
 def fresh_token(context_name: str) -> str:
     """The token of a login, refreshed if it is about to expire."""
-    from registry_client.tokens import expiry
-
     file = session_file(context_name)
     again = f"registry login --context {shlex.quote(context_name)}"
     if not file.exists():
         raise CommandError(
-            f"Nobody is logged in to the context {context_name!r}.", hint=f"Log in: {again}", status=DENIED
+            f"Nobody is logged in to the context {context_name!r}.", hint=f"Log in: {again}", status=Exit.DENIED
         )
     with _locked(file):
         session = json.loads(file.read_text(encoding="utf-8"))
         if expiry(session["token"]) - time.time() > MARGIN_SECONDS:
             return str(session["token"])
         if not session.get("refresh_token"):
-            raise CommandError("The login has expired.", hint=f"Log in again: {again}", status=DENIED)
+            raise CommandError("The login has expired.", hint=f"Log in again: {again}", status=Exit.DENIED)
         given = {
             "grant_type": "refresh_token",
             "refresh_token": session["refresh_token"],
@@ -84,9 +79,11 @@ def fresh_token(context_name: str) -> str:
         }
         answer = _post(session["token_endpoint"], given)
         if "error" in answer:
-            raise CommandError(f"The login has ended: {_error(answer)}.", hint=f"Log in again: {again}", status=DENIED)
+            raise CommandError(
+                f"The login has ended: {_error(answer)}.", hint=f"Log in again: {again}", status=Exit.DENIED
+            )
         session |= {"token": _token(answer), "refresh_token": answer.get("refresh_token") or session["refresh_token"]}
-        write_private(file, json.dumps(session))
+        config.write_private(file, json.dumps(session))
         return str(session["token"])
 
 
@@ -100,7 +97,7 @@ def device_login(context_name: str, issuer: str, client_id: str, scopes: str) ->
         )
     device = _post(endpoint, {"client_id": client_id, "scope": scopes})
     if "error" in device:
-        raise CommandError(f"The issuer {issuer} refused the login: {_error(device)}.", status=DENIED)
+        raise CommandError(f"The issuer {issuer} refused the login: {_error(device)}.", status=Exit.DENIED)
     page = device.get("verification_uri_complete") or device["verification_uri"]
     say(f"Open {page}\nand confirm the code {device['user_code']}.")
     answer = _polled(metadata["token_endpoint"], device, client_id)
@@ -112,7 +109,7 @@ def device_login(context_name: str, issuer: str, client_id: str, scopes: str) ->
         "token": _token(answer),
         "refresh_token": answer.get("refresh_token", ""),
     }
-    write_private(session_file(context_name), json.dumps(session))
+    config.write_private(session_file(context_name), json.dumps(session))
 
 
 def settings_of(url: str) -> dict[str, Any]:
@@ -121,15 +118,6 @@ def settings_of(url: str) -> dict[str, Any]:
         return dict(fetch(f"{url}/ui/config.json").get("oidc") or {})
     except CommandError:
         return {}
-
-
-def write_private(file: Path, content: str) -> None:
-    """Write the file in one step, for nobody else to read."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as target:
-        target.write(content)
-    partial.replace(file)
 
 
 def _polled(endpoint: str, device: dict[str, Any], client_id: str) -> dict[str, Any]:
@@ -148,9 +136,9 @@ def _polled(endpoint: str, device: dict[str, Any], client_id: str) -> dict[str, 
             case "slow_down":
                 interval += 5
             case _:
-                raise CommandError(f"The login was refused: {_error(answer)}.", status=DENIED)
+                raise CommandError(f"The login was refused: {_error(answer)}.", status=Exit.DENIED)
     raise CommandError(
-        "Nobody has logged in while the code was valid.", hint="Try again: registry login", status=DENIED
+        "Nobody has logged in while the code was valid.", hint="Try again: registry login", status=Exit.DENIED
     )
 
 
@@ -158,7 +146,7 @@ def _token(answer: dict[str, Any]) -> str:
     """The id token is what the registry expects; without one, the access token."""
     token = answer.get("id_token") or answer.get("access_token")
     if not token:
-        raise CommandError("The issuer answered without a token.", status=DENIED)
+        raise CommandError("The issuer answered without a token.", status=Exit.DENIED)
     return str(token)
 
 

@@ -6,16 +6,13 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from registry_cli import completion, errors
 from registry_cli.help import Formatter
 from registry_cli.options import GLOBAL, Format, chosen
-
-if TYPE_CHECKING:
-    from cyclopts import CycloptsError
 
 _HELP = """A model registry that deploys: models, their versions, and where they serve.
 
@@ -32,10 +29,6 @@ def _version() -> str:
     return client_version()
 
 
-def _usage(error: CycloptsError) -> str:
-    return f"registry: {' '.join(str(error).split())}"
-
-
 app = App(
     name="registry",
     help=_HELP,
@@ -43,7 +36,8 @@ app = App(
     help_formatter=Formatter(),
     version=_version,
     default_parameter=Parameter(negative=(), show_default=lambda value: value or None),
-    error_formatter=_usage,
+    print_error=False,
+    exit_on_error=False,
     suppress_keyboard_interrupt=False,
 )
 app.meta.suppress_keyboard_interrupt = False
@@ -136,7 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(errors.PIPE_BROKEN)
+        sys.exit(errors.Exit.PIPE_BROKEN)
+    except CycloptsError as error:
+        sys.exit(errors.tell(error))
     except Exception as error:
         if chosen.debug:
             raise

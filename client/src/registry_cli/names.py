@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from registry_cli.errors import NotFoundError, UsageError
@@ -97,35 +98,39 @@ def deployment_id(name: str) -> str:
     )
 
 
-def same_deployment(wanted: dict[str, Any]) -> Any:
-    """The inference service with the name and environment of a new deployment; None if there is none."""
-    place, condition = wanted["serving_environment_id"], f"name = {quoted(wanted['name'])}"
-    found = pages("inference_service.ListInferenceServices", serving_environment_id=place, filter=condition)
-    return next(found, None)
-
-
 def artifact(name: str, of: str) -> Any:
     """By its id, or by its name and the version that has it; without a version, among those that stand alone."""
     if is_id(name):
         return call("artifact.GetArtifact", id=name).artifact
     where = {"model_version_id": version(of).id} if of else {"standing_alone": True}
-    for each in pages("artifact.ListArtifacts", filter=f"name = {quoted(name)}", **where):
-        return each
-    raise NotFoundError(f"There is no artifact {name!r} {f'of {of}' if of else 'that stands alone'}.")
+    found = pages("artifact.ListArtifacts", filter=f"name = {quoted(name)}", **where)
+    return first(found, f"There is no artifact {name!r} {f'of {of}' if of else 'that stands alone'}.")
 
 
 def webhook_id(url: str) -> str:
     if is_id(url):
         return url
-    for each in pages("webhook.ListWebhooks", filter=f"url = {quoted(url)}"):
-        return str(each.id)
-    raise NotFoundError(f"There is no webhook with the URL {url!r}.")
+    found = pages("webhook.ListWebhooks", filter=f"url = {quoted(url)}")
+    return str(first(found, f"There is no webhook with the URL {url!r}.").id)
 
 
 def project_id(name: str) -> str:
     if is_id(name):
         return str(uuid.UUID(name))
-    for each in pages("project.ListProjects"):
-        if each.name == name:
-            return str(each.id)
-    raise NotFoundError(f"There is no project {name!r}.", hint="`registry projects list` shows all, to operators.")
+    found = (each for each in pages("project.ListProjects") if each.name == name)
+    hint = "`registry projects list` shows all, to operators."
+    return str(first(found, f"There is no project {name!r}.", hint).id)
+
+
+def token_id(name: str) -> str:
+    if is_id(name):
+        return name
+    valid = (each for each in pages("access.ListApiTokens") if each.name == name and not each.revoked_at.seconds)
+    return str(first(valid, f"There is no token {name!r} that is not revoked.").id)
+
+
+def first(found: Iterator[Any], missing: str, hint: str = "") -> Any:
+    """The first one. Raises NotFoundError."""
+    for each in found:
+        return each
+    raise NotFoundError(missing, hint=hint)

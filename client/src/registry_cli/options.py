@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
-from registry_cli import completion, values
+from registry_cli import completion
 
 Format = Literal["table", "wide", "json", "yaml", "name"]
 GLOBAL = Group("Global options", sort_key=100)
@@ -28,6 +29,13 @@ class Globals:
 
 
 chosen = Globals()
+
+
+def _seconds(_: object, tokens: Sequence[Token]) -> float:
+    from registry_cli.values import seconds
+
+    return seconds(tokens[0].value)
+
 
 Model = Annotated[str, Parameter(completer=completion.models, help="The model: its name or id.")]
 Version = Annotated[
@@ -75,7 +83,7 @@ Timeout = Annotated[
     float,
     Parameter(
         metavar="TIME",
-        converter=lambda _, tokens: values.seconds(tokens[0].value),
+        converter=_seconds,
         show_default=lambda value: f"{value / 60:g}m",
         help="How long to wait, such as `90s`, `15m` or `1h`.",
     ),

@@ -68,21 +68,18 @@ def show_one(message: Any, table: Table) -> None:
         _print_data(as_json(message))
     elif chosen.output == "name":
         print(_shown(message, table.name))
-    elif chosen.output == "table" and table.facts:
-        facts = [[column.title.lower(), _fact(message, column.value)] for column in table.facts]
-        _print_rows([], [fact for fact in facts if fact[1]])
     else:
-        texts = [[field.name, _field_text(message, field)] for field, _ in message.ListFields()]
-        _print_rows([], [each for each in texts if each[1]])
+        columns = table.facts if chosen.output == "table" else ()
+        columns = columns or tuple(Column(field.name, field.name) for field, _ in message.ListFields())
+        facts = [[column.title.lower(), _fact(message, column.value)] for column in columns]
+        _print_rows([], [fact for fact in facts if fact[1]])
 
 
 def show_line(message: Any, table: Table) -> None:
     """Print an object of a stream at once: a line of text or of JSON."""
     match chosen.output:
-        case "json":
-            print(json.dumps(as_json(message), ensure_ascii=False), flush=True)
-        case "yaml":
-            print("---\n" + _yaml(as_json(message)), end="", flush=True)
+        case "json" | "yaml":
+            print(document(as_json(message)), flush=True)
         case "name":
             print(_shown(message, table.name), flush=True)
         case _:
@@ -90,6 +87,11 @@ def show_line(message: Any, table: Table) -> None:
                 _shown(message, column.value) for column in table.columns if chosen.output == "wide" or not column.wide
             )
             print("  ".join(text for text in shown if text), flush=True)
+
+
+def document(data: Any) -> str:
+    """Data as one of several documents: a line of JSON, or YAML after a mark."""
+    return json.dumps(data, ensure_ascii=False) if chosen.output == "json" else f"---\n{_yaml(data)}"
 
 
 def show_values(values: dict[str, Any]) -> None:
@@ -115,7 +117,7 @@ def show_mappings(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_data(data: Any) -> None:
-    print(json.dumps(data, indent=2, ensure_ascii=False) if chosen.output == "json" else _yaml(data).rstrip())
+    print(json.dumps(data, indent=2, ensure_ascii=False) if chosen.output == "json" else _yaml(data))
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -139,13 +141,13 @@ def as_json(message: Any, *, defaults: bool = True) -> Any:
 
 def word(message: Any, name: str) -> str:
     """An enumeration as a word: `DEPLOYED`. What only a newer registry knows is in `unknown_<name>`."""
+    from registry_client import values
+
     field = message.DESCRIPTOR.fields_by_name[name]
     if text := getattr(message, f"unknown_{name}", ""):
         return str(text).upper()
-    prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
-    value = field.enum_type.values_by_number.get(getattr(message, name))
-    text = value.name.removeprefix(prefix) if value else str(getattr(message, name))
-    return "" if text == "UNSPECIFIED" else text
+    number = getattr(message, name)
+    return values.word(field.enum_type, number) if number else ""
 
 
 def age(timestamp: Any) -> str:
@@ -180,7 +182,7 @@ def _text(message: Any, field: Any) -> str:
     if field.has_presence and not message.HasField(field.name):
         return ""
     if _is_map(field):
-        return " ".join(f"{key}={_item(each)}" for key, each in sorted(value.items()))
+        return " ".join(f"{key}={item(each)}" for key, each in sorted(value.items()))
     return _plain(value)
 
 
@@ -195,8 +197,8 @@ def _is_map(field: Any) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
-def _item(value: Any) -> str:
-    """A value of a map, which may be a PropertyValue."""
+def item(value: Any) -> str:
+    """A text or a PropertyValue, such as a value of a map."""
     if not hasattr(value, "WhichOneof"):
         return str(value)
     kind = value.WhichOneof("kind")
@@ -222,12 +224,12 @@ def _field_text(message: Any, field: Any) -> str:
     if field.enum_type is not None and not field.is_repeated:
         return word(message, field.name)
     if _is_map(field):
-        return "\n".join(line(f"{key}={_item(each)}") for key, each in sorted(getattr(message, field.name).items()))
+        return "\n".join(line(f"{key}={item(each)}") for key, each in sorted(getattr(message, field.name).items()))
     value = _without_empty(as_json(message, defaults=False)[field.name])
     if value == {}:
         return ""
     if isinstance(value, dict) or (isinstance(value, list) and not isinstance(value[0], str)):
-        return _yaml(value).rstrip()
+        return _yaml(value)
     return "\n".join(line(each) for each in _plain(value).splitlines())
 
 
@@ -247,7 +249,7 @@ def _yaml(value: Any) -> str:
     import yaml
 
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
-    return text
+    return text.rstrip()
 
 
 def _print_rows(titles: list[str], rows: list[list[str]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from registry_client.config import Context
 
 PAGE = 100
-writes = itertools.count(1)
+_writes = itertools.count(1)
 
 
 def call(rpc: str, /, **fields: Any) -> Any:
@@ -23,24 +23,18 @@ def call(rpc: str, /, **fields: Any) -> Any:
 
     Fields that are None are left out. The client gives writes a request id, unless --request-id has.
     """
-    method, request_class = _method(rpc)
-    if chosen.request_id and "request_id" in request_class.DESCRIPTOR.fields_by_name:
-        number = next(writes)  # a command that writes several times needs several ids
-        fields["request_id"] = chosen.request_id if number == 1 else f"{chosen.request_id}/{number}"
-    return method(request_class(**fields), timeout=chosen.call_seconds)
+    method, request_class = method_of(rpc)
+    if "request_id" in request_class.DESCRIPTOR.fields_by_name:
+        fields["request_id"] = request_id()
+    return method(request_class(**fields))
 
 
-def stream(rpc: str, /) -> Iterator[Any]:
-    """The answers of a streaming RPC."""
-    method, request_class = _method(rpc)
-    answers: Iterator[Any] = method(request_class())
-    return answers
-
-
-def stream_in(rpc: str, /, requests: Iterable[dict[str, Any]]) -> Any:
-    """The answer of an RPC to a stream of requests."""
-    method, request_class = _method(rpc)
-    return method(request_class(**fields) for fields in requests)
+def request_id() -> str:
+    """That of the next write, because each needs its own; empty without --request-id."""
+    if not chosen.request_id:
+        return ""
+    number = next(_writes)
+    return chosen.request_id if number == 1 else f"{chosen.request_id}/{number}"
 
 
 def pages(rpc: str, /, limit: int = 0, **fields: Any) -> Iterator[Any]:
@@ -58,27 +52,21 @@ def pages(rpc: str, /, limit: int = 0, **fields: Any) -> Iterator[Any]:
 def watch(rpc: str, /, after: str, place_of: Callable[[Any], Any], **fields: Any) -> Iterator[Any]:
     """The answers of a watch. When the connection ends, it goes on after the last answer: its place in the log is the
     field `after` of the request."""
-    from registry_client._sync.watching import watched
-
-    method, request_class = _method(rpc)
-    return watched(
-        method, lambda place: request_class(**{**fields, **({after: place} if place else {})}), place_of, None
+    method, request_class = method_of(rpc)
+    answers: Iterator[Any] = client().watch(
+        method, lambda place: request_class(**fields | ({after: place} if place else {})), place_of
     )
+    return answers
 
 
-def _method(rpc: str) -> tuple[Any, Any]:
+def method_of(rpc: str) -> tuple[Any, Any]:
     """The method of the stub, and the class of its request."""
     file, name = rpc.split(".")
     messages = importlib.import_module(f"modelregistry.v1.{file}_pb2")
     (service,) = messages.DESCRIPTOR.services_by_name.values()
     request_class = getattr(messages, service.methods_by_name[name].input_type.name)
-    return getattr(stub(file, service.name), name), request_class
-
-
-@functools.cache
-def stub(file: str, service: str) -> Any:
     stubs = importlib.import_module(f"modelregistry.v1.{file}_pb2_grpc")
-    return client().stub(getattr(stubs, f"{service}Stub"))
+    return getattr(client().stub(getattr(stubs, f"{service.name}Stub")), name), request_class
 
 
 @functools.cache
@@ -87,7 +75,7 @@ def client() -> Any:
     from registry_cli.login import with_fresh_token
     from registry_client import Client
 
-    return Client(**asdict(with_fresh_token(context())), context=chosen.context)
+    return Client(**asdict(with_fresh_token(context())), context=chosen.context, timeout=chosen.call_seconds)
 
 
 def context() -> Context:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from registry_cli.output import Column, Table
+from registry_cli.output import Column, Table, item
 
 
 def _table(spec: str, name: str = "name", **functions: Any) -> Table:
@@ -28,12 +28,6 @@ def _columns(spec: str, **functions: Any) -> tuple[Column, ...]:
 
 def _framework(version: Any) -> str:
     return f"{version.model_framework} {version.model_framework_version}".strip()
-
-
-def _value(artifact: Any) -> object:
-    kind = artifact.value.WhichOneof("kind")
-    value: Any = getattr(artifact.value, kind) if kind else ""
-    return value.ToJsonString() if kind == "timestamp_value" else value
 
 
 def _event_details(event: Any) -> str:
@@ -67,7 +61,7 @@ ALIAS_MOVES = _table(
 )
 ARTIFACTS = _table(
     "name kind value uri size created_at:age | labels model_version_id:version_id id",
-    value=_value,
+    value=lambda each: item(each.value),
     size=lambda each: each.size_bytes or "",
 )
 ENVIRONMENTS = _table(

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from registry_cli import output, progress, tables
 from registry_cli.errors import UsageError
-from registry_cli.session import stream, stream_in
+from registry_cli.session import method_of
 
 PART = 64 * 1024
 File = Annotated[
@@ -50,18 +50,20 @@ def import_(*, file: File = "-") -> None:
 
 
 def _write(target: BinaryIO, tell: Callable[[int], None]) -> None:
-    for part in stream("transfer.ExportProject"):
+    parts, request = method_of("transfer.ExportProject")
+    for part in parts(request()):
         target.write(part.ndjson)
         tell(len(part.ndjson))
     target.flush()
 
 
 def _send(source: BinaryIO, size: int | None) -> Any:
+    send, request = method_of("transfer.ImportProject")
     with progress.byte_count("imported", size) as tell:
 
-        def parts() -> Iterator[dict[str, bytes]]:
+        def requests() -> Iterator[Any]:
             while part := source.read(PART):
                 tell(len(part))
-                yield {"ndjson": part}
+                yield request(ndjson=part)
 
-        return stream_in("transfer.ImportProject", parts())
+        return send(requests())

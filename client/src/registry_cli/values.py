@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
 import re
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,21 +117,15 @@ def read(file: str) -> str:
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{file}: this is no text in UTF-8.") from None
+        raise UsageError(f"{file}: this is not text in UTF-8.") from None
 
 
 def options(file: str, settings: Iterable[str] | None) -> dict[str, Any]:
     """DeploymentOptions as JSON: those of a YAML file, changed by settings such as `resources.limits.cpu=2`."""
-    import yaml
-
     from modelregistry.v1.deployment_pb2 import DeploymentOptions
+    from registry_client.config import parsed
 
-    try:
-        given = yaml.safe_load(read(file)) if file else {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise UsageError(f"{file}: {line}this is no YAML.") from None
+    given = parsed(read(file), file) if file else {}
     if not isinstance(given, dict):
         raise UsageError(f"{file}: this must be a mapping of options.")
     for text in settings or ():
@@ -146,12 +138,14 @@ def options(file: str, settings: Iterable[str] | None) -> dict[str, Any]:
 
 def _set(target: dict[str, Any], descriptor: Any, path: str, value: str) -> None:
     """Set one option. What follows the name of a map is its key, dots and all: `resources.limits.nvidia.com/gpu`."""
+    from registry_client.values import prefix_of
+
     name, _, rest = path.partition(".")
     field = descriptor.fields_by_name.get(name)
     if field is None:
         raise UsageError(f"There is no option {name!r}.", hint=f"Options: {', '.join(descriptor.fields_by_name)}.")
     if field.enum_type is not None:
-        prefix = field.enum_type.values[0].name.removesuffix("UNSPECIFIED")
+        prefix = prefix_of(field.enum_type)
         target[name] = prefix + value.upper().removeprefix(prefix)
     elif field.message_type is None or field.message_type.name == "Duration":
         target[name] = [*target.get(name, ()), value] if field.is_repeated else _plain(value, field)
@@ -194,6 +188,9 @@ def time(text: str) -> dt.datetime:
 
 def new_webhook_secret() -> str:
     """One of our own, because the registry only makes one for requests that cannot be repeated."""
+    import base64
+    import secrets
+
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 

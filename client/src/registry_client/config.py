@@ -98,19 +98,15 @@ def path() -> Path:
 
 def load(file: Path | None = None) -> Config:
     """Read the file. Without one, there are no contexts. Raises ConfigError."""
-    import yaml  # noqa: PLC0415 - most programs have no such file
-
     file = file or path()
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        # The error of YAML would quote the line, which may have a token.
-        place = getattr(error, "problem_mark", None)
-        line = f", line {place.line + 1}" if place is not None else ""
-        raise ConfigError(f"{file}{line}: the file cannot be read as YAML.") from None
-    content = _mapping(content, f"{file}", ("current", "contexts"))
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or "this is not text in UTF-8"
+        raise ConfigError(f"{file}: {cause}.") from None
+    content = _mapping(parsed(text, f"{file}") or {}, f"{file}", ("current", "contexts"))
     contexts = _mapping(content.get("contexts") or {}, f"{file}: contexts", None)
     read = {name: _context(value, f"{file}: context {name}") for name, value in contexts.items()}
     current = str(content.get("current") or "")
@@ -119,8 +115,20 @@ def load(file: Path | None = None) -> Config:
     return Config(read, current)
 
 
+def parsed(text: str, place: str) -> Any:
+    """The content of a YAML file. Raises ConfigError with the line, which is not quoted: it may have a token."""
+    import yaml  # noqa: PLC0415 - most programs have no such file
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark is not None else ""
+        raise ConfigError(f"{place}: {line}this is not valid YAML.") from None
+
+
 def save(config: Config, file: Path | None = None) -> Path:
-    """Write the file in one step, for nobody else to read. Returns where it is."""
+    """Write the file. Returns where it is."""
     import yaml  # noqa: PLC0415
 
     file = file or path()
@@ -128,17 +136,22 @@ def save(config: Config, file: Path | None = None) -> Path:
         name: {key: value for key, value in asdict(each).items() if value} for name, each in config.contexts.items()
     }
     content = {**({"current": config.current} if config.current else {}), "contexts": contexts}
+    write_private(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    return file
+
+
+def write_private(file: Path, content: str) -> None:
+    """Write the file in one step, for nobody else to read."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # with mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-            yaml.safe_dump(content, target, sort_keys=False, allow_unicode=True)
+            target.write(content)
         Path(temporary).replace(file)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
-    return file
 
 
 def resolve(given: Context | None = None, context: str = "", environment: Mapping[str, str] | None = None) -> Context:

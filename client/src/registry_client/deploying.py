@@ -138,11 +138,13 @@ class Plan:
     """Between it and the object that is in the cluster."""
     findings: list[Finding]
     """All problems, the blocking ones first."""
+    proto: pb.PlanDeploymentResponse = field(repr=False)
+    """What the registry answered."""
 
     @classmethod
     def of(cls, answer: pb.PlanDeploymentResponse) -> Plan:
         manifest = json.loads(answer.manifest) if answer.manifest else {}
-        return cls(manifest, _differences(answer.differences), [Finding(each) for each in answer.findings])
+        return cls(manifest, _differences(answer.differences), [Finding(each) for each in answer.findings], answer)
 
     @property
     def is_blocked(self) -> bool:

@@ -128,43 +128,42 @@ class Internal(RegistryError):
     """A fault of the registry. Its log has the cause under `request_id`."""
 
 
-class DeploymentFailed(Error):
+class _WaitEnded(Error):
+    """A deployment that was waited for is not as it should be."""
+
+    def __init__(self, summary: str, next_step: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        """What happened."""
+        self.next_step = next_step
+        """What to do about it; may be empty."""
+
+    def __str__(self) -> str:
+        return f"{self.summary}\nWhat to do: {self.next_step}" if self.next_step else self.summary
+
+
+class DeploymentFailed(_WaitEnded):
     """A deployment that was waited for has failed."""
 
     def __init__(self, name: str, phase: str, reason: str, message: str, next_step: str) -> None:
-        text = ": ".join(filter(None, [f"The deployment {name} is {phase}", reason, message]))
-        super().__init__(f"{text}\nWhat to do: {next_step}" if next_step else text)
+        super().__init__(": ".join(filter(None, [f"The deployment {name} is {phase}", reason, message])), next_step)
         self.name, self.phase = name, phase
         self.reason = reason
         """Such as MODEL_LOAD; docs/reasons.md explains them."""
         self.message = message
         """What the cluster says, down to the log of the container."""
-        self.next_step = next_step
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process, such as that of a pool."""
         return type(self), (self.name, self.phase, self.reason, self.message, self.next_step)
 
 
-class WaitTimeout(Error, TimeoutError):
+class WaitTimeout(_WaitEnded, TimeoutError):
     """A deployment was not ready in time. It goes on nevertheless."""
 
 
-_CLASSES: Final[dict[grpc.StatusCode, type[RegistryError]]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
-    grpc.StatusCode.NOT_FOUND: NotFound,
-    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
-    grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
-    grpc.StatusCode.ABORTED: Aborted,
-    grpc.StatusCode.OUT_OF_RANGE: OutOfRange,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
-    grpc.StatusCode.UNAVAILABLE: Unavailable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
-    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
-    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
-    grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
-    grpc.StatusCode.INTERNAL: Internal,
-}
+# They are called like their codes.
+_CLASSES: Final = {kind.__name__.upper(): kind for kind in RegistryError.__subclasses__()}
 
 _HINTS: Final = {
     "PROJECT_ID_REQUIRED": "Name the project by its UUID: Client(project=…), REGISTRY_PROJECT, or a context with one.",
@@ -172,7 +171,7 @@ _HINTS: Final = {
     "REGISTERED_MODEL_NAME_TAKEN": "Use client.models.get(name) for the model that exists, or choose another name.",
     "MODEL_VERSION_NAME_TAKEN": "Use model.versions.get(name) for the version that exists, or choose another name.",
     "SERVING_ENVIRONMENT_NAME_TAKEN": "Use client.environments.get(name) for the environment that exists.",
-    "INFERENCE_SERVICE_NAME_TAKEN": "Pass or_update=True to update the one that exists, or deploy with another `name`.",
+    "INFERENCE_SERVICE_NAME_TAKEN": "Pass or_update=True to update one of the same model, or choose another `name`.",
     "MODEL_NOT_ARCHIVED": "Archive the model first: model.archive().",
     "MODEL_VERSION_NOT_READY": 'Set its status first: version.update(status="READY").',
     "MODEL_VERSION_IN_USE": "Undeploy what serves it, then deployment.delete(); force=True also deletes aliases.",
@@ -217,7 +216,7 @@ def from_call(error: grpc.RpcError, url: str, request_id: str) -> RegistryError:
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
         else:
             detail.Unpack(info)
-    return _CLASSES.get(code, RegistryError)(
+    return _class_of(code)(
         status.message,
         code=code,
         reason=info.reason if info.domain == _DOMAIN else "",
@@ -227,6 +226,10 @@ def from_call(error: grpc.RpcError, url: str, request_id: str) -> RegistryError:
         request_id=request_id,
         retry_after=retry_after,
     )
+
+
+def _class_of(code: grpc.StatusCode) -> type[RegistryError]:
+    return _CLASSES.get(code.name.replace("_", ""), RegistryError)
 
 
 def _status(call: Any) -> Any:
@@ -247,4 +250,4 @@ def _of_network(code: grpc.StatusCode, details: str, url: str, request_id: str) 
         message, hint = f"{url} did not answer in time.", "Give a longer timeout, or check that the url is right."
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         hint = f"Check that {url} is a registry, and not older than this client."
-    return _CLASSES.get(code, RegistryError)(message, code=code, hint=hint, request_id=request_id)
+    return _class_of(code)(message, code=code, hint=hint, request_id=request_id)

@@ -61,6 +61,12 @@ def timestamp(time: datetime) -> Timestamp:
     return message
 
 
+def quoted(text: str) -> str:
+    """A text as a value of a filter, in which a star is a star."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("*", "\\*")
+    return f'"{escaped}"'
+
+
 def struct(values: Mapping[str, Any]) -> Struct:
     message = Struct()
     message.update(values)

@@ -19,11 +19,7 @@ _MAX_DELAY_SECONDS: Final = 5.0
 def watched(
     method: Any, request_after: Callable[[str], Any], token_of: Callable[[Any], str], timeout: float | None
 ) -> runtime.Stream[Any]:
-    """The answers of a stream. If it breaks, it is opened again after the last token, so that nothing is missed.
-
-    Raises DeadlineExceeded after the timeout, OutOfRange if the log cannot be continued, and Unavailable if the
-    registry cannot be reached for some time.
-    """
+    """See Client.watch."""
     deadline = None if timeout is None else time.monotonic() + timeout
     token, failures = "", 0
     while True:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from modelregistry.v1 import artifact_pb2 as pb
 from modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
 from registry_client.aio.listing import Listed, Listing
+from registry_client.errors import AlreadyExists
 from registry_client.patches import filled, mask
 from registry_client.resources import ArtifactRecord
 from registry_client.values import Property, property_message
@@ -105,8 +106,13 @@ class Artifacts(Listed[Artifact]):
         labels: Mapping[str, str] | None = None,
         properties: Mapping[str, Property] | None = None,
         external_id: str = "",
+        exist_ok: bool = False,
     ) -> Artifact:
-        """Metrics and parameters have a value, documents and data sets a uri. Raises AlreadyExists."""
+        """Metrics and parameters have a value, documents and data sets a uri.
+
+        Raises AlreadyExists if there is an artifact with the name. With `exist_ok`, that artifact is the answer if its
+        kind, value and uri are the same. The other arguments do not change it.
+        """
         given = {
             "model_version_id": self._version_id or None,
             "kind": f"ARTIFACT_KIND_{kind}",
@@ -120,5 +126,15 @@ class Artifacts(Listed[Artifact]):
             "properties": properties,
             "external_id": external_id,
         }
-        request = pb.CreateArtifactRequest(artifact=filled(pb.NewArtifact, given))
-        return Artifact(self._client, (await self._stub.CreateArtifact(request)).artifact)
+        wanted = filled(pb.NewArtifact, given)
+        try:
+            answer = await self._stub.CreateArtifact(pb.CreateArtifactRequest(artifact=wanted))
+        except AlreadyExists as error:
+            if not exist_ok or error.reason != "ARTIFACT_NAME_TAKEN":
+                raise
+            there = await self.get(error.metadata["id"])
+            if any(getattr(there.proto, each) != getattr(wanted, each) for each in ("kind", "value", "uri")):
+                error.hint = "The kind, value or uri of that artifact differs: update() changes it."
+                raise
+            return there
+        return Artifact(self._client, answer.artifact)

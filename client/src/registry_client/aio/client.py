@@ -11,7 +11,9 @@ from registry_client.aio.deployments import Deployments
 from registry_client.aio.environments import Environments
 from registry_client.aio.events import Events
 from registry_client.aio.models import Models
+from registry_client.aio.runtime import Stream
 from registry_client.aio.versions import Versions
+from registry_client.aio.watching import watched
 from registry_client.config import Context, resolve
 from registry_client.connection import Connection
 
@@ -82,6 +84,23 @@ class AsyncClient:
             self._stubs[kind] = kind(self._channel)
         stub: _S = self._stubs[kind]
         return stub
+
+    def watch(
+        self,
+        method: Any,
+        request_after: Callable[[Any], Any],
+        place_of: Callable[[Any], Any],
+        *,
+        timeout: float | None = None,
+    ) -> Stream[Any]:
+        """The answers of a streaming method of a stub. If the stream breaks, it is opened again where it ended:
+        `place_of` is the place of an answer in the log, and `request_after` the request for what comes after a place,
+        at first after "".
+
+        Raises DeadlineExceeded after the timeout, OutOfRange if the log cannot be continued, and Unavailable if the
+        registry cannot be reached for some time.
+        """
+        return watched(method, request_after, place_of, timeout)
 
     async def close(self) -> None:
         """Close the connection. The next call would open it again."""

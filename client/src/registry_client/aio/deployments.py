@@ -8,11 +8,16 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
+import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from modelregistry.v1 import deployment_pb2 as pb
 from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
-from modelregistry.v1.inference_service_pb2 import DeleteInferenceServiceRequest
+from modelregistry.v1.inference_service_pb2 import (
+    DeleteInferenceServiceRequest,
+    InferenceService,
+    ListInferenceServicesRequest,
+)
 from modelregistry.v1.inference_service_pb2_grpc import ServingServiceStub
 from registry_client.aio import runtime
 from registry_client.aio.listing import Listed, Listing
@@ -32,7 +37,7 @@ from registry_client.options import Options, options_message
 from registry_client.patches import is_id
 from registry_client.progress import Listener, Progress
 from registry_client.resources import EnvironmentRecord, ModelRecord, VersionRecord
-from registry_client.values import timestamp
+from registry_client.values import quoted, timestamp
 
 if TYPE_CHECKING:
     from registry_client.aio.client import AsyncClient
@@ -40,6 +45,8 @@ if TYPE_CHECKING:
 DEFAULT_WAIT: Final = 900.0
 # In these phases, nothing more happens by itself.
 _ENDS: Final = {"DEPLOYED", "STOPPED", "UNDEPLOYED"}
+# What a deployment gets of a new one that has its name.
+_UPDATED: Final = {"version", "model_version_id", "options"}
 
 
 class Deployment(DeploymentRecord):
@@ -72,8 +79,8 @@ class Deployment(DeploymentRecord):
             await self.refresh()
             raise WaitTimeout(
                 f"The deployment {self.name} is {self.phase} and not {phase} after {timeout:g} s: "
-                f"{(self.message or self.reason or 'no reason is known yet').rstrip('.')}."
-                + (f"\nWhat to do: {self.next_step}" if self.next_step else "")
+                f"{(self.message or self.reason or 'no reason is known yet').rstrip('.')}.",
+                self.next_step,
             ) from None
         finally:
             shown.end()
@@ -236,8 +243,7 @@ class Deployments(Listed[Deployment]):
         if is_id(name_or_id):
             answer = await self._stub.GetDeployment(pb.GetDeploymentRequest(id=name_or_id))
             return Deployment(self._client, answer.deployment)
-        quoted = name_or_id.replace("\\", "\\\\").replace('"', '\\"').replace("*", "\\*")
-        found = await self.list(filter=f'name = "{quoted}"').all(limit=2)
+        found = await self.list(filter=f"name = {quoted(name_or_id)}").all(limit=2)
         if not found:
             raise NotFound(f"There is no deployment called {name_or_id!r}.", reason="DEPLOYMENT_NOT_FOUND")
         if len(found) > 1:
@@ -270,15 +276,22 @@ class Deployments(Listed[Deployment]):
         deployment of the model that has the name is updated instead, to the version and the options that are given.
         """
         wanted = await self._wanted(version, environment, name, labels, options)
+        return await self.create_from(wanted, or_update=or_update)
+
+    async def create_from(
+        self, wanted: pb.NewDeployment, *, or_update: bool = False, request_id: str = ""
+    ) -> Deployment:
+        """As `create`, from a message of the API, whose version can also be an alias or the default one. With a request
+        id, the call takes effect once, however often it is made.
+        """
         try:
-            answer = await self._stub.DeployModel(pb.DeployModelRequest(deployment=wanted))
+            answer = await self._stub.DeployModel(pb.DeployModelRequest(deployment=wanted, request_id=request_id))
         except AlreadyExists as error:
             if not or_update or error.reason != "INFERENCE_SERVICE_NAME_TAKEN":
                 raise
-            there = await self.get(error.metadata["id"])
-            if there.registered_model_id != version.registered_model_id:
-                raise
-            return await there.update(version=version, **options)
+            change = _as_update(wanted, (await self.get(error.metadata["id"])).proto)
+            change.request_id = request_id and f"{request_id}/2"  # each request needs its own
+            answer = await self._stub.UpdateDeployment(change)
         if not answer.HasField("deployment"):
             raise Error("The registry has no cluster to deploy to. It has only recorded what should serve.")
         return Deployment(self._client, answer.deployment)
@@ -290,11 +303,23 @@ class Deployments(Listed[Deployment]):
         *,
         name: str = "",
         labels: Mapping[str, str] | None = None,
+        or_update: bool = False,
         **options: Unpack[Options],
     ) -> Plan:
         """What `create` would do, and all problems that can be found beforehand."""
         wanted = await self._wanted(version, environment, name, labels, options)
-        return Plan.of(await self._stub.PlanDeployment(pb.PlanDeploymentRequest(deployment=wanted)))
+        return await self.plan_from(wanted, or_update=or_update)
+
+    async def plan_from(self, wanted: pb.NewDeployment, *, or_update: bool = False) -> Plan:
+        """What `create_from` would do."""
+        request = pb.PlanDeploymentRequest(deployment=wanted)
+        if or_update:
+            named = ListInferenceServicesRequest(
+                serving_environment_id=wanted.serving_environment_id, filter=f"name = {quoted(wanted.name)}"
+            )
+            for there in (await self._client.stub(ServingServiceStub).ListInferenceServices(named)).inference_services:
+                request = pb.PlanDeploymentRequest(update=_as_update(wanted, there))
+        return Plan.of(await self._stub.PlanDeployment(request))
 
     async def _wanted(
         self,
@@ -314,6 +339,20 @@ class Deployments(Listed[Deployment]):
             labels=labels,
             options=options_message(options) if options else None,
         )
+
+
+def _as_update(wanted: pb.NewDeployment, there: pb.Deployment | InferenceService) -> pb.UpdateDeploymentRequest:
+    """What is wanted of a new deployment, as a change of the one that has its name. Raises AlreadyExists."""
+    if there.registered_model_id != wanted.registered_model_id:
+        raise AlreadyExists(
+            f"The deployment {there.name} is of another model.",
+            code=grpc.StatusCode.ALREADY_EXISTS,
+            reason="INFERENCE_SERVICE_NAME_TAKEN",
+            metadata={"id": there.id, "name": there.name},
+            hint="Choose another `name`.",
+        )
+    changed = {field.name: value for field, value in wanted.ListFields() if field.name in _UPDATED}
+    return pb.UpdateDeploymentRequest(id=there.id, **changed)
 
 
 def _which(version: VersionRecord | str | int | None) -> dict[str, str]:

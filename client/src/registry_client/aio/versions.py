@@ -147,10 +147,13 @@ class Version(VersionRecord):
         *,
         name: str = "",
         labels: Mapping[str, str] | None = None,
+        or_update: bool = False,
         **options: Unpack[Options],
     ) -> Plan:
         """What `deploy` would do, and all problems that can be found beforehand."""
-        return await self._client.deployments.plan(self, environment, name=name, labels=labels, **options)
+        return await self._client.deployments.plan(
+            self, environment, name=name, labels=labels, or_update=or_update, **options
+        )
 
     async def archive(self) -> Self:
         """Archive it. It cannot be deployed any more."""
