@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     """Connections per worker process. Together, the workers must stay below the server's limit."""
     database_queue: int = Field(default=500, ge=0, le=1_000_000)
     """How many requests of a worker may wait for a connection, for each kind of object. Further requests are refused
-    with RESOURCE_EXHAUSTED."""
+    with RESOURCE_EXHAUSTED, and those that have waited for 2 seconds, too."""
     database_statement_timeout: float = Field(default=5.0, ge=0.001, le=86_400)
     """How long a statement may run."""
     database_slow_statement: float = Field(default=1.0, ge=0, le=86_400)

@@ -246,6 +246,24 @@ async def test_a_lock_only_delays_requests_that_need_its_table(
     await database.close()
 
 
+@pytest.mark.slow
+async def test_nobody_waits_in_turn_for_a_lock_that_others_wait_for(
+    database_url: str, lockable: asyncpg.Connection[Any]
+) -> None:
+    database = Database(database_url, replace(PATIENT, size=2, connect_timeout=3))
+    locked, other = database.share("locked"), database.share("other")
+    async with lockable.transaction():
+        await lockable.execute("LOCK TABLE lockable IN ACCESS EXCLUSIVE MODE")
+        calls = {asyncio.create_task(locked.fetch("SELECT * FROM lockable")) for _ in range(20)}
+        async with asyncio.timeout(30):
+            while sum(call.done() for call in calls) < 19:
+                assert await other.fetch("SELECT 1")
+        refused = {call for call in calls if call.done()}
+        assert {type(call.exception()) for call in refused} == {Overloaded}
+    assert await asyncio.gather(*calls - refused) == [[]]
+    await database.close()
+
+
 async def test_shares_that_wait_leave_one_connection_to_each_other_share(
     database_url: str, lockable: asyncpg.Connection[Any]
 ) -> None:

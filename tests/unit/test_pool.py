@@ -1,4 +1,4 @@
-"""The pool when it cannot get another connection: a pooler is full, or the server refuses."""
+"""The pool when it cannot get another connection: a pooler is full, the server refuses, or others keep theirs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from registry_grpc.adapters.postgres.pool import Pool
+from registry_grpc.domain.errors import Overloaded
 
 
 class _Connection:
@@ -42,7 +43,7 @@ class _Server:
 
 async def test_a_connection_that_is_given_back_is_taken_instead_of_a_new_one() -> None:
     server = _Server(1)
-    pool = Pool(server.connect, size=3, queue=9)
+    pool = Pool(server.connect, size=3, queue=9, patience=60)
     lane = pool.lane("", 3)
     only = await pool.acquire(lane)
     for _ in range(5):
@@ -64,7 +65,7 @@ async def test_a_connection_that_is_given_back_is_taken_instead_of_a_new_one() -
 
 async def test_a_cancelled_waiter_passes_its_new_connection_on() -> None:
     server = _Server(1)
-    pool = Pool(server.connect, size=3, queue=9)
+    pool = Pool(server.connect, size=3, queue=9, patience=60)
     lane = pool.lane("", 3)
     only = await pool.acquire(lane)
     gives_up, stays = (asyncio.create_task(pool.acquire(lane)) for _ in range(2))
@@ -75,7 +76,7 @@ async def test_a_cancelled_waiter_passes_its_new_connection_on() -> None:
 
 
 async def test_waiting_for_a_connection_ends_when_the_pool_is_closed() -> None:
-    pool = Pool(_Server(0).connect, size=3, queue=9)
+    pool = Pool(_Server(0).connect, size=3, queue=9, patience=60)
     seeking = asyncio.create_task(pool.acquire(pool.lane("", 3)))
     await asyncio.sleep(0)
     await pool.close()
@@ -84,7 +85,7 @@ async def test_waiting_for_a_connection_ends_when_the_pool_is_closed() -> None:
 
 
 async def test_idle_lanes_keep_half_of_the_connections_at_most() -> None:
-    pool = Pool(_Server(16).connect, size=16, queue=9)
+    pool = Pool(_Server(16).connect, size=16, queue=9, patience=60)
     first, second, *others = (pool.lane(f"lane {number}", 7) for number in range(15))
     held = [pool.acquire(first) for _ in range(7)]
     await asyncio.wait_for(asyncio.gather(*held), 1)  # all that it may have
@@ -106,7 +107,7 @@ async def test_all_who_wait_learn_from_one_attempt_that_the_database_is_away() -
         attempts.append(asyncio.get_running_loop().create_future())
         return await attempts[-1]
 
-    pool = Pool(connect, size=3, queue=9)
+    pool = Pool(connect, size=3, queue=9, patience=60)
     lane, other = pool.lane("lane", 2), pool.lane("other", 2)
     calls = [asyncio.create_task(pool.acquire(each)) for each in (*[lane] * 6, *[other] * 3)]
     await asyncio.sleep(0.01)
@@ -126,3 +127,59 @@ async def test_all_who_wait_learn_from_one_attempt_that_the_database_is_away() -
     assert pool.waiting == 1, "the connection that is in use will be given back"
     for call in calls:
         call.cancel()
+
+
+async def test_who_waits_too_long_is_refused_and_leaves_no_trace() -> None:
+    """As behind statements that wait for a locked table, a few at a time."""
+    pool = Pool(_Server(2).connect, size=2, queue=3, patience=0.1)
+    lane, other = pool.lane("lane", 1), pool.lane("other", 1)
+    held = await pool.acquire(lane)
+    async with asyncio.timeout(30):
+        refused = await asyncio.gather(*(pool.acquire(lane) for _ in range(3)), return_exceptions=True)
+        assert [type(each) for each in refused] == [Overloaded] * 3
+        assert pool.waiting == 0
+        pool.give_back(other, await pool.acquire(other))
+
+        last = asyncio.create_task(pool.acquire(lane))
+        await asyncio.sleep(0)
+        pool.give_back(lane, held)
+        assert await last is held
+        pool.give_back(lane, held)
+    assert pool.used == 0
+
+
+async def test_nobody_needs_a_timer_who_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool(_Server(1).connect, size=1, queue=9, patience=60)
+    lane = pool.lane("", 1)
+    pool.give_back(lane, await pool.acquire(lane))
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", None)
+    pool.give_back(lane, await pool.acquire(lane))
+
+
+@pytest.mark.parametrize("ending", ["too long", "away", "given"])
+async def test_a_waiter_that_is_cancelled_in_the_moment_of_its_answer_leaves_no_trace(ending: str) -> None:
+    connecting: asyncio.Future[asyncpg.Connection[Any]] = asyncio.get_running_loop().create_future()
+
+    async def connect() -> asyncpg.Connection[Any]:
+        return await connecting
+
+    pool = Pool(connect, size=1, queue=9, patience=0.05 if ending == "too long" else 60)
+    lane = pool.lane("", 1)
+    first = asyncio.create_task(pool.acquire(lane))
+    waiting = asyncio.create_task(pool.acquire(lane))
+    await asyncio.sleep(0)
+    if ending == "given":
+        connecting.set_result(cast("asyncpg.Connection[Any]", _Connection()))
+        pool.give_back(lane, await first)
+    elif ending == "away":
+        connecting.set_exception(OSError("away"))
+    async with asyncio.timeout(30):
+        while pool.waiting:  # noqa: ASYNC110 - until just after the answer
+            await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert waiting.cancelled()
+    if ending == "too long":
+        first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert (pool.used, lane.used, pool.waiting) == (0, 0, 0)

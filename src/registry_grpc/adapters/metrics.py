@@ -82,7 +82,7 @@ CONNECTIONS_LIMIT = _gauge("registry_database_connections_limit", "Connections t
 CONNECTIONS_WAITED_FOR = _gauge("registry_database_waiting", "Statements that wait for a connection.")
 DATABASE_ERRORS = _counter(
     "registry_database_errors_total",
-    "Why the database was unavailable: the error of the driver; Overloaded if too many waited for a connection.",
+    "Why the database was unavailable: the error of the driver; Overloaded if too many waited, or one too long.",
     ("cause",),
 )
 STATEMENT_SECONDS = _summary(

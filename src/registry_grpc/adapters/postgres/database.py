@@ -53,6 +53,7 @@ class DatabaseOptions:
     share: float = 0.4
     """The largest part of the connections that one share may use."""
     connect_timeout: float = 2.0
+    """How long a call waits for a new connection, and for one that others use."""
     statement_timeout: float = 5.0
     lock_timeout: float = 1.0
     slow_statement: float = math.inf
@@ -123,7 +124,8 @@ class Database:
     def __init__(self, dsn: str, options: DatabaseOptions | None = None) -> None:
         self._dsn = dsn
         self._options = options or DatabaseOptions()
-        self._pool = Pool(self._connect, size=self._options.size, queue=self._options.queue)
+        size, queue, patience = self._options.size, self._options.queue, self._options.connect_timeout
+        self._pool = Pool(self._connect, size=size, queue=queue, patience=patience)
         self._lane = self._pool.lane("other", self._options.size)
         self._presence = _Presence()
         self._filter_seconds: float | None = None

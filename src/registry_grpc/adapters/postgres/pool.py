@@ -29,12 +29,16 @@ class Lane:
 
 
 class Pool:
-    """At most `size` connections. One is reserved for each lane that uses none, but at most half of them."""
+    """At most `size` connections. One is reserved for each lane that uses none, but at most half of them. In each lane,
+    at most `queue` wait for one, for at most `patience` seconds."""
 
-    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection[Any]]], *, size: int, queue: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[asyncpg.Connection[Any]]], *, size: int, queue: int, patience: float
+    ) -> None:
         self._connect = connect
         self._size = size
         self._queue = queue
+        self._patience = patience
         self._free: list[asyncpg.Connection[Any]] = []
         self._seeking: deque[asyncio.Future[asyncpg.Connection[Any]]] = deque()
         self._connecting: set[asyncio.Task[asyncpg.Connection[Any]]] = set()
@@ -63,8 +67,8 @@ class Pool:
         return self._lanes[name]
 
     async def acquire(self, lane: Lane) -> asyncpg.Connection[Any]:
-        """Raises Overloaded if too many wait in the lane already, Unavailable if it waits when another one finds that
-        the database is away, and the errors of `connect`."""
+        """Raises Overloaded if too many wait in the lane already or if it waits too long, Unavailable if it waits when
+        another one finds that the database is away, and the errors of `connect`."""
         if not lane.waiting and self._has_room(lane):
             self._take_place(lane)
         elif len(lane.waiting) < self._queue:
@@ -183,13 +187,25 @@ class Pool:
                     return
 
     async def _wait(self, lane: Lane) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
         lane.waiting.append(future)
+        timer = loop.call_later(self._patience, _refuse, lane, future)
         try:
             await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
+            if future.cancelled():
+                with suppress(ValueError):
+                    lane.waiting.remove(future)  # otherwise it would count as waiting until its turn
+            elif future.exception() is None:
                 self._leave_place(lane)  # the place was given in the moment when the request was cancelled
-            with suppress(ValueError):
-                lane.waiting.remove(future)  # otherwise it would count as waiting until its turn
             raise
+        finally:
+            timer.cancel()
+
+
+def _refuse(lane: Lane, future: asyncio.Future[None]) -> None:
+    """When all statements of a lane wait for a lock, each in turn would find that out by a wait of its own."""
+    if not future.done():
+        lane.waiting.remove(future)
+        future.set_exception(Overloaded())
