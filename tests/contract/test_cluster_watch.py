@@ -11,14 +11,17 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from tests.cluster.failures import gone, unavailable
 from tests.cluster.faulty import Fault, FaultyCluster
+from tests.cluster.road import Road
 from tests.cluster.targets import TestCluster
 from tests.deployments import a_deployment
 from tests.kserve import IMPATIENT, PATIENCE, REGISTRY_ID, applied, connected, is_serving, observed
 
+from registry_grpc.adapters.kserve import api
 from registry_grpc.adapters.kserve.cluster import KServeCluster
-from registry_grpc.adapters.kserve.stream import Pace
+from registry_grpc.adapters.kserve.stream import Backoff, Pace
 from registry_grpc.devtools.simulated_cluster.api.errors import forbidden
 from registry_grpc.devtools.simulated_cluster.api.resources import INFERENCE_SERVICES, NAMESPACES
 from registry_grpc.domain.deployment import Deployment
@@ -207,6 +210,82 @@ async def test_a_server_that_is_down_is_waited_for(simulated: FaultyCluster, ada
         await events.relisted()
         deployment = await applied(adapter, a_deployment())
         await events.changed(deployment)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def road(simulated: FaultyCluster, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Road]:
+    """The way to the server, for a watch whose pauses have grown without bounds after the first one."""
+    first = set[Backoff]()
+
+    async def pause(self: Backoff) -> None:
+        if self in first:
+            await asyncio.Event().wait()
+        first.add(self)
+
+    monkeypatch.setattr(Backoff, "pause", pause)
+    monkeypatch.setattr(api, "ASK_SECONDS", 0.01)
+    simulated.create_namespace("others")
+    async with Road(int(simulated.url.rpartition(":")[2])) as road:
+        yield road
+
+
+def kubeconfig_by(road: Road, simulated: FaultyCluster, path: Path) -> Path:
+    content = simulated.kubeconfig(path).read_text()
+    path.write_text(content.replace(simulated.url, f"https://127.0.0.1:{road.port}"))
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tells", [True, False], ids=["tells", "does not tell"])
+async def test_a_server_that_was_away_is_watched_again_once_it_is_ready(
+    simulated: FaultyCluster, road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool
+) -> None:
+    """When it starts, it refuses everything at first. Not everybody may ask whether it is ready."""
+    asked: list[str] = []
+    usual = simulated.api._answer
+    until_ready = api.Api.until_ready
+    is_starting = False
+    waiting = 0
+
+    async def wait(self: api.Api) -> None:
+        nonlocal waiting
+        waiting += 1
+        await until_ready(self)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal is_starting
+        asked.append(request.path)
+        is_starting = is_starting and len(asked) < 4
+        if is_starting or (request.path == "/readyz" and not tells):
+            raise forbidden(NAMESPACES, "models", "rights are not known yet")
+        return await usual(request)
+
+    monkeypatch.setattr(api.Api, "until_ready", wait)
+    monkeypatch.setattr(simulated.api, "_answer", answer)
+
+    async def both_relisted(events: Events) -> None:
+        left = {"models", "others"}
+        while left:
+            event = await events.next(lambda _: True)
+            assert isinstance(event, Relisted), "and never unseen"
+            left.discard(event.namespace)
+
+    kubeconfig = kubeconfig_by(road, simulated, tmp_path / "k")
+    async with connected(kubeconfig, namespaces=("models", "others")) as cluster, watching(cluster) as events:
+        for _ in range(2):
+            await both_relisted(events)
+            while len(simulated.api.watches) < 8:  # noqa: ASYNC110 - nothing tells of a watch
+                await asyncio.sleep(0.01)
+            waiting = 0
+            road.block()
+            while waiting < 8:  # noqa: ASYNC110 - nor that it waits
+                await asyncio.sleep(0.01)
+            asked.clear()
+            is_starting = True
+            await road.open()
+        await both_relisted(events)
+        assert asked.count("/readyz") == (4 if tells else 5), "one asks for all"
+        assert asked[:4] == ["/readyz"] * 4
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_spared(simulated: FaultyCluster, tmp_path: Path) -> None:

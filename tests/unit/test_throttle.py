@@ -36,6 +36,15 @@ async def test_a_cancelled_waiter_gives_its_turn_back() -> None:
     assert await seconds(throttle.turn()) < 2
 
 
+async def test_many_that_begin_to_watch_do_not_keep_a_request_waiting() -> None:
+    throttle = Throttle(Limits(requests_per_second=100, burst=1))
+    watching = [asyncio.create_task(throttle.turn()) for _ in range(50)]
+    await asyncio.sleep(0)
+    async with throttle.slot():
+        assert sum(task.done() for task in watching) < 10
+    await asyncio.gather(*watching)
+
+
 async def test_nobody_passes_while_the_server_asks_to_wait() -> None:
     throttle = Throttle(Limits(requests_per_second=1000, burst=10))
     throttle.close_for(0.2)

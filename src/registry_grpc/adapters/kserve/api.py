@@ -22,7 +22,7 @@ from urllib.parse import quote
 import aiohttp
 import structlog
 
-from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
+from registry_grpc.adapters.kserve.errors import NoConnection, StatusError, Unreachable, status_error
 from registry_grpc.adapters.kserve.throttle import Limits, Throttle
 from registry_grpc.adapters.metrics import KUBERNETES_REQUESTS, KUBERNETES_SECONDS
 from registry_grpc.adapters.spans import add, current
@@ -47,6 +47,9 @@ _SILENCE = 90.0
 _PATIENCE = 15.0
 """How many seconds after its timeout a watch may still take to end."""
 _LONGEST_HOLD = 30.0
+ASK_SECONDS = 1.0
+"""The pause between two questions to an API server that is away."""
+_UNREADY_ANSWERS = 5
 _PATH = re.compile(r"/(?:api|apis/[^/]+)/[^/]+(?:/namespaces/[^/]+(?=/))?/(?P<kind>[^/]+)(?:/[^/]+)?(?P<part>/[^/]+)?")
 """The path of an object, of a part of it such as its log, or of a list."""
 
@@ -110,6 +113,7 @@ class Api:
         self._client = client
         self._timeout = limits.timeout
         self._throttle = Throttle(limits)
+        self._asking: asyncio.Task[None] | None = None
 
     async def get(self, path: str) -> Answer:
         return await self._call("GET", path)
@@ -140,7 +144,10 @@ class Api:
         return (await self._read("GET", path, query))[0].decode(errors="replace")
 
     async def version(self, path: str, **query: str) -> str:
-        """The resource version of a list, from which a watch can start, without reading the list."""
+        """The resource version of a list, from which a watch can start, without reading the list. Raises NoConnection
+        without asking if somebody waits until the server is ready."""
+        if self._is_away():
+            raise NoConnection("the Kubernetes API is away")
         body = (await self._call("GET", path, {**query, "limit": "1"}, accept=_METADATA_LIST)).body
         return (body.get("metadata") or {}).get("resourceVersion") or ""
 
@@ -172,7 +179,34 @@ class Api:
             async for line in response.content:
                 yield _decoded(line)
 
+    async def until_ready(self) -> None:
+        """Wait, after a NoConnection, until the API server is ready. However many wait, one small request at a time
+        asks for all of them."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_until_ready())
+        await asyncio.shield(self._asking)
+
+    def _is_away(self) -> bool:
+        return self._asking is not None and not self._asking.done()
+
+    async def _ask_until_ready(self) -> None:
+        """A server that has just started refuses all users for a moment, because it does not know their rights yet. But
+        it need not tell everybody when it is ready, so after a few answers it counts as such."""
+        answers = 0
+        while answers < _UNREADY_ANSWERS:
+            await asyncio.sleep(ASK_SECONDS)
+            try:
+                await self.text("/readyz")
+            except NoConnection:
+                continue
+            except (StatusError, Unreachable):
+                answers += 1
+            else:
+                return
+
     async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
         await self._client.close()  # type: ignore[no-untyped-call]
 
     async def _call(
@@ -272,6 +306,8 @@ class Api:
 async def _network() -> AsyncIterator[None]:
     try:
         yield
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise NoConnection(f"the Kubernetes API cannot be reached: {error}") from error
     except TimeoutError as error:
         raise Unreachable("the Kubernetes API did not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:

@@ -36,6 +36,10 @@ class Unreachable(Exception):
     """The API server did not answer: no connection, a broken connection, or a timeout."""
 
 
+class NoConnection(Unreachable):
+    """No connection could be made: the API server is away, and not only slow."""
+
+
 class StatusError(Exception):
     """The API server answered with an error. `at` is the server's time."""
 

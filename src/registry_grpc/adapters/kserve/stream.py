@@ -16,7 +16,7 @@ from http import HTTPStatus
 import structlog
 
 from registry_grpc.adapters.kserve.api import Api, Json
-from registry_grpc.adapters.kserve.errors import StatusError, Unreachable, status_error
+from registry_grpc.adapters.kserve.errors import NoConnection, StatusError, Unreachable, status_error
 from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, uuid_or_none
 from registry_grpc.ports.cluster import Changed
 
@@ -164,6 +164,9 @@ class Stream:
         while True:
             try:
                 await self._api.version(self.path, labelSelector=self._selector)
+            except NoConnection:
+                await self._api.until_ready()
+                return True
             except (StatusError, Unreachable) as error:
                 if isinstance(error, StatusError) and not error.may_pass:
                     return was_away

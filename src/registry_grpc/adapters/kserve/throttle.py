@@ -42,6 +42,7 @@ class Throttle:
         self._rate = limits.requests_per_second
         self._burst = limits.burst
         self._slots = asyncio.Semaphore(limits.concurrency)
+        self._lasting = asyncio.Lock()
         self._tokens = float(limits.burst)
         self._counted_at = 0.0
         self._closed_until = 0.0
@@ -62,8 +63,10 @@ class Throttle:
             yield
 
     async def turn(self) -> None:
-        """Wait for a turn without a slot, for a request that lasts."""
-        await self._take()
+        """Wait for a turn without a slot, for a request that lasts. Many that begin together take turns one by one, so
+        that hundreds of watches that begin again do not keep others waiting."""
+        async with self._lasting:
+            await self._take()
         await self._until_open()
 
     async def _take(self) -> None:

@@ -16,7 +16,7 @@ import structlog
 
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
-from registry_grpc.adapters.kserve.errors import StatusError, Unreachable
+from registry_grpc.adapters.kserve.errors import NoConnection, StatusError, Unreachable
 from registry_grpc.adapters.kserve.evidence import conditions, revision_of
 from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, uuid_or_none
 from registry_grpc.adapters.kserve.namespaces import GONE, phase_of
@@ -155,8 +155,9 @@ class _Scope:
         return Stream(self._api, path, self._selector, self._pace(), hear, is_optional=is_optional, only_lost=only_lost)
 
     async def _until_visible(self, services: Stream, error: StatusError | Unreachable, backoff: Backoff) -> None:
-        """Try again with one small request at a time. What the API server refuses is tried seldom: it may last for
-        ever, as with a namespace that was deleted."""
+        """Try again with one small request at a time: as soon as a server that was away is ready, and otherwise after
+        growing pauses. What the API server refuses is tried seldom: it may last for ever, as with a namespace that was
+        deleted."""
         told: Change | None = None
         while True:
             try:
@@ -165,7 +166,7 @@ class _Scope:
                     await self._pace().between_refusals()
                 else:
                     _log.warning("watch.list_failed", path=services.path, error=str(error))
-                    await backoff.pause()
+                    await (self._api.until_ready() if isinstance(error, NoConnection) else backoff.pause())
                 await services.begin()
             except (StatusError, Unreachable) as failure:
                 error = failure
