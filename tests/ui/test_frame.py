@@ -59,6 +59,28 @@ def test_the_first_tab_stop_skips_to_the_content(ui: Ui) -> None:
     expect(ui.page.locator("main")).to_be_focused()
 
 
+def test_the_menu_of_a_phone_is_closed_by_escape_and_by_what_is_chosen_in_it(ui: Ui) -> None:
+    ui.page.set_viewport_size({"width": 390, "height": 844})
+    ui.open("/models")
+    menu = ui.button("Menu")
+    menu.press("Enter")
+    ui.page.keyboard.press("Tab")  # the name of the registry, beside the button
+    ui.page.keyboard.press("Tab")
+    expect(ui.page.get_by_role("button", name=re.compile("^Project"))).to_be_focused()
+    ui.page.keyboard.press("Enter")
+    expect(ui.dialog).to_be_visible()
+    ui.page.keyboard.press("Escape")  # closes what is on top
+    expect(ui.dialog).to_have_count(0)
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    ui.page.keyboard.press("Escape")
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    expect(menu).to_be_focused()
+    expect(ui.link("Models")).to_be_hidden()
+    menu.press("Enter")
+    ui.link("Models").press("Enter")  # the page that is open already
+    expect(menu).to_have_attribute("aria-expanded", "false")
+
+
 def test_the_colours_are_kept(ui: Ui) -> None:
     ui.open("/models")
     ui.button("Dark").click()
