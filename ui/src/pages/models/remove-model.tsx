@@ -6,7 +6,7 @@ import { plural } from "../../lib/format";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
-import { Serving } from "./serving";
+import { ServicesOf } from "./serving";
 
 interface Props {
   model: RegisteredModel;
@@ -38,7 +38,7 @@ export function ArchiveModelDialog({ model, onClose, onSaved }: Props & { onSave
       ) : (
         <>
           <p>No version of an archived model can be deployed. What serves already goes on serving:</p>
-          <Serving registeredModelId={model.id} what="model" brief />
+          <ServicesOf registeredModelId={model.id} />
           <p class="muted">You can make the model live again at any time.</p>
         </>
       )}
@@ -58,7 +58,7 @@ export function DeleteModelDialog({ model, onClose }: Props) {
         The model is removed for ever, with its {plural(model.versionCount, "version")} and all aliases. The files stay
         where they are. The registry refuses it while an inference service names the model:
       </p>
-      <Serving registeredModelId={model.id} what="model" brief />
+      <ServicesOf registeredModelId={model.id} />
     </FormDialog>
   );
 }

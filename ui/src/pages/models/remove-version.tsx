@@ -7,7 +7,7 @@ import { api, newRequestId } from "../../lib/api";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
-import { Serving } from "./serving";
+import { ServicesOf } from "./serving";
 
 interface Props {
   version: ModelVersion;
@@ -39,7 +39,7 @@ export function ArchiveVersionDialog({ version, onClose, onSaved }: Props & { on
       ) : (
         <>
           <p>An archived version cannot be deployed. What serves it already goes on serving:</p>
-          <Serving registeredModelId={version.registeredModelId} modelVersionId={version.id} what="version" brief />
+          <ServicesOf registeredModelId={version.registeredModelId} modelVersionId={version.id} />
           <p class="muted">You can make it live again at any time.</p>
         </>
       )}
@@ -60,7 +60,7 @@ export function DeleteVersionDialog({ version, onClose }: Props) {
         It can be restored for a while: you find it below the versions of its model. Its number is not given again. The
         registry refuses it while something serves the version:
       </p>
-      <Serving registeredModelId={version.registeredModelId} modelVersionId={version.id} what="version" brief />
+      <ServicesOf registeredModelId={version.registeredModelId} modelVersionId={version.id} />
       {version.aliases.length > 0 && (
         <CheckField
           label={`Delete its aliases too: ${version.aliases.join(", ")}`}
