@@ -67,8 +67,8 @@ export function Versions({
         columns={[
           { title: "Version", orderBy: "name", cell: (version) => <VersionName version={version} /> },
           { title: "Status", width: "state", cell: (version) => <VersionStatus version={version} /> },
-          { title: "Aliases", width: "wide", cell: ({ aliases }) => <AliasChips aliases={aliases} /> },
-          { title: "Framework", hideOn: "phone", width: "medium", cell: ({ modelFramework }) => modelFramework },
+          { title: "Aliases", cell: ({ aliases }) => <AliasChips aliases={aliases} /> },
+          { title: "Framework", hideOn: "phone", width: "kind", cell: ({ modelFramework }) => modelFramework },
           {
             title: "Created",
             hideOn: "phone",
