@@ -9,6 +9,7 @@ import { toast } from "../../components/toast";
 import { type ServingEnvironment, ServingEnvironmentSchema } from "../../gen/modelregistry/v1/serving_environment_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useEdit } from "../../lib/draft";
+import { untilGone } from "../../lib/errors";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
@@ -127,7 +128,7 @@ export function DeleteEnvironmentDialog({
   const [requestId] = useState(newRequestId);
   const { data, failure, reload } = useServices({ servingEnvironmentId: id });
   const remove = useAction(async () => {
-    await api.environments.deleteServingEnvironment({ id, etag, requestId });
+    await untilGone(api.environments.deleteServingEnvironment({ id, etag, requestId }));
     toast(`The environment ${name} was deleted.`);
     navigate(href("/environments"));
   });

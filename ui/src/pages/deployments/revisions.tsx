@@ -2,6 +2,7 @@ import { Badge, Button, Skeleton, Time, type Tone } from "../../components/basic
 import { type Difference, Differences } from "../../components/differences";
 import { FailureNotice } from "../../components/failure";
 import {
+  CanaryStep,
   type Deployment,
   type DeploymentRevision,
   RevisionCause,
@@ -39,8 +40,10 @@ export function changesBetween(names: Names, before: DeploymentRevision, after: 
   );
 }
 
-/** A rollback repeats an earlier revision, and an undeployment is nothing to repeat. */
+/** A rollback repeats an earlier revision, and an undeployment is nothing to repeat. It ends a canary with the stable revision. */
 export function canBeRepeated(deployment: Deployment, { revision, cause }: DeploymentRevision): boolean {
+  const { canary } = deployment;
+  if (canary) return canary.step === CanaryStep.TRY && revision === canary.stableRevision;
   return revision !== deployment.targetRevision && cause !== RevisionCause.UNDEPLOY;
 }
 

@@ -48,6 +48,7 @@ const MEANINGS: Record<string, string> = {
 
 export function meaningOf(deployment: Deployment): string {
   if (deployment.canary) return "The wanted revision is tried beside the stable one.";
+  if (deployment.reason === DeploymentReason.CANARY_ENDING) return "The canary is ending.";
   return MEANINGS[phaseWord(deployment)] ?? "A newer release of the registry knows what this phase means.";
 }
 

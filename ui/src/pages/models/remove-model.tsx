@@ -2,6 +2,7 @@ import { FormDialog } from "../../components/dialog";
 import { toast } from "../../components/toast";
 import type { RegisteredModel } from "../../gen/modelregistry/v1/registered_model_pb";
 import { api, newRequestId } from "../../lib/api";
+import { untilGone } from "../../lib/errors";
 import { plural } from "../../lib/format";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
@@ -48,7 +49,7 @@ export function ArchiveModelDialog({ model, onClose, onSaved }: Props & { onSave
 
 export function DeleteModelDialog({ model, onClose }: Props) {
   const remove = useAction(async () => {
-    await api.models.deleteRegisteredModel({ id: model.id, etag: model.etag, requestId: newRequestId() });
+    await untilGone(api.models.deleteRegisteredModel({ id: model.id, etag: model.etag, requestId: newRequestId() }));
     toast(`The model ${model.name} was deleted.`);
     navigate(href("/models"));
   });

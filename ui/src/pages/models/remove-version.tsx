@@ -4,6 +4,7 @@ import { CheckField } from "../../components/fields";
 import { toast } from "../../components/toast";
 import type { ModelVersion } from "../../gen/modelregistry/v1/model_version_pb";
 import { api, newRequestId } from "../../lib/api";
+import { untilGone } from "../../lib/errors";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
@@ -50,7 +51,9 @@ export function ArchiveVersionDialog({ version, onClose, onSaved }: Props & { on
 export function DeleteVersionDialog({ version, onClose }: Props) {
   const [force, setForce] = useState(false);
   const remove = useAction(async () => {
-    await api.versions.deleteModelVersion({ id: version.id, etag: version.etag, force, requestId: newRequestId() });
+    await untilGone(
+      api.versions.deleteModelVersion({ id: version.id, etag: version.etag, force, requestId: newRequestId() }),
+    );
     toast(`Version ${version.name} was deleted.`);
     navigate(href(`/models/${version.registeredModelId}`));
   });
