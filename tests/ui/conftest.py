@@ -104,6 +104,8 @@ def ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
 def large_ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
     """The same in a browser whose user has chosen a font size of 24 px instead of 16."""
     arguments = [*_ARGUMENTS, "--blink-settings=defaultFontSize=24"]
-    with browser.browser_type.launch(executable_path=_CHROMIUM, args=arguments) as large:
-        with window(large, ui_url, api.project_id) as ui:
-            yield ui
+    with (
+        browser.browser_type.launch(executable_path=_CHROMIUM, args=arguments) as large,
+        window(large, ui_url, api.project_id) as ui,
+    ):
+        yield ui

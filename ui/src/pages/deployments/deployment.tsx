@@ -135,7 +135,7 @@ export function DeploymentPage({ params }: PageProps) {
           <Tabs
             tabs={[
               ["state", "State"],
-              ["revisions", "Revisions", revisions.rows.length || undefined],
+              ["revisions", "Revisions", revisions.hasMore ? `${revisions.rows.length}+` : revisions.rows.length],
               ["options", "Options"],
               ["events", "Events"],
             ]}

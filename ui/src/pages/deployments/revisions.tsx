@@ -112,13 +112,15 @@ function Revision({
   const serves = deployment.servingRevision === number;
   const [outcome, tone] = OUTCOMES[revision.outcome] ?? [words(revision.unknownOutcome), "grey"];
   const reason = reasonWord(revision);
+  const serving = cause !== RevisionCause.UNDEPLOY; // the others are meant to serve
   const changes = before && changesBetween(names, before, revision);
   return (
     <li class="card stack">
       <div class="row spread">
         <div class="row">
           <h2>Revision {String(number)}</h2>
-          {serves ? <Badge tone="green">serves now</Badge> : <Badge tone={tone}>{outcome}</Badge>}
+          {serves && <Badge tone="green">serves now</Badge>}
+          {serving && !serves && <Badge tone={tone}>{outcome}</Badge>}
           {number === deployment.targetRevision && !serves && <Badge tone="blue">wanted</Badge>}
           {reason && <code>{reason}</code>}
         </div>
@@ -130,11 +132,16 @@ function Revision({
       </div>
       <p class="muted">
         {createdBy || "Somebody"} {CAUSES[cause] ?? words(unknownCause)} <Time at={createdAt} />
-        {" with version "}
-        {link ? <Link to={link}>{versionText(names, modelVersionId)}</Link> : versionText(names, modelVersionId)}
-        {snapshot?.requestedVersion && ` (${snapshot.requestedVersion})`}. {servedText(revision, serves)}
+        {serving && (
+          <>
+            {" with version "}
+            {link ? <Link to={link}>{versionText(names, modelVersionId)}</Link> : versionText(names, modelVersionId)}
+            {snapshot?.requestedVersion && ` (${snapshot.requestedVersion})`}
+          </>
+        )}
+        . {servedText(revision, serves)}
       </p>
-      {changes?.length ? (
+      {!serving ? null : changes?.length ? (
         <Differences list={changes} label={`What revision ${number} changed`} />
       ) : changes ? (
         <p class="faint">It repeats the revision before.</p>

@@ -67,7 +67,7 @@ export function Versions({
         columns={[
           { title: "Version", orderBy: "name", cell: (version) => <VersionName version={version} /> },
           { title: "Status", width: "state", cell: (version) => <VersionStatus version={version} /> },
-          { title: "Aliases", cell: ({ aliases }) => <AliasChips aliases={aliases} /> },
+          { title: "Aliases", cell: ({ aliases }) => <AliasChips aliases={aliases} most={2} /> },
           { title: "Framework", hideOn: "phone", width: "kind", cell: ({ modelFramework }) => modelFramework },
           {
             title: "Created",
@@ -97,13 +97,14 @@ export function VersionStatus({ version: { status, state } }: { version: ModelVe
   return <StatusBadge status={state === "ARCHIVED" ? state : status} />;
 }
 
-export function AliasChips({ aliases }: { aliases: string[] }) {
+export function AliasChips({ aliases, most = aliases.length }: { aliases: string[]; most?: number }) {
   if (!aliases.length) return null;
   return (
     <span class="chips">
-      {aliases.map((alias) => (
+      {aliases.slice(0, most).map((alias) => (
         <Chip key={alias} value={alias} />
       ))}
+      {aliases.length > most && <span class="faint">+{aliases.length - most}</span>}
     </span>
   );
 }
