@@ -1,4 +1,4 @@
-"""Much of everything: the list of a project with 100,000 models, and a model with many versions, aliases and revisions."""
+"""Much of everything: a project with 100,000 models, and a model with many versions, aliases and revisions."""
 
 from __future__ import annotations
 
@@ -141,9 +141,7 @@ def test_a_model_with_many_versions_and_aliases_and_a_long_readme_stays_usable(u
 
     ui.open(f"/deployments/new?model={model_id}")
     version = ui.page.get_by_label("Version", exact=True)
-    expect(version.locator("option[value='alias-30']")).to_have_text(
-        "alias-30: #1"
-    )  # of a version that is not offered yet
+    expect(version.locator("option[value='alias-30']")).to_have_text("alias-30: #1")  # which is not offered yet
     expect(version.locator("option[value='5']")).to_have_count(0)
     ui.button("Offer earlier versions").click()
     version.select_option("5")

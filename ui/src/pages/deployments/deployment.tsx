@@ -13,6 +13,7 @@ import { CanaryStep, type Deployment } from "../../gen/modelregistry/v1/deployme
 import { api } from "../../lib/api";
 import { useMay } from "../../lib/caller";
 import { failureOf } from "../../lib/errors";
+import { words } from "../../lib/format";
 import { href, useProject } from "../../lib/project";
 import { usePages, useQuery } from "../../lib/query";
 import { Link, setQuery, useLocation } from "../../lib/router";
@@ -37,7 +38,6 @@ import { environmentText, useEnvironments, useNames, versionText } from "./names
 import { Revisions } from "./revisions";
 import { Chain, StatusCard } from "./status";
 import { Timeline } from "./timeline";
-import { words } from "./words";
 
 export function DeploymentPage({ params }: PageProps) {
   const project = useProject();

@@ -8,12 +8,12 @@ import {
   RevisionCause,
   RevisionOutcome,
 } from "../../gen/modelregistry/v1/deployment_pb";
-import { dateOf, formatTime } from "../../lib/format";
+import { dateOf, formatTime, words } from "../../lib/format";
 import type { Pages } from "../../lib/query";
 import { Link } from "../../lib/router";
 import { differences, said } from "./diff";
 import { type Names, useNames, versionLink, versionText } from "./names";
-import { reasonWord, words } from "./words";
+import { reasonWord } from "./words";
 
 const OUTCOMES: Record<number, [text: string, tone: Tone]> = {
   [RevisionOutcome.PENDING]: ["has not served yet", "blue"],

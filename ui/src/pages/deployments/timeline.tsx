@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Skeleton } from "../../components/basics";
 import type { Event } from "../../gen/modelregistry/v1/event_pb";
-import { formatTime } from "../../lib/format";
+import { formatTime, words } from "../../lib/format";
 import type { Pages } from "../../lib/query";
 import { rem } from "../../lib/rem";
 import { type Period, periodsOf, servedBy, ticks } from "./history";
-import { moodOf, words } from "./words";
+import { moodOf } from "./words";
 
 const RANGES: [text: string, milliseconds: number][] = [
   ["All", 0],

@@ -63,7 +63,7 @@ export function SetAliasDialog({ model, alias, onClose, onSaved }: Props & { ali
           autofocus
         />
       )}
-      <VersionField model={model} value={version} onInput={setVersion} failure={set.failure} />
+      <VersionText model={model} value={version} onInput={setVersion} failure={set.failure} />
       {alias?.isProtected && (
         <CheckField
           label="Move it although it is protected"
@@ -76,7 +76,7 @@ export function SetAliasDialog({ model, alias, onClose, onSaved }: Props & { ali
   );
 }
 
-function VersionField({
+function VersionText({
   model,
   ...field
 }: { model: RegisteredModel } & Pick<Parameters<typeof TextField>[0], "value" | "onInput" | "failure">) {

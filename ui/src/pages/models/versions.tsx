@@ -93,7 +93,7 @@ function VersionName({ version: { name, number } }: { version: ModelVersion }) {
 }
 
 /** An archived version cannot be deployed, whatever its status is. */
-export function VersionStatus({ version: { status, state } }: { version: ModelVersion }) {
+function VersionStatus({ version: { status, state } }: { version: ModelVersion }) {
   return <StatusBadge status={state === "ARCHIVED" ? state : status} />;
 }
 
