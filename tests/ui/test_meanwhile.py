@@ -81,7 +81,7 @@ def test_a_record_that_is_deleted_leaves_its_history_and_nothing_to_do(ui: Ui, a
 
 
 def test_a_member_whom_somebody_else_has_removed_is_gone(ui: Ui, rpc: Rpc) -> None:
-    zoe = {"kind": access_pb2.MEMBER_KIND_USER, "name": "zoe"}
+    zoe: dict[str, Any] = {"kind": access_pb2.MEMBER_KIND_USER, "name": "zoe"}
     access = _ACCESS(rpc.channel)
     rpc.call(access.SetMember, access_pb2.SetMemberRequest(role=access_pb2.ROLE_VIEWER, **zoe))
     ui.open("/members")
