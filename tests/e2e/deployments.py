@@ -26,10 +26,13 @@ class Place:
         sklearn = {"model_framework": "sklearn", "model_framework_version": "1", "status": "READY"}
         return a_version(self.api, self.model["id"], **sklearn | fields)
 
+    @property
+    def ids(self) -> JSON:
+        return {"registered_model_id": self.model["id"], "serving_environment_id": self.environment["id"]}
+
     def deploy(self, **fields: Any) -> JSON:
         """The answer of a deployment that was accepted."""
-        ids = {"registered_model_id": self.model["id"], "serving_environment_id": self.environment["id"]}
-        answer: JSON = json_of(self.api.post("/deploy", ids | fields), 202)
+        answer: JSON = json_of(self.api.post("/deploy", self.ids | fields), 202)
         assert list(answer)[:3] == ["inference_service", "status", "message"]
         return answer
 

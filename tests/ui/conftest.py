@@ -23,6 +23,7 @@ from tests.e2e.stack import Addresses, Stack
 from tests.ui.ui import Ui, window
 
 _CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 expect.set_options(timeout=20_000)  # browsers are slow while other tests run
 
 
@@ -73,8 +74,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Chromium is not installed: set CHROMIUM, or install it as `chromium`")
     expect.set_options(timeout=15_000)  # on a busy machine, events take a while
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -97,4 +97,15 @@ def rpc(ui_url: str, api: Api) -> Iterator[Rpc]:
 def ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
     """A window with the pages of that project."""
     with window(browser, ui_url, api.project_id) as ui:
+        yield ui
+
+
+@pytest.fixture
+def large_ui(browser: Browser, ui_url: str, api: Api) -> Iterator[Ui]:
+    """The same in a browser whose user has chosen a font size of 24 px instead of 16."""
+    arguments = [*_ARGUMENTS, "--blink-settings=defaultFontSize=24"]
+    with (
+        browser.browser_type.launch(executable_path=_CHROMIUM, args=arguments) as large,
+        window(large, ui_url, api.project_id) as ui,
+    ):
         yield ui

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 from tests.e2e.api import Api
 from tests.e2e.builders import an_environment
-from tests.e2e.deployments import Place
+from tests.e2e.deployments import Place, is_undeployed
 from tests.ui.ui import Ui
 
 
@@ -53,17 +53,25 @@ def test_an_edit_over_the_change_of_somebody_else_keeps_both(ui: Ui, api: Api) -
 def test_what_is_deployed_is_in_the_way_of_a_deletion(ui: Ui, api: Api) -> None:
     place = Place(api, "iris")
     service = place.deployed(name="flowers")
+    broken = place.another_version(name="broken", uri="s3://bucket/corrupt-model")
+    failed = place.deploy(name="trees", model_version_id=broken["id"])["inference_service"]
+    record = api.post("/inference_services", place.ids | {"name": "grasses"}).json()
     path = f"/environments/{place.environment['id']}"
     ui.open(path)
     expect(ui.page.get_by_role("row").filter(has_text="flowers")).to_contain_text("iris")
+    expect(ui.page.get_by_role("row").filter(has_text="trees")).to_contain_text("failed")
     ui.look("environment")
     ui.button("Delete").click()
+    for name, state in {"flowers": "deployed", "trees": "failed", "grasses": "never deployed"}.items():
+        expect(ui.dialog.get_by_role("listitem").filter(has_text=name)).to_contain_text(state)
     expect(ui.dialog.get_by_role("link", name="flowers")).to_be_visible()
     expect(ui.dialog.get_by_role("button", name="Delete")).to_be_disabled()
     ui.look("environment-delete")
-    assert api.delete(f"/inference_services/{service['id']}/undeploy").status_code < 300
-    place.wait(service, lambda it: bool(it["current_state"] == "UNDEPLOYED"))
-    assert api.delete(f"/inference_services/{service['id']}").status_code < 300
+    for deployed in (service, failed):
+        assert api.delete(f"/inference_services/{deployed['id']}/undeploy").status_code < 300
+        place.wait(deployed, is_undeployed)
+    for each in (service, failed, record):
+        assert api.delete(f"/inference_services/{each['id']}").status_code < 300
     ui.open(path)
     ui.button("Delete").click()
     ui.dialog.get_by_role("button", name="Delete").click()

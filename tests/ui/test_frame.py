@@ -8,7 +8,15 @@ from playwright.sync_api import expect
 from tests.e2e.api import Api
 from tests.e2e.builders import an_environment
 from tests.e2e.deployments import Place
-from tests.ui.ui import Ui
+from tests.ui.ui import Ui, screenshot
+
+_CUT = """() => [...document.querySelectorAll("main *, .topbar *")].filter((element) => {
+    if (!element.checkVisibility() || element.closest(".hidden, .tabs, .table-frame table, svg, pre")) return false;
+    const isCut = element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 2;
+    const isOutside = element.getBoundingClientRect().right > window.innerWidth + 1;
+    return isOutside || (isCut && element.matches("button, .button, .badge, .chip, h1, label"));
+}).map((element) => element.outerHTML.slice(0, 120))"""
+"""What is outside of the window, or larger than its frame. Tables may be scrolled."""
 
 
 def test_an_address_without_project_leads_to_the_models_of_the_last_one(ui: Ui) -> None:
@@ -59,6 +67,28 @@ def test_the_first_tab_stop_skips_to_the_content(ui: Ui) -> None:
     expect(ui.page.locator("main")).to_be_focused()
 
 
+def test_the_menu_of_a_phone_is_closed_by_escape_and_by_what_is_chosen_in_it(ui: Ui) -> None:
+    ui.page.set_viewport_size({"width": 390, "height": 844})
+    ui.open("/models")
+    menu = ui.button("Menu")
+    menu.press("Enter")
+    ui.page.keyboard.press("Tab")  # the name of the registry, beside the button
+    ui.page.keyboard.press("Tab")
+    expect(ui.page.get_by_role("button", name=re.compile("^Project"))).to_be_focused()
+    ui.page.keyboard.press("Enter")
+    expect(ui.dialog).to_be_visible()
+    ui.page.keyboard.press("Escape")  # closes what is on top
+    expect(ui.dialog).to_have_count(0)
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    ui.page.keyboard.press("Escape")
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    expect(menu).to_be_focused()
+    expect(ui.link("Models")).to_be_hidden()
+    menu.press("Enter")
+    ui.link("Models").press("Enter")  # the page that is open already
+    expect(menu).to_have_attribute("aria-expanded", "false")
+
+
 def test_the_colours_are_kept(ui: Ui) -> None:
     ui.open("/models")
     ui.button("Dark").click()
@@ -104,6 +134,45 @@ def test_long_names_without_a_blank_fit_into_a_phone(ui: Ui, api: Api) -> None:
         ui.open(path)
         expect(ui.page.get_by_text(re.compile("m{100}|d{40}")).first).to_be_visible()
         assert ui.page.evaluate("() => document.documentElement.scrollWidth") == 320, path
+
+
+def test_texts_and_spaces_follow_the_font_size_of_the_browser(large_ui: Ui, api: Api) -> None:
+    ui = large_ui
+    place = Place(api, "iris")
+    service = place.deployed(name="flowers")
+    for number in range(2, 41):
+        place.another_version(name=f"v{number}")
+    model = f"/models/{place.model['id']}"
+    ui.open(model)
+    assert ui.page.locator("body").evaluate("(body) => getComputedStyle(body).fontSize") == "21px"
+    rows = ui.page.locator("tbody tr")
+    assert rows.first.evaluate("(row) => row.offsetHeight") == 72
+    ui.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(ui.page.locator("tbody tr.space").first).to_have_js_property("offsetHeight", 72 * int(_first_row(ui)))
+    paths = (
+        model,
+        f"{model}/versions/1",
+        f"{model}?tab=aliases",
+        "/deployments",
+        "/deployments/new",
+        f"/deployments/{service['id']}",
+        "/environments",
+        "/members",
+        "/audit",
+    )
+    found = []
+    for path in paths:
+        ui.open(path)
+        for width in (1280, 768, 360):
+            ui.page.set_viewport_size({"width": width, "height": 800})
+            found += [f"{path} at {width} px: {cut}" for cut in ui.page.evaluate(_CUT)]
+            ui.page.screenshot(path=screenshot(f"large{path.replace('/', '-')}-{width}"))
+    assert not found, "\n".join(found)
+
+
+def _first_row(ui: Ui) -> int:
+    """How many rows are left out above those that the page holds."""
+    return int(ui.page.locator("tbody tr.clickable").first.get_attribute("aria-rowindex") or 0) - 2
 
 
 def test_what_is_chosen_is_seen_with_the_colours_of_the_system(ui: Ui) -> None:

@@ -1,4 +1,4 @@
-"""The list of a project with 100,000 models: what it asks for, and how much of it the page holds."""
+"""Much of everything: a project with 100,000 models, and a model with many versions, aliases and revisions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from playwright.sync_api import Browser, expect
+from tests.e2e.api import Api
+from tests.e2e.deployments import Place
+from tests.e2e.rpc import Rpc
 from tests.e2e.stack import Addresses
 from tests.ui.ui import Ui, window
+
+from modelregistry.v1 import deployment_pb2, model_alias_pb2, model_version_pb2
 
 MODELS: Final = 100_000
 _LOAD: Final = """
@@ -112,3 +117,50 @@ def test_an_order_is_one_call_and_a_filter_is_counted_too(crowd: Ui) -> None:
     expect(crowd.page.locator(".page-title .count")).to_have_text(f"{MODELS:,}")
     assert _calls(crowd)[0] == {"ListRegisteredModels": 2}
     _holds_only_what_is_seen(crowd)
+
+
+@pytest.mark.timeout(300)
+def test_a_model_with_many_versions_and_aliases_and_a_long_readme_stays_usable(ui: Ui, api: Api, rpc: Rpc) -> None:
+    place = Place(api, "iris")
+    versions = [place.version, *(place.another_version() for _ in range(104))]
+    model_id = place.model["id"]
+    for number in range(1, 31):
+        alias = model_alias_pb2.SetModelAliasRequest(registered_model_id=model_id, name=f"alias-{number}", version="1")
+        rpc.call(rpc.aliases.SetModelAlias, alias)
+    long = model_version_pb2.ModelVersionPatch(readme="\n\n".join(["Some `text`.", *(f"- {i}" for i in range(9_000))]))
+    patch = model_version_pb2.UpdateModelVersionRequest(id=versions[-1]["id"], model_version=long)
+    rpc.call(rpc.versions.UpdateModelVersion, patch)
+
+    ui.open(f"/models/{model_id}?order=created_at")
+    chips = ui.page.locator("tbody tr").first.locator(".chip")
+    expect(chips).to_have_text(["alias-1", "alias-10"])
+    expect(ui.page.locator("tbody tr").first).to_contain_text("+28")
+    ui.open(f"/models/{model_id}/versions/105")
+    markdown = ui.page.locator(".markdown > *").first
+    assert markdown.evaluate("(part) => getComputedStyle(part).contentVisibility") == "auto"
+
+    ui.open(f"/deployments/new?model={model_id}")
+    version = ui.page.get_by_label("Version", exact=True)
+    expect(version.locator("option[value='alias-30']")).to_have_text("alias-30: #1")  # which is not offered yet
+    expect(version.locator("option[value='5']")).to_have_count(0)
+    ui.button("Offer earlier versions").click()
+    version.select_option("5")
+    expect(ui.button("Offer earlier versions")).to_have_count(0)
+
+
+@pytest.mark.timeout(300)
+def test_revisions_that_are_not_read_yet_can_be_chosen_for_a_rollback(ui: Ui, api: Api, rpc: Rpc) -> None:
+    place = Place(api, "iris")
+    service = place.deploy(name="flowers")["inference_service"]
+    for number in range(2, 61):
+        options = deployment_pb2.DeploymentOptions(timeout={"seconds": number})
+        request = deployment_pb2.UpdateDeploymentRequest(id=service["id"], options=options)
+        rpc.call(rpc.deployments.UpdateDeployment, request)
+    ui.open(f"/deployments/{service['id']}")
+    expect(ui.page.get_by_label("Parts of the page").get_by_role("button", name="Revisions")).to_contain_text("50+")
+    ui.button("Roll back").click()
+    ui.button("Offer earlier ones").click()
+    ui.dialog.get_by_label("To").select_option("2")
+    expect(ui.dialog.get_by_role("row").filter(has_text="timeout")).to_contain_text("60 s")
+    ui.dialog.get_by_role("button", name="Roll back").click()
+    expect(ui.page.locator(".toast")).to_contain_text("Revision 61 repeats revision 2.")

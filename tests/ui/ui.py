@@ -66,7 +66,7 @@ class Ui:
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             for size in sizes:
                 self._resize(size)
-                self.page.screenshot(path=_screenshot(f"{name}-{scheme}-{size}"))
+                self.page.screenshot(path=screenshot(f"{name}-{scheme}-{size}"))
                 if self.page.evaluate("() => document.documentElement.scrollWidth > window.innerWidth"):
                     found.append(f"{name} is wider than the window of a {size}")
             # Of the size that comes last. The frame and the colours of both are seen by this, in half of the time.
@@ -94,6 +94,6 @@ def window(browser: Browser, url: str, project: str) -> Iterator[Ui]:
     assert ui.errors == []
 
 
-def _screenshot(name: str) -> Path:
+def screenshot(name: str) -> Path:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     return SCREENSHOTS / f"{name}.png"

@@ -1,7 +1,7 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { ComponentChildren, HTMLAttributes } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { dateOf, formatRelative, formatTime } from "../lib/format";
+import { dateOf, formatRelative, formatTime, words } from "../lib/format";
 import { Icon, type IconName } from "./icon";
 import { toast } from "./toast";
 
@@ -131,7 +131,7 @@ const TONES: Record<string, Tone> = {
 export function StatusBadge({ status, title }: { status: string; title?: string }) {
   return (
     <Badge tone={TONES[status] ?? "grey"} title={title}>
-      {status.toLowerCase().replaceAll("_", " ") || "unknown"}
+      {words(status) || "unknown"}
     </Badge>
   );
 }

@@ -51,7 +51,7 @@ export function Dialog({ title, onClose, children, footer, wide }: DialogProps) 
   );
 }
 
-interface FormDialogProps {
+export interface FormDialogProps {
   title: string;
   onClose: () => void;
   children: ComponentChildren;

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Event } from "../gen/modelregistry/v1/event_pb";
+import { words } from "../lib/format";
 import { href } from "../lib/project";
 import type { Pages } from "../lib/query";
 import { Link } from "../lib/router";
@@ -118,8 +119,4 @@ function Name({ event, kind }: { event: Event; kind: string }) {
           : "";
   if (!to || (isGone && kind !== "alias")) return <b>{name || resourceId.slice(0, 8)}</b>;
   return <Link to={href(to)}>{name || resourceId.slice(0, 8)}</Link>;
-}
-
-function words(text: string): string {
-  return text.toLowerCase().replaceAll("_", " ");
 }

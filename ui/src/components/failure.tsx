@@ -2,6 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Failure, Violation } from "../lib/errors";
+import { words } from "../lib/format";
 import { href } from "../lib/project";
 import { Link } from "../lib/router";
 import { loginWanted } from "../lib/session";
@@ -86,7 +87,7 @@ function Violations({ violations, total }: { violations: Violation[]; total: num
     <ul>
       {violations.map(({ type, subject, description }) => (
         <li key={type + subject}>
-          {KINDS[type] ?? type.toLowerCase().replaceAll("_", " ")}{" "}
+          {KINDS[type] ?? words(type)}{" "}
           {type === "INFERENCE_SERVICE" ? (
             <Link to={href(`/deployments/${subject}`)}>{description || subject}</Link>
           ) : (

@@ -49,7 +49,7 @@ export type IconName = keyof typeof PATHS;
 /** A drawing beside a text. It says nothing by itself to those who cannot see it. */
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
+    <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       <path d={PATHS[name]} />
     </svg>
   );

@@ -54,7 +54,7 @@ export function Tabs({
   current,
   onPick,
 }: {
-  tabs: [key: string, text: string, count?: number][];
+  tabs: [key: string, text: string, count?: number | string][];
   current: string;
   onPick: (key: string) => void;
 }) {

@@ -28,12 +28,21 @@ export function Shell({ route, children }: { route: Route | undefined; children:
   const login = useStore(loginWanted);
   const main = useRef<HTMLElement>(null);
   const opened = useRef(path);
+  const focusMain = () => main.current?.focus({ preventScroll: true });
+  const pick = () => {
+    setMenu(false);
+    focusMain(); // it may be the page that is open
+  };
+  const closeMenu = () => {
+    setMenu(false);
+    document.querySelector<HTMLElement>(".topbar button")?.focus(); // what has the focus may be about to hide
+  };
 
   useEffect(() => {
     setMenu(false);
     if (opened.current === path) return;
     opened.current = path;
-    main.current?.focus({ preventScroll: true }); // so that a screen reader begins with the new page
+    focusMain(); // so that a screen reader begins with the new page
   }, [path]);
 
   const go: Record<string, () => void> = {};
@@ -43,6 +52,7 @@ export function Shell({ route, children }: { route: Route | undefined; children:
     ...go,
     "/": focusSearch,
     "?": () => setHelp(true),
+    ...(menu && { Escape: closeMenu }),
     n: () => document.querySelector<HTMLElement>("[data-new]")?.click(),
   });
 
@@ -73,10 +83,10 @@ export function Shell({ route, children }: { route: Route | undefined; children:
       <aside id="sidebar" aria-label="Sidebar" class={`sidebar ${menu ? "open" : ""}`}>
         <Brand />
         <ProjectPicker open={picking} setOpen={setPicking} />
-        <Navigation current={route} />
+        <Navigation current={route} onPick={pick} />
         <Footer onHelp={() => setHelp(true)} onSwitch={() => setPicking(true)} />
       </aside>
-      {menu && <button type="button" class="backdrop" aria-label="Close the menu" onClick={() => setMenu(false)} />}
+      {menu && <button type="button" class="backdrop" aria-label="Close the menu" onClick={closeMenu} />}
       <main id="main" ref={main} tabIndex={-1}>
         <Banner />
         {children}
@@ -99,7 +109,7 @@ function Brand() {
   );
 }
 
-function Navigation({ current }: { current: Route | undefined }) {
+function Navigation({ current, onPick }: { current: Route | undefined; onPick: () => void }) {
   const who = useStore(caller);
   const groups = new Map<string, [Route, NavEntry][]>();
   for (const route of routes) {
@@ -117,6 +127,7 @@ function Navigation({ current }: { current: Route | undefined }) {
               <li key={path}>
                 <Link
                   to={outsideProject ? path : href(path)}
+                  onClick={onPick}
                   aria-current={current && area(current.path) === area(path) ? "page" : undefined}
                 >
                   <Icon name={icon} />

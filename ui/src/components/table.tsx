@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { plural } from "../lib/format";
 import type { Pages } from "../lib/query";
+import { rem } from "../lib/rem";
 import { Link, navigate, rememberedScroll } from "../lib/router";
 import { Skeleton } from "./basics";
 import { FailureNotice } from "./failure";
@@ -38,8 +39,8 @@ interface TableProps<T> {
   units?: string;
 }
 
-/** All rows have this height (tables.css), so that only those that can be seen have to exist. */
-const ROW = 48;
+/** All rows have this height in rem (tables.css), so that only those that can be seen have to exist. */
+const ROW = 3;
 const OVERSCAN = 8;
 
 /** A table that reads on while it is scrolled. It stays fast with 100,000 rows. */
@@ -170,7 +171,7 @@ function Space({ rows }: { rows: number }) {
   if (rows <= 0) return null;
   return (
     <tr class="space" aria-hidden="true">
-      <td style={{ height: `${rows * ROW}px` }} />
+      <td style={{ height: `${rows * ROW}rem` }} />
     </tr>
   );
 }
@@ -182,7 +183,7 @@ function useVisibleRows(body: { current: HTMLElement | null }, count: number): [
     const measure = () => {
       const top = body.current?.getBoundingClientRect().top ?? 0;
       // In steps, so that most movements change nothing.
-      const [first, last] = rangeFrom(Math.max(0, Math.floor(-top / ROW / 4) * 4));
+      const [first, last] = rangeFrom(Math.max(0, Math.floor(-top / (ROW * rem()) / 4) * 4));
       setRange((old) => (old[0] === first && old[1] === last ? old : [first, last]));
     };
     measure();
@@ -198,7 +199,7 @@ function useVisibleRows(body: { current: HTMLElement | null }, count: number): [
 
 /** The rows that can be seen if this one is at the top of the window, and some around them. */
 function rangeFrom(top: number): [number, number] {
-  return [Math.max(0, top - OVERSCAN), top + Math.ceil(window.innerHeight / ROW) + OVERSCAN];
+  return [Math.max(0, top - OVERSCAN), top + Math.ceil(window.innerHeight / (ROW * rem())) + OVERSCAN];
 }
 
 /** Scrolls to where the list was when the user left it, once its rows are there. */

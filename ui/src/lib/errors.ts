@@ -79,6 +79,15 @@ export function isAborted(error: unknown): boolean {
   return code === Code.Canceled || (cause instanceof DOMException && cause.name === "AbortError");
 }
 
+/** Waits for a deletion. If somebody else has made it already, what the user wants is so too. */
+export async function untilGone(deletion: Promise<unknown>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.NotFound) throw error;
+  }
+}
+
 /** What to do about it, where the text of the registry does not say so itself. */
 const HINTS: Record<string, string> = {
   ETAG_MISMATCH: "Read it again, and make your change anew.",

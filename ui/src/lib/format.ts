@@ -64,3 +64,16 @@ export function formatProperty(value: PropertyValue): string {
 export function quoted(value: string): string {
   return `"${value.replace(/[\\"*]/g, "\\$&")}"`;
 }
+
+/** Words of the API as people write them: `MODEL_LOAD` is `model load`. */
+export function words(text: string): string {
+  return text.toLowerCase().replaceAll("_", " ");
+}
+
+/** The lines of a text that are not blank. */
+export function linesOf(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
+}

@@ -9,7 +9,7 @@ export const SHORTCUTS: [keys: string, does: string][] = [
   ["g e", "Go to the environments"],
   ["g a", "Go to the activity"],
   ["n", "Make a new one, where the page offers it"],
-  ["Esc", "Close the dialog"],
+  ["Esc", "Close the dialog or the menu"],
 ];
 
 /** Calls the handler for a key, or for two keys one after the other such as `g m`, unless the user is typing. */

@@ -2,7 +2,7 @@ import { currentPath, matchPath, useLocation } from "./router";
 import { config } from "./session";
 
 /** The project of the README, which everybody can use while tenancy is open. */
-export const FIRST_PROJECT = "11111111-1111-1111-1111-111111111111";
+const FIRST_PROJECT = "11111111-1111-1111-1111-111111111111";
 
 const KEY = "registry.project";
 const RECENT_KEY = "registry.projects";

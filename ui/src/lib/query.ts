@@ -1,11 +1,13 @@
+import { Code } from "@connectrpc/connect";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { loadCaller } from "./caller";
 import { type Failure, failureOf, isAborted } from "./errors";
 import { epoch } from "./session";
 import { useStore } from "./store";
 
 export interface Query<T> {
   data: T | undefined;
-  /** Why the last read failed. `data` stays what it was before. */
+  /** Why the last read failed. `data` stays what it was before, unless it was deleted. */
   failure: Failure | undefined;
   loading: boolean;
   reload(): void;
@@ -33,7 +35,8 @@ export function useQuery<T>(key: string, read: (signal: AbortSignal) => Promise<
       (data) => controller.signal.aborted || setState({ key, data, loading: false }),
       (error) => {
         if (controller.signal.aborted || isAborted(error)) return;
-        setState((old) => ({ ...old, key, failure: failureOf(error), loading: false }));
+        const failure = failureOf(error);
+        setState((old) => ({ ...(failure.code !== Code.NotFound && old), key, failure, loading: false }));
       },
     );
     return () => controller.abort();
@@ -190,7 +193,9 @@ export function useAction<A extends unknown[]>(change: (...args: A) => Promise<v
       setState({ busy: false });
       return true;
     } catch (error) {
-      setState({ busy: false, failure: failureOf(error) });
+      const failure = failureOf(error);
+      if (failure.code === Code.PermissionDenied) void loadCaller(); // what the page offers may be no longer allowed
+      setState({ busy: false, failure });
       return false;
     } finally {
       busy.current = false;

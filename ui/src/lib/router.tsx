@@ -1,7 +1,7 @@
 import type { ComponentChildren, HTMLAttributes, TargetedMouseEvent } from "preact";
 import { createStore, useStore } from "./store";
 
-export const BASE = "/ui";
+const BASE = "/ui";
 
 /** The part of the address after /ui, with the query. */
 const location_ = createStore(current());

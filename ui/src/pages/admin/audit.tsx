@@ -118,7 +118,6 @@ function Audit() {
           {
             title: "By which call",
             hideOn: "tablet",
-            width: "wide",
             cell: ({ rpc }) => (rpc ? <code>{shortRpc(rpc)}</code> : <span class="faint">Not by a call</span>),
           },
           { title: "Address", hideOn: "tablet", width: "medium", cell: ({ address }) => address },

@@ -10,6 +10,7 @@ import { toast } from "../../components/toast";
 import { type Member, MemberKind, Role } from "../../gen/modelregistry/v1/access_pb";
 import { api, newRequestId } from "../../lib/api";
 import { caller, loadCaller } from "../../lib/caller";
+import { untilGone } from "../../lib/errors";
 import { useProject } from "../../lib/project";
 import { useAction, usePages } from "../../lib/query";
 import { MAY, ROLE_OPTIONS, ROLES, roleName } from "../../lib/roles";
@@ -240,7 +241,7 @@ function ChangeDialog({ member, onClose, onSaved }: DialogProps & { member: Memb
 function RemoveDialog({ member, onClose, onSaved }: DialogProps & { member: Member }) {
   const isMe = useIsMe(member);
   const remove = useAction(async () => {
-    await api.access.removeMember({ kind: member.kind, name: member.name, requestId: newRequestId() });
+    await untilGone(api.access.removeMember({ kind: member.kind, name: member.name, requestId: newRequestId() }));
     toast(`${member.name} was removed.`);
     onSaved();
   });
@@ -248,8 +249,8 @@ function RemoveDialog({ member, onClose, onSaved }: DialogProps & { member: Memb
     <FormDialog title={`Remove ${member.name}?`} submit="Remove" danger action={remove} onClose={onClose}>
       <p>
         {member.kind === MemberKind.GROUP
-          ? "Its users lose the role that they have by this group."
-          : "The user keeps the roles that it has by its groups."}{" "}
+          ? "Its users lose the role that comes from this group."
+          : "The user keeps the roles that come from groups."}{" "}
         The API tokens that belong to this member are revoked at once. Pipelines that use them stop working.
       </p>
       {isMe && <p class="notice amber">That is you. You may no longer be able to come back to this page.</p>}

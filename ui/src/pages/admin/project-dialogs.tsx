@@ -6,12 +6,12 @@ import { toast } from "../../components/toast";
 import type { Project } from "../../gen/modelregistry/v1/project_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useDraft, useEdit } from "../../lib/draft";
+import { linesOf } from "../../lib/format";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
 import {
   bytesOf,
   draftOfProject,
-  linesOf,
   NEW_PROJECT,
   PROJECT_FIELDS,
   type ProjectDraft,

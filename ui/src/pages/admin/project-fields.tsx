@@ -30,8 +30,7 @@ export const NEW_PROJECT: ProjectDraft = {
   maxGigabytes: "",
 };
 
-export const QUOTAS = ["maxModels", "maxVersions", "maxDeployments", "maxGigabytes"] as const;
-export const LISTS = ["namespaces", "uris", "serviceAccounts", "runtimes"] as const;
+const QUOTAS = ["maxModels", "maxVersions", "maxDeployments", "maxGigabytes"] as const;
 
 /** The fields whose failures stand at the fields. */
 export const PROJECT_FIELDS = [
@@ -64,13 +63,6 @@ export function draftOfProject(project: Project): ProjectDraft {
     maxDeployments: text(project.maxDeployments),
     maxGigabytes: bytes === undefined ? "" : String(Number(bytes) / GIB),
   };
-}
-
-export function linesOf(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter(Boolean);
 }
 
 /** The number of a quota; undefined for any number. */

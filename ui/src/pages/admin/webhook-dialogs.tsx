@@ -5,6 +5,7 @@ import { toast } from "../../components/toast";
 import { type Webhook, WebhookState } from "../../gen/modelregistry/v1/webhook_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useEdit } from "../../lib/draft";
+import { untilGone } from "../../lib/errors";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
@@ -127,7 +128,7 @@ export function SwitchWebhookDialog({ webhook, onClose, onSaved }: Props) {
 
 export function DeleteWebhookDialog({ webhook, onClose }: Omit<Props, "onSaved">) {
   const remove = useAction(async () => {
-    await api.webhooks.deleteWebhook({ id: webhook.id, etag: webhook.etag, requestId: newRequestId() });
+    await untilGone(api.webhooks.deleteWebhook({ id: webhook.id, etag: webhook.etag, requestId: newRequestId() }));
     toast("The webhook was deleted.");
     navigate(href("/webhooks"));
   });

@@ -2,13 +2,13 @@ import { Time } from "../../components/basics";
 import { Icon } from "../../components/icon";
 import type { Deployment } from "../../gen/modelregistry/v1/deployment_pb";
 import type { ServingEnvironment } from "../../gen/modelregistry/v1/serving_environment_pb";
-import { formatNumber } from "../../lib/format";
+import { formatNumber, words } from "../../lib/format";
 import { href } from "../../lib/project";
 import { Link } from "../../lib/router";
 import { Phase } from "../models/serving";
 import { Marked } from "./marked";
 import { environmentText, type Names, namesOfRows, useNames, versionText } from "./names";
-import { moodOf, phaseWord, reasonWord, replicasText, words } from "./words";
+import { moodOf, phaseWord, reasonWord, replicasText } from "./words";
 
 /** Deployments as cards, by their environments. What needs a person comes first. */
 export function Board({ rows, environments }: { rows: Deployment[]; environments: ServingEnvironment[] | undefined }) {

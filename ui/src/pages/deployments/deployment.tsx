@@ -1,3 +1,5 @@
+import { Code } from "@connectrpc/connect";
+import type { ComponentProps } from "preact";
 import { useState } from "preact/hooks";
 import { Button, Fact, Facts, Section, Skeleton } from "../../components/basics";
 import { Differences } from "../../components/differences";
@@ -11,6 +13,7 @@ import { CanaryStep, type Deployment } from "../../gen/modelregistry/v1/deployme
 import { api } from "../../lib/api";
 import { useMay } from "../../lib/caller";
 import { failureOf } from "../../lib/errors";
+import { words } from "../../lib/format";
 import { href, useProject } from "../../lib/project";
 import { usePages, useQuery } from "../../lib/query";
 import { Link, setQuery, useLocation } from "../../lib/router";
@@ -20,12 +23,14 @@ import { Phase } from "../models/serving";
 import { DeploymentFacts } from "./deployment-facts";
 import { Live } from "./deployments";
 import {
-  type CanaryChange,
   CanaryDialog,
+  type Change,
+  canChange,
   DeleteRecordDialog,
   isUndeployed,
   RedeployDialog,
   RollbackDialog,
+  stateOf,
   UndeployDialog,
 } from "./dialogs";
 import { fieldDifferences, optionsSaid } from "./diff";
@@ -33,17 +38,13 @@ import { environmentText, useEnvironments, useNames, versionText } from "./names
 import { Revisions } from "./revisions";
 import { Chain, StatusCard } from "./status";
 import { Timeline } from "./timeline";
-import { phaseWord, words } from "./words";
-
-type Open = "" | "rollback" | "undeploy" | "redeploy" | "delete" | CanaryChange;
 
 export function DeploymentPage({ params }: PageProps) {
   const project = useProject();
   const id = params.id ?? "";
   const { query } = useLocation();
   const tab = query.get("tab") ?? "state";
-  const [open, setOpen] = useState<Open>("");
-  const [chosen, setChosen] = useState<bigint>();
+  const [open, setOpen] = useState<{ change: Change; deployment: Deployment; chosen: bigint | undefined }>();
   const mayDeploy = useMay(Role.DEPLOYER);
 
   const read = useQuery(`deployment ${project} ${id}`, async (signal) => {
@@ -53,6 +54,11 @@ export function DeploymentPage({ params }: PageProps) {
   const explanation = useQuery(`explanation ${project} ${id}`, (signal) =>
     api.deployments.explainDeployment({ id }, { signal }),
   );
+  const undeployed = read.data !== undefined && isUndeployed(read.data);
+  const record = useQuery(`record ${project} ${id} ${undeployed}`, async (signal) => {
+    if (undeployed) await api.services.getInferenceService({ id }, { signal });
+  });
+  const deleted = record.failure?.code === Code.NotFound; // what it did is still there for a while
   const revisions = usePages(`revisions ${project} ${id}`, async (pageToken, signal) => {
     const answer = await api.deployments.listDeploymentRevisions({ id, pageSize: 50, pageToken }, { signal });
     return { rows: answer.revisions, nextPageToken: answer.nextPageToken };
@@ -62,7 +68,7 @@ export function DeploymentPage({ params }: PageProps) {
     return { rows: answer.events, nextPageToken: answer.nextPageToken };
   });
   const reload = useThrottled(() => {
-    for (const one of [read, explanation, revisions, events]) one.reload();
+    for (const one of [read, record, explanation, revisions, events]) one.reload();
   });
   const watched = { types: ["deployment", "service"], resourceId: id };
   const { live } = useWatch(watched, { onEvent: reload, onStart: reload });
@@ -84,14 +90,11 @@ export function DeploymentPage({ params }: PageProps) {
         )}
       </>
     );
-  const close = () => setOpen("");
   const model = names.models[deployment.registeredModelId];
   const place = environmentText(environments.data, deployment.namespace);
-  const dialog = { deployment, onClose: close, onDone: reload };
-  const rollback = (revision?: bigint) => {
-    setChosen(revision);
-    setOpen("rollback");
-  };
+  const ask = (change: Change, chosen?: bigint) =>
+    setOpen(canChange(change, deployment) ? { change, deployment, chosen } : undefined);
+  const rollback = (revision?: bigint) => (deployment.canary ? ask("abort") : ask("rollback", revision));
   return (
     <>
       <PageHead
@@ -105,11 +108,12 @@ export function DeploymentPage({ params }: PageProps) {
           </>
         }
         actions={
-          mayDeploy && (
+          mayDeploy &&
+          !deleted && (
             <Actions
               deployment={deployment}
               canRollBack={revisions.rows.length > 1}
-              onOpen={setOpen}
+              onOpen={ask}
               onRollback={rollback}
               onSynced={reload}
             />
@@ -118,14 +122,20 @@ export function DeploymentPage({ params }: PageProps) {
       />
       <div class="with-aside">
         <div>
+          {deleted && (
+            <div class="notice amber banner">
+              <Icon name="trash" />
+              <p>Its record was deleted, so that it cannot be deployed again. Its history is kept for a while.</p>
+            </div>
+          )}
           <StatusCard deployment={deployment} explanation={explanation.data}>
-            <CanaryNotice deployment={deployment} onOpen={mayDeploy ? setOpen : undefined} />
+            <CanaryNotice deployment={deployment} onOpen={mayDeploy ? ask : undefined} />
           </StatusCard>
           <Drift deployment={deployment} />
           <Tabs
             tabs={[
               ["state", "State"],
-              ["revisions", "Revisions", revisions.rows.length || undefined],
+              ["revisions", "Revisions", revisions.hasMore ? `${revisions.rows.length}+` : revisions.rows.length],
               ["options", "Options"],
               ["events", "Events"],
             ]}
@@ -133,7 +143,11 @@ export function DeploymentPage({ params }: PageProps) {
             onPick={(key) => setQuery({ tab: key === "state" ? "" : key })}
           />
           {tab === "revisions" ? (
-            <Revisions deployment={deployment} pages={revisions} onRollback={mayDeploy ? rollback : undefined} />
+            <Revisions
+              deployment={deployment}
+              pages={revisions}
+              onRollback={mayDeploy && !deleted ? rollback : undefined}
+            />
           ) : tab === "options" ? (
             <Options deployment={deployment} />
           ) : tab === "events" ? (
@@ -158,13 +172,27 @@ export function DeploymentPage({ params }: PageProps) {
         </div>
         <DeploymentFacts deployment={deployment} names={names} place={place} />
       </div>
-      {open === "undeploy" && <UndeployDialog {...dialog} />}
-      {open === "redeploy" && <RedeployDialog {...dialog} />}
-      {open === "delete" && <DeleteRecordDialog {...dialog} />}
-      {open === "rollback" && <RollbackDialog {...dialog} revisions={revisions} chosen={chosen} />}
-      {(open === "promote" || open === "abort" || open === "share") && <CanaryDialog {...dialog} change={open} />}
+      {open && !deleted && (
+        <ChangeOf
+          key={stateOf(open.deployment)}
+          {...open}
+          newest={deployment}
+          onNewest={() => ask(open.change, open.chosen)}
+          onClose={() => setOpen(undefined)}
+          onDone={reload}
+          revisions={revisions}
+        />
+      )}
     </>
   );
+}
+
+function ChangeOf({ change, ...dialog }: { change: Change } & ComponentProps<typeof RollbackDialog>) {
+  if (change === "undeploy") return <UndeployDialog {...dialog} />;
+  if (change === "redeploy") return <RedeployDialog {...dialog} />;
+  if (change === "delete") return <DeleteRecordDialog {...dialog} />;
+  if (change === "rollback") return <RollbackDialog {...dialog} />;
+  return <CanaryDialog {...dialog} change={change} />;
 }
 
 function Actions({
@@ -176,7 +204,7 @@ function Actions({
 }: {
   deployment: Deployment;
   canRollBack: boolean;
-  onOpen: (open: Open) => void;
+  onOpen: (change: Change) => void;
   onRollback: () => void;
   onSynced: () => void;
 }) {
@@ -192,13 +220,12 @@ function Actions({
     }
     setSyncing(false);
   };
-  const gone = isUndeployed(deployment);
   return (
     <>
       <Button icon="refresh" busy={syncing} onClick={sync} title="The registry looks at the cluster now">
         Sync
       </Button>
-      {gone && (
+      {canChange("delete", deployment) && (
         <>
           <Button icon="trash" onClick={() => onOpen("delete")}>
             Delete
@@ -208,12 +235,12 @@ function Actions({
           </Button>
         </>
       )}
-      {!gone && phaseWord(deployment) !== "DELETING" && (
+      {canChange("undeploy", deployment) && (
         <Button icon="stop" onClick={() => onOpen("undeploy")}>
           Undeploy
         </Button>
       )}
-      {canRollBack && (
+      {canRollBack && (canChange("rollback", deployment) || canChange("abort", deployment)) && (
         <Button icon="back" onClick={() => onRollback()}>
           Roll back
         </Button>
@@ -226,7 +253,13 @@ function Actions({
   );
 }
 
-function CanaryNotice({ deployment, onOpen }: { deployment: Deployment; onOpen: ((open: Open) => void) | undefined }) {
+function CanaryNotice({
+  deployment,
+  onOpen,
+}: {
+  deployment: Deployment;
+  onOpen: ((change: Change) => void) | undefined;
+}) {
   const { canary, targetRevision } = deployment;
   if (!canary) return null;
   const { stableRevision, share, actualShare, targetReplicas, stableReplicas, step } = canary;

@@ -10,7 +10,7 @@ import type { Deployment } from "../../gen/modelregistry/v1/deployment_pb";
 import type { ServingEnvironment } from "../../gen/modelregistry/v1/serving_environment_pb";
 import { api } from "../../lib/api";
 import { useMay } from "../../lib/caller";
-import { quoted } from "../../lib/format";
+import { quoted, words } from "../../lib/format";
 import { away } from "../../lib/health";
 import { href, useProject } from "../../lib/project";
 import { type Pages, usePages } from "../../lib/query";
@@ -21,7 +21,7 @@ import { Board } from "./board";
 import { useLiveDeployments } from "./live";
 import { ModelPicker, useModelName } from "./model-field";
 import { environmentText, namesOfRows, namespaceOf, useEnvironments, useNames, versionText } from "./names";
-import { reasonWord, replicasText, words } from "./words";
+import { reasonWord, replicasText } from "./words";
 
 /** What the choice of phases means as a condition of docs/filters.md. */
 const PHASES: [key: string, text: string, condition: string][] = [

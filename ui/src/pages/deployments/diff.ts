@@ -8,7 +8,7 @@ import {
 } from "../../gen/modelregistry/v1/deployment_pb";
 
 /** What a revision says, by names as docs/kserve.md has them: `resources.limits.cpu`. */
-export type Said = Record<string, string>;
+type Said = Record<string, string>;
 
 interface Revised {
   options?: DeploymentOptions | undefined;
@@ -48,7 +48,7 @@ function collect(value: JsonValue | undefined, path: string, into: Said): void {
 }
 
 /** `DEPLOYMENT_MODE_STANDARD` is `standard`. */
-export function enumWord(word: string): string {
+function enumWord(word: string): string {
   return word
     .replace(/^(DEPLOYMENT_MODE|SCALE_METRIC|SERVING_PROTOCOL|TOLERATION_OPERATOR|TAINT_EFFECT)_(.*)$/, (_, __, rest) =>
       rest.toLowerCase(),

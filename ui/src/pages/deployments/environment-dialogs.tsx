@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { useState } from "preact/hooks";
-import { Skeleton, StatusBadge } from "../../components/basics";
+import { Skeleton } from "../../components/basics";
 import { FormDialog } from "../../components/dialog";
 import { EditDialog } from "../../components/edit-dialog";
 import { FailureNotice } from "../../components/failure";
@@ -9,9 +9,11 @@ import { toast } from "../../components/toast";
 import { type ServingEnvironment, ServingEnvironmentSchema } from "../../gen/modelregistry/v1/serving_environment_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useEdit } from "../../lib/draft";
-import { href, useProject } from "../../lib/project";
-import { useAction, useQuery } from "../../lib/query";
-import { Link, navigate } from "../../lib/router";
+import { untilGone } from "../../lib/errors";
+import { href } from "../../lib/project";
+import { useAction } from "../../lib/query";
+import { navigate } from "../../lib/router";
+import { ServiceList, useServices } from "../models/serving";
 import { namespaceOf } from "./names";
 
 const POLICIES: [string, string][] = [
@@ -124,13 +126,9 @@ export function DeleteEnvironmentDialog({
 }) {
   const { id, name, etag } = environment;
   const [requestId] = useState(newRequestId);
-  const project = useProject();
-  const { data, failure, reload } = useQuery(`services in ${project} ${id}`, async (signal) => {
-    const answer = await api.services.listInferenceServices({ servingEnvironmentId: id, limit: 10n }, { signal });
-    return { services: answer.inferenceServices, total: Number(answer.totalSize ?? 0n) };
-  });
+  const { data, failure, reload } = useServices({ servingEnvironmentId: id });
   const remove = useAction(async () => {
-    await api.environments.deleteServingEnvironment({ id, etag, requestId });
+    await untilGone(api.environments.deleteServingEnvironment({ id, etag, requestId }));
     toast(`The environment ${name} was deleted.`);
     navigate(href("/environments"));
   });
@@ -154,15 +152,7 @@ export function DeleteEnvironmentDialog({
       {data && data.total > 0 && (
         <>
           <p>These inference services are in the way. Undeploy them and delete their records first:</p>
-          <ul class="list">
-            {data.services.map((service) => (
-              <li key={service.id}>
-                <Link to={href(`/deployments/${service.id}`)}>{service.name}</Link>{" "}
-                <StatusBadge status={service.currentState} />
-              </li>
-            ))}
-            {data.total > data.services.length && <li>and {data.total - data.services.length} more</li>}
-          </ul>
+          <ServiceList {...data} />
         </>
       )}
     </FormDialog>

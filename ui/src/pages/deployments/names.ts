@@ -84,7 +84,7 @@ export function namesOfRows(rows: Deployment[]): [models: string[], versions: st
   return [rows.map((row) => row.registeredModelId), rows.map((row) => row.modelVersionId)];
 }
 
-/** `iris, version v3`, as far as the names are known. */
+/** The name of a version, as far as it is known. */
 export function versionText(names: Names, versionId: string): string {
   const version = names.versions[versionId];
   return version ? version.name : version === null ? "a deleted version" : versionId.slice(0, 8);

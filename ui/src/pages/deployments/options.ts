@@ -11,6 +11,7 @@ import {
   type Toleration,
   TolerationOperator,
 } from "../../gen/modelregistry/v1/deployment_pb";
+import { linesOf } from "../../lib/format";
 
 /** A resource of the container: its name, what is requested, and its limit. */
 export type Resource = [name: string, request: string, limit: string];
@@ -211,13 +212,6 @@ function tolerationText({ key, operator, value, effect, tolerationPeriod }: Tole
 
 function mapOf(pairs: Pairs): Record<string, string> {
   return Object.fromEntries(pairs.filter(([key]) => key.trim()).map(([key, value]) => [key.trim(), value]));
-}
-
-function linesOf(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter(Boolean);
 }
 
 function numberOf(text: string): number | undefined {

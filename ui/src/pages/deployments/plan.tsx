@@ -11,13 +11,12 @@ import type {
 import { DeploymentReason } from "../../gen/modelregistry/v1/deployment_reason_pb";
 import { api } from "../../lib/api";
 import { type Failure, failureOf, isAborted, sentence } from "../../lib/errors";
-import { plural } from "../../lib/format";
+import { plural, words } from "../../lib/format";
 import { epoch } from "../../lib/session";
 import { useStore } from "../../lib/store";
 import { fieldDifferences } from "./diff";
 import { Marked } from "./marked";
 import { QuietFailure } from "./quiet-failure";
-import { words } from "./words";
 import { manifestYaml } from "./yaml";
 
 type PlanRequest = MessageInitShape<typeof PlanDeploymentRequestSchema>;

@@ -2,17 +2,18 @@ import { Badge, Button, Skeleton, Time, type Tone } from "../../components/basic
 import { type Difference, Differences } from "../../components/differences";
 import { FailureNotice } from "../../components/failure";
 import {
+  CanaryStep,
   type Deployment,
   type DeploymentRevision,
   RevisionCause,
   RevisionOutcome,
 } from "../../gen/modelregistry/v1/deployment_pb";
-import { dateOf, formatTime } from "../../lib/format";
+import { dateOf, formatTime, words } from "../../lib/format";
 import type { Pages } from "../../lib/query";
 import { Link } from "../../lib/router";
 import { differences, said } from "./diff";
 import { type Names, useNames, versionLink, versionText } from "./names";
-import { reasonWord, words } from "./words";
+import { reasonWord } from "./words";
 
 const OUTCOMES: Record<number, [text: string, tone: Tone]> = {
   [RevisionOutcome.PENDING]: ["has not served yet", "blue"],
@@ -39,8 +40,10 @@ export function changesBetween(names: Names, before: DeploymentRevision, after: 
   );
 }
 
-/** A rollback repeats an earlier revision, and an undeployment is nothing to repeat. */
+/** A rollback repeats an earlier revision, and an undeployment is nothing to repeat. It ends a canary with the stable revision. */
 export function canBeRepeated(deployment: Deployment, { revision, cause }: DeploymentRevision): boolean {
+  const { canary } = deployment;
+  if (canary) return canary.step === CanaryStep.TRY && revision === canary.stableRevision;
   return revision !== deployment.targetRevision && cause !== RevisionCause.UNDEPLOY;
 }
 
@@ -109,13 +112,15 @@ function Revision({
   const serves = deployment.servingRevision === number;
   const [outcome, tone] = OUTCOMES[revision.outcome] ?? [words(revision.unknownOutcome), "grey"];
   const reason = reasonWord(revision);
+  const serving = cause !== RevisionCause.UNDEPLOY; // the others are meant to serve
   const changes = before && changesBetween(names, before, revision);
   return (
     <li class="card stack">
       <div class="row spread">
         <div class="row">
           <h2>Revision {String(number)}</h2>
-          {serves ? <Badge tone="green">serves now</Badge> : <Badge tone={tone}>{outcome}</Badge>}
+          {serves && <Badge tone="green">serves now</Badge>}
+          {serving && !serves && <Badge tone={tone}>{outcome}</Badge>}
           {number === deployment.targetRevision && !serves && <Badge tone="blue">wanted</Badge>}
           {reason && <code>{reason}</code>}
         </div>
@@ -127,11 +132,16 @@ function Revision({
       </div>
       <p class="muted">
         {createdBy || "Somebody"} {CAUSES[cause] ?? words(unknownCause)} <Time at={createdAt} />
-        {" with version "}
-        {link ? <Link to={link}>{versionText(names, modelVersionId)}</Link> : versionText(names, modelVersionId)}
-        {snapshot?.requestedVersion && ` (${snapshot.requestedVersion})`}. {servedText(revision, serves)}
+        {serving && (
+          <>
+            {" with version "}
+            {link ? <Link to={link}>{versionText(names, modelVersionId)}</Link> : versionText(names, modelVersionId)}
+            {snapshot?.requestedVersion && ` (${snapshot.requestedVersion})`}
+          </>
+        )}
+        . {servedText(revision, serves)}
       </p>
-      {changes?.length ? (
+      {!serving ? null : changes?.length ? (
         <Differences list={changes} label={`What revision ${number} changed`} />
       ) : changes ? (
         <p class="faint">It repeats the revision before.</p>

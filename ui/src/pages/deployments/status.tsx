@@ -8,10 +8,11 @@ import {
   type Deployment,
   type ExplainDeploymentResponse,
 } from "../../gen/modelregistry/v1/deployment_pb";
+import { words } from "../../lib/format";
 import type { Query } from "../../lib/query";
 import { Marked } from "./marked";
 import { QuietFailure } from "./quiet-failure";
-import { meaningOf, moodOf, phaseWord, reasonWord, words } from "./words";
+import { meaningOf, moodOf, phaseWord, reasonWord } from "./words";
 
 const TONES = { good: "green", busy: "blue", warning: "amber", bad: "red", off: "grey" } as const;
 

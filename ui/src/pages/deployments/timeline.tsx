@@ -1,10 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Skeleton } from "../../components/basics";
 import type { Event } from "../../gen/modelregistry/v1/event_pb";
-import { formatTime } from "../../lib/format";
+import { formatTime, words } from "../../lib/format";
 import type { Pages } from "../../lib/query";
+import { rem } from "../../lib/rem";
 import { type Period, periodsOf, servedBy, ticks } from "./history";
-import { moodOf, words } from "./words";
+import { moodOf } from "./words";
 
 const RANGES: [text: string, milliseconds: number][] = [
   ["All", 0],
@@ -88,7 +89,7 @@ function Plot({ periods, from, until }: { periods: Period[]; from: number; until
   const axis = ticks(from, until, Math.max(2, Math.floor((right - LABELS) / 110)));
   return (
     <div ref={frame} class="plot">
-      <svg width={width} height={bottom + 24} role="img" aria-label={summary(lanes.length, shown)}>
+      <svg viewBox={`0 0 ${width} ${bottom + 24}`} role="img" aria-label={summary(lanes.length, shown)}>
         {axis.map((time) => (
           <g key={time}>
             <line class="grid" x1={x(time)} x2={x(time)} y1={0} y2={bottom} />
@@ -169,16 +170,17 @@ function tickText(time: number, span: number): string {
   return new Date(time).toLocaleString("en-GB", format);
 }
 
-/** The width of an element, which a drawing follows. */
+/** The width of an element, which a drawing follows, in units of which 16 are 1 rem. */
 function useWidth() {
   const ref = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(640);
   useEffect(() => {
     const element = ref.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    const measure = () => setWidth((element.clientWidth * 16) / rem());
+    const observer = new ResizeObserver(measure);
     observer.observe(element);
-    setWidth(element.clientWidth);
+    measure();
     return () => observer.disconnect();
   }, []);
   return [ref, width] as const;

@@ -3,9 +3,7 @@ import type { ModelVersion } from "../../gen/modelregistry/v1/model_version_pb";
 import { api } from "../../lib/api";
 import type { Failure } from "../../lib/errors";
 import { useProject } from "../../lib/project";
-import { useQuery } from "../../lib/query";
-
-const MOST = 100;
+import { usePages, useQuery } from "../../lib/query";
 
 /** Chooses a version by its number or an alias, as the field `version` of the API takes it. */
 export function VersionField({
@@ -23,30 +21,34 @@ export function VersionField({
   failure?: Failure | undefined;
 }) {
   const project = useProject();
-  const { data } = useQuery(`versions to deploy ${project} ${modelId}`, async (signal) => {
-    if (!modelId) return { ready: [], aliases: [] };
-    const { modelVersions } = await api.versions.listModelVersions(
-      {
-        registeredModelId: modelId,
-        filter: 'status = "READY" AND state != "ARCHIVED"',
-        orderBy: "created_at desc",
-        pageSize: MOST,
-      },
-      { signal },
-    );
-    const aliases = modelVersions.flatMap((version) => version.aliases.map((alias) => [alias, version] as const));
-    return { ready: modelVersions, aliases };
+  const versions = usePages(`versions to deploy ${project} ${modelId}`, async (pageToken, signal) => {
+    if (!modelId) return { rows: [], nextPageToken: "" };
+    const filter = 'status = "READY" AND state != "ARCHIVED"';
+    const asked = { registeredModelId: modelId, filter, orderBy: "created_at desc", pageSize: 100, pageToken };
+    const answer = await api.versions.listModelVersions(asked, { signal });
+    return { rows: answer.modelVersions, nextPageToken: answer.nextPageToken };
   });
-  const ready = data?.ready ?? [];
-  const aliases = data?.aliases ?? [];
+  const { data: aliases = [] } = useQuery(`aliases to deploy ${project} ${modelId}`, async (signal) => {
+    if (!modelId) return [];
+    return (await api.aliases.listModelAliases({ registeredModelId: modelId, pageSize: 100 }, { signal })).modelAliases;
+  });
+  const ready = versions.rows.filter(({ registeredModelId }) => registeredModelId === modelId); // not of the last model
   const isKnown =
-    !value || ready.some(({ number }) => String(number) === value) || aliases.some(([alias]) => alias === value);
+    !value || ready.some(({ number }) => String(number) === value) || aliases.some(({ name }) => name === value);
   return (
     <Field
       label="Version"
       failure={failure}
       path="model_version_id"
-      hint={modelId && data && !ready.length ? "No version of the model is READY." : undefined}
+      hint={
+        versions.hasMore ? (
+          <button type="button" class="link" disabled={versions.loading} onClick={versions.more}>
+            Offer earlier versions
+          </button>
+        ) : modelId && !versions.loading && !ready.length ? (
+          "No version of the model is READY."
+        ) : undefined
+      }
       render={(attributes) => (
         <select
           {...attributes}
@@ -58,9 +60,9 @@ export function VersionField({
           {!isKnown && <option value={value}>{/^\d+$/.test(value) ? `Version #${value}` : value}</option>}
           {aliases.length > 0 && (
             <optgroup label="Aliases, as they are now">
-              {aliases.map(([alias, version]) => (
-                <option key={alias} value={alias}>
-                  {alias}: {versionLine(version)}
+              {aliases.map(({ name, versionNumber }) => (
+                <option key={name} value={name}>
+                  {name}: #{String(versionNumber)}
                 </option>
               ))}
             </optgroup>

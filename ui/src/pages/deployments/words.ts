@@ -1,11 +1,6 @@
 import { type Deployment, DeploymentPhase } from "../../gen/modelregistry/v1/deployment_pb";
 import { DeploymentReason } from "../../gen/modelregistry/v1/deployment_reason_pb";
 
-/** Words of the API as people write them: `MODEL_LOAD` is `model load`. */
-export function words(text: string): string {
-  return text.toLowerCase().replaceAll("_", " ");
-}
-
 export function phaseWord({ phase, unknownPhase }: { phase: DeploymentPhase; unknownPhase?: string }): string {
   return unknownPhase || (DeploymentPhase[phase] ?? "");
 }
@@ -48,6 +43,7 @@ const MEANINGS: Record<string, string> = {
 
 export function meaningOf(deployment: Deployment): string {
   if (deployment.canary) return "The wanted revision is tried beside the stable one.";
+  if (deployment.reason === DeploymentReason.CANARY_ENDING) return "The canary is ending.";
   return MEANINGS[phaseWord(deployment)] ?? "A newer release of the registry knows what this phase means.";
 }
 

@@ -2,7 +2,7 @@ const PLAIN = /^[A-Za-z/_.][\w./:@+ -]*$/;
 const OTHER_TYPES = /^(true|false|yes|no|on|off|null|y|n|~|\.inf|\.nan|[.\d+-].*)$/i;
 
 /** A value of JSON as YAML, for people to read. */
-export function toYaml(value: unknown, indent = ""): string {
+function toYaml(value: unknown, indent = ""): string {
   if (Array.isArray(value)) {
     if (!value.length) return "[]";
     return value.map((one) => `\n${indent}- ${toYaml(one, `${indent}  `).trimStart()}`).join("");

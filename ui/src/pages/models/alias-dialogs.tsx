@@ -5,6 +5,7 @@ import { toast } from "../../components/toast";
 import type { ModelAlias } from "../../gen/modelregistry/v1/model_alias_pb";
 import type { RegisteredModel } from "../../gen/modelregistry/v1/registered_model_pb";
 import { api, newRequestId } from "../../lib/api";
+import { untilGone } from "../../lib/errors";
 import { useProject } from "../../lib/project";
 import { useAction, useQuery } from "../../lib/query";
 
@@ -62,7 +63,7 @@ export function SetAliasDialog({ model, alias, onClose, onSaved }: Props & { ali
           autofocus
         />
       )}
-      <VersionField model={model} value={version} onInput={setVersion} failure={set.failure} />
+      <VersionText model={model} value={version} onInput={setVersion} failure={set.failure} />
       {alias?.isProtected && (
         <CheckField
           label="Move it although it is protected"
@@ -75,7 +76,7 @@ export function SetAliasDialog({ model, alias, onClose, onSaved }: Props & { ali
   );
 }
 
-function VersionField({
+function VersionText({
   model,
   ...field
 }: { model: RegisteredModel } & Pick<Parameters<typeof TextField>[0], "value" | "onInput" | "failure">) {
@@ -141,13 +142,15 @@ export function ProtectAliasDialog({ model, alias, onClose, onSaved }: Props & {
 export function DeleteAliasDialog({ model, alias, onClose, onSaved }: Props & { alias: ModelAlias }) {
   const [force, setForce] = useState(false);
   const remove = useAction(async () => {
-    await api.aliases.deleteModelAlias({
-      registeredModelId: model.id,
-      name: alias.name,
-      expectedVersionId: alias.modelVersionId,
-      force,
-      requestId: newRequestId(),
-    });
+    await untilGone(
+      api.aliases.deleteModelAlias({
+        registeredModelId: model.id,
+        name: alias.name,
+        expectedVersionId: alias.modelVersionId,
+        force,
+        requestId: newRequestId(),
+      }),
+    );
     toast(`The alias ${alias.name} was deleted.`);
     onSaved();
   });

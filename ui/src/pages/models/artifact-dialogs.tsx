@@ -8,6 +8,7 @@ import { type Artifact, ArtifactKind } from "../../gen/modelregistry/v1/artifact
 import type { ModelVersion } from "../../gen/modelregistry/v1/model_version_pb";
 import { api, newRequestId } from "../../lib/api";
 import { useDraft, useEdit } from "../../lib/draft";
+import { untilGone } from "../../lib/errors";
 import { useAction } from "../../lib/query";
 import {
   ARTIFACT_FIELDS,
@@ -112,7 +113,7 @@ export function EditArtifactDialog({ artifact, onClose, onSaved }: Props & { art
 export function DeleteArtifactDialog({ artifact, onClose, onSaved }: Props & { artifact: Artifact }) {
   const { id, etag, name } = artifact;
   const remove = useAction(async () => {
-    await api.artifacts.deleteArtifact({ id, etag, requestId: newRequestId() });
+    await untilGone(api.artifacts.deleteArtifact({ id, etag, requestId: newRequestId() }));
     toast(`The artifact ${name} was deleted.`);
     onSaved();
   });

@@ -2,11 +2,12 @@ import { FormDialog } from "../../components/dialog";
 import { toast } from "../../components/toast";
 import type { RegisteredModel } from "../../gen/modelregistry/v1/registered_model_pb";
 import { api, newRequestId } from "../../lib/api";
+import { untilGone } from "../../lib/errors";
 import { plural } from "../../lib/format";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
-import { Serving } from "./serving";
+import { ServicesOf } from "./serving";
 
 interface Props {
   model: RegisteredModel;
@@ -38,7 +39,7 @@ export function ArchiveModelDialog({ model, onClose, onSaved }: Props & { onSave
       ) : (
         <>
           <p>No version of an archived model can be deployed. What serves already goes on serving:</p>
-          <Serving registeredModelId={model.id} what="model" brief />
+          <ServicesOf registeredModelId={model.id} />
           <p class="muted">You can make the model live again at any time.</p>
         </>
       )}
@@ -48,7 +49,7 @@ export function ArchiveModelDialog({ model, onClose, onSaved }: Props & { onSave
 
 export function DeleteModelDialog({ model, onClose }: Props) {
   const remove = useAction(async () => {
-    await api.models.deleteRegisteredModel({ id: model.id, etag: model.etag, requestId: newRequestId() });
+    await untilGone(api.models.deleteRegisteredModel({ id: model.id, etag: model.etag, requestId: newRequestId() }));
     toast(`The model ${model.name} was deleted.`);
     navigate(href("/models"));
   });
@@ -58,7 +59,7 @@ export function DeleteModelDialog({ model, onClose }: Props) {
         The model is removed for ever, with its {plural(model.versionCount, "version")} and all aliases. The files stay
         where they are. The registry refuses it while an inference service names the model:
       </p>
-      <Serving registeredModelId={model.id} what="model" brief />
+      <ServicesOf registeredModelId={model.id} />
     </FormDialog>
   );
 }

@@ -4,10 +4,11 @@ import { CheckField } from "../../components/fields";
 import { toast } from "../../components/toast";
 import type { ModelVersion } from "../../gen/modelregistry/v1/model_version_pb";
 import { api, newRequestId } from "../../lib/api";
+import { untilGone } from "../../lib/errors";
 import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { navigate } from "../../lib/router";
-import { Serving } from "./serving";
+import { ServicesOf } from "./serving";
 
 interface Props {
   version: ModelVersion;
@@ -39,7 +40,7 @@ export function ArchiveVersionDialog({ version, onClose, onSaved }: Props & { on
       ) : (
         <>
           <p>An archived version cannot be deployed. What serves it already goes on serving:</p>
-          <Serving registeredModelId={version.registeredModelId} modelVersionId={version.id} what="version" brief />
+          <ServicesOf registeredModelId={version.registeredModelId} modelVersionId={version.id} />
           <p class="muted">You can make it live again at any time.</p>
         </>
       )}
@@ -50,7 +51,9 @@ export function ArchiveVersionDialog({ version, onClose, onSaved }: Props & { on
 export function DeleteVersionDialog({ version, onClose }: Props) {
   const [force, setForce] = useState(false);
   const remove = useAction(async () => {
-    await api.versions.deleteModelVersion({ id: version.id, etag: version.etag, force, requestId: newRequestId() });
+    await untilGone(
+      api.versions.deleteModelVersion({ id: version.id, etag: version.etag, force, requestId: newRequestId() }),
+    );
     toast(`Version ${version.name} was deleted.`);
     navigate(href(`/models/${version.registeredModelId}`));
   });
@@ -60,7 +63,7 @@ export function DeleteVersionDialog({ version, onClose }: Props) {
         It can be restored for a while: you find it below the versions of its model. Its number is not given again. The
         registry refuses it while something serves the version:
       </p>
-      <Serving registeredModelId={version.registeredModelId} modelVersionId={version.id} what="version" brief />
+      <ServicesOf registeredModelId={version.registeredModelId} modelVersionId={version.id} />
       {version.aliases.length > 0 && (
         <CheckField
           label={`Delete its aliases too: ${version.aliases.join(", ")}`}

@@ -1,4 +1,4 @@
-import { Empty, Skeleton, StatusBadge, Time } from "../../components/basics";
+import { Badge, Empty, Skeleton, StatusBadge, Time } from "../../components/basics";
 import { FailureNotice } from "../../components/failure";
 import { DataTable } from "../../components/table";
 import { type Deployment, DeploymentPhase } from "../../gen/modelregistry/v1/deployment_pb";
@@ -12,31 +12,20 @@ interface ServingProps {
   /** Only what serves this version. */
   modelVersionId?: string;
   what: "model" | "version";
-  /** As a short list, for dialogs. */
-  brief?: boolean;
 }
 
 /** Where a model or a version is deployed. */
-export function Serving({ brief, ...of }: ServingProps) {
-  return brief ? <ServingList {...of} /> : <ServingTable {...of} />;
-}
-
-function request({ registeredModelId, modelVersionId }: ServingProps) {
-  return { registeredModelId, filter: modelVersionId ? `model_version_id = ${modelVersionId}` : "" };
-}
-
-function ServingTable(of: ServingProps) {
+export function Serving({ registeredModelId, modelVersionId, what }: ServingProps) {
   const project = useProject();
-  const pages = usePages(
-    `serving ${project} ${of.registeredModelId} ${of.modelVersionId}`,
-    async (pageToken, signal) => {
-      const answer = await api.deployments.listDeployments({ ...request(of), pageSize: 50, pageToken }, { signal });
-      return { rows: answer.deployments, nextPageToken: answer.nextPageToken };
-    },
-  );
+  const filter = modelVersionId ? `model_version_id = ${modelVersionId}` : "";
+  const pages = usePages(`serving ${project} ${registeredModelId} ${modelVersionId}`, async (pageToken, signal) => {
+    const asked = { registeredModelId, filter, pageSize: 50, pageToken };
+    const answer = await api.deployments.listDeployments(asked, { signal });
+    return { rows: answer.deployments, nextPageToken: answer.nextPageToken };
+  });
   return (
     <DataTable
-      label={`Deployments of the ${of.what}`}
+      label={`Deployments of the ${what}`}
       unit="deployment"
       pages={pages}
       rowKey={({ id }) => id}
@@ -48,9 +37,9 @@ function ServingTable(of: ServingProps) {
         { title: "Since", hideOn: "phone", width: "medium", cell: ({ phaseSince }) => <Time at={phaseSince} /> },
       ]}
       empty={
-        <Empty title={`This ${of.what} serves nowhere`}>
+        <Empty title={`This ${what} serves nowhere`}>
           <p>
-            {of.what === "model"
+            {what === "model"
               ? "Open a version whose status is READY, and deploy it to an environment."
               : "A version whose status is READY can be deployed to an environment."}
           </p>
@@ -64,30 +53,48 @@ export function Phase({ deployment: { phase, unknownPhase, message } }: { deploy
   return <StatusBadge status={unknownPhase || (DeploymentPhase[phase] ?? "")} title={message || undefined} />;
 }
 
-/** Everything that serves it or did, because records of that are in the way of a deletion too. */
-function ServingList(of: ServingProps) {
+interface Asked {
+  registeredModelId?: string;
+  modelVersionId?: string;
+  servingEnvironmentId?: string;
+}
+
+/** The inference services that name something, with their deployments: an inference service alone does not tell a failed one from an undeployed one. */
+export function useServices(asked: Asked) {
   const project = useProject();
-  const { data, failure, reload } = useQuery(
-    `services ${project} ${of.registeredModelId} ${of.modelVersionId}`,
-    async (signal) => {
-      const asked = {
-        filter: [`registered_model_id = ${of.registeredModelId}`, request(of).filter].filter(Boolean).join(" AND "),
-      };
-      return (await api.services.listInferenceServices({ ...asked, pageSize: 10 }, { signal })).inferenceServices;
-    },
-  );
-  if (failure) return <FailureNotice failure={failure} retry={reload} />;
-  if (!data) return <Skeleton lines={2} />;
-  if (!data.length) return <p class="muted">No inference service names it.</p>;
+  return useQuery(`services ${project} ${JSON.stringify(asked)}`, async (signal) => {
+    const answer = await api.services.listInferenceServices({ ...asked, limit: 10n }, { signal });
+    const services = answer.inferenceServices;
+    const filter = services.map(({ id }) => `id = ${id}`).join(" OR ");
+    const { deployments } = filter
+      ? await api.deployments.listDeployments({ filter, pageSize: 10 }, { signal })
+      : { deployments: [] };
+    return { services, deployments, total: Number(answer.totalSize ?? services.length) };
+  });
+}
+
+export function ServiceList({ services, deployments, total }: NonNullable<ReturnType<typeof useServices>["data"]>) {
   return (
     <ul class="list">
-      {data.map((service) => (
-        <li key={service.id}>
-          <Link to={href(`/deployments/${service.id}`)}>{service.name}</Link> in {service.servingEnvironmentName}{" "}
-          <StatusBadge status={service.currentState} />
-        </li>
-      ))}
-      {data.length === 10 && <li>and perhaps more</li>}
+      {services.map(({ id, name, servingEnvironmentName }) => {
+        const deployment = deployments.find((one) => one.id === id);
+        return (
+          <li key={id}>
+            {deployment ? <Link to={href(`/deployments/${id}`)}>{name}</Link> : name} in {servingEnvironmentName}{" "}
+            {deployment ? <Phase deployment={deployment} /> : <Badge tone="grey">never deployed</Badge>}
+          </li>
+        );
+      })}
+      {total > services.length && <li>and {total - services.length} more</li>}
     </ul>
   );
+}
+
+/** Everything that serves it or did, because records of that are in the way of a deletion too. */
+export function ServicesOf(asked: Asked) {
+  const { data, failure, reload } = useServices(asked);
+  if (failure) return <FailureNotice failure={failure} retry={reload} />;
+  if (!data) return <Skeleton lines={2} />;
+  if (!data.total) return <p class="muted">No inference service names it.</p>;
+  return <ServiceList {...data} />;
 }

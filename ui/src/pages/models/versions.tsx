@@ -67,8 +67,8 @@ export function Versions({
         columns={[
           { title: "Version", orderBy: "name", cell: (version) => <VersionName version={version} /> },
           { title: "Status", width: "state", cell: (version) => <VersionStatus version={version} /> },
-          { title: "Aliases", width: "wide", cell: ({ aliases }) => <AliasChips aliases={aliases} /> },
-          { title: "Framework", hideOn: "phone", width: "medium", cell: ({ modelFramework }) => modelFramework },
+          { title: "Aliases", cell: ({ aliases }) => <AliasChips aliases={aliases} most={2} /> },
+          { title: "Framework", hideOn: "phone", width: "kind", cell: ({ modelFramework }) => modelFramework },
           {
             title: "Created",
             hideOn: "phone",
@@ -93,17 +93,18 @@ function VersionName({ version: { name, number } }: { version: ModelVersion }) {
 }
 
 /** An archived version cannot be deployed, whatever its status is. */
-export function VersionStatus({ version: { status, state } }: { version: ModelVersion }) {
+function VersionStatus({ version: { status, state } }: { version: ModelVersion }) {
   return <StatusBadge status={state === "ARCHIVED" ? state : status} />;
 }
 
-export function AliasChips({ aliases }: { aliases: string[] }) {
+export function AliasChips({ aliases, most = aliases.length }: { aliases: string[]; most?: number }) {
   if (!aliases.length) return null;
   return (
     <span class="chips">
-      {aliases.map((alias) => (
+      {aliases.slice(0, most).map((alias) => (
         <Chip key={alias} value={alias} />
       ))}
+      {aliases.length > most && <span class="faint">+{aliases.length - most}</span>}
     </span>
   );
 }
