@@ -19,7 +19,7 @@ import { phaseWord } from "./words";
 export type CanaryChange = "promote" | "abort" | "share";
 export type Change = "rollback" | "undeploy" | "redeploy" | "delete" | CanaryChange;
 
-/** Whether the deployment can be changed so as it is. */
+/** Whether the deployment, as it is, can be changed in this way. */
 export function canChange(change: Change, deployment: Deployment): boolean {
   if (change === "undeploy") return !isUndeployed(deployment) && phaseWord(deployment) !== "DELETING";
   if (change === "redeploy" || change === "delete") return isUndeployed(deployment);
@@ -27,7 +27,7 @@ export function canChange(change: Change, deployment: Deployment): boolean {
   return deployment.canary?.step === CanaryStep.TRY;
 }
 
-/** What is different after somebody has changed it. The cluster changes the rest. */
+/** What differs after somebody has changed it. Everything else is changed by the cluster. */
 export function stateOf({ targetRevision, canary }: Deployment): string {
   return `${targetRevision} ${canary?.step} ${canary?.percent}`;
 }
