@@ -208,7 +208,7 @@ async def test_every_change_arrives_in_order_whoever_is_killed(  # noqa: PLR0917
     async with installation(fresh_database_url, tmp_path) as there:
         webhook = await there.create_webhook(url)
         start = there.stub(event_pb2_grpc.EventServiceStub).WatchEvents(
-            pb.WatchEventsRequest(), metadata=there.metadata
+            pb.WatchEventsRequest(), metadata=there.metadata, wait_for_ready=True
         )
         token = (await anext(aiter(start))).resume_token
         start.cancel()
