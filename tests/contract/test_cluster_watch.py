@@ -235,7 +235,6 @@ def kubeconfig_by(road: Road, simulated: FaultyCluster, path: Path) -> Path:
     return path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tells", [True, False], ids=["tells", "does not tell"])
 async def test_a_server_that_was_away_is_watched_again_once_it_is_ready(
     simulated: FaultyCluster, road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool

@@ -112,7 +112,6 @@ async def filled(database: Database) -> tuple[UUID, list[AuditEntry]]:
     return project_id, await entries(database, project_id)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tampering", "place"),
     [
@@ -151,7 +150,6 @@ async def test_every_change_of_the_log_is_found(
     assert "the audit log was changed" in err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tampering", FITTING.values(), ids=FITTING)
 async def test_only_hashes_that_were_kept_show_a_chain_that_was_made_to_fit(
     database: Database, fresh_database_url: str, tmp_path: Path, tampering: str

@@ -197,7 +197,7 @@ async def until(is_so: Callable[[], bool], seconds: float) -> None:
     ("writers", "changes", "pause", "patience"),
     [
         pytest.param(4, 40, 1.0, 100.0, id="some", marks=pytest.mark.timeout(240)),
-        pytest.param(16, MANY // 16, 1.5, 900.0, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(2400)]),
+        pytest.param(16, MANY // 16, 1.5, 900.0, id="many", marks=pytest.mark.timeout(2400)),
     ],
 )
 async def test_every_change_arrives_in_order_whoever_is_killed(  # noqa: PLR0917

@@ -176,7 +176,6 @@ async def test_a_worker_that_stops_at_once_loses_no_request(tmp_path: Path) -> N
     await servers[1][0].stop(grace=None)
 
 
-@pytest.mark.slow
 async def test_an_answer_that_does_not_come_is_504(rest: httpx.AsyncClient) -> None:
     late = {"x-test-seconds": "35"}
     calls = [rest.request(verb, f"{API}/models", headers=late, timeout=40) for verb in ("GET", "POST")]

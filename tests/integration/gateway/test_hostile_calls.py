@@ -113,7 +113,6 @@ def watch(channel: Any, path: str = f"/{DEPLOYMENTS}/WatchDeployment") -> Any:
     return channel.unary_stream(path)(b"" if path == HEALTH_WATCH else b"x")
 
 
-@pytest.mark.slow
 async def test_watches_do_not_keep_probes_out(own_gateway: Envoy) -> None:
     """The allowed number of watches; more are refused."""
     async with (
@@ -158,7 +157,6 @@ async def first(call: Any) -> Any:
         return await call.read()
 
 
-@pytest.mark.slow
 async def test_a_call_that_is_not_answered_ends(gateway: Envoy) -> None:
     """Even if the client sets no deadline."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}") as channel:

@@ -99,7 +99,6 @@ async def test_an_import_may_take_longer_and_be_larger_than_other_calls(gateway:
         assert await call == str(16 * len(part)).encode()
 
 
-@pytest.mark.slow
 async def test_answers_that_are_not_read_do_not_stay(gateway: Envoy, rest: httpx.AsyncClient) -> None:
     """A hundred answers of 15 MiB would exceed Envoy's memory, and it would refuse everything, including probes."""
     head = f"GET {API}/models HTTP/1.1\r\nHost: x\r\nX-Test-Size: {15 * 1024 * 1024}\r\n\r\n".encode()
