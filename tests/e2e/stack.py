@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Final
 
-START_SECONDS: Final = 90
+START_SECONDS: Final = 110
 STOP_SECONDS: Final = 20
 
 

@@ -37,7 +37,7 @@ from registry_grpc.supervisor import ProcessSpec, Supervisor, worker_specs
 
 _log = structlog.get_logger("dev")
 _DATABASE_CHECK_SECONDS = 0.2
-_READY_WITHIN_SECONDS = 60.0
+_READY_WITHIN_SECONDS = 120.0
 _TRIES = 3
 _PAUSE_SECONDS = 1.0
 _ROOM_BYTES = 64 * 2**20
