@@ -114,6 +114,7 @@ class Api:
         self._timeout = limits.timeout
         self._throttle = Throttle(limits)
         self._asking: asyncio.Task[None] | None = None
+        """Only while the API server is away."""
 
     async def get(self, path: str) -> Answer:
         return await self._call("GET", path)
@@ -146,7 +147,7 @@ class Api:
     async def version(self, path: str, **query: str) -> str:
         """The resource version of a list, from which a watch can start, without reading the list. Raises NoConnection
         without asking if somebody waits until the server is ready."""
-        if self._is_away():
+        if self._asking is not None:
             raise NoConnection("the Kubernetes API is away")
         body = (await self._call("GET", path, {**query, "limit": "1"}, accept=_METADATA_LIST)).body
         return (body.get("metadata") or {}).get("resourceVersion") or ""
@@ -182,12 +183,13 @@ class Api:
     async def until_ready(self) -> None:
         """Wait, after a NoConnection, until the API server is ready. However many wait, one small request at a time
         asks for all of them."""
-        if self._asking is None or self._asking.done():
+        if self._asking is None:
             self._asking = asyncio.create_task(self._ask_until_ready())
+            self._asking.add_done_callback(self._asked)
         await asyncio.shield(self._asking)
 
-    def _is_away(self) -> bool:
-        return self._asking is not None and not self._asking.done()
+    def _asked(self, _: asyncio.Task[None]) -> None:
+        self._asking = None
 
     async def _ask_until_ready(self) -> None:
         """A server that has just started refuses all users for a moment, because it does not know their rights yet. But
