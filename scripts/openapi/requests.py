@@ -122,17 +122,19 @@ def _schema(field: FieldDescriptor) -> JSON:
 
 def _value(field: FieldDescriptor, rules: Any) -> JSON:
     if field.enum_type:
-        return {
-            "type": "string",
-            "enum": [str(WORDS[field.enum_type.name][name]) for name in numbers_of(field.enum_type) if name],
-        }
+        words = WORDS[field.enum_type.name]
+        # An empty text is the unspecified value.
+        return {"type": "string", "enum": [str(words[name]) if name else "" for name in numbers_of(field.enum_type)]}
     if field.type == FieldDescriptor.TYPE_BOOL:
         return {"type": "boolean"}
     if field.type in BITS:
         ints = rules.int32 if BITS[field.type] == 32 else rules.int64
         low, high = (getattr(ints, name) if ints.HasField(name) else None for name in ("gte", "lte"))
         return _integer(BITS[field.type], low, high)
-    return _text(field.name, rules.string)
+    schema = _text(field.name, rules.string)
+    if "enum" in schema and rules.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE:
+        schema["enum"] = ["", *schema["enum"]]
+    return schema
 
 
 def _integer(bits: int, low: int | None, high: int | None) -> JSON:

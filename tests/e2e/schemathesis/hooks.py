@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
+
 import schemathesis
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.parameters import ParameterLocation
@@ -27,13 +29,18 @@ _REFUSAL = (
 _REFUSALS = re.compile(f"({_REFUSAL})(; ({_REFUSAL}))*", re.DOTALL)
 
 
+def is_refusal_beyond_schemas(response: Response | httpx.Response) -> bool:
+    """Whether a request may have got this answer 400 although it fits its schema."""
+    return _REFUSALS.fullmatch(response.json()["error"]) is not None
+
+
 @schemathesis.hook
 def filter_failure(
     _context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case[Any], response: Response
 ) -> bool:
     """Whether it is one."""
     if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
-        return not _REFUSALS.fullmatch(response.json()["error"])
+        return not is_refusal_beyond_schemas(response)
     return not (isinstance(failure, AcceptedNegativeData) and _is_ignored(case))
 
 
