@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -59,6 +60,26 @@ async def test_a_kubeconfig_as_file_or_content(simulated: FaultyCluster, tmp_pat
     for kubeconfig in (path, yaml.safe_load(path.read_text())):
         async with opened(kubeconfig) as api:
             assert await may_list_pods(api)
+
+
+async def test_a_connection_ends_when_the_host_of_the_server_has_vanished(
+    simulated: FaultyCluster, tmp_path: Path
+) -> None:
+    connected = await client.connect(simulated.kubeconfig(tmp_path / "kubeconfig"))
+    api = Api(connected)
+    try:
+        assert await may_list_pods(api)
+        session: Any = connected.rest_client.pool_manager
+        ((free,),) = session.connector._conns.values()
+        opened = free[0].transport.get_extra_info("socket")
+        idle, pause, attempts = (
+            opened.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert idle + pause * attempts <= 30
+    finally:
+        await api.close()
 
 
 async def test_a_context_that_is_not_there(simulated: FaultyCluster, tmp_path: Path) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config.config_exception import ConfigException
 
 _CREDENTIALS_LAST = 60.0
 _USER_AGENT = "registry-grpc"
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""Seconds of silence before the first probe, seconds between probes, and how many may go unanswered."""
 
 Kubeconfig = Path | Mapping[str, Any]
 Refresh = Callable[[Any], Awaitable[None]]
@@ -33,12 +38,28 @@ async def connect(kubeconfig: Kubeconfig | None = None) -> ApiClient:
         loader = await _load(kubeconfig, configuration)
         refresh = _reloading(loader.load_and_set)
     configuration.refresh_api_key_hook = _as_network_failure(refresh)
-    configuration.connection_pool_maxsize = (
-        0  # no limit: three open watches per namespace would leave none for requests
-    )
     client = ApiClient(configuration=configuration)
+    client.rest_client = _Rest(configuration)
     client.user_agent = _USER_AGENT
     return client
+
+
+class _Rest(RESTClientObject):
+    def _create_connector(self) -> aiohttp.TCPConnector:
+        """Without a limit: three open watches per namespace would leave no connections for requests."""
+        return aiohttp.TCPConnector(limit=0, ssl=self.ssl_context, socket_factory=_opened)
+
+
+def _opened(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket that fails within half a minute after the other host has vanished. Its reader would not notice: a watch
+    may be silent for a minute."""
+    family, kind, protocol, *_ = address
+    opened = socket.socket(family, kind, protocol)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:  # macOS has not all of them
+            opened.setsockopt(socket.IPPROTO_TCP, option, value)
+    return opened
 
 
 async def _load(kubeconfig: Kubeconfig, configuration: Any) -> Any:
