@@ -84,6 +84,9 @@ class Refusal:
         self.metadata = dict(info.metadata)
         bad_request = self._only(BadRequest)
         violations = [] if bad_request is None else bad_request.field_violations
+        fields = [violation.field for violation in violations]
+        missing = [violation.field for violation in violations if violation.description == "is required"]
+        assert all(fields.count(field) == 1 for field in missing), f"given, but called missing: {self.text}"
         in_the_way = self._only(PreconditionFailure)
         users = [] if in_the_way is None else in_the_way.violations
         self.in_the_way = [(user.type, user.subject, user.description) for user in users]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grpc import StatusCode
 from tests.e2e.api import Api
+from tests.e2e.builders import an_id
 from tests.e2e.rpc import Rpc
 from tests.e2e.test_grpc_properties import new_model, new_version
 
@@ -42,15 +43,27 @@ def test_wrong_artifacts_are_refused_by_their_fields(rpc: Rpc) -> None:
         request = pb.CreateArtifactRequest(artifact=pb.NewArtifact(**fields))  # type: ignore[arg-type]
         return rpc.refused(rpc.things.CreateArtifact, request).violations
 
-    assert violations() == {
-        "artifact.kind": "is required", "artifact.name": "is required", "artifact.uri": "is required",
-    }  # fmt: skip
+    required = {"artifact.kind": "is required", "artifact.name": "is required"}
+    assert violations() == violations(value=PropertyValue(int_value=1)) == required
+    unknown = "has the unknown number 99: it must be one of MODEL, DOCUMENT, DATASET, METRIC, PARAMETER"
+    assert violations(kind=99, name="n") == {"artifact.kind": unknown}
     assert violations(kind=pb.ARTIFACT_KIND_METRIC, name="n" * 251, digest="x") == {
         "artifact.value": "is required",
         "artifact.name": "must be at most 250 characters",
         "artifact.digest": "must be `sha256:` and 64 lower-case hexadecimal digits",
     }
     assert violations(kind=pb.ARTIFACT_KIND_MODEL, name="n", uri="u", value=PropertyValue()) == {
-        "artifact.value": "must have a value",
+        "artifact.value": "is only for metrics and parameters",
         "artifact.kind": "must not be MODEL: use AttachModelArtifact",
     }
+
+
+def test_a_wrong_value_is_named_once_and_with_other_faults(rpc: Rpc) -> None:
+    wrong, rule = PropertyValue(double_value=float("nan")), "must be a finite number"
+    metric = pb.CreateArtifactRequest(artifact=pb.NewArtifact(kind=pb.ARTIFACT_KIND_METRIC, name="n", value=wrong))
+    refusal = rpc.refused(rpc.things.CreateArtifact, metric)
+    assert (refusal.violations, refusal.text) == ({"artifact.value": rule}, f"value {rule}")
+    update = pb.UpdateArtifactRequest(id=an_id(), artifact=pb.ArtifactPatch(name="n" * 251, value=wrong))
+    assert rpc.refused(rpc.things.UpdateArtifact, update).violations == {
+        "artifact.value": rule, "artifact.name": "must be at most 250 characters",
+    }  # fmt: skip

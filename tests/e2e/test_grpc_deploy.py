@@ -166,6 +166,8 @@ def test_options_that_cannot_be_are_named(planner: Deployer) -> None:
     update = d.UpdateDeploymentRequest(id=deployment.id, options=options)
     refusal = planner.rpc.refused(planner.stub.UpdateDeployment, update)
     assert set(refusal.violations) == {f"options.{name}" for name in names}
+    refusal = planner.rpc.refused(planner.stub.PlanDeployment, d.PlanDeploymentRequest(update=update))
+    assert set(refusal.violations) == {f"update.options.{name}" for name in names}
     assert planner.get(deployment.id).target_revision == 1
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from grpc import StatusCode
 from tests.e2e.api import Api
-from tests.e2e.builders import fresh
+from tests.e2e.builders import an_id, fresh
 from tests.e2e.rpc import Rpc
 
 from modelregistry.v1 import inference_service_pb2, model_version_pb2, registered_model_pb2, serving_environment_pb2
-from modelregistry.v1.property_pb2 import PropertyValue
+from modelregistry.v1.property_pb2 import PropertyMap, PropertyValue
 
 M, V = registered_model_pb2, model_version_pb2
 E, S = serving_environment_pb2, inference_service_pb2
@@ -137,6 +137,10 @@ def test_wrong_properties_are_refused_by_their_paths(rpc: Rpc) -> None:
         "registered_model.properties.a": "must have a value",
         "registered_model.properties.b": "must be a finite number",
     }
+    patch = M.RegisteredModelPatch(properties=PropertyMap(values=new.properties))
+    update = M.UpdateRegisteredModelRequest(id=an_id(), registered_model=patch)
+    in_patch = {path.replace("properties", "properties.values"): rule for path, rule in refusal.violations.items()}
+    assert rpc.refused(rpc.models.UpdateRegisteredModel, update).violations == in_patch
 
 
 def test_a_version_has_a_readme_metadata_and_a_digest(rpc: Rpc, api: Api) -> None:

@@ -73,13 +73,14 @@ class NewArtifact:
 
     def __post_init__(self) -> None:
         has_value = self.kind in _WITH_VALUES
-        required = ("kind", "name", "value" if has_value else "uri")
+        # Without its kind nobody knows whether an artifact needs files or a value.
+        depends = () if self.kind is None else ("value",) if has_value else ("uri",)
         others = [*file_errors(self), *value_errors(self.value)]
         if self.kind is ArtifactKind.MODEL:
             others.append(InvalidRequest([Violation("kind", "must not be MODEL: use AttachModelArtifact")]))
-        if self.value is not None and not has_value:
+        if self.kind and self.value is not None and not has_value:
             others.append(InvalidRequest([Violation("value", _NO_VALUE)]))
-        check_fields(self, limits=LIMITS, sizes=SIZES, required=required, others=others)
+        check_fields(self, limits=LIMITS, sizes=SIZES, required=("kind", "name", *depends), others=others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
@@ -15,14 +16,15 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 
-from modelregistry.v1.property_pb2 import PropertyMap
+from modelregistry.v1.property_pb2 import PropertyMap, PropertyValue
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import seconds_in, word_in
-from registry_grpc.adapters.grpc.mapping.properties import properties_of
+from registry_grpc.adapters.grpc.mapping.properties import properties_of, property_of
 from registry_grpc.adapters.rest.body import WORDS, seconds_name
 from registry_grpc.domain.errors import InvalidRequest, NotFound, Violation
 from registry_grpc.domain.ids import parse_uuid
 from registry_grpc.domain.patch import cleared
+from registry_grpc.domain.properties import Property
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +58,15 @@ def allowing_missing(request: Any) -> Iterator[None]:
     except NotFound:
         if not request.allow_missing:
             raise
+
+
+@contextmanager
+def within(field: str) -> Iterator[None]:
+    """The block reads this field of the request. Its refusals name paths: `options` becomes `update.options`."""
+    try:
+        yield
+    except InvalidRequest as error:
+        raise InvalidRequest(replace(each, field=f"{field}.{each.field}") for each in error.violations) from error
 
 
 def body_id(text: str, field: str) -> UUID:
@@ -192,15 +203,25 @@ class Reader:
         if field.message_type is Struct.DESCRIPTOR:
             return self.read(texts_of, {}, value)
         if field.message_type is PropertyMap.DESCRIPTOR:
-            return self.read(properties_of, {}, value.values)
+            return self.read(properties_of, {}, value.values, f"{field.name}.values")
         if field.name == "properties":
             return self.read(properties_of, {}, value)
+        if field.message_type is PropertyValue.DESCRIPTOR:
+            # A wrong value is not a missing one, so one that breaks no rule takes its place.
+            return self.read(_property, {"bool": True}, value, field.name)
         if field.is_repeated:
             return dict(value) if field.message_type else tuple(value)
         if field.message_type:
             return value
         # An id. `require` has already reported an empty one of a required field.
         return self.read(body_id, NO_ID, value, field.name) if value or field.has_presence else NO_ID
+
+
+def _property(value: PropertyValue, field: str) -> Property:
+    try:
+        return property_of(value)
+    except ValueError as error:
+        raise InvalidRequest([Violation(field, str(error))]) from error
 
 
 @cache

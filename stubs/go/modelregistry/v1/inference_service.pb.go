@@ -52,7 +52,7 @@ type InferenceService struct {
 	// The desired state: DEPLOYED or UNDEPLOYED.
 	DesiredState string `protobuf:"bytes,11,opt,name=desired_state,json=desiredState,proto3" json:"desired_state,omitempty"`
 	// The state at the last observation: DEPLOYED or UNDEPLOYED. A deployment that failed is UNDEPLOYED, or DEPLOYED while an
-	// earlier revision serves: `served_models` tell which version failed, and `GetDeployment` (gRPC) why.
+	// earlier revision serves: `served_models` tell which version failed. `GetDeployment` (gRPC) tells why.
 	CurrentState string `protobuf:"bytes,12,opt,name=current_state,json=currentState,proto3" json:"current_state,omitempty"`
 	// The serving platform.
 	Runtime string `protobuf:"bytes,13,opt,name=runtime,proto3" json:"runtime,omitempty"`

@@ -13,11 +13,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from modelregistry.v1 import transfer_pb2 as pb
 from registry_grpc.adapters.grpc.mapping.common import message_of, time_of, word_in
-from registry_grpc.adapters.grpc.request_fields import NO_ID, Reader, body_id
-from registry_grpc.adapters.grpc.servicers.artifacts import artifact_message, value_in
+from registry_grpc.adapters.grpc.request_fields import NO_ID, Reader, body_id, within
+from registry_grpc.adapters.grpc.servicers.artifacts import artifact_message
 from registry_grpc.adapters.grpc.servicers.registered_models import tags_of
 from registry_grpc.domain.artifact import Artifact, ArtifactKind
-from registry_grpc.domain.errors import InvalidRequest, Violation
+from registry_grpc.domain.errors import InvalidRequest
 from registry_grpc.domain.model_alias import ModelAlias
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.registered_model import RegisteredModel
@@ -110,17 +110,14 @@ def _record_in(line: bytes, *, is_first: bool) -> Record:
         raise InvalidRequest((), f"is not a TransferRecord: {str(error).partition(chr(10))[0]}") from error
     if (name := message.WhichOneof("record")) is None:
         raise InvalidRequest((), f"must have one of {', '.join(_KINDS)}")
-    try:
-        besides = {name: getattr(message, name) for name in _BESIDES}
+    besides = {name: getattr(message, name) for name in _BESIDES}
+    with within(name):
         return Record(content=_content(getattr(message, name), _KINDS[name]), **besides)
-    except InvalidRequest as error:
-        violations = [Violation(f"{name}.{each.field}", each.description) for each in error.violations]
-        raise InvalidRequest(violations) from error
 
 
 def _content(message: Any, kind: type) -> Any:
     times = [field.name for field in message.DESCRIPTOR.fields if field.message_type is Timestamp.DESCRIPTOR]
-    reader = Reader(message, but=("kind", "value", "tags", "latest_version", "default_version", "drift_policy", *times))
+    reader = Reader(message, but=("kind", "tags", "latest_version", "default_version", "drift_policy", *times))
     given: dict[str, Any] = {name: reader.read(time_of, None, message, name) or NOT_STORED for name in times}
     if "id" in message.DESCRIPTOR.fields_by_name:
         given["id"] = reader.read(body_id, NO_ID, message.id, "id")
@@ -132,6 +129,5 @@ def _content(message: Any, kind: type) -> Any:
         given["prebuilt_container_id"] = None
     if kind is Artifact:
         given |= {"project_id": NO_ID, "kind": reader.read(word_in, None, message, "kind", ArtifactKind)}
-        given["value"] = reader.read(value_in, None, message) if message.HasField("value") else None
-        given |= {} if message.HasField("model_version_id") else {"model_version_id": None}
+        given |= {name: None for name in ("model_version_id", "value") if not message.HasField(name)}
     return reader.make(kind, **given)

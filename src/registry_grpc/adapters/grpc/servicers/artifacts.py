@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from modelregistry.v1 import artifact_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, order_of, word_in
-from registry_grpc.adapters.grpc.mapping.properties import property_message, property_of
+from registry_grpc.adapters.grpc.mapping.properties import property_message
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, body_id, patch_of, path_id
 from registry_grpc.adapters.grpc.rpc import cursor_page, nothing_but_grpc, only_grpc, rpc
 from registry_grpc.adapters.rest.etags import etags_in
@@ -22,10 +21,8 @@ from registry_grpc.domain.artifact import (
     ArtifactPatch,
     NewArtifact,
 )
-from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import NEWEST_FIRST, Page
-from registry_grpc.domain.properties import Property
 from registry_grpc.ports.repositories import ArtifactRepository
 from registry_grpc.services.artifacts import Artifacts
 
@@ -33,17 +30,6 @@ from registry_grpc.services.artifacts import Artifacts
 def artifact_message(artifact: Artifact) -> pb.Artifact:
     value = property_message(artifact.value) if artifact.value is not None else None
     return message_of(pb.Artifact, artifact, value=value)
-
-
-def value_in(message: Any) -> Property:
-    try:
-        return property_of(message.value)
-    except ValueError as error:
-        raise InvalidRequest([Violation("value", str(error))]) from error
-
-
-def _given_value(message: Any, reader: Reader) -> dict[str, Any]:
-    return {"value": reader.read(value_in, None, message)} if message.HasField("value") else {}
 
 
 def _id(text: str) -> UUID:
@@ -82,16 +68,13 @@ class ArtifactServicer:
 
     @rpc(only_grpc(artifact_message, lambda it: pb.CreateArtifactResponse(artifact=it)), Role.EDITOR)
     async def CreateArtifact(self, request: pb.CreateArtifactRequest, call: Call) -> Artifact:
-        reader = Reader(request.artifact, but=("value", "kind"))
-        value = _given_value(request.artifact, reader)
-        kind = reader.read(word_in, None, request.artifact, "kind", ArtifactKind)
-        new = reader.make(NewArtifact, kind=kind, **value)
+        kind = word_in(request.artifact, "kind", ArtifactKind)
+        new = Reader(request.artifact, but=("kind",)).make(NewArtifact, kind=kind)
         return await self._use_cases.create(call.project_id, new)
 
     @rpc(only_grpc(artifact_message, lambda it: pb.UpdateArtifactResponse(artifact=it)), Role.EDITOR)
     async def UpdateArtifact(self, request: pb.UpdateArtifactRequest, call: Call) -> Artifact:
-        value = {"value": value_in(request.artifact)} if request.artifact.HasField("value") else {}
-        patch = patch_of(ArtifactPatch, request.artifact, request, **value)
+        patch = patch_of(ArtifactPatch, request.artifact, request)
         return await self._use_cases.update(call.project_id, _id(request.id), patch, etags_in(request.etag))
 
     @rpc(nothing_but_grpc(pb.DeleteArtifactResponse), Role.EDITOR)

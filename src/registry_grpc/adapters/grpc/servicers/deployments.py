@@ -10,7 +10,7 @@ from modelregistry.v1 import deployment_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping import deployment as mapping
 from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, order_of, time_of, word_in
-from registry_grpc.adapters.grpc.request_fields import body_id, filter_id, ids_of, path_id
+from registry_grpc.adapters.grpc.request_fields import body_id, filter_id, ids_of, path_id, within
 from registry_grpc.adapters.grpc.rpc import (
     Resource,
     cursor_page,
@@ -105,9 +105,9 @@ class DeploymentServicer:
         if request.HasField("update"):
             if request.HasField("deployment"):
                 raise InvalidRequest([Violation("update", "cannot be combined with deployment: give one of them")])
-            return await self._planning.plan_update(
-                call.project_id, path_id(request.update.id), **_update(request.update)
-            )
+            with within("update"):
+                id_ = path_id(request.update.id)
+                return await self._planning.plan_update(call.project_id, id_, **_update(request.update))
         return await self._planning.plan(call.project_id, mapping.new_deployment(request.deployment))
 
     @rpc(
