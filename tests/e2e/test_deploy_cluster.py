@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from tests.e2e.api import JSON, Api
-from tests.e2e.builders import an_environment, fresh
+from tests.e2e.builders import a_service, an_environment, fresh
 from tests.e2e.checks import assert_no_content, json_of
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployments import PATIENCE, Place, is_deployed, is_undeployed
@@ -124,6 +125,13 @@ def test_sync_right_after_the_object_is_gone_tells_so(cluster: Cluster, place: P
         assert "url" not in synced
         assert synced["last_error"]
     place.wait(service, is_deployed)
+
+
+def test_clients_that_sync_a_record_at_once_all_get_it(place: Place) -> None:
+    service = a_service(place.api, place.environment, place.model)
+    with ThreadPoolExecutor(4) as clients:
+        synced = list(clients.map(lambda _: place.sync(service), range(4)))
+    assert {one["id"] for one in synced} == {service["id"]}
 
 
 def test_renaming_environment_and_service_does_not_lose_the_object(cluster: Cluster, place: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID, uuid4
 
 from registry_grpc.domain.decision import of_record
@@ -134,20 +135,25 @@ class InferenceServices:
 
     async def sync(self, project_id: UUID, id: UUID) -> InferenceService:
         """Observe the cluster now. Raises NotFound; NotAllowed for the namespace; Unavailable or ClusterReadFailed
-        if the cluster cannot be read."""
+        if the cluster cannot be read; ConcurrentChange."""
         service = await self.services.get(project_id, id)
         if self.cluster is None or self.reconciler is None:
             return service
         if await self._deployment_of(service) is None:
-            namespace = await self._namespace_of(service)
-            project = await tenant(self.drafting.tenants, project_id)
-            project.check_namespace(namespace)
-            # While tenancy is open, a record follows whatever has its name, as in the Go service (contract 2.4).
-            patch = of_record(await self.cluster.look(namespace, service.name, id if project.is_stored else None))
-            state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
-            return await self.services.follow(project_id, id, patch, state, unchanged_since=service.updated_at)
+            return await again_when_changed(partial(self._follow, self.cluster, project_id, id))
         await self.reconciler.observe_now(id)
         return await self.services.get(project_id, id)
+
+    async def _follow(self, cluster: Cluster, project_id: UUID, id: UUID) -> InferenceService:
+        """Write down in a mere record what the cluster has."""
+        service = await self.services.get(project_id, id)
+        namespace = await self._namespace_of(service)
+        project = await tenant(self.drafting.tenants, project_id)
+        project.check_namespace(namespace)
+        # While tenancy is open, a record follows whatever has its name, as in the Go service (contract 2.4).
+        patch = of_record(await cluster.look(namespace, service.name, id if project.is_stored else None))
+        state = ServeModelState.RUNNING if patch.current_state == ServiceState.DEPLOYED else None
+        return await self.services.follow(project_id, id, patch, state, unchanged_since=service.updated_at)
 
     async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
         """Delete the record, and the object in the cluster if it is still there (quirk Q13).
