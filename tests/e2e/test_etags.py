@@ -35,6 +35,8 @@ def test_every_single_object_has_a_tag_that_saves_its_transfer(world: World, rou
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
     again = conditional(world.api, "GET", path, if_none_match='"another"')
     assert (again.status_code, again.json(), again.headers["etag"]) == (200, first.json(), tag)
+    wanted = [conditional(world.api, "GET", path, if_match=state).status_code for state in (tag, "*", '"another"')]
+    assert wanted == [200, 200, 412]
 
 
 @pytest.mark.parametrize("route", PATCHES, ids=str)
