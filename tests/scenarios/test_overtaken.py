@@ -30,7 +30,6 @@ from registry_grpc.services.reconciliation import PASS_SECONDS
 pytestmark = pytest.mark.slow
 
 UP = InferenceServicePatch(desired_state=ServiceState.DEPLOYED)
-DOWN = InferenceServicePatch(desired_state=ServiceState.UNDEPLOYED)
 NO_MORE = Fault(verb="patch", resource="inferenceservices", error=webhook_denied("no more"))
 
 _SLOW_RECORD = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -114,6 +113,3 @@ async def at_work(drift_policy: DriftPolicy = DriftPolicy.REPORT) -> AtWork:
     reconciler = Reconciler(tenants=OPEN, queue=queue, cluster=cluster, versions=r.versions)
     _, deployments, services = use_cases(r, cluster=cluster, reconciler=reconciler)
     return AtWork(clock, store, r, queue, cluster, reconciler, deployments, services, environment, model, version)
-
-
-A_WHILE = timedelta(minutes=20)

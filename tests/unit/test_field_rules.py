@@ -152,7 +152,6 @@ CONDITIONS: list[tuple[Make, tuple[str, ...]]] = [
     (InferenceServiceFilter, ("desired_state", "current_state")),
     (ServeModelFilter, ("state",)),
 ]
-CONDITION_CASES = [(make, field) for make, names in CONDITIONS for field in names]
 REQUIRED: dict[Make, tuple[str, ...]] = {
     a_new_model: ("name",),
     a_new_version: ("name", "model_framework", "model_framework_version", "uri"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from modelregistry.v1 import model_version_pb2 as pb
@@ -195,9 +196,7 @@ class ModelVersions(Listed[Version]):
             page_size=page_size,
             view=pb.MODEL_VERSION_VIEW_FULL,
         )
-        return Listing(
-            self._stub.ListModelVersions, request, "model_versions", lambda message: Version(self._client, message)
-        )
+        return Listing(self._stub.ListModelVersions, request, "model_versions", partial(Version, self._client))
 
     def deleted(self) -> Listing[DeletedVersion]:
         """The deleted versions that can still be restored, the last deleted first."""
@@ -298,9 +297,4 @@ class Versions(Listed[Version]):
         request = pb.ListProjectModelVersionsRequest(
             filter=filter, order_by=order_by, page_size=page_size, view=pb.MODEL_VERSION_VIEW_FULL
         )
-        return Listing(
-            self._stub.ListProjectModelVersions,
-            request,
-            "model_versions",
-            lambda message: Version(self._client, message),
-        )
+        return Listing(self._stub.ListProjectModelVersions, request, "model_versions", partial(Version, self._client))

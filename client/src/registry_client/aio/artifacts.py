@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modelregistry.v1 import artifact_pb2 as pb
@@ -91,7 +92,7 @@ class Artifacts(Listed[Artifact]):
             order_by=order_by,
             page_size=100,
         )
-        return Listing(self._stub.ListArtifacts, request, "artifacts", lambda message: Artifact(self._client, message))
+        return Listing(self._stub.ListArtifacts, request, "artifacts", partial(Artifact, self._client))
 
     async def create(
         self,

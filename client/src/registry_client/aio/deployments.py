@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 import grpc
@@ -255,9 +256,7 @@ class Deployments(Listed[Deployment]):
         request = pb.ListDeploymentsRequest(
             registered_model_id=model.id if model is not None else "", filter=filter, order_by=order_by, page_size=100
         )
-        return Listing(
-            self._stub.ListDeployments, request, "deployments", lambda message: Deployment(self._client, message)
-        )
+        return Listing(self._stub.ListDeployments, request, "deployments", partial(Deployment, self._client))
 
     async def create(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modelregistry.v1 import serving_environment_pb2 as pb
@@ -88,10 +89,7 @@ class Environments(Listed[Environment]):
         """Those that match, the newest first unless `order_by` says otherwise."""
         request = pb.ListServingEnvironmentsRequest(filter=filter, order_by=order_by, search=search, page_size=100)
         return Listing(
-            self._stub.ListServingEnvironments,
-            request,
-            "serving_environments",
-            lambda message: Environment(self._client, message),
+            self._stub.ListServingEnvironments, request, "serving_environments", partial(Environment, self._client)
         )
 
     async def create(

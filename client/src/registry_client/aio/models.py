@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from modelregistry.v1 import registered_model_pb2 as pb
@@ -133,12 +134,7 @@ class Models(Listed[Model]):
             page_size=page_size,
             view=pb.REGISTERED_MODEL_VIEW_FULL,
         )
-        return Listing(
-            self._stub.ListRegisteredModels,
-            request,
-            "registered_models",
-            lambda message: Model(self._client, message),
-        )
+        return Listing(self._stub.ListRegisteredModels, request, "registered_models", partial(Model, self._client))
 
     async def create(
         self,

@@ -31,7 +31,6 @@ _PAUSE_SECONDS = 10.0
 """The least time between two reads, however many unknown keys are named."""
 _TIMEOUT = aiohttp.ClientTimeout(connect=2)
 _LARGEST_ANSWER = 1 << 20
-_DISCOVERY = "/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
