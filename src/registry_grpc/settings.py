@@ -6,11 +6,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -21,9 +19,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from registry_grpc import setting_forms as forms
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher, parse_keys
 from registry_grpc.domain.policy import RESERVED_LABELS
-from registry_grpc.domain.webhook import networks_of
 from registry_grpc.shipped import MIGRATIONS
 
 PLAINTEXT = (
@@ -33,14 +31,6 @@ PLAINTEXT = (
 CONFIG_FILE = "REGISTRY_CONFIG_FILE"
 """Names a TOML file with settings, such as `workers = 4`. Variables win."""
 _LAST_PORT = 65535
-_PAIR = re.compile(r"[^=]*[^=\s]\s*=\s*[^=\s][^=]*")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_OBJECT = re.compile(r"[^/\s]+/[^/\s]+")
-_ENV = re.compile(r"[A-Za-z0-9_.*?\[\]!-]+")
-_ISSUER = re.compile(r"https?://[^\s?#]+")
-_RECEIVER = re.compile(r"https?://[^\s?#@]+")
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::(?:\d+|\*))?")
 
 
 class ConfigurationError(Exception):
@@ -88,7 +78,7 @@ class IssuerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    issuer: str
+    issuer: forms.IssuerUrl
     """Its URL, exactly as in the claim `iss`."""
     audiences: tuple[str, ...] = Field(min_length=1)
     """The audiences that are accepted; the claim `aud` must have one of them."""
@@ -106,13 +96,6 @@ class IssuerSettings(BaseModel):
     """The certificates by which it is trusted. Unset: those of the system."""
     token_file: Path | None = None
     """A file with a token that is sent to the issuer with requests for its keys, as Kubernetes needs it."""
-
-    @field_validator("issuer")
-    @classmethod
-    def _check_issuer(cls, value: str) -> str:
-        if not _ISSUER.fullmatch(value):
-            raise ValueError("write a URL such as https://issuer.example, without a query")
-        return value
 
     @field_validator("algorithms")
     @classmethod
@@ -135,7 +118,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     """The gateway's port. `registry-grpc dev` lets Envoy listen on it, and `registry-grpc doctor` checks the gateway on
     it, also if Envoy has its own configuration."""
-    host: str = "127.0.0.1"
+    host: forms.Host = "127.0.0.1"
     """The address on which the gateway listens; `0.0.0.0` makes it reachable from other machines. Development only."""
     gateway_tls: Path | None = None
     """A folder with `tls.crt` and `tls.key`, by which the gateway serves TLS. Development only."""
@@ -154,12 +137,12 @@ class Settings(BaseSettings):
     """The token that `export` and `import` send. Unset: that in the file."""
     token_file: Path | None = None
     """A file with that token, such as a mounted one."""
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    cors_origins: forms.Origins = ()
     """Comma-separated origins whose web pages may call the gateway, such as `https://app.example`; `:*` at the end
     allows any port. Empty: localhost and 127.0.0.1. Development only; elsewhere, set them in `gateway/envoy.yaml`."""
     data_dir: Path = Path(".data")
     """The folder of the embedded database, logs and sockets. Development only."""
-    database_url: SecretStr | None = None
+    database_url: forms.DatabaseUrl = None
     """`postgresql://…`. Unset: the embedded database of `registry-grpc dev`."""
     database_connections: int = Field(default=16, ge=1, le=10_000)
     """Connections per worker process. Together, the workers must stay below the server's limit."""
@@ -178,7 +161,7 @@ class Settings(BaseSettings):
     """The private key of that certificate, in PEM."""
     worker_tls_ca: Path | None = Field(default=None, validate_default=True)
     """The certificates, in PEM, that sign those of the workers' clients. Unset: clients need none."""
-    worker_host: str = "127.0.0.1"
+    worker_host: forms.Host = "127.0.0.1"
     """The address on which the workers listen. `dev` does not use it: its workers listen on Unix sockets."""
     worker_port: int = Field(default=50051, ge=1, le=65535)
     """The port of the first worker. The others have the ports after it. `dev` does not use it."""
@@ -194,16 +177,16 @@ class Settings(BaseSettings):
     """Whether callers must send a token: `off`, `required`, or `demo` (development only: with an issuer of its own)."""
     issuers: Annotated[tuple[IssuerSettings, ...], NoDecode] = ()
     """A JSON list of the issuers whose tokens are accepted: see docs/access.md. API tokens work without any."""
-    operators: Annotated[tuple[str, ...], NoDecode] = ()
+    operators: forms.Words = ()
     """Comma-separated names of the users who are operators, with the prefix of their issuer."""
-    operator_groups: Annotated[tuple[str, ...], NoDecode] = ()
+    operator_groups: forms.Words = ()
     """Comma-separated names of the groups whose users are operators."""
-    ui_issuer: str = ""
+    ui_issuer: forms.UiIssuerUrl = ""
     """The issuer at which users of the web UI log in: its URL, as in `REGISTRY_ISSUERS`. Empty: they paste a token."""
     ui_client_id: str = Field(default="", validate_default=True)
     """The name of the web UI at that issuer: a public client, whose redirect URI is `/ui/` at the gateway's address. It
     must be one of the `audiences`, because the UI sends ID tokens."""
-    ui_scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "profile", "email")
+    ui_scopes: forms.Words = ("openid", "profile", "email")
     """Comma-separated scopes that the web UI asks for."""
     tenancy: Tenancy = Field(default=Tenancy.OPEN, validate_default=True)
     """Which projects exist: `open`, all, and each may do everything; `enforced`, those that operators have created."""
@@ -216,18 +199,18 @@ class Settings(BaseSettings):
     workers_write: bool = True
     """Whether workers, too, write to the cluster: the first pass of a deployment, and dry runs of plans. `false`: their
     account needs only to read, and controllers do the rest."""
-    watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
+    watch_namespaces: forms.Namespaces = ()
     """Comma-separated namespaces to watch if the registry has no cluster-wide rights. Empty: all."""
-    allowed_service_accounts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_service_accounts: forms.Objects = ()
     """Comma-separated service accounts that deployments may use, as `namespace/name` with `*`. Empty: none."""
-    allowed_env: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_env: forms.Variables = ()
     """Comma-separated environment variables that deployments may set, with `*`. Empty: none."""
-    allowed_image_pull_secrets: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_image_pull_secrets: forms.Objects = ()
     """Comma-separated Secrets with which deployments may pull images, as `namespace/name` with `*`. Empty: none."""
-    reserved_labels: Annotated[tuple[str, ...], NoDecode] = RESERVED_LABELS
+    reserved_labels: forms.Words = RESERVED_LABELS
     """Comma-separated prefixes of label keys that control other programs. Labels of users that begin so stay in the
     registry: they are not given to pods."""
-    model_formats: Annotated[tuple[str, ...], NoDecode] = ()
+    model_formats: forms.ModelFormats = ()
     """Comma-separated names of frameworks with KServe's name of the model format, such as `h2o=mlflow`. They are added
     to the built-in ones, such as `scikit-learn=sklearn`; case does not matter."""
     kubernetes_requests_per_second: float = Field(default=50.0, gt=0, le=100_000)
@@ -239,10 +222,10 @@ class Settings(BaseSettings):
     """How many revisions of each deployment are kept regardless of their age."""
     audit_days: int = Field(default=365, ge=1, le=36_500)
     """For how many days audit entries are kept."""
-    gateway_networks: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.0/8", "::1/128")
+    gateway_networks: forms.Networks = ("127.0.0.0/8", "::1/128")
     """Comma-separated networks of the gateways, which are believed when they tell the address of a client. A peer on a
     Unix socket always is."""
-    webhook_networks: Annotated[tuple[str, ...], NoDecode] = ()
+    webhook_networks: forms.Networks = ()
     """Comma-separated networks such as `10.1.0.0/16`, in which webhooks may have private addresses and use http. Empty:
     webhooks use https and public addresses only."""
     deleted_version_days: int = Field(default=30, ge=1, le=36_500)
@@ -252,7 +235,7 @@ class Settings(BaseSettings):
     none, except for `dev`, which takes free ones."""
     metrics_host: str = "127.0.0.1"
     """The address for that port. Metrics have no secrets, but let only Prometheus and probes reach it."""
-    traces_endpoint: str | None = Field(default_factory=_usual_traces_endpoint, validate_default=True)
+    traces_endpoint: forms.TracesUrl = Field(default_factory=_usual_traces_endpoint, validate_default=True)
     """The URL of an OpenTelemetry receiver (OTLP over HTTP), such as `http://collector:4318` (docs/traces.md). Unset:
     that of OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT; without these, there are no traces."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
@@ -282,85 +265,12 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError('write a JSON list such as [{"issuer": "https://…", "audiences": ["…"]}]') from None
 
-    @field_validator(
-        "cors_origins",
-        "operators",
-        "operator_groups",
-        "ui_scopes",
-        "watch_namespaces",
-        "allowed_service_accounts",
-        "allowed_env",
-        "allowed_image_pull_secrets",
-        "reserved_labels",
-        "model_formats",
-        "gateway_networks",
-        "webhook_networks",
-        mode="before",
-    )
+    @field_validator("issuers", "operators", "operator_groups", "ui_issuer")
     @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _check_cors_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(_ORIGIN.fullmatch(origin) for origin in value):
-            raise ValueError(
-                "write origins as browsers send them: http://localhost:5173, https://app.example, http://x:*"
-            )
-        return value
-
-    @field_validator("host", "worker_host")
-    @classmethod
-    def _check_host(cls, value: str) -> str:
-        if not _HOST.fullmatch(value):
-            raise ValueError("write an address such as 127.0.0.1 or ::, without a port")
-        return value
-
-    @field_validator("watch_namespaces", "allowed_service_accounts", "allowed_image_pull_secrets", "allowed_env")
-    @classmethod
-    def _check_names(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """Others would match nothing."""
-        form, text = {
-            "watch_namespaces": (_NAMESPACE, "write names of namespaces, such as models,staging"),
-            "allowed_env": (_ENV, "write names such as HF_HOME,MY_*"),
-        }.get(info.field_name or "", (_OBJECT, "write pairs `namespace/name`, such as models/*"))
-        if not all(form.fullmatch(each) for each in value):
-            raise ValueError(text)
-        return value
-
-    @field_validator("model_formats")
-    @classmethod
-    def _check_model_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(_PAIR.fullmatch(pair) for pair in value):
-            raise ValueError("write pairs `framework=format`, such as h2o=mlflow, with commas between them")
-        return value
-
-    @field_validator("gateway_networks", "webhook_networks")
-    @classmethod
-    def _check_webhook_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            networks_of(value)
-        except ValueError as error:
-            raise ValueError(f"write networks such as 10.1.0.0/16: {error}") from error
-        return value
-
-    @field_validator("issuers", "operators", "operator_groups")
-    @classmethod
-    def _check_auth_is_on(cls, value: tuple[object, ...], info: ValidationInfo) -> tuple[object, ...]:
+    def _check_auth_is_on(cls, value: object, info: ValidationInfo) -> object:
         auth = info.data.get("auth")
-        if value and (auth is AuthKind.OFF or (auth is AuthKind.DEMO and info.field_name == "issuers")):
-            raise ValueError(f"has no effect with REGISTRY_AUTH={auth}: set REGISTRY_AUTH=required, or leave it out")
-        return value
-
-    @field_validator("ui_issuer")
-    @classmethod
-    def _check_ui_issuer(cls, value: str, info: ValidationInfo) -> str:
-        if not value:
-            return value
-        if not _ISSUER.fullmatch(value) or re.search(r"[;,'\"]", value):
-            raise ValueError("write a URL such as https://issuer.example, without a query")
-        if (auth := info.data.get("auth")) not in {None, AuthKind.REQUIRED}:
+        of_demo = {"operators", "operator_groups"}  # the demo has an issuer of its own
+        if value and (auth is AuthKind.OFF or (auth is AuthKind.DEMO and info.field_name not in of_demo)):
             raise ValueError(f"has no effect with REGISTRY_AUTH={auth}: set REGISTRY_AUTH=required, or leave it out")
         return value
 
@@ -369,16 +279,6 @@ class Settings(BaseSettings):
     def _check_ui_client_id(cls, value: str, info: ValidationInfo) -> str:
         if bool(value) != bool(info.data.get("ui_issuer", value)):
             raise ValueError("set REGISTRY_UI_ISSUER and REGISTRY_UI_CLIENT_ID, or neither")
-        return value
-
-    @field_validator("traces_endpoint")
-    @classmethod
-    def _check_traces_endpoint(cls, value: str | None) -> str | None:
-        if value is not None and not _RECEIVER.fullmatch(value):
-            raise ValueError(
-                "it, or OTEL_EXPORTER_OTLP_ENDPOINT in its place, must be a URL such as http://collector:4318; write "
-                "credentials into OTEL_EXPORTER_OTLP_HEADERS"
-            )
         return value
 
     @field_validator("kubeconfig")
@@ -400,16 +300,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "give each of several issuers a prefix, and none that begins with another one: otherwise the users of "
                 "one can have the names of those of another"
-            )
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
-        """Checked here, because errors of urllib and asyncpg quote parts of a URL, such as the password."""
-        if value is not None and not _is_database_url(value.get_secret_value()):
-            raise ValueError(
-                "write postgresql://user:password@host:port/database, with special characters of the password as %XX"
             )
         return value
 
@@ -515,14 +405,3 @@ def is_loopback(host: str) -> bool:
 def _refuse_in_production(info: ValidationInfo, text: str) -> None:
     if info.data.get("production"):
         raise ValueError(text)
-
-
-def _is_database_url(text: str) -> bool:
-    try:
-        scheme, place, path, query, fragment = urlsplit(text)
-        parse_qsl(query, strict_parsing=bool(query))
-        # If a password has an unescaped / ? or #, its beginning is parsed as the port, and the rest as the path.
-        ports = [urlsplit(f"//{host}").port for host in place.rpartition("@")[2].split(",")]
-    except ValueError:
-        return False
-    return scheme in {"postgresql", "postgres"} and "@" not in path + fragment and 0 not in ports
