@@ -43,7 +43,6 @@ RETURNING {", ".join(_MEMBER_FIELDS)}
 _REMOVE_MEMBER = "DELETE FROM member WHERE project_id = $1 AND kind = $2 AND name = $3 RETURNING id"
 _MEMBER_LISTING = Listing(
     columns=of_table("m", _MEMBER_FIELDS),
-    large={},
     source="member m",
     table="m",
     sort_columns={"created_at": "m.created_at"},
@@ -85,7 +84,6 @@ WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 mi
 """
 _TOKEN_LISTING = Listing(
     columns=of_table("t", _TOKEN_FIELDS),
-    large={},
     source="api_token t",
     table="t",
     sort_columns={"created_at": "t.created_at"},
@@ -104,9 +102,8 @@ class PostgresAccessRepository:
         return {(MemberKind(row["kind"]), row["name"]): Role[row["role"]] for row in rows}
 
     async def list_members(self, project_id: UUID, slice: Slice) -> Page[Member]:
-        return await _MEMBER_LISTING.page(
-            self._database, _of_project(project_id), Sort(), slice, total=None, item=_member_from
-        )
+        of_project = Conditions.equal(project_id=project_id)
+        return await _MEMBER_LISTING.page(self._database, of_project, Sort(), slice, total=None, item=_member_from)
 
     async def set_member(self, project_id: UUID, new: NewMember) -> Member:
         kind, role = _given(new)
@@ -123,17 +120,15 @@ class PostgresAccessRepository:
             await connection.execute(_REVOKE_TOKENS, id_)
 
     async def create_token(self, token: ApiToken, creator: Caller | None = None) -> ApiToken:
-        times = {"created_at": token.created_at, "expires_at": token.expires_at}
-        values = (token.id, times["created_at"], token.project_id, token.name, token.role.name, token.created_by)
+        values = (token.id, token.created_at, token.project_id, token.name, token.role.name, token.created_by)
         by = (creator.name, list(creator.groups)) if creator else (None, [])
-        if not await self._database.write(_CREATE_TOKEN, *values, times["expires_at"], hash_of(token.text), *by):
+        if not await self._database.write(_CREATE_TOKEN, *values, token.expires_at, hash_of(token.text), *by):
             raise PermissionDenied(Role.ADMIN.name, "")
         return token
 
     async def list_tokens(self, project_id: UUID, slice: Slice) -> Page[ApiToken]:
-        return await _TOKEN_LISTING.page(
-            self._database, _of_project(project_id), Sort(), slice, total=None, item=_token_from
-        )
+        of_project = Conditions.equal(project_id=project_id)
+        return await _TOKEN_LISTING.page(self._database, of_project, Sort(), slice, total=None, item=_token_from)
 
     async def revoke_token(self, project_id: UUID, id: UUID) -> ApiToken:
         row = await self._database.write(_REVOKE_TOKEN, id, project_id)
@@ -151,12 +146,6 @@ class PostgresAccessRepository:
 
     def changes(self) -> AsyncGenerator[None, None]:
         return self._channel.wake_ups()
-
-
-def _of_project(project_id: UUID) -> Conditions:
-    conditions = Conditions()
-    conditions.add_equal(project_id=project_id)
-    return conditions
 
 
 def _given(new: NewMember) -> tuple[MemberKind, Role]:

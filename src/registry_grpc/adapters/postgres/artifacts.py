@@ -116,8 +116,7 @@ class PostgresArtifactRepository:
         self, project_id: UUID, filter: ArtifactFilter, slice: Slice, sort: Sort = NEWEST_FIRST
     ) -> Page[Artifact]:
         version = filter.model_version_id
-        conditions = Conditions()
-        conditions.add_equal(project_id=project_id)
+        conditions = Conditions.equal(project_id=project_id)
         if (filter.kind or required(filter.where, "kind")) == ArtifactKind.MODEL:
             listing, columns, index = _LISTING_OF_MODELS, _MODEL_COLUMNS, FILTER_INDEX
             conditions.add_equal(id=version)

@@ -291,8 +291,7 @@ class Database:
         deleting: bool = False,
         kind: str = "read",
     ) -> T:
-        began = time.perf_counter()
-        try:
+        with self._timed(kind):
             if (unit := UNIT.get()) is not None and unit.connection is not None:
                 try:
                     return await work(unit.connection)
@@ -308,8 +307,6 @@ class Database:
                 raise
             self.give_back(connection)
             return result
-        finally:
-            statement_timer(self._lane.name, kind).observe(time.perf_counter() - began)
 
     @contextmanager
     def _timed(self, kind: str) -> Iterator[None]:

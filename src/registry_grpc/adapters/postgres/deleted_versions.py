@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from registry_grpc.adapters.postgres.columns import etag_of, select_list
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.filtering import add_filter
-from registry_grpc.adapters.postgres.listing import Conditions, keyset
+from registry_grpc.adapters.postgres.listing import Conditions, keyset_page
 from registry_grpc.adapters.postgres.model_aliases import delete_alias
 from registry_grpc.adapters.postgres.model_versions import LOCK_MODEL, READ, columns_of, version_reader
 from registry_grpc.adapters.postgres.taken import OF_VERSIONS, naming_holder
@@ -138,20 +139,19 @@ class PostgresDeletedVersionRepository:
     ) -> Page[DeletedModelVersion]:
         conditions = Conditions([_OF_MODEL], [registered_model_id, project_id, retention])
         add_filter(conditions, where, _FILTER_COLUMNS)
-        page = keyset(conditions, sort, slice, "d.deleted_at", "d.id")
-        rows = await conditions.limit(self._database).fetch(_LIST + page, *conditions.args)
-        items = tuple(
-            DeletedModelVersion(
+
+        def item(row: Any) -> DeletedModelVersion:
+            return DeletedModelVersion(
                 model_version=_version_from(row).in_view(slice.view),
                 deleted_at=row["deleted_at"],
                 deleted_by=row["deleted_by"],
                 expires_at=row["deleted_at"] + retention,
             )
-            for row in rows[: slice.limit]
-        )
-        if len(rows) <= slice.limit:
-            return Page(items)
-        return Page(items, next=Cursor(items[-1].deleted_at, items[-1].model_version.id))
+
+        return await keyset_page(
+            self._database, _LIST, conditions, sort, slice, "d.deleted_at", "d.id",
+            item=item, cursor=lambda row: Cursor(row["deleted_at"], row["id"]),
+        )  # fmt: skip
 
     async def forget(self, retention: timedelta) -> None:
         forgotten = _FORGOTTEN_AT_ONCE

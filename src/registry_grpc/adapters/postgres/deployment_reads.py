@@ -141,8 +141,9 @@ class DeploymentReads:
     async def list(
         self, project_id: UUID, filter: DeploymentFilter, slice: Slice, sort: Sort = NEWEST_FIRST
     ) -> Page[Deployment]:
-        conditions = Conditions()
-        conditions.add_equal(project_id=project_id, registered_model_id=filter.registered_model_id, phase=filter.phase)
+        conditions = Conditions.equal(
+            project_id=project_id, registered_model_id=filter.registered_model_id, phase=filter.phase
+        )
         add_ids(conditions, filter.ids)
         add_filter(conditions, filter.where, _FILTER_COLUMNS)
         return await _LISTING.page(self._database, conditions, sort, slice, total=None, item=deployment_from)
@@ -156,8 +157,7 @@ class DeploymentReads:
         where: Filter | None = None,
     ) -> Page[DeploymentRevision]:
         await self.get(project_id, id)
-        conditions = Conditions()
-        conditions.add_equal(deployment_id=id)
+        conditions = Conditions.equal(deployment_id=id)
         add_filter(conditions, where, _REVISION_FILTER_COLUMNS)
         return await _REVISIONS.page(self._database, conditions, sort, slice, total=None, item=revision_from)
 

@@ -26,6 +26,8 @@ from registry_grpc.ports.deployments import NewIntent
 _log = structlog.get_logger("deployments")
 
 CHANNEL = "deployment"
+"""Wakes controllers, which otherwise look for due deployments every POLL_SECONDS."""
+POLL_SECONDS = 5.0
 EVENT_CHANNEL = "deployment_event"
 
 # The request that stores an intent makes the first pass itself. If it does not, a controller does after 2 seconds.

@@ -180,8 +180,7 @@ class PostgresInferenceServiceRepository:
     async def list(
         self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
     ) -> Page[InferenceService]:
-        conditions = Conditions()
-        conditions.add_equal(
+        conditions = Conditions.equal(
             project_id=project_id,
             serving_environment_id=filter.serving_environment_id,
             registered_model_id=filter.registered_model_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -48,6 +48,13 @@ class Conditions:
 
     is_indexed: bool = False
     """Whether an index finds what the filter matches."""
+
+    @classmethod
+    def equal(cls, **values: Any) -> Self:
+        """See `add_equal`."""
+        conditions = cls()
+        conditions.add_equal(**values)
+        return conditions
 
     def limit(self, database: Database) -> Database:
         """The database for the statements with these conditions."""
@@ -100,10 +107,10 @@ class Listing:
     """
 
     columns: Mapping[str, str]
-    large: Mapping[str, str]
     source: str
     table: str
     sort_columns: Mapping[str, str]
+    large: Mapping[str, str] = field(default_factory=dict)
     walked: Sequence[str] = ()
     """The sort fields by whose order an index finds the rows."""
     has_nulls: bool = False
@@ -352,14 +359,26 @@ def checked(rows: Sequence[Any], slice: Slice) -> tuple[Sequence[Any], bool]:
     return rows, rows[-1]["has_more"]
 
 
-def keyset(conditions: Conditions, sort: Sort, slice: Slice, *columns: str) -> str:
-    """WHERE, ORDER BY and LIMIT for a page by cursor, with one row more than it has, of a list that is no Listing.
-    `columns`: what tells the rows apart, the second one being the id of the cursor."""
+async def keyset_page(
+    database: Database,
+    select: str,
+    conditions: Conditions,
+    sort: Sort,
+    slice: Slice,
+    *columns: str,
+    item: Callable[[Any], T],
+    cursor: Callable[[Any], Cursor],
+) -> Page[T]:
+    """A page by cursor of a list that is no Listing. `columns`: what tells the rows apart, the second one being the id
+    of the cursor."""
     if slice.after:
         values = ", ".join(map(conditions.parameter, (slice.after.value, slice.after.id)[: len(columns)]))
         conditions.texts.append(f"({', '.join(columns)}) {'<' if sort.descending else '>'} ({values})")
     order = ", ".join(f"{column} {_direction(sort)}" for column in columns)
-    return f"WHERE {conditions.on('')} ORDER BY {order} LIMIT {conditions.parameter(slice.limit + 1)}"
+    page = f"WHERE {conditions.on('')} ORDER BY {order} LIMIT {conditions.parameter(slice.limit + 1)}"
+    rows = await conditions.limit(database).fetch(select + page, *conditions.args)
+    items = tuple(map(item, rows[: slice.limit]))
+    return Page(items, next=cursor(rows[slice.limit - 1]) if len(rows) > slice.limit else None)
 
 
 def _direction(sort: Sort) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from registry_grpc.adapters.postgres.columns import NOW
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.filtering import add_filter
-from registry_grpc.adapters.postgres.listing import Conditions, keyset
+from registry_grpc.adapters.postgres.listing import Conditions, keyset_page
 from registry_grpc.adapters.postgres.model_versions import CLEAR_DEFAULT, IS_DEFAULT, LOCK_MODEL, version_named
 from registry_grpc.domain.errors import NotFound, Reason
 from registry_grpc.domain.filter.fields import Filter
@@ -115,10 +115,10 @@ class PostgresModelAliasRepository:
         await self._check_model(project_id, registered_model_id)
         conditions = Conditions(["registered_model_id = $1"], [registered_model_id])
         add_filter(conditions, where, _FILTER_COLUMNS)
-        page = keyset(conditions, sort, slice, "name")
-        rows = await conditions.limit(self._database).fetch(_LIST + page, *conditions.args)
-        aliases = tuple(map(_alias_from, rows[: slice.limit]))
-        return Page(aliases, next=Cursor(aliases[-1].name, registered_model_id) if len(rows) > slice.limit else None)
+        return await keyset_page(
+            self._database, _LIST, conditions, sort, slice, "name",
+            item=_alias_from, cursor=lambda row: Cursor(row["name"], registered_model_id),
+        )  # fmt: skip
 
     async def moves(  # noqa: PLR0917 - as the port
         self,
@@ -134,10 +134,10 @@ class PostgresModelAliasRepository:
         if name:
             conditions.add("name = {}", name)
         add_filter(conditions, where, _MOVE_FILTER_COLUMNS)
-        page = keyset(conditions, sort, slice, "sequence")
-        rows = await conditions.limit(self._database).fetch(_MOVES + page, *conditions.args)
-        moves = tuple(ModelAliasMove(**row) for row in rows[: slice.limit])
-        return Page(moves, next=Cursor(moves[-1].sequence, registered_model_id) if len(rows) > slice.limit else None)
+        return await keyset_page(
+            self._database, _MOVES, conditions, sort, slice, "sequence",
+            item=lambda row: ModelAliasMove(**row), cursor=lambda row: Cursor(row["sequence"], registered_model_id),
+        )  # fmt: skip
 
     async def _check_model(self, project_id: UUID, registered_model_id: UUID) -> None:
         if await self._database.fetchrow(_MODEL, registered_model_id, project_id) is None:

@@ -253,8 +253,7 @@ class PostgresModelVersionRepository:
         return await version_named(self._database, project_id, registered_model_id, version)
 
     async def list(self, project_id: UUID, filter: ModelVersionFilter, sort: Sort, slice: Slice) -> Page[ModelVersion]:
-        conditions = Conditions()
-        conditions.add_equal(
+        conditions = Conditions.equal(
             project_id=project_id,
             registered_model_id=filter.registered_model_id,
             state=filter.state,

@@ -50,7 +50,7 @@ _SHARES: dict[Kind, str] = {
     "deployments": "deployment",
     "bytes": "artifact",
 }
-_LISTING = Listing(columns=_READ, large={}, source="project p", table="p", sort_columns={"created_at": "p.created_at"})
+_LISTING = Listing(columns=_READ, source="project p", table="p", sort_columns={"created_at": "p.created_at"})
 
 
 class PostgresProjectRepository:

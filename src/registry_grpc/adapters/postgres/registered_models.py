@@ -163,8 +163,7 @@ class PostgresRegisteredModelRepository:
     async def find(
         self, project_id: UUID, *, name: str = "", id: UUID | None = None, external_id: str = ""
     ) -> RegisteredModel:
-        conditions = Conditions()
-        conditions.add_equal(project_id=project_id, name=name, id=id)
+        conditions = Conditions.equal(project_id=project_id, name=name, id=id)
         add_external_id(conditions, external_id)
         return _found(await self._database.fetchrow(f"{_READ} WHERE {conditions.on('m')}", *conditions.args), id)
 

@@ -41,7 +41,7 @@ SELECT {_COLUMNS} FROM {_FROM} WHERE s.inference_service_id = $1 ORDER BY s.crea
 """
 _DELETE = f"DELETE FROM serve_model s WHERE id = $1 AND project_id = $2 AND {unchanged('s', 3)} RETURNING id"
 
-_LISTING = Listing(columns=READ, large={}, source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
+_LISTING = Listing(columns=READ, source=_FROM, table="s", sort_columns=sort_columns("s", SORT_FIELDS))
 _FILTER_COLUMNS = filter_columns(FILTER_FIELDS, inference_service_name="i.name", model_version_name="v.name")
 
 
@@ -78,8 +78,7 @@ class PostgresServeModelRepository:
         return _serve_model_from(record)
 
     async def list(self, project_id: UUID, filter: ServeModelFilter, sort: Sort, slice: Slice) -> Page[ServeModel]:
-        conditions = Conditions()
-        conditions.add_equal(
+        conditions = Conditions.equal(
             project_id=project_id,
             inference_service_id=filter.inference_service_id,
             model_version_id=filter.model_version_id,

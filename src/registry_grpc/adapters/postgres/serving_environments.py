@@ -100,8 +100,7 @@ class PostgresServingEnvironmentRepository:
     ) -> Page[ServingEnvironment]:
         if is_beyond_names(filter.search):
             return Page((), total=None if slice.by_cursor else 0)
-        conditions = Conditions()
-        conditions.add_equal(project_id=project_id)
+        conditions = Conditions.equal(project_id=project_id)
         if filter.search:
             conditions.add("{t}.name ILIKE {}", search_pattern(filter.search))
         add_filter(conditions, filter.where, _FILTER_COLUMNS, None if filter.search else _FILTER_INDEX)

@@ -29,7 +29,7 @@ from registry_grpc.adapters.postgres.event_log import (
 )
 from registry_grpc.adapters.postgres.filtering import add_filter, filter_columns
 from registry_grpc.adapters.postgres.leadership import leadership
-from registry_grpc.adapters.postgres.listing import Conditions, Listing, keyset
+from registry_grpc.adapters.postgres.listing import Conditions, Listing, keyset_page
 from registry_grpc.adapters.postgres.patches import assignments
 from registry_grpc.adapters.postgres.stored_keys import Rewritten
 from registry_grpc.domain.errors import LimitReached, NotFound, Reason, Stale
@@ -156,7 +156,7 @@ WHERE id = $1 AND EXISTS (SELECT FROM recorded)
     AND CASE WHEN $4 THEN next_at IS NOT NULL ELSE $5::int IS NULL OR $7::interval IS NULL END
 """
 
-_LISTING = Listing(columns=_READ, large={}, source="webhook w", table="w", sort_columns=of_table("w", SORT_FIELDS))
+_LISTING = Listing(columns=_READ, source="webhook w", table="w", sort_columns=of_table("w", SORT_FIELDS))
 _FILTER_COLUMNS = filter_columns(FILTER_FIELDS, types="to_jsonb({t}.types)")
 _DELIVERY_FILTER_COLUMNS = (
     {name: f"d.{name}" for name in DELIVERY_FILTER_FIELDS}
@@ -193,8 +193,7 @@ class PostgresWebhookRepository:
     async def list(
         self, project_id: UUID, slice: Slice, sort: Sort = NEWEST_FIRST, where: Filter | None = None
     ) -> Page[Webhook]:
-        conditions = Conditions()
-        conditions.add_equal(project_id=project_id)
+        conditions = Conditions.equal(project_id=project_id)
         add_filter(conditions, where, _FILTER_COLUMNS)
         return await _LISTING.page(self._database, conditions, sort, slice, total=None, item=_webhook_from)
 
@@ -230,10 +229,10 @@ class PostgresWebhookRepository:
         if state:
             conditions.add("d.state = {}", state)
         add_filter(conditions, where, _DELIVERY_FILTER_COLUMNS)
-        page = keyset(conditions, sort, slice, "d.position")
-        rows = await conditions.limit(self._database).fetch(_DELIVERIES + page, *conditions.args)
-        items = tuple(_delivery_from(row) for row in rows[: slice.limit])
-        return Page(items, next=Cursor(rows[slice.limit - 1]["position"], id) if len(rows) > slice.limit else None)
+        return await keyset_page(
+            self._database, _DELIVERIES, conditions, sort, slice, "d.position",
+            item=_delivery_from, cursor=lambda row: Cursor(row["position"], id),
+        )  # fmt: skip
 
     async def redeliver(self, project_id: UUID, id: UUID, event_id: str, *, and_later: bool) -> None:
         await self.get(project_id, id)
