@@ -154,30 +154,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_reaching(doctor, "The gateway: host:port. Default: that of this machine.")
     for as_json in (config, doctor):
         as_json.add_argument("--json", action="store_true", help="Print JSON.")
-    gateway = command("gateway", "Write the files that Envoy needs.")
-    gateway.add_argument(
-        "folder", type=Path, help="The folder to write to. Name it `gateway` and start Envoy in its parent folder."
-    )
-    gateway.set_defaults(switches=[])
-    for switch, about in (
-        ("--tls", "Serve TLS with the certificate in FOLDER/tls."),
-        ("--mtls", "As --tls, and require certificates of clients, signed by FOLDER/tls/ca.crt."),
-        ("--worker-tls", "Reach the workers by TLS, with the files in FOLDER/worker-tls."),
-        ("--stats", "Serve Envoy's own metrics to Prometheus on port 9902."),
-        ("--traces", "Send Envoy's own spans to an OpenTelemetry receiver on port 4318."),
-    ):
-        gateway.add_argument(
-            switch, dest="switches", action="append_const", const=switch.removeprefix("--"), help=about
-        )
-    gateway.add_argument("--no-pages", dest="pages", action="store_false", help="Serve no web UI and no reference.")
-    audit = command("audit", "Check or write the audit log.")
-    verified = audit.command("verify", "Check whether the log was changed.")
-    verified.add_argument(
-        "--kept", type=Path, metavar="FILE", help="An earlier output, whose last hashes the log must still have."
-    )
-    written = audit.command("export", "Write the entries to stdout as JSON lines.")
-    written.add_argument("--after", type=int, default=0, metavar="POSITION", help="Begin after this entry.")
-    written.add_argument("--follow", action="store_true", help="Go on with new entries until stopped.")
+    _add_gateway(command("gateway", "Write the files that Envoy needs."))
+    _add_audit(command("audit", "Check or write the audit log."))
     command("orphans", "List what only the cluster knows, of all projects.")
     _add_members(command("api-token", "Manage API tokens."), command("members", "Manage the members of a project."))
     for name, about in (("export", "Write a project to stdout."), ("import", "Add the project in stdin to another.")):
@@ -208,6 +186,34 @@ def _add_migrate(migrate: _Parser) -> None:
     decrypt = migrate.command("decrypt-secrets", "Store all keys of versions in plain text.")
     for dangerous in (down, decrypt):
         dangerous.add_argument("--yes", action="store_true", help="Confirm that you mean it.")
+
+
+def _add_gateway(gateway: _Parser) -> None:
+    gateway.add_argument(
+        "folder", type=Path, help="The folder to write to. Name it `gateway` and start Envoy in its parent folder."
+    )
+    gateway.set_defaults(switches=[])
+    for switch, about in (
+        ("--tls", "Serve TLS with the certificate in FOLDER/tls."),
+        ("--mtls", "As --tls, and require certificates of clients, signed by FOLDER/tls/ca.crt."),
+        ("--worker-tls", "Reach the workers by TLS, with the files in FOLDER/worker-tls."),
+        ("--stats", "Serve Envoy's own metrics to Prometheus on port 9902."),
+        ("--traces", "Send Envoy's own spans to an OpenTelemetry receiver on port 4318."),
+    ):
+        gateway.add_argument(
+            switch, dest="switches", action="append_const", const=switch.removeprefix("--"), help=about
+        )
+    gateway.add_argument("--no-pages", dest="pages", action="store_false", help="Serve no web UI and no reference.")
+
+
+def _add_audit(audit: _Parser) -> None:
+    verified = audit.command("verify", "Check whether the log was changed.")
+    verified.add_argument(
+        "--kept", type=Path, metavar="FILE", help="An earlier output, whose last hashes the log must still have."
+    )
+    written = audit.command("export", "Write the entries to stdout as JSON lines.")
+    written.add_argument("--after", type=int, default=0, metavar="POSITION", help="Begin after this entry.")
+    written.add_argument("--follow", action="store_true", help="Go on with new entries until stopped.")
 
 
 def _add_members(tokens: _Parser, members: _Parser) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from registry_grpc.domain.canary import CanaryStep
 from registry_grpc.domain.deploy_request import NewDeployment
-from registry_grpc.domain.deployment import Cause, Deployment, Outcome, Phase, Want, check_revision
+from registry_grpc.domain.deployment import Cause, Deployment, DeploymentSpec, Outcome, Phase, Want, check_revision
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import ConcurrentChange, FailedPrecondition, Reason
 from registry_grpc.domain.inference_service import InferenceService
@@ -120,17 +120,7 @@ class Deployments:
                 return
             if canary and self.rehearse:
                 await self.rehearse(after)
-            async with self.tenants.bounded(await tenant(self.tenants, project_id), "deployments"):
-                await self.deployments.revise(
-                    project_id,
-                    id,
-                    want=Want.PRESENT,
-                    spec=after.spec,
-                    cause=Cause.UPDATE,
-                    created_by=user,
-                    after=before.generation,
-                    canary_percent=canary.percent if canary else None,
-                )
+            await self._revise(before, after.spec, Cause.UPDATE, user, canary.percent if canary else None)
 
         await again_when_changed(revise)
         return await self._tried(reconciler, project_id, id)
@@ -212,20 +202,26 @@ class Deployments:
             if before.canary:  # it has begun meanwhile, so it is not the one to be aborted
                 raise FailedPrecondition(Reason.CANARY_UNDER_WAY, revision=str(before.generation))
             spec = (await self.deployments.revision(project_id, id, generation)).spec
-            spec = await self.drafting.repeated(before, spec)
-            async with self.tenants.bounded(await tenant(self.tenants, project_id), "deployments"):
-                await self.deployments.revise(
-                    project_id,
-                    id,
-                    want=Want.PRESENT,
-                    spec=spec,
-                    cause=Cause.ROLLBACK,
-                    created_by=user,
-                    after=before.generation,
-                )
+            await self._revise(before, await self.drafting.repeated(before, spec), Cause.ROLLBACK, user)
 
         await again_when_changed(repeat)
         return await self._tried(reconciler, project_id, id)
+
+    async def _revise(
+        self, before: Deployment, spec: DeploymentSpec, cause: Cause, user: str, canary_percent: int | None = None
+    ) -> None:
+        project_id = before.project_id
+        async with self.tenants.bounded(await tenant(self.tenants, project_id), "deployments"):
+            await self.deployments.revise(
+                project_id,
+                before.id,
+                want=Want.PRESENT,
+                spec=spec,
+                cause=cause,
+                created_by=user,
+                after=before.generation,
+                canary_percent=canary_percent,
+            )
 
     async def _tried(self, reconciler: Reconciler, project_id: UUID, id: UUID) -> Deployment:
         """The deployment after the first pass on its new revision."""

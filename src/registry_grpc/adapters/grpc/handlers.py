@@ -119,12 +119,36 @@ def _check_declaration(rpc: Rpc, method: MethodDescriptor) -> None:
 def _native(  # noqa: PLR0917 - all parts of a call
     servicer: Servicer, rpc: Rpc, method: MethodDescriptor, requests: Requests, gate: Gate, auditing: Auditing
 ) -> Handler:
-    """Serves gRPC clients. A stream lasts as long as its caller wants."""
-    name, kind = f"{method.containing_service.full_name}/{method.name}", method.input_type
-    serve, message, least = rpc.serve, rpc.answer.message, rpc.least
+    """Serves gRPC clients."""
+    name, kind, least = f"{method.containing_service.full_name}/{method.name}", method.input_type, rpc.least
     needs_object = _needs_object(kind)
-    takes_id = "request_id" in kind.fields_by_name
     meter = RpcMeter(f"{method.containing_service.name}/{method.name}", "grpc", is_stream=rpc.is_stream)
+    answer, make = _native_answer(servicer, rpc, kind, requests)
+
+    async def handle(data: Any, context: Context) -> Any:
+        call = Call(method=name)
+        metadata = metadata_of(context.invocation_metadata())
+        with _logged(call, context, meter, metadata):
+            try:
+                call.address = auditing.peers.address(context.peer(), metadata.get("x-gateway-client", ""))
+                await call.identify(metadata, gate, least, needs_object=needs_object)
+                return await answer(call, data, context)
+            except Exception as error:  # noqa: BLE001 - the last line of defence
+                refusal = refusal_of(error, call, kind)
+                await auditing.note_if_refused(error, call)
+                await context.abort(refusal.code, refusal.message, trailing_metadata(refusal))
+
+    handler: Handler = make(handle)
+    return handler
+
+
+def _native_answer(
+    servicer: Servicer, rpc: Rpc, kind: Descriptor, requests: Requests
+) -> tuple[Callable[[Call, Any, Context], Awaitable[Any]], Any]:
+    """The function that answers an admitted call, and that of gRPC which makes a handler of it. A stream lasts as long
+    as its caller wants."""
+    serve, message, least = rpc.serve, rpc.answer.message, rpc.least
+    takes_id = "request_id" in kind.fields_by_name
 
     async def unary(call: Call, data: bytes, context: Context) -> Any:
         request: Any = parse(kind, data)
@@ -156,28 +180,12 @@ def _native(  # noqa: PLR0917 - all parts of a call
                 await call.check_again(least)
                 await context.write(message(result, request, call).SerializeToString())
 
-    kinds: dict[tuple[bool, bool], tuple[Callable[[Call, Any, Context], Any], Any]] = {
+    kinds: dict[tuple[bool, bool], tuple[Callable[[Call, Any, Context], Awaitable[Any]], Any]] = {
         (False, False): (unary, grpc.unary_unary_rpc_method_handler),
         (False, True): (stream, grpc.unary_stream_rpc_method_handler),
         (True, False): (of_stream, grpc.stream_unary_rpc_method_handler),
     }
-    answer, make = kinds[rpc.takes_stream, rpc.is_stream]
-
-    async def handle(data: Any, context: Context) -> Any:
-        call = Call(method=name)
-        metadata = metadata_of(context.invocation_metadata())
-        with _logged(call, context, meter, metadata):
-            try:
-                call.address = auditing.peers.address(context.peer(), metadata.get("x-gateway-client", ""))
-                await call.identify(metadata, gate, least, needs_object=needs_object)
-                return await answer(call, data, context)
-            except Exception as error:  # noqa: BLE001 - the last line of defence
-                refusal = refusal_of(error, call, kind)
-                await auditing.note_if_refused(error, call)
-                await context.abort(refusal.code, refusal.message, trailing_metadata(refusal))
-
-    handler: Handler = make(handle)
-    return handler
+    return kinds[rpc.takes_stream, rpc.is_stream]
 
 
 def _rest(  # noqa: PLR0917 - all parts of a call
