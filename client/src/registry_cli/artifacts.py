@@ -42,18 +42,17 @@ def list_(
     *,
     kind: Annotated[Literal[Kind, "model"] | None, Parameter(help="Only those of this kind.")] = None,
     alone: Annotated[bool, Parameter(help="Only those that belong to no version.")] = False,
-    filter: options.Filter = "",
-    order_by: options.OrderBy = "",
-    limit: options.Limit = 0,
+    which: options.Listing = options.ALL,
 ) -> None:
     """List artifacts, newest first."""
-    fields = {"kind": kind and f"ARTIFACT_KIND_{kind.upper()}", "standing_alone": alone}
-    fields |= {
-        "model_version_id": names.version(version).id if version else None,
-        "filter": filter,
-        "order_by": order_by,
-    }
-    output.show(pages("artifact.ListArtifacts", limit, **fields), tables.ARTIFACTS)
+    found = pages(
+        "artifact.ListArtifacts",
+        kind=kind and f"ARTIFACT_KIND_{kind.upper()}",
+        standing_alone=alone,
+        model_version_id=names.version(version).id if version else None,
+        **vars(which),
+    )
+    output.show(found, tables.ARTIFACTS)
 
 
 @app.command

@@ -66,13 +66,12 @@ def deploy(
     /,
     *,
     new: New | None = None,
-    wait: options.Wait = False,
-    timeout: options.Timeout = 900.0,
+    waiting: options.Waiting = options.NO_WAIT,
 ) -> None:
     new = new or New()
     wanted = _wanted(target, environment, new)
     done = client().deployments.create_from(wanted, or_update=new.or_update, request_id=request_id())
-    _finish(done.proto, wait=wait, timeout=timeout)
+    _finish(done.proto, waiting)
 
 
 def plan(
@@ -99,8 +98,7 @@ def update(
     traffic_percent: Traffic = None,
     expected_revision: Revision = 0,
     dry_run: Annotated[bool, Parameter(name="--plan", help="Only tell what would change, and what is wrong.")] = False,
-    wait: options.Wait = False,
-    timeout: options.Timeout = 900.0,
+    waiting: options.Waiting = options.NO_WAIT,
 ) -> None:
     changes = values.options(options_file, setting)
     fields = {
@@ -118,18 +116,15 @@ def update(
     if dry_run:
         show_plan(call("deployment.PlanDeployment", update=values.given(fields)))
         return
-    done = call("deployment.UpdateDeployment", **fields).deployment
-    _finish(done, wait=wait, timeout=timeout)
+    _finish(call("deployment.UpdateDeployment", **fields).deployment, waiting)
 
 
-def promote(deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0) -> None:
-    done = call("deployment.PromoteDeployment", id=names.deployment_id(deployment)).deployment
-    _finish(done, wait=wait, timeout=timeout)
+def promote(deployment: options.Deployment, /, *, waiting: options.Waiting = options.NO_WAIT) -> None:
+    _finish(call("deployment.PromoteDeployment", id=names.deployment_id(deployment)).deployment, waiting)
 
 
-def abort(deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0) -> None:
-    done = call("deployment.AbortDeployment", id=names.deployment_id(deployment)).deployment
-    _finish(done, wait=wait, timeout=timeout)
+def abort(deployment: options.Deployment, /, *, waiting: options.Waiting = options.NO_WAIT) -> None:
+    _finish(call("deployment.AbortDeployment", id=names.deployment_id(deployment)).deployment, waiting)
 
 
 def rollback(
@@ -138,20 +133,17 @@ def rollback(
     *,
     to: Annotated[int, Parameter(help="The revision to repeat. Default: the one that served before.")] = 0,
     expected_revision: Revision = 0,
-    wait: options.Wait = False,
-    timeout: options.Timeout = 900.0,
+    waiting: options.Waiting = options.NO_WAIT,
 ) -> None:
     id_ = names.deployment_id(deployment)
     done = call("deployment.RollbackDeployment", id=id_, revision=to, expected_revision=expected_revision).deployment
-    _finish(done, wait=wait, timeout=timeout)
+    _finish(done, waiting)
 
 
-def redeploy(
-    deployment: options.Deployment, /, *, wait: options.Wait = False, timeout: options.Timeout = 900.0
-) -> None:
+def redeploy(deployment: options.Deployment, /, *, waiting: options.Waiting = options.NO_WAIT) -> None:
     id_ = names.deployment_id(deployment)
     call("inference_service.UpdateInferenceService", id=id_, inference_service={"desired_state": "DEPLOYED"})
-    _finish(call("deployment.GetDeployment", id=id_).deployment, wait=wait, timeout=timeout)
+    _finish(call("deployment.GetDeployment", id=id_).deployment, waiting)
 
 
 def undeploy(
@@ -224,9 +216,9 @@ def _options(given: dict[str, Any]) -> Any:
         raise UsageError(f"The options are wrong: {error}.") from None
 
 
-def _finish(deployment: Any, *, wait: bool, timeout: float) -> None:
-    if wait:
-        deployment = progress.wait(deployment.id, timeout)
+def _finish(deployment: Any, waiting: options.Waiting) -> None:
+    if waiting.wait:
+        deployment = progress.wait(deployment.id, waiting.timeout)
     else:
         output.say(f"It is on its way. Follow it with: registry deployments watch {deployment.name}")
     deployments.show(deployment)

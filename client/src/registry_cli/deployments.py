@@ -22,18 +22,14 @@ def list_(
     *,
     model: Annotated[str, Parameter(completer=options.completion.models, help="Only those of this model.")] = "",
     phase: Annotated[Phase | None, Parameter(help="Only those in this phase.")] = None,
-    filter: options.Filter = "",
-    order_by: options.OrderBy = "",
-    limit: options.Limit = 0,
+    which: options.Listing = options.ALL,
 ) -> None:
     """List the deployments, newest first."""
     found = pages(
         "deployment.ListDeployments",
-        limit,
         registered_model_id=names.model_id(model) if model else None,
         phase=phase and f"DEPLOYMENT_PHASE_{phase.upper()}",
-        filter=filter,
-        order_by=order_by,
+        **vars(which),
     )
     output.show(listed := list(found), tables.deployments(*_names(listed)))
 

@@ -30,10 +30,9 @@ class Fields:
 
 
 @app.command(name="list")
-def list_(*, filter: options.Filter = "", order_by: options.OrderBy = "", limit: options.Limit = 0) -> None:
+def list_(*, which: options.Listing = options.ALL) -> None:
     """List the environments."""
-    found = pages("serving_environment.ListServingEnvironments", limit, filter=filter, order_by=order_by)
-    output.show(found, tables.ENVIRONMENTS)
+    output.show(pages("serving_environment.ListServingEnvironments", **vars(which)), tables.ENVIRONMENTS)
 
 
 @app.command

@@ -80,14 +80,9 @@ def tail(
 
 
 @webhooks.command(name="list")
-def list_webhooks(
-    *,
-    filter: options.Filter = "",
-    order_by: options.OrderBy = "",
-    limit: options.Limit = 0,
-) -> None:
+def list_webhooks(*, which: options.Listing = options.ALL) -> None:
     """List the webhooks."""
-    output.show(pages("webhook.ListWebhooks", limit, filter=filter, order_by=order_by), tables.WEBHOOKS)
+    output.show(pages("webhook.ListWebhooks", **vars(which)), tables.WEBHOOKS)
 
 
 @webhooks.command

@@ -34,13 +34,12 @@ class Fields:
 def list_(
     *,
     search: Annotated[str, Parameter(help="Only models whose name contains this text.")] = "",
-    filter: options.Filter = "",
-    order_by: options.OrderBy = "",
-    limit: options.Limit = 0,
+    which: options.Listing = options.ALL,
 ) -> None:
     """List the models, newest first."""
-    fields = {"filter": filter, "order_by": order_by, "search": search, "view": "REGISTERED_MODEL_VIEW_BASIC"}
-    output.show(pages("registered_model.ListRegisteredModels", limit, **fields), tables.MODELS)
+    view = "REGISTERED_MODEL_VIEW_BASIC"
+    found = pages("registered_model.ListRegisteredModels", search=search, view=view, **vars(which))
+    output.show(found, tables.MODELS)
 
 
 @app.command

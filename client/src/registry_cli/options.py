@@ -56,7 +56,6 @@ Deployment = Annotated[
 ]
 
 Filter = Annotated[str, Parameter(help="Only objects that match this expression: docs/filters.md.")]
-OrderBy = Annotated[str, Parameter(help="The field to sort by, such as `name` or `created_at desc`.")]
 Limit = Annotated[int, Parameter(name=["--limit", "-n"], help="How many at most. 0: all.")]
 Description = Annotated[str | None, Parameter(help="The description, or `@FILE` for that of a file.")]
 NewName = Annotated[str, Parameter(help="The name. It must be unique.")]
@@ -78,7 +77,6 @@ Clear = Annotated[list[str] | None, Parameter(name="--clear", help="A field to c
 Etag = Annotated[str, Parameter(help="Do it only if the object still has this etag.")]
 Force = Annotated[bool, Parameter(help="Also if it is protected.")]
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.")]
-Wait = Annotated[bool, Parameter(help="Wait until it serves, or a canary gets its share, and show its progress.")]
 Timeout = Annotated[
     float,
     Parameter(
@@ -88,3 +86,27 @@ Timeout = Annotated[
         help="How long to wait, such as `90s`, `15m` or `1h`.",
     ),
 ]
+
+
+@Parameter(name="*")
+@dataclass
+class Waiting:
+    """Whether a command that changes a deployment waits for it."""
+
+    wait: Annotated[
+        bool, Parameter(help="Wait until it serves, or a canary gets its share, and show its progress.")
+    ] = False
+    timeout: Timeout = 900.0
+
+
+@Parameter(name="*")
+@dataclass
+class Listing:
+    """Which objects a list has, and in which order."""
+
+    filter: Filter = ""
+    order_by: Annotated[str, Parameter(help="The field to sort by, such as `name` or `created_at desc`.")] = ""
+    limit: Limit = 0
+
+
+NO_WAIT, ALL = Waiting(), Listing()

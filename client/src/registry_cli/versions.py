@@ -47,19 +47,15 @@ def list_(
     /,
     *,
     deleted: Annotated[bool, Parameter(help="Those of the model that were deleted and can be restored.")] = False,
-    filter: options.Filter = "",
-    order_by: options.OrderBy = "",
-    limit: options.Limit = 0,
+    which: options.Listing = options.ALL,
 ) -> None:
     """List the versions of a model, newest first."""
-    fields = {"filter": filter, "order_by": order_by}
-    if model:
-        fields["registered_model_id"] = names.model_id(model)
+    fields = vars(which) | ({"registered_model_id": names.model_id(model)} if model else {})
     if deleted:
-        output.show(pages("model_version.ListDeletedModelVersions", limit, **fields), tables.DELETED_VERSIONS)
+        output.show(pages("model_version.ListDeletedModelVersions", **fields), tables.DELETED_VERSIONS)
         return
     rpc = "model_version.ListModelVersions" if model else "model_version.ListProjectModelVersions"
-    output.show(pages(rpc, limit, view="MODEL_VERSION_VIEW_BASIC", **fields), tables.VERSIONS)
+    output.show(pages(rpc, view="MODEL_VERSION_VIEW_BASIC", **fields), tables.VERSIONS)
 
 
 @app.command
