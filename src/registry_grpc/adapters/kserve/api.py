@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import quote
 
 import aiohttp
@@ -103,6 +103,14 @@ class Listing:
 
     items: list[Json]
     resource_version: str
+
+
+class _Content(TypedDict, total=False):
+    """What a request sends and accepts, if it is not the usual."""
+
+    body: Json | None
+    content_type: str
+    accept: str
 
 
 class Api:
@@ -212,36 +220,20 @@ class Api:
         await self._client.close()  # type: ignore[no-untyped-call]
 
     async def _call(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        body: Json | None = None,
-        content_type: str = _JSON,
-        accept: str = _ANY,
+        self, method: str, path: str, query: Mapping[str, str] | None = None, **content: Unpack[_Content]
     ) -> Answer:
-        content, at = await self._read(method, path, query, body=body, content_type=content_type, accept=accept)
-        return Answer(_decoded(content), at)
+        read, at = await self._read(method, path, query, **content)
+        return Answer(_decoded(read), at)
 
     async def _read(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        body: Json | None = None,
-        content_type: str = _JSON,
-        accept: str = _ANY,
+        self, method: str, path: str, query: Mapping[str, str] | None = None, **content: Unpack[_Content]
     ) -> tuple[bytes, datetime]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
         async with (
             self._throttle.slot(),
             _network(),
             asyncio.timeout(self._timeout),
-            self._response(
-                method, path, query, body=body, content_type=content_type, accept=accept, timeout=timeout
-            ) as response,
+            self._response(method, path, query, timeout=timeout, **content) as response,
         ):
             return await response.read(), _time_of(response)
 

@@ -130,25 +130,21 @@ class Application:
         """Remove what is left of a canary because others own its fields as well: they wrote the same values."""
         applied = self._deployment.applied
         patch = removal_of_canary(applied.ours, self.manifest["spec"], stored["spec"]) if applied else {}
-        if not patch:
-            return stored
-
-        async def write(preconditions: Json) -> Json:
-            return await self._api.merge(self._path, {"metadata": preconditions, "spec": patch}, manager=self._manager)
-
-        return await self._on(self._base_of(stored), write)
+        return await self._merge(self._base_of(stored), patch) if patch else stored
 
     async def _without_additions(self, base: _Base) -> _Base:
         """Remove the fields that others have added to the spec."""
         raw, applied = (await self._api.get(self._path)).body, self._deployment.applied
         patch = removal_of_additions(without_additions(applied, raw), spec_of(raw)) if applied else {}
-        if not patch:
-            return base
+        return self._base_of(await self._merge(base, patch)) if patch else base
+
+    async def _merge(self, base: _Base, patch: Json) -> Json:
+        """Merge a patch into the spec."""
 
         async def write(preconditions: Json) -> Json:
             return await self._api.merge(self._path, {"metadata": preconditions, "spec": patch}, manager=self._manager)
 
-        return self._base_of(await self._on(base, write))
+        return await self._on(base, write)
 
     async def _on(self, base: _Base, write: Callable[[Json], Awaitable[Json]]) -> Json:
         """Write if the spec and our labels and annotations are still those that were seen. Only a changed spec changes

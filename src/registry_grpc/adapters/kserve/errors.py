@@ -152,12 +152,10 @@ def refusal_of(error: StatusError) -> DeploymentReason:
         case 404 if not error.kind:
             # The path is missing, not an object: the server does not know the kind.
             return DeploymentReason.KSERVE_NOT_INSTALLED
+        case 409 if error.has_cause("FieldManagerConflict"):
+            return DeploymentReason.FIELD_CONFLICT
         case 409:
-            return (
-                DeploymentReason.FIELD_CONFLICT
-                if error.has_cause("FieldManagerConflict")
-                else DeploymentReason.OVERTAKEN
-            )
+            return DeploymentReason.OVERTAKEN
         case 422 if error.has_cause("FieldValueInvalid", "metadata.uid"):
             # Another object has the name now: its uid is not the one that was seen.
             return DeploymentReason.OVERTAKEN

@@ -36,9 +36,9 @@ def live_object(raw: Raw, applied: Applied | None = None, *, registry_id: str = 
     """Reads an InferenceService. Drift is the difference from `applied`; the object of an installation other than
     `registry_id` is foreign."""
     written, raw = raw, shaped(raw, INFERENCE_SERVICE)
-    metadata, status = raw["metadata"], raw.get("status") or {}
-    labels, predictor = metadata.get("labels") or {}, (raw.get("spec") or {}).get("predictor") or {}
-    found, owner = conditions(status), labels.get(REGISTRY_ID, "")
+    metadata, status, found = raw["metadata"], raw.get("status") or {}, conditions(raw)
+    labels = metadata.get("labels") or {}
+    owner = labels.get(REGISTRY_ID, "")
     return LiveObject(
         uid=metadata["uid"],
         k8s_generation=metadata.get("generation", 0),
@@ -46,7 +46,7 @@ def live_object(raw: Raw, applied: Applied | None = None, *, registry_id: str = 
         deployment_id=deployment_id_of(labels),
         registry_id=owner,
         is_foreign=bool(owner and registry_id) and owner != registry_id,
-        revision=revision_of(predictor),
+        revision=revision_of(predictor_of(raw)),
         deleting_since=time_of(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         is_stopped=is_stopped(raw),
@@ -65,8 +65,7 @@ def live_object(raw: Raw, applied: Applied | None = None, *, registry_id: str = 
 
 def is_stopped(raw: Raw) -> bool:
     """Whether somebody has stopped an InferenceService, until its pods are allowed again."""
-    stopped = conditions(raw.get("status") or {}).get("Stopped")
-    return (raw["metadata"].get("annotations") or {}).get(STOP) == "true" or (stopped is not None and stopped.is_true)
+    return (raw["metadata"].get("annotations") or {}).get(STOP) == "true" or is_true(raw, "Stopped")
 
 
 def deployment_mode(raw: Raw) -> DeploymentMode:
@@ -82,14 +81,24 @@ def revision_of(annotated: Raw) -> int:
     return int(stamp) if stamp.isdecimal() and len(stamp) <= _LONGEST_STAMP else 0
 
 
+def predictor_of(raw: Raw) -> Raw:
+    """The predictor of an InferenceService; empty if it has none."""
+    return (raw.get("spec") or {}).get("predictor") or {}
+
+
 def min_replicas(raw: Raw) -> int:
     """The minimum number of replicas of an InferenceService; 1 if it has none."""
-    replicas = ((raw.get("spec") or {}).get("predictor") or {}).get("minReplicas")
-    return number_of(replicas, 1)
+    return number_of(predictor_of(raw).get("minReplicas"), 1)
 
 
-def conditions(status: Raw) -> dict[str, Condition]:
-    """The conditions of any object's status, by type."""
+def is_true(raw: Raw, kind: str) -> bool:
+    """Whether an object has a condition of this type, and it is True."""
+    condition = conditions(raw).get(kind)
+    return condition is not None and condition.is_true
+
+
+def conditions(raw: Raw) -> dict[str, Condition]:
+    """The conditions of any object, by type."""
     return {
         item["type"]: Condition(
             status=item.get("status") or "Unknown",
@@ -97,7 +106,7 @@ def conditions(status: Raw) -> dict[str, Condition]:
             message=item.get("message") or "",
             since=time_of(item.get("lastTransitionTime")),
         )
-        for item in status.get("conditions") or ()
+        for item in (raw.get("status") or {}).get("conditions") or ()
     }
 
 

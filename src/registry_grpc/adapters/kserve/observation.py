@@ -15,7 +15,14 @@ from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json
 from registry_grpc.adapters.kserve.canaries import canary_names, share_by_route, share_by_status, share_of_latest
 from registry_grpc.adapters.kserve.errors import StatusError, terminating
-from registry_grpc.adapters.kserve.evidence import Raw, deployment_mode, live_object, min_replicas, warning
+from registry_grpc.adapters.kserve.evidence import (
+    Raw,
+    deployment_mode,
+    live_object,
+    min_replicas,
+    predictor_of,
+    warning,
+)
 from registry_grpc.adapters.kserve.namespaces import GONE, TERMINATING, phase_of
 from registry_grpc.adapters.kserve.rollouts import (
     deployment_rollout,
@@ -122,7 +129,7 @@ async def workload_of(api: Api, raw: Raw, canary: str = "") -> Json | None:
     """The workload of an InferenceService, or of its canary with this name; None while there is none. A predecessor's
     with the same name does not count."""
     metadata, is_knative = raw["metadata"], deployment_mode(raw) is DeploymentMode.KNATIVE
-    predictor = canary or ((raw.get("spec") or {}).get("predictor") or {}).get("name", "")
+    predictor = canary or predictor_of(raw).get("name", "")
     kind = kinds.KNATIVE_SERVICES if is_knative else kinds.DEPLOYMENTS
     workload = await api.find(kind, workload_name(metadata["name"], predictor), namespace=metadata["namespace"])
     if workload is None or not is_owned_by(workload, metadata["uid"]):

@@ -22,7 +22,7 @@ def is_owned_by(raw: Raw, uid: str) -> bool:
 def deployment_rollout(deployment: Raw, *, min_replicas: int, pods: Iterable[Raw] = ()) -> Rollout:
     """The rollout of a Deployment. `pods`: the pods of its newest ReplicaSet."""
     status = deployment.get("status") or {}
-    found = conditions(status)
+    found = conditions(deployment)
     updated, total, available = (status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas"))
     is_observed = _is_observed(deployment)
     has_minimum = updated == total and available >= max(min_replicas, 1)
@@ -49,7 +49,7 @@ def knative_rollout(service: Raw, *, pods: Iterable[Raw] = ()) -> Rollout:
         is_observed=is_observed,
         is_complete=is_observed and bool(created) and created == ready,
         is_available=bool(ready),
-        progressing=conditions(status).get("ConfigurationsReady"),
+        progressing=conditions(service).get("ConfigurationsReady"),
         pods=_pods(pods),
     )
 
@@ -96,7 +96,7 @@ def _pods(pods: Iterable[Raw]) -> tuple[PodEvidence, ...]:
 
 def _pod(pod: Raw) -> PodEvidence:
     status = pod.get("status") or {}
-    scheduled = conditions(status).get("PodScheduled")
+    scheduled = conditions(pod).get("PodScheduled")
     is_unschedulable = scheduled is not None and scheduled.is_false and scheduled.reason == "Unschedulable"
     created_at = time_of(pod["metadata"]["creationTimestamp"])
     assert created_at is not None  # noqa: S101 - a stored object has a creation time

@@ -21,8 +21,10 @@ from registry_grpc.adapters.kserve.evidence import (
     conditions,
     deployment_mode,
     is_stopped,
+    is_true,
     last_seen,
     live_object,
+    predictor_of,
     revision_of,
     time_of,
 )
@@ -62,7 +64,7 @@ def _as_far_as_allowed(links: list[Link]) -> Iterator[None]:
 async def _follow(api: Api, deployment: Deployment, links: list[Link]) -> None:
     service = await api.find(kinds.INFERENCE_SERVICES, deployment.name, namespace=deployment.namespace)
     if service is None:
-        links.append(_missing(LinkKind.INFERENCE_SERVICE, deployment.name, LinkState.WAITING))
+        links.append(_missing(LinkKind.INFERENCE_SERVICE, deployment.name))
         return
     service = shaped(service, INFERENCE_SERVICE)
     if not live_object(service).is_of(deployment):
@@ -71,13 +73,13 @@ async def _follow(api: Api, deployment: Deployment, links: list[Link]) -> None:
         state, text = LinkState.WAITING if is_going else LinkState.FAILED, "belongs to something else"
         links.append(Link(kind=LinkKind.INFERENCE_SERVICE, name=deployment.name, state=state, summary=text))
         return
-    is_ready = _is_true(service, "Ready")
+    is_ready = is_true(service, "Ready")
     signs = (*_conditions(service, "PredictorReady", "IngressReady", "Ready"), *await _warnings(api, service))
     summary = "is Ready" if is_ready else "is not Ready"
     link = _link(LinkKind.INFERENCE_SERVICE, service, is_ok=is_ready, summary=summary, signs=signs)
     if is_stopped(service):  # it waits for somebody who starts it again
         link = replace(link, state=LinkState.FAILED, summary=f"is stopped by its annotation {STOP}")
-    links.append(replace(link, revision=revision_of((service.get("spec") or {}).get("predictor") or {})))
+    links.append(replace(link, revision=revision_of(predictor_of(service))))
     names = [""]
     if deployment.canary and deployment_mode(service) is not DeploymentMode.KNATIVE:
         names.append(canary_name(service, deployment) or deployment.canary_name)
@@ -101,14 +103,12 @@ async def _follow_predictor(api: Api, service: Raw, canary: str, workload: Json 
             revision = revision_of_template(workload)
             links += [replace(link, revision=revision) for link in part]
     elif not is_stopped(service):
-        links.append(
-            _missing(LinkKind.DEPLOYMENT, workload_name(service["metadata"]["name"], canary), LinkState.WAITING)
-        )
+        links.append(_missing(LinkKind.DEPLOYMENT, workload_name(service["metadata"]["name"], canary)))
 
 
 async def _follow_workload(api: Api, service: Raw, workload: Json, links: list[Link]) -> None:
     if deployment_mode(service) is DeploymentMode.KNATIVE:
-        kind, is_ok, summary = LinkKind.KNATIVE_SERVICE, _is_true(workload, "Ready"), "runs"
+        kind, is_ok, summary = LinkKind.KNATIVE_SERVICE, is_true(workload, "Ready"), "runs"
     else:
         kind, number = LinkKind.DEPLOYMENT, replicas(workload)
         updated = (workload.get("status") or {}).get("updatedReplicas") or 0
@@ -118,11 +118,11 @@ async def _follow_workload(api: Api, service: Raw, workload: Json, links: list[L
     signs = _conditions(workload, "Available", "Progressing", "Ready")
     links.append(_link(kind, workload, is_ok=is_ok, summary=summary, signs=signs))
     pods, older = await pods_by_age(api, service, workload)
-    if serving := {revision_of(pod["metadata"]) for pod in older if _is_true(pod, "Ready")}:
+    if serving := {revision_of(pod["metadata"]) for pod in older if is_true(pod, "Ready")}:
         text = f"{summary}; pods of revision {', '.join(map(str, sorted(serving)))} are ready"
         links[-1] = replace(links[-1], summary=text)
-    ready = sum(_is_true(pod, "Ready") for pod in pods)
-    failure = conditions(workload.get("status") or {}).get("ReplicaFailure")
+    ready = sum(is_true(pod, "Ready") for pod in pods)
+    failure = conditions(workload).get("ReplicaFailure")
     if failure is not None and failure.is_true:
         summary = f"cannot create pods: {failure.message}"
         state, since = LinkState.FAILED, failure.since
@@ -133,12 +133,12 @@ async def _follow_workload(api: Api, service: Raw, workload: Json, links: list[L
         summary = f"has {ready} of {len(pods)} pods ready"
         links.append(Link(kind=LinkKind.REPLICA_SET, name=_owner(pods), state=state, summary=summary, since=since))
     # One pod is shown: one that is not ready, or else the newest.
-    for pod in sorted(pods, key=lambda pod: _is_true(pod, "Ready"))[:1]:
+    for pod in sorted(pods, key=lambda pod: is_true(pod, "Ready"))[:1]:
         await _follow_pod(api, pod, links)
 
 
 async def _follow_pod(api: Api, pod: Raw, links: list[Link]) -> None:
-    is_ready, scheduled = _is_true(pod, "Ready"), conditions(pod.get("status") or {}).get("PodScheduled")
+    is_ready, scheduled = is_true(pod, "Ready"), conditions(pod).get("PodScheduled")
     summary = "is ready" if is_ready else f"is {(pod.get('status') or {}).get('phase', 'Pending')}, but not ready"
     if scheduled is not None and scheduled.is_false:
         summary = f"is on no node: {scheduled.message}"
@@ -202,7 +202,7 @@ async def _log(api: Api, pod: Raw, container: str, *, previous: bool) -> list[Si
 def _can_answer(service: Raw, workload: Raw) -> bool:
     """Whether requests get an answer. Knative starts a pod for them, as long as its Service is Ready."""
     if deployment_mode(service) is DeploymentMode.KNATIVE:
-        return _is_true(workload, "Ready")
+        return is_true(workload, "Ready")
     return replicas(workload).available > 0
 
 
@@ -210,7 +210,7 @@ def _url(service: Raw, answers: Collection[bool]) -> Link:
     """The last link. `answers`: whether each predictor can answer, without those that may not be read. IngressReady
     stays True when all pods are gone."""
     status = service.get("status") or {}
-    route, url = conditions(status).get("IngressReady"), status.get("url") or ""
+    route, url = conditions(service).get("IngressReady"), status.get("url") or ""
     if route is None or not route.is_true or not url:
         state, summary = LinkState.WAITING, "leads nowhere yet"
     elif any(answers):
@@ -242,18 +242,13 @@ def _event(event: Raw) -> Sign:
 
 def _conditions(raw: Raw, *kinds_: str) -> list[Sign]:
     """The conditions that are not True."""
-    found = conditions(raw.get("status") or {})
+    found = conditions(raw)
     signs = []
     for kind in kinds_:
         if (condition := found.get(kind)) is not None and not condition.is_true:
             text = ": ".join(filter(None, (condition.status, condition.reason, condition.message)))
             signs.append(Sign(f"condition {kind}", text, condition.since))
     return signs
-
-
-def _is_true(raw: Raw, kind: str) -> bool:
-    condition = conditions(raw.get("status") or {}).get(kind)
-    return condition is not None and condition.is_true
 
 
 def _link(kind: LinkKind, raw: Raw, *, is_ok: bool, summary: str, signs: Sequence[Sign]) -> Link:
@@ -269,8 +264,8 @@ def _link(kind: LinkKind, raw: Raw, *, is_ok: bool, summary: str, signs: Sequenc
     )
 
 
-def _missing(kind: LinkKind, name: str, state: LinkState) -> Link:
-    return Link(kind=kind, name=name, state=state, summary="is not in the cluster")
+def _missing(kind: LinkKind, name: str) -> Link:
+    return Link(kind=kind, name=name, state=LinkState.WAITING, summary="is not in the cluster")
 
 
 def _owner(pods: Sequence[Raw]) -> str:

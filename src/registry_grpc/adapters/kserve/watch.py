@@ -17,7 +17,7 @@ import structlog
 from registry_grpc.adapters.kserve import kinds
 from registry_grpc.adapters.kserve.api import Api, Json, Kind
 from registry_grpc.adapters.kserve.errors import NoConnection, StatusError, Unreachable
-from registry_grpc.adapters.kserve.evidence import conditions, revision_of
+from registry_grpc.adapters.kserve.evidence import is_true, predictor_of, revision_of
 from registry_grpc.adapters.kserve.identity import DEPLOYMENT_ID, REGISTRY_ID, uuid_or_none
 from registry_grpc.adapters.kserve.namespaces import GONE, phase_of
 from registry_grpc.adapters.kserve.shapes import INFERENCE_SERVICE, shaped
@@ -227,14 +227,13 @@ class _News:
 
 def _owned(raw: Json) -> OwnedObject:
     raw = shaped(raw, INFERENCE_SERVICE)
-    metadata, ready = raw["metadata"], conditions(raw.get("status") or {}).get("Ready")
-    predictor = (raw.get("spec") or {}).get("predictor") or {}
+    metadata = raw["metadata"]
     return OwnedObject(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         k8s_generation=metadata["generation"],
-        revision=revision_of(predictor),
-        is_ready=ready is not None and ready.is_true,
+        revision=revision_of(predictor_of(raw)),
+        is_ready=is_true(raw, "Ready"),
         deployment_id=uuid_or_none((metadata.get("labels") or {}).get(DEPLOYMENT_ID, "")),
     )
