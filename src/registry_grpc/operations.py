@@ -234,15 +234,12 @@ async def _verify_audit(settings: Settings, kept: Mapping[UUID, bytes]) -> None:
 
 
 async def _export_audit(settings: Settings, arguments: argparse.Namespace) -> None:
-    database = Database(settings.dsn)
-    watch = Audit(log=PostgresAuditLog(database)).watch(None, None, arguments.after, follow=arguments.follow)
-    try:
+    async with _database(settings) as database:
+        watch = Audit(log=PostgresAuditLog(database)).watch(None, None, arguments.after, follow=arguments.follow)
         async with aclosing(watch) as entries:
             async for entry in entries:
                 sys.stdout.buffer.write(entry_line(entry))
                 sys.stdout.buffer.flush()
-    finally:
-        await database.close()
 
 
 def create_api_token(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -253,10 +250,10 @@ def create_api_token(settings: Settings, arguments: argparse.Namespace) -> None:
 
 async def _create_api_token(settings: Settings, arguments: argparse.Namespace) -> None:
     role, lifetime = Role[arguments.role.upper()], timedelta(days=min(arguments.days, timedelta.max.days))
-    async with _access(settings) as access:
-        new = NewApiToken(name=arguments.name, role=role, lifetime=lifetime)
-        creator = Caller(name="registry-grpc api-token", method="none", role=Role.OPERATOR)
-        token = await issue_token(access, arguments.project, new, creator)
+    new = NewApiToken(name=arguments.name, role=role, lifetime=lifetime)
+    creator = Caller(name="registry-grpc api-token", method="none", role=Role.OPERATOR)
+    async with _database(settings) as database:
+        token = await issue_token(PostgresAccessRepository(database), arguments.project, new, creator)
     print(token.text)  # noqa: T201
 
 
@@ -267,16 +264,17 @@ def set_member(settings: Settings, arguments: argparse.Namespace) -> None:
 
 async def _set_member(settings: Settings, arguments: argparse.Namespace) -> None:
     kind, role = MemberKind[arguments.kind.upper()], Role[arguments.role.upper()]
-    async with _access(settings) as access:
-        await access.set_member(arguments.project, NewMember(kind=kind, name=arguments.name, role=role))
+    new = NewMember(kind=kind, name=arguments.name, role=role)
+    async with _database(settings) as database:
+        await PostgresAccessRepository(database).set_member(arguments.project, new)
     print(f"{arguments.kind} {arguments.name} is {role.name} in project {arguments.project}")  # noqa: T201
 
 
 @asynccontextmanager
-async def _access(settings: Settings) -> AsyncIterator[PostgresAccessRepository]:
+async def _database(settings: Settings) -> AsyncIterator[Database]:
     database = Database(settings.dsn)
     try:
-        yield PostgresAccessRepository(database)
+        yield database
     finally:
         await database.close()
 

@@ -91,9 +91,9 @@ Origins = Annotated[
         "write origins as browsers send them: http://localhost:5173, https://app.example, http://x:*",
     ),
 ]
+# Texts of another form would match nothing.
 Namespaces = Annotated[
-    Words,
-    _each_written_as(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", "write names of namespaces, such as models,staging"),
+    Words, _each_written_as(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", "write names of namespaces, such as models,staging")
 ]
 Objects = Annotated[Words, _each_written_as(r"[^/\s]+/[^/\s]+", "write pairs `namespace/name`, such as models/*")]
 Variables = Annotated[Words, _each_written_as(r"[A-Za-z0-9_.*?\[\]!-]+", "write names such as HF_HOME,MY_*")]

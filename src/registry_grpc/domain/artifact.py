@@ -15,7 +15,7 @@ from uuid import UUID
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.filter.fields import Filter, declared, word
 from registry_grpc.domain.model_version import file_errors
-from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.patch import UNSET, Unset, values_of
 from registry_grpc.domain.properties import Properties, Property
 from registry_grpc.domain.rules import DESCRIPTION, LABELS, PROPERTIES, check_fields, renaming_errors
 from registry_grpc.domain.times import NOT_STORED
@@ -138,21 +138,7 @@ class Artifact:
 
     @classmethod
     def create(cls, new: NewArtifact, *, id: UUID, project_id: UUID) -> Self:
-        return cls(
-            id=id,
-            project_id=project_id,
-            model_version_id=new.model_version_id,
-            kind=ArtifactKind(new.kind or ""),
-            name=new.name,
-            description=new.description,
-            uri=new.uri,
-            digest=new.digest,
-            size_bytes=new.size_bytes,
-            value=new.value,
-            labels=new.labels,
-            external_id=new.external_id,
-            properties=new.properties,
-        )
+        return cls(id=id, project_id=project_id, **values_of(new) | {"kind": ArtifactKind(new.kind or "")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from uuid import UUID
 from registry_grpc.domain.errors import FailedPrecondition, InvalidRequest, NotFound, Reason, Violation
 from registry_grpc.domain.filter.fields import Filter, declared, within
 from registry_grpc.domain.paging import Sort, View
-from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.patch import UNSET, Unset, values_of
 from registry_grpc.domain.properties import NO_PROPERTIES, Properties
 from registry_grpc.domain.rules import (
     DESCRIPTION,
@@ -264,32 +264,13 @@ class ModelVersion(NamedTuple):
 
     @classmethod
     def create(cls, new: NewModelVersion, *, id: UUID, registered_model_id: UUID) -> Self:
+        given = {name: value for name, value in values_of(new).items() if name in cls._fields}  # without the keys
         return cls(
             id=id,
             created_at=NOT_STORED,
             updated_at=NOT_STORED,
             registered_model_id=registered_model_id,
-            name=new.name,
-            description=new.description,
-            is_default=new.is_default,
-            state=DEFAULTS["state"],
-            status=DEFAULTS["status"],
-            created_by_email=new.created_by_email,
-            updated_by_email=new.updated_by_email,
-            artifact_type=new.artifact_type or DEFAULTS["artifact_type"],
-            model_framework=new.model_framework,
-            model_framework_version=new.model_framework_version,
-            container_image=new.container_image,
-            model_catalog_name=new.model_catalog_name,
-            uri=new.uri,
-            labels=new.labels,
-            prebuilt_container_id=new.prebuilt_container_id,
-            external_id=new.external_id,
-            properties=new.properties,
-            readme=new.readme,
-            metadata=new.metadata,
-            digest=new.digest,
-            size_bytes=new.size_bytes,
+            **dict(DEFAULTS) | given | {"artifact_type": new.artifact_type or DEFAULTS["artifact_type"]},
         )
 
     def in_view(self, view: View) -> Self:

@@ -22,5 +22,9 @@ def cleared(patch: type[Any], name: str) -> Any:
 
 def changes(patch: Any) -> dict[str, Any]:
     """The fields of a patch dataclass that are set, in the order of the class."""
-    values = ((field.name, getattr(patch, field.name)) for field in fields(patch))
-    return {name: value for name, value in values if value is not UNSET}
+    return {name: value for name, value in values_of(patch).items() if value is not UNSET}
+
+
+def values_of(thing: Any) -> dict[str, Any]:
+    """The fields of a dataclass."""
+    return {field.name: getattr(thing, field.name) for field in fields(thing)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -32,17 +33,17 @@ class DeploymentPolicy:
         """The options that are not allowed."""
         violations = []
         account = f"{namespace}/{options.service_account}"
-        if options.service_account and not _matches(account, self.service_accounts):
+        if options.service_account and not matches(account, self.service_accounts):
             violations.append(Violation("options.service_account", f"{account} is not on the operator's allow-list"))
         violations += [
             Violation("options.image_pull_secrets", f"{secret} is not on the operator's allow-list")
             for secret in (f"{namespace}/{name}" for name in options.image_pull_secrets)
-            if not _matches(secret, self.image_pull_secrets)
+            if not matches(secret, self.image_pull_secrets)
         ]
         violations += [
             Violation(f"options.env.{name}", "is not on the operator's allow-list of environment variables")
             for name in sorted(options.env)
-            if not _matches(name, self.env)
+            if not matches(name, self.env)
         ]
         return tuple(violations)
 
@@ -52,5 +53,6 @@ class DeploymentPolicy:
             raise InvalidRequest(violations)
 
 
-def _matches(text: str, patterns: tuple[str, ...]) -> bool:
+def matches(text: str, patterns: Iterable[str]) -> bool:
+    """Whether the text matches one of the patterns with `*`."""
     return any(fnmatchcase(text, pattern) for pattern in patterns)

@@ -9,14 +9,14 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from registry_grpc.domain.deployment_options import DeploymentOptions
 from registry_grpc.domain.errors import InvalidRequest, NotAllowed, QuotaExceeded, Reason, Violation
-from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.patch import UNSET, Unset, values_of
+from registry_grpc.domain.policy import matches
 from registry_grpc.domain.rules import check_fields
 from registry_grpc.domain.storage import place_of
 from registry_grpc.domain.times import NOT_STORED
@@ -128,11 +128,10 @@ class Project:
 
     @classmethod
     def create(cls, new: NewProject, id: UUID) -> Self:
-        values = {name: getattr(new, name) for name in ("name", "description", *LISTS, *QUOTAS)}
-        return cls(id=id, **values)
+        return cls(id=id, **values_of(new))
 
     def may_use(self, namespace: str) -> bool:
-        return _matches(namespace, self.namespaces)
+        return matches(namespace, self.namespaces)
 
     def check_namespace(self, namespace: str) -> None:
         """Raises NotAllowed."""
@@ -145,12 +144,12 @@ class Project:
             return
         place = place_of(uri)
         is_plain = not place or _PLAIN_PLACE.match(uri)
-        if not is_plain or not _matches(place, [pattern.lower() for pattern in self.uris]):
+        if not is_plain or not matches(place, [pattern.lower() for pattern in self.uris]):
             raise NotAllowed(Reason.URI_NOT_ALLOWED, field, place or uri, self.uris)
 
     def check_options(self, options: DeploymentOptions) -> None:
         """Raises NotAllowed for the runtime, and for places from which files would come."""
-        if self.runtimes and not _matches(options.runtime, self.runtimes):
+        if self.runtimes and not matches(options.runtime, self.runtimes):
             raise NotAllowed(Reason.RUNTIME_NOT_ALLOWED, "options.runtime", options.runtime, self.runtimes)
         for number, storage in enumerate(options.storage_uris):
             self.check_uri(storage.uri, f"options.storage_uris[{number}].uri")
@@ -174,7 +173,3 @@ class Project:
 def unbounded(project_id: UUID) -> Project:
     """What every project is while tenancy is open."""
     return Project(id=project_id, name="", namespaces=("*",), is_stored=False)
-
-
-def _matches(text: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(text, pattern) for pattern in patterns)

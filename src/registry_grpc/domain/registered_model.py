@@ -14,7 +14,7 @@ from registry_grpc.domain.errors import FailedPrecondition, Reason
 from registry_grpc.domain.filter.fields import Filter, declared
 from registry_grpc.domain.model_version import ModelVersion
 from registry_grpc.domain.paging import View
-from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.patch import UNSET, Unset, values_of
 from registry_grpc.domain.properties import NO_PROPERTIES, Properties
 from registry_grpc.domain.rules import DESCRIPTION, LABELS, PROPERTIES, TAGS, check_fields, limits_of, renaming_errors
 from registry_grpc.domain.times import NOT_STORED
@@ -156,19 +156,8 @@ class RegisteredModel(NamedTuple):
             created_at=NOT_STORED,
             updated_at=NOT_STORED,
             project_id=project_id,
-            owner_email=new.owner_email,
-            name=new.name,
             slug=slug_of(new.name),
-            description=new.description,
-            model_type=new.model_type or DEFAULTS["model_type"],
-            model_size=DEFAULTS["model_size"],
-            state=DEFAULTS["state"],
-            deployment_status=DEFAULTS["deployment_status"],
-            tags=new.tags,
-            labels=new.labels,
-            parent_model_id=new.parent_model_id,
-            external_id=new.external_id,
-            properties=new.properties,
+            **dict(DEFAULTS) | values_of(new) | {"model_type": new.model_type or DEFAULTS["model_type"]},
         )
 
     def in_view(self, view: View) -> Self:

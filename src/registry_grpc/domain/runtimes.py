@@ -226,10 +226,8 @@ def _differing(spec: DeploymentSpec, chosen: RuntimeFormat) -> Finding | None:
     rank, _, _ = _distance(spec.model_format_version, chosen)
     if rank <= 1 or chosen.name in _NUMBERED_BY_KSERVE:
         return None
-    message = (
-        f"no serving runtime lists {_wanted(spec)}; the nearest is {chosen.title} of `{chosen.runtime}`, which is "
-    )
-    message += "used"
+    nearest = f"the nearest is {chosen.title} of `{chosen.runtime}`, which is used"
+    message = f"no serving runtime lists {_wanted(spec)}; {nearest}"
     return Finding(Why.RUNTIME_VERSION_DIFFERS, message, blocking=False, field="model_version_id")
 
 

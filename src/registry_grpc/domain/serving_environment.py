@@ -11,7 +11,7 @@ from uuid import UUID
 
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.filter.fields import Filter, declared, word
-from registry_grpc.domain.patch import UNSET, Unset
+from registry_grpc.domain.patch import UNSET, Unset, values_of
 from registry_grpc.domain.properties import Properties
 from registry_grpc.domain.rules import DESCRIPTION, PROPERTIES, check_fields, renaming_errors
 from registry_grpc.domain.times import NOT_STORED
@@ -93,15 +93,8 @@ class ServingEnvironment:
 
     @classmethod
     def create(cls, new: NewServingEnvironment, *, id: UUID, project_id: UUID) -> Self:
-        return cls(
-            id=id,
-            project_id=project_id,
-            name=new.name,
-            description=new.description,
-            external_id=new.external_id,
-            drift_policy=DriftPolicy(new.drift_policy or DriftPolicy.REPORT),
-            properties=new.properties,
-        )
+        policy = DriftPolicy(new.drift_policy or DriftPolicy.REPORT)
+        return cls(id=id, project_id=project_id, **values_of(new) | {"drift_policy": policy})
 
     @property
     def namespace(self) -> str:
