@@ -139,7 +139,7 @@ def test_no_process_finds_the_cluster_of_an_earlier_run(tmp_path: Path) -> None:
     (stale := tmp_path / "cluster" / "registry-access.yaml").parent.mkdir()
     stale.write_text("server: https://127.0.0.1:1")
     settings = Settings(cluster=ClusterKind.SIMULATED)
-    specs = dev._specs(settings, tmp_path, "postgresql://", [], None, 1)
+    specs = dev._specs(dev._Run(settings, tmp_path, "postgresql://", None, (0, 1)), [])
     assert specs[-1].environment["REGISTRY_KUBECONFIG"] == str(stale)
     assert not stale.exists()
 
@@ -168,9 +168,14 @@ def test_a_run_that_starts_on_a_full_disk_waits(disk: Disk, monkeypatch: pytest.
     assert (ran, [line["event"] for line in lines]) == ([True], ["disk.full"] * 2)
 
 
+def _greeting(settings: Settings, folder: Path, database_url: str) -> str:
+    run = dev._Run(settings, folder, database_url, None, (1, 2))
+    return dev._greeting(run, "http://127.0.0.1:1", database_url, "http://m")
+
+
 def test_the_greeting_makes_a_token_if_one_is_required(tmp_path: Path) -> None:
     settings = Settings.model_construct(auth=AuthKind.REQUIRED, cluster=ClusterKind.NONE, gateway_tls=None)
-    greeting = dev._greeting(settings, tmp_path, "http://127.0.0.1:1", "postgresql://u:p@h/d", None, "http://m", 2)
+    greeting = _greeting(settings, tmp_path, "postgresql://u:p@h/d")
     program = Path(sys.executable).with_name("registry-grpc")
     made = subprocess.run(
         ["sh", "-c", greeting.split("Try:\n")[1].replace(str(program), "echo").replace("curl -s", "echo")],
@@ -185,7 +190,7 @@ def test_the_greeting_makes_a_token_if_one_is_required(tmp_path: Path) -> None:
 def test_the_greeting_has_a_command_that_adds_samples(tmp_path: Path, auth: str, is_told: bool) -> None:
     """Not where it would need a token."""
     settings = Settings.model_construct(auth=AuthKind(auth), cluster=ClusterKind.SIMULATED, gateway_tls=None)
-    greeting = dev._greeting(settings, tmp_path, "http://127.0.0.1:1", "postgresql://", None, "http://m", 2)
+    greeting = _greeting(settings, tmp_path, "postgresql://")
     told = [line.removeprefix("samples") for line in greeting.splitlines() if line.startswith("samples")]
     program = str(Path(sys.executable).with_name("registry"))
     command = [program, "demo", "--url", "http://127.0.0.1:1", "--project", str(PROJECT)]

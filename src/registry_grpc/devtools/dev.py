@@ -12,7 +12,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +30,7 @@ from registry_grpc.devtools.free_port import free_port
 from registry_grpc.folder_lock import FolderInUseError, locked
 from registry_grpc.local_run import announced
 from registry_grpc.monitoring import MetricsServer, of_supervisor
-from registry_grpc.pages import UiConfig, ui_config
+from registry_grpc.pages import ui_config
 from registry_grpc.settings import AuthKind, ClusterKind, Settings
 from registry_grpc.stopping import stop_event
 from registry_grpc.supervisor import ProcessSpec, Supervisor, worker_specs
@@ -46,6 +46,19 @@ _ROOM_BYTES = 64 * 2**20
 
 class _DevError(Exception):
     """The stack cannot run. The text says why, and where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is known of a run before its processes start."""
+
+    settings: Settings
+    folder: Path
+    url: str
+    """Of the database, for the processes."""
+    issuer: DemoIssuer | None
+    metrics_ports: tuple[int, int]
+    """Of the workers and of the controller."""
 
 
 def run_dev(settings: Settings) -> None:
@@ -91,33 +104,20 @@ async def _run(settings: Settings, folder: Path, sockets: Path, server: Embedded
     await _migrate(settings, url)
 
     addresses = [f"unix:{sockets}/worker-{i}.sock" for i in range(settings.workers)]
-    ports = _metrics_ports(settings)
     async with _issuer(settings, url) as issuer:
-        envoy = Envoy(
-            EnvoyConfig(
-                folder=folder / "gateway",
-                endpoints=addresses,
-                host=settings.host,
-                port=settings.port,
-                cors_origins=settings.cors_origins or LOCAL_ORIGINS,
-                switches=_switches(settings),
-                certificates=settings.gateway_tls and settings.gateway_tls.resolve(),
-                ui=_ui(settings, issuer),
-            )
-        )
-        specs = _specs(settings, folder, url, addresses, issuer, ports[1])
+        run = _Run(settings, folder, url, issuer, _metrics_ports(settings))
+        envoy = Envoy(_gateway(run, addresses))
+        specs = _specs(run, addresses)
         _tell(f"starts the gateway and {', '.join(spec.name for spec in specs)}")
         supervisor = Supervisor(specs, grace_seconds=settings.shutdown_grace + settings.drain_delay)
         metrics = MetricsServer(
-            settings.metrics_host, ports[0], of_supervisor(settings, folder / "metrics", supervisor.pids)
+            settings.metrics_host, run.metrics_ports[0], of_supervisor(settings, folder / "metrics", supervisor.pids)
         )
         await supervisor.start()
         try:
             await envoy.start()
             gateway = f"{'https' if settings.gateway_tls else 'http'}://127.0.0.1:{envoy.port}"
-            greeting = _greeting(
-                settings, folder, gateway, server.url if server else url, issuer, metrics.url, ports[1]
-            )
+            greeting = _greeting(run, gateway, server.url if server else url, metrics.url)
             parts = [_keep_gateway(envoy), _greet_when_ready(envoy, greeting)]
             if server:
                 parts.append(_keep_database(server, folder / "postgres"))
@@ -145,9 +145,19 @@ async def _issuer(settings: Settings, url: str) -> AsyncIterator[DemoIssuer | No
         yield issuer
 
 
-def _ui(settings: Settings, issuer: DemoIssuer | None) -> UiConfig:
-    config = replace(ui_config(settings), project=str(PROJECT))
-    return config if issuer is None else replace(config, oidc=issuer.login)
+def _gateway(run: _Run, addresses: Sequence[str]) -> EnvoyConfig:
+    settings = run.settings
+    ui = replace(ui_config(settings), project=str(PROJECT))
+    return EnvoyConfig(
+        folder=run.folder / "gateway",
+        endpoints=addresses,
+        host=settings.host,
+        port=settings.port,
+        cors_origins=settings.cors_origins or LOCAL_ORIGINS,
+        switches=_switches(settings),
+        certificates=settings.gateway_tls and settings.gateway_tls.resolve(),
+        ui=replace(ui, oidc=run.issuer.login) if run.issuer else ui,
+    )
 
 
 def _switches(settings: Settings) -> list[str]:
@@ -249,25 +259,19 @@ def _tell(step: str) -> None:
 
 
 def _metrics_ports(settings: Settings) -> tuple[int, int]:
-    """Of the workers and of the controller: REGISTRY_METRICS_PORT and the one after it, or free ones."""
+    """REGISTRY_METRICS_PORT and the one after it, or free ones."""
     first = settings.metrics_port or free_port()
     return first, first + 1 if settings.metrics_port else free_port()
 
 
-def _specs(  # noqa: PLR0917 - all that is known of this run
-    settings: Settings,
-    folder: Path,
-    url: str,
-    addresses: list[str],
-    issuer: DemoIssuer | None,
-    controller_metrics_port: int,
-) -> list[ProcessSpec]:
-    environment = {"REGISTRY_DATABASE_URL": url, "REGISTRY_CLUSTER": settings.cluster}
-    if issuer is not None:
-        environment |= {"REGISTRY_AUTH": AuthKind.REQUIRED, "REGISTRY_ISSUERS": json.dumps(issuer.settings)}
+def _specs(run: _Run, addresses: Sequence[str]) -> list[ProcessSpec]:
+    cluster = run.settings.cluster
+    environment = {"REGISTRY_DATABASE_URL": run.url, "REGISTRY_CLUSTER": cluster}
+    if run.issuer is not None:
+        environment |= {"REGISTRY_AUTH": AuthKind.REQUIRED, "REGISTRY_ISSUERS": json.dumps(run.issuer.settings)}
     specs = []
-    if settings.cluster is ClusterKind.SIMULATED:
-        kubeconfig = folder / "cluster" / "registry-access.yaml"
+    if cluster is ClusterKind.SIMULATED:
+        kubeconfig = run.folder / "cluster" / "registry-access.yaml"
         kubeconfig.parent.mkdir(exist_ok=True)
         # That of an earlier run names another port. A process that reads it would keep to that port until it ends;
         # without the file, it is started again until the cluster has written the new one.
@@ -283,18 +287,13 @@ def _specs(  # noqa: PLR0917 - all that is known of this run
                 arguments=("--port", str(free_port()), "--folder", str(kubeconfig.parent)),
             )
         )
-    (metrics := folder / "metrics").mkdir(exist_ok=True)
+    (metrics := run.folder / "metrics").mkdir(exist_ok=True)
     for old in metrics.iterdir():
         old.unlink()
     specs += worker_specs(addresses, environment, metrics)
-    if settings.cluster is not ClusterKind.NONE:
-        specs.append(
-            ProcessSpec(
-                name="controller",
-                arguments=("controller",),
-                environment=environment | {"REGISTRY_METRICS_PORT": str(controller_metrics_port)},
-            )
-        )
+    if cluster is not ClusterKind.NONE:
+        own = environment | {"REGISTRY_METRICS_PORT": str(run.metrics_ports[1])}
+        specs.append(ProcessSpec(name="controller", arguments=("controller",), environment=own))
     return specs
 
 
@@ -335,24 +334,16 @@ async def _becomes_ready(envoy: Envoy) -> None:
             await asyncio.sleep(0.05)
 
 
-def _greeting(  # noqa: PLR0917 - as _specs
-    settings: Settings,
-    folder: Path,
-    gateway: str,
-    database_url: str,
-    issuer: DemoIssuer | None,
-    metrics: str,
-    controller_metrics_port: int,
-) -> str:
-    cluster = settings.cluster
+def _greeting(run: _Run, gateway: str, database_url: str, metrics: str) -> str:
+    settings, folder, cluster = run.settings, run.folder, run.settings.cluster
     access, samples, first, header, tls = "", "", "", "", settings.gateway_tls
     curl = "curl -s"
     if tls:
-        curl += f" --cacert {tls}/ca.crt" + (
-            f" --cert {tls}/tls.crt --key {tls}/tls.key" if settings.gateway_mtls else ""
-        )
-    if issuer is not None:
-        tokens = {role.name.lower(): token for role, token in issuer.tokens.items()}
+        curl += f" --cacert {tls}/ca.crt"
+        if settings.gateway_mtls:
+            curl += f" --cert {tls}/tls.crt --key {tls}/tls.key"
+    if run.issuer is not None:
+        tokens = {role.name.lower(): token for role, token in run.issuer.tokens.items()}
         access = f"project {PROJECT}\n" + "".join(f"token {role} {token}\n" for role, token in tokens.items())
         header = f"""-H 'Authorization: Bearer {tokens["editor"]}' \\
     """
@@ -371,7 +362,7 @@ def _greeting(  # noqa: PLR0917 - as _specs
     return f"""database {database_url}
 cluster  {cluster}{f" (kubectl --kubeconfig {folder}/cluster/kubeconfig)" if cluster is ClusterKind.SIMULATED else ""}
 logs     on stderr; {folder}/postgres/server.log, {folder}/gateway/envoy.log
-metrics  {metrics}{f" (controller: port {controller_metrics_port})" if cluster is not ClusterKind.NONE else ""}
+metrics  {metrics}{f" (controller: port {run.metrics_ports[1]})" if cluster is not ClusterKind.NONE else ""}
 ui       {gateway}/ui/
 docs     {gateway}/docs/ (the reference of the REST API)
 {samples}{access}ready {gateway} (REST, gRPC and gRPC-Web)

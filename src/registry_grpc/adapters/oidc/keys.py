@@ -119,10 +119,9 @@ class KeySet:
         async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as session:
             url = self._source.jwks_url
             if not url:
-                document = await self._json(
-                    session, f"{self._source.issuer.rstrip('/')}/.well-known/openid-configuration"
-                )
-                if document.get("issuer") != self._source.issuer:
+                issuer = self._source.issuer
+                document = await self._json(session, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+                if document.get("issuer") != issuer:
                     raise ValueError("its discovery document names another issuer")
                 url = document["jwks_uri"]
             return await self._json(session, url)

@@ -23,8 +23,6 @@ _WITHOUT_CHAIN = """
 SELECT DISTINCT project_id FROM audit_entry e
 WHERE NOT EXISTS (SELECT FROM audit_chain c WHERE c.project_id = e.project_id)
 """
-
-
 _ROWS_AT_ONCE = 1000
 _LINE = re.compile(r"project ([0-9a-f-]{36}) ok: \d+ entries, last hash ([0-9a-f]{64})")
 

@@ -91,9 +91,8 @@ class Channel:
         await session.add_listener(self._name, self._wake)
         known = ""
         while not is_lost.is_set():
-            epoch = await session.fetchval(
-                self._beat
-            )  # raises if the server has vanished without closing the connection
+            # It raises if the server has vanished without closing the connection.
+            epoch = await session.fetchval(self._beat)
             if epoch != known:
                 self._wake_all()
             known = epoch

@@ -153,9 +153,8 @@ def spec_to_json(spec: DeploymentSpec) -> dict[str, Any]:
         "labels": dict(spec.labels),
         "options": _options_to_json(spec.options),
     }
-    if (
-        spec.needs_keys
-    ):  # like those below, not written otherwise, because an older release refuses what it does not know
+    # These are only written when they are used, because an older release refuses what it does not know.
+    if spec.needs_keys:
         stored["needs_keys"] = True
     if spec.requested_version:
         stored["requested_version"] = spec.requested_version

@@ -39,8 +39,9 @@ class HttpWebhookSender:
         from registry_grpc.adapters.webhooks.resolver import RefusedError  # noqa: PLC0415
 
         parts = urlsplit(url)
-        # aiohttp does not resolve addresses.
-        if _is_address(parts.hostname or "") and (refusal := self._reach.refusal(parts.scheme, parts.hostname or "")):
+        host = parts.hostname or ""
+        # An address is not resolved, so the resolver does not check it.
+        if _is_address(host) and (refusal := self._reach.refusal(parts.scheme, host)):
             return Outcome(None, f"the url {refusal}")
         try:
             with WEBHOOK_SECONDS.time():
@@ -52,9 +53,8 @@ class HttpWebhookSender:
             return Outcome(None, str(error))
         except aiohttp.ClientConnectorError as error:
             refused = error.os_error if isinstance(error.os_error, RefusedError) else error.__cause__
-            return Outcome(
-                None, str(refused) if isinstance(refused, RefusedError) else f"cannot connect: {_cause(error)}"
-            )
+            is_refused = isinstance(refused, RefusedError)
+            return Outcome(None, str(refused) if is_refused else f"cannot connect: {_cause(error)}")
         except TimeoutError:
             return Outcome(None, f"no answer within {_TIMEOUT_SECONDS:.0f} seconds")
         except (aiohttp.ClientError, OSError, ValueError) as error:
