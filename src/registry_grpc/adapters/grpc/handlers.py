@@ -196,11 +196,10 @@ def _rest(  # noqa: PLR0917 - all parts of a call
     An error is answered as JSON too; only a call that did not come through the gateway is aborted.
     """
     name = f"{REST_PACKAGE}.{method.containing_service.name}/{method.name}"
-    read, serve, answer = RequestReader(method).read, rpc.serve, rpc.answer
-    takes_etag = "etag" in method.input_type.fields_by_name
+    verb = method.GetOptions().Extensions[annotations_pb2.http].WhichOneof("pattern")
+    read = _rest_reader(method, verb)
     takes_id = "request_id" in method.input_type.fields_by_name
     needs_object = _needs_object(method.input_type)
-    verb = method.GetOptions().Extensions[annotations_pb2.http].WhichOneof("pattern")
     meter = RpcMeter(f"{method.containing_service.name}/{method.name}", "rest")
 
     async def handle(data: bytes, context: Context) -> bytes:
@@ -213,21 +212,14 @@ def _rest(  # noqa: PLR0917 - all parts of a call
             try:
                 call.address = auditing.peers.address(context.peer(), metadata.get("x-gateway-client", ""))
                 await call.identify(metadata, gate, rpc.least, needs_object=needs_object)
-                body = HttpBody.FromString(data).data
-                # A thread leaves the event loop its turns while it reads.
-                is_large = len(body) > LARGE_BYTES
-                request: Any = await asyncio.to_thread(read, target, body) if is_large else read(target, body)
-                if verb in {"patch", "delete"}:
-                    check_conditions(metadata, takes_etag=takes_etag)
-                if takes_etag:
-                    request.etag = metadata.get("if-match", "")
+                request = await read(target, metadata, HttpBody.FromString(data).data)
 
                 def encoded(result: Any) -> bytes:
-                    return _rest_answer(answer, result, request, metadata if verb == "get" else {})
+                    return _rest_answer(rpc.answer, result, request, metadata if verb == "get" else {})
 
                 if takes_id and (key := metadata.get("idempotency-key")) is not None:
                     return await _once(requests, rpc, servicer, request, call, key, encoded)
-                return encoded(await serve(servicer, request, call))
+                return encoded(await rpc.serve(servicer, request, call))
             except NoSuchRouteError:
                 call.code = grpc.StatusCode.NOT_FOUND
                 return error_body("not found", 404)
@@ -237,6 +229,24 @@ def _rest(  # noqa: PLR0917 - all parts of a call
                 return error_body(refusal.text, refusal.http_status)
 
     return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def _rest_reader(method: MethodDescriptor, verb: str) -> Callable[[str, dict[str, str], bytes], Awaitable[Any]]:
+    """The function that makes a request of the target, the headers and the body of a REST call."""
+    read = RequestReader(method).read
+    takes_etag = "etag" in method.input_type.fields_by_name
+
+    async def request_of(target: str, metadata: dict[str, str], body: bytes) -> Any:
+        # A thread leaves the event loop its turns while it reads.
+        is_large = len(body) > LARGE_BYTES
+        request: Any = await asyncio.to_thread(read, target, body) if is_large else read(target, body)
+        if verb in {"patch", "delete"}:
+            check_conditions(metadata, takes_etag=takes_etag)
+        if takes_etag:
+            request.etag = metadata.get("if-match", "")
+        return request
+
+    return request_of
 
 
 async def _once(  # noqa: PLR0917 - all parts of a call

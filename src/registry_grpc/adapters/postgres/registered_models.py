@@ -79,8 +79,6 @@ _latest_from, _default_from = version_reader(_LATEST), version_reader(_DEFAULT)
 READ = (*_COLUMNS, "latest_version", "default_version")
 _values_of = in_order_of(RegisteredModel._fields, READ)
 _TAGS_COLUMN = READ.index("tags")
-
-
 _VERSIONS = f"""
 LEFT JOIN LATERAL (
     SELECT *, {etag_of("v")} AS etag FROM model_version v WHERE v.registered_model_id = m.id {NEWEST}

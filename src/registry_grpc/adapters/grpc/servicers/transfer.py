@@ -24,8 +24,6 @@ MOST_IMPORTS = 4
 """How many imports a worker receives at a time. Each may hold a batch and the beginning of a long line in memory."""
 LONGEST_EXPORT = 900.0
 """How many seconds an export may take. Until its end, PostgreSQL keeps all rows that are changed or deleted."""
-
-
 LONGEST_PAUSE = 60.0
 """How many seconds an import may send nothing while the worker waits for its next part."""
 
