@@ -193,9 +193,7 @@ async def build(settings: Settings, database: Database) -> App:
         settle=requests.settle,
     )
     model_versions = ModelVersions(versions=versions, deployments=intents, tenants=tenants)
-    serve_models = ServeModels(
-        serve_models=PostgresServeModelRepository(database), services=services, versions=versions
-    )
+    serve_models = PostgresServeModelRepository(database)
     history = DeploymentHistory(deployments=intents, events=queue, tenants=tenants)
     explaining = Explaining(deployments=intents, versions=versions, tenants=tenants, cluster=cluster)
     log = PostgresEventLog(database)
@@ -204,7 +202,7 @@ async def build(settings: Settings, database: Database) -> App:
     audit, refusals = Audit(log=audited), Refusals(audited, report)
     reach = Reach(networks_of(settings.webhook_networks))
     sender = HttpWebhookSender(reach)
-    webhooks = Webhooks(webhooks=PostgresWebhookRepository(database, cipher), sender=sender, reach=reach)
+    webhooks = PostgresWebhookRepository(database, cipher)
     deleted = PostgresDeletedVersionRepository(database)
     artifacts = PostgresArtifactRepository(database)
 
@@ -228,12 +226,14 @@ async def build(settings: Settings, database: Database) -> App:
             ModelArtifactServicer(model_versions),
             ModelAliasServicer(PostgresModelAliasRepository(database)),
             ServingEnvironmentServicer(environments, ServingEnvironments(environments=environments, tenants=tenants)),
-            ServingServicer(inference_services),
-            ServeModelServicer(serve_models),
+            ServingServicer(services, inference_services),
+            ServeModelServicer(
+                serve_models, ServeModels(serve_models=serve_models, services=services, versions=versions)
+            ),
             DeploymentServicer(deployments, inference_services, history, planning, explaining),
             EventServicer(events),
             AuditServicer(audit),
-            WebhookServicer(webhooks),
+            WebhookServicer(webhooks, Webhooks(webhooks=webhooks, sender=sender, reach=reach)),
             TransferServicer(
                 Transfers(transfers=PostgresTransferRepository(database), versions=versions, tenants=tenants)
             ),

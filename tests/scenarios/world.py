@@ -346,7 +346,7 @@ class World:
         )
 
     async def view(self, id: UUID) -> View:
-        return View.of(await self.services.get(self.project_id, id))
+        return View.of(await self.services.services.get(self.project_id, id))
 
     async def events(self, id: UUID) -> list[DeploymentEvent]:
         repository = PostgresDeploymentRepository(self.database)

@@ -159,7 +159,7 @@ async def test_without_kubernetes_a_deploy_stores_the_record(
     assert (service.model_version_id, service.labels) == (version.id, {"a": "1"})
     assert tuple(served.model_version_id for served in service.served_models) == ids
     assert {served.last_known_state for served in service.served_models} == {"PENDING"}
-    stored = await registry.services.get(project_id, service.id)
+    stored = await registry.repositories.services.get(project_id, service.id)
     assert set(stored.served_models) == set(service.served_models)
     assert (await registry.models.get(project_id, model.id)).deployment_status == model.deployment_status
 
@@ -216,12 +216,12 @@ async def test_without_kubernetes_undeploy_and_sync_keep_books(
     registry: Registry, project_id: UUID, environment: ServingEnvironment, model: RegisteredModel
 ) -> None:
     service = await stored_service(registry.repositories, environment, model, current_state="DEPLOYED", url="http://x")
-    before = await registry.services.get(project_id, service.id)
+    before = await registry.repositories.services.get(project_id, service.id)
     assert await registry.services.sync(project_id, service.id) == before
 
     for _ in range(2):
         await registry.services.undeploy(project_id, service.id)
-        after = await registry.services.get(project_id, service.id)
+        after = await registry.repositories.services.get(project_id, service.id)
         assert (after.desired_state, after.current_state) == ("UNDEPLOYED", "UNDEPLOYED")
         assert (after.url, after.external_id, after.last_error) == ("", "", before.last_error)
     for missing in (

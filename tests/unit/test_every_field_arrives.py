@@ -53,15 +53,15 @@ SERVICERS: list[tuple[type[Any], int]] = [
     (ModelAliasServicer, 1),
     (ArtifactServicer, 2),
     (ServingEnvironmentServicer, 2),
-    (ServingServicer, 1),
-    (ServeModelServicer, 1),
+    (ServingServicer, 2),
+    (ServeModelServicer, 2),
     (DeploymentServicer, 5),
     (EventServicer, 1),
     (AuditServicer, 1),
-    (WebhookServicer, 1),
+    (WebhookServicer, 2),
     (TransferServicer, 1),
 ]
-"""Each servicer with the number of use cases that its constructor takes."""
+"""Each servicer with the number of parameters of its constructor."""
 
 RPCS = [
     (servicer, use_cases, name, rpc)

@@ -78,8 +78,8 @@ async def test_creates_a_service_with_its_versions(
     assert service.model_version_id == versions[1].id
     assert {served.model_version_id for served in service.served_models} == {v.id for v in versions}
     assert {served.last_known_state for served in service.served_models} == {"PENDING"}
-    assert await registry.services.get(project_id, service.id) == service
-    assert await registry.services.find_by_name(project_id, environment.id, "s") == service
+    assert await registry.repositories.services.get(project_id, service.id) == service
+    assert await registry.repositories.services.find_by_name(project_id, environment.id, "s") == service
     with refused(AlreadyExists, Reason.INFERENCE_SERVICE_NAME_TAKEN):
         await registry.services.create(project_id, new)
 
@@ -115,7 +115,7 @@ async def test_looks_for_environment_then_model_then_versions(
     with refused(NotFound, FIRST_REFUSAL[wrong]):
         await registry.services.create(project_id, new)
 
-    page = await registry.services.list(project_id, InferenceServiceFilter(), Sort(), Slice())
+    page = await registry.repositories.services.list(project_id, InferenceServiceFilter(), Sort(), Slice())
     assert page == Page((), total=0)
 
 
@@ -144,7 +144,7 @@ async def test_states_of_a_mere_record_are_written_down(
 
     assert (updated.desired_state, updated.current_state) == (desired_state, "DEPLOYED")
     assert (updated.last_error, updated.url, updated.external_id) == ("e", "u", service.external_id)
-    assert await registry.services.find_by_external_id(project_id, service.external_id) == updated
+    assert await registry.repositories.services.find_by_external_id(project_id, service.external_id) == updated
 
 
 async def test_the_desired_state_of_a_deployment_is_the_intent(
@@ -205,14 +205,14 @@ async def test_links_and_unlinks_a_version(
     assert (link.inference_service_name, link.model_version_name) == (service.name, version.name)
     assert link.last_known_state == "PENDING"
     assert link.created_at >= registry.clock.now()
-    assert await registry.serve_models.get(project_id, link.id) == link
-    page = await registry.serve_models.list(project_id, ServeModelFilter(), Sort(), Slice())
+    assert await registry.repositories.serve_models.get(project_id, link.id) == link
+    page = await registry.repositories.serve_models.list(project_id, ServeModelFilter(), Sort(), Slice())
     assert page == Page((link,), total=1)
     with refused(AlreadyExists, Reason.SERVE_MODEL_EXISTS):
         await registry.serve_models.create(project_id, new)
-    await registry.serve_models.delete(project_id, link.id)
+    await registry.repositories.serve_models.delete(project_id, link.id)
     with refused(NotFound, Reason.SERVE_MODEL_NOT_FOUND):
-        await registry.serve_models.get(project_id, link.id)
+        await registry.repositories.serve_models.get(project_id, link.id)
 
 
 async def test_a_link_needs_the_service_first_and_then_a_version_of_its_model(

@@ -184,5 +184,5 @@ async def test_a_generated_secret_is_not_remembered_with_an_answer() -> None:
     request = pb.CreateWebhookRequest(webhook=pb.NewWebhook(url=URL), request_id="r")
     nothing: Any = None  # it is refused before
     with refused(InvalidRequest, Reason.INVALID_REQUEST) as refusal:
-        await CREATE.serve(WebhookServicer(nothing), request, Call(method="m"))
+        await CREATE.serve(WebhookServicer(nothing, nothing), request, Call(method="m"))
     assert str(refusal.value).startswith("secret is required with a request_id")

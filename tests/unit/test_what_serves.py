@@ -233,7 +233,7 @@ async def test_the_version_of_a_deployed_service_is_that_of_its_deployment(
 
     assert it.value.reason is Reason.DEPLOYED_VERSION_FIXED
     assert it.value.metadata == {"id": str(world.id), "model_version_id": str(world.version.id)}
-    assert (await world.services.get(world.project_id, world.id)).name != "renamed"
+    assert (await world.repositories.services.get(world.project_id, world.id)).name != "renamed"
     same = await patched(world, model_version_id=world.version.id, name="renamed", **states)
     assert (same.name, same.model_version_id) == ("renamed", world.version.id)
     by_contract = await patched(world, by_contract=True, model_version_id=other.id, **states)
@@ -284,7 +284,7 @@ async def test_a_redeployment_to_another_version_is_checked_like_a_deploy(
     world: World, other: ModelVersion, by_contract: bool
 ) -> None:
     await world.services.undeploy(world.project_id, world.id)
-    before = await world.services.get(world.project_id, world.id)
+    before = await world.repositories.services.get(world.project_id, world.id)
     up = {"desired_state": "DEPLOYED", "model_version_id": other.id}
     await world.repositories.versions.update(world.project_id, other.id, ModelVersionPatch(status="PENDING"))
 
@@ -293,7 +293,7 @@ async def test_a_redeployment_to_another_version_is_checked_like_a_deploy(
 
     ready = ModelVersionPatch(status="READY", state="ARCHIVED")
     await world.repositories.versions.update(world.project_id, other.id, ready)
-    assert await world.services.get(world.project_id, world.id) == before
+    assert await world.repositories.services.get(world.project_id, world.id) == before
     with nullcontext() if by_contract else refused(FailedPrecondition, Reason.MODEL_VERSION_ARCHIVED):
         await patched(world, by_contract=by_contract, **up)
     assert (await world.deployment()).want is (Want.PRESENT if by_contract else Want.ABSENT)

@@ -14,12 +14,10 @@ from registry_grpc.domain.errors import NotFound, RegistryError, Stale
 from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.inference_service import (
     InferenceService,
-    InferenceServiceFilter,
     InferenceServicePatch,
     NewInferenceService,
     ServiceState,
 )
-from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.serve_model import ServeModel, ServeModelState
 from registry_grpc.ports.cluster import Cluster
@@ -39,7 +37,7 @@ from registry_grpc.services.reconciliation import Reconciler
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceServices:
-    """Create, read, change, undeploy, sync and delete the records of served models.
+    """Create, change, undeploy, sync and delete the records of served models.
 
     `cluster` and `reconciler` are None when deploying to Kubernetes is switched off: services are then records only.
     """
@@ -65,23 +63,6 @@ class InferenceServices:
         service = InferenceService.create(new, id=uuid4(), project_id=project_id)
         served = ServeModel.create_all(service.id, new.model_version_ids, project_id=project_id)
         return await self.services.create(service, served)
-
-    async def get(self, project_id: UUID, id: UUID) -> InferenceService:
-        """Raises NotFound."""
-        return await self.services.get(project_id, id)
-
-    async def find_by_external_id(self, project_id: UUID, external_id: str) -> InferenceService:
-        """The oldest match (quirk Q33). Raises NotFound."""
-        return await self.services.find_by_external_id(project_id, external_id)
-
-    async def find_by_name(self, project_id: UUID, serving_environment_id: UUID, name: str) -> InferenceService:
-        """Raises NotFound."""
-        return await self.services.find_by_name(project_id, serving_environment_id, name)
-
-    async def list(
-        self, project_id: UUID, filter: InferenceServiceFilter, sort: Sort, slice: Slice
-    ) -> Page[InferenceService]:
-        return await self.services.list(project_id, filter, sort, slice)
 
     async def update(
         self,

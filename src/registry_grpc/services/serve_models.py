@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from registry_grpc.domain.etag import Etags
-from registry_grpc.domain.paging import Page, Slice, Sort
-from registry_grpc.domain.serve_model import NewServeModel, ServeModel, ServeModelFilter
+from registry_grpc.domain.serve_model import NewServeModel, ServeModel
 from registry_grpc.ports.repositories import InferenceServiceRepository, ModelVersionRepository, ServeModelRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeModels:
-    """Link versions to inference services, and unlink them. These links are records only, without effect on the
-    cluster."""
+    """Link versions to inference services. These links are records only, without effect on the cluster."""
 
     serve_models: ServeModelRepository
     services: InferenceServiceRepository
@@ -32,14 +29,3 @@ class ServeModels:
             model_version_id=new.model_version_id,
         )
         return await self.serve_models.create(serve_model)
-
-    async def get(self, project_id: UUID, id: UUID) -> ServeModel:
-        """Raises NotFound."""
-        return await self.serve_models.get(project_id, id)
-
-    async def list(self, project_id: UUID, filter: ServeModelFilter, sort: Sort, slice: Slice) -> Page[ServeModel]:
-        return await self.serve_models.list(project_id, filter, sort, slice)
-
-    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
-        """Raises NotFound, Stale."""
-        await self.serve_models.delete(project_id, id, etags)

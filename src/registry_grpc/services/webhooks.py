@@ -9,12 +9,8 @@ from uuid import UUID, uuid4
 from registry_grpc.domain.actor import ACTOR
 from registry_grpc.domain.etag import Etags
 from registry_grpc.domain.event import Event
-from registry_grpc.domain.filter.fields import Filter
-from registry_grpc.domain.paging import Page, Slice, Sort
 from registry_grpc.domain.patch import UNSET
 from registry_grpc.domain.webhook import (
-    Delivery,
-    DeliveryState,
     NewWebhook,
     Outcome,
     Reach,
@@ -29,7 +25,7 @@ from registry_grpc.ports.webhooks import WebhookRepository, WebhookSender
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
-    """Create, read, change, delete and test the webhooks of a project, and repeat their deliveries."""
+    """Create, change and test the webhooks of a project, and repeat their deliveries."""
 
     webhooks: WebhookRepository
     sender: WebhookSender
@@ -42,22 +38,11 @@ class Webhooks:
         stored = await self.webhooks.create(Webhook.create(new, id=uuid4(), project_id=project_id), secret)
         return stored if new.secret else replace(stored, secret=secret)
 
-    async def get(self, project_id: UUID, id: UUID) -> Webhook:
-        """Raises NotFound."""
-        return await self.webhooks.get(project_id, id)
-
-    async def list(self, project_id: UUID, slice: Slice, sort: Sort, where: Filter | None) -> Page[Webhook]:
-        return await self.webhooks.list(project_id, slice, sort, where)
-
     async def update(self, project_id: UUID, id: UUID, patch: WebhookPatch, etags: Etags = None) -> Webhook:
         """Raises NotFound, Stale, and InvalidRequest like `create`."""
         if patch.url is not UNSET:
             self.reach.check_url(patch.url)
         return await self.webhooks.update(project_id, id, patch, etags)
-
-    async def delete(self, project_id: UUID, id: UUID, etags: Etags = None) -> None:
-        """Raises NotFound, Stale."""
-        await self.webhooks.delete(project_id, id, etags)
 
     async def test(self, project_id: UUID, id: UUID) -> Outcome:
         """Send an event of the type webhook.test at once, also if the webhook is disabled. Raises NotFound."""
@@ -76,18 +61,6 @@ class Webhooks:
         )
         body, secret = body_of(event, project_id), await self.webhooks.secret(project_id, id)
         return await self.sender.send(webhook.url, headers_of(event.id, body, secret, event.occurred_at), body)
-
-    async def deliveries(  # noqa: PLR0917 - as the port
-        self,
-        project_id: UUID,
-        id: UUID,
-        state: DeliveryState | None,
-        slice: Slice,
-        sort: Sort,
-        where: Filter | None,
-    ) -> Page[Delivery]:
-        """In the order of their events or against it. Raises NotFound."""
-        return await self.webhooks.deliveries(project_id, id, state, slice, sort, where)
 
     async def redeliver(self, project_id: UUID, id: UUID, event_id: str, *, and_later: bool) -> Webhook:
         """As WebhookRepository.redeliver."""

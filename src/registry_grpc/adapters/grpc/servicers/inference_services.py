@@ -28,6 +28,7 @@ from registry_grpc.domain.inference_service import (
     NewInferenceService,
 )
 from registry_grpc.domain.paging import Page
+from registry_grpc.ports.repositories import InferenceServiceRepository
 from registry_grpc.services.inference_services import InferenceServices
 
 SERVICE_RECORD = Resource(message(pb.InferenceService), encoders.service)
@@ -38,8 +39,9 @@ class ServingServicer:
 
     SERVICE = pb.DESCRIPTOR.services_by_name["ServingService"]
 
-    def __init__(self, services: InferenceServices) -> None:
+    def __init__(self, services: InferenceServiceRepository, use_cases: InferenceServices) -> None:
         self._services = services
+        self._use_cases = use_cases
 
     @rpc(
         page(
@@ -89,7 +91,7 @@ class ServingServicer:
         message = request.inference_service
         reader = Reader(message, required=required, but=("model_version_id", "model_version_ids"))
         new = reader.make(NewInferenceService, model_version_ids=version_ids_of(message, reader))
-        return await self._services.create(call.project_id, new)
+        return await self._use_cases.create(call.project_id, new)
 
     @rpc(
         one(SERVICE_RECORD, lambda it: pb.UpdateInferenceServiceResponse(inference_service=it)),
@@ -99,11 +101,11 @@ class ServingServicer:
     async def UpdateInferenceService(self, request: pb.UpdateInferenceServiceRequest, call: Call) -> InferenceService:
         id_ = path_id(request.id)
         patch = patch_of(InferenceServicePatch, request.inference_service, request)
-        return await self._services.update(
+        return await self._use_cases.update(
             call.project_id, id_, patch, call.user, etags=etags_in(request.etag), by_contract=call.is_rest
         )
 
     @rpc(nothing(pb.DeleteInferenceServiceResponse), Role.DEPLOYER, resume=no_result)
     async def DeleteInferenceService(self, request: pb.DeleteInferenceServiceRequest, call: Call) -> None:
         with allowing_missing(request):
-            await self._services.delete(call.project_id, path_id(request.id), etags_in(request.etag))
+            await self._use_cases.delete(call.project_id, path_id(request.id), etags_in(request.etag))

@@ -13,6 +13,7 @@ from registry_grpc.domain.access import Role
 from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import Page
 from registry_grpc.domain.serve_model import FILTER_FIELDS, SORT_FIELDS, NewServeModel, ServeModel, ServeModelFilter
+from registry_grpc.ports.repositories import ServeModelRepository
 from registry_grpc.services.serve_models import ServeModels
 
 SERVE_MODEL = Resource(message(pb.ServeModel), encoders.serve_model)
@@ -23,8 +24,9 @@ class ServeModelServicer:
 
     SERVICE = pb.DESCRIPTOR.services_by_name["ServeModelService"]
 
-    def __init__(self, serve_models: ServeModels) -> None:
+    def __init__(self, serve_models: ServeModelRepository, use_cases: ServeModels) -> None:
         self._serve_models = serve_models
+        self._use_cases = use_cases
 
     @rpc(page(SERVE_MODEL, lambda items, paging: pb.ListServeModelsResponse(serve_models=items, **paging)), Role.VIEWER)
     async def ListServeModels(self, request: pb.ListServeModelsRequest, call: Call) -> Page[ServeModel]:
@@ -43,7 +45,7 @@ class ServeModelServicer:
 
     @rpc(one(SERVE_MODEL, lambda it: pb.CreateServeModelResponse(serve_model=it), status=201), Role.DEPLOYER)
     async def CreateServeModel(self, request: pb.CreateServeModelRequest, call: Call) -> ServeModel:
-        return await self._serve_models.create(
+        return await self._use_cases.create(
             call.project_id,
             Reader(request.serve_model, required=("inference_service_id", "model_version_id")).make(NewServeModel),
         )

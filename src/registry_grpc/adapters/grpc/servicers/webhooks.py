@@ -28,6 +28,7 @@ from registry_grpc.domain.webhook import (
     WebhookPatch,
     WebhookState,
 )
+from registry_grpc.ports.webhooks import WebhookRepository
 from registry_grpc.services.webhooks import Webhooks
 
 
@@ -48,8 +49,9 @@ class WebhookServicer:
 
     SERVICE = pb.DESCRIPTOR.services_by_name["WebhookService"]
 
-    def __init__(self, webhooks: Webhooks) -> None:
+    def __init__(self, webhooks: WebhookRepository, use_cases: Webhooks) -> None:
         self._webhooks = webhooks
+        self._use_cases = use_cases
 
     @rpc(only_grpc(_webhook, lambda it: pb.CreateWebhookResponse(webhook=it)), Role.ADMIN)
     async def CreateWebhook(self, request: pb.CreateWebhookRequest, call: Call) -> Webhook:
@@ -58,7 +60,7 @@ class WebhookServicer:
             # The answer to a request with an id is stored, and would have the secret.
             text = "is required with a request_id: a generated secret is answered only once"
             raise InvalidRequest([Violation("secret", text)])
-        return await self._webhooks.create(
+        return await self._use_cases.create(
             call.project_id, NewWebhook(url=new.url, types=tuple(new.types), secret=new.secret)
         )
 
@@ -77,7 +79,7 @@ class WebhookServicer:
     @rpc(only_grpc(_webhook, lambda it: pb.UpdateWebhookResponse(webhook=it)), Role.ADMIN)
     async def UpdateWebhook(self, request: pb.UpdateWebhookRequest, call: Call) -> Webhook:
         id_, patch = path_id(request.id), _patch_of(request)
-        return await self._webhooks.update(call.project_id, id_, patch, etags_in(request.etag))
+        return await self._use_cases.update(call.project_id, id_, patch, etags_in(request.etag))
 
     @rpc(nothing_but_grpc(pb.DeleteWebhookResponse), Role.ADMIN)
     async def DeleteWebhook(self, request: pb.DeleteWebhookRequest, call: Call) -> None:
@@ -86,7 +88,7 @@ class WebhookServicer:
 
     @rpc(only_grpc(_tested), Role.ADMIN)
     async def TestWebhook(self, request: pb.TestWebhookRequest, call: Call) -> Outcome:
-        return await self._webhooks.test(call.project_id, path_id(request.id))
+        return await self._use_cases.test(call.project_id, path_id(request.id))
 
     @rpc(
         cursor_page(
@@ -105,7 +107,7 @@ class WebhookServicer:
     async def RedeliverWebhook(self, request: pb.RedeliverWebhookRequest, call: Call) -> Webhook:
         id_ = path_id(request.id)
         require(request, "event_id")
-        return await self._webhooks.redeliver(call.project_id, id_, request.event_id, and_later=request.and_later)
+        return await self._use_cases.redeliver(call.project_id, id_, request.event_id, and_later=request.and_later)
 
 
 def _patch_of(request: pb.UpdateWebhookRequest) -> WebhookPatch:

@@ -78,8 +78,8 @@ def uris_of(service: Object) -> dict[str, str]:
 
 
 def _check_storage(uri: str) -> None:
-    """Raises UnsupportedStorage, as KServe's controller does for `storageUri`, but not for `storageUris`. The cluster has
-    admitted any URI."""
+    """Raises UnsupportedStorage, as KServe's controller does for `storageUri`, but not for `storageUris`. The cluster
+    has admitted any URI."""
     if "://" in uri and not uri.startswith(_STORAGE_PREFIXES):
         raise UnsupportedStorage(
             f"StorageURI not supported: storageUri, must be one of: [{', '.join(_STORAGE_PREFIXES)}] or match "
