@@ -50,7 +50,8 @@ from registry_grpc.adapters.postgres.requests import PostgresRequests
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.adapters.postgres.transfer import PostgresTransferRepository
-from registry_grpc.adapters.postgres.webhooks import PostgresWebhookQueue, PostgresWebhookRepository
+from registry_grpc.adapters.postgres.webhook_queue import PostgresWebhookQueue
+from registry_grpc.adapters.postgres.webhooks import PostgresWebhookRepository
 from registry_grpc.adapters.traced_passes import TracedReconciler
 from registry_grpc.adapters.webhooks.sender import HttpWebhookSender
 from registry_grpc.domain.errors import RegistryError, Unavailable

@@ -15,14 +15,11 @@ from tests.postgres import PATIENT
 from tests.refusals import refused
 
 from registry_grpc.adapters.encryption.aes_gcm import AesGcmCipher
-from registry_grpc.adapters.postgres import webhooks as adapter
+from registry_grpc.adapters.postgres import webhook_queue, webhooks
 from registry_grpc.adapters.postgres.database import Database
 from registry_grpc.adapters.postgres.event_log import PostgresEventLog
-from registry_grpc.adapters.postgres.webhooks import (
-    PostgresWebhookQueue,
-    PostgresWebhookRepository,
-    encrypt_webhook_secrets,
-)
+from registry_grpc.adapters.postgres.webhook_queue import PostgresWebhookQueue
+from registry_grpc.adapters.postgres.webhooks import PostgresWebhookRepository, encrypt_webhook_secrets
 from registry_grpc.domain.errors import InvalidRequest, LimitReached, NotFound, Reason, Stale
 from registry_grpc.domain.event import EventFilter
 from registry_grpc.domain.filter.fields import parse_filter
@@ -166,7 +163,7 @@ async def test_of_concurrent_editors_one_wins(hooks: Hooks) -> None:
 async def test_a_project_has_a_limit_that_concurrent_creations_keep(
     hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "MOST_WEBHOOKS", 3)
+    monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 3)
     results = await asyncio.gather(*(hooks.create() for _ in range(8)), return_exceptions=True)
     refusals = [result for result in results if isinstance(result, LimitReached)]
     assert (len(refusals), len(results) - len(refusals)) == (5, 3)
@@ -201,8 +198,8 @@ async def test_it_gets_the_types_that_it_wants(hooks: Hooks) -> None:
 
 
 async def test_nothing_is_lost_however_much_has_happened(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "_ADD", adapter._ADD.replace("LIMIT 500", "LIMIT 7").replace("= 500", "= 7"))
-    monkeypatch.setattr(adapter, "_ADD", adapter._ADD.replace("1000 >", "10 >"))
+    few = webhook_queue._ADD.replace("LIMIT 500", "LIMIT 7").replace("= 500", "= 7").replace("1000 >", "10 >")
+    monkeypatch.setattr(webhook_queue, "_ADD", few)
     await hooks.create()
     names = [str(number) for number in range(40)]
     await hooks.happen(*names)

@@ -25,7 +25,8 @@ from registry_grpc.adapters.postgres.registered_models import PostgresRegistered
 from registry_grpc.adapters.postgres.serve_models import PostgresServeModelRepository
 from registry_grpc.adapters.postgres.serving_environments import PostgresServingEnvironmentRepository
 from registry_grpc.adapters.postgres.transfer import PostgresTransferRepository
-from registry_grpc.adapters.postgres.webhooks import PostgresWebhookQueue, PostgresWebhookRepository
+from registry_grpc.adapters.postgres.webhook_queue import PostgresWebhookQueue
+from registry_grpc.adapters.postgres.webhooks import PostgresWebhookRepository
 from registry_grpc.domain.errors import RegistryError
 from registry_grpc.domain.paging import Cursor, Slice
 
