@@ -31,8 +31,8 @@ _PROCESS_NAME = uuid4().hex[:16]
 # The errors of a statement that was prepared on one server connection and is run on another.
 _SHARED_OUT = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 _PACKAGE = __name__.rpartition(".")[0]
-_BETWEEN = frozenset(f"{_PACKAGE}.{name}" for name in ("sessions", "database", "unit", "listing"))
-"""Modules that run the statements of others."""
+_BETWEEN = frozenset(f"{_PACKAGE}.{name}" for name in ("sessions", "database", "unit", "listing", "deployment_record"))
+"""Modules whose statements are those of the methods that call them."""
 _LONGEST_STATEMENT = 200
 
 
