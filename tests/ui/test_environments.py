@@ -76,3 +76,23 @@ def test_what_is_deployed_is_in_the_way_of_a_deletion(ui: Ui, api: Api) -> None:
     ui.button("Delete").click()
     ui.dialog.get_by_role("button", name="Delete").click()
     expect(ui.page.get_by_role("heading", name="This project has no environments yet")).to_be_visible()
+
+
+def test_a_record_that_was_never_deployed_has_a_page_and_can_be_deleted_there(ui: Ui, api: Api) -> None:
+    place = Place(api, "iris")
+    api.post("/inference_services", place.ids | {"name": "grasses", "model_version_id": place.version["id"]})
+    ui.open(f"/models/{place.model['id']}/versions/1")
+    ui.button("Delete").click()
+    ui.button("Delete the version").click()
+    ui.dialog.get_by_role("alert").get_by_role("link", name="grasses").click()  # out of the refusal
+    expect(ui.page.get_by_role("heading", name="grasses", exact=True)).to_be_visible()
+    ui.look("never-deployed")
+    ui.link(place.environment["name"]).click()
+    ui.button("Delete").click()
+    ui.dialog.get_by_role("link", name="grasses").click()
+    ui.button("Delete").click()
+    ui.button("Delete for ever").click()
+    expect(ui.page.get_by_role("heading", name=place.environment["name"], exact=True)).to_be_visible()
+    ui.button("Delete").click()
+    ui.dialog.get_by_role("button", name="Delete").click()
+    expect(ui.page.get_by_role("heading", name="This project has no environments yet")).to_be_visible()

@@ -35,6 +35,7 @@ import {
 } from "./dialogs";
 import { fieldDifferences, optionsSaid } from "./diff";
 import { environmentText, useEnvironments, useNames, versionText } from "./names";
+import { NeverDeployed } from "./never-deployed";
 import { Revisions } from "./revisions";
 import { Chain, StatusCard } from "./status";
 import { Timeline } from "./timeline";
@@ -54,9 +55,10 @@ export function DeploymentPage({ params }: PageProps) {
   const explanation = useQuery(`explanation ${project} ${id}`, (signal) =>
     api.deployments.explainDeployment({ id }, { signal }),
   );
-  const undeployed = read.data !== undefined && isUndeployed(read.data);
-  const record = useQuery(`record ${project} ${id} ${undeployed}`, async (signal) => {
-    if (undeployed) await api.services.getInferenceService({ id }, { signal });
+  const unwanted = read.data ? isUndeployed(read.data) : read.failure?.code === Code.NotFound;
+  const record = useQuery(`record ${project} ${id} ${unwanted}`, async (signal) => {
+    if (!unwanted) return undefined;
+    return (await api.services.getInferenceService({ id }, { signal })).inferenceService;
   });
   const deleted = record.failure?.code === Code.NotFound; // what it did is still there for a while
   const revisions = usePages(`revisions ${project} ${id}`, async (pageToken, signal) => {
@@ -79,11 +81,12 @@ export function DeploymentPage({ params }: PageProps) {
     deployment ? [deployment.registeredModelId] : [],
     deployment ? [deployment.modelVersionId, ...(deployment.snapshot?.modelVersionIds ?? [])] : [],
   );
+  if (!deployment && record.data) return <NeverDeployed service={record.data} />;
   if (!deployment)
     return (
       <>
         <PageHead title="Deployment" crumbs={[["Deployments", href("/deployments")]]} />
-        {read.failure ? (
+        {read.failure && !record.loading ? (
           <PageFailure failure={read.failure} what="deployment" back={href("/deployments")} reload={read.reload} />
         ) : (
           <Skeleton lines={8} />

@@ -80,7 +80,7 @@ export function ServiceList({ services, deployments, total }: NonNullable<Return
         const deployment = deployments.find((one) => one.id === id);
         return (
           <li key={id}>
-            {deployment ? <Link to={href(`/deployments/${id}`)}>{name}</Link> : name} in {servingEnvironmentName}{" "}
+            <Link to={href(`/deployments/${id}`)}>{name}</Link> in {servingEnvironmentName}{" "}
             {deployment ? <Phase deployment={deployment} /> : <Badge tone="grey">never deployed</Badge>}
           </li>
         );
