@@ -124,7 +124,7 @@ def test_a_model_with_many_versions_and_aliases_and_a_long_readme_stays_usable(u
     place = Place(api, "iris")
     versions = [place.version, *(place.another_version() for _ in range(104))]
     model_id = place.model["id"]
-    for number in range(1, 31):
+    for number in range(1, 106):
         alias = model_alias_pb2.SetModelAliasRequest(registered_model_id=model_id, name=f"alias-{number}", version="1")
         rpc.call(rpc.aliases.SetModelAlias, alias)
     long = model_version_pb2.ModelVersionPatch(readme="\n\n".join(["Some `text`.", *(f"- {i}" for i in range(9_000))]))
@@ -134,18 +134,27 @@ def test_a_model_with_many_versions_and_aliases_and_a_long_readme_stays_usable(u
     ui.open(f"/models/{model_id}?order=created_at")
     chips = ui.page.locator("tbody tr").first.locator(".chip")
     expect(chips).to_have_text(["alias-1", "alias-10"])
-    expect(ui.page.locator("tbody tr").first).to_contain_text("+28")
+    expect(ui.page.locator("tbody tr").first).to_contain_text("+103")
     ui.open(f"/models/{model_id}/versions/105")
     markdown = ui.page.locator(".markdown > *").first
     assert markdown.evaluate("(part) => getComputedStyle(part).contentVisibility") == "auto"
 
     ui.open(f"/deployments/new?model={model_id}")
     version = ui.page.get_by_label("Version", exact=True)
-    expect(version.locator("option[value='alias-30']")).to_have_text("alias-30: #1")  # which is not offered yet
+    expect(version.locator("option[value='alias-99']")).to_have_text("alias-99: #1")  # which is not offered yet
     expect(version.locator("option[value='5']")).to_have_count(0)
     ui.button("Offer earlier versions").click()
     version.select_option("5")
     expect(ui.button("Offer earlier versions")).to_have_count(0)
+
+    ui.open(f"/models/{model_id}?tab=aliases")
+    expect(ui.button("Delete alias-99")).to_be_visible()
+    for version in versions[-51:]:
+        assert api.delete(f"/model_versions/{version['id']}").status_code < 300
+    ui.open(f"/models/{model_id}")
+    expect(ui.page.get_by_role("heading", name="Deleted versions")).to_have_text("Deleted versions50+")
+    ui.button("Show earlier ones").click()
+    expect(ui.page.get_by_role("heading", name="Deleted versions")).to_have_text("Deleted versions51")
 
 
 @pytest.mark.timeout(300)

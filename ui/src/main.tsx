@@ -6,6 +6,7 @@ import { LoginHandedOver } from "./components/login";
 import { PageHead } from "./components/page";
 import { Shell } from "./components/shell";
 import { loadCaller } from "./lib/caller";
+import { keepFocus } from "./lib/focus";
 import { finish, handOver, loginAnswer } from "./lib/oidc";
 import { href, isInProject, rememberProject, useProject } from "./lib/project";
 import { Link, matchPath, navigate, useLocation } from "./lib/router";
@@ -79,6 +80,7 @@ function NotFound() {
 
 async function start(root: HTMLElement): Promise<void> {
   applyTheme();
+  keepFocus();
   const answer = loginAnswer();
   if (answer && handOver(answer)) return render(<LoginHandedOver />, root);
   const loaded = loadConfig();

@@ -230,7 +230,7 @@ export function Section({
   children,
 }: {
   title: string;
-  count?: number;
+  count?: number | string;
   actions?: ComponentChildren;
   children: ComponentChildren;
 }) {

@@ -3,7 +3,7 @@ import { Role } from "../gen/modelregistry/v1/access_pb";
 import { api } from "../lib/api";
 import { caller } from "../lib/caller";
 import { href, isProjectId, recentProjects, useProject } from "../lib/project";
-import { useQuery } from "../lib/query";
+import { readAll, useQuery } from "../lib/query";
 import { roleName } from "../lib/roles";
 import { navigate } from "../lib/router";
 import { createStore, useStore } from "../lib/store";
@@ -40,7 +40,11 @@ function useProjects() {
   const isOperator = who !== undefined && who.role >= Role.OPERATOR; // for others, it would be a refused call in the audit log
   return useQuery(`projects ${isOperator}`, async (signal) => {
     if (!isOperator) return;
-    const { projects } = await api.projects.listProjects({ pageSize: 100 }, { signal });
+    const read = async (pageToken: string) => {
+      const answer = await api.projects.listProjects({ pageSize: 100, pageToken }, { signal });
+      return { rows: answer.projects, nextPageToken: answer.nextPageToken };
+    };
+    const projects = await readAll(read, signal, 500);
     names.set(Object.fromEntries(projects.map(({ id, name }) => [id, name])));
   });
 }

@@ -162,6 +162,15 @@ async function fill<T>(
   return { rows, nextPageToken: page.nextPageToken };
 }
 
+/** All rows of a list that is seldom long, or those of its first pages with `most` rows. */
+export async function readAll<T>(
+  read: (pageToken: string, signal: AbortSignal) => Promise<Page<T>>,
+  signal: AbortSignal,
+  most = Number.POSITIVE_INFINITY,
+): Promise<T[]> {
+  return (await fill(read, "", most, signal)).rows;
+}
+
 function keep(key: string, rows: unknown[], token: string): void {
   kept.delete(key);
   kept.set(key, { rows, token });

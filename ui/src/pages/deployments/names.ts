@@ -5,7 +5,7 @@ import type { ServingEnvironment } from "../../gen/modelregistry/v1/serving_envi
 import { api } from "../../lib/api";
 import { failureOf } from "../../lib/errors";
 import { href, useProject } from "../../lib/project";
-import { type Query, useQuery } from "../../lib/query";
+import { type Query, readAll, useQuery } from "../../lib/query";
 
 export interface VersionName {
   name: string;
@@ -98,18 +98,13 @@ export function versionLink(names: Names, modelId: string, versionId: string): s
 /** All environments of the project, by their names. There are few of them. */
 export function useEnvironments(): Query<ServingEnvironment[]> {
   const project = useProject();
-  return useQuery(`all environments ${project}`, async (signal) => {
-    const all: ServingEnvironment[] = [];
-    let pageToken = "";
-    do {
-      const answer = await api.environments.listServingEnvironments(
-        { orderBy: "name", pageSize: 100, pageToken },
-        { signal },
-      );
-      all.push(...answer.servingEnvironments);
-      pageToken = answer.nextPageToken;
-    } while (pageToken && all.length < 500);
-    return all;
+  return useQuery(`all environments ${project}`, (signal) => {
+    const read = async (pageToken: string) => {
+      const asked = { orderBy: "name", pageSize: 100, pageToken };
+      const answer = await api.environments.listServingEnvironments(asked, { signal });
+      return { rows: answer.servingEnvironments, nextPageToken: answer.nextPageToken };
+    };
+    return readAll(read, signal, 500);
   });
 }
 

@@ -3,7 +3,8 @@ import type { ModelVersion } from "../../gen/modelregistry/v1/model_version_pb";
 import { api } from "../../lib/api";
 import type { Failure } from "../../lib/errors";
 import { useProject } from "../../lib/project";
-import { usePages, useQuery } from "../../lib/query";
+import { usePages } from "../../lib/query";
+import { useAliases } from "../models/aliases";
 
 /** Chooses a version by its number or an alias, as the field `version` of the API takes it. */
 export function VersionField({
@@ -28,10 +29,7 @@ export function VersionField({
     const answer = await api.versions.listModelVersions(asked, { signal });
     return { rows: answer.modelVersions, nextPageToken: answer.nextPageToken };
   });
-  const { data: aliases = [] } = useQuery(`aliases to deploy ${project} ${modelId}`, async (signal) => {
-    if (!modelId) return [];
-    return (await api.aliases.listModelAliases({ registeredModelId: modelId, pageSize: 100 }, { signal })).modelAliases;
-  });
+  const { data: aliases = [] } = useAliases(modelId);
   const ready = versions.rows.filter(({ registeredModelId }) => registeredModelId === modelId); // not of the last model
   const isKnown =
     !value || ready.some(({ number }) => String(number) === value) || aliases.some(({ name }) => name === value);
@@ -42,7 +40,7 @@ export function VersionField({
       path="model_version_id"
       hint={
         versions.hasMore ? (
-          <button type="button" class="link" disabled={versions.loading} onClick={versions.more}>
+          <button type="button" class="link" onClick={versions.more}>
             Offer earlier versions
           </button>
         ) : modelId && !versions.loading && !ready.length ? (

@@ -8,25 +8,30 @@ import type { RegisteredModel } from "../../gen/modelregistry/v1/registered_mode
 import { api } from "../../lib/api";
 import { useMay } from "../../lib/caller";
 import { href, useProject } from "../../lib/project";
-import { usePages, useQuery } from "../../lib/query";
+import { type Query, readAll, usePages, useQuery } from "../../lib/query";
 import { Link } from "../../lib/router";
 import { DeleteAliasDialog, ProtectAliasDialog, SetAliasDialog } from "./alias-dialogs";
 
 type Open = { kind: "set"; alias?: ModelAlias } | { kind: "protect" | "delete"; alias: ModelAlias } | undefined;
 
+/** The aliases of a model by name; none if there is no model. */
+export function useAliases(registeredModelId: string): Query<ModelAlias[]> {
+  const project = useProject();
+  return useQuery(`aliases ${project} ${registeredModelId}`, (signal) =>
+    readAll(async (pageToken) => {
+      if (!registeredModelId) return { rows: [], nextPageToken: "" };
+      const answer = await api.aliases.listModelAliases({ registeredModelId, pageSize: 100, pageToken }, { signal });
+      return { rows: answer.modelAliases, nextPageToken: answer.nextPageToken };
+    }, signal),
+  );
+}
+
 /** The aliases of a model, and when they were moved. */
 export function Aliases({ model, onChanged }: { model: RegisteredModel; onChanged: () => void }) {
-  const project = useProject();
   const mayEdit = useMay(Role.EDITOR);
   const [open, setOpen] = useState<Open>();
   const [changes, setChanges] = useState(0);
-  const aliases = useQuery(`aliases ${project} ${model.id}`, async (signal) => {
-    const { modelAliases } = await api.aliases.listModelAliases(
-      { registeredModelId: model.id, pageSize: 100 },
-      { signal },
-    );
-    return modelAliases;
-  });
+  const aliases = useAliases(model.id);
   const saved = () => {
     aliases.reload();
     setChanges(changes + 1);

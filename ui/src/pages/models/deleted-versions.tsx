@@ -5,7 +5,7 @@ import { api, newRequestId } from "../../lib/api";
 import { failureOf } from "../../lib/errors";
 import { dateOf, formatTime } from "../../lib/format";
 import { useProject } from "../../lib/project";
-import { useQuery } from "../../lib/query";
+import { usePages } from "../../lib/query";
 
 /** Versions that were deleted lately, and can be restored. */
 export function DeletedVersions({
@@ -16,14 +16,13 @@ export function DeletedVersions({
   onRestored: (() => void) | undefined;
 }) {
   const project = useProject();
-  const { data, reload } = useQuery(`deleted ${project} ${model.id} ${model.versionCount}`, async (signal) => {
-    const answer = await api.versions.listDeletedModelVersions(
-      { registeredModelId: model.id, pageSize: 50 },
-      { signal },
-    );
-    return answer.deletedModelVersions;
+  const pages = usePages(`deleted ${project} ${model.id} ${model.versionCount}`, async (pageToken, signal) => {
+    const asked = { registeredModelId: model.id, pageSize: 50, pageToken };
+    const answer = await api.versions.listDeletedModelVersions(asked, { signal });
+    return { rows: answer.deletedModelVersions, nextPageToken: answer.nextPageToken };
   });
-  if (!data?.length) return null;
+  const { rows, hasMore, loading, more, reload } = pages;
+  if (!rows.length) return null;
   const restore = async (id: string, name: string) => {
     try {
       await api.versions.undeleteModelVersion({ id, requestId: newRequestId() });
@@ -35,9 +34,9 @@ export function DeletedVersions({
     }
   };
   return (
-    <Section title="Deleted versions" count={data.length}>
+    <Section title="Deleted versions" count={`${rows.length}${hasMore ? "+" : ""}`}>
       <ul class="rows">
-        {data.map(({ modelVersion, deletedAt, deletedBy, expiresAt }) => {
+        {rows.map(({ modelVersion, deletedAt, deletedBy, expiresAt }) => {
           if (!modelVersion) return null;
           const { id, name, number } = modelVersion;
           return (
@@ -56,6 +55,11 @@ export function DeletedVersions({
           );
         })}
       </ul>
+      {hasMore && (
+        <Button busy={loading} onClick={more}>
+          Show earlier ones
+        </Button>
+      )}
     </Section>
   );
 }
