@@ -19,6 +19,7 @@ from tests.cli.runner import Registry, process_environment
 
 import registry_cli
 
+_ID = "11111111-1111-1111-1111-111111111111"
 SOURCES = sorted(Path(registry_cli.__file__).parent.glob("*.py"))
 
 
@@ -77,7 +78,7 @@ def test_all_commands_are_in_the_help(offline: Registry) -> None:
         (["models", "lst"], 'registry: Unknown command "lst". Did you mean "list"?'),
         (["models", "list", "--limt", "3"], "registry: Unknown option: --limt. Did you mean --limit?"),
         (["models", "create"], 'registry: Command "models create" parameter NAME requires an argument.'),
-        (["models", "list", "-o", "xml"], "registry: "),
+        (["models", "list", "-o", "XML"], 'registry: Invalid value "XML"'),
         (["models", "create", "iris", "--label", "team"], "registry: --label 'team' is neither KEY=VALUE nor KEY-."),
         (["deploy", "iris", "prod", "--wait", "--timeout", "soon"], "registry: 'soon' is no duration."),
         (["models", "list", "--context", "nowhere"], "registry: There is no context 'nowhere'"),
@@ -88,6 +89,22 @@ def test_wrong_usage_ends_with_2(offline: Registry, arguments: list[str], says: 
     refused = offline(*arguments)
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.startswith(says)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["webhooks", "update", _ID, "--state", "ACTIVE"],
+        ["deployments", "list", "--phase", "Deployed"],
+        ["artifacts", "list", "--kind=METRIC"],
+        ["environments", "create", "prod", "--drift-policy", "ENFORCE"],
+        ["members", "set", "ann", "ADMIN", "--kind", "GROUP"],
+        ["models", "list", "-o", "Table"],
+    ],
+)
+def test_words_of_a_closed_set_may_be_in_the_letters_of_the_tables(offline: Registry, arguments: list[str]) -> None:
+    refused = offline(*arguments)
+    assert refused.err.startswith("registry: Nothing listens at")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +119,7 @@ def test_wrong_usage_ends_with_2(offline: Registry, arguments: list[str], says: 
 def test_a_file_with_other_content_ends_with_2(offline: Registry, tmp_path: Path, content: bytes, says: str) -> None:
     file = tmp_path / "options"
     file.write_bytes(content)
-    refused = offline("update", "11111111-1111-1111-1111-111111111111", "--options", str(file))
+    refused = offline("update", _ID, "--options", str(file))
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.startswith(f"registry: {file}: {says}")
 

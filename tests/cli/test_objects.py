@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from tests.cli.runner import Registry
 
+from registry_cli import names
+from registry_grpc.domain import ids
+
 
 @pytest.fixture
 def iris(registry: Registry) -> Registry:
@@ -132,6 +135,20 @@ def test_versions_are_named_in_all_ways(iris: Registry) -> None:
         assert iris.json("versions", "get", name)["id"] == id_
     vague = iris("versions", "get", "iris")
     assert (vague.status, vague.err.splitlines()[0]) == (2, "registry: 'iris' does not name a version.")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_id"),
+    [
+        ("18290927-9D84-4313-8694-f7658f7b8632", True),
+        ("182909279d8443138694f7658f7b8632", True),
+        ("182909279d84-4313-8694-f7658f7b8632", False),
+        ("18290927-9d84-4313-8694f7658f7b8632", False),
+    ],
+)
+def test_an_id_is_what_the_registry_takes_for_one(text: str, is_id: bool) -> None:
+    assert names.is_id(text) is is_id
+    assert ids.is_uuid(text) is is_id
 
 
 def test_a_version_gets_texts_of_files_and_keys_that_are_never_shown(iris: Registry, tmp_path: Path) -> None:

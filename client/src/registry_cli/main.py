@@ -6,9 +6,9 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, Token, convert
 
 from registry_cli import completion, errors
 from registry_cli.help import Formatter
@@ -29,13 +29,25 @@ def _version() -> str:
     return client_version()
 
 
+def _in_any_case(wanted: Any, tokens: Sequence[Token]) -> Any:
+    """The value of an option. Words of a closed set may be in capitals, as tables and the API have them."""
+    words = _words(wanted)
+    known = [token.evolve(value=token.value.lower()) if token.value.lower() in words else token for token in tokens]
+    return convert(wanted, known)
+
+
+def _words(wanted: Any) -> tuple[Any, ...]:
+    inner = get_args(wanted)
+    return inner if get_origin(wanted) is Literal else tuple(word for each in inner for word in _words(each))
+
+
 app = App(
     name="registry",
     help=_HELP,
     help_format="plaintext",
     help_formatter=Formatter(),
     version=_version,
-    default_parameter=Parameter(negative=(), show_default=lambda value: value or None),
+    default_parameter=Parameter(converter=_in_any_case, negative=(), show_default=lambda value: value or None),
     print_error=False,
     exit_on_error=False,
     suppress_keyboard_interrupt=False,

@@ -11,7 +11,7 @@ from typing import Any
 from registry_cli.errors import NotFoundError, UsageError
 from registry_cli.session import call, pages
 
-_UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}(-?)([0-9a-f]{4}\1){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 def is_id(text: str) -> bool:
