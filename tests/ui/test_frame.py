@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from playwright.sync_api import expect
 from tests.e2e.api import Api
 from tests.e2e.builders import an_environment
 from tests.e2e.deployments import Place
+from tests.e2e.rpc import Rpc
 from tests.ui.ui import Ui, screenshot
+
+from modelregistry.v1 import access_pb2
+from modelregistry.v1.access_pb2_grpc import AccessServiceStub
 
 _CUT = """() => [...document.querySelectorAll("main *, .topbar *")].filter((element) => {
     if (!element.checkVisibility() || element.closest(".hidden, .tabs, .table-frame table, svg, pre")) return false;
@@ -17,6 +22,13 @@ _CUT = """() => [...document.querySelectorAll("main *, .topbar *")].filter((elem
     return isOutside || (isCut && element.matches("button, .button, .badge, .chip, h1, label"));
 }).map((element) => element.outerHTML.slice(0, 120))"""
 """What is outside of the window, or larger than its frame. Tables may be scrolled."""
+
+_LOST = """() => [...document.querySelectorAll("th")].filter((head) => {
+    const { right, width } = head.getBoundingClientRect();
+    const frame = head.closest(".table-frame").getBoundingClientRect();
+    return head.checkVisibility() && (width < 64 || right > frame.right + 1);
+}).map((head) => `${head.innerText} at ${window.innerWidth} px`)"""
+"""Columns of a table for which nothing is left."""
 
 
 def test_an_address_without_project_leads_to_the_models_of_the_last_one(ui: Ui) -> None:
@@ -134,6 +146,34 @@ def test_long_names_without_a_blank_fit_into_a_phone(ui: Ui, api: Api) -> None:
         ui.open(path)
         expect(ui.page.get_by_text(re.compile("m{100}|d{40}")).first).to_be_visible()
         assert ui.page.evaluate("() => document.documentElement.scrollWidth") == 320, path
+
+
+def test_a_table_loses_no_column_beside_the_sidebar(ui: Ui, api: Api, rpc: Rpc) -> None:
+    place = Place(api, "iris")
+    place.deploy(name="flowers")
+    access: Any = AccessServiceStub  # the generated stubs have no types
+    token = access_pb2.CreateApiTokenRequest(name="ci", role=access_pb2.ROLE_VIEWER)
+    rpc.call(access(rpc.channel).CreateApiToken, token)
+    member = access_pb2.SetMemberRequest(kind=access_pb2.MEMBER_KIND_USER, name="ann", role=access_pb2.ROLE_VIEWER)
+    rpc.call(access(rpc.channel).SetMember, member)
+    found = []
+    for path in (
+        "/models",
+        f"/models/{place.model['id']}",
+        f"/models/{place.model['id']}/versions/1?tab=artifacts",
+        f"/models/{place.model['id']}?tab=serving",
+        "/deployments?view=table",
+        "/environments",
+        "/tokens",
+        "/members",
+        "/audit",
+    ):
+        ui.open(path)
+        ui.page.locator("th").first.wait_for(state="attached")
+        for width in (1440, 1280, 1000, 910, 768, 650, 390):
+            ui.page.set_viewport_size({"width": width, "height": 800})
+            found += [f"{path}: {lost}" for lost in ui.page.evaluate(_LOST)]
+    assert not found, "\n".join(found)
 
 
 def test_texts_and_spaces_follow_the_font_size_of_the_browser(large_ui: Ui, api: Api) -> None:

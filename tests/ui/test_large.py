@@ -149,8 +149,8 @@ def test_a_model_with_many_versions_and_aliases_and_a_long_readme_stays_usable(u
 
     ui.open(f"/models/{model_id}?tab=aliases")
     expect(ui.button("Delete alias-99")).to_be_visible()
-    for version in versions[-51:]:
-        rpc.call(rpc.versions.DeleteModelVersion, model_version_pb2.DeleteModelVersionRequest(id=version["id"]))
+    for old in versions[-51:]:
+        rpc.call(rpc.versions.DeleteModelVersion, model_version_pb2.DeleteModelVersionRequest(id=old["id"]))
     ui.open(f"/models/{model_id}")
     expect(ui.page.get_by_role("heading", name="Deleted versions")).to_have_text("Deleted versions50+")
     ui.button("Show earlier ones").click()

@@ -114,7 +114,7 @@ function Name({ event, kind }: { event: Event; kind: string }) {
       ? `/models/${registeredModelId || resourceId}`
       : kind === "version"
         ? `/models/${registeredModelId}/versions/${details.version_number}`
-        : kind === "deployment"
+        : kind === "deployment" || kind === "service"
           ? `/deployments/${resourceId}`
           : "";
   if (!to || (isGone && kind !== "alias")) return <b>{name || resourceId.slice(0, 8)}</b>;

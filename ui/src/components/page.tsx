@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Link } from "../lib/router";
 import { Icon } from "./icon";
 
@@ -58,8 +58,16 @@ export function Tabs({
   current: string;
   onPick: (key: string) => void;
 }) {
+  const bar = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const all = bar.current;
+    const open = all?.querySelector<HTMLElement>("[aria-current]");
+    if (!all || !open) return;
+    const left = open.offsetLeft - all.offsetLeft; // on a phone, it may be outside
+    all.scrollLeft = Math.min(left, Math.max(all.scrollLeft, left + open.offsetWidth - all.clientWidth));
+  }, [current]);
   return (
-    <nav class="tabs" aria-label="Parts of the page">
+    <nav class="tabs" aria-label="Parts of the page" ref={bar}>
       {tabs.map(([key, text, count]) => (
         <button key={key} type="button" aria-current={key === current ? "page" : undefined} onClick={() => onPick(key)}>
           {text}

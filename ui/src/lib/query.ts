@@ -70,7 +70,6 @@ interface PagesState<T> {
   key: string;
   rows: T[];
   token: string;
-  complete: boolean;
   failure?: Failure;
   loading: boolean;
 }
@@ -85,8 +84,7 @@ export function usePages<T>(key: string, read: (pageToken: string, signal: Abort
   const [count, setCount] = useState(0);
   const [state, setState] = useState<PagesState<T>>(() => {
     const before = kept.get(key) as { rows: T[]; token: string } | undefined;
-    if (!before) return { key, rows: [], token: "", complete: false, loading: true };
-    return { key, rows: before.rows, token: before.token, complete: !before.token, loading: true };
+    return { key, rows: before?.rows ?? [], token: before?.token ?? "", loading: true };
   });
   const latest = useRef(read);
   latest.current = read;
@@ -106,13 +104,13 @@ export function usePages<T>(key: string, read: (pageToken: string, signal: Abort
         setState((old) => {
           const rows = token ? [...old.rows, ...page.rows] : page.rows;
           keep(forKey, rows, page.nextPageToken);
-          return { key: forKey, rows, token: page.nextPageToken, complete: !page.nextPageToken, loading: false };
+          return { key: forKey, rows, token: page.nextPageToken, loading: false };
         });
       },
       (error) => {
         if (controller.signal.aborted || isAborted(error)) return;
         setState((old) => ({
-          ...(old.key === forKey ? old : { rows: [], token: "", complete: true }),
+          ...(old.key === forKey ? old : { rows: [], token: "" }),
           key: forKey,
           failure: failureOf(error),
           loading: false,
@@ -135,7 +133,7 @@ export function usePages<T>(key: string, read: (pageToken: string, signal: Abort
     rows: state.rows,
     failure: state.failure,
     loading: state.loading || state.key !== key,
-    hasMore: !state.complete && state.key === key,
+    hasMore: state.token !== "" && state.key === key,
     more: useCallback(() => {
       const { key: of, token, loading, failure } = current.current;
       if (token && !loading && !failure) load(of, token, 0);

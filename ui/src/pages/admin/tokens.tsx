@@ -66,7 +66,7 @@ function Tokens() {
           {
             title: "Made by",
             hideOn: "tablet",
-            width: "owner",
+            width: "medium",
             cell: ({ createdBy }) => createdBy || <span class="faint">–</span>,
           },
           {

@@ -66,7 +66,7 @@ export function Artifacts({ version }: { version: ModelVersion }) {
             align: "right",
             cell: ({ sizeBytes }) => (sizeBytes > 0n ? formatBytes(sizeBytes) : ""),
           },
-          { title: "Created", hideOn: "tablet", width: "medium", cell: ({ createdAt }) => <Time at={createdAt} /> },
+          { title: "Created", hideOn: "phone", width: "medium", cell: ({ createdAt }) => <Time at={createdAt} /> },
         ]}
         empty={
           <Empty title="This version has no artifacts" actions={create}>

@@ -89,13 +89,13 @@ export function ModelsPage() {
         orderBy={orderBy}
         onOrder={(order) => setQuery({ order })}
         columns={[
-          { title: "Name", orderBy: "name", width: "wide", cell: (model) => model.name },
+          { title: "Name", orderBy: "name", cell: (model) => model.name },
           { title: "State", width: "state", cell: (model) => <StatusBadge status={model.state} /> },
           {
             title: "Labels",
             hideOn: "phone",
             cell: ({ labels }) => (
-              <Labels labels={labels} most={3} onPick={(name, value) => add(labelIs(name, value))} />
+              <Labels labels={labels} most={2} onPick={(name, value) => add(labelIs(name, value))} />
             ),
           },
           {
