@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Route, expect
 from tests.e2e.api import Api
+from tests.e2e.deployments import Place
 from tests.ui.ui import Ui
 
 _CALLS = re.compile(r"/modelregistry\.v1\.")
@@ -24,6 +25,26 @@ def test_a_registry_that_is_away_is_announced_until_it_is_back(ui: Ui, api: Api)
     ui.page.unroute(_CALLS)
     expect(banner).to_have_count(0)
     expect(ui.link("iris")).to_be_visible()
+
+
+def test_what_could_not_be_read_is_not_said_to_be_missing(ui: Ui, api: Api) -> None:
+    place = Place(api, "iris")
+    ui.open(f"/models/{place.model['id']}")
+    ui.page.route(_CALLS, _unavailable)
+    ui.button("Readme").click()
+    expect(ui.page.locator("main").get_by_role("alert")).to_be_visible()
+    expect(ui.page.get_by_text("has no readme")).to_have_count(0)
+    ui.page.unroute(_CALLS)
+    expect(ui.page.get_by_text("has no readme")).to_be_visible()
+    service = place.deploy(name="flowers")["inference_service"]
+    ui.page.route("**/ListEvents", _unavailable)
+    ui.open(f"/deployments/{service['id']}")
+    expect(ui.page.locator("main").get_by_role("alert")).to_be_visible()
+    expect(ui.page.get_by_text("Nothing has happened yet.")).to_have_count(0)
+    ui.page.route("**/ListModelVersions", _unavailable)
+    ui.open(f"/deployments/new?model={place.model['id']}")
+    expect(ui.page.locator(".banner")).to_be_visible()
+    expect(ui.page.get_by_text("No version of the model is READY.")).to_have_count(0)
 
 
 def _unavailable(route: Route) -> None:

@@ -50,6 +50,18 @@ def test_an_edit_over_the_change_of_somebody_else_keeps_both(ui: Ui, api: Api) -
     expect(ui.page.get_by_text("ml-production", exact=True).first).to_be_visible()
 
 
+def test_a_search_that_is_taken_back_stays_open(ui: Ui, api: Api) -> None:
+    for number in range(6):
+        an_environment(api, f"team-{number}")
+    ui.open("/environments")
+    search = ui.page.get_by_label("Search environments by name")
+    search.press_sequentially("3")
+    expect(ui.count).to_have_text("1 environment")
+    search.press("Backspace")
+    expect(ui.count).to_have_text("6 environments")
+    expect(search).to_be_focused()
+
+
 def test_what_is_deployed_is_in_the_way_of_a_deletion(ui: Ui, api: Api) -> None:
     place = Place(api, "iris")
     service = place.deployed(name="flowers")

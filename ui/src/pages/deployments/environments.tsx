@@ -52,11 +52,9 @@ export function EnvironmentsPage() {
         actions={create}
       />
       <ProjectRules rules={rules} />
-      {(pages.rows.length > 5 || search !== "") && (
-        <div class="toolbar">
-          <SearchBox label="Search environments by name" value={search} onChange={(q) => setQuery({ q })} />
-        </div>
-      )}
+      <div class="toolbar">
+        <SearchBox label="Search environments by name" value={search} onChange={(q) => setQuery({ q })} />
+      </div>
       <DataTable
         label="Environments"
         unit="environment"

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Skeleton } from "../../components/basics";
+import { FailureNotice } from "../../components/failure";
 import type { Event } from "../../gen/modelregistry/v1/event_pb";
 import { formatTime, words } from "../../lib/format";
 import type { Pages } from "../../lib/query";
@@ -25,6 +26,7 @@ export function Timeline({ events }: { events: Pages<Event> }) {
   const periods = periodsOf(events.rows);
   const now = useNow();
   const first = periods[0];
+  if (!first && events.failure) return <FailureNotice failure={events.failure} retry={events.reload} />;
   if (!first) return events.loading ? <Skeleton lines={3} /> : <p class="faint">Nothing has happened yet.</p>;
   const age = now - first.from;
   const offered = RANGES.filter(([, length]) => length < age);

@@ -43,7 +43,7 @@ export function VersionField({
           <button type="button" class="link" onClick={versions.more}>
             Offer earlier versions
           </button>
-        ) : modelId && !versions.loading && !ready.length ? (
+        ) : modelId && !versions.loading && !versions.failure && !ready.length ? (
           "No version of the model is READY."
         ) : undefined
       }

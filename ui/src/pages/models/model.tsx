@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { Button, CopyId, Fact, Facts, Labels, Skeleton, StatusBadge, Time } from "../../components/basics";
 import { EventList } from "../../components/event-list";
-import { PageFailure } from "../../components/failure";
+import { FailureNotice, PageFailure } from "../../components/failure";
 import { Markdown } from "../../components/markdown";
 import { PageHead, Tabs } from "../../components/page";
 import { Properties } from "../../components/properties";
@@ -161,11 +161,12 @@ function ModelFacts({ model }: { model: RegisteredModel }) {
 function Readme({ model }: { model: RegisteredModel }) {
   const shown = model.defaultVersion ?? model.latestVersion;
   const project = useProject();
-  const { data, loading } = useQuery(`readme ${project} ${shown?.id}`, async (signal) => {
+  const { data, loading, failure, reload } = useQuery(`readme ${project} ${shown?.id}`, async (signal) => {
     if (!shown) return undefined;
     const { modelVersion } = await api.versions.getModelVersion({ id: shown.id }, { signal });
     return modelVersion;
   });
+  if (failure) return <FailureNotice failure={failure} retry={reload} />;
   if (loading && !data) return <Skeleton lines={6} />;
   if (!data?.readme)
     return (
