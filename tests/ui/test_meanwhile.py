@@ -36,9 +36,11 @@ def test_a_canary_that_is_replaced_or_ended_is_not_aborted_unseen(ui: Ui, rpc: R
     ui.open(f"/deployments/{service['id']}")
     ui.button("Roll back").click()  # which ends a canary in the same way
     expect(ui.dialog).to_contain_text("Then the pods of revision 2 are removed")
-    _update(rpc, service, options=deployment_pb2.DeploymentOptions(min_replicas=3), traffic_percent=30)
     abort = ui.dialog.get_by_role("button", name="Abort")
+    abort.focus()
+    _update(rpc, service, options=deployment_pb2.DeploymentOptions(min_replicas=3), traffic_percent=30)
     expect(abort).to_be_disabled(timeout=30_000)
+    expect(ui.dialog.get_by_role("heading")).to_be_focused()  # what is disabled cannot keep the focus
     ui.look("deployment-changed-meanwhile")
     ui.button("Show how it is now").click()
     expect(ui.dialog).to_contain_text("Then the pods of revision 3 are removed")
