@@ -101,6 +101,13 @@ def test_the_menu_of_a_phone_is_closed_by_escape_and_by_what_is_chosen_in_it(ui:
     expect(menu).to_have_attribute("aria-expanded", "false")
 
 
+def test_the_open_tab_is_seen_on_a_phone(ui: Ui, api: Api) -> None:
+    model = api.post("/models", {"name": "iris"}).json()
+    ui.page.set_viewport_size({"width": 390, "height": 844})
+    ui.open(f"/models/{model['id']}?tab=history")
+    expect(ui.button("History")).to_be_in_viewport(ratio=0.9)
+
+
 def test_the_colours_are_kept(ui: Ui) -> None:
     ui.open("/models")
     ui.button("Dark").click()
