@@ -24,6 +24,11 @@ def iris(registry: Registry) -> Registry:
     return registry
 
 
+def a_name() -> str:
+    """A name for a deployment that no other project has in the namespace default."""
+    return f"served-{uuid.uuid4().hex[:8]}"
+
+
 def deploy(registry: Registry, target: str = "iris@1", *arguments: str) -> str:
     """The name of a deployment that serves."""
     return registry("deploy", target, "default", "--wait", "-o", "name", *arguments).text.strip()
@@ -126,32 +131,35 @@ def test_plans_do_nothing_and_end_with_status_1_when_blocked(iris: Registry) -> 
 
 
 def test_a_deployment_is_made_or_updated_and_a_repeated_job_changes_nothing(iris: Registry) -> None:
+    name = a_name()
+
     def job(target: str, run: str) -> Any:
-        words = (target, "default", "--name", "served", "--or-update", "--set", "min_replicas=2")
+        words = (target, "default", "--name", name, "--or-update", "--set", "min_replicas=2")
         assert iris("plan", *words).status == 0
         return iris.json("deploy", *words, "--request-id", run, "--wait")
 
     made = [job("iris@1", "a"), job("iris@1", "a"), job("iris:v2", "b"), job("iris:v2", "b"), job("iris@1", "c")]
     assert [each["target_revision"] for each in made] == ["1", "1", "2", "2", "3"]
     assert {each["id"] for each in made} == {iris.json("deployments", "list")[0]["id"]}
-    taken = iris("deploy", "iris@1", "default", "--name", "served")
+    taken = iris("deploy", "iris@1", "default", "--name", name)
     assert (taken.status, "  hint: Use --or-update" in taken.err) == (1, True)
 
 
 def test_only_a_deployment_of_the_same_model_is_updated(iris: Registry) -> None:
+    name = a_name()
     iris("models", "create", "rose")
     iris("versions", "create", "rose", "v1", "--uri", "s3://models/rose", "--framework", "sklearn:1", "--ready")
-    iris("deploy", "iris@1", "default", "--name", "served")
+    iris("deploy", "iris@1", "default", "--name", name)
     for command in ("deploy", "plan"):
-        refused = iris(command, "rose@1", "default", "--name", "served", "--or-update")
+        refused = iris(command, "rose@1", "default", "--name", name, "--or-update")
         assert (refused.status, refused.err.splitlines()[0]) == (
             1,
-            "registry: The deployment served is of another model.",
+            f"registry: The deployment {name} is of another model.",
         )
     assert [each["model_version_id"] for each in iris.json("deployments", "list")] == [
         iris.json("versions", "get", "iris@1")["id"]
     ]
-    assert iris("deploy", "iris", "default", "--name", "served", "--or-update").status == 2
+    assert iris("deploy", "iris", "default", "--name", name, "--or-update").status == 2
 
 
 def test_options_are_checked_before_anything_is_sent(offline: Registry) -> None:

@@ -42,12 +42,12 @@ async def test_from_pending_to_deployed_to_failed(faulty: World, lines: Lines) -
         version = await faulty.version("s3://models/corrupt-model")
         await faulty.deployments.update(faulty.project_id, id_, model_version_id=version.id, options=None)
         failed = await faulty.until_phase(id_, Phase.FAILED, "MODEL_LOAD")
-        told = of(lines, "deployment.phase_changed", id_)
         recorded = [(event.generation, event.phase.value, event.reason) for event in await faulty.events(id_)]
     assert phases(lines, id_) == [
         entry for before, entry in zip([None, *recorded], recorded, strict=False) if entry != before
     ]
     assert phases(lines, id_)[0] == (1, "PENDING", "")
+    told = of(lines, "deployment.phase_changed", id_)
     levels = {line["phase"]: line["log_level"] for line in told}
     assert levels.pop("DEPLOYING", "info") == "info"  # nobody may have looked meanwhile
     assert levels == {"PENDING": "info", "DEPLOYED": "info", "UPDATING": "info", "FAILED": "warning"}
