@@ -497,13 +497,15 @@ async def test_keys_that_are_no_longer_used_are_cleaned_up(
 # Deleting
 
 
-async def test_delete_takes_the_workload_along(cluster: KServeCluster, kube: Kube, deployment: Deployment) -> None:
+async def test_delete_takes_the_workload_along(
+    kubernetes: TestCluster, cluster: KServeCluster, kube: Kube, deployment: Deployment
+) -> None:
     deployment = await applied(cluster, deployment)
     await observed(cluster, deployment, is_serving)
     await cluster.delete(deployment, seen=await cluster.observe(deployment))
     await observed(cluster, deployment, is_gone)
     pods = await kube.items(PODS, labelSelector=f"serving.kserve.io/inferenceservice={deployment.name}")
-    assert pods == [], "in the foreground: gone means that the pods are gone"
+    assert kubernetes.not_overlooked(pods) == [], "in the foreground: gone means that the pods are gone"
 
 
 async def test_delete_is_repeatable(cluster: KServeCluster, deployment: Deployment) -> None:

@@ -273,13 +273,13 @@ class TestEnd:
         await kube.apply(inference_service("iris"))
         assert await kube.until_ready("iris")
 
-    async def test_foreground_deletion_ends_after_the_pods(self, kube: Kube) -> None:
+    async def test_foreground_deletion_ends_after_the_pods(self, kubernetes: TestCluster, kube: Kube) -> None:
         await kube.apply(inference_service("iris"))
         uid = (await kube.until_ready("iris"))["metadata"]["uid"]
         await kube.delete(INFERENCE_SERVICES, "iris", propagationPolicy="Foreground", preconditions={"uid": uid})
         await kube.until_gone(INFERENCE_SERVICES, "iris")
 
-        assert await kube.items(PODS) == []
+        assert kubernetes.not_overlooked(await kube.items(PODS)) == []
         assert await kube.items(DEPLOYMENTS) == []
 
 
