@@ -30,9 +30,9 @@ def assert_documented(method: str, path: str, status: int, headers: Mapping[str,
 def _assert_answer(operation: dict[str, Any], status: int, headers: Mapping[str, str], body: bytes) -> None:
     name = operation["operationId"]
     assert str(status) in operation["responses"], f"{name} does not declare {status}: {body[:500]!r}"
-    response = _resolved(operation["responses"][str(status)])
+    response = resolved(operation["responses"][str(status)])
     for header, declared in response["headers"].items():
-        assert not _resolved(declared)["required"] or header in headers, f"{name} {status} has no {header}"
+        assert not resolved(declared)["required"] or header in headers, f"{name} {status} has no {header}"
     if "content" not in response:
         assert body == b"", f"{name} {status} has a body"
         return
@@ -64,7 +64,8 @@ def _objects_in(part: Any) -> Iterator[dict[str, Any]]:
             yield from _objects_in(each)
 
 
-def _resolved(part: dict[str, Any]) -> dict[str, Any]:
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """The part of the document that is meant, if this one is a reference to it."""
     if "$ref" not in part:
         return part
     found: dict[str, Any] = DOCUMENT

@@ -11,6 +11,7 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure
 from grpc_status import rpc_status
 
+from modelregistry.v1.access_pb2_grpc import AccessServiceStub
 from modelregistry.v1.artifact_pb2_grpc import ArtifactServiceStub
 from modelregistry.v1.deployment_pb2_grpc import DeploymentServiceStub
 from modelregistry.v1.inference_service_pb2_grpc import ServingServiceStub
@@ -35,6 +36,7 @@ _SERVICES: Any = ServingServiceStub
 _SERVE_MODELS: Any = ServeModelServiceStub
 _DEPLOYMENTS: Any = DeploymentServiceStub
 _TRANSFERS: Any = TransferServiceStub
+_ACCESS: Any = AccessServiceStub
 
 
 class Rpc:
@@ -53,6 +55,7 @@ class Rpc:
         self.serve_models = _SERVE_MODELS(channel)
         self.deployments = _DEPLOYMENTS(channel)
         self.transfers = _TRANSFERS(channel)
+        self.access = _ACCESS(channel)
 
     def of_another_project(self) -> Rpc:
         return Rpc(self.channel)

@@ -8,13 +8,12 @@ import re
 import uuid
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import reduce
 from typing import Any
 
 import jsonschema_rs
 import pytest
 from tests.e2e.api import Api
-from tests.e2e.documented import DOCUMENT
+from tests.e2e.documented import DOCUMENT, resolved
 from tests.e2e.schemathesis.hooks import is_refusal_beyond_schemas
 
 Place = tuple[str | int, ...]
@@ -63,19 +62,13 @@ def _renamed(body: Any) -> Any:
 
 def _places_in(schema: Any, at: Place = ()) -> Iterator[Place]:
     """The places of all fields in a body with this schema; of a list, those in its first element."""
-    schema = _resolved(schema)
+    schema = resolved(schema)
     for key, field in schema.get("properties", {}).items():
         yield (*at, key)
         for kind in field.get("anyOf", [field]):
             yield from _places_in(kind, (*at, key))
     if "items" in schema:
         yield from _places_in(schema["items"], (*at, 0))
-
-
-def _resolved(schema: Any) -> Any:
-    while "$ref" in schema:
-        schema = reduce(lambda found, key: found[key], schema["$ref"].removeprefix("#/").split("/"), DOCUMENT)
-    return schema
 
 
 def _with(body: Any, place: Place, value: Any) -> Any:

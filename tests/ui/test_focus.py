@@ -13,9 +13,6 @@ from tests.e2e.rpc import Rpc
 from tests.ui.ui import Ui
 
 from modelregistry.v1 import access_pb2, deployment_pb2, model_alias_pb2
-from modelregistry.v1.access_pb2_grpc import AccessServiceStub
-
-_ACCESS: Any = AccessServiceStub  # the generated stubs have no types
 
 
 def _press(button: Locator) -> None:
@@ -54,11 +51,10 @@ def test_undeploying_and_deleting_lead_to_the_page_that_is_left(ui: Ui, api: Api
 
 
 def test_members_and_tokens_that_end_lead_to_their_tables(ui: Ui, rpc: Rpc) -> None:
-    access = _ACCESS(rpc.channel)
     for name in ("ann", "bob"):
-        rpc.call(access.CreateApiToken, access_pb2.CreateApiTokenRequest(name=name, role=access_pb2.ROLE_VIEWER))
+        rpc.call(rpc.access.CreateApiToken, access_pb2.CreateApiTokenRequest(name=name, role=access_pb2.ROLE_VIEWER))
         who: dict[str, Any] = {"kind": access_pb2.MEMBER_KIND_USER, "name": name}
-        rpc.call(access.SetMember, access_pb2.SetMemberRequest(role=access_pb2.ROLE_VIEWER, **who))
+        rpc.call(rpc.access.SetMember, access_pb2.SetMemberRequest(role=access_pb2.ROLE_VIEWER, **who))
     ui.open("/tokens")
     _press(ui.button("Revoke ann"))
     _press(ui.button("Revoke"))

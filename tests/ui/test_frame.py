@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from playwright.sync_api import expect
 from tests.e2e.api import Api
@@ -13,7 +12,6 @@ from tests.e2e.rpc import Rpc
 from tests.ui.ui import Ui, screenshot
 
 from modelregistry.v1 import access_pb2
-from modelregistry.v1.access_pb2_grpc import AccessServiceStub
 
 _CUT = """() => [...document.querySelectorAll("main *, .topbar *")].filter((element) => {
     if (!element.checkVisibility() || element.closest(".hidden, .tabs, .table-frame table, svg, pre")) return false;
@@ -158,11 +156,10 @@ def test_long_names_without_a_blank_fit_into_a_phone(ui: Ui, api: Api) -> None:
 def test_a_table_loses_no_column_beside_the_sidebar(ui: Ui, api: Api, rpc: Rpc) -> None:
     place = Place(api, "iris")
     place.deploy(name="flowers")
-    access: Any = AccessServiceStub  # the generated stubs have no types
     token = access_pb2.CreateApiTokenRequest(name="ci", role=access_pb2.ROLE_VIEWER)
-    rpc.call(access(rpc.channel).CreateApiToken, token)
+    rpc.call(rpc.access.CreateApiToken, token)
     member = access_pb2.SetMemberRequest(kind=access_pb2.MEMBER_KIND_USER, name="ann", role=access_pb2.ROLE_VIEWER)
-    rpc.call(access(rpc.channel).SetMember, member)
+    rpc.call(rpc.access.SetMember, member)
     found = []
     for path in (
         "/models",

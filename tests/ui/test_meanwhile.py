@@ -12,9 +12,6 @@ from tests.e2e.rpc import Rpc
 from tests.ui.ui import Ui
 
 from modelregistry.v1 import access_pb2, deployment_pb2
-from modelregistry.v1.access_pb2_grpc import AccessServiceStub
-
-_ACCESS: Any = AccessServiceStub  # the generated stubs have no types
 
 
 @pytest.fixture
@@ -84,11 +81,10 @@ def test_a_record_that_is_deleted_leaves_its_history_and_nothing_to_do(ui: Ui, a
 
 def test_a_member_whom_somebody_else_has_removed_is_gone(ui: Ui, rpc: Rpc) -> None:
     zoe: dict[str, Any] = {"kind": access_pb2.MEMBER_KIND_USER, "name": "zoe"}
-    access = _ACCESS(rpc.channel)
-    rpc.call(access.SetMember, access_pb2.SetMemberRequest(role=access_pb2.ROLE_VIEWER, **zoe))
+    rpc.call(rpc.access.SetMember, access_pb2.SetMemberRequest(role=access_pb2.ROLE_VIEWER, **zoe))
     ui.open("/members")
     ui.button("Remove zoe").click()
-    rpc.call(access.RemoveMember, access_pb2.RemoveMemberRequest(**zoe))
+    rpc.call(rpc.access.RemoveMember, access_pb2.RemoveMemberRequest(**zoe))
     ui.button("Remove").click()
     expect(ui.dialog).to_have_count(0)
     expect(ui.page.get_by_role("heading", name="This project has no members")).to_be_visible()

@@ -19,11 +19,11 @@ from modelregistry.v1 import registered_model_pb2 as m
 from modelregistry.v1 import serving_environment_pb2 as e
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.deployment import option_names_of
-from registry_grpc.adapters.grpc.request_fields import patch_of
+from registry_grpc.adapters.grpc.request_fields import patch_of, within
 from registry_grpc.adapters.grpc.servicers.deployments import _update
 from registry_grpc.adapters.grpc.servicers.registered_models import _model_patch
 from registry_grpc.domain.deployment_options import DeploymentOptions
-from registry_grpc.domain.errors import InvalidRequest
+from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.inference_service import InferenceService, InferenceServicePatch, NewInferenceService
 from registry_grpc.domain.model_version import ModelVersion, ModelVersionPatch, NewModelVersion
 from registry_grpc.domain.patch import UNSET, changes, cleared
@@ -201,3 +201,12 @@ async def test_other_options_keep_their_values(world: World) -> None:
     assert (now.limits, now.requests) == ({}, {"cpu": "500m"})
     with pytest.raises(InvalidRequest, match=r"options\.min_replicas"):
         await options_after(d.UpdateDeploymentRequest(options=d.DeploymentOptions(max_replicas=1)))
+
+
+def test_a_refusal_within_a_field_names_its_path_or_keeps_its_text() -> None:
+    with pytest.raises(InvalidRequest) as named, within("update"):
+        raise InvalidRequest([Violation("id", "must be a UUID")], "invalid id")
+    assert named.value.message == "update.id must be a UUID"
+    with pytest.raises(InvalidRequest) as told, within("update"):
+        raise InvalidRequest((), "the request is too large")
+    assert told.value.message == "the request is too large"

@@ -66,6 +66,8 @@ def within(field: str) -> Iterator[None]:
     try:
         yield
     except InvalidRequest as error:
+        if not error.violations:  # the text is all that is said
+            raise
         raise InvalidRequest(replace(each, field=f"{field}.{each.field}") for each in error.violations) from error
 
 
