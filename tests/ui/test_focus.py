@@ -50,6 +50,18 @@ def test_undeploying_and_deleting_lead_to_the_page_that_is_left(ui: Ui, api: Api
     expect(ui.page.locator("main")).to_be_focused()
 
 
+def test_a_dialog_whose_button_went_away_meanwhile_leads_to_what_is_before_it(ui: Ui, api: Api, rpc: Rpc) -> None:
+    service = Place(api, "iris").deployed(name="flowers")
+    ui.open(f"/deployments/{service['id']}")
+    undeploy = ui.page.get_by_role("button", name="Undeploy", exact=True, include_hidden=True)
+    _press(undeploy)
+    expect(ui.dialog).to_be_visible()
+    rpc.call(rpc.deployments.UndeployModel, deployment_pb2.UndeployModelRequest(id=service["id"]))
+    expect(undeploy).to_have_count(1, timeout=30_000)  # that of the dialog
+    ui.page.keyboard.press("Escape")
+    _is_at(ui, ui.dialog, "heading", "flowers")
+
+
 def test_members_and_tokens_that_end_lead_to_their_tables(ui: Ui, rpc: Rpc) -> None:
     for name in ("ann", "bob"):
         rpc.call(rpc.access.CreateApiToken, access_pb2.CreateApiTokenRequest(name=name, role=access_pb2.ROLE_VIEWER))

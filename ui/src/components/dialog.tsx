@@ -20,14 +20,9 @@ export function Dialog({ title, onClose, children, footer, wide }: DialogProps) 
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
-    const opener = document.activeElement;
     element.current?.showModal();
     layers.set([...layers.get(), element]);
-    return () => {
-      layers.set(layers.get().filter((layer) => layer !== element));
-      // Browsers do not, because the dialog has left the page by now.
-      if (opener instanceof HTMLElement) opener.focus({ preventScroll: true });
-    };
+    return () => layers.set(layers.get().filter((layer) => layer !== element));
   }, []);
   return (
     <dialog
