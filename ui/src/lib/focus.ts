@@ -21,7 +21,9 @@ export function keepFocus(): void {
     if (!(target instanceof Element)) return;
     const layer = target.closest("dialog, main");
     const all = [...(layer?.querySelectorAll(PLACES) ?? [])];
-    const before = all.filter((one) => one.compareDocumentPosition(target) & Node.DOCUMENT_POSITION_FOLLOWING).reverse();
+    const before = all
+      .filter((one) => one.compareDocumentPosition(target) & Node.DOCUMENT_POSITION_FOLLOWING)
+      .reverse();
     const known = trail.findIndex((one) => one.layer === layer);
     const below = layer?.matches("dialog") ? trail.slice(0, known < 0 ? undefined : known) : [];
     trail = [...below, { layer, element: target, before }];
