@@ -37,10 +37,11 @@ def test_what_could_not_be_read_is_not_said_to_be_missing(ui: Ui, api: Api) -> N
     ui.page.unroute(_CALLS)
     expect(ui.page.get_by_text("has no readme")).to_be_visible()
     service = place.deploy(name="flowers")["inference_service"]
-    ui.page.route("**/ListEvents", _unavailable)
+    ui.page.route(re.compile("/(ListEvents|ListDeploymentRevisions)$"), _unavailable)
     ui.open(f"/deployments/{service['id']}")
     expect(ui.page.locator("main").get_by_role("alert")).to_be_visible()
     expect(ui.page.get_by_text("Nothing has happened yet.")).to_have_count(0)
+    expect(ui.button("Revisions")).to_be_visible()  # without a count
     ui.page.route("**/ListModelVersions", _unavailable)
     ui.open(f"/deployments/new?model={place.model['id']}")
     expect(ui.page.locator(".banner")).to_be_visible()

@@ -66,6 +66,11 @@ export interface Pages<T> {
   reload(): void;
 }
 
+/** How many rows there are, such as `50+` if more follow. Undefined if none are known. */
+export function countOf({ rows, hasMore }: Pages<unknown>): string | undefined {
+  return rows.length ? `${rows.length}${hasMore ? "+" : ""}` : undefined;
+}
+
 interface PagesState<T> {
   key: string;
   rows: T[];

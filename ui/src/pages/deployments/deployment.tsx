@@ -15,7 +15,7 @@ import { useMay } from "../../lib/caller";
 import { failureOf } from "../../lib/errors";
 import { words } from "../../lib/format";
 import { href, useProject } from "../../lib/project";
-import { usePages, useQuery } from "../../lib/query";
+import { countOf, usePages, useQuery } from "../../lib/query";
 import { Link, setQuery, useLocation } from "../../lib/router";
 import { useThrottled, useWatch } from "../../lib/watch";
 import type { PageProps } from "../../routes";
@@ -138,7 +138,7 @@ export function DeploymentPage({ params }: PageProps) {
           <Tabs
             tabs={[
               ["state", "State"],
-              ["revisions", "Revisions", revisions.hasMore ? `${revisions.rows.length}+` : revisions.rows.length],
+              ["revisions", "Revisions", countOf(revisions)],
               ["options", "Options"],
               ["events", "Events"],
             ]}

@@ -5,7 +5,7 @@ import { api, newRequestId } from "../../lib/api";
 import { failureOf } from "../../lib/errors";
 import { dateOf, formatTime } from "../../lib/format";
 import { useProject } from "../../lib/project";
-import { usePages } from "../../lib/query";
+import { countOf, usePages } from "../../lib/query";
 
 /** Versions that were deleted lately, and can be restored. */
 export function DeletedVersions({
@@ -34,7 +34,7 @@ export function DeletedVersions({
     }
   };
   return (
-    <Section title="Deleted versions" count={`${rows.length}${hasMore ? "+" : ""}`}>
+    <Section title="Deleted versions" count={countOf(pages)}>
       <ul class="rows">
         {rows.map(({ modelVersion, deletedAt, deletedBy, expiresAt }) => {
           if (!modelVersion) return null;
