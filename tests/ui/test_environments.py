@@ -43,7 +43,9 @@ def test_an_edit_over_the_change_of_somebody_else_keeps_both(ui: Ui, api: Api) -
     ui.dialog.get_by_label("Description").fill("What customers use.")
     assert api.patch(f"/serving_environments/{environment['id']}", {"external_id": "ml-production"}).status_code == 200
     ui.dialog.get_by_role("button", name="Save").click()
-    ui.dialog.get_by_role("button", name="Read it again, and keep my changes").click()
+    with ui.holding("GetServingEnvironment"):
+        ui.dialog.get_by_role("button", name="Read it again, and keep my changes").click()
+        expect(ui.dialog.get_by_role("button", name="Save")).to_be_disabled()
     expect(ui.dialog.get_by_label("Kubernetes namespace")).to_have_value("ml-production")
     ui.dialog.get_by_role("button", name="Save").click()
     expect(ui.page.get_by_text("What customers use.")).to_be_visible()

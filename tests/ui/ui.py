@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route
 
 SCREENSHOTS: Final = Path(os.environ.get("UI_SCREENSHOTS", "build/screenshots"))
 _SIZES: Final = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
@@ -49,6 +49,16 @@ class Ui:
 
     def link(self, name: str) -> Locator:
         return self.page.get_by_role("link", name=name, exact=True)
+
+    @contextmanager
+    def holding(self, call: str) -> Iterator[None]:
+        """While the block runs, calls of this RPC get no answer."""
+        held: list[Route] = []
+        self.page.route(f"**/{call}", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks it
+        yield
+        for route in held:
+            route.continue_()
+        self.page.unroute(f"**/{call}")
 
     @property
     def count(self) -> Locator:

@@ -31,7 +31,7 @@ export function EditDialog<D>({ submit = "Save", edit, action, children, ready =
       {...dialog}
       submit={submit}
       action={action}
-      ready={ready && Object.keys(draft.changed).length > 0}
+      ready={ready && !again.busy && Object.keys(draft.changed).length > 0}
       failureActions={
         action.failure?.reason === "ETAG_MISMATCH" && (
           <Button busy={again.busy} onClick={async () => (await again.run()) && action.clear()}>

@@ -166,7 +166,7 @@ function UpdateForm({ deployment: first }: { deployment: Deployment }) {
         )}
         <FailureNotice failure={again.failure} />
         <div class="row">
-          <Button kind="primary" submit busy={save.busy} disabled={!planned.allowed}>
+          <Button kind="primary" submit busy={save.busy} disabled={!planned.allowed || again.busy}>
             Update
           </Button>
           <Link class="button plain" to={href(`/deployments/${id}`)}>
