@@ -6,8 +6,8 @@ from uuid import UUID
 
 from modelregistry.v1 import artifact_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, message_of, order_of, word_in
-from registry_grpc.adapters.grpc.mapping.properties import property_message
+from registry_grpc.adapters.grpc.mapping.artifact import artifact_message
+from registry_grpc.adapters.grpc.mapping.common import cursor_slice_of, order_of, word_in
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, body_id, patch_of, path_id
 from registry_grpc.adapters.grpc.rpc import cursor_page, nothing_but_grpc, only_grpc, rpc
 from registry_grpc.adapters.rest.etags import etags_in
@@ -25,11 +25,6 @@ from registry_grpc.domain.filter.fields import parse_filter
 from registry_grpc.domain.paging import NEWEST_FIRST, Page
 from registry_grpc.ports.repositories import ArtifactRepository
 from registry_grpc.services.artifacts import Artifacts
-
-
-def artifact_message(artifact: Artifact) -> pb.Artifact:
-    value = property_message(artifact.value) if artifact.value is not None else None
-    return message_of(pb.Artifact, artifact, value=value)
 
 
 def _id(text: str) -> UUID:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from modelregistry.v1 import registered_model_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping.common import message_of, slice_of, sort_of, view_of
+from registry_grpc.adapters.grpc.mapping.common import message_of, slice_of, sort_of, tags_of, view_of
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, ids_of, patch_of, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc, several
 from registry_grpc.adapters.grpc.servicers.model_versions import version_message
@@ -24,7 +24,6 @@ from registry_grpc.domain.registered_model import (
     RegisteredModel,
     RegisteredModelFilter,
     RegisteredModelPatch,
-    Tags,
 )
 from registry_grpc.services.registered_models import RegisteredModels
 
@@ -49,10 +48,6 @@ def _model_patch(request: pb.UpdateRegisteredModelRequest, call: Call) -> Regist
     message = request.registered_model
     tags = {"tags": tags_of(message.tags)} if message.HasField("tags") else {}
     return patch_of(RegisteredModelPatch, message, request, **tags, by_contract=call.is_rest)
-
-
-def tags_of(message: pb.Tags) -> Tags:
-    return Tags(**{name: tuple(getattr(message, name)) for name in Tags._fields})
 
 
 MODEL = Resource(_message, encoders.model)
