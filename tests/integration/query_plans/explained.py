@@ -16,6 +16,8 @@ import orjson
 
 from registry_grpc.adapters.postgres.database import Database, DatabaseOptions
 
+# The last one because, on a busy machine, the plans of a statement may be read for longer than the service allows a
+# transaction to wait for its next one.
 _SETTINGS = """
 LOAD 'auto_explain';
 SET auto_explain.log_level = 'notice';
@@ -24,6 +26,7 @@ SET auto_explain.log_min_duration = 0;
 SET auto_explain.log_analyze = on;
 SET auto_explain.log_timing = off;
 SET auto_explain.log_nested_statements = on;
+SET idle_in_transaction_session_timeout = 0;
 """
 # asyncpg asks once per connection for the types of arrays.
 _OF_THE_DRIVER = ("typeinfo_tree", "current_setting('jit')")
