@@ -94,13 +94,18 @@ def test_what_is_deployed_is_in_the_way_of_a_deletion(ui: Ui, api: Api) -> None:
 
 def test_a_record_that_was_never_deployed_has_a_page_and_can_be_deleted_there(ui: Ui, api: Api) -> None:
     place = Place(api, "iris")
-    api.post("/inference_services", place.ids | {"name": "grasses", "model_version_id": place.version["id"]})
+    grasses = place.ids | {"name": "grasses", "model_version_id": place.version["id"]}
+    service = api.post("/inference_services", grasses).json()
     ui.open(f"/models/{place.model['id']}/versions/1")
     ui.button("Delete").click()
     ui.button("Delete the version").click()
     ui.dialog.get_by_role("alert").get_by_role("link", name="grasses").click()  # out of the refusal
     expect(ui.page.get_by_role("heading", name="grasses", exact=True)).to_be_visible()
     ui.look("never-deployed")
+    assert api.patch(f"/inference_services/{service['id']}", {"current_state": "DEPLOYED"}).status_code == 200
+    ui.button("Undeploy").click()
+    ui.dialog.get_by_role("button", name="Undeploy").click()
+    expect(ui.page.get_by_label("About the inference service")).to_contain_text("undeployed")
     ui.link(place.environment["name"]).click()
     ui.button("Delete").click()
     ui.dialog.get_by_role("link", name="grasses").click()

@@ -81,7 +81,7 @@ export function DeploymentPage({ params }: PageProps) {
     deployment ? [deployment.registeredModelId] : [],
     deployment ? [deployment.modelVersionId, ...(deployment.snapshot?.modelVersionIds ?? [])] : [],
   );
-  if (!deployment && record.data) return <NeverDeployed service={record.data} />;
+  if (!deployment && record.data) return <NeverDeployed service={record.data} onUndeployed={record.reload} />;
   if (!deployment)
     return (
       <>

@@ -12,21 +12,26 @@ import { href } from "../../lib/project";
 import { useAction } from "../../lib/query";
 import { Link, navigate } from "../../lib/router";
 
-/** The page of an inference service that has no deployment. Its record is in the way of its environment, model and version. */
-export function NeverDeployed({ service }: { service: InferenceService }) {
-  const [deleting, setDeleting] = useState(false);
+/**
+ * The page of an inference service that has no deployment. Its record is in the way of its environment, model and version. It may
+ * say DEPLOYED if it followed an object of its name in the cluster.
+ */
+export function NeverDeployed({ service, onUndeployed }: { service: InferenceService; onUndeployed: () => void }) {
+  const [asking, setAsking] = useState<"undeploy" | "delete">(); // what, so that a change meanwhile does not swap the question
   const mayDeploy = useMay(Role.DEPLOYER);
+  const serves = service.currentState === "DEPLOYED";
+  const close = () => setAsking(undefined);
   return (
     <>
       <PageHead
         title={service.name}
         crumbs={[["Deployments", href("/deployments")]]}
         badges={<Badge tone="grey">never deployed</Badge>}
-        text="An inference service that this registry has never deployed. Only its record exists."
+        text="An inference service that this registry has never deployed. It is only a record."
         actions={
           mayDeploy && (
-            <Button icon="trash" onClick={() => setDeleting(true)}>
-              Delete
+            <Button icon={serves ? "stop" : "trash"} onClick={() => setAsking(serves ? "undeploy" : "delete")}>
+              {serves ? "Undeploy" : "Delete"}
             </Button>
           )
         }
@@ -53,8 +58,32 @@ export function NeverDeployed({ service }: { service: InferenceService }) {
           </Fact>
         </Facts>
       </section>
-      {deleting && <DeleteDialog service={service} onClose={() => setDeleting(false)} />}
+      {asking === "undeploy" && <UndeployDialog service={service} onClose={close} onUndeployed={onUndeployed} />}
+      {asking === "delete" && <DeleteDialog service={service} onClose={close} />}
     </>
+  );
+}
+
+interface UndeployProps {
+  service: InferenceService;
+  onClose: () => void;
+  onUndeployed: () => void;
+}
+
+function UndeployDialog({ service: { id, name }, onClose, onUndeployed }: UndeployProps) {
+  const [requestId] = useState(newRequestId);
+  const undeploy = useAction(async () => {
+    await api.deployments.undeployModel({ id, requestId });
+    toast(`${name} was undeployed.`);
+    onUndeployed();
+  });
+  return (
+    <FormDialog title={`Undeploy ${name}?`} submit="Undeploy" danger action={undeploy} onClose={onClose}>
+      <p>
+        If the object of that name in the cluster carries the id of this record, it is deleted, and requests to it fail
+        from then on. The record then says undeployed, so that it can be deleted, too.
+      </p>
+    </FormDialog>
   );
 }
 
