@@ -62,6 +62,15 @@ def test_a_dialog_whose_button_went_away_meanwhile_leads_to_what_is_before_it(ui
     _is_at(ui, ui.dialog, "heading", "flowers")
 
 
+def test_what_is_typed_right_after_the_key_that_opens_a_dialog_is_in_its_field(ui: Ui) -> None:
+    ui.open("/members")
+    at_the_next_event = """() => new Promise((done) => {
+        document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "n", bubbles: true}));
+        setTimeout(() => done(document.activeElement.tagName));
+    })"""
+    assert ui.page.evaluate(at_the_next_event) == "INPUT"
+
+
 def test_members_and_tokens_that_end_lead_to_their_tables(ui: Ui, rpc: Rpc) -> None:
     for name in ("ann", "bob"):
         rpc.call(rpc.access.CreateApiToken, access_pb2.CreateApiTokenRequest(name=name, role=access_pb2.ROLE_VIEWER))

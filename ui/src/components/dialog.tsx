@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import type { Action } from "../lib/query";
 import { Button } from "./basics";
 import { FailureNotice } from "./failure";
@@ -19,7 +19,8 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, footer, wide }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before the page is painted, so that keys that follow at once are not lost.
+  useLayoutEffect(() => {
     element.current?.showModal();
     layers.set([...layers.get(), element]);
     return () => layers.set(layers.get().filter((layer) => layer !== element));
