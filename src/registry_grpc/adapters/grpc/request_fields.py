@@ -66,7 +66,7 @@ def within(field: str) -> Iterator[None]:
     try:
         yield
     except InvalidRequest as error:
-        if not error.violations:  # the text is all that is said
+        if not error.violations:  # Its text is all that it says.
             raise
         raise InvalidRequest(replace(each, field=f"{field}.{each.field}") for each in error.violations) from error
 

@@ -17,7 +17,8 @@ import { Link, navigate } from "../../lib/router";
  * say DEPLOYED if it followed an object of its name in the cluster.
  */
 export function NeverDeployed({ service, onUndeployed }: { service: InferenceService; onUndeployed: () => void }) {
-  const [asking, setAsking] = useState<"undeploy" | "delete">(); // what, so that a change meanwhile does not swap the question
+  // It keeps what was asked, because the state may change while the dialog is open.
+  const [asking, setAsking] = useState<"undeploy" | "delete">();
   const mayDeploy = useMay(Role.DEPLOYER);
   const serves = service.currentState === "DEPLOYED";
   const close = () => setAsking(undefined);

@@ -18,14 +18,12 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from modelregistry.v1 import registered_model_pb2
 from registry_grpc.adapters.grpc.call import Call
 from registry_grpc.adapters.grpc.mapping.properties import property_message
 from registry_grpc.adapters.grpc.page_tokens import cursor_of
 from registry_grpc.adapters.rest.body import numbers_of, seconds_name
 from registry_grpc.domain.errors import InvalidRequest, Violation
 from registry_grpc.domain.paging import DEFAULT_LIMIT, Slice, Sort, View, effective_limit
-from registry_grpc.domain.registered_model import Tags
 from registry_grpc.domain.times import NOT_STORED
 
 # The gateway buffers a REST page, and REST clients do not expect fewer objects than they asked for, so that a page
@@ -74,10 +72,6 @@ def time_of(message: Message, field: str) -> datetime | None:
         text = "must be a time in the years 1 to 9999, with 0 to 999999999 nanoseconds"
         raise InvalidRequest([Violation(field, text)]) from error
     return time
-
-
-def tags_of(message: registered_model_pb2.Tags) -> Tags:
-    return Tags(**{name: tuple(getattr(message, name)) for name in Tags._fields})
 
 
 def seconds_in(message: Any, field: str, at: str = "") -> int | None:

@@ -13,7 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from modelregistry.v1 import transfer_pb2 as pb
 from registry_grpc.adapters.grpc.mapping.artifact import artifact_message
-from registry_grpc.adapters.grpc.mapping.common import message_of, tags_of, time_of, word_in
+from registry_grpc.adapters.grpc.mapping.common import message_of, time_of, word_in
+from registry_grpc.adapters.grpc.mapping.registered_model import tags_of
 from registry_grpc.adapters.grpc.request_fields import NO_ID, Reader, body_id, within
 from registry_grpc.domain.artifact import Artifact, ArtifactKind
 from registry_grpc.domain.errors import InvalidRequest

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from modelregistry.v1 import registered_model_pb2 as pb
 from registry_grpc.adapters.grpc.call import Call
-from registry_grpc.adapters.grpc.mapping.common import message_of, slice_of, sort_of, tags_of, view_of
+from registry_grpc.adapters.grpc.mapping.common import message_of, slice_of, sort_of, view_of
+from registry_grpc.adapters.grpc.mapping.registered_model import tags_of
 from registry_grpc.adapters.grpc.request_fields import Reader, allowing_missing, ids_of, patch_of, path_id
 from registry_grpc.adapters.grpc.rpc import Resource, nothing, one, page, rpc, several
 from registry_grpc.adapters.grpc.servicers.model_versions import version_message
